@@ -1,0 +1,33 @@
+"""Has the latent collapsed? Active units, KL per dimension, and one plain sentence."""
+
+from lightning import Trainer
+from lightning.pytorch.callbacks import Callback
+
+from reslag_vae.callbacks.images import figure_path, log_picture
+from reslag_vae.figures import kl_bars, save_figure
+from reslag_vae.models import BaseVAE
+
+
+class CollapseMonitor(Callback):
+    """After every epoch: a verdict for the progress report, and `figures/kl_per_dimension.png` sorted by size.
+
+    Active units and the mutual information are logged by the model itself, as `val/active_units` and
+    `val/mutual_information`.
+
+    Attributes:
+        verdict: of the last validation; empty where the posterior is a point.
+    """
+
+    def __init__(self) -> None:
+        self.verdict = ""
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
+        statistics = pl_module.latent_statistics
+        if not statistics.count:
+            return
+        self.verdict = statistics.verdict()
+        if trainer.is_global_zero:
+            path = figure_path(trainer, "kl_per_dimension")
+            active = statistics.active().cpu().numpy()
+            save_figure(kl_bars(statistics.kl_per_dimension().cpu().numpy(), active, self.verdict), path)
+            log_picture(trainer, "kl_per_dimension", path, pl_module.images_seen)

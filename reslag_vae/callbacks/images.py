@@ -1,0 +1,78 @@
+"""Pictures of every epoch: reconstructions beside their originals, and samples of the prior."""
+
+from pathlib import Path
+
+import torch
+from lightning import Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import WandbLogger
+from torch import Tensor
+
+from reslag_vae.figures import image_grid, save_figure
+from reslag_vae.models import BaseVAE
+from reslag_vae.records import Batch, unit_interval
+
+LATENT_SEED = 0
+
+
+class ImageGrids(Callback):
+    """Writes `figures/reconstructions.png` and `figures/prior_samples.png`, and logs them to W&B.
+
+    Each new picture replaces that of the epoch before. The images are the first of the validation split and the latents are drawn from a fixed seed, so that pictures of
+    different epochs, models and runs lie side by side.
+
+    Args:
+        count: images in each picture.
+        every: epochs between pictures; the last epoch always has one.
+    """
+
+    def __init__(self, count: int = 16, every: int = 1) -> None:
+        self.count, self.every = count, every
+        self.originals: Tensor | None = None
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: BaseVAE, outputs: object, batch: Batch, batch_idx: int
+    ) -> None:
+        held = 0 if self.originals is None else len(self.originals)
+        if held < self.count:
+            more = unit_interval(batch.images[: self.count - held])
+            self.originals = more if self.originals is None else torch.cat([self.originals, more])
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
+        last = trainer.current_epoch + 1 == trainer.max_epochs
+        if trainer.is_global_zero and self.originals is not None and (last or trainer.current_epoch % self.every == 0):
+            title = f"{pl_module.name}, epoch {trainer.current_epoch + 1}"
+            for name, grid in picture_rows(pl_module, self.originals).items():
+                path = figure_path(trainer, name)
+                save_figure(image_grid(grid, f"{name.replace('_', ' ')}: {title}"), path)
+                log_picture(trainer, name, path, pl_module.images_seen)
+
+
+def figure_path(trainer: Trainer, name: str) -> Path:
+    """Where a run keeps the picture of that name."""
+    return Path(trainer.default_root_dir) / "figures" / f"{name}.png"
+
+
+@torch.no_grad()
+def picture_rows(model: BaseVAE, originals: Tensor) -> dict[str, list[tuple[str, Tensor]]]:
+    """Named pictures, each as rows of (label, (N, C, H, W) images)."""
+    training = model.training
+    model.eval()
+    try:
+        samples = model.sample(len(originals), torch.Generator().manual_seed(LATENT_SEED))
+        reconstructions = model.reconstruct(originals)
+    finally:
+        model.train(training)
+    return {
+        "reconstructions": [("original", originals), ("reconstruction", reconstructions)],
+        "prior_samples": [("prior sample", samples)],
+    }
+
+
+def log_picture(trainer: Trainer, name: str, path: Path, images_seen: int) -> None:
+    """Show a picture file in the run's W&B dashboard, if it has one."""
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            import wandb
+
+            logger.experiment.log({f"figures/{name}": wandb.Image(str(path)), "images_seen": images_seen})

@@ -1,0 +1,22 @@
+"""Training noise that a resumed run repeats."""
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+
+class EpochSeed(Callback):
+    """Makes the noise of every epoch a function of (seed, epoch, rank), so that an interrupted epoch repeats bitwise.
+
+    Args:
+        seed: of the run.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        generator = torch.Generator().manual_seed(self.seed)
+        # Drawn rather than added up, so that (seed, epoch + 1) and (seed + 1, epoch) have nothing in common.
+        draws = torch.randint(2**62, (trainer.current_epoch + 1, trainer.world_size), generator=generator)
+        torch.manual_seed(int(draws[-1, trainer.global_rank]))

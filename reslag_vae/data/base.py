@@ -1,0 +1,136 @@
+"""The one data module: how splits, batches and loaders are made, whatever the data set."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Literal
+
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler
+
+from reslag_vae.data.images import Images, Source
+from reslag_vae.data.sampling import SequentialBatches, ShuffledBatches
+from reslag_vae.records import Batch
+
+SplitName = Literal["train", "val", "test"]
+
+# A test split that the data set does not have is cut off with these, so that it is the same in every run.
+TEST_FRACTION = 0.1
+TEST_SEED = 20_240_229
+
+
+class ImageDataModule(LightningDataModule, ABC):
+    """Images of one data set, as uint8 minibatches.
+
+    A data set is a final subclass that names itself, gives `image_shape` and says in `read` where its
+    images come from. Official splits are kept as they are; where the data set has no validation split it
+    is a part of train that depends on `seed`, and where it has no test split this is a tenth of train that
+    does not. The loaders fetch a whole batch by one index: there is no work per image.
+
+    Use it with `Trainer(use_distributed_sampler=False)`; the loaders see to the shares of the processes.
+
+    Args:
+        root: the folder of all data sets.
+        batch_size: images in a minibatch, in every split.
+        val_fraction: the part of train that is taken for validation, in (0, 1).
+        seed: of the validation split and of the order of the training batches.
+
+    Attributes:
+        name: of the data set, as in `conf/data/<name>.yaml`.
+        image_shape: (C, H, W), known before any data are read.
+
+    Raises:
+        ValueError: an argument out of its range.
+    """
+
+    name: str
+    image_shape: tuple[int, int, int]
+
+    def __init__(self, root: str | Path, batch_size: int, val_fraction: float, seed: int) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise ValueError(f"data.batch_size must be at least 1, not {batch_size}.")
+        if not 0 < val_fraction < 1:
+            raise ValueError(f"data.val_fraction must lie between 0 and 1, not {val_fraction}.")
+        if seed < 0:
+            raise ValueError(f"data.seed must not be negative, and is {seed}.")
+        self.root = Path(root).expanduser()
+        self.batch_size = batch_size
+        self.val_fraction = val_fraction
+        self.seed = seed
+        self._splits: dict[SplitName, Images] = {}
+        self._class_names: list[str] = []
+
+    @abstractmethod
+    def read(self) -> Source:
+        """The data set's own splits, downloaded or decoded first where that is still to be done.
+
+        Raises:
+            DataError: a file is missing or damaged, or there are too few images.
+        """
+
+    def prepare_data(self) -> None:
+        """Download and decode what is missing, in one process, before the others read it."""
+        self.setup()
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read every split, whatever the stage; later calls do nothing.
+
+        Raises:
+            DataError: as `read`.
+        """
+        if self._splits:
+            return
+        train, val, test, self._class_names = self.read()
+        if test is None:
+            train, test = train.divide(TEST_FRACTION, TEST_SEED)
+        if val is None:
+            train, val = train.divide(self.val_fraction, self.seed)
+        self._splits = {"train": train, "val": val, "test": test}
+
+    def split(self, name: SplitName) -> Images:
+        """All images of a split.
+
+        Raises:
+            RuntimeError: before `setup`.
+        """
+        if not self._splits:
+            raise RuntimeError("The data are not read yet: call setup() first.")
+        return self._splits[name]
+
+    @property
+    def class_names(self) -> list[str]:
+        """In the order of the class numbers; empty without labels. Known after `setup`."""
+        return self._class_names
+
+    @property
+    def num_classes(self) -> int:
+        """0 without labels. Known after `setup`."""
+        return len(self._class_names)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled batches; further iterators of the same epoch give other orders."""
+        train = self.split("train")
+        return _loader(train, ShuffledBatches(len(train), self.batch_size, self.seed, *self._process()))
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Batches in order."""
+        return self.in_order("val")
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Batches in order."""
+        return self.in_order("test")
+
+    def in_order(self, name: SplitName) -> DataLoader[Batch]:
+        """Batches of a split, each image once, in a fixed order: what an evaluation reads."""
+        images = self.split(name)
+        return _loader(images, SequentialBatches(len(images), self.batch_size, *self._process()))
+
+    def _process(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+
+def _loader(images: Images, sampler: Sampler[Tensor]) -> DataLoader[Batch]:
+    # Its own generator: without one, each new iterator would draw a seed for its workers from the global one.
+    return DataLoader(images, sampler=sampler, batch_size=None, generator=torch.Generator())

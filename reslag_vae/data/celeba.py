@@ -1,0 +1,127 @@
+"""CelebA."""
+
+import logging
+from functools import cached_property, partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from reslag_vae.data.base import ImageDataModule, SplitName
+from reslag_vae.data.cache import decoded
+from reslag_vae.data.celeba_lists import find_list, official_parts, read_list
+from reslag_vae.data.errors import PLACE_HINT, DataError
+from reslag_vae.data.images import Images, Source
+from reslag_vae.data.pictures import Region, centre_square, decode, find_pictures, whole
+
+log = logging.getLogger(__name__)
+
+WIDTH = 178  # of the official pictures, 178 x 218
+
+RECIPE = """CelebA is missing: there is no picture in {pictures}
+It is not downloaded, because its host allows few downloads a day. Get it by hand, one of
+  https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html
+    (img_align_celeba.zip, list_eval_partition.txt, list_attr_celeba.txt)
+  https://www.kaggle.com/datasets/jessicali9530/celeba-dataset
+    (the whole archive)
+and unpack it into {folder}, so that there is {pictures}/000001.jpg
+{hint}"""
+
+
+class CelebA(ImageDataModule):
+    """202,599 faces with 40 attributes, 3 x size x size, from `<root>/celeba/`, which you place there.
+
+    Official and Kaggle's layout are read. Splits are those of `list_eval_partition`, or by the official
+    numbers if that is not there. Where this leaves a split empty, as in a sample of the pictures, val and
+    test are seeded parts of all. There are no labels. The pictures are decoded once, into a cache.
+
+    Source: Liu, Luo, Wang and Tang, https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html.
+
+    Args:
+        root: the folder of all data sets.
+        batch_size: images in a minibatch, in every split.
+        val_fraction: the part of train that is taken where the official splits cannot be used, in (0, 1).
+        seed: of that part, and of the order of the training batches.
+        size: height and width of the images, in pixels.
+        crop: side of the centred square that is kept, in pixels of the 178 x 218 original (148 and 178 are
+            usual); a picture of another width is cropped in proportion. None keeps the whole picture and
+            makes it square, whose pixel variance, about .087, is the nearest to the thesis' .0892.
+
+    Raises:
+        ValueError: an argument out of its range.
+    """
+
+    name = "celeba"
+
+    def __init__(
+        self,
+        root: str | Path,
+        batch_size: int,
+        val_fraction: float,
+        seed: int,
+        size: int = 64,
+        crop: int | None = None,
+    ) -> None:
+        super().__init__(root, batch_size, val_fraction, seed)
+        if size < 1:
+            raise ValueError(f"data.size must be at least 1, not {size}.")
+        if crop is not None and not 1 <= crop <= WIDTH:
+            raise ValueError(f"data.crop must be null or lie in 1..{WIDTH}, not {crop}.")
+        self.crop = crop
+        self.folder = self.root / "celeba"
+        self.image_shape = (3, size, size)
+
+    def read(self) -> Source:
+        files = self._files
+        if not files:
+            pictures = (self.folder / "img_align_celeba").absolute()
+            raise DataError(RECIPE.format(pictures=pictures, folder=self.folder.absolute(), hint=PLACE_HINT))
+        parts = self._parts([path.name for path in files])
+        size = self.image_shape[1]
+        how = partial(decode, size=size, channels=3, region=_region(self.crop))
+        key = f"{self.name}-size{size}-crop{self.crop or 'none'}"
+        store = decoded(files, how, self.image_shape, key, self.folder, self.root)
+        labels = torch.full((len(files),), -1)
+        if min(torch.bincount(parts, minlength=3)) == 0:
+            log.warning("CelebA: the official partition leaves a split empty; val and test are random parts.")
+            return Source(Images(store, labels), None, None, [])
+        train, val, test = (Images(store, labels, (parts == part).nonzero()[:, 0]) for part in range(3))
+        return Source(train, val, test, [])
+
+    def attributes(self, split: SplitName) -> Tensor | None:
+        """(N, 40) bool, in the order of the split; None without `list_attr_celeba`. After `setup`.
+
+        Raises:
+            DataError: the list lacks a picture.
+        """
+        table = self._attribute_table
+        return None if table is None else table[1][self.split(split).rows]
+
+    @property
+    def attribute_names(self) -> list[str]:
+        """The names of the 40 attributes; empty without `list_attr_celeba`."""
+        return [] if self._attribute_table is None else self._attribute_table[0]
+
+    @cached_property
+    def _files(self) -> list[Path]:
+        return find_pictures(self.folder / "img_align_celeba")
+
+    @cached_property
+    def _attribute_table(self) -> tuple[list[str], Tensor] | None:
+        path = find_list(self.folder, "list_attr_celeba")
+        if path is None:
+            return None
+        names, values = read_list(path, [file.name for file in self._files])
+        return names, values > 0
+
+    def _parts(self, pictures: list[str]) -> Tensor:
+        path = find_list(self.folder, "list_eval_partition")
+        return official_parts(pictures) if path is None else read_list(path, pictures)[1][:, 0]
+
+
+def _region(crop: int | None) -> Region:
+    return whole if crop is None else partial(_scaled_centre, crop=crop)
+
+
+def _scaled_centre(width: int, height: int, crop: int) -> tuple[int, int, int, int]:
+    return centre_square(width, height, max(1, round(crop * width / WIDTH)))

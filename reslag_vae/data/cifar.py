@@ -1,0 +1,76 @@
+"""CIFAR's files: pickles in an archive, each with a published md5."""
+
+import os
+import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from reslag_vae.data.download import fetch
+from reslag_vae.data.errors import PLACE_HINT, DataError, damaged
+from reslag_vae.data.images import Images
+
+if TYPE_CHECKING:
+    from torchvision.datasets import CIFAR10
+
+
+def read_cifar(dataset: type["CIFAR10"], root: Path) -> tuple[Images, Images, list[str]]:
+    """Train, test and class names of CIFAR10 or CIFAR100, from torchvision's layout under `root`.
+
+    The unpacked files are read, or else the archive beside them, which is downloaded if it is missing.
+
+    Raises:
+        DataError: the archive is missing and cannot be downloaded, or a file's md5 is not the official one.
+    """
+    files = _official_files(dataset, root)
+    if not all(path.exists() for path in files):
+        _unpack(dataset, root)
+    # torchvision unpickles, which runs code of the pickle: only after every md5 was found right.
+    _check(files)
+    with warnings.catch_warnings():
+        # numpy 2.4 warns of how numpy 1 wrote its types into the official pickles.
+        warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
+        train, test = dataset(str(root), train=True), dataset(str(root), train=False)
+    return _images(train), _images(test), list(train.classes)
+
+
+def _official_files(dataset: type["CIFAR10"], root: Path) -> dict[Path, str]:
+    meta = (dataset.meta["filename"], dataset.meta["md5"])
+    folder = root / dataset.base_folder
+    return {folder / name: md5 for name, md5 in (*dataset.train_list, *dataset.test_list, meta)}
+
+
+def _check(files: dict[Path, str]) -> None:
+    from torchvision.datasets.utils import check_integrity
+
+    for path, md5 in files.items():
+        if not check_integrity(path, md5):
+            raise damaged(path, f"its md5 is not {md5}")
+
+
+def _unpack(dataset: type["CIFAR10"], root: Path) -> None:
+    from torchvision.datasets.utils import extract_archive
+
+    archive = root / dataset.filename
+    if not archive.exists():
+        fetch(archive, [dataset.url], dataset.tgz_md5)
+    _check({archive: dataset.tgz_md5})
+    target = root / dataset.base_folder
+    try:
+        # Each file appears whole or not at all, for a second process that does the same at this moment.
+        with TemporaryDirectory(dir=root, prefix=".unpack-") as folder:
+            extract_archive(archive, folder)
+            target.mkdir(exist_ok=True)
+            for path in Path(folder, dataset.base_folder).iterdir():
+                os.replace(path, target / path.name)
+    except OSError as reason:
+        raise DataError(f"{archive} cannot be unpacked into {target}: {reason}\n{PLACE_HINT}") from None
+
+
+def _images(dataset: "CIFAR10") -> Images:
+    # torchvision turns the file's (N, C, H, W) into a view (N, H, W, C): this turns it back, without a copy.
+    images = torch.from_numpy(dataset.data).permute(0, 3, 1, 2).contiguous()
+    return Images(images, torch.tensor(dataset.targets))

@@ -1,0 +1,34 @@
+"""Fetching one official file, or saying how to place it by hand."""
+
+import os
+from collections.abc import Sequence
+from http.client import HTTPException
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from reslag_vae.data.errors import PLACE_HINT, DataError
+
+
+def fetch(target: Path, urls: Sequence[str], md5: str) -> None:
+    """Download `target` from the first address that has it; the file appears whole or not at all.
+
+    Raises:
+        DataError: no address gives the file, or it cannot be written.
+    """
+    from torchvision.datasets.utils import download_url
+
+    reasons = []
+    for url in urls:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
+                download_url(url, folder, target.name, md5)
+                os.replace(Path(folder, target.name), target)
+            return
+        except (OSError, RuntimeError, HTTPException) as reason:
+            reasons.append(str(reason))
+    raise DataError(
+        f"{target.name} is missing and cannot be downloaded ({'; '.join(reasons)}).\n"
+        f"Get it by hand from {' or '.join(urls)}\n"
+        f"and put it, as it is, into {target.parent.absolute()}\n{PLACE_HINT}"
+    )

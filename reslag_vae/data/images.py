@@ -1,0 +1,78 @@
+"""A split of a data set: uint8 images that are batched by indexing."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from reslag_vae.data.errors import DataError
+from reslag_vae.records import Batch
+
+
+class Images(Dataset[Batch]):
+    """Some rows of a store of images, in a fixed order.
+
+    Splits of one data set share its store, which may be memory-mapped: making a split copies nothing.
+
+    Args:
+        store: (M, C, H, W) uint8.
+        labels: (M,) int64 class numbers; -1 where there are none.
+        rows: (N,) int64, the rows of the store that belong to this split; all of them by default.
+    """
+
+    def __init__(self, store: Tensor, labels: Tensor, rows: Tensor | None = None) -> None:
+        self.store = store
+        self.store_labels = labels
+        self.rows = torch.arange(len(store)) if rows is None else rows
+
+    @property
+    def images(self) -> Tensor:
+        """(N, C, H, W) uint8, copied at each access: to look at a few, index the split instead."""
+        return self.store[self.rows]
+
+    @property
+    def labels(self) -> Tensor:
+        """(N,) int64."""
+        return self.store_labels[self.rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Tensor) -> Batch:
+        """The whole batch at the (B,) int64 positions `index` of this split."""
+        rows = self.rows[index]
+        return Batch(self.store[rows], self.store_labels[rows])
+
+    def divide(self, fraction: float, seed: int) -> tuple["Images", "Images"]:
+        """Two disjoint parts in order, the second a random `fraction` of the images (at least one).
+
+        Raises:
+            DataError: fewer than two images.
+        """
+        if len(self) < 2:
+            raise DataError(f"{len(self)} image(s) cannot be divided into two splits: give more images.")
+        size = min(max(1, round(fraction * len(self))), len(self) - 1)
+        chosen = torch.zeros(len(self), dtype=torch.bool)
+        chosen[torch.from_numpy(np.random.default_rng(seed).permutation(len(self))[:size])] = True
+        return self._part(~chosen), self._part(chosen)
+
+    def _part(self, chosen: Tensor) -> "Images":
+        return Images(self.store, self.store_labels, self.rows[chosen])
+
+
+class Source(NamedTuple):
+    """What a data set itself provides; a split that it lacks is None.
+
+    Attributes:
+        train: the training images, from which missing splits are taken.
+        val: the official validation split.
+        test: the official test split.
+        class_names: in the order of the class numbers; empty without labels.
+    """
+
+    train: Images
+    val: Images | None
+    test: Images | None
+    class_names: list[str]

@@ -1,0 +1,345 @@
+"""The one training step, shared by every variant: the control of the comparison."""
+
+import itertools
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, ClassVar
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from reslag_vae.distributions import DiagonalGaussian, Point, Posterior
+from reslag_vae.latent import LatentStatistics
+from reslag_vae.models.freezing import frozen
+from reslag_vae.models.means import Means
+from reslag_vae.networks import Network
+from reslag_vae.objectives import Objective
+from reslag_vae.objectives.base import bits_per_dim, gaussian_elbo
+from reslag_vae.optimizers import AdamSettings
+from reslag_vae.records import Batch, Terms, unit_interval
+from reslag_vae.schedules import GROUPS, Group, Joint, Lagging, Schedule, Update
+
+EVALUATION_SEED = 0
+
+
+class BaseVAE(LightningModule):
+    """A network, an objective and a schedule, trained by manual optimization with one Adam for each group.
+
+    A variant is a subclass that names which of the three it takes; it does not override the steps. The groups are
+    "inference" (the encoder) and "generative" (the decoder, and the objective's own parameters).
+
+    Args:
+        network: the two halves.
+        objective: what is minimised.
+        schedule: which groups are updated, and when.
+        optimizer: of each group.
+
+    Raises:
+        ValueError: the variant does not take this network, objective or schedule, saying which it takes.
+    """
+
+    name: ClassVar[str]
+    networks: ClassVar[tuple[type[Network], ...]] = (Network,)
+    objectives: ClassVar[tuple[type[Objective], ...]]
+    schedules: ClassVar[tuple[type[Joint] | type[Lagging], ...]] = (Joint, Lagging)
+    deterministic: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        network: Network,
+        objective: Objective,
+        schedule: Schedule | None = None,
+        optimizer: AdamSettings | None = None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.network, self.objective = network, objective
+        self.schedule: Schedule = Joint() if schedule is None else schedule
+        self.optimizer = AdamSettings() if optimizer is None else optimizer
+        self._check_parts()
+
+        self.images_seen = 0
+        self.phase_ended_at: int | None = None
+        self.last_information = -math.inf
+        self.stopped_because: str | None = None
+        self.train_means, self.evaluation_means = Means(), Means()
+        self.latent_statistics = LatentStatistics()
+        self.evaluation_noise = torch.Generator()
+        self.fresh_batches: Iterator[Batch] | None = None
+        # The common yardstick's likelihood variance: mean squared error per pixel on the training split.
+        self.register_buffer("train_mse", torch.ones((), dtype=torch.float64))
+
+    train_mse: Tensor
+
+    def _check_parts(self) -> None:
+        for part, value, allowed in (
+            ("network", self.network, self.networks),
+            ("objective", self.objective, self.objectives),
+            ("schedule", self.schedule, self.schedules),
+        ):
+            if not isinstance(value, allowed):
+                names = ", ".join(kind.__name__ for kind in allowed)
+                raise ValueError(f"model={self.name} does not take the {part} {type(value).__name__}; it takes {names}.")
+        if self.deterministic and self.objective.needs_density:
+            raise ValueError(f"model={self.name} has no posterior density, and {self.objective.formula} needs a KL.")
+        if self.network.parameters_per_latent != (1 if self.deterministic else 2):
+            raise ValueError(f"model={self.name} takes a network with parameters_per_latent={2 - self.deterministic}.")
+
+    # The model as a function of plain tensors
+
+    @property
+    def dimensions(self) -> int:
+        """D: numbers in an image."""
+        return math.prod(self.network.image_shape)
+
+    def posterior(self, images: Tensor) -> Posterior:
+        """Posterior of (B, C, H, W) images, uint8 or floating point in [0, 1]."""
+        images = unit_interval(images)
+        parameters = self.network.inference(images).to(images.dtype)
+        return Point(parameters) if self.deterministic else DiagonalGaussian.from_parameters(parameters)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """(B, d) posterior means of (B, C, H, W) images."""
+        return self.posterior(images).mean
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """(B, C, H, W) likelihood means in [0, 1] of (B, d) latents."""
+        return self.network.generative(latents).to(latents.dtype)
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) images decoded from their posterior means."""
+        return self.decode(self.encode(images))
+
+    forward = reconstruct
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """(count, C, H, W) images decoded from the prior N(0, I).
+
+        `generator` lives on the CPU: the same seed gives the same latents on every device.
+        """
+        return self.decode(torch.randn(count, self.network.latent_dim, generator=generator).to(self.train_mse.device))
+
+    def interpolate(self, start: Tensor, end: Tensor, steps: int = 8) -> Tensor:
+        """(steps, C, H, W) images on the straight line between the posterior means of two (C, H, W) images."""
+        first, last = self.encode(torch.stack([start, end]))
+        weights = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device)[:, None]
+        return self.decode(first.lerp(last, weights))
+
+    def terms(self, images: Tensor, noise: Tensor | None = None, prior: Tensor | None = None) -> Terms:
+        """The objective on (B, C, H, W) images, in their own precision (float32 or better) whatever autocast says.
+
+        Args:
+            images: uint8, or floating point in [0, 1].
+            noise: (B, d) standard normal noise of the posterior's sample; drawn if None.
+            prior: (B, d) samples of the prior, for objectives that draw any; drawn if None.
+        """
+        return self._terms(images, noise, prior)[0]
+
+    def _terms(self, images: Tensor, noise: Tensor | None, prior: Tensor | None) -> tuple[Terms, Posterior, Tensor]:
+        images = unit_interval(images)
+        posterior = self.posterior(images)
+        with torch.autocast(images.device.type, enabled=False):
+            latents = posterior.sample(noise)
+        reconstruction = self.decode(latents)
+        if self.objective.draws_prior and prior is None:
+            prior = torch.randn_like(latents)
+        with torch.autocast(images.device.type, enabled=False):
+            terms: Terms = self.objective(images, reconstruction, posterior, latents, prior)
+        return terms, posterior, latents
+
+    def card(self) -> dict[str, str]:
+        """What is minimised, in which units: label -> text, shown before training."""
+        latent = self.network.latent_dim
+        equivalent = self.objective.equivalent_sigma2(latent)
+        lines = {
+            "model": f"{self.name}: {type(self.network).__name__}, latent d = {latent}",
+            "objective": f"{self.objective.name}: mean over images of {self.objective.formula}",
+            "Rec": f"sum of squared errors over D = {self.dimensions} numbers in [0, 1]",
+            "KL": f"sum over the d = {latent} dimensions, nats per image",
+            **self.objective.notes,
+            "schedule": str(self.schedule),
+            "optimizer": str(self.optimizer),
+        }
+        if equivalent is not None:
+            lines["beta_eff"] = f"{2 * equivalent:g} in Rec + beta · KL, as a likelihood variance {equivalent:g}"
+        return lines
+
+    # Training
+
+    def group(self, name: Group) -> nn.ModuleList:
+        """The modules of a parameter group."""
+        return nn.ModuleList(
+            [self.network.inference] if name == "inference" else [self.network.generative, self.objective]
+        )
+
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
+        optimizers = [self.optimizer.build(self.group(name).parameters()) for name in GROUPS]
+        plateau = self.optimizer.plateau
+        return list(optimizers), [] if plateau is None else [plateau.build(optimizer) for optimizer in optimizers]
+
+    def learning_rates(self) -> dict[str, float]:
+        """Of each group, now."""
+        return {name: opt.param_groups[0]["lr"] for name, opt in zip(GROUPS, self.optimizers(), strict=True)}
+
+    @property
+    def aggressive(self) -> bool:
+        """Whether the current epoch trains the encoder aggressively."""
+        return self.phase_ended_at is None and self.schedule.is_aggressive(self.current_epoch)
+
+    def setup(self, stage: str) -> None:
+        if stage == "fit" and isinstance(self.schedule, Lagging):
+            self.schedule.check_length(self.trainer.max_epochs)
+
+    def on_train_epoch_start(self) -> None:
+        self.objective.begin_epoch(self.current_epoch)
+        self.train_means, self.fresh_batches = Means(), None
+
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        for update in self.schedule.updates(self.aggressive):
+            terms = self._update(self._batch_of(update, batch), update)
+        # The last update moves the generative group under every schedule: its terms are the step's.
+        self.objective.observe(terms)
+        self.train_means.add(terms)
+        self.images_seen += len(batch.images) * self.trainer.world_size
+        return {"loss": terms.loss.detach().mean()} | ({} if terms.sigma2 is None else {"sigma2": terms.sigma2.detach()})
+
+    def _batch_of(self, update: Update, batch: Batch) -> Batch:
+        """The step's own minibatch, or for an encoder-only update with `batches: fresh` the next other one."""
+        if "generative" in update or not isinstance(self.schedule, Lagging) or self.schedule.batches == "same":
+            return batch
+        if self.fresh_batches is None:
+            # Each pass over the loader within an epoch is another permutation.
+            loader = self.trainer.train_dataloader
+            self.fresh_batches = itertools.chain.from_iterable(iter(loader) for _ in itertools.count())
+        return self.transfer_batch_to_device(next(self.fresh_batches), self.device, 0)
+
+    def _update(self, batch: Batch, update: Update) -> Terms:
+        """One forward, one backward and one optimizer step of the groups in `update`; the others are frozen."""
+        optimizers = dict(zip(GROUPS, self.optimizers(), strict=True))
+        with ExitStack() as still:
+            still.enter_context(frozen(*(self.group(name) for name in GROUPS if name not in update)))
+            terms = self.terms(batch.images)
+            for name in update:
+                optimizers[name].zero_grad()
+            self.manual_backward(terms.loss.mean())
+        for name in update:
+            if self.optimizer.clip_norm is not None:
+                self.clip_gradients(optimizers[name], self.optimizer.clip_norm, "norm")
+            optimizers[name].step()
+        return terms
+
+    def on_train_epoch_end(self) -> None:
+        self.log_dict({f"train/{name}": value for name, value in self._with_yardstick(self.train_means.read()).items()})
+        self._step_schedulers()
+        self._end_phase_by_information()
+
+    def _step_schedulers(self) -> None:
+        """Lightning steps no scheduler under manual optimization."""
+        plateau, loss = self.optimizer.plateau, self.trainer.callback_metrics.get("val/loss")
+        if plateau is None or loss is None:
+            return
+        for scheduler in self.lr_schedulers():
+            scheduler.step(loss)
+        lr = self.learning_rates()["inference"]
+        if lr < plateau.stop_below:
+            self.stopped_because = f"learning rate {lr:.2g} fell below {plateau.stop_below:.2g}"
+            self.trainer.should_stop = True
+
+    def _end_phase_by_information(self) -> None:
+        if not (self.aggressive and isinstance(self.schedule, Lagging) and self.schedule.until != "epochs"):
+            return
+        information = self.trainer.callback_metrics.get("val/mutual_information")
+        if information is None:
+            return
+        if float(information) <= self.last_information:
+            self.phase_ended_at = self.current_epoch + 1
+        self.last_information = float(information)
+
+    # Evaluation
+
+    def begin_evaluation(self) -> None:
+        """Forget earlier evaluations; the noise is the same in every one."""
+        self.evaluation_means, self.latent_statistics = Means(), LatentStatistics()
+        self.evaluation_noise.manual_seed(EVALUATION_SEED)
+
+    @torch.no_grad()
+    def evaluate_batch(self, batch: Batch) -> Terms:
+        """Take in one minibatch; the result of an evaluation does not depend on how its images are batched."""
+        count = len(batch.images)
+        prior = self._fixed_noise(count) if self.objective.draws_prior else None
+        terms, posterior, latents = self._terms(batch.images, self._fixed_noise(count), prior)
+        self.evaluation_means.add(terms)
+        if isinstance(posterior, DiagonalGaussian) and terms.kl is not None:
+            self.latent_statistics.add(posterior, latents, terms.kl)
+        return terms
+
+    def _fixed_noise(self, count: int) -> Tensor:
+        # PyTorch fills normal numbers in blocks of 16: rows of that multiple do not depend on the batch size.
+        width = 16 * math.ceil(self.network.latent_dim / 16)
+        noise = torch.randn(count, width, generator=self.evaluation_noise)[:, : self.network.latent_dim]
+        return noise.to(self.train_mse.device)
+
+    def end_evaluation(self) -> dict[str, float]:
+        """Means over all images taken in since `begin_evaluation`, by name (README: what is logged)."""
+        metrics = self._with_yardstick(self.evaluation_means.read())
+        if self.latent_statistics.count:
+            information, ceiling = self.latent_statistics.mutual_information()
+            metrics["active_units"] = float(self.latent_statistics.active().sum())
+            metrics["mutual_information"] = information
+            metrics["mutual_information_ceiling"] = ceiling
+        return metrics
+
+    def _with_yardstick(self, means: dict[str, float]) -> dict[str, float]:
+        """With the KL per dimension, the equivalent variance and the ELBO that all variants share."""
+        if not means:
+            return means
+        equivalent = self.objective.equivalent_sigma2(self.network.latent_dim)
+        if equivalent is not None:
+            means = means | {"sigma2": equivalent}
+        if "kl" not in means:
+            return means
+        elbo = gaussian_elbo(means["rec"], means["kl"], float(self.train_mse), self.dimensions)
+        return means | {
+            "kl_per_dim": means["kl"] / self.network.latent_dim,
+            "elbo": elbo,
+            "bits_per_dim": bits_per_dim(elbo, self.dimensions),
+        }
+
+    def on_validation_epoch_start(self) -> None:
+        if self.train_means.count:
+            self.train_mse.fill_(self.train_means.read()["rec"] / self.dimensions)
+        self.begin_evaluation()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self.evaluate_batch(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        self.log_dict({f"val/{name}": value for name, value in self.end_evaluation().items()})
+
+    def on_test_epoch_start(self) -> None:
+        self.begin_evaluation()
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self.evaluate_batch(batch)
+
+    def on_test_epoch_end(self) -> None:
+        self.log_dict({f"test/{name}": value for name, value in self.end_evaluation().items()})
+
+    # Checkpoints
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["progress"] = {
+            "images_seen": self.images_seen,
+            "phase_ended_at": self.phase_ended_at,
+            "last_information": self.last_information,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        progress = checkpoint["progress"]
+        self.images_seen = progress["images_seen"]
+        self.phase_ended_at = progress["phase_ended_at"]
+        self.last_information = progress["last_information"]

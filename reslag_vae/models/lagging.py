@@ -1,0 +1,13 @@
+"""Lagging VAE."""
+
+from reslag_vae.models.base import BaseVAE
+from reslag_vae.objectives import ELBO, MMD, Beta, Capacity, SigmaRule
+from reslag_vae.schedules import Lagging
+
+
+class LaggingVAE(BaseVAE):
+    """He et al. 2019, https://arxiv.org/abs/1901.05534: at first several encoder updates for each decoder update."""
+
+    name = "lagging"
+    objectives = (ELBO, Beta, Capacity, MMD, SigmaRule)
+    schedules = (Lagging,)

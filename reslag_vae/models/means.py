@@ -1,0 +1,47 @@
+"""Means over images, accumulated on the device and read once."""
+
+import torch
+from torch import Tensor
+
+from reslag_vae.records import Terms
+
+
+class Means:
+    """Running means of the terms of an objective, each minibatch weighted by its number of images.
+
+    Adding costs no synchronisation with the device; reading costs one.
+    """
+
+    def __init__(self) -> None:
+        self.names: tuple[str, ...] = ()
+        self.sums: Tensor | None = None
+        self.count = 0
+
+    def add(self, terms: Terms) -> None:
+        """Take in the terms of one minibatch."""
+        scalars = reduced(terms)
+        count = len(terms.loss)
+        sums = torch.stack(list(scalars.values())).double() * count
+        self.names = tuple(scalars)
+        self.sums = sums if self.sums is None else self.sums + sums
+        self.count += count
+
+    def read(self) -> dict[str, float]:
+        """Mean over images of every term; empty if nothing was added."""
+        if self.sums is None:
+            return {}
+        return dict(zip(self.names, (self.sums / self.count).tolist(), strict=True))
+
+
+@torch.no_grad()
+def reduced(terms: Terms) -> dict[str, Tensor]:
+    """() tensors: means over the minibatch of the terms that are there, the KL summed over dimensions."""
+    scalars = {
+        "loss": terms.loss.mean(),
+        "rec": terms.rec.mean(),
+        "kl": None if terms.kl is None else terms.kl.sum(1).mean(),
+        "mmd": terms.mmd,
+        "sigma2": None if terms.sigma2 is None else terms.sigma2.mean(),
+        "sigma2_floored": terms.floored,
+    }
+    return {name: value.detach() for name, value in scalars.items() if value is not None}

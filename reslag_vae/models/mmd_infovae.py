@@ -1,0 +1,11 @@
+"""InfoVAE with the maximum mean discrepancy."""
+
+from reslag_vae.models.base import BaseVAE
+from reslag_vae.objectives import MMD
+
+
+class MMDInfoVAE(BaseVAE):
+    """Zhao et al. 2018, https://arxiv.org/abs/1706.02262: the aggregate posterior, not each one, is held to the prior."""
+
+    name = "mmd_infovae"
+    objectives = (MMD,)

@@ -1,0 +1,15 @@
+"""ResLag VAE."""
+
+from reslag_vae.models.base import BaseVAE
+from reslag_vae.networks import ResidualNetwork
+from reslag_vae.objectives import ELBO, MMD, Beta, Capacity, SigmaRule
+from reslag_vae.schedules import Lagging
+
+
+class ResLagVAE(BaseVAE):
+    """The thesis' model: residual connections within each half, lagging updates, a computed variance."""
+
+    name = "reslag"
+    networks = (ResidualNetwork,)
+    objectives = (ELBO, Beta, Capacity, MMD, SigmaRule)
+    schedules = (Lagging,)

@@ -1,0 +1,15 @@
+"""Light ResLag VAE."""
+
+from reslag_vae.models.base import BaseVAE
+from reslag_vae.networks import LightResidualNetwork
+from reslag_vae.objectives import ELBO, MMD, Beta, Capacity, SigmaRule
+from reslag_vae.schedules import Lagging
+
+
+class ResLagLightVAE(BaseVAE):
+    """ResLag VAE with a quarter of the features in its connections."""
+
+    name = "reslag_light"
+    networks = (LightResidualNetwork,)
+    objectives = (ELBO, Beta, Capacity, MMD, SigmaRule)
+    schedules = (Lagging,)

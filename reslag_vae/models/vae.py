@@ -1,0 +1,11 @@
+"""The plain variational autoencoder."""
+
+from reslag_vae.models.base import BaseVAE
+from reslag_vae.objectives import ELBO, SigmaRule
+
+
+class VAE(BaseVAE):
+    """Kingma & Welling 2014, https://arxiv.org/abs/1312.6114: the ELBO, with unit likelihood variance by default."""
+
+    name = "vae"
+    objectives = (ELBO, SigmaRule)

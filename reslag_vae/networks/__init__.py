@@ -1,0 +1,7 @@
+"""Networks: modules that know shapes and nothing else."""
+
+from reslag_vae.networks.base import Network
+from reslag_vae.networks.plain import PlainNetwork
+from reslag_vae.networks.residual import LightResidualNetwork, ResidualNetwork
+
+__all__ = ["LightResidualNetwork", "Network", "PlainNetwork", "ResidualNetwork"]

@@ -1,0 +1,65 @@
+"""A pair of modules: the inference network and the generative network. They meet only in the latent code."""
+
+from torch import Tensor, nn
+
+ImageShape = tuple[int, int, int]
+
+
+class Network(nn.Module):
+    """What every network offers to a model.
+
+    Attributes:
+        inference: (B, C, H, W) images in [0, 1] to (B, d · parameters_per_latent) posterior parameters.
+        generative: (B, d) latents to (B, C, H, W) means in (0, 1).
+        image_shape: (C, H, W).
+        latent_dim: d.
+        parameters_per_latent: 2 for mean and log-variance, 1 for the code of a deterministic autoencoder.
+
+    Raises:
+        ValueError: the latent is not smaller than the image, so nothing would be compressed, or the stages do not
+            fit the image.
+    """
+
+    def __init__(
+        self,
+        inference: nn.Module,
+        generative: nn.Module,
+        image_shape: ImageShape,
+        latent_dim: int,
+        parameters_per_latent: int,
+    ) -> None:
+        super().__init__()
+        self.inference, self.generative = inference, generative
+        channels, height, width = image_shape
+        self.image_shape, self.latent_dim = (channels, height, width), latent_dim
+        self.parameters_per_latent = parameters_per_latent
+
+    def extra_repr(self) -> str:
+        return f"image_shape={self.image_shape}, latent_dim={self.latent_dim}"
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) images through both halves by their posterior means: what a plain autoencoder computes."""
+        return self.generative(self.inference(images)[:, : self.latent_dim])
+
+
+def check_sizes(image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int]) -> None:
+    """Refuse a network that cannot be built or compresses nothing, before any of it is.
+
+    Raises:
+        ValueError: naming the option and the limit.
+    """
+    dimensions = image_shape[0] * image_shape[1] * image_shape[2]
+    if not 0 < latent_dim < dimensions:
+        raise ValueError(
+            f"network.latent_dim={latent_dim}: the latent must be smaller than the image's {dimensions} numbers "
+            f"({' x '.join(map(str, image_shape))}) and at least 1."
+        )
+    if len(channels) != len(blocks) or not channels or min(channels) < 1 or min(blocks) < 1:
+        raise ValueError(
+            f"network.channels={channels}, blocks={blocks}: one positive number per stage in each, of equal length."
+        )
+    if min(image_shape[1:]) < 2 ** len(channels):
+        raise ValueError(
+            f"network.channels={channels}: {len(channels)} stages halve an image {len(channels)} times, and "
+            f"{image_shape[1]} x {image_shape[2]} is too small for that; give fewer stages."
+        )

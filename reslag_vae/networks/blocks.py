@@ -1,0 +1,57 @@
+"""The stages that both networks share, so that variants differ in their connections and not in their depth."""
+
+import math
+
+from torch import Tensor, nn
+
+from reslag_vae.networks.base import ImageShape
+
+Size = tuple[int, int]
+
+
+def stage_sizes(image_shape: ImageShape, stages: int) -> list[Size]:
+    """Heights and widths from the image's down to the last stage's, each half the one before, rounded up."""
+    _, height, width = image_shape
+    return [(math.ceil(height / 2**i), math.ceil(width / 2**i)) for i in range(stages + 1)]
+
+
+def block(convolution: nn.Module, channels: int) -> list[nn.Module]:
+    """A convolution without bias, then batch normalisation and ReLU."""
+    return [convolution, nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
+
+
+def down_stage(in_channels: int, out_channels: int, blocks: int) -> nn.Sequential:
+    """`blocks` convolution blocks, the first of which halves height and width (rounding up)."""
+    layers = block(nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False), out_channels)
+    for _ in range(blocks - 1):
+        layers += block(nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False), out_channels)
+    return nn.Sequential(*layers)
+
+
+def up_stage(in_channels: int, out_channels: int, blocks: int, size: Size, last: bool) -> nn.Sequential:
+    """The mirror of `down_stage`: `blocks` blocks, the last of which doubles height and width, cropped to `size`.
+
+    The `last` stage ends in the sigmoid of its convolution: the means of the pixels, in (0, 1).
+    """
+    layers: list[nn.Module] = []
+    for _ in range(blocks - 1):
+        layers += block(nn.Conv2d(in_channels, in_channels, 3, padding=1, bias=False), in_channels)
+    # Kernel 4 at stride 2: every output pixel is reached by the same number of taps, so no checkerboard.
+    double = nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=last)
+    layers += [double, Crop(size)]
+    layers += [nn.Sigmoid()] if last else [nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
+
+
+class Crop(nn.Module):
+    """The upper left (height, width) of an image: undoes the rounding up of an odd size."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.size = size
+
+    def extra_repr(self) -> str:
+        return f"{self.size[0]} x {self.size[1]}"
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images[..., : self.size[0], : self.size[1]]

@@ -1,0 +1,75 @@
+"""The sequential network: stages of convolutions, one linear layer to the latent, and their mirror."""
+
+import itertools
+import math
+
+from torch import nn
+
+from reslag_vae.networks.base import ImageShape, Network, check_sizes
+from reslag_vae.networks.blocks import down_stage, stage_sizes, up_stage
+
+
+class PlainNetwork(Network):
+    """Encoder and decoder without residual connections.
+
+    Args:
+        image_shape: (C, H, W); any height and width of at least 2 to the number of stages.
+        latent_dim: d.
+        channels: of each stage, from the image inwards; each stage halves height and width.
+        blocks: convolution blocks of each stage.
+        parameters_per_latent: 2 for mean and log-variance, 1 for a deterministic code.
+
+    Raises:
+        ValueError: the latent is not smaller than the image, or the stages do not fit it.
+    """
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        latent_dim: int,
+        channels: list[int],
+        blocks: list[int],
+        parameters_per_latent: int = 2,
+    ) -> None:
+        check_sizes(image_shape, latent_dim, channels, blocks)
+        parameters = latent_dim * parameters_per_latent
+        super().__init__(
+            plain_encoder(image_shape, parameters, channels, blocks),
+            plain_decoder(image_shape, latent_dim, channels, blocks),
+            image_shape,
+            latent_dim,
+            parameters_per_latent,
+        )
+
+
+def plain_encoder(
+    image_shape: ImageShape, parameters: int, channels: list[int], blocks: list[int]
+) -> nn.Sequential:
+    """Images to (B, parameters)."""
+    depths = itertools.pairwise([image_shape[0], *channels])
+    stages = [down_stage(inner, outer, count) for (inner, outer), count in zip(depths, blocks, strict=True)]
+    features = channels[-1] * math.prod(stage_sizes(image_shape, len(channels))[-1])
+    return nn.Sequential(*stages, nn.Flatten(), nn.Linear(features, parameters))
+
+
+def plain_decoder(
+    image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int]
+) -> nn.Sequential:
+    """(B, d) latents to images."""
+    sizes = stage_sizes(image_shape, len(channels))
+    height, width = sizes[-1]
+    return nn.Sequential(
+        nn.Linear(latent_dim, channels[-1] * height * width),
+        nn.ReLU(inplace=True),
+        nn.Unflatten(1, (channels[-1], height, width)),
+        *up_stages(image_shape, channels, blocks),
+    )
+
+
+def up_stages(image_shape: ImageShape, channels: list[int], blocks: list[int]) -> list[nn.Sequential]:
+    """The decoder's stages from the innermost to the image."""
+    outputs = [image_shape[0], *channels[:-1]]
+    sizes = stage_sizes(image_shape, len(channels))
+    return [
+        up_stage(channels[i], outputs[i], blocks[i], sizes[i], last=i == 0) for i in reversed(range(len(channels)))
+    ]

@@ -1,0 +1,123 @@
+"""The ResLag networks: residual connections inside the encoder and inside the decoder, never across the latent."""
+
+import itertools
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from reslag_vae.networks.base import ImageShape, Network, check_sizes
+from reslag_vae.networks.blocks import Size, down_stage, stage_sizes
+from reslag_vae.networks.plain import plain_decoder, plain_encoder, up_stages
+
+
+class ResidualNetwork(Network):
+    """Every stage of the encoder reaches the latent directly, and the latent reaches every stage of the decoder.
+
+    Figure 4 of the thesis. A 1x1 convolution reduces each stage's feature map to the same number of features:
+    `width` channels at the first stage, four times as many at each further one. This is the original, of width 4: on
+    CelebA 4 x 4,096 features, more than the image's 12,288 numbers.
+
+    Args:
+        image_shape: (C, H, W).
+        latent_dim: d.
+        channels: of each stage, from the image inwards.
+        blocks: convolution blocks of each stage.
+        residual: False leaves the connections out, as the thesis does on 28x28 images: the plain network remains.
+        parameters_per_latent: 2 for mean and log-variance, 1 for a deterministic code.
+
+    Raises:
+        ValueError: the latent is not smaller than the image, or the stages do not fit it.
+    """
+
+    width: ClassVar[int] = 4
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        latent_dim: int,
+        channels: list[int],
+        blocks: list[int],
+        residual: bool = True,
+        parameters_per_latent: int = 2,
+    ) -> None:
+        check_sizes(image_shape, latent_dim, channels, blocks)
+        parameters = latent_dim * parameters_per_latent
+        inference: nn.Module
+        generative: nn.Module
+        if residual:
+            inference = ResidualEncoder(image_shape, parameters, channels, blocks, self.width)
+            generative = ResidualDecoder(image_shape, latent_dim, channels, blocks, self.width)
+        else:
+            inference = plain_encoder(image_shape, parameters, channels, blocks)
+            generative = plain_decoder(image_shape, latent_dim, channels, blocks)
+        super().__init__(inference, generative, image_shape, latent_dim, parameters_per_latent)
+
+
+class LightResidualNetwork(ResidualNetwork):
+    """The light version, of width 1: on CelebA 4 x 1,024 features, and little more than half of the parameters."""
+
+    width: ClassVar[int] = 1
+
+
+class ResidualEncoder(nn.Module):
+    """Images to (B, parameters): one linear layer on the concatenated reductions of all stages."""
+
+    def __init__(
+        self, image_shape: ImageShape, parameters: int, channels: list[int], blocks: list[int], width: int
+    ) -> None:
+        super().__init__()
+        connections = connection_shapes(image_shape, len(channels), width)
+        depths = itertools.pairwise([image_shape[0], *channels])
+        self.stages = nn.ModuleList(
+            down_stage(inner, outer, count) for (inner, outer), count in zip(depths, blocks, strict=True)
+        )
+        self.reductions = nn.ModuleList(
+            nn.Conv2d(outer, shape[0], 1) for outer, shape in zip(channels, connections, strict=True)
+        )
+        self.to_parameters = nn.Linear(sum(map(math.prod, connections)), parameters)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features, parts = images, []
+        for stage, reduction in zip(self.stages, self.reductions, strict=True):
+            features = stage(features)
+            parts.append(reduction(features).flatten(1))
+        return self.to_parameters(torch.cat(parts, dim=1))
+
+
+class ResidualDecoder(nn.Module):
+    """(B, d) latents to images: from the lowest connection upwards, each next one averaged in with equal weight.
+
+    The running tensor holds k connections already when the next arrives, so it weighs k to 1: 1:1, 2:1, 3:1.
+    """
+
+    def __init__(
+        self, image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int], width: int
+    ) -> None:
+        super().__init__()
+        self.connections = connection_shapes(image_shape, len(channels), width)[::-1]
+        # The running tensor's channels where each connection joins it, from the innermost size outwards.
+        joined = [channels[-1], *reversed(channels[:-1])]
+        self.from_latent = nn.Linear(latent_dim, sum(map(math.prod, self.connections)))
+        self.expansions = nn.ModuleList(
+            nn.Conv2d(shape[0], running, 1) for shape, running in zip(self.connections, joined, strict=True)
+        )
+        self.stages = nn.ModuleList(up_stages(image_shape, channels, blocks))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        flat = self.from_latent(latents).split([math.prod(shape) for shape in self.connections], dim=1)
+        joining = [
+            expand(part.unflatten(1, shape))
+            for expand, part, shape in zip(self.expansions, flat, self.connections, strict=True)
+        ]
+        running = self.stages[0](joining[0])
+        for held, (stage, part) in enumerate(zip(self.stages[1:], joining[1:], strict=True), start=1):
+            running = stage((held * running + part) / (held + 1))
+        return running
+
+
+def connection_shapes(image_shape: ImageShape, stages: int, width: int) -> list[tuple[int, int, int]]:
+    """(channels, height, width) of each stage's connection, from the first stage inwards."""
+    sizes: list[Size] = stage_sizes(image_shape, stages)[1:]
+    return [(width * 4**i, *size) for i, size in enumerate(sizes)]

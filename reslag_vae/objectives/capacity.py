@@ -1,0 +1,60 @@
+"""beta-VAE with a controlled increase of capacity."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from reslag_vae.distributions import Posterior
+from reslag_vae.objectives.base import Objective, require_kl, squared_error
+from reslag_vae.records import Terms
+
+
+class Capacity(Objective):
+    """loss = Rec + gamma · |KL - C|, C rising linearly from 0 to `capacity` nats over the first `epochs` epochs.
+
+    Burgess et al. 2018, https://arxiv.org/abs/1804.03599, Eq. 8, with the squared error for their Bernoulli
+    likelihood. Evaluation always uses the final capacity, so that the losses of different epochs compare.
+
+    Args:
+        gamma: weight of the distance to the capacity, positive.
+        capacity: final KL in nats per image, not negative.
+        epochs: length of the rise; 0 starts at the final capacity.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    name: ClassVar[str] = "capacity"
+
+    def __init__(self, gamma: float = 10.0, capacity: float = 25.0, epochs: int = 20) -> None:
+        super().__init__()
+        if gamma <= 0 or capacity < 0 or epochs < 0:
+            raise ValueError(
+                f"objective.gamma={gamma}, capacity={capacity}, epochs={epochs}: gamma must be positive, "
+                "capacity and epochs not negative."
+            )
+        self.gamma, self.capacity, self.epochs = gamma, capacity, epochs
+        self.current = 0.0 if epochs else capacity
+
+    @property
+    def formula(self) -> str:
+        return f"Rec + {self.gamma:g} · |KL - C|"
+
+    @property
+    def notes(self) -> dict[str, str]:
+        return {"C": f"0 to {self.capacity:g} nats over {self.epochs} epochs; {self.capacity:g} at evaluation"}
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.current = self.capacity * min(1.0, epoch / self.epochs) if self.epochs else self.capacity
+
+    def forward(
+        self,
+        images: Tensor,
+        reconstruction: Tensor,
+        posterior: Posterior,
+        latents: Tensor,
+        prior: Tensor | None = None,
+    ) -> Terms:
+        rec, kl = squared_error(images, reconstruction), require_kl(posterior)
+        capacity = self.current if self.training else self.capacity
+        return Terms(loss=rec + self.gamma * (kl.sum(1) - capacity).abs(), rec=rec, kl=kl)

@@ -1,0 +1,213 @@
+"""The sigma rules: where the variance of the Gaussian likelihood comes from.
+
+Every rule minimises, per image, (1/2) sum over pixels of [ln s2 + (x - y)² / s2] + KL; the constant (D/2) ln 2·pi
+is left out of the loss, as in the thesis, and is in the reported ELBO.
+"""
+
+from abc import abstractmethod
+from typing import ClassVar, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from reslag_vae.distributions import Posterior
+from reslag_vae.objectives.base import Objective, require_kl
+from reslag_vae.records import Terms
+
+Granularity = Literal["global", "channel", "pixel", "image"]
+
+# Variance of the rounding error of 8-bit images. Below it a likelihood models the rounding, not the image.
+SIGMA2_FLOOR = (1 / 255) ** 2 / 12
+
+_AVERAGED = {"global": (0, 1, 2, 3), "channel": (0, 2, 3), "pixel": (0,), "image": (1, 2, 3)}
+
+
+class SigmaRule(Objective):
+    """loss = -log N(x; y, s2) + KL, without the 2·pi term. A rule says what s2 is."""
+
+    formula = "(D/2) ln s2 + Rec / (2 s2) + KL"
+
+    @abstractmethod
+    def variance(self, images: Tensor, squares: Tensor) -> Tensor:
+        """s2 before the floor, broadcastable to the images.
+
+        Args:
+            images: (B, C, H, W).
+            squares: (B, C, H, W) squared errors; no gradient is wanted through the variance.
+        """
+
+    def forward(
+        self,
+        images: Tensor,
+        reconstruction: Tensor,
+        posterior: Posterior,
+        latents: Tensor,
+        prior: Tensor | None = None,
+    ) -> Terms:
+        squares, kl = (reconstruction - images).square(), require_kl(posterior)
+        raw = self.variance(images, squares.detach())
+        sigma2, rec = raw.clamp_min(SIGMA2_FLOOR), squares.flatten(1).sum(1)
+        loss = gaussian_nll(squares, rec, sigma2) + kl.sum(1)
+        floored = (raw.detach() < SIGMA2_FLOOR).to(rec.dtype).mean()
+        return Terms(loss=loss, rec=rec, kl=kl, sigma2=sigma2, floored=floored)
+
+
+def gaussian_nll(squares: Tensor, rec: Tensor, sigma2: Tensor) -> Tensor:
+    """(B,) sum over pixels of [ln s2 + (x - y)² / s2] / 2, in nats.
+
+    Args:
+        squares: (B, C, H, W) squared errors.
+        rec: (B,) their sums.
+        sigma2: (1|B, 1|C, 1|H, 1|W).
+    """
+    entries, dimensions = sigma2[0].numel(), squares[0].numel()
+    scaled = rec / sigma2.flatten() if entries == 1 else (squares / sigma2).flatten(1).sum(1)
+    return (sigma2.log().flatten(1).sum(1) * (dimensions / entries) + scaled) / 2
+
+
+class MovingVariance(SigmaRule):
+    """A rule that computes s2 from each training minibatch and remembers its moving average for evaluation.
+
+    Args:
+        image_shape: (C, H, W).
+        granularity: one s2 for all (`global`), for each `channel`, `pixel` (of each channel) or `image`. The
+            evaluation value never looks at the evaluated image: for `image` it is the average over images.
+        decay: of the exponential moving average, which is corrected for its start.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    running: Tensor
+    weight: Tensor
+
+    def __init__(
+        self, image_shape: tuple[int, int, int], granularity: Granularity = "global", decay: float = 0.99
+    ) -> None:
+        super().__init__()
+        if granularity not in get_args(Granularity):
+            raise ValueError(
+                f"objective.granularity={granularity}: choose one of {', '.join(get_args(Granularity))}."
+            )
+        if not 0 <= decay < 1:
+            raise ValueError(f"objective.decay={decay}: must lie in [0, 1).")
+        self.granularity, self.decay = granularity, decay
+        averaged = (0, *_AVERAGED[granularity])
+        shape = [1 if axis in averaged else size for axis, size in enumerate((1, *image_shape))]
+        self.register_buffer("running", torch.zeros(shape))
+        self.register_buffer("weight", torch.zeros(()))
+
+    @abstractmethod
+    def minibatch_variance(self, images: Tensor, squares: Tensor) -> Tensor:
+        """s2 of a training minibatch."""
+
+    def variance(self, images: Tensor, squares: Tensor) -> Tensor:
+        if self.training:
+            return self.minibatch_variance(images, squares)
+        # Before the first training step nothing is known: the variance of uniform noise.
+        known = self.running / self.weight.clamp_min(1e-12)
+        return torch.where(self.weight > 0, known, 1 / 12)
+
+    @torch.no_grad()
+    def observe(self, terms: Terms) -> None:
+        assert terms.sigma2 is not None
+        value = terms.sigma2.mean(0, keepdim=True)
+        self.running.lerp_(value.to(self.running.dtype), 1 - self.decay)
+        self.weight.lerp_(torch.ones_like(self.weight), 1 - self.decay)
+
+    def average(self, values: Tensor) -> Tensor:
+        """Mean of (B, C, H, W) values over the axes that the granularity shares."""
+        return values.mean(_AVERAGED[self.granularity], keepdim=True)
+
+
+class SigmaData(MovingVariance):
+    """s2 is the population variance of the minibatch's pixel values: the thesis' rule, which gives its Table 1.
+
+    It is the variance of the data, not of the residual, so it does not follow the model as it learns; see
+    `SigmaOptimal` for that.
+    """
+
+    name: ClassVar[str] = "sigma_data"
+    notes = {"s2": "variance of the minibatch's pixels; moving average at evaluation", "beta_eff": "2 s2"}
+
+    def __init__(self, image_shape: tuple[int, int, int], decay: float = 0.99) -> None:
+        super().__init__(image_shape, "global", decay)
+
+    def minibatch_variance(self, images: Tensor, squares: Tensor) -> Tensor:
+        return images.var(unbiased=False).view(1, 1, 1, 1)
+
+
+class SigmaOptimal(MovingVariance):
+    """s2 is the minibatch's mean squared error, the analytic optimum of the likelihood.
+
+    Rybkin et al. 2021, https://arxiv.org/abs/2006.13202, Eq. 5. By the envelope theorem the gradient is the same
+    whether or not it flows through s2, so s2 is held constant.
+    """
+
+    name: ClassVar[str] = "sigma_optimal"
+
+    @property
+    def notes(self) -> dict[str, str]:
+        return {
+            "s2": f"mean squared error of the minibatch, {self.granularity}; moving average at evaluation",
+            "beta_eff": "2 s2",
+        }
+
+    def minibatch_variance(self, images: Tensor, squares: Tensor) -> Tensor:
+        return self.average(squares)
+
+
+class SigmaLearned(SigmaRule):
+    """s2 is a parameter of the generative group, trained with it.
+
+    Args:
+        image_shape: (C, H, W).
+        granularity: `global`, `channel` or `pixel`.
+
+    Raises:
+        ValueError: the granularity is none of these.
+    """
+
+    name: ClassVar[str] = "sigma_learned"
+
+    def __init__(self, image_shape: tuple[int, int, int], granularity: Granularity = "global") -> None:
+        super().__init__()
+        if granularity not in ("global", "channel", "pixel"):
+            raise ValueError(f"objective.granularity={granularity}: choose one of global, channel, pixel.")
+        self.granularity = granularity
+        averaged = _AVERAGED[granularity]
+        shape = [1 if axis in averaged else size for axis, size in enumerate((1, *image_shape))]
+        self.log_sigma2 = nn.Parameter(torch.zeros(shape))
+
+    @property
+    def notes(self) -> dict[str, str]:
+        return {"s2": f"learned, {self.granularity}, from 1", "beta_eff": "2 s2"}
+
+    def variance(self, images: Tensor, squares: Tensor) -> Tensor:
+        return self.log_sigma2.exp()
+
+
+class SigmaFixed(SigmaRule):
+    """s2 is a constant.
+
+    Args:
+        sigma2: the variance of a pixel, at least the floor of 1.3e-6.
+
+    Raises:
+        ValueError: it is below the floor.
+    """
+
+    name: ClassVar[str] = "sigma_fixed"
+
+    def __init__(self, sigma2: float) -> None:
+        super().__init__()
+        if sigma2 < SIGMA2_FLOOR:
+            raise ValueError(f"objective.sigma2={sigma2}: must be at least {SIGMA2_FLOOR:.2g}.")
+        self.sigma2 = sigma2
+
+    @property
+    def notes(self) -> dict[str, str]:
+        return {"s2": f"fixed at {self.sigma2:g}", "beta_eff": f"{2 * self.sigma2:g}"}
+
+    def variance(self, images: Tensor, squares: Tensor) -> Tensor:
+        return squares.new_full((1, 1, 1, 1), self.sigma2)

@@ -1,0 +1,69 @@
+"""The optimizer of each parameter group, and when its learning rate falls. Plain frozen values."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from torch import nn
+from torch.optim import Adam
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Cut the learning rate when the validation loss stands still, and stop when it has become too small.
+
+    Args:
+        factor: of each cut, in (0, 1).
+        patience: epochs without improvement before a cut; at least 1.
+        stop_below: training ends when the learning rate falls below this.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    factor: float = 0.5
+    patience: int = 3
+    stop_below: float = 5e-5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.factor < 1 or self.patience < 1 or self.stop_below < 0:
+            raise ValueError(
+                f"optimizer.plateau factor={self.factor}, patience={self.patience}, stop_below={self.stop_below}: "
+                "factor must lie in (0, 1), patience be at least 1, stop_below not negative."
+            )
+
+    def build(self, optimizer: Adam) -> ReduceLROnPlateau:
+        """PyTorch's scheduler cuts after patience + 1 epochs without improvement; ours after `patience`."""
+        return ReduceLROnPlateau(optimizer, factor=self.factor, patience=self.patience - 1, threshold=0.0)
+
+
+@dataclass(frozen=True)
+class AdamSettings:
+    """Adam with the thesis' learning rate, one for each parameter group.
+
+    Args:
+        lr: learning rate, positive.
+        betas: decay rates of the moments.
+        clip_norm: largest gradient norm of a group, or None. The Trainer's own clipping does not work with manual
+            optimization.
+        plateau: rule for the learning rate, or None to keep it.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    lr: float = 2e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip_norm: float | None = None
+    plateau: Plateau | None = None
+
+    def __post_init__(self) -> None:
+        if self.lr <= 0:
+            raise ValueError(f"optimizer.lr={self.lr}: the learning rate must be positive.")
+        if self.clip_norm is not None and self.clip_norm <= 0:
+            raise ValueError(f"optimizer.clip_norm={self.clip_norm}: must be positive, or null for no clipping.")
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> Adam:
+        """The optimizer of one group; its update runs as one fused kernel."""
+        beta1, beta2 = self.betas
+        return Adam(parameters, lr=self.lr, betas=(beta1, beta2), fused=True)

@@ -1,0 +1,100 @@
+"""The end of a run: its best checkpoint measured, and what is shown and kept of it."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Trainer
+from rich.console import Console
+from rich.table import Table
+
+from reslag_vae import runs
+from reslag_vae.callbacks import BestAndLast, Throughput
+from reslag_vae.data import ImageDataModule
+from reslag_vae.evaluation.losses import evaluate, measure_yardstick
+from reslag_vae.models import BaseVAE
+from reslag_vae.schedules import GROUPS
+
+METRICS = ("loss", "rec", "kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2")
+
+
+def measure(model: BaseVAE, data: ImageDataModule) -> dict[str, dict[str, float | None]]:
+    """Validation and test metrics of a trained model, its yardstick measured on the whole training split.
+
+    What a variant does not have, such as an autoencoder's KL, is None.
+    """
+    measure_yardstick(model, data.in_order("train"))
+    absent: dict[str, float | None] = dict.fromkeys(METRICS)
+    return {name: absent | evaluate(model, data.in_order(name)) for name in ("val", "test")}
+
+
+def summary(trainer: Trainer, model: BaseVAE, data: ImageDataModule, seed: int, epoch: int) -> dict[str, Any]:
+    """What metrics.json says beside the metrics."""
+    throughput = next((c for c in trainer.callbacks if isinstance(c, Throughput)), Throughput())
+    counts = {name: sum(p.numel() for m in model.group(name) for p in m.parameters()) for name in GROUPS}
+    device = trainer.strategy.root_device
+    return {
+        "model": model.name,
+        "data": data.name,
+        "objective": model.objective.name,
+        "schedule": model.schedule.name,
+        "images": {name: len(data.split(name)) for name in ("train", "val", "test")},
+        "epoch": epoch,
+        "epochs_run": trainer.current_epoch,
+        "stopped_because": model.stopped_because or f"all {trainer.max_epochs} epochs were run",
+        "aggressive_phase_ended_at": model.phase_ended_at,
+        "seconds": round(throughput.seconds, 3),
+        "images_per_second": round(throughput.images_per_second, 1),
+        "parameters": counts | {"total": sum(counts.values())},
+        "yardstick_sigma2": float(model.train_mse),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "versions": runs.versions(),
+        "commit": runs.commit(),
+        "seed": seed,
+    }
+
+
+def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path, seed: int) -> float:
+    """Measure the best checkpoint and write metrics.json and the final pictures' paths; returns the monitored value.
+
+    Raises:
+        RunError: no epoch had a finite monitored value, so that there is no best checkpoint.
+    """
+    keeper = next(c for c in trainer.callbacks if isinstance(c, BestAndLast))
+    checkpoint = runs.read_checkpoint(runs.checkpoint_path(folder, "best"))
+    model.load_state_dict(checkpoint["state_dict"])
+    model.to(trainer.strategy.root_device)
+    metrics = measure(model, data)
+    result = metrics | summary(trainer, model, data, seed, epoch=checkpoint["epoch"] + 1)
+    runs.write_result(folder, result)
+    for logger in trainer.loggers:
+        logger.log_metrics({f"best/{split}/{k}": v for split in metrics for k, v in metrics[split].items() if v is not None})
+    show(result, folder)
+    return float(keeper.best_model_score)
+
+
+def show(result: dict[str, Any], folder: Path) -> None:
+    """A short table of the result, and where its files are."""
+    table = Table(title=f"{result['model']} on {result['data']}, epoch {result['epoch']}", title_justify="left")
+    for column in ("", "val", "test"):
+        table.add_column(column, justify="right" if column else "left")
+    for name in METRICS:
+        table.add_row(name, *(format_number(result[split][name]) for split in ("val", "test")))
+    console = Console()
+    console.print(table)
+    console.print(f"stopped because {result['stopped_because']}; {result['images_per_second']:.0f} images/s")
+    for path in (folder / runs.RESULT_FILE, *sorted((folder / "figures").glob("*.png"))):
+        console.print(f"  {path}", soft_wrap=True, highlight=False)
+
+
+def format_number(value: float | None) -> str:
+    """Five significant digits, or a dash where the variant has no such number."""
+    return "-" if value is None else f"{value:.5g}"
+
+
+def show_card(model: BaseVAE) -> None:
+    """The objective card: what is minimised, in which units."""
+    table = Table(title="objective card", title_justify="left", show_header=False)
+    for label, text in model.card().items():
+        table.add_row(label, text)
+    Console().print(table)

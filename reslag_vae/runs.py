@@ -1,0 +1,92 @@
+"""The folder of a run: what is in it, and how to read it back."""
+
+import json
+import pickle
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from reslag_vae.files import write_atomically
+
+CONFIG_FILE = "config.yaml"
+RESULT_FILE = "metrics.json"
+
+
+class RunError(RuntimeError):
+    """A run's folder does not hold what is asked of it. The message names the file."""
+
+
+def checkpoint_path(folder: Path, which: str) -> Path:
+    """The run's `best` or `last` checkpoint.
+
+    Raises:
+        RunError: it is not there.
+    """
+    path = folder / "checkpoints" / f"{which}.ckpt"
+    if not path.is_file():
+        raise RunError(f"{path} is not there: the run has not finished its first epoch, or is not a run's folder.")
+    return path
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint's plain containers and tensors, on the CPU. No code in it is ever run.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    import torch
+
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from None
+
+
+def config_path(folder: Path) -> Path:
+    """The run's resolved configuration.
+
+    Raises:
+        RunError: it is not there.
+    """
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise RunError(f"{path} is not there: {folder} is not the folder of a run.")
+    return path
+
+
+def write_result(folder: Path, result: dict[str, Any]) -> None:
+    """metrics.json, whole or not at all; numbers that JSON cannot hold become null."""
+    write_atomically(folder / RESULT_FILE, json.dumps(finite(result), indent=2) + "\n")
+
+
+def finite(value: Any) -> Any:
+    """The tree with infinities and NaN replaced by None."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        return None
+    return value
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of what the numbers depend on."""
+    import lightning
+    import torch
+    import torchvision
+
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "lightning": lightning.__version__,
+    }
+
+
+def commit() -> str | None:
+    """The commit of the code, with `-dirty` after it where the code differs from it; None outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,154 @@
+"""From a configuration to data module, model and trainer. With the entry scripts, the only importer of Hydra."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.errors import InstantiationException
+from lightning import Trainer
+from lightning.pytorch.loggers import WandbLogger
+from omegaconf import DictConfig, OmegaConf
+
+from reslag_vae.data import ImageDataModule
+from reslag_vae.models import BaseVAE
+from reslag_vae.runs import checkpoint_path, config_path, read_checkpoint
+from reslag_vae.schedules import Lagging
+
+
+def instantiate(config: DictConfig) -> Any:
+    """Build what the `_target_` of a node names, with plain containers all the way down.
+
+    Raises:
+        ValueError: what the constructor said, without Hydra's words around it.
+    """
+    try:
+        return hydra.utils.instantiate(config, _convert_="all")
+    except InstantiationException as error:
+        cause: BaseException | None = error
+        while isinstance(cause, InstantiationException):
+            cause = cause.__cause__
+        raise (cause if isinstance(cause, ValueError) else error) from None
+
+
+def build_model(config: DictConfig) -> BaseVAE:
+    """The variant of a resolved configuration.
+
+    Raises:
+        ValueError: the parts do not fit each other, or a value is out of its range.
+    """
+    model = instantiate(config.model)
+    assert isinstance(model, BaseVAE)
+    return model
+
+
+def check(config: DictConfig) -> None:
+    """Refuse what would fail or mislead later, before anything is loaded or written.
+
+    Raises:
+        ValueError: naming the option and what to use instead.
+    """
+    trainer = config.trainer
+    for name, instead in (("gradient_clip_val", "optimizer.clip_norm"), ("accumulate_grad_batches", "data.batch_size")):
+        if trainer.get(name) not in (None, 1 if name == "accumulate_grad_batches" else None):
+            raise ValueError(f"trainer.{name} does not work with manual optimization: use {instead}.")
+    if str(trainer.precision) not in ("32", "32-true", "bf16-mixed"):
+        raise ValueError(
+            f"trainer.precision={trainer.precision}: choose 32-true or bf16-mixed. fp16 needs a gradient scaler, "
+            "which does not work with two optimizers under manual optimization."
+        )
+    if trainer.get("max_steps", -1) != -1:
+        raise ValueError("trainer.max_steps counts every optimizer's step: set trainer.max_epochs instead.")
+    if trainer.max_epochs is None or trainer.max_epochs < 1:
+        raise ValueError(f"trainer.max_epochs={trainer.max_epochs}: a run has at least 1 epoch.")
+
+
+def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, Trainer]:
+    """Data module, model and trainer of a configuration, checked against each other; the run's folder is `folder`.
+
+    Raises:
+        ValueError: an option is out of its range or does not go with another.
+    """
+    check(config)
+    model = build_model(config)
+    if isinstance(model.schedule, Lagging):
+        model.schedule.check_length(config.trainer.max_epochs)
+    data = build_data(config, model)
+    # A checkpoint says by itself what it is of.
+    model.save_hyperparameters({"model": OmegaConf.to_container(config.model, resolve=True)}, logger=False)
+    callbacks = [instantiate(node) for node in (config.callbacks or {}).values() if node]
+    loggers = [instantiate(config.logger)(folder=folder, config=flat_names(config, data, model))] if config.logger else []
+    trainer = instantiate(config.trainer)(callbacks=callbacks, logger=loggers, default_root_dir=folder)
+    return data, model, trainer
+
+
+def build_data(config: DictConfig, model: BaseVAE) -> ImageDataModule:
+    """The data module of a resolved configuration.
+
+    Raises:
+        ValueError: its images are not those that the network is built for.
+    """
+    data = instantiate(config.data)
+    assert isinstance(data, ImageDataModule)
+    if tuple(data.image_shape) != model.network.image_shape:
+        raise ValueError(
+            f"The network is built for images of {model.network.image_shape}, and data={data.name} has "
+            f"{tuple(data.image_shape)}: set recipe.image_shape."
+        )
+    return data
+
+
+def flat_names(config: DictConfig, data: ImageDataModule, model: BaseVAE) -> dict[str, Any]:
+    """What a dashboard groups and filters by: names first, then every option under its own path."""
+    names: dict[str, Any] = {
+        "model": model.name,
+        "data": data.name,
+        "objective": model.objective.name,
+        "schedule": model.schedule.name,
+        "seed": config.seed,
+    }
+    tree = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(tree, dict)
+    groups = ("data", "network", "objective", "schedule", "optimizer", "trainer")
+    return names | dict(flatten({group: tree[group] for group in groups}))
+
+
+def flatten(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """("data.batch_size", 32) and so on; lists stay whole."""
+    if not isinstance(tree, dict):
+        yield path, tree
+        return
+    for key, value in tree.items():
+        yield from flatten(value, f"{path}.{key}" if path else key)
+
+
+@contextmanager
+def finished_loggers(trainer: Trainer) -> Iterator[None]:
+    """Close every logger at the end, also after an error: the next run of this process must not write into it."""
+    status = "failed"
+    try:
+        yield
+        status = "success"
+    finally:
+        for logger in trainer.loggers:
+            logger.finalize(status)
+            if isinstance(logger, WandbLogger):
+                logger.experiment.finish(exit_code=int(status != "success"))
+
+
+def load(folder: str | Path, which: str = "best") -> BaseVAE:
+    """The trained model of a run, in evaluation mode on the CPU.
+
+    Args:
+        folder: of the run.
+        which: its `best` or `last` checkpoint.
+
+    Raises:
+        RunError: the folder has no such checkpoint, or no configuration.
+    """
+    folder = Path(folder)
+    path = checkpoint_path(folder, which)
+    model = build_model(OmegaConf.load(config_path(folder)))
+    model.load_state_dict(read_checkpoint(path)["state_dict"])
+    return model.eval()

@@ -1,0 +1,47 @@
+"""Splits: disjoint, complete, seeded."""
+
+import pytest
+import torch
+
+from reslag_vae.data import DataError, Images
+
+
+def numbered(count: int) -> Images:
+    """Images whose label is their row."""
+    store = torch.arange(count, dtype=torch.uint8)[:, None, None, None].expand(count, 1, 2, 2)
+    return Images(store, torch.arange(count))
+
+
+def test_one_index_gives_a_whole_batch() -> None:
+    batch = numbered(10)[torch.tensor([7, 3])]
+    assert batch.images.shape == (2, 1, 2, 2) and batch.images.dtype == torch.uint8
+    assert batch.images[:, 0, 0, 0].tolist() == batch.labels.tolist() == [7, 3]
+
+
+def test_divided_parts_are_disjoint_complete_and_in_order() -> None:
+    rest, part = numbered(101).divide(0.2, seed=3)
+    assert (len(rest), len(part)) == (81, 20)
+    assert sorted(rest.labels.tolist() + part.labels.tolist()) == list(range(101))
+    assert part.labels.tolist() == sorted(part.labels.tolist())
+    assert torch.equal(part[torch.arange(20)].images, part.images)
+
+
+def test_division_depends_on_the_seed_alone() -> None:
+    once, again, other = (numbered(100).divide(0.2, seed)[1].labels for seed in (0, 0, 1))
+    assert torch.equal(once, again)
+    assert not torch.equal(once, other)
+
+
+@pytest.mark.parametrize(("fraction", "size"), [(1e-6, 1), (1 - 1e-6, 2)])
+def test_no_part_is_empty(fraction: float, size: int) -> None:
+    assert len(numbered(3).divide(fraction, seed=0)[1]) == size
+
+
+def test_one_image_cannot_be_divided() -> None:
+    with pytest.raises(DataError, match="1 image"):
+        numbered(1).divide(0.5, seed=0)
+
+
+def test_divisions_share_the_store() -> None:
+    images = numbered(10)
+    assert all(part.store is images.store for part in images.divide(0.5, seed=0))

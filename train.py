@@ -1,0 +1,44 @@
+"""Train a variant on a data set: python train.py model=reslag_light data=cifar10"""
+
+import logging
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from reslag_vae import configs
+
+log = logging.getLogger(__name__)
+
+
+def train(config: DictConfig, folder: Path) -> float:
+    """Train, measure the best checkpoint, and leave everything in the run's folder.
+
+    A folder that holds an interrupted run is gone on with.
+
+    Returns:
+        The monitored value of the best epoch.
+    """
+    from lightning import seed_everything
+
+    from reslag_vae import results, wiring
+
+    seed_everything(config.seed, verbose=False)
+    data, model, trainer = wiring.build(config, folder)
+    with wiring.finished_loggers(trainer):
+        configs.save(config, folder)
+        last = folder / "checkpoints" / "last.ckpt"
+        log.info("%s in %s", "Resuming" if last.exists() else "Training", folder)
+        results.show_card(model)
+        trainer.fit(model, data, ckpt_path=last if last.exists() else None, weights_only=True)
+        return results.finish(trainer, model, data, folder, config.seed)
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+def main(config: DictConfig) -> float:
+    """Compose the configuration, or read that of the run to resume."""
+    return train(*configs.of_job(config))
+
+
+if __name__ == "__main__":
+    main()

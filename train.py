@@ -23,6 +23,7 @@ def train(config: DictConfig, folder: Path) -> float:
 
     from reslag_vae import results, wiring
 
+    wiring.quiet()
     seed_everything(config.seed, verbose=False)
     data, model, trainer = wiring.build(config, folder)
     with wiring.finished_loggers(trainer):

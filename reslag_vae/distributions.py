@@ -80,7 +80,7 @@ def aggregate_log_prob(posterior: DiagonalGaussian, latents: Tensor, chunk: int 
     precision = (-log_variance).exp()
     constant = -0.5 * (mean.square() * precision + log_variance + math.log(2 * math.pi)).sum(-1)
     linear, quadratic = (mean * precision).T, -0.5 * precision.T
-    densities = [z @ linear + z.square() @ quadratic + constant for z in latents.double().split(chunk)]
+    densities = [z @ linear + z.square() @ quadratic + constant for z in torch.split(latents.double(), chunk)]
     return torch.cat([d.logsumexp(-1) for d in densities]) - math.log(len(mean))
 
 

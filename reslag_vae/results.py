@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reslag_vae import runs
-from reslag_vae.callbacks import BestAndLast, Throughput
+from reslag_vae.callbacks import BestAndLast, Throughput, callback_of
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.losses import evaluate, measure_yardstick
 from reslag_vae.models import BaseVAE
@@ -24,13 +24,13 @@ def measure(model: BaseVAE, data: ImageDataModule) -> dict[str, dict[str, float 
     What a variant does not have, such as an autoencoder's KL, is None.
     """
     measure_yardstick(model, data.in_order("train"))
-    absent: dict[str, float | None] = dict.fromkeys(METRICS)
-    return {name: absent | evaluate(model, data.in_order(name)) for name in ("val", "test")}
+    measured = {name: evaluate(model, data.in_order(name)) for name in ("val", "test")}
+    return {name: {**dict.fromkeys(METRICS), **metrics} for name, metrics in measured.items()}
 
 
 def summary(trainer: Trainer, model: BaseVAE, data: ImageDataModule, seed: int, epoch: int) -> dict[str, Any]:
     """What metrics.json says beside the metrics."""
-    throughput = next((c for c in trainer.callbacks if isinstance(c, Throughput)), Throughput())
+    throughput = callback_of(trainer, Throughput) or Throughput()
     counts = {name: sum(p.numel() for m in model.group(name) for p in m.parameters()) for name in GROUPS}
     device = trainer.strategy.root_device
     return {
@@ -60,7 +60,6 @@ def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path
     Raises:
         RunError: no epoch had a finite monitored value, so that there is no best checkpoint.
     """
-    keeper = next(c for c in trainer.callbacks if isinstance(c, BestAndLast))
     checkpoint = runs.read_checkpoint(runs.checkpoint_path(folder, "best"))
     model.load_state_dict(checkpoint["state_dict"])
     model.to(trainer.strategy.root_device)
@@ -68,8 +67,13 @@ def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path
     result = metrics | summary(trainer, model, data, seed, epoch=checkpoint["epoch"] + 1)
     runs.write_result(folder, result)
     for logger in trainer.loggers:
-        logger.log_metrics({f"best/{split}/{k}": v for split in metrics for k, v in metrics[split].items() if v is not None})
+        logger.log_metrics(
+            {f"best/{split}/{k}": v for split in metrics for k, v in metrics[split].items() if v is not None}
+        )
     show(result, folder)
+    keeper = callback_of(trainer, BestAndLast)
+    assert keeper is not None, "the configuration keeps no checkpoints"
+    assert keeper.best_model_score is not None, "there is a best checkpoint, so it has a score"
     return float(keeper.best_model_score)
 
 
@@ -95,6 +99,6 @@ def format_number(value: float | None) -> str:
 def show_card(model: BaseVAE) -> None:
     """The objective card: what is minimised, in which units."""
     table = Table(title="objective card", title_justify="left", show_header=False)
-    for label, text in model.card().items():
+    for label, text in (model.card() | {"schedule": str(model.schedule), "optimizer": str(model.optimizer)}).items():
         table.add_row(label, text)
     Console().print(table)

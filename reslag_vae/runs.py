@@ -1,7 +1,6 @@
 """The folder of a run: what is in it, and how to read it back."""
 
 import json
-import pickle
 import platform
 import subprocess
 from pathlib import Path
@@ -38,9 +37,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     import torch
 
     try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError) as error:
-        raise RunError(f"{path} cannot be read: {error}") from None
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
+        raise RunError(f"{path} cannot be read as a checkpoint: {error}") from None
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise RunError(f"{path} is not a checkpoint: it holds no state_dict.")
+    return checkpoint
 
 
 def config_path(folder: Path) -> Path:
@@ -57,13 +59,15 @@ def config_path(folder: Path) -> Path:
 
 def write_result(folder: Path, result: dict[str, Any]) -> None:
     """metrics.json, whole or not at all; numbers that JSON cannot hold become null."""
-    write_atomically(folder / RESULT_FILE, json.dumps(finite(result), indent=2) + "\n")
+    write_atomically(folder / RESULT_FILE, json.dumps(finite(result), indent=2, allow_nan=False) + "\n")
 
 
 def finite(value: Any) -> Any:
     """The tree with infinities and NaN replaced by None."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
     if isinstance(value, float) and not abs(value) < float("inf"):
         return None
     return value

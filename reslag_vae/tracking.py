@@ -8,6 +8,7 @@ from typing import Any, Literal
 from urllib.parse import urlparse
 
 from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from reslag_vae.files import write_atomically
 
@@ -32,26 +33,28 @@ def wandb_logger(project: str, mode: Mode, group: str | None, folder: Path, conf
         raise ValueError(f"logger.mode={mode}: choose one of auto, online, offline.")
     offline = mode == "offline" or (mode == "auto" and not logged_in())
     os.environ.setdefault("WANDB_SILENT", "true")
+    import wandb
+
     id_file = folder / ID_FILE
     if not id_file.exists():
         write_atomically(id_file, secrets.token_hex(4))
-    name = f"{config['model']} {config['data']} {config['objective']}"
-    logger = WandbLogger(
-        name=name,
-        save_dir=str(folder),
-        id=id_file.read_text().strip(),
-        project=project,
-        group=group,
-        mode=None if "WANDB_MODE" in os.environ else ("offline" if offline else "online"),
-        resume="allow",
-        config=config,
-    )
-    # Of our own axes, never global_step: that counts the steps of every optimizer.
-    logger.experiment.define_metric("images_seen")
-    for prefix in ("train", "val", "sigma2", "lr", "figures"):
-        logger.experiment.define_metric(f"{prefix}/*", step_metric="images_seen")
-    logger.experiment.define_metric("images_per_second", step_metric="images_seen")
-    return logger
+    run = None
+    if getattr(rank_zero_only, "rank", 0) == 0:
+        run = wandb.init(
+            project=project,
+            group=group,
+            name=f"{config['model']} {config['data']} {config['objective']}",
+            id=id_file.read_text().strip(),
+            resume="allow",
+            dir=folder,
+            mode=None if "WANDB_MODE" in os.environ else ("offline" if offline else "online"),
+            config=config,
+        )
+        # Our own axis, never global_step: that counts the steps of every optimizer.
+        run.define_metric("images_seen", hidden=True)
+        run.define_metric("*", step_metric="images_seen")
+        run.define_metric("val/loss", step_metric="images_seen", summary="min")
+    return WandbLogger(save_dir=folder, project=project, experiment=run)
 
 
 def logged_in() -> bool:

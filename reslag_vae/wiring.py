@@ -1,5 +1,7 @@
 """From a configuration to data module, model and trainer. With the entry scripts, the only importer of Hydra."""
 
+import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,15 @@ from reslag_vae.data import ImageDataModule
 from reslag_vae.models import BaseVAE
 from reslag_vae.runs import checkpoint_path, config_path, read_checkpoint
 from reslag_vae.schedules import Lagging
+
+
+def quiet() -> None:
+    """Silence Lightning's advertisements and warnings that do not apply; real warnings go through."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    # Lightning 2.6 calls a PyTorch function that 2.15 deprecates.
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+    # One index fetches a whole batch from memory: workers would only copy it between processes.
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
 
 
 def instantiate(config: DictConfig) -> Any:
@@ -78,7 +89,9 @@ def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, T
     # A checkpoint says by itself what it is of.
     model.save_hyperparameters({"model": OmegaConf.to_container(config.model, resolve=True)}, logger=False)
     callbacks = [instantiate(node) for node in (config.callbacks or {}).values() if node]
-    loggers = [instantiate(config.logger)(folder=folder, config=flat_names(config, data, model))] if config.logger else []
+    loggers = (
+        [instantiate(config.logger)(folder=folder, config=flat_names(config, data, model))] if config.logger else []
+    )
     trainer = instantiate(config.trainer)(callbacks=callbacks, logger=loggers, default_root_dir=folder)
     return data, model, trainer
 
@@ -149,6 +162,8 @@ def load(folder: str | Path, which: str = "best") -> BaseVAE:
     """
     folder = Path(folder)
     path = checkpoint_path(folder, which)
-    model = build_model(OmegaConf.load(config_path(folder)))
+    config = OmegaConf.load(config_path(folder))
+    assert isinstance(config, DictConfig), "a run's configuration is a mapping"
+    model = build_model(config)
     model.load_state_dict(read_checkpoint(path)["state_dict"])
     return model.eval()

@@ -18,8 +18,8 @@ LATENT_SEED = 0
 class ImageGrids(Callback):
     """Writes `figures/reconstructions.png` and `figures/prior_samples.png`, and logs them to W&B.
 
-    Each new picture replaces that of the epoch before. The images are the first of the validation split and the latents are drawn from a fixed seed, so that pictures of
-    different epochs, models and runs lie side by side.
+    Each new picture replaces that of the epoch before. The images are the first of the validation split and the
+    latents are drawn from a fixed seed, so that pictures of different epochs, models and runs lie side by side.
 
     Args:
         count: images in each picture.

@@ -10,7 +10,6 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from reslag_vae.files import write_atomically
 
-
 METRICS_FILE = "metrics.csv"
 
 

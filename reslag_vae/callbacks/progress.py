@@ -8,6 +8,7 @@ from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
 from lightning.pytorch.callbacks.progress.rich_progress import RichProgressBarTheme
 
 from reslag_vae.callbacks.collapse import CollapseMonitor
+from reslag_vae.callbacks.lookup import callback_of
 from reslag_vae.models import BaseVAE
 
 log = logging.getLogger(__name__)
@@ -46,5 +47,6 @@ class EpochReport(Checkpoint):
             f"{name} {float(metrics[name]):.6g}" for name in ("val/loss", "val/rec", "val/elbo") if name in metrics
         ]
         parts.append(f"{float(metrics['images_per_second']):.0f} images/s" if "images_per_second" in metrics else "")
-        parts += [callback.verdict for callback in trainer.callbacks if isinstance(callback, CollapseMonitor)]
+        collapse = callback_of(trainer, CollapseMonitor)
+        parts.append(collapse.verdict if collapse else "")
         log.info(" | ".join(filter(None, parts)))

@@ -1,4 +1,4 @@
-"""Images seen, images per second, learning rates."""
+"""Images per second and learning rates."""
 
 import time
 from typing import Any
@@ -41,8 +41,7 @@ class Throughput(Callback):
         images = pl_module.images_seen - self.images_before
         self.seconds, self.images = self.seconds + seconds, self.images + images
         rates = {f"lr/{name}": lr for name, lr in pl_module.learning_rates().items()}
-        seen = float(pl_module.images_seen)
-        pl_module.log_dict({"images_seen": seen, "images_per_second": images / seconds} | rates)
+        pl_module.log_dict({"images_per_second": images / seconds} | rates)
 
     def state_dict(self) -> dict[str, Any]:
         return {"seconds": self.seconds, "images": self.images}

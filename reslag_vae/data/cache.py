@@ -110,9 +110,7 @@ def _write(path: Path, shape: tuple[int, ...], parts: Iterator[NDArray[np.uint8]
             os.replace(unfinished, path)
     except OSError as reason:
         size = prod(shape) / 1e9
-        raise DataError(
-            f"The decoded images ({size:.2f} GB) cannot be written to {path}: {reason}."
-        ) from None
+        raise DataError(f"The decoded images ({size:.2f} GB) cannot be written to {path}: {reason}.") from None
 
 
 def _decode_all(files: Sequence[Path], decode: Decode) -> Iterator[NDArray[np.uint8]]:

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-PLACE_HINT = (
-    "Where the data lie in another folder, say so with RESLAG_DATA=/that/folder or data.root=/that/folder."
-)
+PLACE_HINT = "Where the data lie in another folder, say so with RESLAG_DATA=/that/folder or data.root=/that/folder."
 
 
 class DataError(RuntimeError):

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
@@ -10,23 +10,24 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from reslag_vae.distributions import DiagonalGaussian, Point, Posterior
+from reslag_vae.distributions import DiagonalGaussian
 from reslag_vae.latent import LatentStatistics
 from reslag_vae.models.freezing import frozen
+from reslag_vae.models.latent_variable_model import LatentVariableModel
 from reslag_vae.models.means import Means
 from reslag_vae.networks import Network
 from reslag_vae.objectives import Objective
 from reslag_vae.objectives.base import bits_per_dim, gaussian_elbo
 from reslag_vae.optimizers import AdamSettings
-from reslag_vae.records import Batch, Terms, unit_interval
+from reslag_vae.records import Batch, Terms
 from reslag_vae.schedules import GROUPS, Group, Joint, Lagging, Schedule, Update
 
 EVALUATION_SEED = 0
 
 
-class BaseVAE(LightningModule):
+class BaseVAE(LatentVariableModel, LightningModule):
     """A network, an objective and a schedule, trained by manual optimization with one Adam for each group.
 
     A variant is a subclass that names which of the three it takes; it does not override the steps. The groups are
@@ -42,11 +43,9 @@ class BaseVAE(LightningModule):
         ValueError: the variant does not take this network, objective or schedule, saying which it takes.
     """
 
-    name: ClassVar[str]
     networks: ClassVar[tuple[type[Network], ...]] = (Network,)
     objectives: ClassVar[tuple[type[Objective], ...]]
     schedules: ClassVar[tuple[type[Joint] | type[Lagging], ...]] = (Joint, Lagging)
-    deterministic: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -83,101 +82,30 @@ class BaseVAE(LightningModule):
         ):
             if not isinstance(value, allowed):
                 names = ", ".join(kind.__name__ for kind in allowed)
-                raise ValueError(f"model={self.name} does not take the {part} {type(value).__name__}; it takes {names}.")
+                raise ValueError(
+                    f"model={self.name} does not take the {part} {type(value).__name__}; it takes {names}."
+                )
         if self.deterministic and self.objective.needs_density:
             raise ValueError(f"model={self.name} has no posterior density, and {self.objective.formula} needs a KL.")
         if self.network.parameters_per_latent != (1 if self.deterministic else 2):
             raise ValueError(f"model={self.name} takes a network with parameters_per_latent={2 - self.deterministic}.")
 
-    # The model as a function of plain tensors
-
-    @property
-    def dimensions(self) -> int:
-        """D: numbers in an image."""
-        return math.prod(self.network.image_shape)
-
-    def posterior(self, images: Tensor) -> Posterior:
-        """Posterior of (B, C, H, W) images, uint8 or floating point in [0, 1]."""
-        images = unit_interval(images)
-        parameters = self.network.inference(images).to(images.dtype)
-        return Point(parameters) if self.deterministic else DiagonalGaussian.from_parameters(parameters)
-
-    def encode(self, images: Tensor) -> Tensor:
-        """(B, d) posterior means of (B, C, H, W) images."""
-        return self.posterior(images).mean
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """(B, C, H, W) likelihood means in [0, 1] of (B, d) latents."""
-        return self.network.generative(latents).to(latents.dtype)
-
-    def reconstruct(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) images decoded from their posterior means."""
-        return self.decode(self.encode(images))
-
-    forward = reconstruct
-
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """(count, C, H, W) images decoded from the prior N(0, I).
-
-        `generator` lives on the CPU: the same seed gives the same latents on every device.
-        """
-        return self.decode(torch.randn(count, self.network.latent_dim, generator=generator).to(self.train_mse.device))
-
-    def interpolate(self, start: Tensor, end: Tensor, steps: int = 8) -> Tensor:
-        """(steps, C, H, W) images on the straight line between the posterior means of two (C, H, W) images."""
-        first, last = self.encode(torch.stack([start, end]))
-        weights = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device)[:, None]
-        return self.decode(first.lerp(last, weights))
-
-    def terms(self, images: Tensor, noise: Tensor | None = None, prior: Tensor | None = None) -> Terms:
-        """The objective on (B, C, H, W) images, in their own precision (float32 or better) whatever autocast says.
-
-        Args:
-            images: uint8, or floating point in [0, 1].
-            noise: (B, d) standard normal noise of the posterior's sample; drawn if None.
-            prior: (B, d) samples of the prior, for objectives that draw any; drawn if None.
-        """
-        return self._terms(images, noise, prior)[0]
-
-    def _terms(self, images: Tensor, noise: Tensor | None, prior: Tensor | None) -> tuple[Terms, Posterior, Tensor]:
-        images = unit_interval(images)
-        posterior = self.posterior(images)
-        with torch.autocast(images.device.type, enabled=False):
-            latents = posterior.sample(noise)
-        reconstruction = self.decode(latents)
-        if self.objective.draws_prior and prior is None:
-            prior = torch.randn_like(latents)
-        with torch.autocast(images.device.type, enabled=False):
-            terms: Terms = self.objective(images, reconstruction, posterior, latents, prior)
-        return terms, posterior, latents
-
-    def card(self) -> dict[str, str]:
-        """What is minimised, in which units: label -> text, shown before training."""
-        latent = self.network.latent_dim
-        equivalent = self.objective.equivalent_sigma2(latent)
-        lines = {
-            "model": f"{self.name}: {type(self.network).__name__}, latent d = {latent}",
-            "objective": f"{self.objective.name}: mean over images of {self.objective.formula}",
-            "Rec": f"sum of squared errors over D = {self.dimensions} numbers in [0, 1]",
-            "KL": f"sum over the d = {latent} dimensions, nats per image",
-            **self.objective.notes,
-            "schedule": str(self.schedule),
-            "optimizer": str(self.optimizer),
-        }
-        if equivalent is not None:
-            lines["beta_eff"] = f"{2 * equivalent:g} in Rec + beta · KL, as a likelihood variance {equivalent:g}"
-        return lines
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) reconstructions of (B, C, H, W) images."""
+        return self.reconstruct(images)
 
     # Training
 
-    def group(self, name: Group) -> nn.ModuleList:
+    def group(self, name: Group) -> list[nn.Module]:
         """The modules of a parameter group."""
-        return nn.ModuleList(
-            [self.network.inference] if name == "inference" else [self.network.generative, self.objective]
-        )
+        return [self.network.inference] if name == "inference" else [self.network.generative, self.objective]
+
+    def parameters_of(self, name: Group) -> list[nn.Parameter]:
+        """The parameters of a group."""
+        return [parameter for module in self.group(name) for parameter in module.parameters()]
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
-        optimizers = [self.optimizer.build(self.group(name).parameters()) for name in GROUPS]
+        optimizers = [self.optimizer.build(self.parameters_of(name)) for name in GROUPS]
         plateau = self.optimizer.plateau
         return list(optimizers), [] if plateau is None else [plateau.build(optimizer) for optimizer in optimizers]
 
@@ -205,7 +133,9 @@ class BaseVAE(LightningModule):
         self.objective.observe(terms)
         self.train_means.add(terms)
         self.images_seen += len(batch.images) * self.trainer.world_size
-        return {"loss": terms.loss.detach().mean()} | ({} if terms.sigma2 is None else {"sigma2": terms.sigma2.detach()})
+        return {"loss": terms.loss.detach().mean()} | (
+            {} if terms.sigma2 is None else {"sigma2": terms.sigma2.detach()}
+        )
 
     def _batch_of(self, update: Update, batch: Batch) -> Batch:
         """The step's own minibatch, or for an encoder-only update with `batches: fresh` the next other one."""
@@ -213,15 +143,18 @@ class BaseVAE(LightningModule):
             return batch
         if self.fresh_batches is None:
             # Each pass over the loader within an epoch is another permutation.
-            loader = self.trainer.train_dataloader
+            loader: Iterable[Batch] = self.trainer.train_dataloader or ()
             self.fresh_batches = itertools.chain.from_iterable(iter(loader) for _ in itertools.count())
-        return self.transfer_batch_to_device(next(self.fresh_batches), self.device, 0)
+        moved: Batch = self.transfer_batch_to_device(next(self.fresh_batches), self.device, 0)
+        return moved
 
     def _update(self, batch: Batch, update: Update) -> Terms:
         """One forward, one backward and one optimizer step of the groups in `update`; the others are frozen."""
         optimizers = dict(zip(GROUPS, self.optimizers(), strict=True))
         with ExitStack() as still:
-            still.enter_context(frozen(*(self.group(name) for name in GROUPS if name not in update)))
+            for name in GROUPS:
+                if name not in update:
+                    still.enter_context(frozen(*self.group(name)))
             terms = self.terms(batch.images)
             for name in update:
                 optimizers[name].zero_grad()
@@ -233,7 +166,7 @@ class BaseVAE(LightningModule):
         return terms
 
     def on_train_epoch_end(self) -> None:
-        self.log_dict({f"train/{name}": value for name, value in self._with_yardstick(self.train_means.read()).items()})
+        self._log("train", self._with_yardstick(self.train_means.read()))
         self._step_schedulers()
         self._end_phase_by_information()
 
@@ -242,7 +175,10 @@ class BaseVAE(LightningModule):
         plateau, loss = self.optimizer.plateau, self.trainer.callback_metrics.get("val/loss")
         if plateau is None or loss is None:
             return
-        for scheduler in self.lr_schedulers():
+        schedulers = self.lr_schedulers()
+        assert isinstance(schedulers, list), "one for each group"
+        for scheduler in schedulers:
+            assert isinstance(scheduler, ReduceLROnPlateau)
             scheduler.step(loss)
         lr = self.learning_rates()["inference"]
         if lr < plateau.stop_below:
@@ -271,7 +207,7 @@ class BaseVAE(LightningModule):
         """Take in one minibatch; the result of an evaluation does not depend on how its images are batched."""
         count = len(batch.images)
         prior = self._fixed_noise(count) if self.objective.draws_prior else None
-        terms, posterior, latents = self._terms(batch.images, self._fixed_noise(count), prior)
+        terms, posterior, latents = self.all_terms(batch.images, self._fixed_noise(count), prior)
         self.evaluation_means.add(terms)
         if isinstance(posterior, DiagonalGaussian) and terms.kl is not None:
             self.latent_statistics.add(posterior, latents, terms.kl)
@@ -318,7 +254,7 @@ class BaseVAE(LightningModule):
         self.evaluate_batch(batch)
 
     def on_validation_epoch_end(self) -> None:
-        self.log_dict({f"val/{name}": value for name, value in self.end_evaluation().items()})
+        self._log("val", self.end_evaluation())
 
     def on_test_epoch_start(self) -> None:
         self.begin_evaluation()
@@ -327,7 +263,12 @@ class BaseVAE(LightningModule):
         self.evaluate_batch(batch)
 
     def on_test_epoch_end(self) -> None:
-        self.log_dict({f"test/{name}": value for name, value in self.end_evaluation().items()})
+        self._log("test", self.end_evaluation())
+
+    def _log(self, split: str, metrics: dict[str, float]) -> None:
+        """Beside images_seen, the x axis: Lightning's own steps count those of every optimizer."""
+        self.log_dict({f"{split}/{name}": value for name, value in metrics.items()})
+        self.log("images_seen", float(self.images_seen))
 
     # Checkpoints
 

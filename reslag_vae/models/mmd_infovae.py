@@ -5,7 +5,7 @@ from reslag_vae.objectives import MMD
 
 
 class MMDInfoVAE(BaseVAE):
-    """Zhao et al. 2018, https://arxiv.org/abs/1706.02262: the aggregate posterior, not each one, is held to the prior."""
+    """Zhao et al. 2018, https://arxiv.org/abs/1706.02262: holds the aggregate posterior to the prior."""
 
     name = "mmd_infovae"
     objectives = (MMD,)

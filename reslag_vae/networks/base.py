@@ -39,7 +39,8 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, H, W) images through both halves by their posterior means: what a plain autoencoder computes."""
-        return self.generative(self.inference(images)[:, : self.latent_dim])
+        reconstruction: Tensor = self.generative(self.inference(images)[:, : self.latent_dim])
+        return reconstruction
 
 
 def check_sizes(image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int]) -> None:

@@ -42,9 +42,7 @@ class PlainNetwork(Network):
         )
 
 
-def plain_encoder(
-    image_shape: ImageShape, parameters: int, channels: list[int], blocks: list[int]
-) -> nn.Sequential:
+def plain_encoder(image_shape: ImageShape, parameters: int, channels: list[int], blocks: list[int]) -> nn.Sequential:
     """Images to (B, parameters)."""
     depths = itertools.pairwise([image_shape[0], *channels])
     stages = [down_stage(inner, outer, count) for (inner, outer), count in zip(depths, blocks, strict=True)]
@@ -52,9 +50,7 @@ def plain_encoder(
     return nn.Sequential(*stages, nn.Flatten(), nn.Linear(features, parameters))
 
 
-def plain_decoder(
-    image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int]
-) -> nn.Sequential:
+def plain_decoder(image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int]) -> nn.Sequential:
     """(B, d) latents to images."""
     sizes = stage_sizes(image_shape, len(channels))
     height, width = sizes[-1]
@@ -70,6 +66,4 @@ def up_stages(image_shape: ImageShape, channels: list[int], blocks: list[int]) -
     """The decoder's stages from the innermost to the image."""
     outputs = [image_shape[0], *channels[:-1]]
     sizes = stage_sizes(image_shape, len(channels))
-    return [
-        up_stage(channels[i], outputs[i], blocks[i], sizes[i], last=i == 0) for i in reversed(range(len(channels)))
-    ]
+    return [up_stage(channels[i], outputs[i], blocks[i], sizes[i], last=i == 0) for i in reversed(range(len(channels)))]

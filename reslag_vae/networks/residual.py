@@ -83,7 +83,8 @@ class ResidualEncoder(nn.Module):
         for stage, reduction in zip(self.stages, self.reductions, strict=True):
             features = stage(features)
             parts.append(reduction(features).flatten(1))
-        return self.to_parameters(torch.cat(parts, dim=1))
+        parameters: Tensor = self.to_parameters(torch.cat(parts, dim=1))
+        return parameters
 
 
 class ResidualDecoder(nn.Module):
@@ -111,7 +112,7 @@ class ResidualDecoder(nn.Module):
             expand(part.unflatten(1, shape))
             for expand, part, shape in zip(self.expansions, flat, self.connections, strict=True)
         ]
-        running = self.stages[0](joining[0])
+        running: Tensor = self.stages[0](joining[0])
         for held, (stage, part) in enumerate(zip(self.stages[1:], joining[1:], strict=True), start=1):
             running = stage((held * running + part) / (held + 1))
         return running

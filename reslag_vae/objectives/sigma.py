@@ -4,6 +4,7 @@ Every rule minimises, per image, (1/2) sum over pixels of [ln s2 + (x - y)² / s
 is left out of the loss, as in the thesis, and is in the reported ELBO.
 """
 
+import math
 from abc import abstractmethod
 from typing import ClassVar, Literal, get_args
 
@@ -48,7 +49,7 @@ class SigmaRule(Objective):
         raw = self.variance(images, squares.detach())
         sigma2, rec = raw.clamp_min(SIGMA2_FLOOR), squares.flatten(1).sum(1)
         loss = gaussian_nll(squares, rec, sigma2) + kl.sum(1)
-        floored = (raw.detach() < SIGMA2_FLOOR).to(rec.dtype).mean()
+        floored = (raw.detach() < SIGMA2_FLOOR * (1 + 1e-4)).to(rec.dtype).mean()
         return Terms(loss=loss, rec=rec, kl=kl, sigma2=sigma2, floored=floored)
 
 
@@ -86,9 +87,7 @@ class MovingVariance(SigmaRule):
     ) -> None:
         super().__init__()
         if granularity not in get_args(Granularity):
-            raise ValueError(
-                f"objective.granularity={granularity}: choose one of {', '.join(get_args(Granularity))}."
-            )
+            raise ValueError(f"objective.granularity={granularity}: choose one of {', '.join(get_args(Granularity))}.")
         if not 0 <= decay < 1:
             raise ValueError(f"objective.decay={decay}: must lie in [0, 1).")
         self.granularity, self.decay = granularity, decay
@@ -128,10 +127,13 @@ class SigmaData(MovingVariance):
     """
 
     name: ClassVar[str] = "sigma_data"
-    notes = {"s2": "variance of the minibatch's pixels; moving average at evaluation", "beta_eff": "2 s2"}
 
     def __init__(self, image_shape: tuple[int, int, int], decay: float = 0.99) -> None:
         super().__init__(image_shape, "global", decay)
+
+    @property
+    def notes(self) -> dict[str, str]:
+        return {"s2": "variance of the minibatch's pixels; moving average at evaluation", "beta_eff": "2 s2"}
 
     def minibatch_variance(self, images: Tensor, squares: Tensor) -> Tensor:
         return images.var(unbiased=False).view(1, 1, 1, 1)
@@ -185,6 +187,11 @@ class SigmaLearned(SigmaRule):
 
     def variance(self, images: Tensor, squares: Tensor) -> Tensor:
         return self.log_sigma2.exp()
+
+    @torch.no_grad()
+    def observe(self, terms: Terms) -> None:
+        # Below the floor the parameter would have no gradient and never come back.
+        self.log_sigma2.clamp_min_(math.log(SIGMA2_FLOOR) + 1e-5)
 
 
 class SigmaFixed(SigmaRule):

@@ -1,0 +1,34 @@
+# Everything runs in .venv, made by the first target that needs it.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup train test check bench clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/ready  ## install the project and its tools into .venv
+
+.venv/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+train: setup  ## train a real model on real images, bundled: no account, no download
+	$(BIN)/python train.py model=lagging data=digits
+
+test: setup  ## the tests
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
+
+check: setup  ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup  ## speed beside a plain loop, in one run
+	$(BIN)/python -m benchmarks.training
+
+clean:  ## remove the environment and the caches, not your runs
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -1,0 +1,61 @@
+"""The verdict on collapse."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from lightning import Trainer
+from PIL import Image
+from torch import nn
+
+from reslag_vae.callbacks import CollapseMonitor
+from reslag_vae.data import ImageDataModule
+from reslag_vae.models import VAE, AutoEncoder
+from reslag_vae.networks import Network
+from reslag_vae.objectives import ELBO, Reconstruction
+
+MakeNetwork = Callable[..., Network]
+MakeData = Callable[..., ImageDataModule]
+Fit = Callable[..., Trainer]
+
+
+def fixed_encoder(network: Network, active: int) -> Network:
+    """Makes the first dimensions carry much of the image and the others nothing, whatever training does."""
+    linear = network.inference[-1]
+    assert isinstance(linear, nn.Linear)
+    with torch.no_grad():
+        linear.weight.zero_()
+        linear.bias.zero_()
+        linear.weight[:active].normal_(std=20)
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    return network
+
+
+@pytest.mark.parametrize(
+    ("active", "verdict"),
+    [
+        (0, "COLLAPSED: the decoder ignores the latent (0 of 3 units active, KL 0.00 nats)"),
+        (1, "partly collapsed: at most half of the latent is used (1 of 3 units active"),
+        (3, "no collapse (3 of 3 units active"),
+    ],
+)
+def test_the_verdict_counts_active_units(
+    active: int, verdict: str, make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
+) -> None:
+    monitor, model = CollapseMonitor(), VAE(fixed_encoder(make_network(), active), ELBO())
+    model.network.generative.requires_grad_(True)
+    model.network.inference[0].requires_grad_(True)
+    trainer = fit(model, make_data(val=40), callbacks=[monitor])
+    assert monitor.verdict.startswith(verdict)
+    assert float(trainer.callback_metrics["val/active_units"]) == active
+    with Image.open(tmp_path / "figures" / "kl_per_dimension.png") as picture:
+        assert picture.format == "PNG"
+
+
+def test_a_point_has_no_verdict(make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path) -> None:
+    monitor = CollapseMonitor()
+    fit(AutoEncoder(make_network(parameters_per_latent=1), Reconstruction()), make_data(), callbacks=[monitor])
+    assert monitor.verdict == ""
+    assert not (tmp_path / "figures").exists()

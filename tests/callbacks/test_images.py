@@ -1,0 +1,79 @@
+"""Pictures of every epoch."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from lightning import Trainer
+from PIL import Image
+from torch import Tensor
+
+from reslag_vae.callbacks import ImageGrids
+from reslag_vae.callbacks import images as module
+from reslag_vae.callbacks.images import picture_rows
+from reslag_vae.data import ImageDataModule
+from reslag_vae.models import VAE
+from reslag_vae.networks import Network
+from reslag_vae.objectives import ELBO
+
+MakeNetwork = Callable[..., Network]
+MakeData = Callable[..., ImageDataModule]
+Fit = Callable[..., Trainer]
+NAMES = ("reconstructions", "prior_samples")
+
+
+def test_pictures_are_written_as_png(make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path) -> None:
+    fit(VAE(make_network(), ELBO()), make_data(), callbacks=[ImageGrids(count=3)])
+    for name in NAMES:
+        with Image.open(tmp_path / "figures" / f"{name}.png") as picture:
+            picture.verify()
+            assert picture.format == "PNG"
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == sorted(f"{name}.png" for name in NAMES)
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, Tensor]]]:
+    """The rows of every picture, in place of the pictures."""
+    rows: list[list[tuple[str, Tensor]]] = []
+    monkeypatch.setattr(module, "image_grid", lambda grid, _: rows.append(grid))
+    monkeypatch.setattr(module, "save_figure", lambda *_: None)
+    return rows
+
+
+def test_every_epoch_shows_the_same_first_images_of_validation(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, drawn: list[list[tuple[str, Tensor]]]
+) -> None:
+    data, model = make_data(val=11, batch_size=2), VAE(make_network(), ELBO())
+    fit(model, data, 2, [ImageGrids(count=7)], num_sanity_val_steps=2)
+    assert len(drawn) == 4
+    for (_, originals), (_, reconstructions) in (drawn[0], drawn[2]):
+        assert torch.equal(originals, data.split("val").images[:7] / 255)
+        assert reconstructions.shape == originals.shape
+    with torch.no_grad():
+        torch.testing.assert_close(drawn[2][1][1], model.eval().reconstruct(data.split("val").images[:7]))
+
+
+def test_samples_of_all_epochs_have_the_same_latents(make_network: MakeNetwork) -> None:
+    model, originals = VAE(make_network(), ELBO()), torch.rand(4, 1, 8, 8)
+    model.train()
+    random = torch.get_rng_state()
+    torch.testing.assert_close(
+        *(picture_rows(model, originals)["prior_samples"][0][1] for _ in range(2)), rtol=0, atol=0
+    )
+    assert model.training
+    assert torch.equal(torch.get_rng_state(), random)
+
+
+@pytest.mark.parametrize(("every", "epochs", "pictures"), [(1, 3, 3), (2, 4, 3), (5, 2, 2)])
+def test_the_last_epoch_always_has_a_picture(
+    every: int,
+    epochs: int,
+    pictures: int,
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+    drawn: list[list[tuple[str, Tensor]]],
+) -> None:
+    fit(VAE(make_network(), ELBO()), make_data(train=8), epochs, [ImageGrids(count=2, every=every)])
+    assert len(drawn) == 2 * pictures

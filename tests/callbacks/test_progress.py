@@ -1,0 +1,58 @@
+"""What a person sees."""
+
+import logging
+from collections.abc import Callable
+
+import pytest
+from lightning import Trainer
+
+from reslag_vae.callbacks import BestAndLast, CollapseMonitor, EpochReport, ProgressBar, Throughput
+from reslag_vae.data import ImageDataModule
+from reslag_vae.models import LaggingVAE, MMDInfoVAE
+from reslag_vae.networks import Network
+from reslag_vae.objectives import ELBO, MMD, SigmaData
+from reslag_vae.schedules import Lagging
+
+MakeNetwork = Callable[..., Network]
+MakeData = Callable[..., ImageDataModule]
+Fit = Callable[..., Trainer]
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records if record.name == "reslag_vae.callbacks.progress"]
+
+
+def test_every_epoch_is_reported_in_one_line(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    model = LaggingVAE(make_network(), SigmaData((1, 8, 8)), Lagging(ratio=1, epochs=1))
+    monitor = CollapseMonitor()
+    trainer = fit(model, make_data(), 2, [Throughput(), monitor, EpochReport(), BestAndLast()])
+    first, second = lines(caplog)
+    assert first.startswith("epoch 1/2 aggressive | val/loss ")
+    assert second.startswith("epoch 2/2 joint | val/loss ")
+    assert f"val/rec {float(trainer.callback_metrics['val/rec']):.6g}" in second
+    assert "images/s" in second
+    assert second.endswith(f" | {monitor.verdict}")
+
+
+def test_the_report_names_the_phase_in_which_the_epoch_was_trained(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    model = LaggingVAE(make_network(), ELBO(), Lagging(ratio=1, epochs=3, until="mutual_information"))
+    original, values = model.end_evaluation, iter([0.3, 0.2, 0.1])
+    model.end_evaluation = lambda: original() | {"mutual_information": next(values)}  # type: ignore[method-assign]
+    fit(model, make_data(), 3, [EpochReport(), BestAndLast()])
+    assert model.phase_ended_at == 2
+    assert [line.split(" | ")[0].split()[-1] for line in lines(caplog)] == ["aggressive", "aggressive", "joint"]
+
+
+def test_the_bar_shows_the_running_means(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
+    model, bar = MMDInfoVAE(make_network(), MMD()), ProgressBar()
+    assert bar.get_metrics(Trainer(logger=False, accelerator="cpu", enable_checkpointing=False), model) == {}
+    trainer = fit(model, make_data(), callbacks=[bar], enable_progress_bar=True)
+    shown = bar.get_metrics(trainer, model)
+    assert list(shown) == ["loss", "rec", "kl", "mmd"]
+    assert shown["loss"] == f"{float(trainer.callback_metrics['train/loss']):.4g}"

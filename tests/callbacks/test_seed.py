@@ -1,0 +1,44 @@
+"""The noise of an epoch."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+import torch
+from lightning import LightningModule, Trainer
+
+from reslag_vae.callbacks import EpochSeed
+from reslag_vae.data import ImageDataModule
+from reslag_vae.models import VAE
+from reslag_vae.networks import Network
+from reslag_vae.objectives import ELBO
+
+
+def noise(seed: int, epoch: int, rank: int = 0, world_size: int = 1) -> tuple[float, ...]:
+    """The first numbers drawn in an epoch, after any number of others."""
+    torch.randn(torch.randint(1, 50, ()).item())  # type: ignore[call-overload]
+    trainer = SimpleNamespace(current_epoch=epoch, global_rank=rank, world_size=world_size)
+    EpochSeed(seed).on_train_epoch_start(cast(Trainer, trainer), cast(LightningModule, None))
+    return tuple(torch.randn(4).tolist())
+
+
+@pytest.mark.parametrize(("seed", "epoch"), [(0, 0), (0, 1), (3, 7)])
+def test_noise_is_a_function_of_seed_and_epoch(seed: int, epoch: int) -> None:
+    assert noise(seed, epoch) == noise(seed, epoch)
+
+
+def test_noise_differs_over_seeds_epochs_and_processes() -> None:
+    drawn = {noise(seed, epoch, rank, 2) for seed in range(4) for epoch in range(4) for rank in range(2)}
+    assert len(drawn) == 32
+
+
+def test_noise_of_an_epoch_does_not_depend_on_how_the_run_got_there(
+    make_network: Callable[..., Network], make_data: Callable[..., ImageDataModule], fit: Callable[..., Trainer]
+) -> None:
+    states = []
+    for steps in (0, 2):
+        torch.manual_seed(steps)
+        fit(VAE(make_network(), ELBO()), make_data(), 1, [EpochSeed(0)], num_sanity_val_steps=steps)
+        states.append(torch.get_rng_state())
+    assert torch.equal(*states)

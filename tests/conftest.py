@@ -1,0 +1,136 @@
+"""What the tests share: one thread, no network, the configuration, a tiny data set, and a tiny training run."""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from lightning import Trainer
+from lightning.pytorch.callbacks import Callback, Checkpoint
+from omegaconf import DictConfig
+
+from reslag_vae.data import ImageDataModule, Images
+from reslag_vae.data.images import Source
+from reslag_vae.models import BaseVAE
+from reslag_vae.networks import Network, PlainNetwork
+
+ROOT = Path(__file__).parents[1]
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """W&B offline, without the user's account and away from the user's files."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "no_netrc"))
+    for name in ("WANDB_DIR", "WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "wandb_of_user"))
+
+
+@pytest.fixture(autouse=True)
+def same_start() -> None:
+    """Every test draws the same numbers, whatever ran before it."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def compose() -> Callable[..., DictConfig]:
+    """The configuration of `python train.py <overrides>`, without Hydra's own node."""
+
+    def composed(*overrides: str) -> DictConfig:
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            return hydra_compose("train", overrides=list(overrides))
+
+    return composed
+
+
+@pytest.fixture(scope="session")
+def train() -> Callable[[DictConfig, Path], float]:
+    """The function `train` of train.py."""
+    spec = importlib.util.spec_from_file_location("train", ROOT / "train.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function: Callable[[DictConfig, Path], float] = module.train
+    return function
+
+
+@pytest.fixture
+def make_network() -> Callable[..., Network]:
+    """A network for 1x8x8 images with three latent dimensions."""
+
+    def network(kind: type[Network] = PlainNetwork, parameters_per_latent: int = 2) -> Network:
+        options: dict[str, Any] = {"parameters_per_latent": parameters_per_latent}
+        return kind((1, 8, 8), 3, [4, 6], [1, 2], **options)  # type: ignore[arg-type]
+
+    return network
+
+
+class Tiny(ImageDataModule):
+    """Random 1x8x8 images; the upper left pixel of each one of train is its number."""
+
+    name = "tiny"
+    image_shape = (1, 8, 8)
+
+    def __init__(self, train: int, val: int, test: int, batch_size: int, root: Path) -> None:
+        super().__init__(root, batch_size, val_fraction=0.1, seed=0)
+        self.sizes = {"train": train, "val": val, "test": test}
+
+    def read(self) -> Source:
+        generator = torch.Generator().manual_seed(1)
+        images = {}
+        for name, size in self.sizes.items():
+            pixels = torch.randint(256, (size, 1, 8, 8), generator=generator, dtype=torch.uint8)
+            pixels[:, 0, 0, 0] = torch.arange(size)
+            images[name] = Images(pixels, torch.full((size,), -1))
+        return Source(images["train"], images["val"], images["test"], [])
+
+
+@pytest.fixture
+def make_data(tmp_path: Path) -> Callable[..., ImageDataModule]:
+    """A tiny data set in memory; the last minibatch of its train split is smaller than the others."""
+
+    def data(train: int = 22, val: int = 11, test: int = 5, batch_size: int = 8) -> ImageDataModule:
+        module = Tiny(train, val, test, batch_size, tmp_path)
+        module.setup()
+        return module
+
+    return data
+
+
+@pytest.fixture
+def fit(tmp_path: Path) -> Callable[..., Trainer]:
+    """Train for some epochs in the test's folder, on the CPU, with nothing shown."""
+
+    def fitted(
+        model: BaseVAE,
+        data: ImageDataModule,
+        epochs: int = 1,
+        callbacks: Sequence[Callback] = (),
+        ckpt_path: Path | None = None,
+        **options: Any,
+    ) -> Trainer:
+        settings = {
+            "accelerator": "cpu",
+            "devices": 1,
+            "logger": False,
+            "enable_checkpointing": any(isinstance(callback, Checkpoint) for callback in callbacks),
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "use_distributed_sampler": False,
+            "num_sanity_val_steps": 0,
+            "default_root_dir": tmp_path,
+        }
+        trainer = Trainer(max_epochs=epochs, callbacks=list(callbacks), **(settings | options))
+        trainer.fit(model, data, ckpt_path=ckpt_path, weights_only=True)
+        return trainer
+
+    return fitted

@@ -1,0 +1,142 @@
+"""Names and paths agree, and everything that can be composed can be built and trained."""
+
+import importlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.utils import get_class
+from lightning import Trainer
+from omegaconf import DictConfig, OmegaConf
+
+from reslag_vae.data import Digits, ImageDataModule
+from reslag_vae.models import BaseVAE
+from reslag_vae.wiring import build_model, instantiate
+
+Compose = Callable[..., DictConfig]
+Fit = Callable[..., Trainer]
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def names(group: str) -> list[str]:
+    """Of the files of a group."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def node(group: str, name: str) -> Any:
+    """The node that a file fills."""
+    config: Any = OmegaConf.load(CONF / group / f"{name}.yaml")
+    return config[group] if group in ("model", "data") else config
+
+
+ALLOWED = {
+    "autoencoder": ("reconstruction", "mmd"),
+    "vae": ("elbo", "sigma_data", "sigma_optimal", "sigma_learned", "sigma_fixed"),
+    "beta_vae": ("beta", "capacity"),
+    "mmd_infovae": ("mmd",),
+    "optimal_sigma": ("sigma_data", "sigma_optimal", "sigma_learned", "sigma_fixed"),
+} | dict.fromkeys(
+    ("lagging", "reslag", "reslag_light"),
+    ("elbo", "beta", "capacity", "mmd", "sigma_data", "sigma_optimal", "sigma_learned", "sigma_fixed"),
+)
+
+
+@pytest.mark.parametrize("name", names("model"))
+def test_the_name_of_a_model_is_its_path(name: str) -> None:
+    variant = get_class(node("model", name)._target_)
+    assert issubclass(variant, BaseVAE)
+    assert variant.name == name
+    assert variant.__module__ == f"reslag_vae.models.{name}"
+
+
+def test_every_variant_has_its_configuration() -> None:
+    assert {variant.name for variant in BaseVAE.__subclasses__()} == set(names("model")) == set(ALLOWED)
+
+
+def files() -> Iterator[tuple[str, str]]:
+    """Of the groups whose files name a class of ours."""
+    for group in ("objective", "schedule", "network", "data", "optimizer"):
+        yield from ((group, name) for name in names(group))
+
+
+@pytest.mark.parametrize(("group", "name"), list(files()))
+def test_a_file_names_a_class_that_has_its_name(group: str, name: str) -> None:
+    part = get_class(OmegaConf.to_container(node(group, name)).get("_target_", "reslag_vae.optimizers.AdamSettings"))
+    assert getattr(part, "name", name) == name
+    assert part.__module__.startswith("reslag_vae.")
+    if group == "data":
+        assert importlib.import_module(f"reslag_vae.data.{name}") is importlib.import_module(part.__module__)
+
+
+TINY = ("data=digits", "recipe.channels=[2,4]", "recipe.blocks=[1,1]", "recipe.residual=true", "logger=none")
+
+
+@pytest.fixture(scope="module")
+def digits() -> ImageDataModule:
+    module = Digits("unused", batch_size=16, val_fraction=0.1, seed=0)
+    module.setup()
+    return module
+
+
+@pytest.mark.parametrize(("model", "objective"), [(name, each) for name in ALLOWED for each in ALLOWED[name]])
+def test_every_model_takes_a_step_on_each_of_its_objectives(
+    model: str, objective: str, compose: Compose, digits: ImageDataModule, fit: Fit
+) -> None:
+    config = compose(f"model={model}", f"objective={objective}", *TINY)
+    variant = build_model(config)
+    before = {name: value.clone() for name, value in variant.named_parameters()}
+    trainer = fit(variant, digits, limit_train_batches=1, limit_val_batches=1)
+    assert trainer.callback_metrics["val/loss"].isfinite()
+    assert variant.objective.name == objective
+    assert all(not value.equal(before[name]) for name, value in variant.named_parameters())
+
+
+@pytest.mark.parametrize("model", names("model"))
+def test_every_model_refuses_the_other_objectives(model: str, compose: Compose) -> None:
+    config = compose(f"model={model}", *TINY)
+    OmegaConf.set_struct(config, False)
+    for objective in set(names("objective")) - set(ALLOWED[model]):
+        config.objective = node("objective", objective)
+        with pytest.raises(ValueError, match=f"model={model} does not take the objective"):
+            build_model(config)
+
+
+@pytest.mark.parametrize("data", names("data"))
+def test_every_model_is_built_for_every_data_set(data: str, compose: Compose) -> None:
+    folder = ("data.folder=pictures",) if data == "image_folder" else ()
+    for model in names("model"):
+        config = compose(f"model={model}", f"data={data}", *folder)
+        shape = tuple(config.network.image_shape)
+        assert instantiate(config.data).image_shape == shape
+        # The recipe's own number of stages and blocks, with fewer channels.
+        config.recipe.channels = [2 * (i + 1) for i in range(len(config.recipe.channels))]
+        variant = build_model(config)
+        assert variant.name == model
+        assert variant.network.image_shape == shape
+        assert variant.network.latent_dim == config.recipe.latent_dim
+
+
+def test_the_recipe_of_the_data_set_is_that_of_the_run(compose: Compose) -> None:
+    config = compose("model=reslag_light", "data=cifar10")
+    assert config.trainer.max_epochs == 40
+    assert (config.schedule.epochs, config.schedule.ratio) == (20, 5)
+    assert (config.network.latent_dim, config.network.residual) == (100, True)
+    assert compose("model=beta_vae", "data=cifar10").objective.beta == 3
+    assert compose("model=reslag", "data=mnist").network.residual is False
+
+
+def test_defaults_of_a_model_give_way_to_the_command_line(compose: Compose) -> None:
+    config = compose("model=vae", "objective=sigma_optimal", "schedule=lagging", "optimizer=adam_plateau", *TINY[:1])
+    model = build_model(config)
+    assert (model.objective.name, model.schedule.name) == ("sigma_optimal", "lagging")
+    assert model.optimizer.plateau is not None
+
+
+def test_residual_connections_are_kept_out_of_small_images_by_the_recipe(compose: Compose) -> None:
+    plain = build_model(compose("model=lagging", "data=digits"))
+    reslag = build_model(compose("model=reslag", "data=digits"))
+    connected = build_model(compose("model=reslag", "data=digits", "recipe.residual=true"))
+    sizes = [sum(p.numel() for p in model.parameters()) for model in (plain, reslag, connected)]
+    assert sizes[0] == sizes[1] != sizes[2]

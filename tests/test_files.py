@@ -1,0 +1,39 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from reslag_vae.files import write_atomically
+
+
+@pytest.mark.parametrize("content", ["käse\n", b"\x00\xff\n", ""])
+def test_content_is_written_as_given(tmp_path: Path, content: str | bytes) -> None:
+    path = tmp_path / "new" / "folders" / "file"
+    write_atomically(path, content)
+
+    assert path.read_bytes() == (content.encode() if isinstance(content, str) else content)
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_an_existing_file_is_replaced(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "file", "a longer text")
+    write_atomically(tmp_path / "file", "short")
+    assert (tmp_path / "file").read_text() == "short"
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_failure_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+    monkeypatch.setattr(os, step, fail)
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]

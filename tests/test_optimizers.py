@@ -1,0 +1,92 @@
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from reslag_vae.optimizers import AdamSettings, Plateau
+
+
+def plateau_rates(plateau: Plateau, losses: list[float]) -> list[float]:
+    """Learning rate after each epoch, from 1."""
+    optimizer = AdamSettings(lr=1.0).build([nn.Parameter(torch.zeros(1))])
+    scheduler = plateau.build(optimizer)
+    rates = []
+    for loss in losses:
+        scheduler.step(loss)
+        rates.append(optimizer.param_groups[0]["lr"])
+    return rates
+
+
+@pytest.mark.parametrize("patience", [1, 2, 3])
+@pytest.mark.parametrize("start", [5.0, -700.0])
+def test_plateau_halves_after_exactly_patience_epochs(patience: int, start: float) -> None:
+    still = [start] * (2 * patience)
+    expected = [1.0] + [1.0] * (patience - 1) + [0.5] * patience + [0.25]
+
+    assert plateau_rates(Plateau(patience=patience), [start, *still]) == expected
+
+
+def test_any_improvement_starts_the_count_again() -> None:
+    losses = [-5.0, -5.0, -5.0, -5.0 - 1e-9, -5.0, -5.0, -5.0]
+    assert plateau_rates(Plateau(patience=3), losses) == [1.0] * 6 + [0.5]
+
+
+def test_factor_is_that_of_the_cut() -> None:
+    assert plateau_rates(Plateau(factor=0.1, patience=1), [0.0, 0.0, 0.0]) == pytest.approx([1.0, 0.1, 0.01])
+
+
+def test_two_adams_on_disjoint_groups_equal_one_bitwise() -> None:
+    def train(groups: int) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        halves = [nn.Linear(5, 4), nn.Linear(4, 5)]
+        together = nn.ModuleList(halves)
+        optimizers = [AdamSettings().build(m.parameters()) for m in (halves if groups == 2 else [together])]
+        data = torch.randn(20, 8, 5)
+        for x in data:
+            loss = (halves[1](halves[0](x).tanh()) - x).square().sum()
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            loss.backward()
+            for optimizer in optimizers:
+                optimizer.step()
+        return [p.detach() for p in together.parameters()]
+
+    assert all(torch.equal(a, b) for a, b in zip(train(2), train(1), strict=True))
+
+
+def test_adam_follows_the_formula() -> None:
+    # Kingma & Ba 2015, algorithm 1, on a scalar.
+    lr, beta1, beta2 = 0.1, 0.8, 0.95
+    parameter = nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
+    optimizer = AdamSettings(lr=lr, betas=(beta1, beta2)).build([parameter])
+    x, m, v = 1.0, 0.0, 0.0
+    for t in range(1, 11):
+        optimizer.zero_grad()
+        (parameter**4).sum().backward()
+        optimizer.step()
+        gradient = 4 * x**3
+        m, v = beta1 * m + (1 - beta1) * gradient, beta2 * v + (1 - beta2) * gradient**2
+        x -= lr * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)) ** 0.5 + 1e-8)
+        assert parameter.item() == pytest.approx(x, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("factor", 0.0), ("factor", 1.0), ("patience", 0), ("stop_below", -1e-9)]
+)
+def test_plateau_names_what_is_out_of_range(option: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=rf"optimizer\.plateau.*{option}={value}"):
+        Plateau(**{option: value})
+
+
+@pytest.mark.parametrize(("option", "value"), [("lr", 0.0), ("lr", -1.0), ("clip_norm", 0.0), ("clip_norm", -2.0)])
+def test_adam_names_what_is_out_of_range(option: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=rf"optimizer\.{option}={value}"):
+        AdamSettings(**{option: value})
+
+
+def test_settings_are_frozen_values() -> None:
+    for value, field in ((Plateau(), "factor"), (AdamSettings(), "lr")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(value, field, 0.5)

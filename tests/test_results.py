@@ -1,0 +1,93 @@
+"""The end of a run."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from lightning import Trainer
+
+from reslag_vae import results
+from reslag_vae.callbacks import BestAndLast, Throughput
+from reslag_vae.data import ImageDataModule
+from reslag_vae.evaluation.losses import evaluate
+from reslag_vae.models import AutoEncoder, BaseVAE, LaggingVAE, OptimalSigmaVAE
+from reslag_vae.networks import Network
+from reslag_vae.objectives import MMD, Reconstruction, SigmaLearned, SigmaOptimal
+from reslag_vae.runs import RunError
+from reslag_vae.schedules import Lagging
+
+MakeNetwork = Callable[..., Network]
+MakeData = Callable[..., ImageDataModule]
+Fit = Callable[..., Trainer]
+
+
+def feed(model: BaseVAE, losses: list[float]) -> None:
+    """Give the model's validations these losses."""
+    original, values = model.end_evaluation, iter(losses)
+    model.end_evaluation = lambda: original() | {"loss": next(values, float("nan"))}  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("objective", [Reconstruction(), MMD()])
+def test_what_an_autoencoder_does_not_have_is_none(
+    objective: Reconstruction | MMD, make_network: MakeNetwork, make_data: MakeData
+) -> None:
+    measured = results.measure(AutoEncoder(make_network(parameters_per_latent=1), objective), make_data())
+    for metrics in measured.values():
+        assert metrics["loss"] is not None
+        assert metrics["rec"] is not None
+        assert [metrics[name] for name in ("kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2")] == [None] * 5
+
+
+def test_the_best_epoch_is_measured_and_not_the_last(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
+) -> None:
+    model, data = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8))), make_data()
+    unfed = model.end_evaluation
+    feed(model, [3.0, 1.0, 2.0])
+    trainer = fit(model, data, 3, [Throughput(), BestAndLast()])
+    model.end_evaluation = unfed  # type: ignore[method-assign]
+    assert results.finish(trainer, model, data, tmp_path, seed=7) == 1.0
+    result = json.loads((tmp_path / "metrics.json").read_text())
+    state = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    best = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8)))
+    best.load_state_dict(state)
+    best.train_mse.fill_(evaluate(best, data.in_order("train"))["rec"] / 64)
+    for split in ("val", "test"):
+        assert result[split] == pytest.approx(evaluate(best, data.in_order(split)), rel=1e-9)
+    assert (result["epoch"], result["epochs_run"], result["seed"]) == (2, 3, 7)
+    assert result["yardstick_sigma2"] == pytest.approx(float(best.train_mse))
+    assert result["images"] == {"train": 22, "val": 11, "test": 5}
+    assert result["stopped_because"] == "all 3 epochs were run"
+    assert result["seconds"] > 0
+    assert result["images_per_second"] > 0
+
+
+def test_parameters_are_counted_by_group(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
+    model, data = LaggingVAE(make_network(), SigmaLearned((1, 8, 8), "pixel"), Lagging(ratio=1, epochs=1)), make_data()
+    found = results.summary(fit(model, data, 1, [BestAndLast()]), model, data, seed=0, epoch=1)["parameters"]
+    sizes = [sum(p.numel() for p in half.parameters()) for half in (model.network.inference, model.network.generative)]
+    assert found == {"inference": sizes[0], "generative": sizes[1] + 64, "total": sum(sizes) + 64}
+
+
+def test_a_run_without_any_finite_loss_has_no_result(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
+) -> None:
+    model, data = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8))), make_data()
+    feed(model, [float("nan")])
+    trainer = fit(model, data, 1, [BestAndLast()])
+    with pytest.raises(RunError, match=r"best.ckpt"):
+        results.finish(trainer, model, data, tmp_path, seed=0)
+    assert not (tmp_path / "metrics.json").exists()
+
+
+def test_the_card_is_shown(make_network: MakeNetwork, capsys: pytest.CaptureFixture[str]) -> None:
+    results.show_card(LaggingVAE(make_network(), SigmaOptimal((1, 8, 8)), Lagging(ratio=3)))
+    shown = capsys.readouterr().out
+    for part in ("objective card", "lagging: PlainNetwork", "sigma_optimal", "ratio=3", "lr=0.002"):
+        assert part in shown
+
+
+def test_numbers_are_short_and_missing_ones_a_dash() -> None:
+    assert (results.format_number(None), results.format_number(123.456789)) == ("-", "123.46")

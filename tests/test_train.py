@@ -1,0 +1,366 @@
+"""Whole runs on the digits: what they leave, and that an interrupted one ends as if it had not been."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import DictConfig
+from PIL import Image
+from torch import Tensor
+
+import reslag_vae
+from reslag_vae import configs
+from reslag_vae.models import BaseVAE
+from reslag_vae.records import Batch
+
+Compose = Callable[..., DictConfig]
+Train = Callable[[DictConfig, Path], float]
+
+ROOT = Path(__file__).parents[1]
+SMALL = (
+    "data=digits",
+    "data.batch_size=128",
+    "recipe.channels=[4,8]",
+    "recipe.blocks=[1,1]",
+    "logger=none",
+    "trainer.accelerator=cpu",
+)
+BARE = (*SMALL, "callbacks.images=null", "callbacks.collapse=null", "callbacks.progress=null")
+METRICS = {"loss", "rec", "kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2"}
+
+
+class InterruptedRunError(RuntimeError):
+    """What a test stops a run with."""
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, epoch: int, step: int) -> None:
+    """Make every run fail in the middle of an epoch (from 0)."""
+    original = BaseVAE.training_step
+
+    def training_step(self: BaseVAE, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        if (self.current_epoch, batch_idx) == (epoch, step):
+            raise InterruptedRunError
+        return original(self, batch, batch_idx)
+
+    monkeypatch.setattr(BaseVAE, "training_step", training_step)
+
+
+def checkpoint(folder: Path, which: str) -> dict[str, Any]:
+    """Read without running any code in it."""
+    content: dict[str, Any] = torch.load(folder / "checkpoints" / f"{which}.ckpt", weights_only=True)
+    return content
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    """metrics.csv without what the clock says."""
+    with (folder / "metrics.csv").open() as file:
+        return [{k: v for k, v in row.items() if k != "images_per_second"} for row in csv.DictReader(file)]
+
+
+def metrics(folder: Path) -> dict[str, Any]:
+    """metrics.json without what the clock says."""
+    result: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+    return {name: value for name, value in result.items() if name not in ("seconds", "images_per_second")}
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether two trees of containers and tensors are equal, bitwise."""
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(same(a, b) for a, b in zip(first, second, strict=True))
+    return torch.equal(first, second) if isinstance(first, Tensor) else bool(first == second)
+
+
+def assert_same_runs(first: Path, second: Path) -> None:
+    """Everything that is kept of two runs is equal, bitwise, but for the clock."""
+    for which in ("best", "last"):
+        one, other = checkpoint(first, which), checkpoint(second, which)
+        for part in ("epoch", "global_step", "state_dict", "optimizer_states", "lr_schedulers", "progress"):
+            assert same(one[part], other[part]), f"{part} of {which}.ckpt differs"
+    assert rows(first) == rows(second)
+    assert metrics(first) == metrics(second)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, train: Train) -> tuple[Path, float]:
+    """A short run of the light ResLag VAE with everything switched on, and its returned value."""
+    from hydra import compose, initialize_config_dir
+
+    folder = tmp_path_factory.mktemp("runs") / "reslag_light"
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", [*SMALL, "model=reslag_light", "recipe.residual=true", "trainer.max_epochs=2"])
+    return folder, train(config, folder)
+
+
+def test_everything_of_a_run_is_in_its_folder(finished: tuple[Path, float]) -> None:
+    folder, _ = finished
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    pictures = {f"figures/{name}.png" for name in ("reconstructions", "prior_samples", "kl_per_dimension")}
+    assert files == {
+        "config.yaml",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "metrics.csv",
+        "metrics.json",
+        *pictures,
+    }
+    for name in pictures:
+        with Image.open(folder / name) as picture:
+            assert picture.format == "PNG"
+
+
+def test_the_result_names_every_number(finished: tuple[Path, float]) -> None:
+    folder, returned = finished
+    result = json.loads((folder / "metrics.json").read_text())
+    for split in ("val", "test"):
+        assert set(result[split]) >= METRICS
+        assert all(isinstance(result[split][name], float) for name in METRICS)
+    assert result["val"]["loss"] == pytest.approx(returned, rel=1e-5)
+    assert result["val"]["kl_per_dim"] == pytest.approx(result["val"]["kl"] / 5)
+    assert (result["model"], result["data"], result["seed"]) == ("reslag_light", "digits", 0)
+    assert (result["objective"], result["schedule"]) == ("sigma_data", "lagging")
+    assert result["epoch"] in (1, 2)
+    assert result["epochs_run"] == 2
+    assert result["stopped_because"] == "all 2 epochs were run"
+    assert result["seconds"] > 0
+    assert result["images_per_second"] > 0
+    parameters = result["parameters"]
+    assert parameters["inference"] + parameters["generative"] == parameters["total"]
+    assert result["device"] == "cpu"
+    assert result["versions"]["torch"] == torch.__version__
+    assert set(result["versions"]) == {"python", "torch", "torchvision", "lightning"}
+    assert "commit" in result
+
+
+def test_every_epoch_has_a_row(finished: tuple[Path, float]) -> None:
+    found = rows(finished[0])
+    assert [row["epoch"] for row in found] == ["1", "2"]
+    assert {f"{split}/{name}" for split in ("train", "val") for name in METRICS} <= set(found[0])
+    assert [float(row["images_seen"]) for row in found] == [1455, 2910]
+    assert float(found[1]["train/rec"]) < float(found[0]["train/rec"])
+
+
+def test_a_trained_model_comes_back(finished: tuple[Path, float]) -> None:
+    folder, _ = finished
+    images = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    best, last = reslag_vae.load(folder), reslag_vae.load(folder, "last")
+    assert best.state_dict().keys() == checkpoint(folder, "best")["state_dict"].keys()
+    for model, which in ((best, "best"), (last, "last")):
+        assert same(dict(model.state_dict()), checkpoint(folder, which)["state_dict"])
+        assert model.reconstruct(images).shape == images.shape
+        assert torch.equal(model.reconstruct(images), reslag_vae.load(folder, which).reconstruct(images))
+    bytes_ = (images * 255).to(torch.uint8)
+    assert torch.equal(best.reconstruct(bytes_), best.reconstruct(bytes_ / 255))
+
+
+def test_checkpoints_hold_plain_containers_and_what_they_are_of(finished: tuple[Path, float]) -> None:
+    folder, _ = finished
+    assert (checkpoint(folder, "last")["epoch"], checkpoint(folder, "best")["epoch"]) == (
+        1,
+        metrics(folder)["epoch"] - 1,
+    )
+    hyperparameters = checkpoint(folder, "best")["hyper_parameters"]
+    assert hyperparameters["model"]["_target_"] == "reslag_vae.models.ResLagLightVAE"
+    assert hyperparameters["model"]["network"]["channels"] == [4, 8]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "stop", "overrides"),
+    [
+        (2, (1, 5), ("model=lagging", "schedule.epochs=1")),
+        (3, (1, 7), ("model=reslag", "schedule.epochs=2", "schedule.batches=fresh", "objective=sigma_learned")),
+        (3, (2, 3), ("model=lagging", "schedule.epochs=3", "schedule.until=mutual_information", "optimizer.lr=0.2")),
+    ],
+    ids=["end_of_phase", "fresh_batches", "mutual_information"],
+)
+def test_an_interrupted_run_ends_as_if_it_had_not_been(
+    epochs: int,
+    stop: tuple[int, int],
+    overrides: tuple[str, ...],
+    compose: Compose,
+    train: Train,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = compose(*BARE, *overrides, f"trainer.max_epochs={epochs}")
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    value = train(config, whole)
+    with monkeypatch.context() as context:
+        interrupt(context, *stop)
+        with pytest.raises(InterruptedRunError):
+            train(config, parts)
+    assert len(rows(parts)) == stop[0]
+    assert not (parts / "metrics.json").exists()
+    assert train(configs.resumed(parts, []), parts) == value
+    assert_same_runs(whole, parts)
+
+
+def test_an_interrupted_run_that_stood_still_ends_as_if_it_had_not_been(
+    compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first epoch is the best, the learning rate has been cut twice, and the third is interrupted."""
+    original = BaseVAE.end_evaluation
+    monkeypatch.setattr(BaseVAE, "end_evaluation", lambda self: original(self) | {"loss": 1.0 + self.current_epoch})
+    overrides = ("model=mmd_infovae", "optimizer.plateau.patience=1", "trainer.max_epochs=4")
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    config = compose(*BARE, *overrides)
+    train(config, whole)
+    with monkeypatch.context() as context:
+        interrupt(context, 2, 5)
+        with pytest.raises(InterruptedRunError):
+            train(config, parts)
+    assert checkpoint(parts, "last")["epoch"] == 1
+    train(configs.resumed(parts, []), parts)
+    assert [float(row["lr/inference"]) for row in rows(parts)] == pytest.approx([2e-3, 2e-3, 1e-3, 5e-4])
+    assert_same_runs(whole, parts)
+
+
+def test_a_moved_run_goes_on_in_its_new_place(
+    compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = compose(*BARE, "model=vae", "trainer.max_epochs=2")
+    train(config, tmp_path / "whole")
+    with monkeypatch.context() as context:
+        interrupt(context, 1, 2)
+        with pytest.raises(InterruptedRunError):
+            train(config, tmp_path / "parts")
+    moved = tmp_path / "elsewhere" / "moved"
+    shutil.move(tmp_path / "parts", moved)
+    train(configs.resumed(moved, []), moved)
+    assert_same_runs(tmp_path / "whole", moved)
+    assert not (tmp_path / "parts").exists()
+
+
+def test_a_finished_run_is_only_measured_again(compose: Compose, train: Train, tmp_path: Path) -> None:
+    config = compose(*BARE, "model=vae", "trainer.max_epochs=1")
+    value = train(config, tmp_path / "run")
+    shutil.copytree(tmp_path / "run", tmp_path / "again")
+    assert train(configs.resumed(tmp_path / "again", []), tmp_path / "again") == value
+    assert_same_runs(tmp_path / "run", tmp_path / "again")
+
+
+def test_a_run_that_stopped_by_itself_is_finished(compose: Compose, train: Train, tmp_path: Path) -> None:
+    overrides = (
+        "model=mmd_infovae",
+        "optimizer.lr=1",
+        "optimizer.plateau.patience=1",
+        "optimizer.plateau.stop_below=2",
+    )
+    config = compose(*BARE, *overrides, "trainer.max_epochs=3")
+    train(config, tmp_path / "run")
+    assert metrics(tmp_path / "run")["epochs_run"] == 1
+    assert metrics(tmp_path / "run")["stopped_because"] == "learning rate 1 fell below 2"
+    shutil.copytree(tmp_path / "run", tmp_path / "again")
+    train(configs.resumed(tmp_path / "again", []), tmp_path / "again")
+    assert_same_runs(tmp_path / "run", tmp_path / "again")
+
+
+def test_a_finished_run_can_be_made_longer(compose: Compose, train: Train, tmp_path: Path) -> None:
+    config = compose(*BARE, "model=vae", "trainer.max_epochs=1")
+    train(config, tmp_path / "parts")
+    train(configs.resumed(tmp_path / "parts", ["trainer.max_epochs=2"]), tmp_path / "parts")
+    config.trainer.max_epochs = 2
+    train(config, tmp_path / "whole")
+    assert_same_runs(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_seeds_give_different_runs_and_one_seed_the_same(compose: Compose, train: Train, tmp_path: Path) -> None:
+    options = (*BARE, "model=vae", "trainer.max_epochs=1", "data.batch_size=512")
+    for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
+        train(compose(*options, f"seed={seed}"), tmp_path / folder)
+    assert_same_runs(tmp_path / "a", tmp_path / "b")
+    assert rows(tmp_path / "a")[0]["train/loss"] != rows(tmp_path / "c")[0]["train/loss"]
+
+
+def test_an_autoencoder_has_no_kl_in_its_result(compose: Compose, train: Train, tmp_path: Path) -> None:
+    train(compose(*SMALL, "callbacks.progress=null", "model=autoencoder", "trainer.max_epochs=1"), tmp_path)
+    result = metrics(tmp_path)
+    assert result["test"]["kl"] is None
+    assert result["test"]["elbo"] is None
+    assert result["test"]["loss"] == result["test"]["rec"]
+    assert not (tmp_path / "figures" / "kl_per_dimension.png").exists()
+    assert (tmp_path / "figures" / "prior_samples.png").exists()
+
+
+@pytest.mark.parametrize("override", ["trainer.precision=16-mixed", "data.val_fraction=2", "schedule.epochs=99"])
+def test_a_wrong_configuration_writes_nothing(override: str, compose: Compose, train: Train, tmp_path: Path) -> None:
+    config = compose(*BARE, "model=lagging", "trainer.max_epochs=2", override)
+    with pytest.raises(ValueError, match=override.split("=")[0].rpartition(".")[2]):
+        train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+# Real processes
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, str(ROOT / "train.py"), *arguments]
+
+
+def start(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run train.py to its end, in an empty working directory."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command(*arguments), cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+def test_a_killed_run_ends_as_if_it_had_not_been(compose: Compose, train: Train, tmp_path: Path) -> None:
+    options = (*BARE, "model=lagging", "schedule.epochs=1", "trainer.max_epochs=2", "data.batch_size=12")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    process = subprocess.Popen(
+        command(*options, f"hydra.run.dir={killed}"),
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 240
+        while not (killed / "checkpoints" / "last.ckpt").exists():
+            assert process.poll() is None, "the run made no checkpoint"
+            assert time.monotonic() < deadline, "the run takes too long"
+            time.sleep(0.005)
+        time.sleep(0.1)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert process.returncode == -signal.SIGKILL
+    assert [row["epoch"] for row in rows(killed)] == ["1"]
+    assert checkpoint(killed, "last")["epoch"] == 0
+    resumed = start(tmp_path, f"resume={killed}")
+    assert resumed.returncode == 0, resumed.stderr
+    train(compose(*options), whole)
+    assert_same_runs(whole, killed)
+    # Warnings of other libraries about their own inside are not for the user.
+    assert "Warning" not in resumed.stderr, resumed.stderr
+
+
+def test_the_other_jobs_of_a_multirun_go_on_after_one_fails(tmp_path: Path) -> None:
+    options = (*BARE, "model=vae", "trainer.max_epochs=1", "data.batch_size=512", "data.val_fraction=2,0.1")
+    done = start(tmp_path, "-m", *options, f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    assert done.returncode != 0
+    assert "data.val_fraction must lie between 0 and 1, not 2" in done.stderr
+    folders = {path.name: path for path in (tmp_path / "sweep").iterdir() if path.is_dir()}
+    assert set(folders) == {"0_vae_digits", "1_vae_digits"}
+    assert not (folders["0_vae_digits"] / "metrics.json").exists()
+    assert metrics(folders["1_vae_digits"])["epochs_run"] == 1
+
+
+def test_resuming_what_is_no_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = start(tmp_path, f"resume={tmp_path / 'empty'}")
+    assert done.returncode != 0
+    assert f"{tmp_path / 'empty'} is not the folder of a run" in done.stderr
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]

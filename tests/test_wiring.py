@@ -1,0 +1,167 @@
+"""From a configuration to a run, and what is refused on the way."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import wandb
+from hydra.errors import ConfigCompositionException
+from lightning import Trainer
+from lightning.pytorch.loggers import WandbLogger
+from omegaconf import DictConfig
+
+import reslag_vae
+from reslag_vae import configs
+from reslag_vae.callbacks import BestAndLast
+from reslag_vae.models import LaggingVAE, ResLagLightVAE
+from reslag_vae.optimizers import AdamSettings, Plateau
+from reslag_vae.runs import RunError
+from reslag_vae.schedules import Lagging
+from reslag_vae.wiring import build, build_data, build_model, flat_names, flatten, instantiate
+
+Compose = Callable[..., DictConfig]
+
+SMALL = ("data=digits", "recipe.channels=[2,4]", "recipe.blocks=[1,1]", "logger=none", "trainer.accelerator=cpu")
+
+
+def test_a_run_is_built_of_what_was_asked_for(compose: Compose, tmp_path: Path) -> None:
+    data, model, trainer = build(compose("model=lagging", "schedule.ratio=4", "trainer.max_epochs=7", *SMALL), tmp_path)
+    assert isinstance(model, LaggingVAE)
+    assert model.schedule == Lagging(ratio=4, epochs=1)
+    assert (data.name, data.batch_size, trainer.max_epochs) == ("digits", 32, 7)
+    assert Path(trainer.default_root_dir) == tmp_path
+    assert trainer.loggers == []
+    assert isinstance(trainer.callbacks[-1], BestAndLast)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_values_are_plain_containers(compose: Compose, tmp_path: Path) -> None:
+    model = build(compose("model=beta_vae", *SMALL), tmp_path)[1]
+    assert model.optimizer == AdamSettings(betas=[0.9, 0.999], plateau=Plateau())  # type: ignore[arg-type]
+    assert type(model.optimizer.betas) is list
+    assert type(model.network.image_shape) is tuple
+    kinds = {type(value) for _, value in flatten(dict(model.hparams))}
+    assert kinds <= {str, int, float, bool, list, type(None)}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("+trainer.gradient_clip_val=1.0",), r"trainer.gradient_clip_val .* use optimizer.clip_norm"),
+        (("+trainer.accumulate_grad_batches=2",), r"trainer.accumulate_grad_batches .* use data.batch_size"),
+        (("trainer.precision=16-mixed",), r"trainer.precision=16-mixed: choose 32-true or bf16-mixed"),
+        (("+trainer.max_steps=10",), r"trainer.max_steps .* set trainer.max_epochs"),
+        (("trainer.max_epochs=0",), r"trainer.max_epochs=0: a run has at least 1 epoch"),
+        (("trainer.max_epochs=-1",), r"trainer.max_epochs=-1"),
+        (("trainer.max_epochs=2", "schedule.epochs=3"), r"schedule.epochs=3: the aggressive phase is longer .*=2"),
+        (("recipe.image_shape=[1,32,32]",), r"built for images of \(1, 32, 32\), and data=digits has \(1, 28, 28\)"),
+        (("recipe.latent_dim=784",), r"network.latent_dim=784: the latent must be smaller than the image's 784"),
+        (("optimizer.lr=0",), r"optimizer.lr=0"),
+        (("schedule.ratio=0",), r"schedule.ratio=0"),
+        (("data.val_fraction=2",), r"data.val_fraction must lie between 0 and 1"),
+        (("objective=beta", "objective.beta=-1"), r"objective.beta=-1"),
+        (("objective=reconstruction",), r"model=reslag_light does not take the objective Reconstruction"),
+    ],
+)
+def test_what_would_fail_or_mislead_is_refused(
+    overrides: tuple[str, ...], message: str, compose: Compose, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=message) as error:
+        build(compose("model=reslag_light", *SMALL, *overrides), tmp_path)
+    assert type(error.value) is ValueError
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("overrides", [("+trainer.accumulate_grad_batches=1",), ("+trainer.gradient_clip_val=null",)])
+def test_a_default_written_out_is_not_refused(overrides: tuple[str, ...], compose: Compose, tmp_path: Path) -> None:
+    assert isinstance(build(compose("model=vae", *SMALL, *overrides), tmp_path)[2], Trainer)
+
+
+@pytest.mark.parametrize("override", ["data.batchsize=8", "modell=vae", "model=vaee", "objective.beta=2"])
+def test_an_unknown_option_is_refused(override: str, compose: Compose) -> None:
+    with pytest.raises(ConfigCompositionException):
+        compose("model=vae", "data=digits", override)
+
+
+def test_a_callback_is_left_out_by_null(compose: Compose, tmp_path: Path) -> None:
+    every = build(compose("model=vae", *SMALL), tmp_path)[2]
+    fewer = build(compose("model=vae", "callbacks.images=null", "callbacks.collapse=null", *SMALL), tmp_path)[2]
+    kinds = [{type(callback).__name__ for callback in trainer.callbacks} for trainer in (every, fewer)]
+    assert kinds[0] - kinds[1] == {"ImageGrids", "CollapseMonitor"}
+
+
+def test_a_dashboard_gets_flat_names(compose: Compose) -> None:
+    config = compose("model=reslag", "objective=sigma_optimal", "seed=5", *SMALL)
+    model = build_model(config)
+    names = flat_names(config, build_data(config, model), model)
+    wanted = {
+        "model": "reslag",
+        "data": "digits",
+        "objective": "sigma_optimal",
+        "schedule": "lagging",
+        "seed": 5,
+        "data.batch_size": 32,
+        "objective.granularity": "global",
+        "network.channels": [2, 4],
+        "schedule.ratio": 3,
+        "optimizer.lr": 0.002,
+        "trainer.max_epochs": 60,
+    }
+    assert wanted.items() <= names.items()
+    assert not [value for value in names.values() if isinstance(value, dict)]
+    assert json.loads(json.dumps(names)) == names
+
+
+def test_flattening() -> None:
+    assert dict(flatten({"a": {"b": 1, "c": {"d": [2]}}, "e": None})) == {"a.b": 1, "a.c.d": [2], "e": None}
+
+
+def test_an_error_that_is_not_about_values_is_told_whole() -> None:
+    with pytest.raises(Exception, match="no_such_class"):
+        instantiate(DictConfig({"_target_": "reslag_vae.models.no_such_class"}))
+
+
+def test_a_trainer_that_cannot_be_built_leaves_no_dashboard_run_open(compose: Compose, tmp_path: Path) -> None:
+    config = compose("model=vae", "data=digits", "trainer.accelerator=cpu", "+trainer.strategy=no_such_strategy")
+    with pytest.raises(Exception, match="no_such_strategy"):
+        build(config, tmp_path)
+    left = wandb.run
+    if left is not None:
+        left.finish()
+    assert left is None
+
+
+def test_logging_is_off_without_a_logger(compose: Compose, tmp_path: Path) -> None:
+    assert not [
+        logger for logger in build(compose("model=vae", *SMALL), tmp_path)[2].loggers if isinstance(logger, WandbLogger)
+    ]
+    assert wandb.run is None
+
+
+@pytest.mark.parametrize("which", ["best", "last"])
+def test_a_model_comes_back_from_its_folder(which: str, compose: Compose, tmp_path: Path) -> None:
+    config = compose("model=reslag_light", "recipe.residual=true", *SMALL)
+    configs.save(config, tmp_path)
+    model = build_model(config)
+    (tmp_path / "checkpoints").mkdir()
+    torch.save({"state_dict": model.state_dict()}, tmp_path / "checkpoints" / f"{which}.ckpt")
+    loaded = reslag_vae.load(tmp_path, which)
+    assert isinstance(loaded, ResLagLightVAE)
+    assert not loaded.training
+    images = torch.rand(3, 1, 28, 28)
+    assert torch.equal(loaded.reconstruct(images), model.eval().reconstruct(images))
+
+
+def test_what_is_not_there_cannot_be_loaded(compose: Compose, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"best.ckpt is not there"):
+        reslag_vae.load(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "best.ckpt").write_bytes(b"not a checkpoint")
+    with pytest.raises(RunError, match=r"config.yaml is not there"):
+        reslag_vae.load(tmp_path)
+    configs.save(compose("model=vae", *SMALL), tmp_path)
+    with pytest.raises(RunError, match=r"best.ckpt cannot be read"):
+        reslag_vae.load(str(tmp_path))

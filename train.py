@@ -21,10 +21,11 @@ def train(config: DictConfig, folder: Path) -> float:
     """
     from lightning import seed_everything
 
-    from reslag_vae import results, wiring
+    from reslag_vae import results, runs, wiring
 
     wiring.quiet()
     seed_everything(config.seed, verbose=False)
+    origin = {"seed": config.seed, "precision": config.trainer.precision, "commit": runs.commit()}
     data, model, trainer = wiring.build(config, folder)
     with wiring.finished_loggers(trainer):
         configs.save(config, folder)
@@ -32,7 +33,7 @@ def train(config: DictConfig, folder: Path) -> float:
         log.info("%s in %s", "Resuming" if last.exists() else "Training", folder)
         results.show_card(model)
         trainer.fit(model, data, ckpt_path=last if last.exists() else None, weights_only=True)
-        return results.finish(trainer, model, data, folder, config.seed)
+        return results.finish(trainer, model, data, folder, origin)
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")

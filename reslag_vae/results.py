@@ -28,7 +28,7 @@ def measure(model: BaseVAE, data: ImageDataModule) -> dict[str, dict[str, float 
     return {name: {**dict.fromkeys(METRICS), **metrics} for name, metrics in measured.items()}
 
 
-def summary(trainer: Trainer, model: BaseVAE, data: ImageDataModule, seed: int, epoch: int) -> dict[str, Any]:
+def summary(trainer: Trainer, model: BaseVAE, data: ImageDataModule, epoch: int) -> dict[str, Any]:
     """What metrics.json says beside the metrics."""
     throughput = callback_of(trainer, Throughput) or Throughput()
     counts = {name: sum(p.numel() for m in model.group(name) for p in m.parameters()) for name in GROUPS}
@@ -49,13 +49,18 @@ def summary(trainer: Trainer, model: BaseVAE, data: ImageDataModule, seed: int, 
         "yardstick_sigma2": float(model.train_mse),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "versions": runs.versions(),
-        "commit": runs.commit(),
-        "seed": seed,
     }
 
 
-def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path, seed: int) -> float:
+def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path, origin: dict[str, Any]) -> float:
     """Measure the best checkpoint and write metrics.json and the final pictures' paths; returns the monitored value.
+
+    Args:
+        trainer: after `fit`.
+        model: what it trained; gets the best checkpoint's weights.
+        data: what it trained on.
+        folder: the run's.
+        origin: seed, commit and whatever else was known at the start, for metrics.json.
 
     Raises:
         RunError: no epoch had a finite monitored value, so that there is no best checkpoint.
@@ -64,7 +69,7 @@ def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path
     model.load_state_dict(checkpoint["state_dict"])
     model.to(trainer.strategy.root_device)
     metrics = measure(model, data)
-    result = metrics | summary(trainer, model, data, seed, epoch=checkpoint["epoch"] + 1)
+    result = metrics | summary(trainer, model, data, epoch=checkpoint["epoch"] + 1) | origin
     runs.write_result(folder, result)
     for logger in trainer.loggers:
         logger.log_metrics(

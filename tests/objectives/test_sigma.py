@@ -245,7 +245,9 @@ def test_several_steps_are_a_debiased_moving_average(objective: Objective, steps
         objective.observe(terms)
         assert terms.sigma2 is not None
         values.append(terms.sigma2.mean(0, keepdim=True))
-    weights = [0.01 * 0.99 ** (steps - 1 - i) / (1 - 0.99**steps) for i in range(steps)]
+    assert isinstance(objective, SigmaData | SigmaOptimal)
+    decay = objective.decay
+    weights = [(1 - decay) * decay ** (steps - 1 - i) / (1 - decay**steps) for i in range(steps)]
     expected = sum(weight * value for weight, value in zip(weights, values, strict=True))
 
     assert sum(weights) == pytest.approx(1)

@@ -28,7 +28,7 @@ def measure(model: BaseVAE, data: ImageDataModule) -> dict[str, dict[str, float 
     return {name: {**dict.fromkeys(METRICS), **metrics} for name, metrics in measured.items()}
 
 
-def summary(trainer: Trainer, model: BaseVAE, data: ImageDataModule, epoch: int) -> dict[str, Any]:
+def summary(trainer: Trainer, model: BaseVAE, data: ImageDataModule, epoch: int, epochs_run: int) -> dict[str, Any]:
     """What metrics.json says beside the metrics."""
     throughput = callback_of(trainer, Throughput) or Throughput()
     counts = {name: sum(p.numel() for m in model.group(name) for p in m.parameters()) for name in GROUPS}
@@ -40,9 +40,9 @@ def summary(trainer: Trainer, model: BaseVAE, data: ImageDataModule, epoch: int)
         "schedule": model.schedule.name,
         "images": {name: len(data.split(name)) for name in ("train", "val", "test")},
         "epoch": epoch,
-        "epochs_run": trainer.current_epoch,
+        "epochs_run": epochs_run,
+        "aggressive_epochs": model.aggressive_epochs(epochs_run),
         "stopped_because": model.stopped_because or f"all {trainer.max_epochs} epochs were run",
-        "aggressive_phase_ended_at": model.phase_ended_at,
         "seconds": round(throughput.seconds, 3),
         "images_per_second": round(throughput.images_per_second, 1),
         "parameters": counts | {"total": sum(counts.values())},
@@ -69,7 +69,8 @@ def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path
     model.load_state_dict(checkpoint["state_dict"])
     model.to(trainer.strategy.root_device)
     metrics = measure(model, data)
-    result = metrics | summary(trainer, model, data, epoch=checkpoint["epoch"] + 1) | origin
+    epochs_run = runs.read_checkpoint(runs.checkpoint_path(folder, "last"))["epoch"] + 1
+    result = metrics | summary(trainer, model, data, checkpoint["epoch"] + 1, epochs_run) | origin
     runs.write_result(folder, result)
     for logger in trainer.loggers:
         logger.log_metrics(
@@ -78,8 +79,8 @@ def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path
     show(result, folder)
     keeper = callback_of(trainer, BestAndLast)
     assert keeper is not None, "the configuration keeps no checkpoints"
-    assert keeper.best_model_score is not None, "there is a best checkpoint, so it has a score"
-    return float(keeper.best_model_score)
+    assert keeper.best_score is not None, "there is a best checkpoint, so it has a score"
+    return keeper.best_score
 
 
 def show(result: dict[str, Any], folder: Path) -> None:

@@ -21,10 +21,6 @@ class Joint:
         """The updates of one training step, in order."""
         return (GROUPS,)
 
-    def is_aggressive(self, epoch: int) -> bool:
-        """Whether the epoch (from 0) is part of an aggressive phase."""
-        return False
-
 
 @dataclass(frozen=True)
 class Lagging:
@@ -73,10 +69,6 @@ class Lagging:
     def updates(self, aggressive: bool) -> tuple[Update, ...]:
         """The updates of one training step, in order."""
         return (("inference",),) * self.ratio + (("generative",),) if aggressive else (GROUPS,)
-
-    def is_aggressive(self, epoch: int) -> bool:
-        """Whether the epoch (from 0) is part of the aggressive phase, unless that has been ended before."""
-        return epoch < self.epochs
 
 
 Schedule = Joint | Lagging

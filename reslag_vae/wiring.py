@@ -89,10 +89,10 @@ def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, T
     # A checkpoint says by itself what it is of.
     model.save_hyperparameters({"model": OmegaConf.to_container(config.model, resolve=True)}, logger=False)
     callbacks = [instantiate(node) for node in (config.callbacks or {}).values() if node]
-    loggers = (
-        [instantiate(config.logger)(folder=folder, config=flat_names(config, data, model))] if config.logger else []
-    )
-    trainer = instantiate(config.trainer)(callbacks=callbacks, logger=loggers, default_root_dir=folder)
+    trainer = instantiate(config.trainer)(callbacks=callbacks, logger=False, default_root_dir=folder)
+    if config.logger:
+        # Last, so that no dashboard's run is left open where something else cannot be built.
+        trainer.loggers = [instantiate(config.logger)(folder=folder, config=flat_names(config, data, model))]
     return data, model, trainer
 
 

@@ -48,7 +48,7 @@ def test_the_best_epoch_is_measured_and_not_the_last(
     feed(model, [3.0, 1.0, 2.0])
     trainer = fit(model, data, 3, [Throughput(), BestAndLast()])
     model.end_evaluation = unfed  # type: ignore[method-assign]
-    assert results.finish(trainer, model, data, tmp_path, seed=7) == 1.0
+    assert results.finish(trainer, model, data, tmp_path, {"seed": 7}) == 1.0
     result = json.loads((tmp_path / "metrics.json").read_text())
     state = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
     best = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8)))
@@ -66,7 +66,7 @@ def test_the_best_epoch_is_measured_and_not_the_last(
 
 def test_parameters_are_counted_by_group(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
     model, data = LaggingVAE(make_network(), SigmaLearned((1, 8, 8), "pixel"), Lagging(ratio=1, epochs=1)), make_data()
-    found = results.summary(fit(model, data, 1, [BestAndLast()]), model, data, seed=0, epoch=1)["parameters"]
+    found = results.summary(fit(model, data, 1, [BestAndLast()]), model, data, epoch=1, epochs_run=1)["parameters"]
     sizes = [sum(p.numel() for p in half.parameters()) for half in (model.network.inference, model.network.generative)]
     assert found == {"inference": sizes[0], "generative": sizes[1] + 64, "total": sum(sizes) + 64}
 
@@ -78,7 +78,7 @@ def test_a_run_without_any_finite_loss_has_no_result(
     feed(model, [float("nan")])
     trainer = fit(model, data, 1, [BestAndLast()])
     with pytest.raises(RunError, match=r"best.ckpt"):
-        results.finish(trainer, model, data, tmp_path, seed=0)
+        results.finish(trainer, model, data, tmp_path, {"seed": 0})
     assert not (tmp_path / "metrics.json").exists()
 
 

@@ -11,7 +11,6 @@ JOINT = (("inference", "generative"),)
 @pytest.mark.parametrize("aggressive", [False, True])
 def test_joint_updates_both_groups_at_once(aggressive: bool) -> None:
     assert Joint().updates(aggressive) == JOINT
-    assert not any(Joint().is_aggressive(epoch) for epoch in range(5))
 
 
 @pytest.mark.parametrize("ratio", [1, 2, 5])
@@ -24,11 +23,6 @@ def test_lagging_updates_the_encoder_n_times_then_the_decoder(ratio: int) -> Non
 
 def test_ratio_one_is_not_the_joint_update() -> None:
     assert Lagging(ratio=1).updates(aggressive=True) != JOINT
-
-
-@pytest.mark.parametrize("epochs", [0, 1, 4])
-def test_the_aggressive_phase_is_the_first_epochs(epochs: int) -> None:
-    assert [Lagging(epochs=epochs).is_aggressive(e) for e in range(6)] == [e < epochs for e in range(6)]
 
 
 @pytest.mark.parametrize("max_epochs", [None, -1, 5, 6])

@@ -1,37 +1,50 @@
 """checkpoints/best.ckpt and checkpoints/last.ckpt."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import Checkpoint
 
 CHECKPOINTS = "checkpoints"
 
 
-class BestAndLast(ModelCheckpoint):
+class BestAndLast(Checkpoint):
     """Keeps the epoch with the smallest monitored value, and the last one, in the run's folder.
+
+    Lightning's ModelCheckpoint saves the last epoch only where it is also the best, so that an interrupted run would
+    go back to its best epoch, and takes NaN for a value.
 
     Args:
         monitor: name of the value, `val/loss` for the thesis' rule.
+
+    Attributes:
+        best_score: the smallest value so far; None before the first finite one.
     """
 
     def __init__(self, monitor: str = "val/loss") -> None:
-        super().__init__(
-            filename="best",
-            monitor=monitor,
-            mode="min",
-            save_last=True,
-            save_on_train_epoch_end=True,
-            enable_version_counter=False,
-            auto_insert_metric_name=False,
-        )
+        self.monitor = monitor
+        self.best_score: float | None = None
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self.dirpath = str(Path(trainer.default_root_dir) / CHECKPOINTS)
-        super().setup(trainer, pl_module, stage)
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        score = float(trainer.callback_metrics.get(self.monitor, math.nan))
+        if math.isfinite(score) and (self.best_score is None or score < self.best_score):
+            self.best_score = score
+            save(trainer, "best")
+        save(trainer, "last")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best_score": self.best_score}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        # A run that was moved goes on in its new folder, with its best epoch still the best.
-        best = str(Path(self.dirpath or "") / Path(state_dict["best_model_path"]).name)
-        super().load_state_dict(state_dict | {"dirpath": self.dirpath, "best_model_path": best})
+        self.best_score = state_dict["best_score"]
+
+
+def save(trainer: Trainer, name: str) -> None:
+    """Write a checkpoint beside its place, then put it there in one step; every process must call this."""
+    path = Path(trainer.default_root_dir) / CHECKPOINTS / f"{name}.ckpt"
+    unfinished = path.with_suffix(".unfinished")
+    trainer.save_checkpoint(unfinished)
+    if trainer.is_global_zero:
+        unfinished.replace(path)

@@ -33,6 +33,8 @@ class ImageGrids(Callback):
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: BaseVAE, outputs: object, batch: Batch, batch_idx: int
     ) -> None:
+        if trainer.sanity_checking:
+            return
         held = 0 if self.originals is None else len(self.originals)
         if held < self.count:
             more = unit_interval(batch.images[: self.count - held])

@@ -26,6 +26,10 @@ class ProgressBar(RichProgressBar):
     def __init__(self, refresh_rate: int = 20) -> None:
         super().__init__(refresh_rate=refresh_rate, leave=False, theme=RichProgressBarTheme())
 
+    def _get_train_description(self, current_epoch: int) -> str:
+        # Lightning counts from 0, and everything else here the epochs that are done.
+        return f"Epoch {current_epoch + 1}/{self.trainer.max_epochs}".ljust(len(self.validation_description))
+
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         assert isinstance(pl_module, BaseVAE)
         means = pl_module.train_means.read()

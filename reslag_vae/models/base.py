@@ -116,7 +116,12 @@ class BaseVAE(LatentVariableModel, LightningModule):
     @property
     def aggressive(self) -> bool:
         """Whether the current epoch trains the encoder aggressively."""
-        return self.phase_ended_at is None and self.schedule.is_aggressive(self.current_epoch)
+        return self.current_epoch < self.aggressive_epochs(self.current_epoch + 1)
+
+    def aggressive_epochs(self, epochs: int) -> int:
+        """How many of the first `epochs` epochs train the encoder aggressively."""
+        planned = self.schedule.epochs if isinstance(self.schedule, Lagging) else 0
+        return min(epochs, planned, epochs if self.phase_ended_at is None else self.phase_ended_at)
 
     def setup(self, stage: str) -> None:
         if stage == "fit" and isinstance(self.schedule, Lagging):
@@ -277,6 +282,7 @@ class BaseVAE(LatentVariableModel, LightningModule):
             "images_seen": self.images_seen,
             "phase_ended_at": self.phase_ended_at,
             "last_information": self.last_information,
+            "stopped_because": self.stopped_because,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -284,3 +290,6 @@ class BaseVAE(LatentVariableModel, LightningModule):
         self.images_seen = progress["images_seen"]
         self.phase_ended_at = progress["phase_ended_at"]
         self.last_information = progress["last_information"]
+        self.stopped_because = progress["stopped_because"]
+        if self.stopped_because is not None:
+            self.trainer.should_stop = True

@@ -94,9 +94,10 @@ class LatentVariableModel:
             "model": f"{self.name}: {type(self.network).__name__}, latent d = {latent}",
             "objective": f"{self.objective.name}: mean over images of {self.objective.formula}",
             "Rec": f"sum of squared errors over D = {self.dimensions} numbers in [0, 1]",
-            "KL": f"sum over the d = {latent} dimensions, nats per image",
-            **self.objective.notes,
         }
+        if not self.deterministic:
+            lines["KL"] = f"sum over the d = {latent} dimensions, nats per image"
+        lines |= self.objective.notes
         if equivalent is not None:
             lines["beta_eff"] = f"{2 * equivalent:g} in Rec + beta · KL, as a likelihood variance {equivalent:g}"
         return lines

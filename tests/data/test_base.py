@@ -48,7 +48,8 @@ def test_loaders_give_whole_batches() -> None:
     assert all(isinstance(batch, Batch) for batch in batches)
     assert len(loader) == len(batches)
     assert sum(len(batch.images) for batch in batches) == len(data.split("train"))
-    assert batches[0].images.shape == (100, 1, 28, 28) and batches[0].labels.dtype == torch.int64
+    assert batches[0].images.shape == (100, 1, 28, 28)
+    assert batches[0].labels.dtype == torch.int64
 
 
 def test_evaluation_loaders_keep_the_order() -> None:

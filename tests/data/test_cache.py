@@ -44,7 +44,8 @@ def stored(source: Path) -> list[Path]:
 def test_images_come_in_the_order_of_the_files(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "CHUNK", 2)
     images = run(source)
-    assert images.shape == (5, *SHAPE) and images.dtype == torch.uint8
+    assert images.shape == (5, *SHAPE)
+    assert images.dtype == torch.uint8
     assert images[:, 0, 0, 0].tolist() == list(range(5))
 
 
@@ -107,7 +108,8 @@ def test_undecodable_files_are_counted_and_the_first_named(source: Path) -> None
         (source / str(number)).write_text("no number")
     with pytest.raises(DataError, match="10 of 15 pictures") as error:
         run(source)
-    assert str(source / "10") in str(error.value) and str(source / "19") not in str(error.value)
+    assert str(source / "10") in str(error.value)
+    assert str(source / "19") not in str(error.value)
 
 
 def test_a_full_disk_is_told(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,8 @@ def test_both_layouts_give_splits_and_attributes(layout: str, request: pytest.Fi
         reds = data.split(name).images[:, 0, 0, 0].int()
         assert (reds - torch.tensor([number % 256 for number in numbers])).abs().max() <= 3
         assert data.split(name).labels.tolist() == [-1] * len(numbers)
-    assert data.class_names == [] and data.num_classes == 0
+    assert data.class_names == []
+    assert data.num_classes == 0
 
 
 def test_without_a_partition_the_official_numbers_count(official: Path) -> None:
@@ -84,7 +85,8 @@ def test_a_sample_is_split_at_random_and_says_so(tmp_path: Path, caplog: pytest.
     rows = [data.split(name).rows.tolist() for name in ("train", "val", "test")]
     assert list(map(len, rows)) == [14, 4, 2]
     assert sorted(row for part in rows for row in part) == list(range(20))
-    assert data.attributes("train") is None and data.attribute_names == []
+    assert data.attributes("train") is None
+    assert data.attribute_names == []
 
 
 @pytest.mark.parametrize("list_name", ["list_eval_partition.txt", "list_attr_celeba.txt"])

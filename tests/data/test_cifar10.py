@@ -35,9 +35,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         sums = [[name, write(name, {"data": pixels(name), "labels": list(range(10))})] for name in names]
         monkeypatch.setattr(datasets.CIFAR10, attribute, sums)
     meta = {"filename": "batches.meta", "key": "label_names"}
-    monkeypatch.setattr(
-        datasets.CIFAR10, "meta", meta | {"md5": write("batches.meta", {"label_names": NAMES})}
-    )
+    monkeypatch.setattr(datasets.CIFAR10, "meta", meta | {"md5": write("batches.meta", {"label_names": NAMES})})
     with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as tar:
         tar.add(folder, folder.name)
     archive = (tmp_path / "cifar-10-python.tar.gz").read_bytes()
@@ -64,7 +62,8 @@ def test_unpacked_files(root: Path) -> None:
     assert [len(data.split(name)) for name in ("train", "val", "test")] == [40, 10, 10]
     assert data.class_names == NAMES
     test = data.split("test")
-    assert test.labels.tolist() == list(range(10)) and test.images.is_contiguous()
+    assert test.labels.tolist() == list(range(10))
+    assert test.images.is_contiguous()
     assert np.array_equal(test.images.numpy(), pixels("test_batch").reshape(10, 3, 32, 32))
 
 

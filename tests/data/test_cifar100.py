@@ -31,4 +31,5 @@ def test_fine_labels_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     data.setup()
     assert data.image_shape == tuple(data.split("train").images.shape[1:]) == (3, 32, 32)
     assert data.split("test").labels.tolist() == list(reversed(range(20)))
-    assert data.num_classes == 100 and data.class_names[99] == "class 99"
+    assert data.num_classes == 100
+    assert data.class_names[99] == "class 99"

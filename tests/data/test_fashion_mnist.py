@@ -14,9 +14,7 @@ def fashion_mnist(root: Path) -> FashionMNIST:
     return FashionMNIST(root, batch_size=32, val_fraction=0.05, seed=0)
 
 
-def test_missing_files_are_looked_for_in_its_own_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_files_are_looked_for_in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from torchvision import datasets
 
     monkeypatch.setattr(datasets.FashionMNIST, "mirrors", ["file:///nonexistent/"])
@@ -29,7 +27,8 @@ def test_the_real_files() -> None:
     data = fashion_mnist(REAL)
     data.setup()
     assert [len(data.split(name)) for name in ("train", "val", "test")] == [57_000, 3_000, 10_000]
-    assert data.class_names[9] == "Ankle boot" and data.split("test").labels[0] == 9
+    assert data.class_names[9] == "Ankle boot"
+    assert data.split("test").labels[0] == 9
     counts = torch.bincount(torch.cat([data.split("train").labels, data.split("val").labels]))
     assert counts.tolist() == [6_000] * 10
 

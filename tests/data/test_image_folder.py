@@ -32,14 +32,16 @@ def counts(data: ImageFolder) -> list[int]:
 def test_flat_pictures_have_no_labels(tmp_path: Path) -> None:
     data = opened(place(tmp_path / "mine", *(f"{number}.png" for number in range(10))))
     assert counts(data) == [7, 2, 1]
-    assert data.class_names == [] and data.split("train").labels.tolist() == [-1] * 7
+    assert data.class_names == []
+    assert data.split("train").labels.tolist() == [-1] * 7
     assert data.split("train").images.shape == (7, 3, 8, 8)
 
 
 def test_subfolders_are_classes(tmp_path: Path) -> None:
     names = [f"{kind}/deep/{number}.jpg" for kind in ("dog", "cat") for number in range(10)]
     data = opened(place(tmp_path / "mine", *names), channels=1)
-    assert data.class_names == ["cat", "dog"] and data.image_shape == (1, 8, 8)
+    assert data.class_names == ["cat", "dog"]
+    assert data.image_shape == (1, 8, 8)
     store_labels = data.split("train").store_labels
     assert store_labels.tolist() == [0] * 10 + [1] * 10
 
@@ -55,7 +57,8 @@ def test_own_splits_with_classes(tmp_path: Path) -> None:
     names = [f"train/{kind}/{number}.png" for kind in "ab" for number in range(4)]
     data = opened(place(tmp_path / "mine", *names, "test/b/1.png", "test/c/1.png"))
     assert counts(data) == [6, 2, 2]
-    assert data.class_names == ["a", "b", "c"] and data.split("test").labels.tolist() == [1, 2]
+    assert data.class_names == ["a", "b", "c"]
+    assert data.split("test").labels.tolist() == [1, 2]
 
 
 def test_the_folder_may_lie_in_root(tmp_path: Path) -> None:
@@ -85,7 +88,8 @@ def test_undecodable_pictures_are_named(tmp_path: Path) -> None:
     (folder / "text.png").write_text("no picture")
     with pytest.raises(DataError, match="2 of 5 pictures cannot be decoded") as error:
         opened(folder)
-    assert "cut.jpg" in str(error.value) and "text.png" in str(error.value)
+    assert "cut.jpg" in str(error.value)
+    assert "text.png" in str(error.value)
 
 
 def test_empty_small_and_missing_folders(tmp_path: Path) -> None:

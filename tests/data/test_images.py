@@ -14,7 +14,8 @@ def numbered(count: int) -> Images:
 
 def test_one_index_gives_a_whole_batch() -> None:
     batch = numbered(10)[torch.tensor([7, 3])]
-    assert batch.images.shape == (2, 1, 2, 2) and batch.images.dtype == torch.uint8
+    assert batch.images.shape == (2, 1, 2, 2)
+    assert batch.images.dtype == torch.uint8
     assert batch.images[:, 0, 0, 0].tolist() == batch.labels.tolist() == [7, 3]
 
 

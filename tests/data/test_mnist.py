@@ -56,7 +56,8 @@ def test_official_splits(raw: Path) -> None:
     data = mnist(raw.parents[1])
     assert [len(data.split(name)) for name in ("train", "val", "test")] == [36, 4, 10]
     test = data.split("test")
-    assert test.images.shape == (10, 1, 28, 28) and test.images.dtype == torch.uint8
+    assert test.images.shape == (10, 1, 28, 28)
+    assert test.images.dtype == torch.uint8
     assert test.labels.tolist() == list(range(10))
     expected = np.frombuffer(files()["t10k-images-idx3-ubyte"], np.uint8, offset=16)
     assert np.array_equal(test.images.numpy().ravel(), expected)

@@ -67,7 +67,8 @@ def test_training_gives_every_process_equally_many_images(world_size: int, lengt
     samplers = [ShuffledBatches(length, 4, 5, rank, world_size) for rank in range(world_size)]
     shares = [list(sampler) for sampler in samplers]
     sizes = {tuple(len(batch) for batch in share) for share in shares}
-    assert len(sizes) == 1 and {len(sampler) for sampler in samplers} == {len(shares[0])}
+    assert len(sizes) == 1
+    assert {len(sampler) for sampler in samplers} == {len(shares[0])}
     seen = torch.cat([torch.cat(share) for share in shares]).tolist()
     assert len(set(seen)) == len(seen) == length - length % world_size
 

@@ -4,9 +4,11 @@ import logging
 from pathlib import Path
 
 import hydra
+from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
 from reslag_vae import configs
+from reslag_vae.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,11 @@ def train(config: DictConfig, folder: Path) -> float:
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(config: DictConfig) -> float:
     """Compose the configuration, or read that of the run to resume."""
-    return train(*configs.of_job(config))
+    try:
+        return train(*configs.of_job(config))
+    except UserError as error:
+        # Hydra prints this one without a stack of calls.
+        raise CompactHydraException(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -6,11 +6,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from reslag_vae.errors import ConfigError
 from reslag_vae.files import write_atomically
 from reslag_vae.runs import CONFIG_FILE, config_path
 
 # What may differ in a resumed run: where and how long it runs, not what it is.
-RESUMABLE = ("trainer.", "logger.", "data.root=")
+NO_LOGGER = "logger=none"
+RESUMABLE = ("trainer.", "logger.", NO_LOGGER, "data.root=")
 
 
 def run_folder(resume: str | None, new: str) -> str:
@@ -44,18 +46,20 @@ def resumed(folder: Path, overrides: list[str]) -> DictConfig:
 
     Raises:
         RunError: the folder holds no run.
-        ValueError: an override would make it another run.
+        ConfigError: an override would make it another run.
     """
     changes = [override for override in overrides if not override.startswith("resume=")]
     fixed = [change for change in changes if not change.startswith(RESUMABLE)]
     if fixed:
-        raise ValueError(
+        raise ConfigError(
             f"{' '.join(fixed)} cannot be set beside resume=: a resumed run keeps its configuration. "
-            f"Only {', '.join(name.rstrip('=.') for name in RESUMABLE)} may change."
+            "Only trainer.*, logger.*, logger=none and data.root may change."
         )
     config = OmegaConf.load(config_path(folder))
     OmegaConf.set_struct(config, True)
-    config.merge_with_dotlist(changes)
+    config.merge_with_dotlist([change for change in changes if change != NO_LOGGER])
+    if NO_LOGGER in changes:
+        config.logger = None
     assert isinstance(config, DictConfig)
     return config
 

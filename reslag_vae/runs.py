@@ -6,13 +6,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from reslag_vae.errors import UserError
 from reslag_vae.files import write_atomically
 
 CONFIG_FILE = "config.yaml"
 RESULT_FILE = "metrics.json"
 
 
-class RunError(RuntimeError):
+class RunError(UserError, RuntimeError):
     """A run's folder does not hold what is asked of it. The message names the file."""
 
 

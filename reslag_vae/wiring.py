@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import WandbLogger
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae.data import ImageDataModule
+from reslag_vae.errors import config_errors
 from reslag_vae.models import BaseVAE
 from reslag_vae.runs import checkpoint_path, config_path, read_checkpoint
 from reslag_vae.schedules import Lagging
@@ -79,17 +80,20 @@ def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, T
     """Data module, model and trainer of a configuration, checked against each other; the run's folder is `folder`.
 
     Raises:
-        ValueError: an option is out of its range or does not go with another.
+        ConfigError: an option is out of its range or does not go with another.
     """
-    check(config)
-    model = build_model(config)
-    if isinstance(model.schedule, Lagging):
-        model.schedule.check_length(config.trainer.max_epochs)
-    data = build_data(config, model)
+    with config_errors():
+        check(config)
+        model = build_model(config)
+        if isinstance(model.schedule, Lagging):
+            model.schedule.check_length(config.trainer.max_epochs)
+        data = build_data(config, model)
     # A checkpoint says by itself what it is of.
     model.save_hyperparameters({"model": OmegaConf.to_container(config.model, resolve=True)}, logger=False)
     callbacks = [instantiate(node) for node in (config.callbacks or {}).values() if node]
     trainer = instantiate(config.trainer)(callbacks=callbacks, logger=False, default_root_dir=folder)
+    if trainer.is_global_zero:
+        data.prepare_data()
     if config.logger:
         # Last, so that no dashboard's run is left open where something else cannot be built.
         trainer.loggers = [instantiate(config.logger)(folder=folder, config=flat_names(config, data, model))]

@@ -44,9 +44,7 @@ def test_where_and_how_long_a_resumed_run_runs_may_change(folder: Path) -> None:
 
 @pytest.mark.parametrize("override", ["seed=4", "model=vae", "data.batch_size=64", "objective=elbo", "data=mnist"])
 def test_what_would_make_it_another_run_is_refused(override: str, folder: Path) -> None:
-    with pytest.raises(
-        ValueError, match=r"cannot be set beside resume=.*trainer, logger, data.root may change"
-    ) as error:
+    with pytest.raises(ValueError, match=r"cannot be set beside resume=.*may change") as error:
         configs.resumed(folder, [f"resume={folder}", override, "trainer.devices=1"])
     assert override in str(error.value)
     assert "trainer.devices" not in str(error.value)

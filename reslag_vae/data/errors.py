@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from reslag_vae.errors import UserError
+
 PLACE_HINT = "Where the data lie in another folder, say so with RESLAG_DATA=/that/folder or data.root=/that/folder."
 
 
-class DataError(RuntimeError):
+class DataError(UserError, RuntimeError):
     """A data set cannot be used; the message says which file, and what to do by hand."""
 
 

@@ -1,0 +1,21 @@
+"""What a user can mend: the entry scripts print the message alone, without a stack of calls."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class UserError(Exception):
+    """Something outside the program stands in the way; the message says what, and what to do about it."""
+
+
+class ConfigError(UserError, ValueError):
+    """An option is out of its range or does not go with another. The message names it."""
+
+
+@contextmanager
+def config_errors() -> Iterator[None]:
+    """Within the context a ValueError, as the constructors raise it, is about the configuration."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(str(error)) from None

@@ -19,6 +19,15 @@ from reslag_vae.models import BaseVAE
 from reslag_vae.runs import checkpoint_path, config_path, read_checkpoint
 from reslag_vae.schedules import Lagging
 
+# Options of the Trainer that would fail or mislead: the value that does no harm, and what to use instead.
+REFUSED: dict[str, tuple[Any, str]] = {
+    "gradient_clip_val": (None, "does not work with manual optimization; use optimizer.clip_norm"),
+    "accumulate_grad_batches": (1, "does not work with manual optimization; use data.batch_size"),
+    "max_steps": (-1, "counts every optimizer's step; use trainer.max_epochs"),
+    "num_nodes": (1, "a run has one device"),
+    "overfit_batches": (0, "would take the place of the batch sampler; use +trainer.limit_train_batches"),
+}
+
 
 def quiet() -> None:
     """Silence Lightning's advertisements and warnings that do not apply; real warnings go through."""
@@ -62,18 +71,22 @@ def check(config: DictConfig) -> None:
         ValueError: naming the option and what to use instead.
     """
     trainer = config.trainer
-    for name, instead in (("gradient_clip_val", "optimizer.clip_norm"), ("accumulate_grad_batches", "data.batch_size")):
-        if trainer.get(name) not in (None, 1 if name == "accumulate_grad_batches" else None):
-            raise ValueError(f"trainer.{name} does not work with manual optimization: use {instead}.")
+    for name, (harmless, instead) in REFUSED.items():
+        if trainer.get(name) not in (None, harmless):
+            raise ValueError(f"trainer.{name}={trainer[name]}: {instead}.")
     if str(trainer.precision) not in ("32", "32-true", "bf16-mixed"):
         raise ValueError(
             f"trainer.precision={trainer.precision}: choose 32-true or bf16-mixed. fp16 needs a gradient scaler, "
             "which does not work with two optimizers under manual optimization."
         )
-    if trainer.get("max_steps", -1) != -1:
-        raise ValueError("trainer.max_steps counts every optimizer's step: set trainer.max_epochs instead.")
     if trainer.max_epochs is None or trainer.max_epochs < 1:
         raise ValueError(f"trainer.max_epochs={trainer.max_epochs}: a run has at least 1 epoch.")
+    several = str(trainer.devices) != "1" if isinstance(trainer.devices, int | str) else len(trainer.devices) != 1
+    if several:
+        raise ValueError(
+            f"trainer.devices={trainer.devices}: a run has one device; its variances and metrics would be each "
+            "process's own. Choose which one by trainer.devices=[1]."
+        )
 
 
 def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, Trainer]:

@@ -50,10 +50,15 @@ def test_values_are_plain_containers(compose: Compose, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (("+trainer.gradient_clip_val=1.0",), r"trainer.gradient_clip_val .* use optimizer.clip_norm"),
-        (("+trainer.accumulate_grad_batches=2",), r"trainer.accumulate_grad_batches .* use data.batch_size"),
+        (("+trainer.gradient_clip_val=1.0",), r"trainer.gradient_clip_val=1.0: .* use optimizer.clip_norm"),
+        (("+trainer.accumulate_grad_batches=2",), r"trainer.accumulate_grad_batches=2: .* use data.batch_size"),
         (("trainer.precision=16-mixed",), r"trainer.precision=16-mixed: choose 32-true or bf16-mixed"),
-        (("+trainer.max_steps=10",), r"trainer.max_steps .* set trainer.max_epochs"),
+        (("+trainer.max_steps=10",), r"trainer.max_steps=10: .* use trainer.max_epochs"),
+        (("+trainer.overfit_batches=2",), r"trainer.overfit_batches=2: .* use \+trainer.limit_train_batches"),
+        (("+trainer.num_nodes=2",), r"trainer.num_nodes=2: a run has one device"),
+        (("trainer.devices=2",), r"trainer.devices=2: a run has one device"),
+        (("trainer.devices=auto",), r"trainer.devices=auto: a run has one device"),
+        (("trainer.devices=[0,1]",), r"trainer.devices=\[0, 1\]: a run has one device"),
         (("trainer.max_epochs=0",), r"trainer.max_epochs=0: a run has at least 1 epoch"),
         (("trainer.max_epochs=-1",), r"trainer.max_epochs=-1"),
         (("trainer.max_epochs=2", "schedule.epochs=3"), r"schedule.epochs=3: the aggressive phase is longer .*=2"),

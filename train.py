@@ -27,11 +27,13 @@ def train(config: DictConfig, folder: Path) -> float:
 
     wiring.quiet()
     seed_everything(config.seed, verbose=False)
+    last = folder / "checkpoints" / "last.ckpt"
+    if last.exists():
+        runs.read_checkpoint(last)  # a damaged one is named before anything else is done
     origin = {"seed": config.seed, "precision": config.trainer.precision, "commit": runs.commit()}
     data, model, trainer = wiring.build(config, folder)
     with wiring.finished_loggers(trainer):
         configs.save(config, folder)
-        last = folder / "checkpoints" / "last.ckpt"
         log.info("%s in %s", "Resuming" if last.exists() else "Training", folder)
         results.show_card(model)
         trainer.fit(model, data, ckpt_path=last if last.exists() else None, weights_only=True)
@@ -44,8 +46,9 @@ def main(config: DictConfig) -> float:
     try:
         return train(*configs.of_job(config))
     except UserError as error:
+        configs.discard_if_empty()
         # Hydra prints this one without a stack of calls.
-        raise CompactHydraException(str(error)) from None
+        raise CompactHydraException(f"{configs.job_name()}{error}") from None
 
 
 if __name__ == "__main__":

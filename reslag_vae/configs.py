@@ -1,5 +1,6 @@
 """The configuration of a job: composed by Hydra, or that of the run to resume."""
 
+import shutil
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -8,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae.errors import ConfigError
 from reslag_vae.files import write_atomically
-from reslag_vae.runs import CONFIG_FILE, config_path
+from reslag_vae.runs import CONFIG_FILE, RunError, config_path
 
 # What may differ in a resumed run: where and how long it runs, not what it is.
 NO_LOGGER = "logger=none"
@@ -19,11 +20,15 @@ def run_folder(resume: str | None, new: str) -> str:
     """Hydra's resolver for the run's folder: that of the run to resume, or a new one.
 
     Raises:
-        RunError: there is no run to resume; nothing is written then.
+        SystemExit: there is no run to resume. Hydra and OmegaConf would wrap any other exception, raised this early, in
+            a hundred lines of their own. Nothing is written.
     """
     if resume is None:
         return new
-    config_path(Path(resume))
+    try:
+        config_path(Path(resume))
+    except RunError as error:
+        raise SystemExit(str(error)) from None
     return resume
 
 
@@ -31,12 +36,21 @@ OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
 
 
 def of_job(config: DictConfig) -> tuple[DictConfig, Path]:
-    """The configuration of Hydra's current job with every reference resolved, and its folder."""
+    """The configuration of Hydra's current job, and its folder.
+
+    Raises:
+        RunError: a new run would be mixed with one that is in its folder already.
+        ConfigError: an override would make a resumed run another one.
+    """
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     if config.resume is not None:
-        config = resumed(folder, list(hydra.overrides.task))
-    elif hydra.mode == RunMode.MULTIRUN and config.logger and config.logger.group is None:
+        if hydra.mode == RunMode.MULTIRUN:
+            raise ConfigError("resume= takes one run: leave out -m.")
+        return resumed(folder, list(hydra.overrides.task)), folder
+    if (folder / CONFIG_FILE).exists():
+        raise RunError(f"{folder} holds a run already: go on with it by resume={folder}, or choose another folder.")
+    if hydra.mode == RunMode.MULTIRUN and config.logger and config.logger.group is None:
         config.logger.group = Path(hydra.sweep.dir).name
     return config, folder
 
@@ -68,3 +82,16 @@ def save(config: DictConfig, folder: Path) -> None:
     """config.yaml: every option with its final value."""
     resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
     write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(resolved))
+
+
+def discard_if_empty() -> None:
+    """Remove the current job's folder if it holds nothing but Hydra's log: a refused command leaves nothing behind."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if {path.name for path in folder.iterdir()} <= {f"{HydraConfig.get().job.name}.log"}:
+        shutil.rmtree(folder)
+
+
+def job_name() -> str:
+    """In a multirun, which job it is, to stand before an error's message."""
+    hydra = HydraConfig.get()
+    return f"{hydra.sweep.subdir}: " if hydra.mode == RunMode.MULTIRUN else ""

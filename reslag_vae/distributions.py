@@ -66,11 +66,6 @@ class Point(NamedTuple):
 Posterior = DiagonalGaussian | Point
 
 
-def standard_normal_log_prob(latents: Tensor) -> Tensor:
-    """(B,) log N(z; 0, I) of (B, d) latents, in nats."""
-    return -0.5 * (latents.square() + math.log(2 * math.pi)).sum(-1)
-
-
 def aggregate_log_prob(posterior: DiagonalGaussian, latents: Tensor, chunk: int = 1024) -> Tensor:
     """(M,) log q(z) of (M, d) latents under the even mixture of the N posteriors, in nats, in float64.
 

@@ -12,10 +12,14 @@ class ConfigError(UserError, ValueError):
     """An option is out of its range or does not go with another. The message names it."""
 
 
+class NonFiniteError(UserError, ArithmeticError):
+    """Training has diverged. The message names the term and the epoch."""
+
+
 @contextmanager
 def config_errors() -> Iterator[None]:
-    """Within the context a ValueError, as the constructors raise it, is about the configuration."""
+    """Within the context what the constructors refuse, by value or by type, is about the configuration."""
     try:
         yield
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ConfigError(str(error)) from None

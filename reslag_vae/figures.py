@@ -35,24 +35,29 @@ def image_grid(rows: list[tuple[str, Tensor]], title: str, columns: int = 8) -> 
     count = len(rows[0][1])
     lines = [(label, images[i : i + columns]) for i in range(0, count, columns) for label, images in rows]
     width = min(columns, count)
-    figure = Figure(figsize=(1.2 + width, 0.45 + len(lines)), layout="constrained")
-    axes = figure.subplots(len(lines), width, squeeze=False)
-    for line, (label, images) in zip(axes, lines, strict=True):
-        for axis in line:
-            axis.set_axis_off()
-        for axis, image in zip(line, images, strict=False):
-            axis.imshow(as_pixels(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        line[0].text(
-            -0.12, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=8, in_layout=True
-        )
-    figure.suptitle(title, fontsize=10)
+    mosaic, (height, _) = tiled([images for _, images in lines], width)
+    figure = Figure(figsize=(1.3 + width, 0.35 + width * mosaic.shape[0] / mosaic.shape[1]), layout="constrained")
+    axis = figure.subplots()
+    axis.imshow(mosaic, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axis.set_yticks([(i + 0.5) * height for i in range(len(lines))], [label for label, _ in lines], fontsize=8)
+    axis.set_xticks([])
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    axis.set_title(title, fontsize=10)
     return figure
 
 
-def as_pixels(image: Tensor) -> np.ndarray:
-    """(C, H, W) in [0, 1] to what imshow takes: (H, W) or (H, W, 3)."""
-    pixels = image.detach().float().clamp(0, 1).cpu().numpy()
-    return pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+def tiled(lines: list[Tensor], width: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """Lines of (N, C, H, W) images as one picture on white, with a gap around each, and the size of one place."""
+    _, channels, height, breadth = lines[0].shape
+    gap = max(1, breadth // 16)
+    place = (height + gap, breadth + gap)
+    mosaic = np.ones((len(lines) * place[0], width * place[1], channels), dtype=np.float32)
+    for row, images in enumerate(lines):
+        for column, image in enumerate(images.detach().float().clamp(0, 1).cpu().numpy()):
+            top, left = row * place[0] + gap // 2, column * place[1] + gap // 2
+            mosaic[top : top + height, left : left + breadth] = image.transpose(1, 2, 0)
+    return mosaic.squeeze(-1) if channels == 1 else mosaic, place
 
 
 def kl_bars(kl: np.ndarray, active: np.ndarray, title: str) -> "Figure":
@@ -68,7 +73,7 @@ def kl_bars(kl: np.ndarray, active: np.ndarray, title: str) -> "Figure":
     order = np.argsort(-kl)
     figure = Figure(figsize=(7, 3), layout="constrained")
     axis = figure.subplots()
-    axis.bar(np.arange(len(kl)), kl[order], color=np.where(active[order], ACTIVE, INACTIVE), width=1.0)
+    axis.bar(np.arange(len(kl)), kl[order], color=np.where(active[order], ACTIVE, INACTIVE), width=0.85)
     axis.set(xlabel="latent dimension, largest KL first", ylabel="KL (nats)", xlim=(-0.6, len(kl) - 0.4))
     axis.set_title(title, fontsize=9)
     axis.spines[["top", "right"]].set_visible(False)

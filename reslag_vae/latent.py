@@ -62,4 +62,6 @@ class LatentStatistics:
             return f"COLLAPSED: the decoder ignores the latent ({units})"
         if active <= dimensions // 2:
             return f"partly collapsed: at most half of the latent is used ({units})"
+        if active < dimensions:
+            return f"no collapse, but {dimensions - active} of the units idle ({units})"
         return f"no collapse ({units})"

@@ -32,6 +32,11 @@ class Plateau:
                 "factor must lie in (0, 1), patience be at least 1, stop_below not negative."
             )
 
+    def __str__(self) -> str:
+        return (
+            f"lr times {self.factor:g} after {self.patience} epochs without improvement, end below {self.stop_below:g}"
+        )
+
     def build(self, optimizer: Adam) -> ReduceLROnPlateau:
         """PyTorch's scheduler cuts after patience + 1 epochs without improvement; ours after `patience`."""
         return ReduceLROnPlateau(optimizer, factor=self.factor, patience=self.patience - 1, threshold=0.0)
@@ -58,10 +63,17 @@ class AdamSettings:
     plateau: Plateau | None = None
 
     def __post_init__(self) -> None:
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"optimizer.betas={list(self.betas)}: two numbers in [0, 1).")
         if self.lr <= 0:
             raise ValueError(f"optimizer.lr={self.lr}: the learning rate must be positive.")
         if self.clip_norm is not None and self.clip_norm <= 0:
             raise ValueError(f"optimizer.clip_norm={self.clip_norm}: must be positive, or null for no clipping.")
+
+    def __str__(self) -> str:
+        clip = "" if self.clip_norm is None else f", gradient norm at most {self.clip_norm:g}"
+        rule = "" if self.plateau is None else f"; {self.plateau}"
+        return f"Adam for each group, lr {self.lr:g}, betas {self.betas[0]:g} and {self.betas[1]:g}{clip}{rule}"
 
     def build(self, parameters: Iterable[nn.Parameter]) -> Adam:
         """The optimizer of one group; its update runs as one fused kernel."""

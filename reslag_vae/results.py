@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reslag_vae import runs
-from reslag_vae.callbacks import BestAndLast, Throughput, callback_of
+from reslag_vae.callbacks import BestAndLast, CollapseMonitor, ImageGrids, Throughput, callback_of
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.losses import evaluate, measure_yardstick
 from reslag_vae.models import BaseVAE
@@ -24,8 +24,9 @@ def measure(model: BaseVAE, data: ImageDataModule) -> dict[str, dict[str, float 
     What a variant does not have, such as an autoencoder's KL, is None.
     """
     measure_yardstick(model, data.in_order("train"))
-    measured = {name: evaluate(model, data.in_order(name)) for name in ("val", "test")}
-    return {name: {**dict.fromkeys(METRICS), **metrics} for name, metrics in measured.items()}
+    # Validation comes last: the pictures drawn after it show that split, as during training.
+    test, val = (evaluate(model, data.in_order(name)) for name in ("test", "val"))
+    return {"val": {**dict.fromkeys(METRICS), **val}, "test": {**dict.fromkeys(METRICS), **test}}
 
 
 def summary(trainer: Trainer, model: BaseVAE, data: ImageDataModule, epoch: int, epochs_run: int) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def summary(trainer: Trainer, model: BaseVAE, data: ImageDataModule, epoch: int,
         "epoch": epoch,
         "epochs_run": epochs_run,
         "aggressive_epochs": model.aggressive_epochs(epochs_run),
-        "stopped_because": model.stopped_because or f"all {trainer.max_epochs} epochs were run",
+        "stopped_because": stopped_because(trainer, model, epochs_run),
         "seconds": round(throughput.seconds, 3),
         "images_per_second": round(throughput.images_per_second, 1),
         "parameters": counts | {"total": sum(counts.values())},
@@ -50,6 +51,23 @@ def summary(trainer: Trainer, model: BaseVAE, data: ImageDataModule, epoch: int,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "versions": runs.versions(),
     }
+
+
+def draw_best(trainer: Trainer, model: BaseVAE, epoch: int) -> None:
+    """Replace the pictures of the last epoch by those of the tested one."""
+    if images := callback_of(trainer, ImageGrids):
+        images.draw(trainer, model, epoch)
+    if collapse := callback_of(trainer, CollapseMonitor):
+        collapse.draw(trainer, model, epoch)
+
+
+def stopped_because(trainer: Trainer, model: BaseVAE, epochs_run: int) -> str:
+    """Why training ended, in words."""
+    if model.stopped_because is not None:
+        return model.stopped_because
+    if epochs_run == trainer.max_epochs:
+        return f"all {epochs_run} epochs were run"
+    return f"the trainer was told to stop after {epochs_run} of {trainer.max_epochs} epochs"
 
 
 def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path, origin: dict[str, Any]) -> float:
@@ -69,6 +87,7 @@ def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path
     model.load_state_dict(checkpoint["state_dict"])
     model.to(trainer.strategy.root_device)
     metrics = measure(model, data)
+    draw_best(trainer, model, checkpoint["epoch"] + 1)
     epochs_run = runs.read_checkpoint(runs.checkpoint_path(folder, "last"))["epoch"] + 1
     result = metrics | summary(trainer, model, data, checkpoint["epoch"] + 1, epochs_run) | origin
     runs.write_result(folder, result)

@@ -1,6 +1,7 @@
 """The folder of a run: what is in it, and how to read it back."""
 
 import json
+import pickle
 import platform
 import subprocess
 from pathlib import Path
@@ -40,7 +41,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
-        raise RunError(f"{path} cannot be read as a checkpoint: {error}") from None
+        # PyTorch advises to load it all the same, with whatever code it may hold: not passed on.
+        unsafe = isinstance(error, pickle.UnpicklingError)
+        reason = "not plain tensors and containers" if unsafe else (str(error) or type(error).__name__).splitlines()[0]
+        raise RunError(f"{path} is damaged or no checkpoint: {reason}") from None
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise RunError(f"{path} is not a checkpoint: it holds no state_dict.")
     return checkpoint

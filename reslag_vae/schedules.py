@@ -32,7 +32,8 @@ class Lagging:
         ratio: encoder updates before each decoder update; at least 1.
         epochs: length of the aggressive phase in epochs, at most (see `until`).
         batches: minibatches of the ratio + 1 updates: the `same` one with fresh noise, or all `fresh`.
-        until: end after `epochs`, or before that as soon as the validation `mutual_information` stops rising.
+        until: end after `epochs`, or before that as soon as the validation `mutual_information` stops rising. Where the
+            estimate is at its ceiling, as with many latent dimensions, it cannot tell and the phase runs on.
 
     Raises:
         ValueError: an argument is out of its range.

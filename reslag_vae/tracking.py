@@ -1,5 +1,6 @@
 """Weights & Biases: works with no account and no prompt."""
 
+import logging
 import netrc
 import os
 import secrets
@@ -11,6 +12,8 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from reslag_vae.files import write_atomically
+
+log = logging.getLogger(__name__)
 
 Mode = Literal["auto", "online", "offline"]
 ID_FILE = "wandb_id.txt"
@@ -50,6 +53,8 @@ def wandb_logger(project: str, mode: Mode, group: str | None, folder: Path, conf
             mode=None if "WANDB_MODE" in os.environ else ("offline" if offline else "online"),
             config=config,
         )
+        where = run.url or f"offline; to upload it: wandb sync {Path(run.dir).parent}"
+        log.info("W&B: %s", where)
         # Our own axis, never global_step: that counts the steps of every optimizer.
         run.define_metric("images_seen", hidden=True)
         run.define_metric("*", step_metric="images_seen")

@@ -1,6 +1,7 @@
 """From a configuration to data module, model and trainer. With the entry scripts, the only importer of Hydra."""
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +10,15 @@ from typing import Any
 
 import hydra
 from hydra.errors import InstantiationException
-from lightning import Trainer
+from lightning import Callback, Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import WandbLogger
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.errors import config_errors
 from reslag_vae.models import BaseVAE
-from reslag_vae.runs import checkpoint_path, config_path, read_checkpoint
+from reslag_vae.runs import RunError, checkpoint_path, read_checkpoint
 from reslag_vae.schedules import Lagging
 
 # Options of the Trainer that would fail or mislead: the value that does no harm, and what to use instead.
@@ -25,8 +27,24 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "accumulate_grad_batches": (1, "does not work with manual optimization; use data.batch_size"),
     "max_steps": (-1, "counts every optimizer's step; use trainer.max_epochs"),
     "num_nodes": (1, "a run has one device"),
+    "check_val_every_n_epoch": (1, "every epoch is validated; the best one and the plateau rule need it"),
+    "fast_dev_run": (False, "would leave a result of one batch behind; use trainer.max_epochs=1"),
     "overfit_batches": (0, "would take the place of the batch sampler; use +trainer.limit_train_batches"),
 }
+
+
+# What a checkpoint, which may come from anywhere, may ask `load` to build.
+OURS = re.compile(r"reslag_vae\.(models|networks|objectives|schedules|optimizers)\.[A-Z][A-Za-z0-9]*")
+
+# Options that count something.
+WHOLE = (
+    "trainer.max_epochs",
+    "schedule.ratio",
+    "schedule.epochs",
+    "objective.epochs",
+    "network.latent_dim",
+    "data.batch_size",
+)
 
 
 def quiet() -> None:
@@ -43,6 +61,7 @@ def instantiate(config: DictConfig) -> Any:
 
     Raises:
         ValueError: what the constructor said, without Hydra's words around it.
+        TypeError: likewise.
     """
     try:
         return hydra.utils.instantiate(config, _convert_="all")
@@ -50,6 +69,8 @@ def instantiate(config: DictConfig) -> Any:
         cause: BaseException | None = error
         while isinstance(cause, InstantiationException):
             cause = cause.__cause__
+        if isinstance(cause, TypeError):
+            raise TypeError(f"{config.get('_target_')}: {cause}") from None
         raise (cause if isinstance(cause, ValueError) else error) from None
 
 
@@ -74,6 +95,12 @@ def check(config: DictConfig) -> None:
     for name, (harmless, instead) in REFUSED.items():
         if trainer.get(name) not in (None, harmless):
             raise ValueError(f"trainer.{name}={trainer[name]}: {instead}.")
+    for path in WHOLE:
+        value = OmegaConf.select(config, path)
+        if value is not None and type(value) is not int:
+            raise ValueError(f"{path}={value}: must be a whole number.")
+    if not config.callbacks.get("checkpoint"):
+        raise ValueError("callbacks.checkpoint=null: without checkpoints there is no best epoch to be tested.")
     if str(trainer.precision) not in ("32", "32-true", "bf16-mixed"):
         raise ValueError(
             f"trainer.precision={trainer.precision}: choose 32-true or bf16-mixed. fp16 needs a gradient scaler, "
@@ -100,17 +127,31 @@ def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, T
         model = build_model(config)
         if isinstance(model.schedule, Lagging):
             model.schedule.check_length(config.trainer.max_epochs)
+        model.objective.check_length(config.trainer.max_epochs)
         data = build_data(config, model)
-    # A checkpoint says by itself what it is of.
+        callbacks = [instantiate(node) for node in config.callbacks.values() if node]
+        trainer = build_trainer(config, callbacks, folder)
+    # A checkpoint says by itself what it is of: `load` reads this.
     model.save_hyperparameters({"model": OmegaConf.to_container(config.model, resolve=True)}, logger=False)
-    callbacks = [instantiate(node) for node in (config.callbacks or {}).values() if node]
-    trainer = instantiate(config.trainer)(callbacks=callbacks, logger=False, default_root_dir=folder)
     if trainer.is_global_zero:
         data.prepare_data()
     if config.logger:
         # Last, so that no dashboard's run is left open where something else cannot be built.
         trainer.loggers = [instantiate(config.logger)(folder=folder, config=flat_names(config, data, model))]
     return data, model, trainer
+
+
+def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -> Trainer:
+    """The trainer of a configuration, without a logger.
+
+    Raises:
+        ValueError: what Lightning has against it, such as a device that is not there.
+    """
+    try:
+        trainer: Trainer = instantiate(config.trainer)(callbacks=callbacks, logger=False, default_root_dir=folder)
+    except MisconfigurationException as error:
+        raise ValueError(f"trainer: {error}") from None
+    return trainer
 
 
 def build_data(config: DictConfig, model: BaseVAE) -> ImageDataModule:
@@ -168,19 +209,31 @@ def finished_loggers(trainer: Trainer) -> Iterator[None]:
 
 
 def load(folder: str | Path, which: str = "best") -> BaseVAE:
-    """The trained model of a run, in evaluation mode on the CPU.
+    """The trained model of a run, in evaluation mode on the CPU, its parameters without gradients.
 
     Args:
         folder: of the run.
         which: its `best` or `last` checkpoint.
 
     Raises:
-        RunError: the folder has no such checkpoint, or no configuration.
+        RunError: the folder has no such checkpoint, or it is damaged or not one of ours.
     """
-    folder = Path(folder)
-    path = checkpoint_path(folder, which)
-    config = OmegaConf.load(config_path(folder))
-    assert isinstance(config, DictConfig), "a run's configuration is a mapping"
-    model = build_model(config)
-    model.load_state_dict(read_checkpoint(path)["state_dict"])
-    return model.eval()
+    path = checkpoint_path(Path(folder), which)
+    checkpoint = read_checkpoint(path)
+    config = checkpoint.get("hyper_parameters", {}).get("model")
+    if config is None or not all(OURS.fullmatch(target) for target in targets(config)):
+        raise RunError(f"{path} is not a checkpoint of this package: it does not say of which model of ours it is.")
+    model = build_model(OmegaConf.create({"model": config}))
+    model.load_state_dict(checkpoint["state_dict"])
+    return model.requires_grad_(False).eval()
+
+
+def targets(tree: Any) -> Iterator[str]:
+    """Every class that a configuration would build."""
+    if isinstance(tree, dict):
+        if "_target_" in tree:
+            yield str(tree["_target_"])
+        tree = list(tree.values())
+    if isinstance(tree, list):
+        for branch in tree:
+            yield from targets(branch)

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from reslag_vae import configs
+from reslag_vae.errors import ConfigError
 from reslag_vae.runs import RunError
 
 Compose = Callable[..., DictConfig]
@@ -58,7 +61,8 @@ def test_an_unknown_option_of_a_resumed_run_is_refused(folder: Path) -> None:
 def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is not the folder of a run"):
         configs.resumed(tmp_path, [])
-    with pytest.raises(RunError, match="is not the folder of a run"):
+    # Hydra would wrap another exception in its own words.
+    with pytest.raises(SystemExit, match="is not the folder of a run"):
         configs.run_folder(str(tmp_path / "nothing"), "runs/new")
     assert list(tmp_path.iterdir()) == []
 
@@ -66,3 +70,69 @@ def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path: Path) -> None:
 def test_the_folder_is_that_of_the_run_to_resume_or_a_new_one(folder: Path) -> None:
     assert configs.run_folder(None, "runs/new") == "runs/new"
     assert configs.run_folder(str(folder), "runs/new") == str(folder)
+
+
+@pytest.fixture
+def job(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Pretend that Hydra runs a job."""
+
+    def job(folder: Path, *overrides: str, mode: RunMode = RunMode.RUN) -> None:
+        hydra = SimpleNamespace(
+            runtime=SimpleNamespace(output_dir=str(folder)),
+            mode=mode,
+            overrides=SimpleNamespace(task=list(overrides)),
+            sweep=SimpleNamespace(dir=str(folder.parent), subdir=folder.name),
+            job=SimpleNamespace(name="train"),
+        )
+        monkeypatch.setattr(configs, "HydraConfig", SimpleNamespace(get=lambda: hydra))
+
+    return job
+
+
+def test_a_new_run_is_as_composed(compose: Compose, job: Callable[..., None], tmp_path: Path) -> None:
+    job(tmp_path)
+    config = compose("model=vae", "data=digits", "logger=none")
+    assert configs.of_job(config) == (config, tmp_path)
+    assert configs.job_name() == ""
+
+
+def test_a_run_is_resumed_by_its_folder_alone(compose: Compose, job: Callable[..., None], folder: Path) -> None:
+    job(folder, f"resume={folder}")
+    config = compose("model=vae", "data=digits", f"resume={folder}")
+    assert configs.of_job(config) == (OmegaConf.load(folder / "config.yaml"), folder)
+
+
+@pytest.mark.parametrize("mode", list(RunMode))
+def test_a_new_run_is_not_mixed_with_another(
+    mode: RunMode, compose: Compose, job: Callable[..., None], folder: Path
+) -> None:
+    job(folder, mode=mode)
+    before = (folder / "config.yaml").read_bytes()
+    with pytest.raises(RunError, match=f"{folder} holds a run already: .*resume={folder}"):
+        configs.of_job(compose("model=vae", "data=digits"))
+    configs.discard_if_empty()
+    assert (folder / "config.yaml").read_bytes() == before
+
+
+def test_a_multirun_resumes_nothing(compose: Compose, job: Callable[..., None], folder: Path) -> None:
+    job(folder, f"resume={folder}", mode=RunMode.MULTIRUN)
+    with pytest.raises(ConfigError, match="resume= takes one run: leave out -m"):
+        configs.of_job(compose("model=vae", "data=digits", f"resume={folder}"))
+    assert configs.job_name() == "run: "
+
+
+@pytest.mark.parametrize(
+    ("names", "kept"), [([], False), (["train.log"], False), (["train.log", "notes.txt"], True), (["notes.txt"], True)]
+)
+def test_only_a_folder_without_content_is_discarded(
+    names: list[str], kept: bool, job: Callable[..., None], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()
+    job(folder)
+    configs.discard_if_empty()
+    assert folder.exists() == kept
+    if kept:
+        assert sorted(path.name for path in folder.iterdir()) == sorted(names)

@@ -3,14 +3,13 @@ import math
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
+from torch.distributions import Independent, Normal, kl_divergence
 
 from reslag_vae.distributions import (
     DiagonalGaussian,
     Point,
     aggregate_log_prob,
     mutual_information,
-    standard_normal_log_prob,
 )
 
 
@@ -40,7 +39,7 @@ def test_kl_is_the_expected_log_ratio() -> None:
     posterior = DiagonalGaussian(torch.tensor([[0.7, -1.2]]).double(), torch.tensor([[-0.5, 0.3]]).double())
     many = DiagonalGaussian(*(x.expand(200_000, 2) for x in posterior))
     latents = many.sample()
-    ratios = many.log_prob(latents) - standard_normal_log_prob(latents)
+    ratios = many.log_prob(latents) - Normal(0.0, 1.0).log_prob(latents).sum(-1)
 
     error = ratios.std() / len(ratios) ** 0.5
     assert abs(ratios.mean() - posterior.kl().sum()) < 5 * error
@@ -51,8 +50,6 @@ def test_log_prob_is_that_of_torch() -> None:
 
     expected = Independent(reference(posterior), 1).log_prob(latents)
     torch.testing.assert_close(posterior.log_prob(latents), expected, rtol=1e-12, atol=1e-12)
-    expected = MultivariateNormal(torch.zeros(3).double(), torch.eye(3).double()).log_prob(latents)
-    torch.testing.assert_close(standard_normal_log_prob(latents), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_sample_is_the_reparametrised_noise() -> None:

@@ -1,45 +1,52 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
-from reslag_vae.figures import ACTIVE, INACTIVE, as_pixels, image_grid, kl_bars, save_figure
+from reslag_vae.figures import ACTIVE, INACTIVE, image_grid, kl_bars, save_figure, tiled
 
 
-def first_pixel(axis: Axes) -> float:
-    data = axis.images[0].get_array()
-    assert data is not None
-    return float(np.asarray(data).flat[0])
+def numbered(values: Sequence[float]) -> torch.Tensor:
+    """Grey 4 x 4 images, one of each value."""
+    return torch.tensor(values)[:, None, None, None].expand(len(values), 1, 4, 4)
 
 
 def test_grid_keeps_broken_rows_interleaved() -> None:
-    images = (torch.arange(5) / 10)[:, None, None, None].expand(5, 1, 4, 4)
-    figure = image_grid([("input", images), ("output", images + 0.5)], "title", columns=3)
-    axes = np.array(figure.axes).reshape(4, 3)
+    images = numbered([0.0, 0.1, 0.2, 0.3, 0.4])
+    [axis] = image_grid([("input", images), ("output", images + 0.5)], "title", columns=3).axes
+    [picture] = axis.images
+    mosaic = np.asarray(picture.get_array())
 
-    assert [[round(first_pixel(a), 1) for a in row if a.images] for row in axes] == [
-        [0.0, 0.1, 0.2],
-        [0.5, 0.6, 0.7],
-        [0.3, 0.4],
-        [0.8, 0.9],
+    assert mosaic.shape == (20, 15)
+    # The places that stay empty are white.
+    assert mosaic[1::5, 1::5].tolist() == [
+        pytest.approx(line) for line in ([0.0, 0.1, 0.2], [0.5, 0.6, 0.7], [0.3, 0.4, 1.0], [0.8, 0.9, 1.0])
     ]
-    assert [row[0].texts[0].get_text() for row in axes] == ["input", "output", "input", "output"]
-    assert all(a.images[0].get_clim() == (0, 1) for a in axes.flat if a.images)
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["input", "output", "input", "output"]
+    assert list(axis.get_yticks()) == [2.5, 7.5, 12.5, 17.5]
+    assert axis.get_title() == "title"
+    assert picture.get_clim() == (0, 1)
 
 
-@pytest.mark.parametrize(("channels", "shape"), [(1, (4, 5)), (3, (4, 5, 3))])
-def test_pixels_are_clamped_and_channels_last(channels: int, shape: tuple[int, ...]) -> None:
-    image = torch.linspace(-1, 2, channels * 20).view(channels, 4, 5).requires_grad_()
-    pixels = as_pixels(image)
+@pytest.mark.parametrize(("size", "gap"), [((4, 5), 1), ((32, 32), 2)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tiles_are_clamped_channels_last_and_apart(channels: int, size: tuple[int, int], gap: int) -> None:
+    height, width = size
+    lines = [torch.empty(count, channels, height, width).uniform_(-1, 2).requires_grad_() for count in (3, 2)]
+    mosaic, place = tiled(lines, 3)
 
-    assert pixels.shape == shape
-    assert pixels.min() == 0
-    assert pixels.max() == 1
-    if channels == 3:
-        assert pixels[1, 2, 0] == pytest.approx(float(image[0, 1, 2].detach().clamp(0, 1)))
+    assert place == (height + gap, width + gap)
+    assert mosaic.shape == (2 * place[0], 3 * place[1], *([3] if channels == 3 else []))
+    assert (mosaic.min(), mosaic.max()) == (0, 1)
+    rest = np.ones_like(mosaic)
+    for row, images in enumerate(lines):
+        for column, image in enumerate(images.detach().clamp(0, 1).permute(0, 2, 3, 1).numpy()):
+            top, left = row * place[0] + gap // 2, column * place[1] + gap // 2
+            rest[top : top + height, left : left + width] = image.squeeze(-1) if channels == 1 else image
+    assert np.array_equal(mosaic, rest)
 
 
 def test_kl_bars_are_sorted_and_inactive_ones_grey() -> None:

@@ -69,7 +69,8 @@ def test_mutual_information_uses_the_first_posteriors_and_says_its_ceiling() -> 
         ([0.01, 0.01, 0.01, 0.01], "COLLAPSED", "0 of 4"),
         ([1.0, 0.01, 0.01, 0.01], "partly collapsed", "1 of 4"),
         ([1.0, 1.0, 0.01, 0.01], "partly collapsed", "2 of 4"),
-        ([1.0, 1.0, 1.0, 0.01], "no collapse", "3 of 4"),
+        ([1.0, 1.0, 1.0, 0.01], "no collapse, but 1 of the units idle", "3 of 4"),
+        ([1.0, 1.0, 1.0, 1.0], "no collapse (", "4 of 4"),
     ],
 )
 def test_verdict(spread: list[float], start: str, units: str) -> None:

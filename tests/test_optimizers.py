@@ -90,3 +90,17 @@ def test_settings_are_frozen_values() -> None:
     for value, field in ((Plateau(), "factor"), (AdamSettings(), "lr")):
         with pytest.raises(FrozenInstanceError):
             setattr(value, field, 0.5)
+
+
+@pytest.mark.parametrize("betas", [(0.9, 1.0), (-0.1, 0.9), (0.9,), (0.9, 0.99, 0.999)])
+def test_betas_out_of_range_are_named(betas: Any) -> None:
+    with pytest.raises(ValueError, match=r"optimizer\.betas=\[.*two numbers in \[0, 1\)"):
+        AdamSettings(betas=betas)
+
+
+def test_settings_say_what_they_do() -> None:
+    assert str(AdamSettings()) == "Adam for each group, lr 0.002, betas 0.9 and 0.999"
+    assert str(AdamSettings(betas=[0.5, 0.9], clip_norm=2.0, plateau=Plateau())) == (  # type: ignore[arg-type]
+        "Adam for each group, lr 0.002, betas 0.5 and 0.9, gradient norm at most 2; "
+        "lr times 0.5 after 3 epochs without improvement, end below 5e-05"
+    )

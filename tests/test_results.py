@@ -3,13 +3,16 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
 from lightning import Trainer
+from torch import Tensor
 
 from reslag_vae import results
-from reslag_vae.callbacks import BestAndLast, Throughput
+from reslag_vae.callbacks import BestAndLast, CollapseMonitor, ImageGrids, Throughput, collapse, images
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.losses import evaluate
 from reslag_vae.models import AutoEncoder, BaseVAE, LaggingVAE, OptimalSigmaVAE
@@ -64,6 +67,53 @@ def test_the_best_epoch_is_measured_and_not_the_last(
     assert result["images_per_second"] > 0
 
 
+def test_the_last_pictures_are_of_the_best_epoch(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grids: dict[str, list[tuple[str, Tensor]]] = {}
+    bars: dict[str, list[float]] = {}
+    monkeypatch.setattr(images, "image_grid", lambda rows, title: grids.update({title: rows}))
+    monkeypatch.setattr(collapse, "kl_bars", lambda kl, active, title: bars.update({title: list(kl)}))
+    for module in (images, collapse):
+        monkeypatch.setattr(module, "save_figure", lambda *_: None)
+    model, data = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8))), make_data()
+    unfed = model.end_evaluation
+    feed(model, [3.0, 1.0, 2.0])
+    trainer = fit(model, data, 3, [ImageGrids(count=4), CollapseMonitor(), Throughput(), BestAndLast()])
+    model.end_evaluation = unfed  # type: ignore[method-assign]
+    third = grids["reconstructions: optimal_sigma, epoch 3"][1][1]
+    for drawn in (grids, bars):
+        drawn.clear()
+    results.finish(trainer, model, data, tmp_path, {"seed": 0})
+
+    assert sorted(grids) == ["prior samples: optimal_sigma, epoch 2", "reconstructions: optimal_sigma, epoch 2"]
+    best = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8)))
+    best.load_state_dict(torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"])
+    evaluate(best, data.in_order("val"))
+    originals = data.split("val").images[:4]
+    (_, shown), (_, reconstructions) = grids["reconstructions: optimal_sigma, epoch 2"]
+    assert torch.equal(shown, originals / 255)
+    with torch.no_grad():
+        torch.testing.assert_close(reconstructions, best.eval().reconstruct(originals))
+    assert not torch.allclose(reconstructions, third)
+    [(title, kl)] = bars.items()
+    assert title == f"optimal_sigma, epoch 2: {best.latent_statistics.verdict()}"
+    assert kl == pytest.approx(best.latent_statistics.kl_per_dimension().tolist())
+
+
+@pytest.mark.parametrize(
+    ("own", "epochs_run", "words"),
+    [
+        (None, 5, "all 5 epochs were run"),
+        (None, 3, "the trainer was told to stop after 3 of 5 epochs"),
+        ("learning rate 1 fell below 2", 3, "learning rate 1 fell below 2"),
+    ],
+)
+def test_why_training_ended(own: str | None, epochs_run: int, words: str) -> None:
+    trainer, model = SimpleNamespace(max_epochs=5), SimpleNamespace(stopped_because=own)
+    assert results.stopped_because(cast(Trainer, trainer), cast(BaseVAE, model), epochs_run) == words
+
+
 def test_parameters_are_counted_by_group(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
     model, data = LaggingVAE(make_network(), SigmaLearned((1, 8, 8), "pixel"), Lagging(ratio=1, epochs=1)), make_data()
     found = results.summary(fit(model, data, 1, [BestAndLast()]), model, data, epoch=1, epochs_run=1)["parameters"]
@@ -71,12 +121,12 @@ def test_parameters_are_counted_by_group(make_network: MakeNetwork, make_data: M
     assert found == {"inference": sizes[0], "generative": sizes[1] + 64, "total": sum(sizes) + 64}
 
 
-def test_a_run_without_any_finite_loss_has_no_result(
+def test_a_run_without_a_best_checkpoint_has_no_result(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
 ) -> None:
     model, data = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8))), make_data()
-    feed(model, [float("nan")])
     trainer = fit(model, data, 1, [BestAndLast()])
+    (tmp_path / "checkpoints" / "best.ckpt").unlink()
     with pytest.raises(RunError, match=r"best.ckpt"):
         results.finish(trainer, model, data, tmp_path, {"seed": 0})
     assert not (tmp_path / "metrics.json").exists()
@@ -85,7 +135,7 @@ def test_a_run_without_any_finite_loss_has_no_result(
 def test_the_card_is_shown(make_network: MakeNetwork, capsys: pytest.CaptureFixture[str]) -> None:
     results.show_card(LaggingVAE(make_network(), SigmaOptimal((1, 8, 8)), Lagging(ratio=3)))
     shown = capsys.readouterr().out
-    for part in ("objective card", "lagging: PlainNetwork", "sigma_optimal", "ratio=3", "lr=0.002"):
+    for part in ("objective card", "lagging: PlainNetwork", "sigma_optimal", "ratio=3", "lr 0.002"):
         assert part in shown
 
 

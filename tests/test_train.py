@@ -22,6 +22,7 @@ import reslag_vae
 from reslag_vae import configs
 from reslag_vae.models import BaseVAE
 from reslag_vae.records import Batch
+from reslag_vae.runs import RunError
 
 Compose = Callable[..., DictConfig]
 Train = Callable[[DictConfig, Path], float]
@@ -301,6 +302,17 @@ def test_a_wrong_configuration_writes_nothing(override: str, compose: Compose, t
     assert not (tmp_path / "run").exists()
 
 
+def test_a_damaged_checkpoint_is_named_before_anything_is_done(
+    compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reslag_vae.wiring.build", None)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.ckpt").write_bytes(b"half of it")
+    with pytest.raises(RunError, match=r"last\.ckpt is damaged"):
+        train(compose(*BARE, "model=vae", "trainer.max_epochs=1"), tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["checkpoints", "last.ckpt"]
+
+
 # Real processes
 
 
@@ -353,9 +365,10 @@ def test_the_other_jobs_of_a_multirun_go_on_after_one_fails(tmp_path: Path) -> N
     assert done.returncode != 0
     assert "data.val_fraction must lie between 0 and 1, not 2" in done.stderr
     folders = {path.name: path for path in (tmp_path / "sweep").iterdir() if path.is_dir()}
-    assert set(folders) == {"0_vae_digits", "1_vae_digits"}
-    assert not (folders["0_vae_digits"] / "metrics.json").exists()
-    assert metrics(folders["1_vae_digits"])["epochs_run"] == 1
+    # The refused job leaves no folder, and its message says which one it is.
+    assert set(folders) == {"1_vae_digits_elbo_0"}
+    assert "0_vae_digits_elbo_0: data.val_fraction" in done.stderr
+    assert metrics(folders["1_vae_digits_elbo_0"])["epochs_run"] == 1
 
 
 def test_resuming_what_is_no_run_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -363,4 +376,13 @@ def test_resuming_what_is_no_run_leaves_nothing_behind(tmp_path: Path) -> None:
     done = start(tmp_path, f"resume={tmp_path / 'empty'}")
     assert done.returncode != 0
     assert f"{tmp_path / 'empty'} is not the folder of a run" in done.stderr
+    assert len(done.stderr.splitlines()) <= 3, done.stderr
     assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+
+
+def test_a_refused_command_leaves_nothing_behind(tmp_path: Path) -> None:
+    done = start(tmp_path, *BARE, "model=vae", "trainer.precision=16-mixed", "hydra.run.dir=run")
+    assert done.returncode != 0
+    assert "trainer.precision=16-mixed: choose" in done.stderr
+    assert len(done.stderr.splitlines()) <= 4, done.stderr
+    assert not (tmp_path / "run").exists()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,10 +11,9 @@ import wandb
 from hydra.errors import ConfigCompositionException
 from lightning import Trainer
 from lightning.pytorch.loggers import WandbLogger
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import reslag_vae
-from reslag_vae import configs
 from reslag_vae.callbacks import BestAndLast
 from reslag_vae.errors import ConfigError
 from reslag_vae.models import LaggingVAE, ResLagLightVAE
@@ -68,7 +68,30 @@ def test_values_are_plain_containers(compose: Compose, tmp_path: Path) -> None:
         (("schedule.ratio=0",), r"schedule.ratio=0"),
         (("data.val_fraction=2",), r"data.val_fraction must lie between 0 and 1"),
         (("objective=beta", "objective.beta=-1"), r"objective.beta=-1"),
-        (("objective=reconstruction",), r"model=reslag_light does not take the objective Reconstruction"),
+        (("objective=reconstruction",), r"model=reslag_light does not take objective=reconstruction; it takes obj"),
+        (("callbacks.checkpoint=null",), r"callbacks.checkpoint=null: without checkpoints"),
+        (("+trainer.check_val_every_n_epoch=2",), r"trainer.check_val_every_n_epoch=2: every epoch is validated"),
+        (("+trainer.fast_dev_run=true",), r"trainer.fast_dev_run=True: .* use trainer.max_epochs=1"),
+        (("+trainer.fast_dev_run=3",), r"trainer.fast_dev_run=3: .* use trainer.max_epochs=1"),
+        (("schedule.ratio=2.5",), r"schedule.ratio=2.5: must be a whole number"),
+        (("schedule.epochs=1.5",), r"schedule.epochs=1.5: must be a whole number"),
+        (("schedule.epochs=true",), r"schedule.epochs=True: must be a whole number"),
+        (("data.batch_size=8.5",), r"data.batch_size=8.5: must be a whole number"),
+        (("data.batch_size=many",), r"data.batch_size=many: must be a whole number"),
+        (("trainer.max_epochs=1.5",), r"trainer.max_epochs=1.5: must be a whole number"),
+        (("objective=capacity", "objective.epochs=2.5"), r"objective.epochs=2.5: must be a whole number"),
+        (
+            ("objective=capacity", "objective.epochs=3", "trainer.max_epochs=2"),
+            r"objective.epochs=3: the capacity would still rise .*=2",
+        ),
+        (("network.latent_dim=ten",), r"network.latent_dim=ten: must be a whole number"),
+        (("optimizer.lr=fast",), r"not supported between instances of 'str'"),
+        (("optimizer.betas=[0.9,1]",), r"optimizer.betas=\[0.9, 1\]"),
+        pytest.param(
+            ("trainer.accelerator=gpu",),
+            r"trainer: No supported gpu backend found",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU"),
+        ),
     ],
 )
 def test_what_would_fail_or_mislead_is_refused(
@@ -146,27 +169,58 @@ def test_logging_is_off_without_a_logger(compose: Compose, tmp_path: Path) -> No
     assert wandb.run is None
 
 
+def save(folder: Path, which: str, config: Any, state: dict[str, torch.Tensor]) -> None:
+    """A checkpoint with what `load` reads of it."""
+    (folder / "checkpoints").mkdir()
+    checkpoint = {"state_dict": state, "hyper_parameters": {"model": config}}
+    torch.save(checkpoint, folder / "checkpoints" / f"{which}.ckpt")
+
+
 @pytest.mark.parametrize("which", ["best", "last"])
-def test_a_model_comes_back_from_its_folder(which: str, compose: Compose, tmp_path: Path) -> None:
+def test_a_model_comes_back_from_its_checkpoint(which: str, compose: Compose, tmp_path: Path) -> None:
     config = compose("model=reslag_light", "recipe.residual=true", *SMALL)
-    configs.save(config, tmp_path)
     model = build_model(config)
-    (tmp_path / "checkpoints").mkdir()
-    torch.save({"state_dict": model.state_dict()}, tmp_path / "checkpoints" / f"{which}.ckpt")
+    save(tmp_path, which, OmegaConf.to_container(config.model, resolve=True), dict(model.state_dict()))
+    # What config.yaml says does not count.
+    (tmp_path / "config.yaml").write_text("model: {_target_: no.such.model}")
     loaded = reslag_vae.load(tmp_path, which)
     assert isinstance(loaded, ResLagLightVAE)
     assert not loaded.training
+    assert not any(parameter.requires_grad for parameter in loaded.parameters())
     images = torch.rand(3, 1, 28, 28)
     assert torch.equal(loaded.reconstruct(images), model.eval().reconstruct(images))
+    assert not loaded.reconstruct(images).requires_grad
 
 
-def test_what_is_not_there_cannot_be_loaded(compose: Compose, tmp_path: Path) -> None:
+def test_what_is_not_there_cannot_be_loaded(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"best.ckpt is not there"):
         reslag_vae.load(tmp_path)
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "best.ckpt").write_bytes(b"not a checkpoint")
-    with pytest.raises(RunError, match=r"config.yaml is not there"):
-        reslag_vae.load(tmp_path)
-    configs.save(compose("model=vae", *SMALL), tmp_path)
-    with pytest.raises(RunError, match=r"best.ckpt cannot be read"):
+    with pytest.raises(RunError, match=r"best.ckpt is damaged"):
         reslag_vae.load(str(tmp_path))
+    torch.save({"state_dict": {}}, tmp_path / "checkpoints" / "best.ckpt")
+    with pytest.raises(RunError, match=r"best.ckpt is not a checkpoint of this package"):
+        reslag_vae.load(tmp_path)
+
+
+OURS = "reslag_vae.models.VAE"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"_target_": "os.mkdir", "path": "BUILT"},
+        {"_target_": OURS, "network": {"_target_": "os.mkdir", "path": "BUILT"}},
+        {"_target_": OURS, "network": {"a": {"b": {"_target_": "os.mkdir", "path": "BUILT"}}}},
+        {"_target_": "reslag_vae_other.VAE"},
+        {"_target_": OURS, "network": [{"_target_": "os.mkdir", "path": "BUILT"}]},
+        {"_target_": "reslag_vae.configs.shutil.os.mkdir", "path": "BUILT"},
+    ],
+)
+def test_nothing_foreign_is_built(config: dict[str, Any], tmp_path: Path) -> None:
+    built = tmp_path / "built"
+    save(tmp_path, "best", json.loads(json.dumps(config).replace("BUILT", str(built))), {})
+    with pytest.raises(RunError, match=r"best.ckpt is not a checkpoint of this package"):
+        reslag_vae.load(tmp_path)
+    assert not built.exists()

@@ -1,11 +1,14 @@
 """checkpoints/best.ckpt and checkpoints/last.ckpt."""
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
+
+from reslag_vae.errors import ConfigError
 
 CHECKPOINTS = "checkpoints"
 
@@ -28,7 +31,10 @@ class BestAndLast(Checkpoint):
         self.best_score: float | None = None
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        score = float(trainer.callback_metrics.get(self.monitor, math.nan))
+        if self.monitor not in trainer.callback_metrics:
+            names = ", ".join(sorted(trainer.callback_metrics))
+            raise ConfigError(f"monitor={self.monitor}: there is no such metric; there are {names}.")
+        score = float(trainer.callback_metrics[self.monitor])
         if math.isfinite(score) and (self.best_score is None or score < self.best_score):
             self.best_score = score
             save(trainer, "best")
@@ -47,4 +53,6 @@ def save(trainer: Trainer, name: str) -> None:
     unfinished = path.with_suffix(".unfinished")
     trainer.save_checkpoint(unfinished)
     if trainer.is_global_zero:
+        with unfinished.open("rb") as file:
+            os.fsync(file.fileno())
         unfinished.replace(path)

@@ -22,12 +22,15 @@ class CollapseMonitor(Callback):
         self.verdict = ""
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
-        statistics = pl_module.latent_statistics
-        if not statistics.count:
-            return
-        self.verdict = statistics.verdict()
         if trainer.is_global_zero:
+            self.draw(trainer, pl_module, trainer.current_epoch + 1)
+
+    def draw(self, trainer: Trainer, model: BaseVAE, epoch: int) -> None:
+        """Judge the model's latest evaluation and draw it, at the end of `epoch` (from 1)."""
+        statistics = model.latent_statistics
+        if statistics.count:
+            self.verdict = statistics.verdict()
             path = figure_path(trainer, "kl_per_dimension")
-            active = statistics.active().cpu().numpy()
-            save_figure(kl_bars(statistics.kl_per_dimension().cpu().numpy(), active, self.verdict), path)
-            log_picture(trainer, "kl_per_dimension", path, pl_module.images_seen)
+            kl, active = statistics.kl_per_dimension().cpu().numpy(), statistics.active().cpu().numpy()
+            save_figure(kl_bars(kl, active, f"{model.name}, epoch {epoch}: {self.verdict}"), path)
+            log_picture(trainer, "kl_per_dimension", path, model.images_seen)

@@ -23,7 +23,7 @@ class ImageGrids(Callback):
 
     Args:
         count: images in each picture.
-        every: epochs between pictures; the last epoch always has one.
+        every: epochs between pictures. After training the best epoch is drawn.
     """
 
     def __init__(self, count: int = 16, every: int = 1) -> None:
@@ -41,13 +41,17 @@ class ImageGrids(Callback):
             self.originals = more if self.originals is None else torch.cat([self.originals, more])
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
-        last = trainer.current_epoch + 1 == trainer.max_epochs
-        if trainer.is_global_zero and self.originals is not None and (last or trainer.current_epoch % self.every == 0):
-            title = f"{pl_module.name}, epoch {trainer.current_epoch + 1}"
-            for name, grid in picture_rows(pl_module, self.originals).items():
-                path = figure_path(trainer, name)
-                save_figure(image_grid(grid, f"{name.replace('_', ' ')}: {title}"), path)
-                log_picture(trainer, name, path, pl_module.images_seen)
+        if trainer.is_global_zero and trainer.current_epoch % self.every == 0:
+            self.draw(trainer, pl_module, trainer.current_epoch + 1)
+
+    def draw(self, trainer: Trainer, model: BaseVAE, epoch: int) -> None:
+        """Replace the pictures by those of the model as it is, at the end of `epoch` (from 1)."""
+        if self.originals is None:
+            return
+        for name, rows in picture_rows(model, self.originals.to(model.device)).items():
+            path = figure_path(trainer, name)
+            save_figure(image_grid(rows, f"{name.replace('_', ' ')}: {model.name}, epoch {epoch}"), path)
+            log_picture(trainer, name, path, model.images_seen)
 
 
 def figure_path(trainer: Trainer, name: str) -> Path:
@@ -66,7 +70,7 @@ def picture_rows(model: BaseVAE, originals: Tensor) -> dict[str, list[tuple[str,
     finally:
         model.train(training)
     return {
-        "reconstructions": [("original", originals), ("reconstruction", reconstructions)],
+        "reconstructions": [("original", originals), ("posterior mean", reconstructions)],
         "prior_samples": [("prior sample", samples)],
     }
 

@@ -53,4 +53,6 @@ class EpochReport(Checkpoint):
         parts.append(f"{float(metrics['images_per_second']):.0f} images/s" if "images_per_second" in metrics else "")
         collapse = callback_of(trainer, CollapseMonitor)
         parts.append(collapse.verdict if collapse else "")
+        floored = float(metrics.get("train/sigma2_floored", 0.0))
+        parts.append(f"sigma2 at its floor: {floored:.1%} of its entries" if floored else "")
         log.info(" | ".join(filter(None, parts)))

@@ -69,10 +69,10 @@ class ImageFolder(ImageDataModule):
         return Source(splits["train"], splits.get("val"), splits.get("test"), class_names)
 
     def _existing_folder(self) -> Path:
-        for place in (self.root / self.folder, self.folder):
+        for place in (self.folder, self.root / self.folder):
             if place.is_dir():
                 return place
-        places = f"neither in {self.root.absolute()} nor in {Path.cwd()}"
+        places = f"neither in {Path.cwd()} nor in {self.root.absolute()}"
         raise DataError(f"data.folder: there is no folder {self.folder}, {places}.")
 
 

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from reslag_vae.distributions import DiagonalGaussian
+from reslag_vae.errors import NonFiniteError
 from reslag_vae.latent import LatentStatistics
 from reslag_vae.models.freezing import frozen
 from reslag_vae.models.latent_variable_model import LatentVariableModel
@@ -25,6 +26,9 @@ from reslag_vae.records import Batch, Terms
 from reslag_vae.schedules import GROUPS, Group, Joint, Lagging, Schedule, Update
 
 EVALUATION_SEED = 0
+
+# Share of its ceiling at which an estimate of the mutual information tells nothing any more.
+SATURATED = 0.95
 
 
 class BaseVAE(LatentVariableModel, LightningModule):
@@ -67,7 +71,7 @@ class BaseVAE(LatentVariableModel, LightningModule):
         self.stopped_because: str | None = None
         self.train_means, self.evaluation_means = Means(), Means()
         self.latent_statistics = LatentStatistics()
-        self.evaluation_noise = torch.Generator()
+        self.evaluation_noise, self.evaluation_prior = torch.Generator(), torch.Generator()
         self.fresh_batches: Iterator[Batch] | None = None
         # The common yardstick's likelihood variance: mean squared error per pixel on the training split.
         self.register_buffer("train_mse", torch.ones((), dtype=torch.float64))
@@ -81,10 +85,8 @@ class BaseVAE(LatentVariableModel, LightningModule):
             ("schedule", self.schedule, self.schedules),
         ):
             if not isinstance(value, allowed):
-                names = ", ".join(kind.__name__ for kind in allowed)
-                raise ValueError(
-                    f"model={self.name} does not take the {part} {type(value).__name__}; it takes {names}."
-                )
+                takes = ", ".join(f"{part}={name}" for kind in allowed for name in option_names(kind))
+                raise ValueError(f"model={self.name} does not take {part}={value.name}; it takes {takes}.")
         if self.deterministic and self.objective.needs_density:
             raise ValueError(f"model={self.name} has no posterior density, and {self.objective.formula} needs a KL.")
         if self.network.parameters_per_latent != (1 if self.deterministic else 2):
@@ -126,6 +128,10 @@ class BaseVAE(LatentVariableModel, LightningModule):
     def setup(self, stage: str) -> None:
         if stage == "fit" and isinstance(self.schedule, Lagging):
             self.schedule.check_length(self.trainer.max_epochs)
+
+    def on_train_start(self) -> None:
+        # What the sanity check took in of the untrained model is no result.
+        self.begin_evaluation()
 
     def on_train_epoch_start(self) -> None:
         self.objective.begin_epoch(self.current_epoch)
@@ -196,6 +202,8 @@ class BaseVAE(LatentVariableModel, LightningModule):
         information = self.trainer.callback_metrics.get("val/mutual_information")
         if information is None:
             return
+        if float(information) > SATURATED * float(self.trainer.callback_metrics["val/mutual_information_ceiling"]):
+            return  # The estimate cannot rise further, whatever the mutual information does.
         if float(information) <= self.last_information:
             self.phase_ended_at = self.current_epoch + 1
         self.last_information = float(information)
@@ -206,22 +214,28 @@ class BaseVAE(LatentVariableModel, LightningModule):
         """Forget earlier evaluations; the noise is the same in every one."""
         self.evaluation_means, self.latent_statistics = Means(), LatentStatistics()
         self.evaluation_noise.manual_seed(EVALUATION_SEED)
+        self.evaluation_prior.manual_seed(EVALUATION_SEED + 1)
 
     @torch.no_grad()
     def evaluate_batch(self, batch: Batch) -> Terms:
-        """Take in one minibatch; the result of an evaluation does not depend on how its images are batched."""
+        """Take in one minibatch.
+
+        The result of an evaluation does not depend on how its images are batched, but for the MMD, a statistic of the
+        minibatch.
+        """
         count = len(batch.images)
-        prior = self._fixed_noise(count) if self.objective.draws_prior else None
-        terms, posterior, latents = self.all_terms(batch.images, self._fixed_noise(count), prior)
+        noise = self._fixed_noise(count, self.evaluation_noise)
+        prior = self._fixed_noise(count, self.evaluation_prior) if self.objective.draws_prior else None
+        terms, posterior, latents = self.all_terms(batch.images, noise, prior)
         self.evaluation_means.add(terms)
         if isinstance(posterior, DiagonalGaussian) and terms.kl is not None:
             self.latent_statistics.add(posterior, latents, terms.kl)
         return terms
 
-    def _fixed_noise(self, count: int) -> Tensor:
+    def _fixed_noise(self, count: int, generator: torch.Generator) -> Tensor:
         # PyTorch fills normal numbers in blocks of 16: rows of that multiple do not depend on the batch size.
         width = 16 * math.ceil(self.network.latent_dim / 16)
-        noise = torch.randn(count, width, generator=self.evaluation_noise)[:, : self.network.latent_dim]
+        noise = torch.randn(count, width, generator=generator)[:, : self.network.latent_dim]
         return noise.to(self.train_mse.device)
 
     def end_evaluation(self) -> dict[str, float]:
@@ -271,7 +285,17 @@ class BaseVAE(LatentVariableModel, LightningModule):
         self._log("test", self.end_evaluation())
 
     def _log(self, split: str, metrics: dict[str, float]) -> None:
-        """Beside images_seen, the x axis: Lightning's own steps count those of every optimizer."""
+        """Beside images_seen, the x axis: Lightning's own steps count those of every optimizer.
+
+        Raises:
+            NonFiniteError: a metric is not finite. No checkpoint of the epoch has been written then.
+        """
+        broken = [name for name, value in metrics.items() if not math.isfinite(value)]
+        if broken and not self.trainer.sanity_checking:
+            raise NonFiniteError(
+                f"Epoch {self.current_epoch + 1}: {split} {', '.join(broken)} not finite. The checkpoints of the "
+                "epochs before are kept. A smaller optimizer.lr or an optimizer.clip_norm may help."
+            )
         self.log_dict({f"{split}/{name}": value for name, value in metrics.items()})
         self.log("images_seen", float(self.images_seen))
 
@@ -293,3 +317,11 @@ class BaseVAE(LatentVariableModel, LightningModule):
         self.stopped_because = progress["stopped_because"]
         if self.stopped_because is not None:
             self.trainer.should_stop = True
+
+
+def option_names(kind: type) -> list[str]:
+    """What the command line calls a class, or the classes of an abstract family."""
+    if "name" in vars(kind):
+        return [vars(kind)["name"]]
+    children: list[type] = kind.__subclasses__()
+    return [name for child in children for name in option_names(child)]

@@ -1,5 +1,7 @@
 """A pair of modules: the inference network and the generative network. They meet only in the latent code."""
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 ImageShape = tuple[int, int, int]
@@ -9,6 +11,7 @@ class Network(nn.Module):
     """What every network offers to a model.
 
     Attributes:
+        name: as in `network=<name>` on the command line.
         inference: (B, C, H, W) images in [0, 1] to (B, d · parameters_per_latent) posterior parameters.
         generative: (B, d) latents to (B, C, H, W) means in (0, 1).
         image_shape: (C, H, W).
@@ -19,6 +22,8 @@ class Network(nn.Module):
         ValueError: the latent is not smaller than the image, so nothing would be compressed, or the stages do not
             fit the image.
     """
+
+    name: ClassVar[str]
 
     def __init__(
         self,

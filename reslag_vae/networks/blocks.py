@@ -36,7 +36,7 @@ def up_stage(in_channels: int, out_channels: int, blocks: int, size: Size, last:
     layers: list[nn.Module] = []
     for _ in range(blocks - 1):
         layers += block(nn.Conv2d(in_channels, in_channels, 3, padding=1, bias=False), in_channels)
-    # Kernel 4 at stride 2: every output pixel is reached by the same number of taps, so no checkerboard.
+    # Kernel 4 at stride 2: every output pixel is reached by the same number of taps.
     double = nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=last)
     layers += [double, Crop(size)]
     layers += [nn.Sigmoid()] if last else [nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]

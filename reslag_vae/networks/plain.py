@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import ClassVar
 
 from torch import nn
 
@@ -22,6 +23,8 @@ class PlainNetwork(Network):
     Raises:
         ValueError: the latent is not smaller than the image, or the stages do not fit it.
     """
+
+    name: ClassVar[str] = "plain"
 
     def __init__(
         self,

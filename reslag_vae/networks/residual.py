@@ -12,12 +12,11 @@ from reslag_vae.networks.blocks import Size, down_stage, stage_sizes
 from reslag_vae.networks.plain import plain_decoder, plain_encoder, up_stages
 
 
-class ResidualNetwork(Network):
+class ConnectedNetwork(Network):
     """Every stage of the encoder reaches the latent directly, and the latent reaches every stage of the decoder.
 
     Figure 4 of the thesis. A 1x1 convolution reduces each stage's feature map to the same number of features:
-    `width` channels at the first stage, four times as many at each further one. This is the original, of width 4: on
-    CelebA 4 x 4,096 features, more than the image's 12,288 numbers.
+    `width` channels at the first stage, four times as many at each further one.
 
     Args:
         image_shape: (C, H, W).
@@ -31,7 +30,7 @@ class ResidualNetwork(Network):
         ValueError: the latent is not smaller than the image, or the stages do not fit it.
     """
 
-    width: ClassVar[int] = 4
+    width: ClassVar[int]
 
     def __init__(
         self,
@@ -55,9 +54,17 @@ class ResidualNetwork(Network):
         super().__init__(inference, generative, image_shape, latent_dim, parameters_per_latent)
 
 
-class LightResidualNetwork(ResidualNetwork):
+class ResidualNetwork(ConnectedNetwork):
+    """The original, of width 4: on CelebA 4 x 4,096 features, more than the image's 12,288 numbers."""
+
+    name: ClassVar[str] = "residual"
+    width: ClassVar[int] = 4
+
+
+class LightResidualNetwork(ConnectedNetwork):
     """The light version, of width 1: on CelebA 4 x 1,024 features, and little more than half of the parameters."""
 
+    name: ClassVar[str] = "residual_light"
     width: ClassVar[int] = 1
 
 

@@ -62,6 +62,13 @@ class Objective(nn.Module, ABC):
         """The likelihood variance whose ELBO has the same optimum, for a loss Rec + beta·KL: beta = 2·sigma2."""
         return None
 
+    def check_length(self, max_epochs: int) -> None:
+        """Refuse a run that is too short for this objective.
+
+        Raises:
+            ValueError: saying how long it must be.
+        """
+
     def begin_epoch(self, epoch: int) -> None:
         """Called before each training epoch (from 0)."""
 

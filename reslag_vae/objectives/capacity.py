@@ -10,7 +10,7 @@ from reslag_vae.records import Terms
 
 
 class Capacity(Objective):
-    """loss = Rec + gamma · |KL - C|, C rising linearly from 0 to `capacity` nats over the first `epochs` epochs.
+    """loss = Rec + gamma · |KL - C|, C rising by equal steps to `capacity` nats in the first `epochs` epochs.
 
     Burgess et al. 2018, https://arxiv.org/abs/1804.03599, Eq. 8, with the squared error for their Bernoulli
     likelihood. Evaluation always uses the final capacity, so that the losses of different epochs compare.
@@ -34,7 +34,7 @@ class Capacity(Objective):
                 "capacity and epochs not negative."
             )
         self.gamma, self.capacity, self.epochs = gamma, capacity, epochs
-        self.current = 0.0 if epochs else capacity
+        self.begin_epoch(0)
 
     @property
     def formula(self) -> str:
@@ -42,10 +42,17 @@ class Capacity(Objective):
 
     @property
     def notes(self) -> dict[str, str]:
-        return {"C": f"0 to {self.capacity:g} nats over {self.epochs} epochs; {self.capacity:g} at evaluation"}
+        return {"C": f"rises to {self.capacity:g} nats in {self.epochs} epochs; {self.capacity:g} at evaluation"}
+
+    def check_length(self, max_epochs: int) -> None:
+        if self.epochs > max_epochs:
+            raise ValueError(
+                f"objective.epochs={self.epochs}: the capacity would still rise when the run ends "
+                f"(trainer.max_epochs={max_epochs}). Shorten it with objective.epochs={max_epochs} or less."
+            )
 
     def begin_epoch(self, epoch: int) -> None:
-        self.current = self.capacity * min(1.0, epoch / self.epochs) if self.epochs else self.capacity
+        self.current = self.capacity * min(1.0, (epoch + 1) / self.epochs) if self.epochs else self.capacity
 
     def forward(
         self,

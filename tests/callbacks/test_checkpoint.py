@@ -1,16 +1,19 @@
 """The best epoch and the last one."""
 
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
-from lightning import Trainer
+from lightning import LightningModule, Trainer
 
 from reslag_vae.callbacks import BestAndLast
 from reslag_vae.data import ImageDataModule
+from reslag_vae.errors import ConfigError
 from reslag_vae.models import VAE
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
@@ -43,18 +46,36 @@ def test_the_smallest_loss_and_the_last_epoch_are_kept(
     assert keeper.best_score == 1
 
 
-def test_a_loss_that_is_no_number_is_never_the_best(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
-) -> None:
-    nan = float("nan")
-    fit(fed(make_network(), [nan, 3.0, nan, 4.0]), make_data(), 4, [BestAndLast()])
-    assert (read(tmp_path, "best")["epoch"], read(tmp_path, "last")["epoch"]) == (1, 3)
+def keep(folder: Path, losses: list[float]) -> BestAndLast:
+    """A keeper after epochs with these losses; its checkpoints are the number of the epoch (from 0)."""
+    keeper = BestAndLast()
+    for epoch, loss in enumerate(losses):
+
+        def save_checkpoint(path: Path, content: str = str(epoch)) -> None:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(content)
+
+        trainer = SimpleNamespace(
+            callback_metrics={"val/loss": torch.tensor(loss)},
+            default_root_dir=folder,
+            save_checkpoint=save_checkpoint,
+            is_global_zero=True,
+        )
+        keeper.on_train_epoch_end(cast(Trainer, trainer), cast(LightningModule, None))
+    return keeper
 
 
-def test_without_any_number_there_is_no_best(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
-) -> None:
-    fit(fed(make_network(), [float("nan"), float("nan")]), make_data(), 2, [BestAndLast()])
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_no_number_is_never_the_best(broken: float, tmp_path: Path) -> None:
+    assert keep(tmp_path, [broken, 3.0, broken, 4.0]).best_score == 3
+    assert {path.name: path.read_text() for path in (tmp_path / "checkpoints").iterdir()} == {
+        "best.ckpt": "1",
+        "last.ckpt": "3",
+    }
+
+
+def test_without_any_number_there_is_no_best(tmp_path: Path) -> None:
+    assert keep(tmp_path, [math.nan, math.nan]).best_score is None
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
 
 
@@ -87,3 +108,12 @@ def test_another_value_can_be_monitored(make_network: MakeNetwork, make_data: Ma
     assert keeper.best_score is not None
     assert keeper.best_score <= float(trainer.callback_metrics["val/rec"])
     assert keeper.monitor == "val/rec"
+
+
+def test_what_cannot_be_monitored_is_named_with_what_can(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"monitor=val/los: there is no such metric; there are .*val/loss, ") as error:
+        fit(fed(make_network(), [1.0]), make_data(), 1, [BestAndLast(monitor="val/los")])
+    assert "train/rec" in str(error.value)
+    assert not (tmp_path / "checkpoints").exists()

@@ -10,7 +10,9 @@ from PIL import Image
 from torch import nn
 
 from reslag_vae.callbacks import CollapseMonitor
+from reslag_vae.callbacks import collapse as module
 from reslag_vae.data import ImageDataModule
+from reslag_vae.evaluation.losses import evaluate
 from reslag_vae.models import VAE, AutoEncoder
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO, Reconstruction
@@ -38,6 +40,7 @@ def fixed_encoder(network: Network, active: int) -> Network:
     [
         (0, "COLLAPSED: the decoder ignores the latent (0 of 3 units active, KL 0.00 nats)"),
         (1, "partly collapsed: at most half of the latent is used (1 of 3 units active"),
+        (2, "no collapse, but 1 of the units idle (2 of 3 units active"),
         (3, "no collapse (3 of 3 units active"),
     ],
 )
@@ -59,3 +62,24 @@ def test_a_point_has_no_verdict(make_network: MakeNetwork, make_data: MakeData, 
     fit(AutoEncoder(make_network(parameters_per_latent=1), Reconstruction()), make_data(), callbacks=[monitor])
     assert monitor.verdict == ""
     assert not (tmp_path / "figures").exists()
+
+
+def test_the_picture_is_of_the_latest_evaluation(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[list[float], list[bool], str]] = []
+    monkeypatch.setattr(module, "kl_bars", lambda kl, active, title: drawn.append((list(kl), list(active), title)))
+    monkeypatch.setattr(module, "save_figure", lambda *_: None)
+    monitor, model, data = CollapseMonitor(), VAE(make_network(), ELBO()), make_data()
+    trainer = fit(model, data, 2, [monitor])
+    assert [title.split(":")[0] for _, _, title in drawn] == ["vae, epoch 1", "vae, epoch 2"]
+    evaluate(model, data.in_order("test"))
+    monitor.draw(trainer, model, 9)
+    statistics = model.latent_statistics
+    assert monitor.verdict == statistics.verdict()
+    assert drawn[2] == (
+        statistics.kl_per_dimension().tolist(),
+        statistics.active().tolist(),
+        f"vae, epoch 9: {monitor.verdict}",
+    )
+    assert drawn[2] != drawn[1]

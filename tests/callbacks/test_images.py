@@ -65,8 +65,8 @@ def test_samples_of_all_epochs_have_the_same_latents(make_network: MakeNetwork) 
     assert torch.equal(torch.get_rng_state(), random)
 
 
-@pytest.mark.parametrize(("every", "epochs", "pictures"), [(1, 3, 3), (2, 4, 3), (5, 2, 2)])
-def test_the_last_epoch_always_has_a_picture(
+@pytest.mark.parametrize(("every", "epochs", "pictures"), [(1, 3, 3), (2, 4, 2), (5, 2, 1)])
+def test_pictures_are_drawn_every_so_many_epochs(
     every: int,
     epochs: int,
     pictures: int,
@@ -77,3 +77,28 @@ def test_the_last_epoch_always_has_a_picture(
 ) -> None:
     fit(VAE(make_network(), ELBO()), make_data(train=8), epochs, [ImageGrids(count=2, every=every)])
     assert len(drawn) == 2 * pictures
+
+
+def test_a_picture_says_what_it_shows(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(module, "image_grid", lambda grid, title: shown.append((title, [label for label, _ in grid])))
+    monkeypatch.setattr(module, "save_figure", lambda *_: None)
+    model, grids = VAE(make_network(), ELBO()), ImageGrids(count=2)
+    trainer = fit(model, make_data(train=8), 1, [grids])
+    grids.draw(trainer, model, 7)
+    rows = ["original", "posterior mean"], ["prior sample"]
+    for epoch, pair in ((1, shown[:2]), (7, shown[2:])):
+        assert pair == [
+            (f"reconstructions: vae, epoch {epoch}", rows[0]),
+            (f"prior samples: vae, epoch {epoch}", rows[1]),
+        ]
+
+
+def test_without_validation_images_nothing_is_drawn(
+    make_network: MakeNetwork, drawn: list[list[tuple[str, Tensor]]]
+) -> None:
+    trainer = Trainer(logger=False, accelerator="cpu", enable_checkpointing=False)
+    ImageGrids().draw(trainer, VAE(make_network(), ELBO()), 1)
+    assert drawn == []

@@ -68,6 +68,15 @@ def test_the_folder_may_lie_in_root(tmp_path: Path) -> None:
     assert counts(data) == [1, 1, 1]
 
 
+def test_the_folder_here_goes_before_that_in_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place(tmp_path / "root" / "mine", *(f"{number}.png" for number in range(3)))
+    place(tmp_path / "here" / "mine", *(f"{number}.png" for number in range(10)))
+    monkeypatch.chdir(tmp_path / "here")
+    data = ImageFolder(tmp_path / "root", batch_size=2, val_fraction=0.25, seed=0, folder="mine", size=8)
+    data.setup()
+    assert counts(data) == [7, 2, 1]
+
+
 def test_the_second_time_nothing_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = place(tmp_path / "mine", "1.png", "2.png", "3.png")
     opened(folder)

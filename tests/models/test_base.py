@@ -4,6 +4,7 @@ import copy
 import functools
 import math
 import operator
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from reslag_vae.callbacks import BestAndLast
 from reslag_vae.data import ImageDataModule
+from reslag_vae.errors import NonFiniteError
 from reslag_vae.evaluation.losses import evaluate
 from reslag_vae.models import (
     VAE,
@@ -283,6 +286,19 @@ def test_the_phase_ends_when_mutual_information_stops_rising(
     assert [epoch for epoch, update in recorder.updates if update == GROUPS] == [3] * 3 + [4] * 3
 
 
+@pytest.mark.parametrize(
+    ("values", "ended"), [([1.0, 2.39, 2.31, 2.3], None), ([1.0, 2.39, 2.3, 1.0], 4), ([1.0, 2.39, 1.5, 1.2], 4)]
+)
+def test_a_saturated_estimate_of_mutual_information_does_not_end_the_phase(
+    values: list[float], ended: int | None, make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    """The ceiling of 11 images is ln 11 = 2.398 nats, 95% of which are 2.278."""
+    model = LaggingVAE(make_network(), ELBO(), Lagging(ratio=1, epochs=4, until="mutual_information"))
+    Fed(model, "mutual_information", values)
+    fit(model, make_data(train=8, val=11), epochs=4)
+    assert model.phase_ended_at == ended
+
+
 def test_the_phase_is_never_longer_than_its_epochs(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
     model = LaggingVAE(make_network(), ELBO(), Lagging(ratio=1, epochs=1, until="mutual_information"))
     recorder = Recorder(model)
@@ -364,17 +380,19 @@ def test_a_variant_is_only_a_name_and_what_it_takes(variant: type[BaseVAE]) -> N
 @pytest.mark.parametrize(
     ("variant", "network", "objective", "schedule", "message"),
     [
-        (AutoEncoder, PlainNetwork, "elbo", Joint(), r"autoencoder does not take the objective ELBO; .*Reconstruction"),
-        (AutoEncoder, PlainNetwork, "sigma_data", Joint(), "autoencoder does not take the objective SigmaData"),
-        (BetaVAE, PlainNetwork, "sigma_data", Joint(), r"beta_vae does not take the objective SigmaData; .*Beta, Cap"),
         (
-            ResLagVAE,
+            AutoEncoder,
             PlainNetwork,
-            "sigma_data",
-            Lagging(),
-            r"reslag does not take the network PlainNetwork; .*Residual",
+            "elbo",
+            Joint(),
+            "objective=elbo; it takes objective=reconstruction, objective=mmd",
         ),
-        (LaggingVAE, PlainNetwork, "elbo", Joint(), r"lagging does not take the schedule Joint; it takes Lagging"),
+        (AutoEncoder, PlainNetwork, "sigma_data", Joint(), "objective=sigma_data; it takes objective=reconstruction"),
+        (BetaVAE, PlainNetwork, "sigma_data", Joint(), "objective=sigma_data; it takes objective=beta, objective=cap"),
+        (ResLagVAE, PlainNetwork, "sigma_data", Lagging(), "network=plain; it takes network=residual."),
+        (ResLagVAE, LightResidualNetwork, "elbo", Lagging(), "network=residual_light; it takes network=residual."),
+        (ResLagLightVAE, ResidualNetwork, "elbo", Lagging(), "network=residual; it takes network=residual_light."),
+        (LaggingVAE, PlainNetwork, "elbo", Joint(), "schedule=joint; it takes schedule=lagging."),
     ],
 )
 def test_parts_that_do_not_go_together_are_refused(
@@ -385,8 +403,14 @@ def test_parts_that_do_not_go_together_are_refused(
     message: str,
     make_network: MakeNetwork,
 ) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=re.escape(f"model={variant.name} does not take {message}")):
         variant(make_network(network, 1 if variant.deterministic else 2), OBJECTIVES[objective](), schedule)
+
+
+def test_the_whole_message_names_options(make_network: MakeNetwork) -> None:
+    message = "model=beta_vae does not take objective=sigma_data; it takes objective=beta, objective=capacity."
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        BetaVAE(make_network(), SigmaData(SHAPE))
 
 
 @pytest.mark.parametrize(("variant", "given", "wanted"), [(AutoEncoder, 2, 1), (MMDInfoVAE, 1, 2)])
@@ -472,6 +496,25 @@ def test_an_evaluation_does_not_depend_on_batches_or_the_random_state(
         results.append(evaluate(model, make_data(val=37, batch_size=size).in_order("val")))
     for other in results[1:]:
         assert other == pytest.approx(results[0], rel=1e-5)
+
+
+def test_prior_samples_do_not_make_an_evaluation_depend_on_batches(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    """The MMD itself is a statistic of the minibatch."""
+    model = MMDInfoVAE(make_network(), MMD())
+    fit(model, make_data())
+    results = [evaluate(model, make_data(val=37, batch_size=size).in_order("val")) for size in (7, 16, 64)]
+    for name in ("rec", "kl", "elbo", "mutual_information"):
+        assert [result[name] for result in results] == pytest.approx([results[0][name]] * 3, rel=1e-5)
+
+
+def test_an_mmd_model_is_evaluated_on_the_noise_of_all_others(make_network: MakeNetwork, make_data: MakeData) -> None:
+    network, data = make_network(), make_data(val=37)
+    first, second = (
+        evaluate(model, data.in_order("val")) for model in (MMDInfoVAE(network, MMD()), VAE(network, ELBO()))
+    )
+    assert (first["rec"], first["kl"]) == (second["rec"], second["kl"])
 
 
 @pytest.mark.parametrize("objective", ["mmd", "sigma_optimal", "sigma_data"])
@@ -592,6 +635,48 @@ def test_mixed_precision_keeps_the_likelihood_in_float32(
         assert terms.loss.isfinite().all()
 
 
+# Divergence
+
+
+def test_an_evaluation_that_is_not_finite_ends_the_run(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
+) -> None:
+    model = VAE(make_network(), ELBO())
+    Fed(model, "loss", [3.0, 2.0, math.nan])
+    original = model.end_evaluation
+    model.end_evaluation = lambda: original() | ({"kl": math.inf} if model.current_epoch == 2 else {})  # type: ignore[method-assign]
+    with pytest.raises(NonFiniteError, match=r"^Epoch 3: val loss, kl not finite\..* optimizer\.clip_norm"):
+        fit(model, make_data(train=8), epochs=4, callbacks=[BestAndLast()])
+    epochs = {path.name: torch.load(path, weights_only=True)["epoch"] for path in (tmp_path / "checkpoints").iterdir()}
+    assert epochs == {"best.ckpt": 1, "last.ckpt": 1}
+
+
+def test_a_training_epoch_that_is_not_finite_ends_the_run(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
+) -> None:
+    model = VAE(make_network(), ELBO())
+    original = model._update
+
+    def update(batch: Batch, groups: Update) -> Terms:
+        terms = original(batch, groups)
+        return terms if model.current_epoch == 0 else terms._replace(loss=terms.loss * math.nan)
+
+    model._update = update  # type: ignore[method-assign]
+    with pytest.raises(NonFiniteError, match=r"^Epoch 2: train loss not finite"):
+        fit(model, make_data(train=8), epochs=3, callbacks=[BestAndLast()])
+    epochs = {path.name: torch.load(path, weights_only=True)["epoch"] for path in (tmp_path / "checkpoints").iterdir()}
+    assert epochs == {"best.ckpt": 0, "last.ckpt": 0}
+
+
+def test_a_sanity_check_that_is_not_finite_ends_nothing(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    model = VAE(make_network(), ELBO())
+    Fed(model, "loss", [math.nan, 3.0])
+    trainer = fit(model, make_data(), num_sanity_val_steps=1)
+    assert float(trainer.callback_metrics["val/loss"]) == 3
+
+
 def test_images_seen_counts_the_images_of_training_alone(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
@@ -606,4 +691,4 @@ def test_the_capacity_rises_with_the_epochs(make_network: MakeNetwork, make_data
     original = model.terms
     model.terms = lambda images: (seen.append(objective.current), original(images))[1]  # type: ignore[method-assign, func-returns-value]
     fit(model, make_data(train=8), epochs=5)
-    assert seen == [0, 2, 4, 6, 6]
+    assert seen == [2, 4, 6, 6, 6]

@@ -126,7 +126,7 @@ def sigma(rule: str, beta: str) -> tuple[str, ...]:
     [
         (ELBO(), ("elbo: mean over images of Rec / 2 + KL", "likelihood variance 1")),
         (Beta(4), ("beta: mean over images of Rec + 4 · KL / d", "1.33333 in Rec + beta · KL")),
-        (Capacity(10, 25, 20), ("Rec + 10 · |KL - C|", "0 to 25 nats over 20 epochs")),
+        (Capacity(10, 25, 20), ("Rec + 10 · |KL - C|", "rises to 25 nats in 20 epochs; 25 at evaluation")),
         (MMD(), ("Rec + 500 · MMD²", "exp(-|x - y|² / d²)", "biased")),
         (MMD(0.5, 10, 4, "unbiased"), ("Rec + 0.5 · KL / d + 9.5 · MMD²", "exp(-|x - y|² / 4)", "unbiased")),
         (SigmaData(SHAPE), sigma("variance of the minibatch's pixels", "2 s2")),

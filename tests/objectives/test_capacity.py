@@ -26,11 +26,11 @@ def expected(gamma: float, capacity: float) -> list[float]:
     return values
 
 
-def test_capacity_rises_linearly_and_then_stays() -> None:
+def test_capacity_rises_by_equal_steps_and_then_stays() -> None:
     objective = Capacity(gamma=3.0, capacity=8.0, epochs=4)
-    assert losses(objective) == pytest.approx(expected(3.0, 0.0), rel=1e-12)
+    assert losses(objective) == pytest.approx(expected(3.0, 2.0), rel=1e-12)
 
-    for epoch, capacity in enumerate([0.0, 2.0, 4.0, 6.0, 8.0, 8.0, 8.0]):
+    for epoch, capacity in enumerate([2.0, 4.0, 6.0, 8.0, 8.0, 8.0]):
         objective.begin_epoch(epoch)
         assert losses(objective) == pytest.approx(expected(3.0, capacity), rel=1e-12)
 
@@ -53,3 +53,16 @@ def test_without_a_rise_the_capacity_is_final_from_the_start() -> None:
 def test_arguments_out_of_range_are_named(option: str, value: float) -> None:
     with pytest.raises(ValueError, match=rf"{option}={value}"):
         Capacity(**{option: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("max_epochs", [4, 5])
+def test_a_rise_that_ends_is_accepted(max_epochs: int) -> None:
+    Capacity(epochs=4).check_length(max_epochs)
+    Capacity(epochs=0).check_length(1)
+
+
+@pytest.mark.parametrize("max_epochs", [1, 3])
+def test_a_rise_longer_than_the_run_is_refused(max_epochs: int) -> None:
+    message = rf"objective\.epochs=4: .*trainer\.max_epochs={max_epochs}.*objective\.epochs={max_epochs} or less"
+    with pytest.raises(ValueError, match=message):
+        Capacity(epochs=4).check_length(max_epochs)

@@ -46,7 +46,10 @@ class Images(Dataset[Batch]):
         return Batch(self.store[rows], self.store_labels[rows])
 
     def divide(self, fraction: float, seed: int) -> tuple["Images", "Images"]:
-        """Two disjoint parts in order, the second a random `fraction` of the images (at least one).
+        """Two disjoint parts, the second a random `fraction` of the images (at least one).
+
+        The first keeps its order. The second is in random order, so that its first images, which the pictures show,
+        are of every class also where the data set is sorted by class.
 
         Raises:
             DataError: fewer than two images.
@@ -54,9 +57,10 @@ class Images(Dataset[Batch]):
         if len(self) < 2:
             raise DataError(f"{len(self)} image(s) cannot be divided into two splits: give more images.")
         size = min(max(1, round(fraction * len(self))), len(self) - 1)
-        chosen = torch.zeros(len(self), dtype=torch.bool)
-        chosen[torch.from_numpy(np.random.default_rng(seed).permutation(len(self))[:size])] = True
-        return self._part(~chosen), self._part(chosen)
+        chosen = torch.from_numpy(np.random.default_rng(seed).permutation(len(self))[:size])
+        rest = torch.ones(len(self), dtype=torch.bool)
+        rest[chosen] = False
+        return self._part(rest), self._part(chosen)
 
     def _part(self, chosen: Tensor) -> "Images":
         return Images(self.store, self.store_labels, self.rows[chosen])

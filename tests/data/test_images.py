@@ -19,11 +19,12 @@ def test_one_index_gives_a_whole_batch() -> None:
     assert batch.images[:, 0, 0, 0].tolist() == batch.labels.tolist() == [7, 3]
 
 
-def test_divided_parts_are_disjoint_complete_and_in_order() -> None:
+def test_divided_parts_are_disjoint_and_complete_and_the_second_is_mixed() -> None:
     rest, part = numbered(101).divide(0.2, seed=3)
     assert (len(rest), len(part)) == (81, 20)
     assert sorted(rest.labels.tolist() + part.labels.tolist()) == list(range(101))
-    assert part.labels.tolist() == sorted(part.labels.tolist())
+    assert rest.labels.tolist() == sorted(rest.labels.tolist())
+    assert part.labels.tolist() != sorted(part.labels.tolist())
     assert torch.equal(part[torch.arange(20)].images, part.images)
 
 

@@ -12,26 +12,21 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from reslag_vae.distributions import DiagonalGaussian
 from reslag_vae.errors import NonFiniteError
-from reslag_vae.latent import LatentStatistics
+from reslag_vae.models.evaluated_model import EvaluatedModel
 from reslag_vae.models.freezing import frozen
-from reslag_vae.models.latent_variable_model import LatentVariableModel
 from reslag_vae.models.means import Means
 from reslag_vae.networks import Network
 from reslag_vae.objectives import Objective
-from reslag_vae.objectives.base import bits_per_dim, gaussian_elbo
 from reslag_vae.optimizers import AdamSettings
 from reslag_vae.records import Batch, Terms
 from reslag_vae.schedules import GROUPS, Group, Joint, Lagging, Schedule, Update
-
-EVALUATION_SEED = 0
 
 # Share of its ceiling at which an estimate of the mutual information tells nothing any more.
 SATURATED = 0.95
 
 
-class BaseVAE(LatentVariableModel, LightningModule):
+class BaseVAE(EvaluatedModel, LightningModule):
     """A network, an objective and a schedule, trained by manual optimization with one Adam for each group.
 
     A variant is a subclass that names which of the three it takes; it does not override the steps. The groups are
@@ -69,14 +64,11 @@ class BaseVAE(LatentVariableModel, LightningModule):
         self.phase_ended_at: int | None = None
         self.last_information = -math.inf
         self.stopped_because: str | None = None
-        self.train_means, self.evaluation_means = Means(), Means()
-        self.latent_statistics = LatentStatistics()
-        self.evaluation_noise, self.evaluation_prior = torch.Generator(), torch.Generator()
+        self.train_means = Means()
+        self.begin_evaluation()
         self.fresh_batches: Iterator[Batch] | None = None
         # The common yardstick's likelihood variance: mean squared error per pixel on the training split.
         self.register_buffer("train_mse", torch.ones((), dtype=torch.float64))
-
-    train_mse: Tensor
 
     def _check_parts(self) -> None:
         for part, value, allowed in (
@@ -177,7 +169,7 @@ class BaseVAE(LatentVariableModel, LightningModule):
         return terms
 
     def on_train_epoch_end(self) -> None:
-        self._log("train", self._with_yardstick(self.train_means.read()))
+        self._log("train", self.with_yardstick(self.train_means.read()))
         self._step_schedulers()
         self._end_phase_by_information()
 
@@ -209,60 +201,6 @@ class BaseVAE(LatentVariableModel, LightningModule):
         self.last_information = float(information)
 
     # Evaluation
-
-    def begin_evaluation(self) -> None:
-        """Forget earlier evaluations; the noise is the same in every one."""
-        self.evaluation_means, self.latent_statistics = Means(), LatentStatistics()
-        self.evaluation_noise.manual_seed(EVALUATION_SEED)
-        self.evaluation_prior.manual_seed(EVALUATION_SEED + 1)
-
-    @torch.no_grad()
-    def evaluate_batch(self, batch: Batch) -> Terms:
-        """Take in one minibatch.
-
-        The result of an evaluation does not depend on how its images are batched, but for the MMD, a statistic of the
-        minibatch.
-        """
-        count = len(batch.images)
-        noise = self._fixed_noise(count, self.evaluation_noise)
-        prior = self._fixed_noise(count, self.evaluation_prior) if self.objective.draws_prior else None
-        terms, posterior, latents = self.all_terms(batch.images, noise, prior)
-        self.evaluation_means.add(terms)
-        if isinstance(posterior, DiagonalGaussian) and terms.kl is not None:
-            self.latent_statistics.add(posterior, latents, terms.kl)
-        return terms
-
-    def _fixed_noise(self, count: int, generator: torch.Generator) -> Tensor:
-        # PyTorch fills normal numbers in blocks of 16: rows of that multiple do not depend on the batch size.
-        width = 16 * math.ceil(self.network.latent_dim / 16)
-        noise = torch.randn(count, width, generator=generator)[:, : self.network.latent_dim]
-        return noise.to(self.train_mse.device)
-
-    def end_evaluation(self) -> dict[str, float]:
-        """Means over all images taken in since `begin_evaluation`, by name (README: what is logged)."""
-        metrics = self._with_yardstick(self.evaluation_means.read())
-        if self.latent_statistics.count:
-            information, ceiling = self.latent_statistics.mutual_information()
-            metrics["active_units"] = float(self.latent_statistics.active().sum())
-            metrics["mutual_information"] = information
-            metrics["mutual_information_ceiling"] = ceiling
-        return metrics
-
-    def _with_yardstick(self, means: dict[str, float]) -> dict[str, float]:
-        """With the KL per dimension, the equivalent variance and the ELBO that all variants share."""
-        if not means:
-            return means
-        equivalent = self.objective.equivalent_sigma2(self.network.latent_dim)
-        if equivalent is not None:
-            means = means | {"sigma2": equivalent}
-        if "kl" not in means:
-            return means
-        elbo = gaussian_elbo(means["rec"], means["kl"], float(self.train_mse), self.dimensions)
-        return means | {
-            "kl_per_dim": means["kl"] / self.network.latent_dim,
-            "elbo": elbo,
-            "bits_per_dim": bits_per_dim(elbo, self.dimensions),
-        }
 
     def on_validation_epoch_start(self) -> None:
         if self.train_means.count:

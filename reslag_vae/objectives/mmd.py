@@ -15,8 +15,10 @@ class MMD(Objective):
     """loss = Rec + (1 - alpha) · Lat + (alpha + lambda - 1) · MMD²(q(z), p(z)), Lat the KL averaged over dimensions.
 
     Zhao et al. 2018, https://arxiv.org/abs/1706.02262, Eq. 6 with the divergence of section 3.2. The kernel is
-    exp(-|x - y|² / bandwidth), its default bandwidth d² that of the authors' reference code. The thesis' MMD values
-    are what the biased estimator gives at batch size 32 for a posterior that matches the prior exactly.
+    exp(-|x - y|² / bandwidth); its default bandwidth d² and the biased estimator are those of the authors' code
+    (https://github.com/ShengjiaZhao/MMD-Variational-Autoencoder). The latents are compared with as many samples of the
+    prior as there are, where that code draws 200. The thesis prints neither; its values on FashionMNIST and CIFAR are
+    within 15% of what this gives at batch size 32 for a posterior that matches the prior exactly.
 
     Args:
         alpha: weight of the mutual information; 1 drops the KL.

@@ -1,0 +1,51 @@
+"""Golden runs: the losses of some short runs as text, so that making the step faster cannot change it unnoticed."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig
+
+Compose = Callable[..., DictConfig]
+Train = Callable[[DictConfig, Path], float]
+
+GOLDEN = Path(__file__).parent / "golden"
+COLUMNS = ("epoch", "train/loss", "train/rec", "val/loss", "val/rec", "val/kl", "val/sigma2")
+RUNS = {
+    "autoencoder": ["model=autoencoder"],
+    "optimal_sigma": ["model=optimal_sigma"],
+    "mmd_infovae": ["model=mmd_infovae"],
+    "lagging": ["model=lagging"],
+    "reslag_light": ["model=reslag_light", "recipe.residual=true", "objective=sigma_optimal"],
+}
+
+# The file was made on one processor; another one rounds otherwise, and training amplifies that. On the same processor
+# and with the same PyTorch the text is the same to the last digit.
+ROUNDING = 1e-3
+
+
+def losses(folder: Path) -> str:
+    """Of every epoch, with all digits."""
+    with (folder / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    columns = [name for name in COLUMNS if name in rows[0]]
+    return "\n".join([",".join(columns), *(",".join(row[name] for name in columns) for row in rows)]) + "\n"
+
+
+def numbers(text: str) -> list[float]:
+    return [float(value) for line in text.splitlines()[1:] for value in line.split(",") if value]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_losses_are_those_of_the_golden_run(name: str, compose: Compose, train: Train, tmp_path: Path) -> None:
+    small = ["data=digits", "recipe.channels=[4,8]", "recipe.blocks=[1,1]", "recipe.aggressive_epochs=1", "logger=none"]
+    quick = ["trainer.max_epochs=3", "trainer.accelerator=cpu", "+trainer.limit_train_batches=12"]
+    train(compose(*RUNS[name], *small, *quick, "callbacks.images=null", "callbacks.collapse=null"), tmp_path / "run")
+    text = losses(tmp_path / "run")
+    (tmp_path / f"{name}.csv").write_text(text)
+    golden = (GOLDEN / f"{name}.csv").read_text()
+    assert text.splitlines()[0] == golden.splitlines()[0]
+    assert numbers(text) == pytest.approx(numbers(golden), rel=ROUNDING), (
+        f"If the change is meant and explained, {tmp_path / name}.csv is the new golden file."
+    )

@@ -23,9 +23,10 @@ def train(config: DictConfig, folder: Path) -> float:
     """
     from lightning import seed_everything
 
-    from reslag_vae import results, runs, wiring
+    from reslag_vae import process, results, runs, wiring
 
     wiring.quiet()
+    process.tune()
     seed_everything(config.seed, verbose=False)
     last = folder / "checkpoints" / "last.ckpt"
     if last.exists():

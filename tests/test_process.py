@@ -1,0 +1,44 @@
+"""Settings of the process, seen in a process of their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from reslag_vae import process
+
+ROOT = Path(__file__).parents[1]
+FAULTS = """
+import resource, torch
+from reslag_vae import process
+{setting}
+torch.set_num_threads(1)
+for _ in range(20):
+    torch.ones(2_000_000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    torch.ones(2_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def page_faults(setting: str) -> int:
+    """Of twenty tensors of 8 MB, made and freed one after the other."""
+    command = [sys.executable, "-c", FAULTS.format(setting=setting)]
+    return int(subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc's allocator is set")
+def test_freed_memory_is_used_again_without_asking_the_system() -> None:
+    # 8 MB and its malloc header in pages of 4 KB, that were in use before.
+    assert page_faults("process.tune()") < 20 * 8_000_000 / 4096 / 4
+
+
+@pytest.mark.parametrize("available", [False, True])
+def test_a_gpu_is_hidden_only_where_there_is_none(monkeypatch: pytest.MonkeyPatch, available: bool) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    process.hide_missing_gpus()
+    assert process.os.environ["CUDA_VISIBLE_DEVICES"] == ("0" if available else "")

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import torch
 from torch import nn
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 
@@ -79,3 +80,15 @@ class AdamSettings:
         """The optimizer of one group; its update runs as one fused kernel."""
         beta1, beta2 = self.betas
         return Adam(parameters, lr=self.lr, betas=(beta1, beta2), fused=True)
+
+
+@torch.no_grad()
+def match_layout(optimizer: Optimizer) -> None:
+    """Give the optimizer's moments the memory layout of their parameters.
+
+    A checkpoint may hold another, and Adam's fused kernel goes through both in the order of memory (PyTorch 2.15).
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if value.shape == parameter.shape and value.stride() != parameter.stride():
+                state[name] = torch.empty_like(parameter).copy_(value)

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from reslag_vae.data import ImageDataModule
 from reslag_vae.errors import config_errors
 from reslag_vae.models import BaseVAE
+from reslag_vae.profiler import NoProfiler
 from reslag_vae.runs import RunError, checkpoint_path, read_checkpoint
 from reslag_vae.schedules import Lagging
 
@@ -54,6 +55,8 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
     # One index fetches a whole batch from memory: workers would only copy it between processes.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # A machine with CUDA's tools and no GPU is told so by the compiler.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
 
 
 def instantiate(config: DictConfig) -> Any:
@@ -108,6 +111,8 @@ def check(config: DictConfig) -> None:
         )
     if trainer.max_epochs is None or trainer.max_epochs < 1:
         raise ValueError(f"trainer.max_epochs={trainer.max_epochs}: a run has at least 1 epoch.")
+    if type(trainer.get("compile", False)) is not bool:
+        raise ValueError(f"trainer.compile={trainer.compile}: must be true or false.")
     several = str(trainer.devices) != "1" if isinstance(trainer.devices, int | str) else len(trainer.devices) != 1
     if several:
         raise ValueError(
@@ -131,6 +136,8 @@ def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, T
         data = build_data(config, model)
         callbacks = [instantiate(node) for node in config.callbacks.values() if node]
         trainer = build_trainer(config, callbacks, folder)
+    if config.trainer.get("compile"):
+        model.compile_updates()
     # A checkpoint says by itself what it is of: `load` reads this.
     model.save_hyperparameters({"model": OmegaConf.to_container(config.model, resolve=True)}, logger=False)
     if trainer.is_global_zero:
@@ -147,8 +154,11 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -
     Raises:
         ValueError: what Lightning has against it, such as a device that is not there.
     """
+    options = instantiate(config.trainer)
+    options.keywords.pop("compile", None)  # not Lightning's: see build
+    options.keywords.setdefault("profiler", NoProfiler())
     try:
-        trainer: Trainer = instantiate(config.trainer)(callbacks=callbacks, logger=False, default_root_dir=folder)
+        trainer: Trainer = options(callbacks=callbacks, logger=False, default_root_dir=folder)
     except MisconfigurationException as error:
         raise ValueError(f"trainer: {error}") from None
     return trainer

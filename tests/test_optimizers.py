@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from reslag_vae.optimizers import AdamSettings, Plateau
+from reslag_vae.optimizers import AdamSettings, Plateau, match_layout
 
 
 def plateau_rates(plateau: Plateau, losses: list[float]) -> list[float]:
@@ -104,3 +104,20 @@ def test_settings_say_what_they_do() -> None:
         "Adam for each group, lr 0.002, betas 0.5 and 0.9, gradient norm at most 2; "
         "lr times 0.5 after 3 epochs without improvement, end below 5e-05"
     )
+
+
+def test_moments_of_another_memory_layout_are_those_of_their_parameter() -> None:
+    ends = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        torch.manual_seed(0)
+        weight = nn.Parameter(torch.randn(8, 4, 3, 3))
+        adam = AdamSettings().build([weight])
+        for step in range(3):
+            weight.grad = torch.randn(8, 4, 3, 3)
+            adam.step()
+            if step == 1:
+                for name in ("exp_avg", "exp_avg_sq"):
+                    adam.state[weight][name] = adam.state[weight][name].contiguous(memory_format=layout)
+                match_layout(adam)
+        ends.append(weight.detach())
+    assert torch.equal(*ends)

@@ -19,6 +19,9 @@ SplitName = Literal["train", "val", "test"]
 TEST_FRACTION = 0.1
 TEST_SEED = 20_240_229
 
+# Of a GPU's free memory, the part that images may take: the rest is the network's.
+GPU_SHARE = 0.5
+
 
 class ImageDataModule(LightningDataModule, ABC):
     """Images of one data set, as uint8 minibatches.
@@ -60,6 +63,7 @@ class ImageDataModule(LightningDataModule, ABC):
         self.val_fraction = val_fraction
         self.seed = seed
         self._splits: dict[SplitName, Images] = {}
+        self._on_device: dict[Tensor, Tensor] = {}
         self._class_names: list[str] = []
 
     @abstractmethod
@@ -111,8 +115,9 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled batches; further iterators of the same epoch give other orders."""
-        train = self.split("train")
-        return _loader(train, ShuffledBatches(len(train), self.batch_size, self.seed, *self._process()))
+        train = self._placed("train")
+        process = self._process()
+        return _loader(train, ShuffledBatches(len(train), self.batch_size, self.seed, *process, train.rows.device))
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Batches in order."""
@@ -124,8 +129,22 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def in_order(self, name: SplitName) -> DataLoader[Batch]:
         """Batches of a split, each image once, in a fixed order: what an evaluation reads."""
+        images = self._placed(name)
+        process = self._process()
+        return _loader(images, SequentialBatches(len(images), self.batch_size, *process, images.rows.device))
+
+    def _placed(self, name: SplitName) -> Images:
+        """A split, on the trainer's GPU if all splits fit there: then no image is copied to it twice."""
         images = self.split(name)
-        return _loader(images, SequentialBatches(len(images), self.batch_size, *self._process()))
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        if device.type != "cuda":
+            return images
+        if images.store not in self._on_device:
+            free, _ = torch.cuda.mem_get_info(device)
+            needed = sum(store.nbytes for store in {split.store for split in self._splits.values()})
+            if needed > GPU_SHARE * free:
+                return images
+        return images.to(device, self._on_device)
 
     def _process(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

@@ -42,8 +42,20 @@ class Images(Dataset[Batch]):
 
     def __getitem__(self, index: Tensor) -> Batch:
         """The whole batch at the (B,) int64 positions `index` of this split."""
-        rows = self.rows[index]
-        return Batch(self.store[rows], self.store_labels[rows])
+        # On the CPU index_select copies whole images, where indexing by [] goes through them byte by byte.
+        rows = self.rows.index_select(0, index)
+        return Batch(self.store.index_select(0, rows), self.store_labels.index_select(0, rows))
+
+    def to(self, device: torch.device, stores: dict[Tensor, Tensor]) -> "Images":
+        """The same split on a device.
+
+        Args:
+            device: where to.
+            stores: the copies made there so far, by their original, so that splits go on sharing their store.
+        """
+        if self.store not in stores:
+            stores[self.store] = self.store.to(device)
+        return Images(stores[self.store], self.store_labels.to(device), self.rows.to(device))
 
     def divide(self, fraction: float, seed: int) -> tuple["Images", "Images"]:
         """Two disjoint parts, the second a random `fraction` of the images (at least one).

@@ -13,12 +13,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from reslag_vae.errors import NonFiniteError
+from reslag_vae.models.compiled import CompiledTerms
 from reslag_vae.models.evaluated_model import EvaluatedModel
 from reslag_vae.models.freezing import frozen
 from reslag_vae.models.means import Means
+from reslag_vae.models.parts import check_parts
 from reslag_vae.networks import Network
 from reslag_vae.objectives import Objective
-from reslag_vae.optimizers import AdamSettings
+from reslag_vae.optimizers import AdamSettings, match_layout
 from reslag_vae.records import Batch, Terms
 from reslag_vae.schedules import GROUPS, Group, Joint, Lagging, Schedule, Update
 
@@ -58,7 +60,7 @@ class BaseVAE(EvaluatedModel, LightningModule):
         self.network, self.objective = network, objective
         self.schedule: Schedule = Joint() if schedule is None else schedule
         self.optimizer = AdamSettings() if optimizer is None else optimizer
-        self._check_parts()
+        check_parts(self)
 
         self.images_seen = 0
         self.phase_ended_at: int | None = None
@@ -67,22 +69,9 @@ class BaseVAE(EvaluatedModel, LightningModule):
         self.train_means = Means()
         self.begin_evaluation()
         self.fresh_batches: Iterator[Batch] | None = None
+        self.compiled: CompiledTerms | None = None
         # The common yardstick's likelihood variance: mean squared error per pixel on the training split.
         self.register_buffer("train_mse", torch.ones((), dtype=torch.float64))
-
-    def _check_parts(self) -> None:
-        for part, value, allowed in (
-            ("network", self.network, self.networks),
-            ("objective", self.objective, self.objectives),
-            ("schedule", self.schedule, self.schedules),
-        ):
-            if not isinstance(value, allowed):
-                takes = ", ".join(f"{part}={name}" for kind in allowed for name in option_names(kind))
-                raise ValueError(f"model={self.name} does not take {part}={value.name}; it takes {takes}.")
-        if self.deterministic and self.objective.needs_density:
-            raise ValueError(f"model={self.name} has no posterior density, and {self.objective.formula} needs a KL.")
-        if self.network.parameters_per_latent != (1 if self.deterministic else 2):
-            raise ValueError(f"model={self.name} takes a network with parameters_per_latent={2 - self.deterministic}.")
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, H, W) reconstructions of (B, C, H, W) images."""
@@ -121,9 +110,21 @@ class BaseVAE(EvaluatedModel, LightningModule):
         if stage == "fit" and isinstance(self.schedule, Lagging):
             self.schedule.check_length(self.trainer.max_epochs)
 
+    def compile_updates(self) -> None:
+        """Have `fit` compile the forward and backward pass of each kind of update (torch.compile)."""
+        self.compiled = CompiledTerms(self)
+
     def on_train_start(self) -> None:
         # What the sanity check took in of the untrained model is no result.
         self.begin_evaluation()
+        if self.compiled is not None:
+            self.compiled.begin()
+        for optimizer in self.trainer.optimizers:
+            match_layout(optimizer)
+
+    def on_train_end(self) -> None:
+        if self.compiled is not None:
+            self.compiled.end()
 
     def on_train_epoch_start(self) -> None:
         self.objective.begin_epoch(self.current_epoch)
@@ -158,7 +159,7 @@ class BaseVAE(EvaluatedModel, LightningModule):
             for name in GROUPS:
                 if name not in update:
                     still.enter_context(frozen(*self.group(name)))
-            terms = self.terms(batch.images)
+            terms = self.terms(batch.images) if self.compiled is None else self.compiled(batch.images, update)
             for name in update:
                 optimizers[name].zero_grad()
             self.manual_backward(terms.loss.mean())
@@ -255,11 +256,3 @@ class BaseVAE(EvaluatedModel, LightningModule):
         self.stopped_because = progress["stopped_because"]
         if self.stopped_because is not None:
             self.trainer.should_stop = True
-
-
-def option_names(kind: type) -> list[str]:
-    """What the command line calls a class, or the classes of an abstract family."""
-    if "name" in vars(kind):
-        return [vars(kind)["name"]]
-    children: list[type] = kind.__subclasses__()
-    return [name for child in children for name in option_names(child)]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from reslag_vae.data import Digits
+from reslag_vae.data import Digits, Images
 from reslag_vae.records import Batch
 
 
@@ -68,14 +68,40 @@ def test_making_and_reading_loaders_leaves_the_global_random_state() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def trainer(device: str, rank: int = 0, world_size: int = 1) -> SimpleNamespace:
+    """What a data module asks of a Trainer."""
+    strategy = SimpleNamespace(root_device=torch.device(device))
+    return SimpleNamespace(global_rank=rank, world_size=world_size, strategy=strategy)
+
+
 def test_loaders_take_their_share_from_the_trainer() -> None:
     data = digits()
     parts = []
     for rank in range(3):
-        data.trainer = SimpleNamespace(global_rank=rank, world_size=3)
+        data.trainer = trainer("cpu", rank, world_size=3)
         parts.append(torch.cat([batch.labels for batch in data.val_dataloader()]))
     whole = data.split("val").labels
     assert all(torch.equal(part, whole[rank::3]) for rank, part in enumerate(parts))
+
+
+@pytest.mark.parametrize("times", [1.9, 2.1])
+def test_images_lie_on_the_gpu_where_half_of_its_memory_holds_them(
+    monkeypatch: pytest.MonkeyPatch, times: float
+) -> None:
+    data = digits()
+    data.trainer = trainer("cuda")
+    store, moved = data.split("train").store, []
+
+    def to(images: Images, device: torch.device, stores: dict[Tensor, Tensor]) -> Images:
+        moved.append((len(images), device.type))
+        stores[images.store] = images.store
+        return images
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (int(times * store.nbytes), 0))
+    monkeypatch.setattr(Images, "to", to)
+    data.train_dataloader(), data.val_dataloader()
+    sizes = [len(data.split("train")), len(data.split("val"))]
+    assert moved == ([(size, "cuda") for size in sizes] if times > 2 else [])
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from reslag_vae.data import DataError, Images
+from reslag_vae.data.sampling import SequentialBatches, ShuffledBatches
 
 
 def numbered(count: int) -> Images:
@@ -47,3 +48,13 @@ def test_one_image_cannot_be_divided() -> None:
 def test_divisions_share_the_store() -> None:
     images = numbered(10)
     assert all(part.store is images.store for part in images.divide(0.5, seed=0))
+
+
+def test_on_a_device_every_index_lies_there_and_splits_still_share_their_store() -> None:
+    one, other = numbered(9).divide(0.5, seed=0)
+    stores: dict[torch.Tensor, torch.Tensor] = {}
+    one, other = (part.to(torch.device("meta"), stores) for part in (one, other))
+    assert one.store is other.store
+    order = ShuffledBatches(len(one), batch_size=2, seed=0, device=torch.device("meta"))
+    for index in (*order, *SequentialBatches(len(one), 2, device=torch.device("meta"))):
+        assert index.device == one[index].images.device == one[index].labels.device == torch.device("meta")

@@ -1,0 +1,127 @@
+"""Compiled updates: the same losses but for rounding, the same guarantees, and a way out."""
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from lightning import Trainer
+from torch import Tensor, nn
+
+from reslag_vae.data import ImageDataModule
+from reslag_vae.models import AutoEncoder, BaseVAE, MMDInfoVAE, ResLagLightVAE
+from reslag_vae.networks import LightResidualNetwork, Network
+from reslag_vae.objectives import MMD, Reconstruction, SigmaData
+from reslag_vae.records import Batch, Terms
+from reslag_vae.schedules import Lagging, Update
+
+MakeNetwork = Callable[..., Network]
+MakeData = Callable[..., ImageDataModule]
+Fit = Callable[..., Trainer]
+
+compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("g++", "clang++", "c++"))), reason="torch.compile needs a C++ compiler on the CPU"
+)
+SHAPE = (1, 8, 8)
+
+
+class Watched:
+    """Notes the losses of every update, and which groups it changed."""
+
+    def __init__(self, model: BaseVAE) -> None:
+        self.model, self.original = model, model._update
+        self.losses: list[Tensor] = []
+        self.changed: list[set[str]] = []
+        model._update = self  # type: ignore[method-assign, assignment]
+
+    def __call__(self, batch: Batch, update: Update) -> Terms:
+        before = {name: self.state(name) for name in ("inference", "generative")}
+        terms = self.original(batch, update)
+        after = {name: self.state(name) for name in before}
+        self.losses.append(terms.loss.detach().clone())
+        self.changed.append({name for name in before if not all(map(torch.equal, before[name], after[name]))})
+        return terms
+
+    def state(self, name: str) -> list[Tensor]:
+        modules: list[nn.Module] = self.model.group(name)  # type: ignore[arg-type]
+        return [value.clone() for module in modules for value in module.state_dict().values()]
+
+
+def reslag_light(make_network: MakeNetwork) -> BaseVAE:
+    torch.manual_seed(0)
+    return ResLagLightVAE(make_network(LightResidualNetwork), SigmaData(SHAPE), Lagging(ratio=2, epochs=1))
+
+
+def trained(model: BaseVAE, data: ImageDataModule, fit: Fit, compile_it: bool) -> Watched:
+    watched = Watched(model)
+    if compile_it:
+        model.compile_updates()
+    torch.manual_seed(1)
+    fit(model, data, epochs=2)
+    return watched
+
+
+@compiler
+def test_compiled_losses_differ_by_rounding_alone_and_frozen_groups_stay_bitwise(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    data = make_data()
+    eager, compiled = (trained(reslag_light(make_network), data, fit, choice) for choice in (False, True))
+    assert compiled.model.compiled is not None
+    assert not compiled.model.compiled.failed
+    assert compiled.model.compiled.proven == {("inference",), ("generative",), ("inference", "generative")}
+    # 22 images: 8, 8 and the 6 that are not compiled; 3 updates of each in the first epoch, one in the second.
+    assert [len(loss) for loss in compiled.losses] == [8] * 6 + [6] * 3 + [8, 8, 6]
+    torch.testing.assert_close(compiled.losses, eager.losses, rtol=2e-4, atol=0)
+    assert compiled.changed == eager.changed
+    assert all(weight.is_contiguous() for weight in compiled.model.parameters())
+
+
+@compiler
+@pytest.mark.parametrize("objective", [MMD(), Reconstruction()])
+def test_noise_is_drawn_as_without_compilation(
+    objective: MMD | Reconstruction, make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    losses = []
+    for choice in (False, True):
+        torch.manual_seed(0)
+        variant = MMDInfoVAE if isinstance(objective, MMD) else AutoEncoder
+        network = make_network(parameters_per_latent=2 if variant is MMDInfoVAE else 1)
+        losses.append(trained(variant(network, objective), make_data(), fit, choice).losses)
+    torch.testing.assert_close(*losses, rtol=2e-4, atol=0)
+
+
+def test_where_compilation_fails_training_goes_on_with_a_word(
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> None:
+    # A kernel that was compiled before needs no compiler.
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, "no_such_compiler"))
+    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
+    data = make_data()
+    eager = trained(reslag_light(make_network), data, fit, compile_it=False)
+    with caplog.at_level(logging.WARNING, "reslag_vae"):
+        fallen = trained(reslag_light(make_network), data, fit, compile_it=True)
+    messages = [record.getMessage() for record in caplog.records if record.name.startswith("reslag_vae")]
+    assert len(messages) == 1
+    assert "goes on uncompiled" in messages[0]
+    torch.testing.assert_close(fallen.losses, eager.losses, rtol=2e-4, atol=0)
+    assert fallen.changed == eager.changed
+
+
+def test_an_error_of_the_model_itself_is_raised(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
+    model = reslag_light(make_network)
+
+    def forward(*_: Tensor) -> Terms:
+        raise ArithmeticError("of the objective")
+
+    model.objective.forward = forward  # type: ignore[method-assign, assignment]
+    with pytest.raises(ArithmeticError, match="of the objective"):
+        trained(model, make_data(), fit, compile_it=True)

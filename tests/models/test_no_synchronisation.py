@@ -1,0 +1,91 @@
+"""A training step reads no number from the device: on a GPU each read would wait for all work before it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from reslag_vae.callbacks import Sigma2Statistics, Throughput
+from reslag_vae.data import ImageDataModule
+from reslag_vae.models import BetaVAE, LaggingVAE, MMDInfoVAE, OptimalSigmaVAE
+from reslag_vae.models.base import BaseVAE
+from reslag_vae.networks import Network
+from reslag_vae.objectives import MMD, Beta, Objective, SigmaData, SigmaLearned, SigmaOptimal
+from reslag_vae.optimizers import AdamSettings
+from reslag_vae.records import Batch
+from reslag_vae.schedules import Joint, Lagging
+
+MakeNetwork = Callable[..., Network]
+MakeData = Callable[..., ImageDataModule]
+Fit = Callable[..., Trainer]
+
+# What makes of a tensor a Python number or Boolean, or a result whose size depends on its values.
+READS = {torch.ops.aten._local_scalar_dense, torch.ops.aten.nonzero, torch.ops.aten.equal, torch.ops.aten.masked_select}
+SHAPE = (1, 8, 8)
+
+
+class Watch(TorchDispatchMode):
+    """Notes the operations that read from the device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations, self.reads = 0, []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.operations += 1
+        if func.overloadpacket in READS:
+            self.reads.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+class WatchBatches(Callback):
+    """Watches from the start of each minibatch to its end. To be the last of the callbacks."""
+
+    def __init__(self) -> None:
+        self.watch = Watch()
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
+        self.watch.__enter__()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        self.watch.__exit__(None, None, None)
+
+
+def test_the_watch_sees_reads() -> None:
+    with Watch() as watch:
+        float(torch.ones(()))
+        bool(torch.ones(()) > 0)
+        torch.ones(3).nonzero()
+        torch.equal(torch.ones(3), torch.ones(3))
+    assert len(watch.reads) == 4
+
+
+@pytest.mark.parametrize(
+    ("variant", "objective", "schedule"),
+    [
+        (BetaVAE, Beta(), Joint()),
+        (MMDInfoVAE, MMD(), Joint()),
+        (OptimalSigmaVAE, SigmaData(SHAPE), Joint()),
+        (LaggingVAE, SigmaOptimal(SHAPE, "pixel"), Lagging(ratio=2, epochs=1)),
+        (LaggingVAE, SigmaLearned(SHAPE), Lagging(ratio=2, epochs=1)),
+    ],
+)
+def test_a_step_reads_nothing_from_the_device(
+    variant: type[BaseVAE],
+    objective: Objective,
+    schedule: Joint | Lagging,
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+) -> None:
+    model = variant(make_network(), objective, schedule, AdamSettings(clip_norm=1.0))
+    watcher = WatchBatches()
+    fit(model, make_data(), epochs=2, callbacks=[Sigma2Statistics(), Throughput(), watcher])
+    assert watcher.watch.operations > 100
+    assert watcher.watch.reads == []

@@ -39,8 +39,11 @@ class Terms(NamedTuple):
 
 
 def unit_interval(images: Tensor) -> Tensor:
-    """Images as floating point in [0, 1].
+    """(B, C, H, W) images as floating point in [0, 1].
 
-    uint8 is divided by 255 into float32; floating point is taken to be in [0, 1] and returned as it is.
+    uint8 is divided by 255 into float32, with channels last in memory as in the networks; floating point is taken to
+    be in [0, 1] and returned as it is.
     """
-    return images.to(torch.float32).div_(255) if images.dtype == torch.uint8 else images
+    if images.dtype != torch.uint8:
+        return images
+    return images.to(torch.float32, memory_format=torch.channels_last).div_(255)

@@ -20,9 +20,9 @@ RUNS = {
     "reslag_light": ["model=reslag_light", "recipe.residual=true", "objective=sigma_optimal"],
 }
 
-# The file was made on one processor; another one rounds otherwise, and training amplifies that. On the same processor
-# and with the same PyTorch the text is the same to the last digit.
-ROUNDING = 1e-3
+# The files were made on one processor; another one, or another order of a sum, rounds otherwise, and training amplifies
+# that from step to step. On the same processor and with the same code the text is the same to the last digit.
+ROUNDING = {1: 2e-3, 2: 1e-2, 3: 5e-2}
 
 
 def losses(folder: Path) -> str:
@@ -33,8 +33,9 @@ def losses(folder: Path) -> str:
     return "\n".join([",".join(columns), *(",".join(row[name] for name in columns) for row in rows)]) + "\n"
 
 
-def numbers(text: str) -> list[float]:
-    return [float(value) for line in text.splitlines()[1:] for value in line.split(",") if value]
+def numbers(text: str) -> list[list[float]]:
+    """Of each epoch."""
+    return [[float(value) for value in line.split(",") if value] for line in text.splitlines()[1:]]
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -46,6 +47,7 @@ def test_the_losses_are_those_of_the_golden_run(name: str, compose: Compose, tra
     (tmp_path / f"{name}.csv").write_text(text)
     golden = (GOLDEN / f"{name}.csv").read_text()
     assert text.splitlines()[0] == golden.splitlines()[0]
-    assert numbers(text) == pytest.approx(numbers(golden), rel=ROUNDING), (
-        f"If the change is meant and explained, {tmp_path / name}.csv is the new golden file."
-    )
+    for epoch, (ours, theirs) in enumerate(zip(numbers(text), numbers(golden), strict=True), start=1):
+        assert ours == pytest.approx(theirs, rel=ROUNDING[epoch]), (
+            f"If the change is meant and explained, {tmp_path / name}.csv is the new golden file."
+        )

@@ -70,13 +70,15 @@ class CelebA(ImageDataModule):
         self.crop = crop
         self.folder = self.root / "celeba"
         self.image_shape = (3, size, size)
+        self._pictures: list[str] = []
 
     def read(self) -> Source:
-        files = self._files
+        files = find_pictures(self.folder / "img_align_celeba")
         if not files:
             pictures = (self.folder / "img_align_celeba").absolute()
             raise DataError(RECIPE.format(pictures=pictures, folder=self.folder.absolute(), hint=PLACE_HINT))
-        parts = self._parts([path.name for path in files])
+        self._pictures = [path.name for path in files]  # 202,599 paths would take 100 MB
+        parts = self._parts()
         size = self.image_shape[1]
         how = partial(decode, size=size, channels=3, region=_region(self.crop))
         key = f"{self.name}-size{size}-crop{self.crop or 'none'}"
@@ -103,20 +105,16 @@ class CelebA(ImageDataModule):
         return [] if self._attribute_table is None else self._attribute_table[0]
 
     @cached_property
-    def _files(self) -> list[Path]:
-        return find_pictures(self.folder / "img_align_celeba")
-
-    @cached_property
     def _attribute_table(self) -> tuple[list[str], Tensor] | None:
         path = find_list(self.folder, "list_attr_celeba")
         if path is None:
             return None
-        names, values = read_list(path, [file.name for file in self._files])
+        names, values = read_list(path, self._pictures)
         return names, values > 0
 
-    def _parts(self, pictures: list[str]) -> Tensor:
+    def _parts(self) -> Tensor:
         path = find_list(self.folder, "list_eval_partition")
-        return official_parts(pictures) if path is None else read_list(path, pictures)[1][:, 0]
+        return official_parts(self._pictures) if path is None else read_list(path, self._pictures)[1][:, 0]
 
 
 def _region(crop: int | None) -> Region:

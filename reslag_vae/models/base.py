@@ -122,10 +122,6 @@ class BaseVAE(EvaluatedModel, LightningModule):
         for optimizer in self.trainer.optimizers:
             match_layout(optimizer)
 
-    def on_train_end(self) -> None:
-        if self.compiled is not None:
-            self.compiled.end()
-
     def on_train_epoch_start(self) -> None:
         self.objective.begin_epoch(self.current_epoch)
         self.train_means, self.fresh_batches = Means(), None

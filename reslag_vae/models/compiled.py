@@ -19,12 +19,11 @@ class CompiledTerms:
     """Computes `model.terms` by torch.compile: one graph, forward and backward, for each kind of update.
 
     The noise is drawn outside of the graphs, as it is without compilation, so that losses differ by rounding alone.
-    Convolutions run with channels last, which compiled code is fastest with; on a GPU the graphs are CUDA graphs.
-    Minibatches of another size than the first, such as the last of an epoch, are not compiled. Where compilation
-    fails, training goes on without it, with a word in the log.
+    On a GPU the graphs are CUDA graphs. Minibatches of another size than the first, such as the last of an epoch, are
+    not compiled. Where compilation fails, training goes on without it, with a word in the log.
 
     Args:
-        model: whose terms; its weights keep their values and change their layout between `begin` and `end`.
+        model: whose terms.
     """
 
     def __init__(self, model: "BaseVAE") -> None:
@@ -38,17 +37,9 @@ class CompiledTerms:
         # Of an earlier run in this process: PyTorch keeps few graphs of a function, and then silently none.
         torch.compiler.reset()
         mode = "reduce-overhead" if self.model.device.type == "cuda" else None
-        self.graph = torch.compile(self._terms, dynamic=False, mode=mode)
+        self.graph = torch.compile(self.model.terms, dynamic=False, mode=mode)
         self.batch_size, self.proven, self.failed = None, set(), False
-        self.model.network.to(memory_format=torch.channels_last)
         log.info("Compiling: the first step of each kind takes some seconds.")
-
-    def end(self) -> None:
-        """After the last update."""
-        self.model.network.to(memory_format=torch.contiguous_format)
-
-    def _terms(self, images: Tensor, noise: Tensor | None, prior: Tensor | None) -> Terms:
-        return self.model.terms(images.contiguous(memory_format=torch.channels_last), noise, prior)
 
     def __call__(self, images: Tensor, update: Update) -> Terms:
         """The terms of (B, C, H, W) uint8 or floating point images, to update the groups in `update`."""

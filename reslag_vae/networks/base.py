@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 ImageShape = tuple[int, int, int]
@@ -9,6 +10,8 @@ ImageShape = tuple[int, int, int]
 
 class Network(nn.Module):
     """What every network offers to a model.
+
+    Its weights lie in memory with channels last, the layout that convolutions are fastest with.
 
     Attributes:
         name: as in `network=<name>` on the command line.
@@ -38,6 +41,7 @@ class Network(nn.Module):
         channels, height, width = image_shape
         self.image_shape, self.latent_dim = (channels, height, width), latent_dim
         self.parameters_per_latent = parameters_per_latent
+        self.to(memory_format=torch.channels_last)
 
     def extra_repr(self) -> str:
         return f"image_shape={self.image_shape}, latent_dim={self.latent_dim}"

@@ -3,6 +3,7 @@
 import math
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from reslag_vae.networks.base import ImageShape
 
@@ -54,4 +55,7 @@ class Crop(nn.Module):
         return f"{self.size[0]} x {self.size[1]}"
 
     def forward(self, images: Tensor) -> Tensor:
-        return images[..., : self.size[0], : self.size[1]]
+        height, width = images.shape[-2:]
+        if (height, width) == self.size:
+            return images  # slicing would copy the gradient once for each axis
+        return F.pad(images, (0, self.size[1] - width, 0, self.size[0] - height))

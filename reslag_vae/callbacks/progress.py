@@ -1,11 +1,14 @@
 """What a person sees while a run trains."""
 
 import logging
+from math import ceil, inf
+from time import monotonic
 from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
 from lightning.pytorch.callbacks.progress.rich_progress import RichProgressBarTheme
+from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from reslag_vae.callbacks.collapse import CollapseMonitor
 from reslag_vae.callbacks.lookup import callback_of
@@ -20,11 +23,38 @@ class ProgressBar(RichProgressBar):
     """Lightning's rich bar with the running means of the epoch: loss, rec, kl, mmd, sigma2.
 
     Args:
-        refresh_rate: batches between refreshes; each reads the device once.
+        interval: seconds between updates. Each reads the device once and draws the bar anew, which Lightning's own does
+            for every minibatch; that costs small networks a twentieth of their speed.
     """
 
-    def __init__(self, refresh_rate: int = 20) -> None:
-        super().__init__(refresh_rate=refresh_rate, leave=False, theme=RichProgressBarTheme())
+    def __init__(self, interval: float = 1.0) -> None:
+        super().__init__(refresh_rate=ceil(1 / interval), leave=False, theme=RichProgressBarTheme())
+        self.interval, self.updated = interval, -inf
+
+    def _due(self, last: bool) -> bool:
+        now = monotonic()
+        due = last or now - self.updated >= self.interval
+        if due:
+            self.updated = now
+        return due
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
+    ) -> None:
+        if self._due(last=trainer.is_last_batch):
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: STEP_OUTPUT,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if self._due(last=False):
+            super().on_validation_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
 
     def _get_train_description(self, current_epoch: int) -> str:
         # Lightning counts from 0, and everything else here the epochs that are done.

@@ -56,3 +56,16 @@ def test_the_bar_shows_the_running_means(make_network: MakeNetwork, make_data: M
     shown = bar.get_metrics(trainer, model)
     assert list(shown) == ["loss", "rec", "kl", "mmd"]
     assert shown["loss"] == f"{float(trainer.callback_metrics['train/loss']):.4g}"
+
+
+def test_the_bar_reads_the_device_at_intervals(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each minibatch takes a second of this clock: 5 of the 9 are due for update every two, the last one always is.
+    clock = iter(range(1_000))
+    monkeypatch.setattr("reslag_vae.callbacks.progress.monotonic", lambda: next(clock))
+    bar, updates = ProgressBar(interval=2.0), []
+    bar.get_metrics = lambda trainer, model: updates.append(trainer.fit_loop.batch_idx) or {}  # type: ignore[method-assign, func-returns-value]
+    fit(MMDInfoVAE(make_network(), MMD()), make_data(train=70), callbacks=[bar], enable_progress_bar=True)
+    assert updates[:5] == [0, 2, 4, 6, 8]
+    assert set(updates[5:]) == {8}  # at the end of the epoch

@@ -27,8 +27,9 @@ check: setup  ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup  ## speed beside a plain loop, in one run
-	$(BIN)/python -m benchmarks.training
+bench: setup  ## speed, memory and start-up, beside what people would use instead: an hour on an idle machine
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	for part in training data startup memory profiling scaling; do $(BIN)/python -m benchmarks.$$part || exit 1; done
 
 clean:  ## remove the environment and the caches, not your runs
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -1,126 +1,133 @@
-"""Training speed beside a plain PyTorch loop, and the cost of an aggressive step: python -m benchmarks.training
+"""Training speed beside what people would write instead, and the cost of an aggressive step.
 
-All contenders do the same work: the plain network, `sigma_data`, batch 128, images in memory as uint8. They alternate
-within one run, so that a change of the machine's speed meets all of them; medians and ranges over the repetitions.
+All contenders do the same work and alternate, each in a process of its own, so that a change of the machine's speed
+meets all of them. Only training is timed: neither validation nor pictures, checkpoints or compilation.
 """
 
 import argparse
-import logging
-import os
-import statistics
+import sys
 import tempfile
-import time
-import warnings
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
-from rich.console import Console
-from rich.table import Table
-from torch import Tensor
 
-from reslag_vae import wiring
-from reslag_vae.models import BaseVAE
+from benchmarks import report, tables
+from benchmarks.contenders import CONTENDERS
+from benchmarks.turns import Child, Job, LostError
+from benchmarks.works import WORKS
 
-CONF = Path(__file__).parents[1] / "conf"
-Contender = Callable[[], float]
+# Images of a turn, which takes 1 to 3 seconds on two cores of a server, and at least how many are in memory: as many
+# as there are, or of CelebA a twentieth.
+IMAGES = {"fashion_mnist": (4_096, 60_000), "cifar10": (1_536, 50_000), "celeba": (256, 10_000)}
+FASTER = 20  # a GPU
+SHARE = 4  # an aggressive contender's turn has one image of so many
+LEAST_BATCHES = 2  # in a turn
+
+
+@dataclass
+class Entry:
+    """What is known of a contender.
+
+    Attributes:
+        images: in a turn.
+        turns: seconds, images and bytes of memory of each.
+        device_memory: the accelerator's, in bytes; None without one.
+        lost: why it is left out; None if it is not.
+    """
+
+    images: int
+    turns: list[dict[str, Any]] = field(default_factory=list)
+    device_memory: int | None = None
+    lost: str | None = None
 
 
 def main() -> None:
-    """Measure, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="fashion_mnist", help="a data set of conf/data (default: %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--images", type=int, default=6_400, help="in each repetition (default: %(default)s)")
-    parser.add_argument("--repetitions", type=int, default=5)
+    """Measure, and write tables, numbers and a plot."""
+    parser = report.parser(__doc__, "training", repetitions=7)
+    parser.add_argument("--works", nargs="+", choices=WORKS, default=list(WORKS))
+    parser.add_argument("--batch-sizes", nargs="+", type=int, default=[32, 128])
+    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), metavar="CONTENDER")
     arguments = parser.parse_args()
 
-    wiring.quiet()
-    warnings.filterwarnings("ignore", message=".*seed.*")
-    logging.getLogger("reslag_vae").setLevel(logging.WARNING)
-    size = [f"data={arguments.data}", f"data.batch_size={arguments.batch_size}"]
-    size.append(f"+trainer.limit_train_batches={arguments.images // arguments.batch_size}")
-    lagging = ["model=lagging", "schedule.ratio=5", "schedule.epochs=2"]
-    contenders: dict[str, Contender] = {
-        "plain loop, joint": lambda: plain_loop(["model=optimal_sigma", *size], arguments.images),
-        "train.py, joint": lambda: trained(["model=optimal_sigma", *size]),
-        "train.py, aggressive n = 5": lambda: trained([*lagging, *size]),
-    }
-    speeds: dict[str, list[float]] = {name: [] for name in contenders}
-    for repetition in range(arguments.repetitions):
-        for name, contender in contenders.items():
-            speeds[name].append(contender())
-            print(f"{repetition + 1}/{arguments.repetitions} {name}: {speeds[name][-1]:.0f} images/s", flush=True)
-    Console().print(as_table(speeds, arguments.batch_size))
+    packages = {name: version_of(name) for name in ("lightning", "pythae")}
+    results: list[dict[str, Any]] = []
+    try:
+        for work in arguments.works:
+            for batch_size in arguments.batch_sizes:
+                entries = measured(work, batch_size, arguments)
+                contenders = {key: vars(entry) for key, entry in entries.items()}
+                results.append({"work": work, "batch_size": batch_size, "packages": packages, "contenders": contenders})
+    finally:
+        # Also what there is of a run that was interrupted.
+        if results:
+            tables.write(results, arguments)
 
 
-def as_table(speeds: dict[str, list[float]], batch_size: int) -> Table:
-    """Medians and ranges, and the cost of an image in the first two contenders' unit, repetition by repetition."""
-    table = Table(title=f"batch {batch_size}, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    units = list(speeds)[:2]
-    for column in ("", "images/s", "range", *(f"cost / {unit}" for unit in units)):
-        table.add_column(column, justify="right" if column else "left")
-    for name, values in speeds.items():
-        costs = [
-            statistics.median(one / value for one, value in zip(speeds[unit], values, strict=True)) for unit in units
-        ]
-        spread = f"{min(values):.0f} - {max(values):.0f}"
-        table.add_row(name, f"{statistics.median(values):.0f}", spread, *(f"{cost:.3f}" for cost in costs))
-    return table
+def version_of(package: str) -> str:
+    """As installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
-def trained(overrides: list[str]) -> float:
-    """images/s of the second epoch through the Trainer, with every callback and file of train.py, but no W&B."""
-    config = composed([*overrides, "trainer.max_epochs=2", "logger=none", "+trainer.limit_val_batches=1"])
-    # The progress bar is drawn, as it would be, but not shown between the figures.
-    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-        data, model, trainer = wiring.build(config, Path(folder))
-        trainer.fit(model, data)
-    return float(trainer.callback_metrics["images_per_second"])
+def measured(work: str, batch_size: int, arguments: argparse.Namespace) -> dict[str, Entry]:
+    """All contenders' turns on one work. Who dies is left out from then on."""
+    entries = {key: Entry(images_of(work, batch_size, key)) for key in arguments.contenders}
+    children: dict[str, Child] = {}
+
+    def lose(key: str, error: LostError) -> None:
+        entries[key].lost = str(error)
+        children.pop(key, None)
+        print(f"{work}, batch {batch_size}, {CONTENDERS[key].name} is left out:\n{error}", file=sys.stderr, flush=True)
+
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        for key, entry in entries.items():
+            (folder / key).mkdir()
+            count = max((arguments.repetitions + 2) * entry.images, IMAGES[work][1])
+            child = Child(Job(key, work, batch_size, entry.images, count, str(folder / key)))
+            stack.callback(child.close)
+            children[key] = child
+            try:
+                child.ready()
+                print(f"{work}, batch {batch_size}, {CONTENDERS[key].name}: ready", flush=True)
+            except LostError as error:
+                lose(key, error)
+        for repetition in range(arguments.repetitions):
+            for key in rotated(list(children), repetition):
+                try:
+                    turn = children[key].turn()
+                except LostError as error:
+                    lose(key, error)
+                    continue
+                entries[key].turns.append(turn)
+                speed = f"{CONTENDERS[key].name}: {turn['images'] / turn['seconds']:.0f} images/s"
+                print(f"{work}, batch {batch_size}, {repetition + 1}/{arguments.repetitions} {speed}", flush=True)
+        for key, child in list(children.items()):
+            try:
+                entries[key].device_memory = child.end()["device_memory"]
+            except LostError as error:
+                lose(key, error)
+    return entries
 
 
-def plain_loop(overrides: list[str], images: int) -> float:
-    """images/s of the loop that one would write by hand: same network, one fused Adam, images in memory."""
-    config = composed(overrides)
-    model = wiring.build_model(config)
-    data = wiring.build_data(config, model)
-    data.setup()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    pixels, batch_size = data.split("train").images.to(device), data.batch_size
-    model.to(device).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3, fused=True)
-    order = torch.split(torch.randperm(len(pixels), device=device)[:images], batch_size)
-    for index in order[:3]:
-        plain_step(model, optimizer, pixels[index])
-    started = time.perf_counter()
-    for index in order:
-        loss = plain_step(model, optimizer, pixels[index])
-    float(loss)  # waits for the device
-    return images / (time.perf_counter() - started)
+def images_of(work: str, batch_size: int, contender: str) -> int:
+    """In a turn: whole batches."""
+    images = IMAGES[work][0] * (FASTER if torch.cuda.is_available() else 1)
+    if CONTENDERS[contender].joint:
+        images //= SHARE
+    return max(LEAST_BATCHES, images // batch_size) * batch_size
 
 
-def plain_step(model: BaseVAE, optimizer: torch.optim.Adam, pixels: Tensor) -> Tensor:
-    """One joint update with the loss of `sigma_data` written out."""
-    images = pixels.float() / 255
-    mean, log_variance = model.network.inference(images).chunk(2, dim=1)
-    latents = mean + (log_variance / 2).exp() * torch.randn_like(mean)
-    rec = (model.network.generative(latents) - images).square().flatten(1).sum(1)
-    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
-    sigma2 = images.var(unbiased=False)
-    loss: Tensor = (images[0].numel() / 2 * sigma2.log() + rec / (2 * sigma2) + kl).mean()
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
-    optimizer.step()
-    return loss.detach()
-
-
-def composed(overrides: list[str]) -> DictConfig:
-    """The configuration of train.py with these overrides."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("train", overrides)
+def rotated(keys: list[str], by: int) -> list[str]:
+    """Each repetition begins with another contender, so that nobody always follows the same one's heat."""
+    by %= max(1, len(keys))
+    return keys[by:] + keys[:by]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,114 @@
+"""What takes turns in `benchmarks.training`: our own training, and what people would write instead.
+
+All do the same work on the same network: float32 (but for one that says otherwise), Adam with one learning rate, the
+loss of `sigma_data` (pythae its own). A child process is one of them: python -m benchmarks.contenders '<json of a Job>'
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer, seed_everything
+
+from benchmarks.frameworks import automatic, callbacks_of, pythae
+from benchmarks.loops import RATIO, data_loader, plain, plain_aggressive
+from benchmarks.turns import Finished, Job, Turns, stopped
+from benchmarks.works import WORKS, composed
+from reslag_vae import process, wiring
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way of training.
+
+    Attributes:
+        name: for the tables.
+        train: trains in turns until there are no more.
+        joint: for one that trains aggressively, the key of the one whose joint steps its cost is counted in.
+    """
+
+    name: str
+    train: Callable[[Job, Turns], None]
+    joint: str | None = None
+
+
+# reslag_vae
+
+
+def prepare() -> None:
+    """What train.py does to its process before anything is built."""
+    wiring.quiet()
+    process.tune()
+    seed_everything(0, verbose=False)
+
+
+def ours(job: Job, turns: Turns, overrides: tuple[str, ...] = ()) -> None:
+    """The path of train.py, with every callback and W&B offline; the turns are within its first epoch."""
+    prepare()
+    options = ("trainer.max_epochs=1", "logger=wandb", "logger.mode=offline", *overrides)
+    config = composed(WORKS[job.work], job.batch_size, job.count, options)
+    data, model, trainer = wiring.build(config, Path(job.folder))
+    callbacks_of(trainer).insert(0, BatchTurns(turns, job.batches))
+    with wiring.finished_loggers(trainer):
+        trainer.fit(model, data)
+
+
+class BatchTurns(Callback):
+    """Some minibatches of a long epoch in turns. To be the first of the callbacks.
+
+    A turn is no epoch, because what Weights & Biases does in the background at the end of one would weigh many times
+    more than in epochs of full length.
+    """
+
+    def __init__(self, turns: Turns, batches: int) -> None:
+        self.turns, self.batches, self.started = turns, batches, 0.0
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        if batch_idx % self.batches == 0:
+            if batch_idx:
+                self.turns.end(stopped() - self.started)
+            self.turns.begin()
+            self.started = stopped()
+
+
+AGGRESSIVE = (f"schedule.ratio={RATIO}", "schedule.epochs=1")
+COMPILED = "trainer.compile=true"
+
+CONTENDERS = {
+    "ours": Contender("reslag_vae", ours),
+    "ours_compiled": Contender("reslag_vae, compiled", partial(ours, overrides=(COMPILED,))),
+    "ours_compiled_bf16": Contender(
+        "reslag_vae, compiled, bf16-mixed", partial(ours, overrides=(COMPILED, "trainer.precision=bf16-mixed"))
+    ),
+    "plain": Contender("plain loop", plain),
+    "plain_tuned": Contender("plain loop, our layout and allocator", partial(plain, tuned=True)),
+    "plain_compiled": Contender("plain loop, compiled", partial(plain, compiled=True)),
+    "dataloader": Contender("DataLoader loop", data_loader),
+    "lightning": Contender("Lightning, automatic", automatic),
+    "pythae": Contender("pythae", pythae),
+    "ours_aggressive": Contender("reslag_vae, aggressive n = 5", partial(ours, overrides=AGGRESSIVE), joint="ours"),
+    "ours_aggressive_compiled": Contender(
+        "reslag_vae, aggressive n = 5, compiled",
+        partial(ours, overrides=(*AGGRESSIVE, COMPILED)),
+        joint="ours_compiled",
+    ),
+    "plain_aggressive": Contender("plain loop, aggressive n = 5", plain_aggressive, joint="plain"),
+}
+
+
+def main() -> None:
+    """Be the contender of the job, until the parent ends it."""
+    job = Job(**json.loads(sys.argv[1]))
+    turns = Turns(job.images)
+    with suppress(Finished):
+        CONTENDERS[job.contender].train(job, turns)
+    turns.say_memory()
+
+
+if __name__ == "__main__":
+    main()

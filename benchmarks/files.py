@@ -1,0 +1,90 @@
+"""Picture files as torchvision reads them, with made-up content, so that nothing needs to be downloaded."""
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch.utils.data import Dataset
+from torchvision import datasets, transforms
+
+SEED = 0
+TEST_SHARE = 10  # one test image for that many training images
+CELEBA_SIZE = (178, 218)  # width and height of the official pictures
+
+
+def write_fashion_mnist(root: Path, count: int) -> None:
+    """`count` training images of noise and a tenth as many for the test, as the IDX files of FashionMNIST."""
+    generator = np.random.default_rng(SEED)
+    folder = root / "FashionMNIST" / "raw"
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, size in (("train", count), ("t10k", max(1, count // TEST_SHARE))):
+        pixels = generator.integers(256, size=(size, 28, 28), dtype=np.uint8)
+        _write_idx(folder / f"{split}-images-idx3-ubyte", pixels)
+        _write_idx(folder / f"{split}-labels-idx1-ubyte", generator.integers(10, size=size, dtype=np.uint8))
+
+
+def _write_idx(path: Path, array: NDArray[np.uint8]) -> None:
+    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, dtype=">i4").tobytes()
+    path.write_bytes(header + array.tobytes())
+
+
+def write_cifar10(root: Path, count: int) -> None:
+    """`count` training images of noise and a tenth as many for the test, as the pickles of CIFAR10."""
+    generator = np.random.default_rng(SEED)
+    folder = root / datasets.CIFAR10.base_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [name for name, _ in datasets.CIFAR10.train_list]
+    sizes = [len(part) for part in np.array_split(np.arange(count), len(names))]
+    for name, size in [*zip(names, sizes, strict=True), ("test_batch", max(1, count // TEST_SHARE))]:
+        pixels = generator.integers(256, size=(size, 3 * 32 * 32), dtype=np.uint8)
+        labels = generator.integers(10, size=size).tolist()
+        (folder / name).write_bytes(pickle.dumps({"data": pixels, "labels": labels}))
+    classes = [str(number) for number in range(10)]
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": classes}))
+
+
+def write_celeba(root: Path, count: int) -> None:
+    """`count` smooth random pictures of CelebA's size: `celeba/img_align_celeba/000001.jpg` and so on."""
+    folder = root / "celeba" / "img_align_celeba"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def write(number: int) -> None:
+        # A few colours blown up: a JPEG of about the size of a photograph, where noise would be many times larger.
+        few = np.random.default_rng([SEED, number]).integers(256, size=(10, 8, 3), dtype=np.uint8)
+        picture = Image.fromarray(few).resize(CELEBA_SIZE, Image.Resampling.BICUBIC)
+        picture.save(folder / f"{number:06d}.jpg", quality=90)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(write, range(1, count + 1)))
+
+
+WRITERS = {"fashion_mnist": write_fashion_mnist, "cifar10": write_cifar10, "celeba": write_celeba}
+
+
+class _UncheckedCIFAR10(datasets.CIFAR10):  # type: ignore[misc]  # torchvision has no types
+    meta = {**datasets.CIFAR10.meta, "md5": None}  # noqa: RUF012  # torchvision's own class attribute
+
+    def _check_integrity(self) -> bool:
+        return True  # The files are not the official ones.
+
+
+def torchvision_dataset(name: str, root: Path) -> Dataset[Any]:
+    """torchvision's training split of a work: a float32 image in [0, 1] and a class number for each index.
+
+    Args:
+        name: of the work, whose files are in `root`.
+        root: the folder that the writers wrote into.
+    """
+    to_tensor = transforms.ToTensor()
+    if name == "fashion_mnist":
+        dataset: Dataset[Any] = datasets.FashionMNIST(root, transform=to_tensor)
+    elif name == "cifar10":
+        dataset = _UncheckedCIFAR10(root, transform=to_tensor)
+    else:
+        smaller = transforms.Compose([transforms.Resize((64, 64)), to_tensor])
+        dataset = datasets.ImageFolder(root / "celeba", transform=smaller)
+    return dataset

@@ -1,0 +1,134 @@
+"""What people train with instead: Lightning as its tutorials use it, and pythae."""
+
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from benchmarks.loops import LEARNING_RATE, loader_of, loss_of, network_of, pixels_of
+from benchmarks.turns import Job, Turns, stopped
+from reslag_vae import wiring
+from reslag_vae.networks import Network
+
+# More than will ever be trained: the parent says when there are no more turns.
+EPOCHS = 1_000_000
+
+
+class Automatic(LightningModule):
+    """As little as Lightning needs."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        loss = loss_of(self.network, batch[0])
+        self.log("loss", loss)
+        return loss
+
+    def configure_optimizers(self) -> Adam:
+        return Adam(self.parameters(), lr=LEARNING_RATE, fused=True)
+
+
+class AutomaticTurns(Callback):
+    """Epochs in turns. To be the first of the callbacks."""
+
+    def __init__(self, turns: Turns) -> None:
+        self.turns, self.started = turns, 0.0
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.turns.begin()
+        self.started = stopped()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.turns.end(stopped() - self.started)
+
+
+def automatic(job: Job, turns: Turns) -> None:
+    """A minimal module with automatic optimization, over the data loader; a turn is an epoch."""
+    wiring.quiet()
+    bare: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
+    trainer = Trainer(max_epochs=EPOCHS, devices=1, default_root_dir=job.folder, **bare)
+    callbacks_of(trainer).insert(0, AutomaticTurns(turns))
+    trainer.fit(Automatic(network_of(job)), loader_of(job))
+
+
+def callbacks_of(trainer: Trainer) -> list[Callback]:
+    """The list that the trainer goes through."""
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set outside its __init__
+    return callbacks
+
+
+def pythae(job: Job, turns: Turns) -> None:
+    """pythae's trainer and beta-VAE around our network, on data as its TrainingPipeline makes them; a turn is an epoch.
+
+    Its loss is Rec / 2 + KL. Between the turns it copies the best model; nothing is saved.
+    """
+    try:
+        from pythae.data.preprocessors import DataProcessor
+        from pythae.models import BetaVAE, BetaVAEConfig
+        from pythae.trainers import BaseTrainer, BaseTrainerConfig
+    except ImportError as error:
+        raise SystemExit(f"{error}: pip install .[bench]") from None
+
+    network, processor = network_of(job), DataProcessor()
+    # In place: if a copy of this size were freed here, the C library would from then on keep the steps' memory too.
+    images = pixels_of(job)[: job.images].cpu().float().div_(255)
+    data = processor.to_dataset(processor.process_data(images))
+    config = BetaVAEConfig(
+        input_dim=network.image_shape, latent_dim=network.latent_dim, reconstruction_loss="mse", beta=1.0
+    )
+    settings = BaseTrainerConfig(
+        output_dir=job.folder,
+        per_device_train_batch_size=job.batch_size,
+        num_epochs=EPOCHS,
+        learning_rate=LEARNING_RATE,
+        optimizer_params={"fused": True},  # as all others here
+    )
+    model = BetaVAE(config, *halves_for_pythae(network))
+    BaseTrainer(model, data, training_config=settings, callbacks=[turns_for_pythae(job, turns)]).train()
+
+
+def halves_for_pythae(network: Network) -> tuple[nn.Module, nn.Module]:
+    """Our encoder and decoder as it wants them."""
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+
+    class Encoder(BaseEncoder):  # type: ignore[misc]  # pythae has no types
+        def __init__(self) -> None:
+            super().__init__()
+            self.inference = network.inference
+
+        def forward(self, x: Tensor) -> Any:
+            mean, log_variance = self.inference(x).chunk(2, dim=1)
+            return ModelOutput(embedding=mean, log_covariance=log_variance)
+
+    class Decoder(BaseDecoder):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.generative = network.generative
+
+        def forward(self, z: Tensor) -> Any:
+            return ModelOutput(reconstruction=self.generative(z))
+
+    return Encoder(), Decoder()
+
+
+def turns_for_pythae(job: Job, turns: Turns) -> Any:
+    """Its callback that makes a turn of each epoch: from before the first batch until after the last."""
+    from pythae.trainers.training_callbacks import TrainingCallback
+
+    class EpochTurns(TrainingCallback):  # type: ignore[misc]
+        started, batches = 0.0, 0
+
+        def on_train_step_begin(self, training_config: Any, **_: Any) -> None:  # before the first batch of an epoch
+            turns.begin()
+            self.started, self.batches = stopped(), 0
+
+        def on_train_step_end(self, training_config: Any, **_: Any) -> None:  # after every batch
+            self.batches += 1
+            if self.batches == job.batches:
+                turns.end(stopped() - self.started)
+
+    return EpochTurns()

@@ -1,0 +1,143 @@
+"""Where the time of a joint training step goes, by kinds of operations: python -m benchmarks.profiling
+
+PyTorch's profiler over some steps of the Trainer, in self times. On a GPU the sum of the kernels' times is set beside
+the wall time of as many steps without the profiler: near one, the GPU never waits for Python.
+"""
+
+import os
+import re
+import tempfile
+import time
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.report import Table, parser, publish, synchronize
+from benchmarks.works import WORKS, Work, composed
+from reslag_vae import process, wiring
+
+BATCH_SIZE = 128
+WARM_UP = 5  # steps before anything is measured
+TOP = 10  # kernels in the GPU's table
+
+# The first pattern that is found in the name of an operation says what kind it is.
+FAMILIES = {
+    "convolution, forward": r"convolution$",
+    "convolution, backward": r"convolution_?backward",
+    "batch normalisation": r"batch_?norm",
+    "optimizer": r"adam|optimizer",
+    "matrix products": r"mm$|linear",
+    "copies": r"copy|clone|cat$|index|fill_|zero_",
+    "elementwise": (
+        r"\b(add|sub|rsub|mul|div|pow|square|sqrt|exp|log|neg|sum|mean|var|std|normal|randn|clamp|where|relu|threshold"
+        r"|sigmoid|softplus|maximum|minimum|lerp)"
+    ),
+}
+
+Profile = dict[str, Any]
+
+
+class Profiler(Callback):
+    """Times `steps` steps without the profiler, and then as many with it."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.started, self.seconds = 0.0, 0.0
+        activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * torch.cuda.is_available()
+        self.profile = profile(activities=activities)
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        if batch_idx == WARM_UP:
+            synchronize()
+            self.started = time.perf_counter()
+        elif batch_idx == WARM_UP + self.steps:
+            synchronize()
+            self.seconds = (time.perf_counter() - self.started) / self.steps
+            self.profile.start()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if batch_idx == WARM_UP + 2 * self.steps - 1:
+            synchronize()
+            self.profile.stop()
+
+
+def main() -> None:
+    """Measure, and write the tables."""
+    command = parser(__doc__, "profiling")
+    command.add_argument("--works", nargs="+", choices=list(WORKS), default=list(WORKS))
+    command.add_argument("--steps", type=int, default=10, help="with the profiler (default: %(default)s)")
+    arguments = command.parse_args()
+    wiring.quiet()
+    process.tune()
+    results = {name: profiled(WORKS[name], arguments.steps) for name in arguments.works}
+    publish(arguments, "profiling", tables(results), results)
+
+
+def profiled(work: Work, steps: int) -> Profile:
+    """Wall seconds of a step, and the self time in seconds of every operation and kernel in it."""
+    batches = WARM_UP + 2 * steps
+    config = composed(work, BATCH_SIZE, batches * BATCH_SIZE, ("trainer.max_epochs=1", "callbacks.images=null"))
+    profiler = Profiler(steps)
+    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        data, model, trainer = wiring.build(config, Path(folder))
+        trainer.callbacks.append(profiler)  # type: ignore[attr-defined]  # set where Lightning does not declare it
+        trainer.fit(model, data)
+    operations, kernels = {}, {}
+    for event in profiler.profile.key_averages():
+        if event.device_type.name == "CPU":
+            operations[event.key] = event.self_cpu_time_total / 1e6 / steps
+        elif not event.is_user_annotation:  # which spans kernels that are listed by themselves
+            kernels[event.key] = event.self_device_time_total / 1e6 / steps
+    print(f"{work.name}: {1e3 * profiler.seconds:,.1f} ms per step", flush=True)
+    return {"wall": profiler.seconds, "operations": operations, "kernels": kernels}
+
+
+def family(name: str) -> str:
+    """The kind of an operation."""
+    return next((kind for kind, pattern in FAMILIES.items() if re.search(pattern, name, re.IGNORECASE)), "other")
+
+
+def tables(results: dict[str, Profile]) -> list[Table]:
+    """On the CPU the kinds of operations; on a GPU how busy it is, and its longest kernels."""
+    if torch.cuda.is_available():
+        return [busy(results), *(longest(name, result) for name, result in results.items())]
+    kinds = {kind: [_share(result["operations"], kind) for result in results.values()] for kind in [*FAMILIES, "other"]}
+    rows = [(kind, *(f"{100 * share:.1f} %" for share in shares)) for kind, shares in kinds.items()]
+    rows.append(("ms per step, without the profiler", *(f"{1e3 * result['wall']:,.1f}" for result in results.values())))
+    return [Table(f"Share of a joint step's time, batch {BATCH_SIZE}", ("", *results), rows)]
+
+
+def busy(results: dict[str, Profile]) -> Table:
+    """The time that the GPU computes beside the time that a step takes."""
+    rows = []
+    for name, result in results.items():
+        computing = sum(result["kernels"].values())
+        rows.append(
+            (name, f"{1e3 * computing:.2f}", f"{1e3 * result['wall']:.2f}", f"{computing / result['wall']:.2f}")
+        )
+    columns = ("", "ms of kernels per step", "ms per step, without the profiler", "ratio")
+    return Table(f"How busy the GPU is in a joint step, batch {BATCH_SIZE}", columns, rows)
+
+
+def longest(name: str, result: Profile) -> Table:
+    """The kernels that take most of a work's step."""
+    kernels = sorted(result["kernels"].items(), key=lambda kernel: kernel[1], reverse=True)
+    total = sum(seconds for _, seconds in kernels)
+    # A kernel's name is its whole C++ signature.
+    rows = [(key[:80], f"{1e3 * seconds:.3f}", f"{100 * seconds / total:.1f} %") for key, seconds in kernels[:TOP]]
+    return Table(f"Longest kernels of {name}", ("kernel", "ms per step", "share"), rows)
+
+
+def _share(operations: dict[str, float], kind: str) -> float:
+    return sum(seconds for name, seconds in operations.items() if family(name) == kind) / sum(operations.values())
+
+
+if __name__ == "__main__":
+    main()

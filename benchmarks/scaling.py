@@ -1,0 +1,197 @@
+"""How the cost of a training step grows: python -m benchmarks.scaling
+
+With the batch, the image, the updates of an aggressive step and the training split; and the speed of an evaluation.
+Everything is trained as train.py does it, through the Trainer, and timed by the run's own `images_per_second`.
+"""
+
+import csv
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from benchmarks.report import Table, middle, parser, publish, ratios, synchronize
+from benchmarks.scaling_plot import Series, per_step, plot
+from benchmarks.works import WORKS, Work, composed
+from reslag_vae import process, wiring
+from reslag_vae.callbacks.metrics_file import METRICS_FILE
+from reslag_vae.data.sampling import shuffled
+from reslag_vae.evaluation.losses import evaluate
+from reslag_vae.figures import save_figure
+
+BATCH_SIZE = 128
+BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)
+SIZES = (16, 32, 64, 128)
+RATIOS = (0, 1, 2, 3, 4, 5, 6, 7, 8)  # 0: a joint step
+COUNTS = (1_000, 10_000, 100_000, 1_000_000)
+SHORT_EPOCH = 7  # batches, which also the smallest training split has
+EVALUATED = [f"{name} {batch_size}" for name in WORKS for batch_size in (32, 128, 512)]
+
+
+def main() -> None:
+    """Measure, plot, and write the tables."""
+    command = parser(__doc__, "scaling", repetitions=3)
+    command.add_argument("--images", type=int, default=6_400, help="of 28x28 in an epoch (default: %(default)s)")
+    command.add_argument("--largest", type=int, default=COUNTS[-1], help="training split (default: %(default)s)")
+    arguments = command.parse_args()
+    wiring.quiet()
+    process.tune()
+    images: int = arguments.images
+    counts = [count for count in COUNTS if count <= arguments.largest]
+    sweeps: dict[str, tuple[Iterable[int | str], Callable[[int | str], float]]] = {
+        "batch size": (BATCH_SIZES, lambda size: of_batch_size(int(size), images)),
+        "image size": (SIZES, lambda size: of_image_size(int(size), images)),
+        "encoder updates": (RATIOS, lambda ratio: of_ratio(int(ratio), images)),
+        "training images": (counts, lambda count: of_count(int(count))),
+        "shuffle": (counts, lambda count: shuffle_seconds(int(count))),
+        "evaluation": (EVALUATED, lambda point: of_evaluation(str(point), images)),
+    }
+    results: dict[str, Series] = {}
+    for name, (points, measure) in sweeps.items():
+        results[name] = {str(point): [] for point in points}
+        # Every point once in each repetition, so that a change of the machine's speed meets all of them.
+        for repetition in range(arguments.repetitions):
+            for point in points:
+                value = measure(point)
+                results[name][str(point)].append(value)
+                print(f"{name} {point}, {repetition + 1}/{arguments.repetitions}: {value:,.4g}", flush=True)
+    publish(arguments, "scaling", tables(results), results)
+    save_figure(plot(results), arguments.out / "scaling.png")
+
+
+def of_batch_size(batch_size: int, images: int) -> float:
+    """Joint images/s on 28x28."""
+    return trained(WORKS["fashion_mnist"], batch_size, steps=max(4, images // batch_size))
+
+
+def of_image_size(size: int, images: int) -> float:
+    """Joint images/s of CelebA's network and settings on 3 x size x size, batch 32."""
+    steps = max(4, images * SIZES[0] ** 2 // (32 * size**2))
+    return trained(replace(WORKS["celeba"], shape=(3, size, size)), 32, steps)
+
+
+def of_ratio(ratio: int, images: int) -> float:
+    """images/s of an aggressive step with so many encoder updates on 28x28; 0 is a joint step."""
+    steps = max(8, images // (BATCH_SIZE * max(1, ratio)))
+    options = (f"schedule.ratio={ratio}", "schedule.epochs=2") if ratio else ()
+    return trained(WORKS["fashion_mnist"], BATCH_SIZE, steps, options)
+
+
+def of_count(count: int) -> float:
+    """Joint images/s on 28x28 over epochs of a few batches, each of which shuffles the whole split."""
+    options = (f"+trainer.limit_train_batches={SHORT_EPOCH}",)
+    return trained(WORKS["fashion_mnist"], BATCH_SIZE, SHORT_EPOCH, options, count, epochs=7)
+
+
+def shuffle_seconds(count: int) -> float:
+    """To draw the order of an epoch."""
+    started = time.perf_counter()
+    shuffled(count, seed=0, epoch=0, passing=0)
+    return time.perf_counter() - started
+
+
+def trained(
+    work: Work,
+    batch_size: int,
+    steps: int,
+    options: tuple[str, ...] = (),
+    count: int | None = None,
+    epochs: int = 2,
+) -> float:
+    """Median images/s of the epochs after the first, which warms up.
+
+    Args:
+        work: the variant and its images.
+        batch_size: images in a step.
+        steps: in an epoch.
+        options: of train.py.
+        count: training images; as many as the steps need by default.
+        epochs: of the run.
+    """
+    options = (f"trainer.max_epochs={epochs}", "callbacks.images=null", *options)
+    config = composed(work, batch_size, count or steps * batch_size, options)
+    # The progress bar is drawn, as it would be, but not shown between the figures.
+    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        data, model, trainer = wiring.build(config, Path(folder))
+        trainer.fit(model, data)
+        with Path(folder, METRICS_FILE).open() as file:
+            speeds = [float(row["images_per_second"]) for row in csv.DictReader(file)]
+    return statistics.median(speeds[1:])
+
+
+def of_evaluation(point: str, images: int) -> float:
+    """images/s of the evaluation that gives a run's results, for a work and a batch size."""
+    name, batch_size = point.split()
+    work = WORKS[name]
+    pixels = work.shape[0] * work.shape[1] * work.shape[2]
+    count = max(1_024, images * 28**2 // pixels)
+    config = composed(work, int(batch_size), count)
+    model = wiring.build_model(config)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    data = wiring.build_data(config, model)
+    data.setup()
+    # The made-up test split holds but two batches: the training split, read in the same way.
+    batches = data.in_order("train")
+    evaluate(model, [next(iter(batches))])
+    synchronize()
+    started = time.perf_counter()
+    evaluate(model, batches)
+    return count / (time.perf_counter() - started)
+
+
+def tables(results: dict[str, Series]) -> list[Table]:
+    """One for each sweep, with the cost in the unit that shows the growth."""
+    batch, size, ratio = results["batch size"], results["image size"], results["encoder updates"]
+    steps = per_step(results)
+    return [
+        Table(
+            "Batch size: fashion_mnist, joint",
+            ("batch size", "images/s", "ms per step"),
+            [
+                (key, middle(speeds), middle([1e3 * int(key) / speed for speed in speeds], 1))
+                for key, speeds in batch.items()
+            ],
+        ),
+        Table(
+            "Image size: celeba's network and settings, joint, batch 32",
+            ("3 x n x n", "images/s", "ms per image", "cost of a pixel / that at 64"),
+            [
+                (
+                    key,
+                    middle(speeds, 1),
+                    middle([1e3 / speed for speed in speeds], 2),
+                    middle([cost * (64 / int(key)) ** 2 for cost in ratios(size["64"], speeds)], 2),
+                )
+                for key, speeds in size.items()
+            ],
+        ),
+        Table(
+            f"Encoder updates of an aggressive step: fashion_mnist, batch {BATCH_SIZE}",
+            ("n", "images/s", "cost in joint steps"),
+            [(key, middle(speeds), middle(ratios(ratio["0"], speeds), 2)) for key, speeds in ratio.items()],
+            "n = 0: the joint step. An aggressive step is n encoder updates and one decoder update.",
+        ),
+        Table(
+            f"Training images: fashion_mnist, joint, batch {BATCH_SIZE}",
+            ("training images", "ms per step, without the shuffle", "ms to shuffle, once an epoch"),
+            [
+                (f"{int(key):,}", middle(steps[key], 1), middle([1e3 * seconds for seconds in shuffles], 2))
+                for key, shuffles in results["shuffle"].items()
+            ],
+        ),
+        Table(
+            "Evaluation",
+            ("work and batch size", "images/s"),
+            [(key, middle(speeds)) for key, speeds in results["evaluation"].items()],
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -20,6 +20,7 @@ from benchmarks.loops import RATIO, data_loader, plain, plain_aggressive
 from benchmarks.turns import Finished, Job, Turns, stopped
 from benchmarks.works import WORKS, composed
 from reslag_vae import process, wiring
+from reslag_vae.models import BaseVAE
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,9 @@ class BatchTurns(Callback):
         self.turns, self.batches, self.started = turns, batches, 0.0
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        assert isinstance(pl_module, BaseVAE)
+        if pl_module.compiled is not None and pl_module.compiled.failed:
+            raise RuntimeError("it could not be compiled here")
         if batch_idx % self.batches == 0:
             if batch_idx:
                 self.turns.end(stopped() - self.started)
@@ -89,7 +93,7 @@ CONTENDERS = {
     "plain_tuned": Contender("plain loop, our layout and allocator", partial(plain, tuned=True)),
     "plain_compiled": Contender("plain loop, compiled", partial(plain, compiled=True)),
     "dataloader": Contender("DataLoader loop", data_loader),
-    "lightning": Contender("Lightning, automatic", automatic),
+    "lightning": Contender("Lightning, over that DataLoader", automatic),
     "pythae": Contender("pythae", pythae),
     "ours_aggressive": Contender("reslag_vae, aggressive n = 5", partial(ours, overrides=AGGRESSIVE), joint="ours"),
     "ours_aggressive_compiled": Contender(

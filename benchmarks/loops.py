@@ -49,7 +49,10 @@ def plain(job: Job, turns: Turns, compiled: bool = False, tuned: bool = False) -
     if tuned:
         process.tune()
         network.to(memory_format=torch.channels_last)
-    loss: Loss = torch.compile(loss_of_pixels, dynamic=False) if compiled else loss_of_pixels
+    loss: Loss = loss_of_pixels
+    if compiled:
+        mode = "reduce-overhead" if device().type == "cuda" else None
+        loss = torch.compile(loss_of_pixels, dynamic=False, mode=mode)
     optimizer = Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
     while True:
         with turns.timed():

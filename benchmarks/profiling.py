@@ -111,7 +111,7 @@ def tables(results: dict[str, Profile]) -> list[Table]:
     kinds = {kind: [_share(result["operations"], kind) for result in results.values()] for kind in [*FAMILIES, "other"]}
     rows = [(kind, *(f"{100 * share:.1f} %" for share in shares)) for kind, shares in kinds.items()]
     rows.append(("ms per step, without the profiler", *(f"{1e3 * result['wall']:,.1f}" for result in results.values())))
-    return [Table(f"Share of a joint step's time, batch {BATCH_SIZE}", ("", *results), rows)]
+    return [Table(f"Share of the operators' own time in a joint step, batch {BATCH_SIZE}", ("", *results), rows)]
 
 
 def busy(results: dict[str, Profile]) -> Table:

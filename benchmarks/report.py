@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import platform
 import shlex
 import statistics
 import sys
@@ -90,10 +91,11 @@ def device_name() -> str:
     """The GPU that the Trainer would take, or else the model of the processor."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
+    cpuinfo = Path("/proc/cpuinfo")
+    for line in cpuinfo.read_text().splitlines() if cpuinfo.exists() else ():
         if line.startswith("model name"):
             return line.split(":")[1].strip()
-    return "unknown processor"
+    return platform.processor() or "unknown processor"
 
 
 def synchronize() -> None:

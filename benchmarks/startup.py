@@ -6,6 +6,7 @@ and again, which must open none.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -77,7 +78,9 @@ def started(options: Sequence[str]) -> Start:
 
 def _run(options: Sequence[str]) -> None:
     try:
-        subprocess.run([sys.executable, "train.py", *options], cwd=ROOT, check=True, capture_output=True, text=True)
+        command = [sys.executable, "train.py", *options]
+        environment = os.environ | {"WANDB_MODE": "offline"}
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
     except subprocess.CalledProcessError as error:
         raise SystemExit(f"train.py {' '.join(options)} failed:\n{error.stderr[-2000:]}") from None
 

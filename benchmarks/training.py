@@ -48,9 +48,16 @@ class Entry:
 def main() -> None:
     """Measure, and write tables, numbers and a plot."""
     parser = report.parser(__doc__, "training", repetitions=7)
-    parser.add_argument("--works", nargs="+", choices=WORKS, default=list(WORKS))
-    parser.add_argument("--batch-sizes", nargs="+", type=int, default=[32, 128])
-    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), metavar="CONTENDER")
+    parser.add_argument("--works", nargs="+", choices=WORKS, default=list(WORKS), help="(default: all)")
+    parser.add_argument("--batch-sizes", nargs="+", type=int, default=[32, 128], help="(default: 32 128)")
+    parser.add_argument(
+        "--contenders",
+        nargs="+",
+        choices=CONTENDERS,
+        default=list(CONTENDERS),
+        metavar="CONTENDER",
+        help=f"of {', '.join(CONTENDERS)} (default: all)",
+    )
     arguments = parser.parse_args()
 
     packages = {name: version_of(name) for name in ("lightning", "pythae")}

@@ -108,8 +108,8 @@ class Turns:
             print(line, file=self.answers, flush=True)
 
     def say_memory(self) -> None:
-        """The last word: the largest amount of the accelerator's memory in use, in bytes."""
-        peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+        """The last word: the largest amount of the accelerator's memory held, in bytes."""
+        peak = torch.cuda.max_memory_reserved() if torch.cuda.is_available() else None
         self.say(json.dumps({"device_memory": peak}))
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
 from reslag_vae.errors import ConfigError
 from reslag_vae.files import write_atomically
@@ -60,7 +61,7 @@ def resumed(folder: Path, overrides: list[str]) -> DictConfig:
 
     Raises:
         RunError: the folder holds no run.
-        ConfigError: an override would make it another run.
+        ConfigError: an override would make it another run, or is none of its options.
     """
     changes = [override for override in overrides if not override.startswith("resume=")]
     fixed = [change for change in changes if not change.startswith(RESUMABLE)]
@@ -70,12 +71,23 @@ def resumed(folder: Path, overrides: list[str]) -> DictConfig:
             "Only trainer.*, logger.*, logger=none and data.root may change."
         )
     config = OmegaConf.load(config_path(folder))
+    _bring_up_to_date(config)
     OmegaConf.set_struct(config, True)
-    config.merge_with_dotlist([change for change in changes if change != NO_LOGGER])
+    try:
+        config.merge_with_dotlist([change for change in changes if change != NO_LOGGER])
+    except (ConfigAttributeError, ConfigKeyError) as error:
+        raise ConfigError(f"{error.full_key}: the run has no such option.") from None
     if NO_LOGGER in changes:
         config.logger = None
     assert isinstance(config, DictConfig)
     return config
+
+
+def _bring_up_to_date(config: DictConfig | ListConfig) -> None:
+    """Give the configuration of a run of an earlier version the options of this one."""
+    config.trainer.setdefault("compile", False)
+    if config.callbacks.get("progress"):
+        config.callbacks.progress.pop("refresh_rate", None)
 
 
 def save(config: DictConfig, folder: Path) -> None:

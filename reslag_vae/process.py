@@ -1,4 +1,4 @@
-"""What this process is told before it trains: settings outside PyTorch's and Lightning's own that cost a step time."""
+"""Settings of the C library and of the environment that make training steps faster."""
 
 import ctypes
 import os

@@ -48,6 +48,7 @@ def summary(trainer: Trainer, model: BaseVAE, data: ImageDataModule, epoch: int,
         "images_per_second": round(throughput.images_per_second, 1),
         "parameters": counts | {"total": sum(counts.values())},
         "yardstick_sigma2": float(model.train_mse),
+        "compiled": model.compiled is not None and not model.compiled.failed,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "versions": runs.versions(),
     }

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from reslag_vae import configs
 from reslag_vae.errors import ConfigError
@@ -54,8 +53,19 @@ def test_what_would_make_it_another_run_is_refused(override: str, folder: Path) 
 
 
 def test_an_unknown_option_of_a_resumed_run_is_refused(folder: Path) -> None:
-    with pytest.raises(OmegaConfBaseException, match="max_epoch"):
+    with pytest.raises(ConfigError, match=r"^trainer.max_epoch: the run has no such option"):
         configs.resumed(folder, ["trainer.max_epoch=99"])
+
+
+def test_a_run_of_an_earlier_version_gets_the_options_of_this_one(folder: Path) -> None:
+    config = OmegaConf.load(folder / "config.yaml")
+    del config.trainer.compile
+    config.callbacks.progress.refresh_rate = 20
+    OmegaConf.save(config, folder / "config.yaml")
+    assert configs.resumed(folder, []).trainer.compile is False
+    resumed = configs.resumed(folder, ["trainer.compile=true"])
+    assert resumed.trainer.compile is True
+    assert "refresh_rate" not in resumed.callbacks.progress
 
 
 def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import wandb
 from hydra.errors import ConfigCompositionException
 from lightning import Trainer
 from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.profilers import SimpleProfiler
 from omegaconf import DictConfig, OmegaConf
 
 import reslag_vae
@@ -18,6 +19,7 @@ from reslag_vae.callbacks import BestAndLast
 from reslag_vae.errors import ConfigError
 from reslag_vae.models import LaggingVAE, ResLagLightVAE
 from reslag_vae.optimizers import AdamSettings, Plateau
+from reslag_vae.profiler import NoProfiler
 from reslag_vae.runs import RunError
 from reslag_vae.schedules import Lagging
 from reslag_vae.wiring import build, build_data, build_model, flat_names, flatten, instantiate
@@ -59,6 +61,8 @@ def test_values_are_plain_containers(compose: Compose, tmp_path: Path) -> None:
         (("trainer.devices=2",), r"trainer.devices=2: a run has one device"),
         (("trainer.devices=auto",), r"trainer.devices=auto: a run has one device"),
         (("trainer.devices=[0,1]",), r"trainer.devices=\[0, 1\]: a run has one device"),
+        (("trainer.compile=yes_please",), r"trainer.compile=yes_please: must be true or false"),
+        (("callbacks.progress.interval=0",), r"callbacks.progress.interval=0: must be a positive number"),
         (("trainer.max_epochs=0",), r"trainer.max_epochs=0: a run has at least 1 epoch"),
         (("trainer.max_epochs=-1",), r"trainer.max_epochs=-1"),
         (("trainer.max_epochs=2", "schedule.epochs=3"), r"schedule.epochs=3: the aggressive phase is longer .*=2"),
@@ -112,6 +116,19 @@ def test_a_default_written_out_is_not_refused(overrides: tuple[str, ...], compos
 def test_an_unknown_option_is_refused(override: str, compose: Compose) -> None:
     with pytest.raises(ConfigCompositionException):
         compose("model=vae", "data=digits", override)
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_updates_are_compiled_where_the_configuration_says_so(chosen: bool, compose: Compose, tmp_path: Path) -> None:
+    config = compose("model=vae", "data=digits", "logger=none", "trainer.accelerator=cpu", f"trainer.compile={chosen}")
+    _, model, trainer = build(config, tmp_path)
+    assert (model.compiled is not None) is chosen
+    assert isinstance(trainer.profiler, NoProfiler)
+
+
+def test_a_profiler_can_be_chosen(compose: Compose, tmp_path: Path) -> None:
+    config = compose("model=vae", "data=digits", "logger=none", "trainer.accelerator=cpu", "+trainer.profiler=simple")
+    assert isinstance(build(config, tmp_path)[2].profiler, SimpleProfiler)
 
 
 def test_a_callback_is_left_out_by_null(compose: Compose, tmp_path: Path) -> None:

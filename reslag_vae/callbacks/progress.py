@@ -25,9 +25,14 @@ class ProgressBar(RichProgressBar):
     Args:
         interval: seconds between updates. Each reads the device once and draws the bar anew, which Lightning's own does
             for every minibatch; that costs small networks a twentieth of their speed.
+
+    Raises:
+        ValueError: the interval is not positive.
     """
 
     def __init__(self, interval: float = 1.0) -> None:
+        if interval <= 0:
+            raise ValueError(f"callbacks.progress.interval={interval}: must be a positive number of seconds.")
         super().__init__(refresh_rate=ceil(1 / interval), leave=False, theme=RichProgressBarTheme())
         self.interval, self.updated = interval, -inf
 

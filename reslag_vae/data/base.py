@@ -1,5 +1,6 @@
 """The one data module: how splits, batches and loaders are made, whatever the data set."""
 
+import logging
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,8 @@ from torch.utils.data import DataLoader, Sampler
 from reslag_vae.data.images import Images, Source
 from reslag_vae.data.sampling import SequentialBatches, ShuffledBatches
 from reslag_vae.records import Batch
+
+log = logging.getLogger(__name__)
 
 SplitName = Literal["train", "val", "test"]
 
@@ -134,15 +137,18 @@ class ImageDataModule(LightningDataModule, ABC):
         return _loader(images, SequentialBatches(len(images), self.batch_size, *process, images.rows.device))
 
     def _placed(self, name: SplitName) -> Images:
-        """A split, on the trainer's GPU if all splits fit there: then no image is copied to it twice."""
+        """A split, on the trainer's GPU if all splits fit into half of its memory: no image is copied to it twice."""
         images = self.split(name)
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         if device.type != "cuda":
             return images
         if images.store not in self._on_device:
-            free, _ = torch.cuda.mem_get_info(device)
-            needed = sum(store.nbytes for store in {split.store for split in self._splits.values()})
-            if needed > GPU_SHARE * free:
+            # What PyTorch holds of it without using it is free, too.
+            held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+            free = torch.cuda.mem_get_info(device)[0] + held
+            missing = {split.store for split in self._splits.values()} - self._on_device.keys()
+            if sum(store.nbytes for store in missing) > GPU_SHARE * free:
+                log.info("The images stay in main memory: they would take more than half of the GPU's.")
                 return images
         return images.to(device, self._on_device)
 

@@ -96,12 +96,13 @@ class CelebA(ImageDataModule):
         Raises:
             DataError: the list lacks a picture.
         """
-        table = self._attribute_table
-        return None if table is None else table[1][self.split(split).rows]
+        rows = self.split(split).rows
+        return None if self._attribute_table is None else self._attribute_table[1][rows]
 
     @property
     def attribute_names(self) -> list[str]:
-        """The names of the 40 attributes; empty without `list_attr_celeba`."""
+        """The names of the 40 attributes; empty without `list_attr_celeba`. After `setup`."""
+        self.split("train")  # says so, if it was not called
         return [] if self._attribute_table is None else self._attribute_table[0]
 
     @cached_property

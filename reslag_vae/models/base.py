@@ -134,7 +134,7 @@ class BaseVAE(EvaluatedModel, LightningModule):
         self.train_means.add(terms)
         self.images_seen += len(batch.images) * self.trainer.world_size
         return {"loss": terms.loss.detach().mean()} | (
-            {} if terms.sigma2 is None else {"sigma2": terms.sigma2.detach()}
+            {} if terms.sigma2 is None else {"sigma2": terms.sigma2.detach().clone()}
         )
 
     def _batch_of(self, update: Update, batch: Batch) -> Batch:
@@ -151,13 +151,14 @@ class BaseVAE(EvaluatedModel, LightningModule):
     def _update(self, batch: Batch, update: Update) -> Terms:
         """One forward, one backward and one optimizer step of the groups in `update`; the others are frozen."""
         optimizers = dict(zip(GROUPS, self.optimizers(), strict=True))
+        # All of them, before the forward pass: it may use their memory, and no tensor of a CUDA graph may outlive it.
+        for optimizer in optimizers.values():
+            optimizer.zero_grad()
         with ExitStack() as still:
             for name in GROUPS:
                 if name not in update:
                     still.enter_context(frozen(*self.group(name)))
-            terms = self.terms(batch.images) if self.compiled is None else self.compiled(batch.images, update)
-            for name in update:
-                optimizers[name].zero_grad()
+            terms = self.terms(batch.images) if self.compiled is None else self.compiled(batch.images)
             self.manual_backward(terms.loss.mean())
         for name in update:
             if self.optimizer.clip_norm is not None:

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from reslag_vae.distributions import Posterior
@@ -25,6 +26,7 @@ class Capacity(Objective):
     """
 
     name: ClassVar[str] = "capacity"
+    current: Tensor
 
     def __init__(self, gamma: float = 10.0, capacity: float = 25.0, epochs: int = 20) -> None:
         super().__init__()
@@ -34,6 +36,8 @@ class Capacity(Objective):
                 "capacity and epochs not negative."
             )
         self.gamma, self.capacity, self.epochs = gamma, capacity, epochs
+        # A tensor: a compiled step would be compiled anew for each value of a number.
+        self.register_buffer("current", torch.zeros(()), persistent=False)
         self.begin_epoch(0)
 
     @property
@@ -52,7 +56,7 @@ class Capacity(Objective):
             )
 
     def begin_epoch(self, epoch: int) -> None:
-        self.current = self.capacity * min(1.0, (epoch + 1) / self.epochs) if self.epochs else self.capacity
+        self.current.fill_(self.capacity * min(1.0, (epoch + 1) / self.epochs) if self.epochs else self.capacity)
 
     def forward(
         self,

@@ -54,6 +54,15 @@ def faces(root: Path, size: int = 16, crop: int | None = None) -> CelebA:
     return data
 
 
+def test_attributes_wait_for_the_pictures(official: Path) -> None:
+    data = CelebA(official, batch_size=4, val_fraction=0.25, seed=0, size=16)
+    for ask in (lambda: data.attribute_names, lambda: data.attributes("train")):
+        with pytest.raises(RuntimeError, match="setup"):
+            ask()
+    data.setup()
+    assert data.attribute_names == NAMES
+
+
 @pytest.mark.parametrize("layout", ["official", "kaggle"])
 def test_both_layouts_give_splits_and_attributes(layout: str, request: pytest.FixtureRequest) -> None:
     data = faces(request.getfixturevalue(layout))

@@ -71,7 +71,9 @@ def test_compiled_losses_differ_by_rounding_alone_and_frozen_groups_stay_bitwise
     eager, compiled = (trained(reslag_light(make_network), data, fit, choice) for choice in (False, True))
     assert compiled.model.compiled is not None
     assert not compiled.model.compiled.failed
-    assert compiled.model.compiled.proven == {("inference",), ("generative",), ("inference", "generative")}
+    # One graph for each kind of update, and nothing outside of it.
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 3
+    assert not torch._dynamo.utils.counters["graph_break"]
     # 22 images: 8, 8 and the 6 that are not compiled; 3 updates of each in the first epoch, one in the second.
     assert [len(loss) for loss in compiled.losses] == [8] * 6 + [6] * 3 + [8, 8, 6]
     torch.testing.assert_close(compiled.losses, eager.losses, rtol=2e-4, atol=0)

@@ -7,16 +7,19 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reslag_vae.callbacks import Sigma2Statistics, Throughput
 from reslag_vae.data import ImageDataModule
 from reslag_vae.models import BetaVAE, LaggingVAE, MMDInfoVAE, OptimalSigmaVAE
 from reslag_vae.models.base import BaseVAE
+from reslag_vae.models.means import Means
 from reslag_vae.networks import Network
 from reslag_vae.objectives import MMD, Beta, Objective, SigmaData, SigmaLearned, SigmaOptimal
 from reslag_vae.optimizers import AdamSettings
-from reslag_vae.records import Batch
+from reslag_vae.records import Batch, Terms
 from reslag_vae.schedules import Joint, Lagging
 
 MakeNetwork = Callable[..., Network]
@@ -42,28 +45,50 @@ class Watch(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+class WatchMethods(TorchFunctionMode):
+    """Notes the methods that read from the device and that, on the CPU, come to no operation."""
+
+    METHODS = (Tensor.tolist, Tensor.numpy, Tensor.cpu, Tensor.item)
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__()
+        self.watch = watch
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in self.METHODS:
+            self.watch.reads.append(func.__name__)
+        return func(*args, **(kwargs or {}))
+
+
 class WatchBatches(Callback):
     """Watches from the start of each minibatch to its end. To be the last of the callbacks."""
 
     def __init__(self) -> None:
         self.watch = Watch()
+        self.methods = WatchMethods(self.watch)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
         self.watch.__enter__()
+        self.methods.__enter__()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
+        self.methods.__exit__(None, None, None)
         self.watch.__exit__(None, None, None)
 
 
 def test_the_watch_sees_reads() -> None:
-    with Watch() as watch:
+    means = Means()
+    means.add(Terms(loss=torch.ones(2), rec=torch.ones(2), kl=None))
+    with Watch() as watch, WatchMethods(watch):
+        means.read()
         float(torch.ones(()))
         bool(torch.ones(()) > 0)
         torch.ones(3).nonzero()
         torch.equal(torch.ones(3), torch.ones(3))
-    assert len(watch.reads) == 4
+    assert watch.reads[0] == "tolist"
+    assert len(watch.reads) == 5
 
 
 @pytest.mark.parametrize(

@@ -46,4 +46,4 @@ def unit_interval(images: Tensor) -> Tensor:
     """
     if images.dtype != torch.uint8:
         return images
-    return images.to(torch.float32, memory_format=torch.channels_last).div_(255)
+    return images.to(torch.float32).div_(255).contiguous(memory_format=torch.channels_last)

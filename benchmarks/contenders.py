@@ -15,11 +15,12 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer, seed_everything
 
-from benchmarks.frameworks import automatic, callbacks_of, pythae
+from benchmarks.frameworks import automatic, pythae
 from benchmarks.loops import RATIO, data_loader, plain, plain_aggressive
-from benchmarks.turns import Finished, Job, Turns, stopped
+from benchmarks.turns import FinishedError, Job, Turns, stopped
 from benchmarks.works import WORKS, composed
 from reslag_vae import process, wiring
+from reslag_vae.callbacks import callbacks_of
 from reslag_vae.models import BaseVAE
 
 
@@ -109,7 +110,7 @@ def main() -> None:
     """Be the contender of the job, until the parent ends it."""
     job = Job(**json.loads(sys.argv[1]))
     turns = Turns(job.images)
-    with suppress(Finished):
+    with suppress(FinishedError):
         CONTENDERS[job.contender].train(job, turns)
     turns.say_memory()
 

@@ -3,7 +3,7 @@
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,8 +65,8 @@ def write_celeba(root: Path, count: int) -> None:
 WRITERS = {"fashion_mnist": write_fashion_mnist, "cifar10": write_cifar10, "celeba": write_celeba}
 
 
-class _UncheckedCIFAR10(datasets.CIFAR10):  # type: ignore[misc]  # torchvision has no types
-    meta = {**datasets.CIFAR10.meta, "md5": None}  # noqa: RUF012  # torchvision's own class attribute
+class _UncheckedCIFAR10(datasets.CIFAR10):
+    meta: ClassVar[dict[str, Any]] = {**datasets.CIFAR10.meta, "md5": None}
 
     def _check_integrity(self) -> bool:
         return True  # The files are not the official ones.

@@ -9,6 +9,7 @@ from torch.optim import Adam
 from benchmarks.loops import LEARNING_RATE, loader_of, loss_of, network_of, pixels_of
 from benchmarks.turns import Job, Turns, stopped
 from reslag_vae import wiring
+from reslag_vae.callbacks import callbacks_of
 from reslag_vae.networks import Network
 
 # More than will ever be trained: the parent says when there are no more turns.
@@ -54,12 +55,6 @@ def automatic(job: Job, turns: Turns) -> None:
     trainer.fit(Automatic(network_of(job)), loader_of(job))
 
 
-def callbacks_of(trainer: Trainer) -> list[Callback]:
-    """The list that the trainer goes through."""
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set outside its __init__
-    return callbacks
-
-
 def pythae(job: Job, turns: Turns) -> None:
     """pythae's trainer and beta-VAE around our network, on data as its TrainingPipeline makes them; a turn is an epoch.
 
@@ -95,7 +90,7 @@ def halves_for_pythae(network: Network) -> tuple[nn.Module, nn.Module]:
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
 
-    class Encoder(BaseEncoder):  # type: ignore[misc]  # pythae has no types
+    class Encoder(BaseEncoder):
         def __init__(self) -> None:
             super().__init__()
             self.inference = network.inference
@@ -104,7 +99,7 @@ def halves_for_pythae(network: Network) -> tuple[nn.Module, nn.Module]:
             mean, log_variance = self.inference(x).chunk(2, dim=1)
             return ModelOutput(embedding=mean, log_covariance=log_variance)
 
-    class Decoder(BaseDecoder):  # type: ignore[misc]
+    class Decoder(BaseDecoder):
         def __init__(self) -> None:
             super().__init__()
             self.generative = network.generative
@@ -119,7 +114,7 @@ def turns_for_pythae(job: Job, turns: Turns) -> Any:
     """Its callback that makes a turn of each epoch: from before the first batch until after the last."""
     from pythae.trainers.training_callbacks import TrainingCallback
 
-    class EpochTurns(TrainingCallback):  # type: ignore[misc]
+    class EpochTurns(TrainingCallback):
         started, batches = 0.0, 0
 
         def on_train_step_begin(self, training_config: Any, **_: Any) -> None:  # before the first batch of an epoch

@@ -39,7 +39,7 @@ def loss_of_pixels(network: Network, pixels: Tensor) -> Tensor:
 def step(optimizer: Adam, loss: Tensor) -> None:
     """One joint update."""
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
+    torch.autograd.backward(loss)
     optimizer.step()
 
 

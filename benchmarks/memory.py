@@ -20,6 +20,7 @@ from lightning.pytorch.callbacks import Callback
 from benchmarks.report import Table, parser, publish
 from benchmarks.works import WORKS, RandomImages, composed
 from reslag_vae import process, wiring
+from reslag_vae.callbacks import callbacks_of
 from reslag_vae.data.images import Images, Source
 
 CELEBA, FEW = 202_599, 2_000
@@ -93,7 +94,7 @@ def trained(folder: str, count: int, epochs: int) -> list[Memory]:
     readings = Readings()
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
         data, model, trainer = wiring.build(config, Path(folder))
-        trainer.callbacks.append(readings)  # type: ignore[attr-defined]  # set where Lightning does not declare it
+        callbacks_of(trainer).append(readings)
         built = memory()
         trainer.fit(model, data)
     return [imported, built, *readings.taken]

@@ -20,6 +20,7 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.report import Table, parser, publish, synchronize
 from benchmarks.works import WORKS, Work, composed
 from reslag_vae import process, wiring
+from reslag_vae.callbacks import callbacks_of
 
 BATCH_SIZE = 128
 WARM_UP = 5  # steps before anything is measured
@@ -87,7 +88,7 @@ def profiled(work: Work, steps: int) -> Profile:
     profiler = Profiler(steps)
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
         data, model, trainer = wiring.build(config, Path(folder))
-        trainer.callbacks.append(profiler)  # type: ignore[attr-defined]  # set where Lightning does not declare it
+        callbacks_of(trainer).append(profiler)
         trainer.fit(model, data)
     operations, kernels = {}, {}
     for event in profiler.profile.key_averages():

@@ -29,8 +29,8 @@ PATIENCE = 30.0  # seconds for a child to end by itself
 TAIL = 2_000  # characters of a failed child's log
 
 
-class Finished(Exception):  # noqa: N818  # nothing is wrong
-    """There are no more turns."""
+class FinishedError(Exception):
+    """There are no more turns: what ends a contender's training."""
 
 
 class LostError(RuntimeError):
@@ -82,13 +82,13 @@ class Turns:
         """Say how long the turn before took, and wait for the next. The first one is the warm-up, and begins at once.
 
         Raises:
-            Finished: there is no next, or nobody to measure it.
+            FinishedError: there is no next, or nobody to measure it.
         """
         if self.answer is None:
             return
         self.say(self.answer)
         if sys.stdin.readline().strip() != "go":
-            raise Finished
+            raise FinishedError
 
     def end(self, seconds: float) -> None:
         """A turn of that length is over."""

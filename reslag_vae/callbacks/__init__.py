@@ -3,7 +3,7 @@
 from reslag_vae.callbacks.checkpoint import BestAndLast
 from reslag_vae.callbacks.collapse import CollapseMonitor
 from reslag_vae.callbacks.images import ImageGrids
-from reslag_vae.callbacks.lookup import callback_of
+from reslag_vae.callbacks.lookup import callback_of, callbacks_of
 from reslag_vae.callbacks.metrics_file import MetricsFile
 from reslag_vae.callbacks.progress import EpochReport, ProgressBar
 from reslag_vae.callbacks.seed import EpochSeed
@@ -21,4 +21,5 @@ __all__ = [
     "Sigma2Statistics",
     "Throughput",
     "callback_of",
+    "callbacks_of",
 ]

@@ -37,8 +37,16 @@ class CompiledTerms:
         """Before the first update."""
         # Of an earlier run in this process: PyTorch keeps few graphs of a function, and then silently none.
         torch.compiler.reset()
-        mode = "reduce-overhead" if self.model.device.type == "cuda" else None
-        self.graph = torch.compile(self.model.terms, fullgraph=True, dynamic=False, mode=mode)
+        on_gpu = self.model.device.type == "cuda"
+        self.graph = torch.compile(
+            self.model.terms,
+            fullgraph=True,
+            dynamic=False,
+            mode="reduce-overhead" if on_gpu else None,
+            # The layout of an image of one channel is ambiguous: without this, PyTorch 2.14 takes it for another than
+            # channels last, and copies the features of the convolutions around it into that.
+            options=None if on_gpu else {"force_layout_optimization": True},
+        )
         self.batch_size, self.failed = None, False
         log.info("Compiling: the first step of each kind takes some seconds.")
 

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reslag_vae.networks.base import ImageShape
+from reslag_vae.networks.doubling import Doubling
+from reslag_vae.networks.normalization import BatchNorm
 
 Size = tuple[int, int]
 
@@ -18,7 +20,7 @@ def stage_sizes(image_shape: ImageShape, stages: int) -> list[Size]:
 
 def block(convolution: nn.Module, channels: int) -> list[nn.Module]:
     """A convolution without bias, then batch normalisation and ReLU."""
-    return [convolution, nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
+    return [convolution, BatchNorm(channels), nn.ReLU(inplace=True)]
 
 
 def down_stage(in_channels: int, out_channels: int, blocks: int) -> nn.Sequential:
@@ -37,10 +39,8 @@ def up_stage(in_channels: int, out_channels: int, blocks: int, size: Size, last:
     layers: list[nn.Module] = []
     for _ in range(blocks - 1):
         layers += block(nn.Conv2d(in_channels, in_channels, 3, padding=1, bias=False), in_channels)
-    # Kernel 4 at stride 2: every output pixel is reached by the same number of taps.
-    double = nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=last)
-    layers += [double, Crop(size)]
-    layers += [nn.Sigmoid()] if last else [nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]
+    layers += [Doubling(in_channels, out_channels, bias=last), Crop(size)]
+    layers += [nn.Sigmoid()] if last else [BatchNorm(out_channels), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
 

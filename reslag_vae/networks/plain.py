@@ -59,8 +59,8 @@ def plain_decoder(image_shape: ImageShape, latent_dim: int, channels: list[int],
     height, width = sizes[-1]
     return nn.Sequential(
         nn.Linear(latent_dim, channels[-1] * height * width),
-        nn.ReLU(inplace=True),
         nn.Unflatten(1, (channels[-1], height, width)),
+        nn.ReLU(inplace=True),
         *up_stages(image_shape, channels, blocks),
     )
 

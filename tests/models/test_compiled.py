@@ -104,11 +104,10 @@ def test_where_compilation_fails_training_goes_on_with_a_word(
 ) -> None:
     # A kernel that was compiled before needs no compiler.
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, "no_such_compiler"))
-    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
+    broken = torch._inductor.config.patch({"cpp.cxx": (None, "no_such_compiler"), "force_disable_caches": True})
     data = make_data()
     eager = trained(reslag_light(make_network), data, fit, compile_it=False)
-    with caplog.at_level(logging.WARNING, "reslag_vae"):
+    with broken, caplog.at_level(logging.WARNING, "reslag_vae"):
         fallen = trained(reslag_light(make_network), data, fit, compile_it=True)
     messages = [record.getMessage() for record in caplog.records if record.name.startswith("reslag_vae")]
     assert len(messages) == 1

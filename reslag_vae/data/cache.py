@@ -15,7 +15,7 @@ from torch import Tensor
 
 from reslag_vae.data.errors import DataError
 
-VERSION = 1  # raise it when decoding gives other pixels
+VERSION = 2  # raise it when the file's content changes
 CHUNK = 256  # pictures decoded between two writes
 
 Decode = Callable[[Path], NDArray[np.uint8]]
@@ -33,19 +33,20 @@ def decoded(
 
     Args:
         files: the pictures, below `source`.
-        decode: from a file to (C, H, W) uint8; called from several threads.
+        decode: from a file to (H, W, C) uint8; called from several threads.
         shape: (C, H, W).
         key: names the data set and every option of `decode`.
         source: the folder of the data set.
         root: the folder of all data sets.
 
     Returns:
-        (N, C, H, W) uint8; what is written to it stays in this process's memory.
+        (N, C, H, W) uint8, channels last in memory; what is written to it stays in this process's memory.
 
     Raises:
         DataError: pictures cannot be decoded, or the cache cannot be written.
     """
-    full_shape = (len(files), *shape)
+    channels, height, width = shape
+    full_shape = (len(files), height, width, channels)
     stem = f"{key}-{_digest([str(source.resolve())])[:8]}"
     name = f"{stem}-{_digest(_manifest(files, source))[:16]}.npy"
     places = (root / ".cache" / "reslag_vae", _user_cache())
@@ -56,7 +57,7 @@ def decoded(
     _write(path, full_shape, _decode_all(files, decode))
     for older in set(path.parent.glob(f"{stem}-*.npy")) - {path}:
         older.unlink(missing_ok=True)
-    return torch.from_numpy(np.load(path, mmap_mode="c"))
+    return _channels_last(np.load(path, mmap_mode="c"))
 
 
 def _digest(lines: Sequence[str]) -> str:
@@ -94,7 +95,11 @@ def _opened(path: Path, shape: tuple[int, ...]) -> Tensor | None:
         images = np.load(path, mmap_mode="c")
     except (OSError, ValueError, EOFError):
         return None
-    return torch.from_numpy(images) if images.shape == shape and images.dtype == np.uint8 else None
+    return _channels_last(images) if images.shape == shape and images.dtype == np.uint8 else None
+
+
+def _channels_last(images: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(images).permute(0, 3, 1, 2)
 
 
 def _write(path: Path, shape: tuple[int, ...], parts: Iterator[NDArray[np.uint8]]) -> None:

@@ -71,6 +71,5 @@ def _unpack(dataset: type["CIFAR10"], root: Path) -> None:
 
 
 def _images(dataset: "CIFAR10") -> Images:
-    # torchvision turns the file's (N, C, H, W) into a view (N, H, W, C): this turns it back, without a copy.
-    images = torch.from_numpy(dataset.data).permute(0, 3, 1, 2).contiguous()
-    return Images(images, torch.tensor(dataset.targets))
+    # torchvision has (N, H, W, C).
+    return Images(torch.from_numpy(dataset.data).permute(0, 3, 1, 2), torch.tensor(dataset.targets))

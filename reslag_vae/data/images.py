@@ -14,16 +14,17 @@ from reslag_vae.records import Batch
 class Images(Dataset[Batch]):
     """Some rows of a store of images, in a fixed order.
 
-    Splits of one data set share its store, which may be memory-mapped: making a split copies nothing.
+    Splits of one data set share its store, which may be memory-mapped: making a split copies nothing. The store and
+    the batches lie in memory with channels last, as the networks take them.
 
     Args:
-        store: (M, C, H, W) uint8.
+        store: (M, C, H, W) uint8; copied if its channels do not lie last.
         labels: (M,) int64 class numbers; -1 where there are none.
         rows: (N,) int64, the rows of the store that belong to this split; all of them by default.
     """
 
     def __init__(self, store: Tensor, labels: Tensor, rows: Tensor | None = None) -> None:
-        self.store = store
+        self.store = store.contiguous(memory_format=torch.channels_last)
         self.store_labels = labels
         self.rows = torch.arange(len(store)) if rows is None else rows
 
@@ -44,7 +45,9 @@ class Images(Dataset[Batch]):
         """The whole batch at the (B,) int64 positions `index` of this split."""
         # On the CPU index_select copies whole images, where indexing by [] goes through them byte by byte.
         rows = self.rows.index_select(0, index)
-        return Batch(self.store.index_select(0, rows), self.store_labels.index_select(0, rows))
+        # The selected rows would be laid out anew with the channels first.
+        pixels = self.store.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
+        return Batch(pixels, self.store_labels.index_select(0, rows))
 
     def to(self, device: torch.device, stores: dict[Tensor, Tensor]) -> "Images":
         """The same split on a device.

@@ -40,7 +40,7 @@ def centre_square(width: int, height: int, side: int | None = None) -> tuple[int
 
 
 def decode(path: Path, size: int, channels: int, region: Region) -> NDArray[np.uint8]:
-    """(channels, size, size): the region of the upright picture, resized bilinearly with antialiasing.
+    """(size, size, channels): the region of the upright picture, resized bilinearly with antialiasing.
 
     Transparent parts are laid over white; of an animation the first frame is taken.
 
@@ -54,7 +54,7 @@ def decode(path: Path, size: int, channels: int, region: Region) -> NDArray[np.u
         picture = _to_mode(ImageOps.exif_transpose(file), "L" if channels == 1 else "RGB")
     # Not resize(box=...), which lets pixels around the region into its border.
     square = picture.crop(region(*picture.size)).resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(square).reshape(size, size, channels).transpose(2, 0, 1)
+    return np.asarray(square).reshape(size, size, channels)
 
 
 def _decode_smaller(file: "Picture", size: int, region: Region) -> None:

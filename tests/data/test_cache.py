@@ -13,11 +13,11 @@ from torch import Tensor
 from reslag_vae.data import DataError, cache
 from reslag_vae.data.cache import decoded
 
-SHAPE = (1, 2, 2)
+SHAPE = (3, 2, 4)
 
 
 def read_number(path: Path) -> np.ndarray:
-    return np.full(SHAPE, int(path.read_text()), np.uint8)
+    return np.full((2, 4, 3), int(path.read_text()), np.uint8)
 
 
 def fail(path: Path) -> np.ndarray:
@@ -47,6 +47,13 @@ def test_images_come_in_the_order_of_the_files(source: Path, monkeypatch: pytest
     assert images.shape == (5, *SHAPE)
     assert images.dtype == torch.uint8
     assert images[:, 0, 0, 0].tolist() == list(range(5))
+
+
+def test_pixels_stay_where_they_are_with_the_channels_last_in_memory(source: Path) -> None:
+    picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    for images in (run(source, lambda _: picture), run(source, fail)):
+        assert np.array_equal(images[1].numpy(), picture.transpose(2, 0, 1))
+        assert images.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_nothing_is_decoded_the_second_time(source: Path) -> None:

@@ -63,7 +63,7 @@ def test_unpacked_files(root: Path) -> None:
     assert data.class_names == NAMES
     test = data.split("test")
     assert test.labels.tolist() == list(range(10))
-    assert test.images.is_contiguous()
+    assert test.store.is_contiguous(memory_format=torch.channels_last)
     assert np.array_equal(test.images.numpy(), pixels("test_batch").reshape(10, 3, 32, 32))
 
 

@@ -20,6 +20,14 @@ def test_one_index_gives_a_whole_batch() -> None:
     assert batch.images[:, 0, 0, 0].tolist() == batch.labels.tolist() == [7, 3]
 
 
+def test_the_channels_of_a_batch_lie_last_and_every_pixel_is_in_its_place() -> None:
+    store = torch.randint(256, (9, 3, 4, 5), dtype=torch.uint8)
+    images = Images(store, torch.zeros(9, dtype=torch.int64), rows=torch.tensor([8, 2, 5, 0]))
+    batch = images[torch.tensor([2, 0, 2])]
+    assert torch.equal(batch.images, store[[5, 8, 5]])
+    assert batch.images.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_divided_parts_are_disjoint_and_complete_and_the_second_is_mixed() -> None:
     rest, part = numbered(101).divide(0.2, seed=3)
     assert (len(rest), len(part)) == (81, 20)

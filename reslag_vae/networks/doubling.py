@@ -28,8 +28,8 @@ class Doubling(nn.ConvTranspose2d):
 def subpixel(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """The transposed convolution of kernel 4, stride 2, padding 1 as a convolution of kernel 3 and a shuffle.
 
-    Shi et al. 2016, https://arxiv.org/abs/1609.07009. Output row 2i + r takes from input row i + 1 - k the tap
-    2k + r - 1, for r in (0, 1) and k in (0, 1, 2), or nothing where there is no such tap; columns likewise.
+    Shi et al. 2016, https://arxiv.org/abs/1609.07009. Output row 2 i + r takes from input row i + e - 1 the tap
+    r + 3 - 2 e, for r in (0, 1) and e in (0, 1, 2), or nothing where there is no such tap; columns likewise.
 
     Args:
         features: (B, C, H, W).
@@ -39,9 +39,10 @@ def subpixel(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     Returns:
         (B, O, 2 H, 2 W).
     """
-    inner, colours = weight.shape[:2]
-    taps = F.pad(weight, (1, 1, 1, 1)).view(inner, colours, 3, 2, 3, 2)  # (C, O, k, r, k, r)
-    kernels = taps.flip(2, 4).permute(1, 3, 5, 0, 2, 4).flatten(0, 2)  # (O · r · r, C, 3, 3)
-    repeated = None if bias is None else bias.repeat_interleave(4)
+    taps = F.pad(weight.flip(2, 3).transpose(0, 1), (1, 1, 1, 1))  # of row r: those of 1 - r, 3 - r and 5 - r
+    kernels = torch.cat([taps[:, :, 1 - r : 6 - r : 2, 1 - c : 6 - c : 2] for r in (0, 1) for c in (0, 1)])
     kernels = kernels.contiguous(memory_format=torch.channels_last)
-    return F.pixel_shuffle(F.conv2d(features, kernels, repeated, padding=1), 2)
+    parts = F.conv2d(features, kernels, None if bias is None else bias.repeat(4), padding=1)
+    images, colours, height, width = len(features), weight.shape[1], *features.shape[2:]
+    parts = parts.view(images, 2, 2, colours, height, width).permute(0, 3, 4, 1, 5, 2)
+    return parts.reshape(images, colours, 2 * height, 2 * width)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Subset
 
@@ -13,6 +13,8 @@ from benchmarks.turns import Job, Turns
 from benchmarks.works import WORKS, composed
 from reslag_vae import process, wiring
 from reslag_vae.networks import Network
+from reslag_vae.networks.doubling import Doubling
+from reslag_vae.networks.normalization import BatchNorm
 
 RATIO = 5  # encoder steps of an aggressive step
 LEARNING_RATE = 2e-3
@@ -49,6 +51,7 @@ def plain(job: Job, turns: Turns, compiled: bool = False, tuned: bool = False) -
     if tuned:
         process.tune()
         network.to(memory_format=torch.channels_last)
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
     loss: Loss = loss_of_pixels
     if compiled:
         mode = "reduce-overhead" if device().type == "cuda" else None
@@ -89,19 +92,22 @@ def device() -> torch.device:
 
 
 def network_of(job: Job) -> Network:
-    """The network of the work, ready to be trained, in PyTorch's usual memory layout."""
+    """The network of the work, ready to be trained, in PyTorch's usual memory layout and of PyTorch's own layers."""
     model = wiring.build_model(composed(WORKS[job.work], job.batch_size, job.count))
     network = model.network.to(device()).train()
     network.to(memory_format=torch.contiguous_format)
+    plain: dict[type[nn.Module], type[nn.Module]] = {BatchNorm: nn.BatchNorm2d, Doubling: nn.ConvTranspose2d}
+    for module in network.modules():
+        module.__class__ = plain.get(type(module), type(module))
     return network
 
 
 def pixels_of(job: Job) -> Tensor:
-    """(count, C, H, W) uint8 on the device."""
+    """(count, C, H, W) uint8 on the device, in PyTorch's usual memory layout."""
     config = composed(WORKS[job.work], job.batch_size, job.count)
     data = wiring.build_data(config, wiring.build_model(config))
     data.setup()
-    return data.split("train").images.to(device())
+    return data.split("train").images.contiguous().to(device())
 
 
 def shuffled(pixels: Tensor, job: Job) -> Iterable[Tensor]:

@@ -37,7 +37,7 @@ class MappedImages(RandomImages):
     name = "mapped"
 
     def read(self) -> Source:
-        store = torch.from_numpy(np.load(self.root / "images.npy", mmap_mode="c"))
+        store = torch.from_numpy(np.load(self.root / "images.npy", mmap_mode="c")).permute(0, 3, 1, 2)
         return Source(Images(store, torch.full((len(store),), -1)), None, None, [])
 
 
@@ -74,8 +74,9 @@ def main() -> None:
 
 
 def write_pictures(path: Path, count: int) -> None:
-    """(count, 3, 64, 64) uint8: the same noise again and again."""
-    shape = WORKS["celeba"].shape
+    """(count, 64, 64, 3) uint8: the same noise again and again."""
+    channels, height, width = WORKS["celeba"].shape
+    shape = (height, width, channels)
     block = np.random.default_rng(0).integers(256, size=(1_000, *shape), dtype=np.uint8)
     images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(count, *shape))
     for start in range(0, count, len(block)):

@@ -72,8 +72,9 @@ class RandomImages(ImageDataModule):
 
     def _random(self, size: int) -> Images:
         generator = torch.Generator().manual_seed(self.seed)
-        pixels = torch.randint(256, (size, *self.image_shape), generator=generator, dtype=torch.uint8)
-        return Images(pixels, torch.full((size,), -1))
+        channels, height, width = self.image_shape
+        pixels = torch.randint(256, (size, height, width, channels), generator=generator, dtype=torch.uint8)
+        return Images(pixels.permute(0, 3, 1, 2), torch.full((size,), -1))
 
 
 def composed(work: Work, batch_size: int, count: int, overrides: tuple[str, ...] = ()) -> DictConfig:

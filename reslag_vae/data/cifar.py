@@ -71,5 +71,5 @@ def _unpack(dataset: type["CIFAR10"], root: Path) -> None:
 
 
 def _images(dataset: "CIFAR10") -> Images:
-    # torchvision has (N, H, W, C).
+    # torchvision's array is an (N, H, W, C) view of the file's (N, C, H, W).
     return Images(torch.from_numpy(dataset.data).permute(0, 3, 1, 2), torch.tensor(dataset.targets))

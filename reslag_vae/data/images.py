@@ -45,7 +45,7 @@ class Images(Dataset[Batch]):
         """The whole batch at the (B,) int64 positions `index` of this split."""
         # On the CPU index_select copies whole images, where indexing by [] goes through them byte by byte.
         rows = self.rows.index_select(0, index)
-        # The selected rows would be laid out anew with the channels first.
+        # index_select puts the channels of what it returns where those of its argument's shape are.
         pixels = self.store.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
         return Batch(pixels, self.store_labels.index_select(0, rows))
 

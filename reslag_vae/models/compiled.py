@@ -1,7 +1,7 @@
 """The terms of a training minibatch as compiled graphs."""
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from reslag_vae.models.base import BaseVAE
 
 log = logging.getLogger(__name__)
+
+# An option of PyTorch's compiler.
+LAYOUT = "force_layout_optimization"
 
 
 class CompiledTerms:
@@ -37,16 +40,13 @@ class CompiledTerms:
         """Before the first update."""
         # Of an earlier run in this process: PyTorch keeps few graphs of a function, and then silently none.
         torch.compiler.reset()
-        on_gpu = self.model.device.type == "cuda"
-        self.graph = torch.compile(
-            self.model.terms,
-            fullgraph=True,
-            dynamic=False,
-            mode="reduce-overhead" if on_gpu else None,
-            # The layout of an image of one channel is ambiguous: without this, PyTorch 2.14 takes it for another than
-            # channels last, and copies the features of the convolutions around it into that.
-            options=None if on_gpu else {"force_layout_optimization": True},
-        )
+        device = self.model.device.type
+        mode = "reduce-overhead" if device == "cuda" else None
+        # On a CPU every convolution of a graph gets channels last, but not in a graph of backward passes alone
+        # (PyTorch 2.14): where an image has one channel its layout is ambiguous, and features are copied to another.
+        known = device == "cpu" and LAYOUT in torch._inductor.list_options()
+        options: dict[str, Any] | None = {LAYOUT: True} if known else None
+        self.graph = torch.compile(self.model.terms, fullgraph=True, dynamic=False, mode=mode, options=options)
         self.batch_size, self.failed = None, False
         log.info("Compiling: the first step of each kind takes some seconds.")
 

@@ -11,18 +11,23 @@ MOST_COLOURS = 4
 class Doubling(nn.ConvTranspose2d):
     """Kernel 4 at stride 2: every output pixel is reached by the same number of taps.
 
-    Few channels come out of the last one, for which the libraries' transposed convolutions waste most of their time on
-    a CPU. A compiled one is an ordinary convolution there (see `subpixel`); the result is the same but for rounding.
+    Where few channels come out, as in the layer that ends in the image, the CPU's transposed convolution wastes most of
+    its time. There a compiled one is an ordinary convolution (`subpixel`), whose result differs by rounding alone.
+
+    Args:
+        in_channels: C.
+        out_channels: O.
+        bias: whether there is one.
     """
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool) -> None:
         super().__init__(in_channels, out_channels, kernel_size=4, stride=2, padding=1, bias=bias)
 
     def forward(self, features: Tensor, output_size: list[int] | None = None) -> Tensor:
-        on_cpu = torch.compiler.is_compiling() and features.device.type == "cpu"
-        if on_cpu and self.out_channels <= MOST_COLOURS:
-            return subpixel(features, self.weight, self.bias)
-        return super().forward(features, output_size)
+        compiled = torch.compiler.is_compiling() and features.device.type == "cpu" and output_size is None
+        if not compiled or self.out_channels > MOST_COLOURS:
+            return super().forward(features, output_size)
+        return subpixel(features, self.weight, self.bias)
 
 
 def subpixel(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -9,18 +9,26 @@ class BatchNorm(nn.BatchNorm2d):
 
     There PyTorch's compiler takes the moments by Welford's recurrence, in one pass for every 16 channels. `normalised`
     says the same in a form that becomes two passes, the second of which takes in the layers that follow.
+
+    Args:
+        channels: C.
     """
 
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+
     def forward(self, features: Tensor) -> Tensor:
-        if not (self.training and torch.compiler.is_compiling() and features.device.type == "cpu"):
+        count = features.numel() // features.shape[1]
+        compiled = self.training and torch.compiler.is_compiling() and features.device.type == "cpu"
+        if not compiled or count < 2:  # for which PyTorch has its own words
             return super().forward(features)
         result, mean, variance = normalised(features, self.weight, self.bias, self.eps)
         if self.track_running_stats:
-            self._follow(mean, variance, count=features.numel() // features.shape[1])
+            self._update_running(mean, variance, count)
         return result
 
     @torch.no_grad()
-    def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
+    def _update_running(self, mean: Tensor, variance: Tensor, count: int) -> None:
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
@@ -49,9 +57,9 @@ def normalised(features: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tu
     x = features.to(torch.promote_types(features.dtype, torch.float32))
     shift, share = x[:1, :, :1, :1].detach(), features.shape[1] / features.numel()
     difference = x - shift
-    distance, square = (values.sum((2, 3)).sum(0) * share for values in (difference, difference.square()))
-    variance = (square - distance.square()).clamp_min(0)
+    first, second = (values.sum((2, 3)).sum(0) * share for values in (difference, difference.square()))
+    variance = (second - first.square()).clamp_min(0)
     scale = weight * (variance + eps).rsqrt()
     # One row for each image, not one for all: so the sums of their gradients come in two steps as well.
-    rows, offsets = (values.expand(len(x), -1)[:, :, None, None] for values in (scale, bias - distance * scale))
-    return (difference * rows + offsets).to(features.dtype), shift.flatten() + distance, variance
+    rows, offsets = (values.expand(len(x), -1)[:, :, None, None] for values in (scale, bias - first * scale))
+    return (difference * rows + offsets).to(features.dtype), shift.flatten() + first, variance

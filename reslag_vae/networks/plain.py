@@ -60,7 +60,9 @@ def plain_decoder(image_shape: ImageShape, latent_dim: int, channels: list[int],
     return nn.Sequential(
         nn.Linear(latent_dim, channels[-1] * height * width),
         nn.Unflatten(1, (channels[-1], height, width)),
-        nn.ReLU(inplace=True),
+        # On the features, not before they are: compiled, it shares the pass that gives them their layout, and no mask
+        # is kept for its gradient. In place on a view, autograd would copy.
+        nn.ReLU(),
         *up_stages(image_shape, channels, blocks),
     )
 

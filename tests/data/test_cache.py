@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from reslag_vae.data import DataError, cache
+from reslag_vae.data import DataError, Images, cache
 from reslag_vae.data.cache import decoded
 
 SHAPE = (3, 2, 4)
@@ -54,6 +54,13 @@ def test_pixels_stay_where_they_are_with_the_channels_last_in_memory(source: Pat
     for images in (run(source, lambda _: picture), run(source, fail)):
         assert np.array_equal(images[1].numpy(), picture.transpose(2, 0, 1))
         assert images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_split_of_mapped_images_copies_none(source: Path) -> None:
+    images = run(source)
+    one, other = (Images(images, torch.zeros(5, dtype=torch.int64)) for _ in range(2))
+    assert one.store is other.store
+    assert one.store.data_ptr() == images.data_ptr()
 
 
 def test_nothing_is_decoded_the_second_time(source: Path) -> None:

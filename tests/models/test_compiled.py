@@ -9,6 +9,7 @@ import pytest
 import torch
 from lightning import Trainer
 from torch import Tensor, nn
+from torch._inductor import config
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.models import AutoEncoder, BaseVAE, MMDInfoVAE, ResLagLightVAE
@@ -68,6 +69,7 @@ def test_compiled_losses_differ_by_rounding_alone_and_frozen_groups_stay_bitwise
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
     data = make_data()
+    torch._dynamo.utils.counters.clear()
     eager, compiled = (trained(reslag_light(make_network), data, fit, choice) for choice in (False, True))
     assert compiled.model.compiled is not None
     assert not compiled.model.compiled.failed
@@ -78,6 +80,27 @@ def test_compiled_losses_differ_by_rounding_alone_and_frozen_groups_stay_bitwise
     assert [len(loss) for loss in compiled.losses] == [8] * 6 + [6] * 3 + [8, 8, 6]
     torch.testing.assert_close(compiled.losses, eager.losses, rtol=2e-4, atol=0)
     assert compiled.changed == eager.changed
+
+
+@compiler
+@pytest.mark.parametrize(("precision", "tolerance"), [(torch.float32, 1e-3), (torch.bfloat16, 0.1)])
+def test_gradients_are_those_of_the_eager_model(precision: torch.dtype, tolerance: float) -> None:
+    # Colours, sizes that have to be cropped, and doublings of many channels and of few.
+    torch.manual_seed(0)
+    network = LightResidualNetwork((3, 9, 7), latent_dim=4, channels=[8, 8], blocks=[1, 1])
+    model = ResLagLightVAE(network, SigmaData((3, 9, 7)), Lagging(ratio=2, epochs=1)).train()
+    images, noise = torch.randint(256, (16, 3, 9, 7), dtype=torch.uint8), torch.randn(16, 4)
+    model.compile_updates()
+    assert model.compiled is not None
+    model.compiled.begin()
+    gradients = []
+    for terms in (model.terms, model.compiled.graph):
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
+            terms(images, noise, None).loss.mean().backward()
+        gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))
+    eager, compiled = gradients
+    assert (compiled - eager).norm() < tolerance * eager.norm()
 
 
 @compiler
@@ -104,7 +127,7 @@ def test_where_compilation_fails_training_goes_on_with_a_word(
 ) -> None:
     # A kernel that was compiled before needs no compiler.
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    broken = torch._inductor.config.patch({"cpp.cxx": (None, "no_such_compiler"), "force_disable_caches": True})
+    broken = config.patch({"cpp.cxx": (None, "no_such_compiler"), "force_disable_caches": True})
     data = make_data()
     eager = trained(reslag_light(make_network), data, fit, compile_it=False)
     with broken, caplog.at_level(logging.WARNING, "reslag_vae"):

@@ -1,7 +1,11 @@
 """The sub-pixel form beside PyTorch's transposed convolution."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from reslag_vae.networks.doubling import Doubling, subpixel
@@ -25,3 +29,15 @@ def test_the_subpixel_form_is_the_transposed_convolution(colours: int, size: tup
 
 def test_doubles_height_and_width() -> None:
     assert Doubling(2, 5, bias=True)(torch.zeros(1, 2, 3, 4)).shape == (1, 5, 6, 8)
+
+
+@pytest.mark.parametrize("colours", [3, 5])
+def test_the_subpixel_form_is_taken_where_a_compiled_layer_has_few_channels(colours: int) -> None:
+    operations: list[str] = []
+
+    def record(graph: torch.fx.GraphModule, _: list[Tensor]) -> Callable[..., Any]:
+        operations.extend(str(node.target) for node in graph.graph.nodes)
+        return graph.forward
+
+    torch.compile(Doubling(2, colours, bias=True), backend=record, fullgraph=True)(torch.randn(1, 2, 3, 4))
+    assert any("conv_transpose" in operation for operation in operations) is (colours == 5)

@@ -1,6 +1,8 @@
 """The compiled form of batch normalisation beside PyTorch's."""
 
 import shutil
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -55,9 +57,12 @@ def test_bfloat16_is_computed_in_float32() -> None:
 )
 @pytest.mark.parametrize("tracking", [True, False])
 def test_the_compiled_module_goes_on_as_the_eager_one(tracking: bool) -> None:
+    torch.manual_seed(0)
     modules: list[nn.BatchNorm2d] = [nn.BatchNorm2d(3), BatchNorm(3)]
+    weight, bias, along = torch.randn(3), torch.randn(3), torch.randn(4, 3, 5, 2)
     for module in modules:
         module.track_running_stats = tracking
+        module.load_state_dict({**module.state_dict(), "weight": weight, "bias": bias})
     compiled = torch.compile(modules[1], fullgraph=True, dynamic=False)
     for step in range(3):
         features = torch.randn(4, 3, 5, 2, generator=torch.Generator().manual_seed(step))
@@ -65,7 +70,7 @@ def test_the_compiled_module_goes_on_as_the_eager_one(tracking: bool) -> None:
         for module in (compiled, modules[0]):
             leaf = features.clone().requires_grad_()
             result = module(leaf)
-            result.square().sum().backward()
+            (result * along).sum().backward()
             results.append((result, leaf.grad))
         torch.testing.assert_close(*results, rtol=1e-4, atol=1e-4)
     for ours, theirs in zip(modules[1].parameters(), modules[0].parameters(), strict=True):
@@ -73,3 +78,15 @@ def test_the_compiled_module_goes_on_as_the_eager_one(tracking: bool) -> None:
     for (name, theirs), ours in zip(modules[0].state_dict().items(), modules[1].state_dict().values(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6, msg=name)
     assert modules[1].num_batches_tracked == (3 if tracking else 0)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_own_form_is_taken_where_it_is_compiled_for_training(training: bool) -> None:
+    operations: list[str] = []
+
+    def record(graph: torch.fx.GraphModule, _: list[Tensor]) -> Callable[..., Any]:
+        operations.extend(str(node.target) for node in graph.graph.nodes)
+        return graph.forward
+
+    torch.compile(BatchNorm(3).train(training), backend=record, fullgraph=True)(torch.randn(4, 3, 2, 2))
+    assert any("batch_norm" in operation for operation in operations) is not training

@@ -54,6 +54,16 @@ def test_every_epoch_shows_the_same_first_images_of_validation(
         torch.testing.assert_close(drawn[2][1][1], model.eval().reconstruct(data.split("val").images[:7]))
 
 
+def test_a_split_of_few_images_shows_each_once_in_every_epoch(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, drawn: list[list[tuple[str, Tensor]]]
+) -> None:
+    data = make_data(val=3, batch_size=2)
+    fit(VAE(make_network(), ELBO()), data, 2, [ImageGrids(count=7)])
+    assert len(drawn) == 4
+    for (_, originals), _ in (drawn[0], drawn[2]):
+        assert torch.equal(originals, data.split("val").images / 255)
+
+
 def test_samples_of_all_epochs_have_the_same_latents(make_network: MakeNetwork) -> None:
     model, originals = VAE(make_network(), ELBO()), torch.rand(4, 1, 8, 8)
     model.train()

@@ -1,7 +1,8 @@
 """Training speed beside what people would write instead, and the cost of an aggressive step.
 
-All contenders do the same work and alternate, each in a process of its own, so that a change of the machine's speed
-meets all of them. Only training is timed: neither validation nor pictures, checkpoints or compilation.
+All contenders do the same work, on noise of each data set's size, and alternate in processes of their own, so that a
+change of the machine's speed meets all of them. Only training is timed: neither validation nor pictures, checkpoints or
+compilation.
 """
 
 import argparse

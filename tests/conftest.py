@@ -1,6 +1,7 @@
 """What the tests share: one thread, no network, the configuration, a tiny data set, and a tiny training run."""
 
 import importlib.util
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hydra import initialize_config_dir
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from omegaconf import DictConfig
+from torch import Tensor, nn
 
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.images import Source
@@ -38,6 +40,30 @@ def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def same_start() -> None:
     """Every test draws the same numbers, whatever ran before it."""
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def compiler() -> None:
+    """Skips where there is no C++ compiler, which torch.compile needs on the CPU."""
+    if not any(map(shutil.which, ("g++", "clang++", "c++"))):
+        pytest.skip("torch.compile needs a C++ compiler on the CPU")
+
+
+@pytest.fixture
+def traced() -> Callable[..., list[str]]:
+    """The names of the operations that torch.compile is given for a module and its arguments. Needs no compiler."""
+
+    def operations(module: nn.Module, *arguments: Tensor) -> list[str]:
+        names: list[str] = []
+
+        def record(graph: torch.fx.GraphModule, _: list[Tensor]) -> Callable[..., Any]:
+            names.extend(str(node.target) for node in graph.graph.nodes)
+            return graph.forward
+
+        torch.compile(module, backend=record, fullgraph=True)(*arguments)
+        return names
+
+    return operations
 
 
 @pytest.fixture

@@ -31,8 +31,7 @@ class ImageGrids(Callback):
         self.originals: Tensor | None = None
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: BaseVAE) -> None:
-        if self.originals is not None and len(self.originals) < self.count:
-            self.originals = None  # a split of few images: each pass over it shows all of them, once
+        self.originals = None
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: BaseVAE, outputs: object, batch: Batch, batch_idx: int

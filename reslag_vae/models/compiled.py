@@ -1,7 +1,7 @@
 """The terms of a training minibatch as compiled graphs."""
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from reslag_vae.models.base import BaseVAE
 
 log = logging.getLogger(__name__)
-
-# An option of PyTorch's compiler.
-LAYOUT = "force_layout_optimization"
 
 
 class CompiledTerms:
@@ -40,13 +37,8 @@ class CompiledTerms:
         """Before the first update."""
         # Of an earlier run in this process: PyTorch keeps few graphs of a function, and then silently none.
         torch.compiler.reset()
-        device = self.model.device.type
-        mode = "reduce-overhead" if device == "cuda" else None
-        # On a CPU every convolution of a graph gets channels last, but not in a graph of backward passes alone
-        # (PyTorch 2.14): where an image has one channel its layout is ambiguous, and features are copied to another.
-        known = device == "cpu" and LAYOUT in torch._inductor.list_options()
-        options: dict[str, Any] | None = {LAYOUT: True} if known else None
-        self.graph = torch.compile(self.model.terms, fullgraph=True, dynamic=False, mode=mode, options=options)
+        mode = "reduce-overhead" if self.model.device.type == "cuda" else None
+        self.graph = torch.compile(self.model.terms, fullgraph=True, dynamic=False, mode=mode)
         self.batch_size, self.failed = None, False
         log.info("Compiling: the first step of each kind takes some seconds.")
 

@@ -14,6 +14,12 @@ class BatchNorm(nn.BatchNorm2d):
         channels: C.
     """
 
+    # They are there: only an nn.BatchNorm2d of other arguments is without them.
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
     def __init__(self, channels: int) -> None:
         super().__init__(channels)
 
@@ -29,10 +35,6 @@ class BatchNorm(nn.BatchNorm2d):
 
     @torch.no_grad()
     def _update_running(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        assert self.momentum is not None
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
         self.num_batches_tracked.add_(1)

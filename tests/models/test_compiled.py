@@ -1,7 +1,6 @@
 """Compiled updates: the same losses but for rounding, the same guarantees, and a way out."""
 
 import logging
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,9 +21,6 @@ MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
 Fit = Callable[..., Trainer]
 
-compiler = pytest.mark.skipif(
-    not any(map(shutil.which, ("g++", "clang++", "c++"))), reason="torch.compile needs a C++ compiler on the CPU"
-)
 SHAPE = (1, 8, 8)
 
 
@@ -64,7 +60,7 @@ def trained(model: BaseVAE, data: ImageDataModule, fit: Fit, compile_it: bool) -
     return watched
 
 
-@compiler
+@pytest.mark.usefixtures("compiler")
 def test_compiled_losses_differ_by_rounding_alone_and_frozen_groups_stay_bitwise(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
@@ -82,11 +78,10 @@ def test_compiled_losses_differ_by_rounding_alone_and_frozen_groups_stay_bitwise
     assert compiled.changed == eager.changed
 
 
-@compiler
+@pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize(("precision", "tolerance"), [(torch.float32, 1e-3), (torch.bfloat16, 0.1)])
 def test_gradients_are_those_of_the_eager_model(precision: torch.dtype, tolerance: float) -> None:
     # Colours, sizes that have to be cropped, and doublings of many channels and of few.
-    torch.manual_seed(0)
     network = LightResidualNetwork((3, 9, 7), latent_dim=4, channels=[8, 8], blocks=[1, 1])
     model = ResLagLightVAE(network, SigmaData((3, 9, 7)), Lagging(ratio=2, epochs=1)).train()
     images, noise = torch.randint(256, (16, 3, 9, 7), dtype=torch.uint8), torch.randn(16, 4)
@@ -103,7 +98,7 @@ def test_gradients_are_those_of_the_eager_model(precision: torch.dtype, toleranc
     assert (compiled - eager).norm() < tolerance * eager.norm()
 
 
-@compiler
+@pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize("objective", [MMD(), Reconstruction()])
 def test_noise_is_drawn_as_without_compilation(
     objective: MMD | Reconstruction, make_network: MakeNetwork, make_data: MakeData, fit: Fit

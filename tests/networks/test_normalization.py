@@ -1,8 +1,6 @@
 """The compiled form of batch normalisation beside PyTorch's."""
 
-import shutil
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -11,11 +9,11 @@ from torch.nn import functional as F
 
 from reslag_vae.networks.normalization import BatchNorm, normalised
 
+Traced = Callable[..., list[str]]
 EPS = 1e-5
 
 
 def inputs(offset: float = 0.0, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
-    torch.manual_seed(0)
     features = (offset + torch.randn(4, 3, 5, 2)).to(dtype).requires_grad_()
     weight, bias = (torch.randn(3, dtype=dtype, requires_grad=True) for _ in range(2))
     return features, weight, bias
@@ -52,12 +50,9 @@ def test_bfloat16_is_computed_in_float32() -> None:
     torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.skipif(
-    not any(map(shutil.which, ("g++", "clang++", "c++"))), reason="torch.compile needs a C++ compiler on the CPU"
-)
+@pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize("tracking", [True, False])
 def test_the_compiled_module_goes_on_as_the_eager_one(tracking: bool) -> None:
-    torch.manual_seed(0)
     modules: list[nn.BatchNorm2d] = [nn.BatchNorm2d(3), BatchNorm(3)]
     weight, bias, along = torch.randn(3), torch.randn(3), torch.randn(4, 3, 5, 2)
     for module in modules:
@@ -81,12 +76,6 @@ def test_the_compiled_module_goes_on_as_the_eager_one(tracking: bool) -> None:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_own_form_is_taken_where_it_is_compiled_for_training(training: bool) -> None:
-    operations: list[str] = []
-
-    def record(graph: torch.fx.GraphModule, _: list[Tensor]) -> Callable[..., Any]:
-        operations.extend(str(node.target) for node in graph.graph.nodes)
-        return graph.forward
-
-    torch.compile(BatchNorm(3).train(training), backend=record, fullgraph=True)(torch.randn(4, 3, 2, 2))
+def test_the_own_form_is_taken_where_it_is_compiled_for_training(training: bool, traced: Traced) -> None:
+    operations = traced(BatchNorm(3).train(training), torch.randn(4, 3, 2, 2))
     assert any("batch_norm" in operation for operation in operations) is not training

@@ -43,6 +43,11 @@ class ProgressBar(RichProgressBar):
             self.updated = now
         return due
 
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # An epoch shorter than the interval is shown at its first minibatch too: from one alone the bar knows no speed.
+        self.updated = -inf
+        super().on_train_epoch_start(trainer, pl_module)
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
     ) -> None:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 import pytest
-from lightning import Trainer
+from lightning import Callback, LightningModule, Trainer
 
 from reslag_vae.callbacks import BestAndLast, CollapseMonitor, EpochReport, ProgressBar, Throughput
 from reslag_vae.data import ImageDataModule
@@ -56,6 +56,18 @@ def test_the_bar_shows_the_running_means(make_network: MakeNetwork, make_data: M
     shown = bar.get_metrics(trainer, model)
     assert list(shown) == ["loss", "rec", "kl", "mmd"]
     assert shown["loss"] == f"{float(trainer.callback_metrics['train/loss']):.4g}"
+
+
+def test_every_epoch_has_a_speed_however_short(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
+    bar, speeds = ProgressBar(interval=1_000.0), []
+
+    class Speeds(Callback):
+        def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            speeds.append(bar.train_progress_bar.speed)
+
+    fit(MMDInfoVAE(make_network(), MMD()), make_data(), 2, [bar, Speeds()], enable_progress_bar=True)
+    assert len(speeds) == 2
+    assert all(speeds)
 
 
 def test_the_bar_reads_the_device_at_intervals(

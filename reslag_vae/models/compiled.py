@@ -40,7 +40,7 @@ class CompiledTerms:
         mode = "reduce-overhead" if self.model.device.type == "cuda" else None
         self.graph = torch.compile(self.model.terms, fullgraph=True, dynamic=False, mode=mode)
         self.batch_size, self.failed = None, False
-        log.info("Compiling: the first step of each kind takes some seconds.")
+        log.info("Compiling: the first step of each kind of update takes up to a minute.")
 
     def __call__(self, images: Tensor) -> Terms:
         """The terms of (B, C, H, W) uint8 or floating point images, with fresh noise."""

@@ -66,17 +66,31 @@ class Point(NamedTuple):
 Posterior = DiagonalGaussian | Point
 
 
-def aggregate_log_prob(posterior: DiagonalGaussian, latents: Tensor, chunk: int = 1024) -> Tensor:
+def aggregate_log_prob(
+    posterior: DiagonalGaussian, latents: Tensor, chunk: int = 1024, without_own: bool = False
+) -> Tensor:
     """(M,) log q(z) of (M, d) latents under the even mixture of the N posteriors, in nats, in float64.
 
     The quadratic form is expanded into two matrix products; `chunk` latents at a time bound the memory.
+
+    Args:
+        posterior: the N components.
+        latents: where the density is wanted.
+        chunk: latents at a time.
+        without_own: the i-th latent was drawn from the i-th posterior, which is left out of its mixture.
     """
     mean, log_variance = posterior.mean.double(), posterior.log_variance.double()
     precision = (-log_variance).exp()
     constant = -0.5 * (mean.square() * precision + log_variance + math.log(2 * math.pi)).sum(-1)
     linear, quadratic = (mean * precision).T, -0.5 * precision.T
-    densities = [z @ linear + z.square() @ quadratic + constant for z in torch.split(latents.double(), chunk)]
-    return torch.cat([d.logsumexp(-1) for d in densities]) - math.log(len(mean))
+    values = []
+    for rows in torch.split(torch.arange(len(latents), device=latents.device), chunk):
+        z = latents[rows].double()
+        densities = z @ linear + z.square() @ quadratic + constant
+        if without_own:
+            densities[rows - rows[0], rows] = -math.inf
+        values.append(densities.logsumexp(-1))
+    return torch.cat(values) - math.log(len(mean) - without_own)
 
 
 def mutual_information(posterior: DiagonalGaussian, latents: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
 """Pictures with matplotlib, drawn without a display and independent of the user's settings."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,18 +12,31 @@ from torch import Tensor
 from reslag_vae.files import write_atomically
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 ACTIVE, INACTIVE = "#1f77b4", "#c7c7c7"
+DPI = 120
 
 
+@contextmanager
+def default_settings() -> Iterator[None]:
+    """Within the context, or a function decorated with it, matplotlib's own settings hold, whatever the user's are."""
+    from matplotlib import style
+
+    with style.context("default"):
+        yield
+
+
+@default_settings()
 def save_figure(figure: "Figure", path: Path) -> None:
     """Write a PNG; an existing file is replaced as a whole."""
     data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=120)
+    figure.savefig(data, format="png", dpi=DPI)
     write_atomically(path, data.getvalue())
 
 
+@default_settings()
 def image_grid(rows: list[tuple[str, Tensor]], title: str, columns: int = 8) -> "Figure":
     """Labelled rows of images. Rows of more than `columns` images are broken, and then stay interleaved.
 
@@ -38,13 +53,18 @@ def image_grid(rows: list[tuple[str, Tensor]], title: str, columns: int = 8) -> 
     mosaic, (height, _) = tiled([images for _, images in lines], width)
     figure = Figure(figsize=(1.3 + width, 0.35 + width * mosaic.shape[0] / mosaic.shape[1]), layout="constrained")
     axis = figure.subplots()
-    axis.imshow(mosaic, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    show(axis, mosaic)
     axis.set_yticks([(i + 0.5) * height for i in range(len(lines))], [label for label, _ in lines], fontsize=8)
-    axis.set_xticks([])
-    axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
     axis.set_title(title, fontsize=10)
     return figure
+
+
+def show(axis: "Axes", mosaic: np.ndarray) -> None:
+    """A picture in [0, 1], (height, width) grey or (height, width, 3), without scales or frame."""
+    axis.imshow(mosaic, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axis.set(xticks=[], yticks=[])
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
 
 
 def tiled(lines: list[Tensor], width: int) -> tuple[np.ndarray, tuple[int, int]]:
@@ -60,6 +80,7 @@ def tiled(lines: list[Tensor], width: int) -> tuple[np.ndarray, tuple[int, int]]
     return mosaic.squeeze(-1) if channels == 1 else mosaic, place
 
 
+@default_settings()
 def kl_bars(kl: np.ndarray, active: np.ndarray, title: str) -> "Figure":
     """KL of each latent dimension in nats, largest first; inactive units in grey.
 

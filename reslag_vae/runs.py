@@ -63,8 +63,13 @@ def config_path(folder: Path) -> Path:
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> None:
-    """metrics.json, whole or not at all; numbers that JSON cannot hold become null."""
-    write_atomically(folder / RESULT_FILE, json.dumps(finite(result), indent=2, allow_nan=False) + "\n")
+    """metrics.json; see `write_json`."""
+    write_json(folder / RESULT_FILE, result)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Whole or not at all; numbers that JSON cannot hold become null."""
+    write_atomically(path, json.dumps(finite(content), indent=2, allow_nan=False) + "\n")
 
 
 def finite(value: Any) -> Any:

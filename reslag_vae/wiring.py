@@ -1,7 +1,6 @@
 """From a configuration to data module, model and trainer. With the entry scripts, the only importer of Hydra."""
 
 import logging
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,6 @@ from reslag_vae.data import ImageDataModule
 from reslag_vae.errors import config_errors
 from reslag_vae.models import BaseVAE
 from reslag_vae.profiler import NoProfiler
-from reslag_vae.runs import RunError, checkpoint_path, read_checkpoint
 from reslag_vae.schedules import Lagging
 
 # Options of the Trainer that would fail or mislead: the value that does no harm, and what to use instead.
@@ -33,9 +31,6 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "overfit_batches": (0, "would take the place of the batch sampler; use +trainer.limit_train_batches"),
 }
 
-
-# What a checkpoint, which may come from anywhere, may ask `load` to build.
-OURS = re.compile(r"reslag_vae\.(models|networks|objectives|schedules|optimizers)\.[A-Z][A-Za-z0-9]*")
 
 # Options that count something.
 WHOLE = (
@@ -216,34 +211,3 @@ def finished_loggers(trainer: Trainer) -> Iterator[None]:
             logger.finalize(status)
             if isinstance(logger, WandbLogger):
                 logger.experiment.finish(exit_code=int(status != "success"))
-
-
-def load(folder: str | Path, which: str = "best") -> BaseVAE:
-    """The trained model of a run, in evaluation mode on the CPU, its parameters without gradients.
-
-    Args:
-        folder: of the run.
-        which: its `best` or `last` checkpoint.
-
-    Raises:
-        RunError: the folder has no such checkpoint, or it is damaged or not one of ours.
-    """
-    path = checkpoint_path(Path(folder), which)
-    checkpoint = read_checkpoint(path)
-    config = checkpoint.get("hyper_parameters", {}).get("model")
-    if config is None or not all(OURS.fullmatch(target) for target in targets(config)):
-        raise RunError(f"{path} is not a checkpoint of this package: it does not say of which model of ours it is.")
-    model = build_model(OmegaConf.create({"model": config}))
-    model.load_state_dict(checkpoint["state_dict"])
-    return model.requires_grad_(False).eval()
-
-
-def targets(tree: Any) -> Iterator[str]:
-    """Every class that a configuration would build."""
-    if isinstance(tree, dict):
-        if "_target_" in tree:
-            yield str(tree["_target_"])
-        tree = list(tree.values())
-    if isinstance(tree, list):
-        for branch in tree:
-            yield from targets(branch)

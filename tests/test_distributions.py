@@ -138,6 +138,19 @@ def test_aggregate_is_the_brute_force_mixture(chunk: int) -> None:
     torch.testing.assert_close(aggregate_log_prob(posterior, latents, chunk), expected, rtol=1e-10, atol=1e-10)
 
 
+def test_aggregate_without_the_own_posterior_is_the_brute_force_mixture_of_the_others() -> None:
+    posterior = random_posterior()
+    latents = posterior.sample()
+    expected = []
+    for i, z in enumerate(latents):
+        others = [j for j in range(len(latents)) if j != i]
+        expected.append(loop_log_prob(DiagonalGaussian(posterior.mean[others], posterior.log_variance[others]), z))
+
+    for chunk in (1, 4, 1024):
+        values = aggregate_log_prob(posterior, latents, chunk, without_own=True)
+        torch.testing.assert_close(values, torch.tensor(expected, dtype=torch.float64), rtol=1e-10, atol=1e-10)
+
+
 def test_aggregate_is_a_density() -> None:
     posterior = DiagonalGaussian(torch.randn(5, 1), torch.randn(5, 1))
     grid = torch.linspace(-30, 30, 20_001, dtype=torch.float64)

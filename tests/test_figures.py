@@ -1,6 +1,8 @@
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -62,3 +64,14 @@ def test_figure_is_saved_as_png(tmp_path: Path) -> None:
 
     assert (tmp_path / "figures" / "a.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert [p.name for p in (tmp_path / "figures").iterdir()] == ["a.png"]
+
+
+def test_the_users_settings_change_nothing(tmp_path: Path) -> None:
+    settings = {"axes.facecolor": "black", "figure.facecolor": "red", "savefig.bbox": "tight", "font.size": 20}
+    pairs: list[tuple[str, dict[Any, Any]]] = [("plain", {}), ("changed", settings)]
+    for name, changed in pairs:
+        with matplotlib.rc_context(changed):
+            save_figure(kl_bars(np.ones(2), np.ones(2, dtype=bool), "title"), tmp_path / name)
+            assert {key: matplotlib.rcParams[key] for key in changed} == changed
+
+    assert (tmp_path / "plain").read_bytes() == (tmp_path / "changed").read_bytes()

@@ -15,6 +15,8 @@ LAYERS = [
     {"report"},
     {"results", "configs"},
     {"wiring"},
+    {"loading"},
+    {"evaluations"},
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 MODEL_SIDE = {"distributions", "networks", "objectives", "schedules", "models", "latent", "optimizers"}

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -12,15 +11,13 @@ from hydra.errors import ConfigCompositionException
 from lightning import Trainer
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.profilers import SimpleProfiler
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-import reslag_vae
 from reslag_vae.callbacks import BestAndLast
 from reslag_vae.errors import ConfigError
-from reslag_vae.models import LaggingVAE, ResLagLightVAE
+from reslag_vae.models import LaggingVAE
 from reslag_vae.optimizers import AdamSettings, Plateau
 from reslag_vae.profiler import NoProfiler
-from reslag_vae.runs import RunError
 from reslag_vae.schedules import Lagging
 from reslag_vae.wiring import build, build_data, build_model, flat_names, flatten, instantiate
 
@@ -184,60 +181,3 @@ def test_logging_is_off_without_a_logger(compose: Compose, tmp_path: Path) -> No
         logger for logger in build(compose("model=vae", *SMALL), tmp_path)[2].loggers if isinstance(logger, WandbLogger)
     ]
     assert wandb.run is None
-
-
-def save(folder: Path, which: str, config: Any, state: dict[str, torch.Tensor]) -> None:
-    """A checkpoint with what `load` reads of it."""
-    (folder / "checkpoints").mkdir()
-    checkpoint = {"state_dict": state, "hyper_parameters": {"model": config}}
-    torch.save(checkpoint, folder / "checkpoints" / f"{which}.ckpt")
-
-
-@pytest.mark.parametrize("which", ["best", "last"])
-def test_a_model_comes_back_from_its_checkpoint(which: str, compose: Compose, tmp_path: Path) -> None:
-    config = compose("model=reslag_light", "recipe.residual=true", *SMALL)
-    model = build_model(config)
-    save(tmp_path, which, OmegaConf.to_container(config.model, resolve=True), dict(model.state_dict()))
-    # What config.yaml says does not count.
-    (tmp_path / "config.yaml").write_text("model: {_target_: no.such.model}")
-    loaded = reslag_vae.load(tmp_path, which)
-    assert isinstance(loaded, ResLagLightVAE)
-    assert not loaded.training
-    assert not any(parameter.requires_grad for parameter in loaded.parameters())
-    images = torch.rand(3, 1, 28, 28)
-    assert torch.equal(loaded.reconstruct(images), model.eval().reconstruct(images))
-    assert not loaded.reconstruct(images).requires_grad
-
-
-def test_what_is_not_there_cannot_be_loaded(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"best.ckpt is not there"):
-        reslag_vae.load(tmp_path)
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "best.ckpt").write_bytes(b"not a checkpoint")
-    with pytest.raises(RunError, match=r"best.ckpt is damaged"):
-        reslag_vae.load(str(tmp_path))
-    torch.save({"state_dict": {}}, tmp_path / "checkpoints" / "best.ckpt")
-    with pytest.raises(RunError, match=r"best.ckpt is not a checkpoint of this package"):
-        reslag_vae.load(tmp_path)
-
-
-OURS = "reslag_vae.models.VAE"
-
-
-@pytest.mark.parametrize(
-    "config",
-    [
-        {"_target_": "os.mkdir", "path": "BUILT"},
-        {"_target_": OURS, "network": {"_target_": "os.mkdir", "path": "BUILT"}},
-        {"_target_": OURS, "network": {"a": {"b": {"_target_": "os.mkdir", "path": "BUILT"}}}},
-        {"_target_": "reslag_vae_other.VAE"},
-        {"_target_": OURS, "network": [{"_target_": "os.mkdir", "path": "BUILT"}]},
-        {"_target_": "reslag_vae.configs.shutil.os.mkdir", "path": "BUILT"},
-    ],
-)
-def test_nothing_foreign_is_built(config: dict[str, Any], tmp_path: Path) -> None:
-    built = tmp_path / "built"
-    save(tmp_path, "best", json.loads(json.dumps(config).replace("BUILT", str(built))), {})
-    with pytest.raises(RunError, match=r"best.ckpt is not a checkpoint of this package"):
-        reslag_vae.load(tmp_path)
-    assert not built.exists()

@@ -107,6 +107,11 @@ class ImageDataModule(LightningDataModule, ABC):
         return self._splits[name]
 
     @property
+    def key(self) -> str:
+        """Names the data set and the options that its images depend on, within a name of a file."""
+        return self.name
+
+    @property
     def class_names(self) -> list[str]:
         """In the order of the class numbers; empty without labels. Known after `setup`."""
         return self._class_names

@@ -49,11 +49,10 @@ def decoded(
     full_shape = (len(files), height, width, channels)
     stem = f"{key}-{_digest([str(source.resolve())])[:8]}"
     name = f"{stem}-{_digest(_manifest(files, source))[:16]}.npy"
-    places = (root / ".cache" / "reslag_vae", _user_cache())
-    for place in places:
+    for place in _places(root):
         if (images := _opened(place / name, full_shape)) is not None:
             return images
-    path = _writable(places) / name
+    path = cache_folder(root) / name
     _write(path, full_shape, _decode_all(files, decode))
     for older in set(path.parent.glob(f"{stem}-*.npy")) - {path}:
         older.unlink(missing_ok=True)
@@ -72,12 +71,13 @@ def _manifest(files: Sequence[Path], source: Path) -> list[str]:
     return lines
 
 
-def _user_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reslag_vae"
+def cache_folder(root: Path) -> Path:
+    """The folder, made if it is not there, that takes what is computed once for the data sets in `root`.
 
-
-def _writable(places: Sequence[Path]) -> Path:
-    for place in places:
+    Raises:
+        DataError: neither `<root>/.cache/reslag_vae` nor the user's cache folder can be written.
+    """
+    for place in _places(root):
         try:
             place.mkdir(parents=True, exist_ok=True)
         except OSError:
@@ -85,8 +85,13 @@ def _writable(places: Sequence[Path]) -> Path:
         if os.access(place, os.W_OK):
             return place
     raise DataError(
-        f"The decoded images need a folder, and none of these can be written: {', '.join(map(str, places))}."
+        f"What is computed once needs a folder, and none of these can be written: {', '.join(map(str, _places(root)))}."
     )
+
+
+def _places(root: Path) -> tuple[Path, Path]:
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / ".cache" / "reslag_vae", user / "reslag_vae"
 
 
 def _opened(path: Path, shape: tuple[int, ...]) -> Tensor | None:

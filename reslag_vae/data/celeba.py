@@ -72,6 +72,10 @@ class CelebA(ImageDataModule):
         self.image_shape = (3, size, size)
         self._pictures: list[str] = []
 
+    @property
+    def key(self) -> str:
+        return f"{self.name}-size{self.image_shape[1]}-crop{self.crop or 'none'}"
+
     def read(self) -> Source:
         files = find_pictures(self.folder / "img_align_celeba")
         if not files:
@@ -81,8 +85,7 @@ class CelebA(ImageDataModule):
         parts = self._parts()
         size = self.image_shape[1]
         how = partial(decode, size=size, channels=3, region=_region(self.crop))
-        key = f"{self.name}-size{size}-crop{self.crop or 'none'}"
-        store = decoded(files, how, self.image_shape, key, self.folder, self.root)
+        store = decoded(files, how, self.image_shape, self.key, self.folder, self.root)
         labels = torch.full((len(files),), -1)
         if min(torch.bincount(parts, minlength=3)) == 0:
             log.warning("CelebA: the official partition leaves a split empty; val and test are random parts.")

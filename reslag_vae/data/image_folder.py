@@ -53,6 +53,10 @@ class ImageFolder(ImageDataModule):
         self.folder = Path(folder).expanduser()
         self.image_shape = (channels, size, size)
 
+    @property
+    def key(self) -> str:
+        return f"{self.name}-size{self.image_shape[1]}-channels{self.image_shape[0]}"
+
     def read(self) -> Source:
         folder = self._existing_folder()
         parts = _split_folders(folder)
@@ -62,8 +66,7 @@ class ImageFolder(ImageDataModule):
         channels, size, _ = self.image_shape
         how = partial(decode, size=size, channels=channels, region=centre_square)
         files = [path for listing in listings.values() for path in listing]
-        key = f"{self.name}-size{size}-channels{channels}"
-        store = decoded(files, how, self.image_shape, key, folder, self.root)
+        store = decoded(files, how, self.image_shape, self.key, folder, self.root)
         rows = torch.split(torch.arange(len(files)), [len(listing) for listing in listings.values()])
         splits = {name: Images(store, labels, part) for name, part in zip(parts, rows, strict=True)}
         return Source(splits["train"], splits.get("val"), splits.get("test"), class_names)

@@ -75,9 +75,10 @@ class Images(Dataset[Batch]):
         chosen = torch.from_numpy(np.random.default_rng(seed).permutation(len(self))[:size])
         rest = torch.ones(len(self), dtype=torch.bool)
         rest[chosen] = False
-        return self._part(rest), self._part(chosen)
+        return self.part(rest), self.part(chosen)
 
-    def _part(self, chosen: Tensor) -> "Images":
+    def part(self, chosen: Tensor) -> "Images":
+        """The images at the chosen positions, an index or a mask, with the same store."""
         return Images(self.store, self.store_labels, self.rows[chosen])
 
 

@@ -1,0 +1,38 @@
+"""What a trained model is worth: numbers of any model with an encoder and a decoder, and pictures of them.
+
+Each function takes a `LatentModel`: what `reslag_vae.load` returns, or a foreign pair in an `EncoderDecoder`.
+"""
+
+from reslag_vae.evaluation.aggregate import Aggregate, Bracket, aggregate_posterior
+from reslag_vae.evaluation.bounds import Bounds, importance_weighted_bound
+from reslag_vae.evaluation.codes import Codes, decode, encode
+from reslag_vae.evaluation.collapse import Diagnosis, diagnose
+from reslag_vae.evaluation.frechet import frechet_distance
+from reslag_vae.evaluation.mixture import CodeMixture
+from reslag_vae.evaluation.models import EncoderDecoder, LatentModel
+from reslag_vae.evaluation.pca import PCA, fit_pca
+from reslag_vae.evaluation.probes import linear_probe, nearest_neighbours
+from reslag_vae.evaluation.quality import Quality, reconstruction_quality
+
+__all__ = [
+    "PCA",
+    "Aggregate",
+    "Bounds",
+    "Bracket",
+    "CodeMixture",
+    "Codes",
+    "Diagnosis",
+    "EncoderDecoder",
+    "LatentModel",
+    "Quality",
+    "aggregate_posterior",
+    "decode",
+    "diagnose",
+    "encode",
+    "fit_pca",
+    "frechet_distance",
+    "importance_weighted_bound",
+    "linear_probe",
+    "nearest_neighbours",
+    "reconstruction_quality",
+]

@@ -1,25 +1,27 @@
 """The losses of a split, by the model's own evaluation."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-import torch
-
+from reslag_vae.evaluation.models import device_of, evaluating
 from reslag_vae.models import BaseVAE
-from reslag_vae.records import Batch
+from reslag_vae.records import Batch, Terms
 
 
-@torch.no_grad()
-def evaluate(model: BaseVAE, batches: Iterable[Batch]) -> dict[str, float]:
-    """Means over all images of the batches, by name, in evaluation mode and with the same noise at every call."""
-    training = model.training
-    model.eval()
-    try:
+def evaluate(
+    model: BaseVAE, batches: Iterable[Batch], each: Callable[[Terms], object] = lambda _: None
+) -> dict[str, float]:
+    """Means over all images of the batches, by name, in evaluation mode and with the same noise at every call.
+
+    Args:
+        model: of this package.
+        batches: of images.
+        each: is given the per-image terms of each minibatch.
+    """
+    with evaluating(model):
         model.begin_evaluation()
         for batch in batches:
-            model.evaluate_batch(Batch(*(tensor.to(model.train_mse.device) for tensor in batch)))
+            each(model.evaluate_batch(Batch(*(tensor.to(device_of(model)) for tensor in batch))))
         return model.end_evaluation()
-    finally:
-        model.train(training)
 
 
 def measure_yardstick(model: BaseVAE, train_batches: Iterable[Batch]) -> None:

@@ -64,6 +64,10 @@ class LatentVariableModel:
         weights = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device)[:, None]
         return self.decode(first.lerp(last, weights))
 
+    def likelihood_variance(self) -> Tensor | None:
+        """The variance of the objective's Gaussian likelihood, broadcastable to (1, C, H, W); None if it has none."""
+        return self.objective.likelihood_variance(self.network.latent_dim)
+
     def terms(self, images: Tensor, noise: Tensor | None = None, prior: Tensor | None = None) -> Terms:
         """The objective on (B, C, H, W) images, in their own precision (float32 or better) whatever autocast says.
 

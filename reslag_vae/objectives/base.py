@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from reslag_vae.distributions import Posterior
@@ -61,6 +62,14 @@ class Objective(nn.Module, ABC):
     def equivalent_sigma2(self, latent_dim: int) -> float | None:
         """The likelihood variance whose ELBO has the same optimum, for a loss Rec + beta·KL: beta = 2·sigma2."""
         return None
+
+    def likelihood_variance(self, latent_dim: int) -> Tensor | None:
+        """The variance of the Gaussian likelihood at evaluation, broadcastable to (1, C, H, W); None if there is none.
+
+        For a loss Rec + beta·KL it is the equivalent one.
+        """
+        value = self.equivalent_sigma2(latent_dim)
+        return None if value is None else torch.tensor([[[[value]]]])
 
     def check_length(self, max_epochs: int) -> None:
         """Refuse a run that is too short for this objective.

@@ -37,6 +37,13 @@ class SigmaRule(Objective):
             squares: (B, C, H, W) squared errors; no gradient is wanted through the variance.
         """
 
+    @abstractmethod
+    def expected_variance(self) -> Tensor:
+        """s2 before the floor at evaluation, which looks at no image, broadcastable to (1, C, H, W)."""
+
+    def likelihood_variance(self, latent_dim: int) -> Tensor:
+        return self.expected_variance().detach().clamp_min(SIGMA2_FLOOR)
+
     def forward(
         self,
         images: Tensor,
@@ -101,8 +108,9 @@ class MovingVariance(SigmaRule):
         """s2 of a training minibatch."""
 
     def variance(self, images: Tensor, squares: Tensor) -> Tensor:
-        if self.training:
-            return self.minibatch_variance(images, squares)
+        return self.minibatch_variance(images, squares) if self.training else self.expected_variance()
+
+    def expected_variance(self) -> Tensor:
         # Before the first training step nothing is known: the variance of uniform noise.
         known = self.running / self.weight.clamp_min(1e-12)
         return torch.where(self.weight > 0, known, 1 / 12)
@@ -187,6 +195,9 @@ class SigmaLearned(SigmaRule):
         return {"s2": f"learned, {self.granularity}, from 1", "beta_eff": "2 s2"}
 
     def variance(self, images: Tensor, squares: Tensor) -> Tensor:
+        return self.expected_variance()
+
+    def expected_variance(self) -> Tensor:
         return self.log_sigma2.exp()
 
     @torch.no_grad()
@@ -218,4 +229,7 @@ class SigmaFixed(SigmaRule):
         return {"s2": f"fixed at {self.sigma2:g}", "beta_eff": f"{2 * self.sigma2:g}"}
 
     def variance(self, images: Tensor, squares: Tensor) -> Tensor:
-        return squares.new_full((1, 1, 1, 1), self.sigma2)
+        return squares.new_full((1, 1, 1, 1), self.sigma2)  # made on its device: no copy waits for it
+
+    def expected_variance(self) -> Tensor:
+        return torch.full((1, 1, 1, 1), self.sigma2, dtype=torch.float64)

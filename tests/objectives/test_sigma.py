@@ -354,6 +354,26 @@ def test_fixed_variance_stays() -> None:
     assert not objective.state_dict()
 
 
+@pytest.mark.parametrize("granularity", ["global", "channel", "pixel"])
+@pytest.mark.parametrize("rule", [SigmaOptimal, SigmaLearned])
+def test_the_likelihood_variance_is_that_of_an_evaluation(rule: Any, granularity: Granularity) -> None:
+    objective = rule(SHAPE, granularity).double()
+    objective.observe(apply(objective.train(), *batch()))
+    variance = objective.likelihood_variance(3)
+
+    assert torch.equal(variance, sigma2_of(objective.eval(), *batch(1)))
+    assert torch.equal(objective.train().likelihood_variance(3), variance)
+    assert not variance.requires_grad
+
+
+def test_the_likelihood_variance_is_not_below_the_floor() -> None:
+    objective = SigmaOptimal(SHAPE)
+    images, _ = batch()
+    objective.observe(objective(images, images, posterior(), torch.zeros(5, 1)))
+    assert float(objective.likelihood_variance(3)) == pytest.approx(SIGMA2_FLOOR)
+    assert float(SigmaFixed(0.04).likelihood_variance(3)) == 0.04
+
+
 @pytest.mark.parametrize(
     ("rule", "arguments", "named"),
     [

@@ -1,0 +1,30 @@
+"""Evaluate finished runs from their checkpoints alone: python evaluate.py run=runs/mnist/lagging/2026-01-31_12-00-00"""
+
+import hydra
+from hydra.errors import CompactHydraException
+from omegaconf import DictConfig
+
+from reslag_vae.errors import UserError
+
+
+def evaluate(config: DictConfig) -> None:
+    """Numbers and pictures of every run into its folder, and of several a comparison."""
+    from reslag_vae import evaluations, process, wiring
+
+    wiring.quiet()
+    process.tune()
+    evaluations.evaluate(config)
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
+def main(config: DictConfig) -> None:
+    """Compose the configuration."""
+    try:
+        evaluate(config)
+    except UserError as error:
+        # Hydra prints this one without a stack of calls.
+        raise CompactHydraException(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""What the codes of a whole data set say together: the aggregate posterior q(z) = E q(z|x)."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from reslag_vae.distributions import DiagonalGaussian, aggregate_log_prob
+
+# Marginal densities are compared at a time: (latents, posteriors, dimensions) numbers.
+MARGINAL_CHUNK = 2**22
+
+
+class Bracket(NamedTuple):
+    """Two estimates that a number lies between, in expectation.
+
+    Attributes:
+        low: the lower.
+        high: the higher.
+    """
+
+    low: float
+    high: float
+
+
+class Aggregate(NamedTuple):
+    """Of N posteriors, all in nats.
+
+    Attributes:
+        kl: mean of KL(q(z|x) || p(z)), which is the mutual information and the aggregate KL together.
+        mutual_information: I(x; z) = E[log q(z|x) - log q(z)].
+        ceiling: log N, which `mutual_information.low` cannot exceed.
+        aggregate_kl: KL(q(z) || p(z)).
+        total_correlation: KL(q(z) || product of its marginals).
+    """
+
+    kl: float
+    mutual_information: Bracket
+    ceiling: float
+    aggregate_kl: Bracket
+    total_correlation: Bracket
+
+
+def aggregate_posterior(posterior: DiagonalGaussian, latents: Tensor, marginal_samples: int = 1024) -> Aggregate:
+    """The statistics of the aggregate posterior, bracketed.
+
+    q(z) is estimated by the mixture of the N posteriors. With each latent's own posterior in the mixture its density
+    is overestimated, and without it underestimated, both in expectation (Poole et al. 2019,
+    https://arxiv.org/abs/1905.06922, Eqs. 10 and 13): the truth lies between. Where posteriors hardly overlap, as with
+    many dimensions, the bracket is wide, and says so. What cannot be is cut off: no divergence is negative, and the
+    mutual information does not exceed the mean KL. The N^2 comparisons take about 4 s for N = 10,000 on 2 cores.
+
+    Args:
+        posterior: of N images, at least 2.
+        latents: (N, d), one sample of each posterior.
+        marginal_samples: how many of the latents estimate the total correlation.
+    """
+    own = DiagonalGaussian(posterior.mean.double(), posterior.log_variance.double()).log_prob(latents.double())
+    high = aggregate_log_prob(posterior, latents)
+    low = aggregate_log_prob(posterior, latents, without_own=True)
+    prior = -0.5 * (latents.double().square() + math.log(2 * math.pi)).sum(-1)
+    marginals = marginal_log_probs(posterior, latents[:marginal_samples]).sum(-1)
+    few = slice(len(marginals))
+    kl = float(posterior.kl().double().sum(-1).mean())
+    return Aggregate(
+        kl=kl,
+        mutual_information=_bracket(own - high, own - low, kl),
+        ceiling=math.log(len(latents)),
+        aggregate_kl=_bracket(low - prior, high - prior),
+        total_correlation=_bracket(low[few] - marginals, high[few] - marginals),
+    )
+
+
+def _bracket(low: Tensor, high: Tensor, most: float = math.inf) -> Bracket:
+    return Bracket(*(min(max(0.0, float(values.mean())), most) for values in (low, high)))
+
+
+def marginal_log_probs(posterior: DiagonalGaussian, latents: Tensor) -> Tensor:
+    """(M, d) log q(z_j) of each coordinate of (M, d) latents under the even mixture of the N posteriors' marginals."""
+    count, dimension = posterior.mean.shape
+    inverse = (-posterior.log_variance / 2).exp()
+    constant = -0.5 * (posterior.log_variance + math.log(2 * math.pi))
+    parts = [
+        (constant - 0.5 * ((z[:, None] - posterior.mean) * inverse).square()).logsumexp(1)
+        for z in torch.split(latents, max(1, MARGINAL_CHUNK // (count * dimension)))
+    ]
+    return torch.cat(parts).double() - math.log(count)

@@ -1,0 +1,27 @@
+"""What two simple classifiers make of the posterior means."""
+
+from reslag_vae.evaluation.numbers import Number, Numbers, missing
+from reslag_vae.evaluation.probes import NEIGHBOURS, linear_probe, nearest_neighbours
+from reslag_vae.evaluation.subject import Subject
+
+PROBES = {
+    "linear_probe": (linear_probe, "logistic regression"),
+    "nearest_neighbours": (nearest_neighbours, f"{NEIGHBOURS} nearest neighbours"),
+}
+
+
+def classes(subject: Subject) -> Numbers:
+    """Accuracies, where there are labels."""
+    if not subject.labelled:
+        return dict.fromkeys(PROBES, missing("accuracy", "the images have no classes"))
+    train, test = subject.train_codes.means, subject.codes.means
+    protocol = (
+        f"{subject.settings.split} split, {len(test):,} images; fitted on the posterior means of {len(train):,} "
+        f"training images, seed {subject.settings.seed}"
+    )
+    numbers = {}
+    for name, (accuracy, what) in PROBES.items():
+        with subject.progress(what, 1):
+            value = accuracy(train, subject.train_images.labels, test, subject.reference.labels)
+        numbers[name] = Number(value, "accuracy", f"{protocol}; {what}")
+    return numbers

@@ -1,0 +1,106 @@
+"""How like the images the model's samples are, by a distance that needs no download."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from reslag_vae.data import CelebA, ImageDataModule, Images
+from reslag_vae.data.base import SplitName
+from reslag_vae.data.cache import cache_folder
+from reslag_vae.evaluation.classifier import Classifier, cached_classifier, train_classifier
+from reslag_vae.evaluation.codes import decode
+from reslag_vae.evaluation.frechet import frechet_distance
+from reslag_vae.evaluation.mixture import COMPONENTS
+from reslag_vae.evaluation.numbers import Number, Numbers, missing
+from reslag_vae.evaluation.subject import Subject, drawn
+
+UNIT = "classifier Fréchet distance"
+SPLITS: tuple[SplitName, SplitName] = ("train", "val")
+SOURCES = ("prior", "mixture", "reconstructions", "train_images")
+# Images that are decoded before their features are taken: a bound on the memory.
+DECODED = 2048
+
+
+def samples(subject: Subject) -> Numbers:
+    """Of samples of the prior and of the codes' mixture; and of reconstructions and training images, as limits."""
+    targets = labels_of(subject.data, subject.settings.split)
+    names = [f"classifier_frechet_{source}" for source in SOURCES]
+    if targets is None:
+        why = "the images have neither classes nor attributes to train the classifier on"
+        return dict.fromkeys((*names, "classifier_accuracy"), missing(UNIT, why))
+    classifier = classifier_of(subject)
+    real = classifier.features(subject.reference)
+    train = drawn(subject.data.split("train"), len(real), subject.settings.seed)
+    latents = (subject.prior_latents, subject.mixture_latents, subject.codes.means)
+    features = [*(of_decoded(classifier, subject, part) for part in latents), classifier.features(train)]
+    trained = f"features of a classifier trained on the {len(development(subject.data)[0]):,} images of train and val"
+    numbers: Numbers = {
+        name: Number(
+            frechet_distance(real, own),
+            UNIT,
+            f"{len(own):,} {WORDS[source]} against {len(real):,} images of the {subject.settings.split} split; "
+            f"{trained}, seed {subject.settings.seed}; not FID",
+        )
+        for name, source, own in zip(names, SOURCES, features, strict=True)
+    }
+    value = classifier.accuracy(subject.images, targets)
+    numbers["classifier_accuracy"] = Number(value, "accuracy", f"{subject.of_split}; {trained}")
+    return numbers
+
+
+WORDS = {
+    "prior": "samples of the prior",
+    "mixture": f"samples of a mixture of {COMPONENTS} Gaussians fitted to the codes of training images",
+    "reconstructions": "reconstructions from posterior means",
+    "train_images": "training images",
+}
+
+
+def of_decoded(classifier: Classifier, subject: Subject, latents: Tensor) -> Tensor:
+    """(N, f) features of the images of (N, d) latents."""
+    with subject.progress("features of samples", len(latents)) as advance:
+        parts = []
+        for part in torch.split(latents, DECODED):
+            parts.append(classifier.features(decode(subject.model, part)))
+            advance(len(part))
+    return torch.cat(parts)
+
+
+def labels_of(data: ImageDataModule, split: SplitName) -> Tensor | None:
+    """(N,) classes or (N, A) attributes of a split's images, or None."""
+    if data.num_classes > 1:
+        return data.split(split).labels
+    return data.attributes(split) if isinstance(data, CelebA) else None
+
+
+def classifier_of(subject: Subject) -> Classifier:
+    """The classifier of the data set: trained once, then the same for every model."""
+    data = subject.data
+    images, targets = development(data)
+    outputs = data.num_classes or targets.shape[1]
+
+    def train() -> Classifier:
+        return train_classifier(images, targets, outputs, progress=subject.progress)
+
+    return cached_classifier(classifier_path(data, images, targets), data.image_shape, outputs, train)
+
+
+def development(data: ImageDataModule) -> tuple[Images, Tensor]:
+    """Train and validation images together, whatever the seed that parts them, and their labels."""
+    train, val = data.split("train"), data.split("val")
+    targets = [found for name in SPLITS if (found := labels_of(data, name)) is not None]
+    assert len(targets) == 2, "there are labels in every split or in none"
+    if train.store is not val.store:
+        return train, targets[0]
+    rows = torch.cat([train.rows, val.rows])
+    order = rows.argsort()
+    return Images(train.store, train.store_labels, rows[order]), torch.cat(targets)[order]
+
+
+def classifier_path(data: ImageDataModule, images: Images, targets: Tensor) -> Path:
+    """Where a data set's classifier lies: a name for each data set, folder of pictures and labelling."""
+    content = f"{data.root.resolve()} {getattr(data, 'folder', '')} {len(images)} {targets.sum(0).tolist()}"
+    digest = sha256(content.encode()).hexdigest()[:12]
+    return cache_folder(data.root) / f"classifier-{data.key}-{digest}.pt"

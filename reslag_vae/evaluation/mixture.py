@@ -1,0 +1,42 @@
+"""A density fitted to the codes after training, to draw from instead of the prior."""
+
+import warnings
+
+import numpy as np
+import torch
+from torch import Tensor
+
+COMPONENTS = 10
+
+
+class CodeMixture:
+    """A Gaussian mixture with full covariances (Ghosh et al. 2020, https://arxiv.org/abs/1903.12436, section 4).
+
+    Args:
+        codes: (N, d) samples of the posteriors of training images; N at least the number of components.
+        components: of the mixture.
+        seed: of its start.
+
+    Raises:
+        ValueError: there are fewer codes than components.
+    """
+
+    def __init__(self, codes: Tensor, components: int = COMPONENTS, seed: int = 0) -> None:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.mixture import GaussianMixture
+
+        if len(codes) < components:
+            raise ValueError(f"components={components}: {len(codes)} codes are too few for them.")
+        self.dtype, self.device = codes.dtype, codes.device
+        self.mixture = GaussianMixture(components, random_state=seed, reg_covar=1e-6)
+        with warnings.catch_warnings():
+            # A likelihood that still rises a little after 100 steps is no worse to draw from.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.mixture.fit(codes.double().cpu().numpy())
+
+    def sample(self, count: int, seed: int = 0) -> Tensor:
+        """(count, d) latents, in random order."""
+        self.mixture.random_state = np.random.RandomState(seed)
+        drawn, _ = self.mixture.sample(count)
+        order = np.random.default_rng(seed).permutation(count)  # scikit-learn returns them sorted by component
+        return torch.from_numpy(drawn[order]).to(self.device, self.dtype)

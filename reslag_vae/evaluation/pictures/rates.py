@@ -1,0 +1,81 @@
+"""What models pay for what they get: rate against distortion."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from reslag_vae.evaluation.pictures.axes import add_legend, empty_axes, log_if_wide
+from reslag_vae.evaluation.pictures.palette import COLORS, MARKERS
+from reslag_vae.figures import default_settings
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LIMIT = "#4d4d4d"
+
+
+class RatePoint(NamedTuple):
+    """A run on the plane of rate and distortion.
+
+    Attributes:
+        title: of its model.
+        rate: KL in nats per image; None where the posterior is a point.
+        rec: sum of squared errors per image.
+        beta: of a run in a sweep; None otherwise.
+    """
+
+    title: str
+    rate: float | None
+    rec: float
+    beta: float | None = None
+
+
+@default_settings()
+def rate_distortion(points: Sequence[RatePoint], pca: float | None = None) -> "Figure":
+    """Rate against distortion (Alemi et al. 2018, https://arxiv.org/abs/1711.00464): lower left is better.
+
+    A model has one colour and one marker, named in the legend. Its runs of a sweep are joined in the order of their
+    beta, which stands beside each. A model without a rate is a dotted line. An axis whose values span more than a
+    decade is logarithmic.
+
+    Args:
+        points: runs, in any order.
+        pca: distortion of as many principal components as codes have numbers: a dashed line; None leaves it out.
+    """
+    figure, axis = empty_axes("rate: KL (nats per image)", "distortion: Rec per image\n(sum of squared errors)")
+    for number, title in enumerate(dict.fromkeys(point.title for point in points)):
+        draw_model(axis, [point for point in points if point.title == title], number)
+    if pca is not None:
+        axis.axhline(pca, color=LIMIT, linestyle="--", linewidth=1.2, label="PCA, the linear limit")
+    axis.margins(0.1)
+    log_if_wide(axis, "y", [point.rec for point in points] + ([] if pca is None else [pca]))
+    rates = [point.rate for point in points if point.rate is not None]
+    log_if_wide(axis, "x", rates)
+    if not rates:
+        axis.set_xticks([])
+    add_legend(figure)
+    return figure
+
+
+def draw_model(axis: "Axes", runs: Sequence[RatePoint], number: int) -> None:
+    """Runs of one model, with the colour and the marker of that number."""
+    title, color = runs[0].title, COLORS[number % len(COLORS)]
+    rated = [(run.rate, run.rec) for run in runs if run.rate is not None]
+    if rated:
+        marker = MARKERS[number % len(MARKERS)]
+        axis.plot(*zip(*rated, strict=True), color=color, marker=marker, linestyle="", zorder=3, label=title)
+    unrated = [run.rec for run in runs if run.rate is None]
+    if unrated:
+        whole = axis.get_yaxis_transform()
+        axis.hlines(unrated, 0, 1, transform=whole, color=color, linestyle=":", label=f"{title}, no rate")
+    sweep = [(run.beta, run.rate, run.rec) for run in runs if run.beta is not None and run.rate is not None]
+    draw_sweep(axis, sorted(sweep), color)
+
+
+def draw_sweep(axis: "Axes", sweep: Sequence[tuple[float, float, float]], color: str) -> None:
+    """A line through the (beta, rate, distortion) of some runs, beneath their markers."""
+    axis.plot([rate for _, rate, _ in sweep], [rec for *_, rec in sweep], color=color, linewidth=1)
+    for beta, rate, rec in sweep:
+        # To the lower left of a falling convex curve, above lines and beneath markers.
+        words = axis.annotate(f"β {beta:g}", (rate, rec), (-5, -5), textcoords="offset points", fontsize=8, zorder=2.5)
+        words.set(ha="right", va="top", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})

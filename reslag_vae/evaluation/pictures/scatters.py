@@ -1,0 +1,125 @@
+"""Codes in the plane, one panel for each model."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reslag_vae.evaluation.pictures.palette import COLORS
+from reslag_vae.figures import default_settings
+
+if TYPE_CHECKING:
+    from matplotlib.colors import ListedColormap, Normalize
+    from matplotlib.figure import Figure
+
+WIDTH, KEY = 7.5, 1.3  # inches of the picture and of the part with the names of the classes
+COLUMNS = 3
+ALPHA = 0.6
+BAR_NAMES = 20  # at a colour bar
+
+
+def two_dimensions(codes: Tensor) -> Tensor:
+    """(N, 2) coordinates of (N, d) codes: as they are if d is 2, else along their first two principal axes.
+
+    The sign of an axis is that which makes its largest component positive.
+
+    Raises:
+        ValueError: d is 1.
+    """
+    if codes.shape[1] < 2:
+        raise ValueError("Codes of one number have no second dimension to be drawn along.")
+    if codes.shape[1] == 2:
+        return codes
+    centred = codes.double() - codes.double().mean(0)
+    axes = torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)[:, :2]
+    signs = axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
+    coordinates: Tensor = centred @ (axes * signs)
+    return coordinates.to(codes.dtype)
+
+
+def axis_names(dimension: int) -> tuple[str, str]:
+    """What the coordinates of `two_dimensions` are, of codes with d = `dimension`."""
+    if dimension == 2:
+        return "z1", "z2"
+    return f"first principal axis of {dimension}-dimensional codes", "second principal axis"
+
+
+@default_settings()
+def posterior_scatter(
+    points: dict[str, Tensor], labels: Tensor, class_names: list[str], names: tuple[str, str]
+) -> "Figure":
+    """One panel for each model with a point for each image, coloured by class, as Figure 1 of the thesis.
+
+    Ten classes at most have a legend; more have a colour bar with the names of a few. Points are drawn in an order
+    that does not depend on their class, so that none lies above the others.
+
+    Args:
+        points: (N, 2) by title: samples of the posteriors in two dimensions, or a t-SNE of them.
+        labels: (N,) class numbers.
+        class_names: in the order of the class numbers; empty without labels, and then all points have one colour.
+        names: of the two dimensions, such as `axis_names` gives.
+
+    Raises:
+        ValueError: points of another shape, or a label that is no class.
+    """
+    from matplotlib.figure import Figure
+
+    check_points(points, labels, class_names)
+    order = np.random.default_rng(0).permutation(len(labels))
+    numbers = labels.cpu().numpy()[order] if class_names else np.zeros(len(labels))
+    columns = min(COLUMNS, len(points))
+    rows = math.ceil(len(points) / columns)
+    figure = Figure(figsize=(WIDTH, 0.5 + rows * (WIDTH - KEY) / columns), layout="constrained", facecolor="white")
+    colours, norm = colours_of(len(class_names))
+    for number, (title, coordinates) in enumerate(points.items()):
+        axis = figure.add_subplot(rows, columns, number + 1, aspect="equal", box_aspect=1)
+        x, y = coordinates.detach().cpu().numpy()[order].T
+        axis.scatter(x, y, s=9 / columns, c=numbers, cmap=colours, norm=norm, alpha=ALPHA, linewidths=0)
+        axis.set_adjustable("datalim")
+        axis.set_title(title, fontsize=10)
+        axis.tick_params(labelsize=8)
+        axis.locator_params(nbins=5)
+    figure.supxlabel(names[0], fontsize=9)
+    figure.supylabel(names[1], fontsize=9)
+    add_key(figure, class_names)
+    return figure
+
+
+def check_points(points: dict[str, Tensor], labels: Tensor, class_names: list[str]) -> None:
+    """See that there is a point in the plane for each label, and a name for each label.
+
+    Raises:
+        ValueError: there is not.
+    """
+    for title, coordinates in points.items():
+        if coordinates.shape != (len(labels), 2):
+            raise ValueError(f"{title}: points of shape {tuple(coordinates.shape)}, not ({len(labels)}, 2).")
+    if class_names and not 0 <= int(labels.min()) <= int(labels.max()) < len(class_names):
+        raise ValueError(f"Labels from {int(labels.min())} to {int(labels.max())} for {len(class_names)} class names.")
+
+
+def colours_of(classes: int) -> tuple["ListedColormap", "Normalize"]:
+    """A colour for each class number; one colour without classes."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap, Normalize
+
+    count = max(1, classes)
+    named = COLORS[:count] if count <= len(COLORS) else colormaps["viridis"](np.linspace(0, 1, count))
+    return ListedColormap(named), Normalize(-0.5, count - 0.5)
+
+
+def add_key(figure: "Figure", class_names: list[str]) -> None:
+    """A legend to the right, or a colour bar with the names of every few classes where there are many."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.lines import Line2D
+
+    colours, norm = colours_of(len(class_names))
+    if len(class_names) > len(COLORS):
+        ticks = range(0, len(class_names), math.ceil(len(class_names) / BAR_NAMES))
+        bar = figure.colorbar(ScalarMappable(norm, colours), ax=figure.axes, ticks=ticks, aspect=40)
+        bar.ax.set_yticklabels([class_names[i] for i in ticks], fontsize=8)
+    elif class_names:
+        dots = [Line2D([], [], marker="o", linestyle="", color=colours(i)) for i in range(len(class_names))]
+        figure.legend(dots, class_names, loc="outside right center", fontsize=9, frameon=False, handletextpad=0.1)

@@ -1,0 +1,118 @@
+"""What is evaluated, and what its numbers and pictures share."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reslag_vae.data import ImageDataModule, Images
+from reslag_vae.data.base import SplitName
+from reslag_vae.evaluation.bounds import Bounds, importance_weighted_bound, normal_rows
+from reslag_vae.evaluation.codes import Codes, encode
+from reslag_vae.evaluation.mixture import CodeMixture
+from reslag_vae.evaluation.progress import Progress, silent
+from reslag_vae.models import BaseVAE
+
+
+class Settings(NamedTuple):
+    """What an evaluation depends on beside the model and its data.
+
+    Attributes:
+        split: that is evaluated.
+        samples: K of the importance-weighted bound.
+        reference: of the split's images, the most whose codes are compared with each other; so many samples are drawn
+            from the model at most.
+        train_images: of the training images, the most whose codes are used.
+        seed: of every random number.
+    """
+
+    split: SplitName = "test"
+    samples: int = 512
+    reference: int = 10_000
+    train_images: int = 20_000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model and its data. What several numbers or pictures are made from is computed once, when first asked for."""
+
+    model: BaseVAE
+    data: ImageDataModule
+    settings: Settings
+    progress: Progress = silent
+
+    @property
+    def images(self) -> Images:
+        """The evaluated split."""
+        return self.data.split(self.settings.split)
+
+    @property
+    def of_split(self) -> str:
+        """The start of a protocol."""
+        return f"{self.settings.split} split, {len(self.images):,} images"
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the images have classes."""
+        return self.data.num_classes > 1
+
+    @cached_property
+    def train_images(self) -> Images:
+        """Training images, drawn at random if there are more than are wanted."""
+        return drawn(self.data.split("train"), self.settings.train_images, self.settings.seed)
+
+    @cached_property
+    def reference(self) -> Images:
+        """Images of the evaluated split, drawn at random if there are more than are wanted."""
+        return drawn(self.images, self.settings.reference, self.settings.seed)
+
+    @cached_property
+    def codes(self) -> Codes:
+        """Of `reference`."""
+        return encode(self.model, self.reference, self.settings.seed, self.progress)
+
+    @cached_property
+    def train_codes(self) -> Codes:
+        """Of `train_images`."""
+        return encode(self.model, self.train_images, self.settings.seed + 1, self.progress)
+
+    @cached_property
+    def sigma2(self) -> tuple[Tensor, str]:
+        """The likelihood variance that the bound is taken with, and whose it is."""
+        own = self.model.likelihood_variance()
+        if own is None:
+            return self.model.train_mse.float(), "the mean squared error on train, for want of an own"
+        return own, "the model's own"
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """Of the evaluated split."""
+        settings = self.settings
+        return importance_weighted_bound(
+            self.model, self.images, settings.samples, self.sigma2[0], settings.seed, self.progress
+        )
+
+    @cached_property
+    def prior_latents(self) -> Tensor:
+        """(len(reference), d) samples of N(0, I), the same for every model of the same d."""
+        generator = torch.Generator().manual_seed(self.settings.seed)
+        return normal_rows(len(self.reference), self.model.network.latent_dim, generator)
+
+    @cached_property
+    def mixture_latents(self) -> Tensor:
+        """(len(reference), d) samples of a Gaussian mixture fitted to samples of the training images' posteriors."""
+        with self.progress("Gaussian mixture of the codes", 1):
+            mixture = CodeMixture(self.train_codes.latents, seed=self.settings.seed)
+        return mixture.sample(len(self.reference), self.settings.seed)
+
+
+def drawn(images: Images, most: int, seed: int) -> Images:
+    """All images, or `most` of them at random, in their order."""
+    if len(images) <= most:
+        return images
+    chosen = np.random.default_rng(seed).choice(len(images), most, replace=False)
+    return images.part(torch.from_numpy(np.sort(chosen)))

@@ -1,0 +1,109 @@
+"""The aggregate posterior, against closed forms and against a mixture written out."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal, kl_divergence
+
+from reslag_vae.distributions import DiagonalGaussian
+from reslag_vae.evaluation import aggregate as module
+from reslag_vae.evaluation.aggregate import aggregate_posterior, marginal_log_probs
+
+
+def posteriors(count: int = 12, dimension: int = 3) -> tuple[DiagonalGaussian, Tensor]:
+    shape = (count, dimension)
+    posterior = DiagonalGaussian(
+        torch.randn(shape, dtype=torch.float64), 0.5 * torch.randn(shape, dtype=torch.float64) - 1
+    )
+    return posterior, posterior.sample()
+
+
+def mixture(posterior: DiagonalGaussian, without: int | None = None) -> MixtureSameFamily:
+    kept = [i for i in range(len(posterior.mean)) if i != without]
+    parts = Independent(Normal(posterior.mean[kept], (posterior.log_variance[kept] / 2).exp()), 1)
+    return MixtureSameFamily(Categorical(torch.ones(len(kept), dtype=torch.float64)), parts)
+
+
+def test_every_statistic_is_that_of_the_mixture_written_out() -> None:
+    posterior, latents = posteriors()
+    result = aggregate_posterior(posterior, latents)
+    own = Independent(Normal(posterior.mean, (posterior.log_variance / 2).exp()), 1).log_prob(latents)
+    inside = mixture(posterior).log_prob(latents)
+    left_out = torch.stack([mixture(posterior, i).log_prob(latents[i]) for i in range(len(latents))])
+    prior = Normal(0.0, 1.0).log_prob(latents).sum(1)
+    marginals = torch.stack(
+        [
+            mixture(DiagonalGaussian(posterior.mean[:, [j]], posterior.log_variance[:, [j]])).log_prob(latents[:, [j]])
+            for j in range(3)
+        ]
+    ).sum(0)
+
+    assert result.kl == pytest.approx(float(posterior.kl().sum(1).mean()), rel=1e-12)
+    assert result.ceiling == math.log(12)
+    for bracket, low, high in (
+        (result.mutual_information, own - inside, own - left_out),
+        (result.aggregate_kl, left_out - prior, inside - prior),
+        (result.total_correlation, left_out - marginals, inside - marginals),
+    ):
+        most = result.kl if bracket is result.mutual_information else math.inf
+        assert bracket.low == pytest.approx(float(low.mean().clamp(0, most)), rel=1e-9)
+        assert bracket.high == pytest.approx(float(high.mean().clamp(0, most)), rel=1e-9)
+        assert bracket.low < bracket.high
+    # KL(q(z|x) || p) = I + KL(q || p), in the same sample.
+    sampled = float((own - prior).mean())
+    assert result.mutual_information.low + result.aggregate_kl.high == pytest.approx(sampled, rel=1e-9)
+
+
+def test_the_brackets_hold_the_truth_of_a_linear_gaussian_model(linear: Any) -> None:
+    model, images = linear.exact(), linear.images(3000)
+    posterior = model.posterior(images)
+    result = aggregate_posterior(posterior, posterior.sample(), 3000)
+    # The images are samples of the model: the aggregate of its exact posteriors is the prior.
+    assert result.mutual_information.low - 0.02 < linear.information() < result.mutual_information.high + 0.02
+    assert result.aggregate_kl.low - 0.02 < 0 < result.aggregate_kl.high + 0.02
+    assert result.total_correlation.low - 0.02 < 0 < result.total_correlation.high + 0.02
+    assert result.mutual_information.high - result.mutual_information.low < 0.6
+
+
+def test_total_correlation_and_divergence_of_a_correlated_gaussian() -> None:
+    covariance = torch.tensor([[2.0, 1.2], [1.2, 1.5]], dtype=torch.float64)
+    means = MultivariateNormal(torch.tensor([1.0, -0.5]).double(), covariance - 0.5 * torch.eye(2)).sample((4000,))
+    posterior = DiagonalGaussian(means, torch.full_like(means, math.log(0.5)))
+    result = aggregate_posterior(posterior, posterior.sample(), 4000)
+    whole = MultivariateNormal(torch.tensor([1.0, -0.5]).double(), covariance)
+    prior = MultivariateNormal(torch.zeros(2).double(), torch.eye(2).double())
+    correlation = -0.5 * math.log(1 - 1.2**2 / (2.0 * 1.5))
+
+    for bracket, exact in (
+        (result.aggregate_kl, float(kl_divergence(whole, prior))),
+        (result.total_correlation, correlation),
+    ):
+        assert bracket.low == pytest.approx(exact, abs=0.06)
+        assert bracket.high == pytest.approx(exact, abs=0.06)
+
+
+def test_posteriors_that_do_not_overlap_leave_the_bracket_open() -> None:
+    means = 1e3 * torch.arange(8.0, dtype=torch.float64)[:, None]
+    posterior = DiagonalGaussian(means, torch.zeros_like(means))
+    result = aggregate_posterior(posterior, posterior.sample())
+    assert result.mutual_information.low == pytest.approx(math.log(8))
+    assert 1e5 < result.mutual_information.high < result.kl
+    assert result.aggregate_kl.high == pytest.approx(result.kl - math.log(8), rel=1e-3)
+
+
+def test_posteriors_that_are_all_the_same_say_nothing() -> None:
+    same = DiagonalGaussian(torch.ones(50, 2).double(), torch.zeros(50, 2).double())
+    result = aggregate_posterior(same, same.sample())
+    assert result.mutual_information == pytest.approx((0, 0), abs=1e-12)
+    assert result.total_correlation == pytest.approx((0, 0), abs=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 40, 10**6])
+def test_marginals_do_not_depend_on_the_chunks(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior, latents = posteriors()
+    whole = marginal_log_probs(posterior, latents)
+    monkeypatch.setattr(module, "MARGINAL_CHUNK", size)
+    torch.testing.assert_close(marginal_log_probs(posterior, latents), whole, rtol=1e-12, atol=1e-12)

@@ -1,0 +1,165 @@
+"""The importance-weighted bound."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from reslag_vae.evaluation import bounds as module
+from reslag_vae.evaluation.bounds import dequantised_bits_per_dim, importance_weighted_bound, log_mean_exp
+from reslag_vae.evaluation.models import EncoderDecoder
+from reslag_vae.models import VAE, AutoEncoder, BaseVAE, BetaVAE, MMDInfoVAE, OptimalSigmaVAE
+from reslag_vae.networks import Network
+from reslag_vae.objectives import ELBO, MMD, Beta, Objective, Reconstruction, SigmaFixed, SigmaOptimal
+
+MakeNetwork = Callable[..., Network]
+
+
+def vague(linear: Any) -> EncoderDecoder:
+    """With an encoder that is off in mean and variance."""
+
+    def posterior(images: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_variance = linear.posterior(images)
+        return 0.9 * mean + 0.05, log_variance + 0.4
+
+    return EncoderDecoder(posterior, linear.decode)
+
+
+@pytest.mark.parametrize("samples", [2, 3, 50])
+def test_with_the_exact_posterior_every_bound_is_the_exact_log_likelihood(linear: Any, samples: int) -> None:
+    images = linear.images(20)
+    result = importance_weighted_bound(linear.exact(), images, samples, linear.sigma2)
+    torch.testing.assert_close(result.importance_weighted, linear.log_prob(images), rtol=1e-12, atol=1e-10)
+    torch.testing.assert_close(result.elbo, linear.log_prob(images), rtol=1e-12, atol=1e-10)
+
+
+def test_with_another_posterior_it_lies_between_elbo_and_log_likelihood_and_tightens(linear: Any) -> None:
+    images, model = linear.images(200), vague(linear)
+    exact = float(linear.log_prob(images).mean())
+    few, many = (importance_weighted_bound(model, images, samples, linear.sigma2) for samples in (4, 2000))
+    # In closed form, ELBO = log p(x) - KL(q(z|x) || p(z|x)).
+    mean, log_variance = linear.posterior(images)
+    own = model.posterior(images)
+    p, q = (
+        torch.distributions.Normal(m, (v / 2).exp()) for m, v in ((mean, log_variance), (own.mean, own.log_variance))
+    )
+    elbo = exact - float(torch.distributions.kl_divergence(q, p).sum(1).mean())
+    assert float(many.elbo.mean()) == pytest.approx(elbo, abs=0.02)
+    assert elbo < float(few.importance_weighted.mean()) < float(many.importance_weighted.mean())
+    assert float(many.importance_weighted.mean()) == pytest.approx(exact, abs=0.005)
+
+
+def test_the_dequantised_bound_is_the_likelihood_within_the_cell(linear: Any) -> None:
+    images = linear.images(500)
+    result = importance_weighted_bound(linear.exact(), images, 4000, linear.sigma2, seed=5)
+    shift = torch.rand(images.shape, generator=torch.Generator().manual_seed(6)).double() - 0.5
+    expected = linear.log_prob(images + shift / 255)
+    torch.testing.assert_close(result.dequantised, expected, rtol=0, atol=0.02)
+    assert not torch.allclose(expected, linear.log_prob(images), rtol=0, atol=0.02)
+
+
+def test_bits_per_dim_of_uniform_noise_are_those_of_its_entropy() -> None:
+    # A density of 1 on [0, 1] spends log2(255) bits on each of its cells of width 1/255.
+    assert dequantised_bits_per_dim(0.0, 784) == pytest.approx(math.log2(255))
+    # Doubling the density everywhere saves one bit.
+    assert dequantised_bits_per_dim(784 * math.log(2), 784) == pytest.approx(math.log2(255) - 1)
+
+
+def test_the_means_of_the_models_posterior_are_found_from_another_proposal(linear: Any) -> None:
+    images = linear.images(50)
+    result = importance_weighted_bound(vague(linear), images, 4000, linear.sigma2)
+    mean, _ = linear.posterior(images)
+    for half in result.halves:
+        torch.testing.assert_close(half, mean, rtol=0, atol=0.05)
+    assert not torch.equal(*result.halves)
+    assert (vague(linear).posterior(images).mean - mean).abs().mean() > 0.05
+
+
+@pytest.mark.parametrize(("chunk", "latents"), [(3, 64), (512, 8), (1, 1), (7, 2**15)])
+def test_it_does_not_depend_on_the_chunks(
+    linear: Any, chunk: int, latents: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = linear.images(10)
+    whole = importance_weighted_bound(vague(linear), images, 16, linear.sigma2)
+    monkeypatch.setattr(module, "CHUNK", chunk)
+    monkeypatch.setattr(module, "LATENTS", latents)
+    parts = importance_weighted_bound(vague(linear), images, 16, linear.sigma2)
+    for a, b in zip(whole, parts, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_the_seed_decides_and_the_global_state_does_not(linear: Any) -> None:
+    images = linear.images(3)
+    first = importance_weighted_bound(vague(linear), images, 8, linear.sigma2)
+    torch.rand(3)
+    state = torch.random.get_rng_state()
+    again = importance_weighted_bound(vague(linear), images, 8, linear.sigma2)
+    other = importance_weighted_bound(vague(linear), images, 8, linear.sigma2, seed=1)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.equal(first.importance_weighted, again.importance_weighted)
+    assert not torch.equal(first.importance_weighted, other.importance_weighted)
+
+
+def test_a_variance_of_each_pixel_is_used(linear: Any) -> None:
+    images, variance = linear.images(5), torch.linspace(0.01, 0.1, 16, dtype=torch.float64).view(1, 1, 4, 4)
+    nothing = torch.zeros(5, 3, dtype=torch.float64)
+    # The decoder ignores its latent, and the encoder says N(0, I): nothing but the likelihood is left.
+    model = EncoderDecoder(lambda x: (nothing, nothing), lambda z: z.new_zeros(len(z), 1, 4, 4))
+    result = importance_weighted_bound(model, images, 2, variance)
+    expected = torch.distributions.Normal(0.0, variance.sqrt()).log_prob(images).flatten(1).sum(1)
+    torch.testing.assert_close(result.importance_weighted, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("kind", "objective", "sigma2"),
+    [(VAE, ELBO(), 1.0), (BetaVAE, Beta(6.0), 1.0), (OptimalSigmaVAE, SigmaFixed(0.3), 0.3)],
+)
+def test_the_models_own_variance_is_the_default(
+    kind: type[BaseVAE], objective: Objective, sigma2: float, make_network: MakeNetwork
+) -> None:
+    model = kind(make_network(), objective).eval()
+    images = torch.rand(4, 1, 8, 8)
+    own = importance_weighted_bound(model, images, 4)
+    given = importance_weighted_bound(model, images, 4, sigma2)
+    assert torch.equal(own.importance_weighted, given.importance_weighted)
+
+
+def test_images_of_8_bits_are_taken_as_numbers_in_0_to_1(make_network: MakeNetwork) -> None:
+    model = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8)))
+    images = torch.randint(256, (4, 1, 8, 8), dtype=torch.uint8)
+    a = importance_weighted_bound(model, images, 4)
+    b = importance_weighted_bound(model, images / 255, 4)
+    torch.testing.assert_close(a.importance_weighted, b.importance_weighted)
+    assert model.training
+
+
+@pytest.mark.parametrize(
+    ("kind", "objective", "parameters", "message"),
+    [
+        (MMDInfoVAE, MMD(), 2, "no likelihood variance of its own: give sigma2"),
+        (AutoEncoder, Reconstruction(), 1, "no likelihood variance"),
+    ],
+)
+def test_a_model_without_a_variance_is_refused(
+    kind: type[BaseVAE], objective: Objective, parameters: int, message: str, make_network: MakeNetwork
+) -> None:
+    model = kind(make_network(parameters_per_latent=parameters), objective)
+    with pytest.raises(ValueError, match=message):
+        importance_weighted_bound(model, torch.rand(2, 1, 8, 8), 4)
+
+
+def test_a_point_posterior_and_a_single_sample_are_refused(make_network: MakeNetwork, linear: Any) -> None:
+    model = AutoEncoder(make_network(parameters_per_latent=1), Reconstruction())
+    with pytest.raises(ValueError, match="posterior with a density"):
+        importance_weighted_bound(model, torch.rand(2, 1, 8, 8), 4, sigma2=0.1)
+    with pytest.raises(ValueError, match="samples=1"):
+        importance_weighted_bound(linear.exact(), linear.images(2), 1, 0.1)
+
+
+def test_log_mean_exp_does_not_overflow() -> None:
+    values = torch.tensor([[1000.0, 1000.0], [-1000.0, -1001.0]], dtype=torch.float64)
+    expected = torch.tensor([1000.0, -1000 + math.log((1 + math.exp(-1)) / 2)], dtype=torch.float64)
+    torch.testing.assert_close(log_mean_exp(values), expected)

@@ -1,0 +1,102 @@
+"""Codes of images, and images of codes."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from reslag_vae.data import Images
+from reslag_vae.distributions import DiagonalGaussian, Point
+from reslag_vae.evaluation import codes as module
+from reslag_vae.evaluation import models
+from reslag_vae.evaluation.codes import decode, encode
+from reslag_vae.evaluation.models import EncoderDecoder, chunks, device_of, evaluating
+from reslag_vae.models import VAE, AutoEncoder
+from reslag_vae.objectives import ELBO, Reconstruction
+
+
+def test_codes_are_those_of_the_model_in_evaluation_mode(make_network: Any) -> None:
+    model = VAE(make_network(), ELBO())
+    images = torch.randint(256, (9, 1, 8, 8), dtype=torch.uint8)
+    codes = encode(model, images)
+    assert model.training
+    expected = model.eval().posterior(images)
+    assert isinstance(codes.posterior, DiagonalGaussian)
+    torch.testing.assert_close(codes.means, expected.mean)
+    assert not codes.means.requires_grad
+    # Standardised, the samples are standard normal noise.
+    noise = (codes.latents - codes.means) * (-codes.posterior.log_variance / 2).exp()
+    assert 0.4 < float(noise.square().mean()) < 2.0
+
+
+def test_samples_depend_on_the_seed_and_not_on_the_chunks(linear: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = linear.images(11)
+    whole, other = encode(linear.exact(), images, seed=3), encode(linear.exact(), images, seed=4)
+    monkeypatch.setattr(models.chunks, "__defaults__", (2,))
+    parts = encode(linear.exact(), images, seed=3)
+    torch.testing.assert_close(parts.latents, whole.latents, rtol=1e-12, atol=1e-12)
+    assert not torch.equal(other.latents, whole.latents)
+    assert torch.equal(other.means, whole.means)
+
+
+def test_a_point_is_its_own_sample(make_network: Any) -> None:
+    model = AutoEncoder(make_network(parameters_per_latent=1), Reconstruction())
+    codes = encode(model, torch.rand(5, 1, 8, 8))
+    assert isinstance(codes.posterior, Point)
+    assert torch.equal(codes.latents, codes.means)
+
+
+def test_decoding_in_chunks_is_decoding(make_network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = VAE(make_network(), ELBO()).eval()
+    latents = torch.randn(7, 3)
+    monkeypatch.setattr(module, "CHUNK", 3)
+    torch.testing.assert_close(decode(model, latents), model.decode(latents).detach())
+
+
+@pytest.mark.parametrize("size", [1, 4, 100])
+def test_chunks_are_all_images_in_order(size: int) -> None:
+    images = torch.randint(256, (10, 1, 2, 2), dtype=torch.uint8)
+    rows = torch.tensor([3, 1, 7, 0, 9])
+    for given, expected in ((images, images), (Images(images, torch.zeros(10), rows), images[rows])):
+        parts = list(chunks(given, torch.device("cpu"), size))
+        assert max(len(part) for part in parts) <= size
+        torch.testing.assert_close(torch.cat(parts), expected / 255)
+
+
+def test_progress_counts_every_image(linear: Any) -> None:
+    seen: list[int] = []
+
+    class Bar:
+        def __call__(self, task: str, total: int) -> "Bar":
+            seen.append(-total)
+            return self
+
+        def __enter__(self) -> Any:
+            return seen.append
+
+        def __exit__(self, *_: object) -> None: ...
+
+    encode(linear.exact(), linear.images(1030), progress=Bar())
+    assert seen[0] == -1030
+    assert sum(seen[1:]) == 1030
+
+
+def test_a_foreign_pair_is_a_model(linear: Any) -> None:
+    model = EncoderDecoder(torch.nn.Linear(4, 2), torch.nn.Linear(2, 4))
+    assert isinstance(model.posterior(torch.rand(3, 4)), Point)
+    assert isinstance(linear.exact().posterior(linear.images(2)), DiagonalGaussian)
+    assert len(list(model.parameters())) == 4
+    assert device_of(model) == torch.device("cpu")
+    assert device_of(linear.exact()) == torch.device("cpu")
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_mode_is_left_as_it_was_also_after_an_error(training: bool) -> None:
+    model = EncoderDecoder(torch.nn.Linear(4, 2), torch.nn.Dropout()).train(training)
+    with evaluating(model):
+        assert not model.decoder.training
+        assert not torch.is_grad_enabled()
+    with pytest.raises(KeyError), evaluating(model):
+        raise KeyError
+    assert model.training == training
+    assert torch.is_grad_enabled()

@@ -1,0 +1,171 @@
+"""Runs read back, whole, damaged, foreign and malicious."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+import reslag_vae
+from reslag_vae import configs
+from reslag_vae.data import DataError, Digits
+from reslag_vae.loading import load_config, load_data
+from reslag_vae.models import ResLagLightVAE
+from reslag_vae.runs import RunError
+from reslag_vae.wiring import build_model
+
+Compose = Callable[..., DictConfig]
+
+SMALL = ("data=digits", "recipe.channels=[2,4]", "recipe.blocks=[1,1]", "logger=none", "trainer.accelerator=cpu")
+
+
+def save(folder: Path, which: str, config: Any, state: dict[str, torch.Tensor]) -> None:
+    """A checkpoint with what `load` reads of it."""
+    (folder / "checkpoints").mkdir()
+    checkpoint = {"state_dict": state, "hyper_parameters": {"model": config}}
+    torch.save(checkpoint, folder / "checkpoints" / f"{which}.ckpt")
+
+
+@pytest.mark.parametrize("which", ["best", "last"])
+def test_a_model_comes_back_from_its_checkpoint(which: str, compose: Compose, tmp_path: Path) -> None:
+    config = compose("model=reslag_light", "recipe.residual=true", *SMALL)
+    model = build_model(config)
+    save(tmp_path, which, OmegaConf.to_container(config.model, resolve=True), dict(model.state_dict()))
+    # What config.yaml says does not count.
+    (tmp_path / "config.yaml").write_text("model: {_target_: no.such.model}")
+    loaded = reslag_vae.load(tmp_path, which)
+    assert isinstance(loaded, ResLagLightVAE)
+    assert not loaded.training
+    assert not any(parameter.requires_grad for parameter in loaded.parameters())
+    images = torch.rand(3, 1, 28, 28)
+    assert torch.equal(loaded.reconstruct(images), model.eval().reconstruct(images))
+    assert not loaded.reconstruct(images).requires_grad
+
+
+def test_what_is_not_there_cannot_be_loaded(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"best.ckpt is not there"):
+        reslag_vae.load(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "best.ckpt").write_bytes(b"not a checkpoint")
+    with pytest.raises(RunError, match=r"best.ckpt is damaged"):
+        reslag_vae.load(str(tmp_path))
+    torch.save({"state_dict": {}}, tmp_path / "checkpoints" / "best.ckpt")
+    with pytest.raises(RunError, match=r"best.ckpt is not a checkpoint of this package"):
+        reslag_vae.load(tmp_path)
+
+
+OURS = "reslag_vae.models.VAE"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"_target_": "os.mkdir", "path": "BUILT"},
+        {"_target_": OURS, "network": {"_target_": "os.mkdir", "path": "BUILT"}},
+        {"_target_": OURS, "network": {"a": {"b": {"_target_": "os.mkdir", "path": "BUILT"}}}},
+        {"_target_": "reslag_vae_other.VAE"},
+        {"_target_": OURS, "network": [{"_target_": "os.mkdir", "path": "BUILT"}]},
+        {"_target_": "reslag_vae.configs.shutil.os.mkdir", "path": "BUILT"},
+    ],
+)
+def test_nothing_foreign_is_built(config: dict[str, Any], tmp_path: Path) -> None:
+    built = tmp_path / "built"
+    save(tmp_path, "best", json.loads(json.dumps(config).replace("BUILT", str(built))), {})
+    with pytest.raises(RunError, match=r"best.ckpt is not a checkpoint of this package"):
+        reslag_vae.load(tmp_path)
+    assert not built.exists()
+
+
+@pytest.mark.parametrize("spoil", ["renamed", "missing", "wrong shape", "wrong option", "wrong value"])
+def test_a_checkpoint_of_another_version_is_named(spoil: str, compose: Compose, tmp_path: Path) -> None:
+    config: Any = OmegaConf.to_container(compose("model=vae", *SMALL).model, resolve=True)
+    state = dict(build_model(OmegaConf.create({"model": config})).state_dict())
+    first = next(iter(state))
+    if spoil == "renamed":
+        state["other"] = state.pop(first)
+    elif spoil == "missing":
+        del state[first]
+    elif spoil == "wrong shape":
+        state[first] = torch.zeros(7, 7, 7)
+    elif spoil == "wrong option":
+        config["network"]["depth"] = 3
+    else:
+        config["network"]["latent_dim"] = -1
+    save(tmp_path, "best", config, state)
+    with pytest.raises(RunError, match=r"best.ckpt is damaged, or of another version") as error:
+        reslag_vae.load(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.fixture
+def run(compose: Compose, tmp_path: Path) -> Path:
+    """The folder of a run on digits, of which only the configuration is there."""
+    configs.save(compose("model=vae", "seed=4", *SMALL), tmp_path)
+    return tmp_path
+
+
+def test_the_data_of_a_run_are_split_as_they_were(run: Path) -> None:
+    data = load_data(run)
+    assert isinstance(data, Digits)
+    assert data.seed == load_config(run).seed == 4
+    other = Digits("anywhere", 32, 0.1, 4)
+    other.setup()
+    assert torch.equal(data.split("val").rows, other.split("val").rows)
+
+
+def test_the_data_may_have_moved(run: Path, tmp_path: Path) -> None:
+    assert load_data(run, tmp_path / "elsewhere").root == tmp_path / "elsewhere"
+
+
+def test_missing_data_are_told_as_in_training(compose: Compose, tmp_path: Path) -> None:
+    configs.save(compose("model=vae", "data=image_folder", "data.folder=pictures", "logger=none"), tmp_path)
+    with pytest.raises(DataError, match="there is no folder pictures"):
+        load_data(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"a: [", b"\xff\xfe\x00", b"- 1\n", b"", b"data: 3\n", b"model: {}\nseed: 1\n", b"${x"]
+)
+def test_a_damaged_or_foreign_configuration_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_bytes(content)
+    with pytest.raises(RunError, match=r"config\.yaml is (damaged|not the configuration)") as error:
+        load_config(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_without_a_configuration_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"config\.yaml is not there"):
+        load_data(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"_target_": "os.mkdir", "path": "BUILT"},
+        {"_target_": "reslag_vae.data.Digits", "root": {"_target_": "os.mkdir", "path": "BUILT"}},
+        {"root": "x"},
+        {},
+        3,
+        "${oc.env:HOME}",
+    ],
+)
+def test_no_foreign_data_are_built(node: Any, run: Path) -> None:
+    built = run / "built"
+    config = load_config(run)
+    config.data = json.loads(json.dumps(node).replace("BUILT", str(built)))
+    OmegaConf.save(config, run / "config.yaml")
+    with pytest.raises(RunError, match=r"config\.yaml: its data are none of this package"):
+        load_data(run)
+    assert not built.exists()
+
+
+def test_data_of_another_version_are_named(run: Path) -> None:
+    config = load_config(run)
+    OmegaConf.set_struct(config, False)
+    config.data.resolution = 5
+    OmegaConf.save(config, run / "config.yaml")
+    with pytest.raises(RunError, match=r"config\.yaml: its data module cannot be built"):
+        load_data(run)

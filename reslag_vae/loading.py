@@ -3,18 +3,20 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.errors import UserError
 from reslag_vae.models import BaseVAE
-from reslag_vae.runs import RunError, checkpoint_path, config_path, read_checkpoint
+from reslag_vae.runs import RunError, checkpoint_path, config_path, read_checkpoint, read_metrics
 from reslag_vae.wiring import build_model, instantiate
 
 # What a checkpoint or a configuration, which may come from anywhere, may ask to be built.
 MODELS = re.compile(r"reslag_vae\.(models|networks|objectives|schedules|optimizers)\.[A-Z][A-Za-z0-9]*")
+# The objectives of the thesis' Table 1, and that of the plain variational autoencoder.
+USUAL = ("reconstruction", "elbo", "beta", "mmd", "sigma_data")
 DATA = re.compile(r"reslag_vae\.data\.[A-Z][A-Za-z0-9]*")
 
 
@@ -39,6 +41,48 @@ def load(folder: str | Path, which: str = "best") -> BaseVAE:
     except Exception as error:  # a foreign configuration fails in any constructor, with any exception
         raise RunError(f"{path} is damaged, or of another version of this package: {first_line(error)}") from None
     return model.requires_grad_(False).eval()
+
+
+class Run(NamedTuple):
+    """A finished run read back.
+
+    Attributes:
+        folder: of the run.
+        config: that it was made with.
+        model: of the checkpoint.
+        checkpoint: `best` or `last`.
+        epoch: of the checkpoint, from 1.
+        history: rows of metrics.csv, one for each epoch; empty cells are left out.
+    """
+
+    folder: Path
+    config: DictConfig
+    model: BaseVAE
+    checkpoint: str
+    epoch: int
+    history: list[dict[str, float]]
+
+    @property
+    def title(self) -> str:
+        """The model as the thesis calls it, with its objective if that is not the thesis'."""
+        objective = self.model.objective.name
+        return self.model.title if objective in USUAL else f"{self.model.title}, {objective}"
+
+
+def read_run(folder: str | Path, which: str = "best") -> Run:
+    """A run's model, configuration and history.
+
+    Args:
+        folder: of the run.
+        which: its `best` or `last` checkpoint.
+
+    Raises:
+        RunError: something in the folder is missing, damaged, or none of ours.
+    """
+    folder = Path(folder)
+    config, model, history = load_config(folder), load(folder, which), read_metrics(folder)
+    epoch = read_checkpoint(checkpoint_path(folder, which))["epoch"] + 1
+    return Run(folder, config, model, which, epoch, history)
 
 
 def load_config(folder: str | Path) -> DictConfig:

@@ -1,5 +1,6 @@
 """The folder of a run: what is in it, and how to read it back."""
 
+import csv
 import json
 import pickle
 import platform
@@ -12,6 +13,7 @@ from reslag_vae.files import write_atomically
 
 CONFIG_FILE = "config.yaml"
 RESULT_FILE = "metrics.json"
+METRICS_FILE = "metrics.csv"
 
 
 class RunError(UserError, RuntimeError):
@@ -60,6 +62,22 @@ def config_path(folder: Path) -> Path:
     if not path.is_file():
         raise RunError(f"{path} is not there: {folder} is not the folder of a run.")
     return path
+
+
+def read_metrics(folder: Path) -> list[dict[str, float]]:
+    """The rows of a run's metrics.csv, one for each epoch; empty cells are left out.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    path = folder / METRICS_FILE
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [{name: float(cell) for name, cell in row.items() if cell} for row in csv.DictReader(file)]
+    except FileNotFoundError:
+        raise RunError(f"{path} is not there: the run has not finished its first epoch.") from None
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise RunError(f"{path} is damaged: {error}") from None
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> None:

@@ -16,6 +16,8 @@ LAYERS = [
     {"results", "configs"},
     {"wiring"},
     {"loading"},
+    {"evaluated"},
+    {"comparison"},
     {"evaluations"},
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}

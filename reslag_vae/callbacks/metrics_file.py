@@ -9,8 +9,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from reslag_vae.files import write_atomically
-
-METRICS_FILE = "metrics.csv"
+from reslag_vae.runs import METRICS_FILE
 
 
 class MetricsFile(Checkpoint):

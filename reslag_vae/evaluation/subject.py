@@ -14,6 +14,7 @@ from reslag_vae.evaluation.bounds import Bounds, importance_weighted_bound, norm
 from reslag_vae.evaluation.codes import Codes, encode
 from reslag_vae.evaluation.mixture import CodeMixture
 from reslag_vae.evaluation.progress import Progress, silent
+from reslag_vae.evaluation.quality import Quality, reconstruction_quality
 from reslag_vae.models import BaseVAE
 
 
@@ -61,14 +62,19 @@ class Subject:
         return self.data.num_classes > 1
 
     @cached_property
+    def train_positions(self) -> Tensor:
+        """Where in the training split its images are that are used: a random part if there are more than are wanted."""
+        return drawn(len(self.data.split("train")), self.settings.train_images, self.settings.seed)
+
+    @property
     def train_images(self) -> Images:
-        """Training images, drawn at random if there are more than are wanted."""
-        return drawn(self.data.split("train"), self.settings.train_images, self.settings.seed)
+        """The training images whose codes are used."""
+        return self.data.split("train").part(self.train_positions)
 
     @cached_property
     def reference(self) -> Images:
-        """Images of the evaluated split, drawn at random if there are more than are wanted."""
-        return drawn(self.images, self.settings.reference, self.settings.seed)
+        """Images of the evaluated split, a random part if there are more than are wanted."""
+        return self.images.part(drawn(len(self.images), self.settings.reference, self.settings.seed))
 
     @cached_property
     def codes(self) -> Codes:
@@ -97,6 +103,11 @@ class Subject:
         )
 
     @cached_property
+    def quality(self) -> Quality:
+        """Of the reconstructions of the evaluated split."""
+        return reconstruction_quality(self.model, self.images, self.progress)
+
+    @cached_property
     def prior_latents(self) -> Tensor:
         """(len(reference), d) samples of N(0, I), the same for every model of the same d."""
         generator = torch.Generator().manual_seed(self.settings.seed)
@@ -110,9 +121,9 @@ class Subject:
         return mixture.sample(len(self.reference), self.settings.seed)
 
 
-def drawn(images: Images, most: int, seed: int) -> Images:
-    """All images, or `most` of them at random, in their order."""
-    if len(images) <= most:
-        return images
-    chosen = np.random.default_rng(seed).choice(len(images), most, replace=False)
-    return images.part(torch.from_numpy(np.sort(chosen)))
+def drawn(count: int, most: int, seed: int) -> Tensor:
+    """The numbers from 0 to `count`, or `most` of them at random, in their order."""
+    if count <= most:
+        return torch.arange(count)
+    chosen = np.random.default_rng(seed).choice(count, most, replace=False)
+    return torch.from_numpy(np.sort(chosen))

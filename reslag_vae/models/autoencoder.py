@@ -12,5 +12,6 @@ class AutoEncoder(BaseVAE):
     """
 
     name = "autoencoder"
+    title = "AutoEncoder"
     objectives = (Reconstruction, MMD)
     deterministic = True

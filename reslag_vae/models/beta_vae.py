@@ -11,4 +11,5 @@ class BetaVAE(BaseVAE):
     """
 
     name = "beta_vae"
+    title = "beta-VAE"
     objectives = (Beta, Capacity)

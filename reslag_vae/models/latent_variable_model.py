@@ -17,10 +17,12 @@ class LatentVariableModel:
 
     Attributes:
         name: of the variant, as in `model=<name>` on the command line.
+        title: as the thesis calls it.
         deterministic: whether the posterior is a point.
     """
 
     name: ClassVar[str]
+    title: ClassVar[str]
     deterministic: ClassVar[bool] = False
     network: Network
     objective: Objective

@@ -8,4 +8,5 @@ class MMDInfoVAE(BaseVAE):
     """Zhao et al. 2018, https://arxiv.org/abs/1706.02262: holds the aggregate posterior to the prior."""
 
     name = "mmd_infovae"
+    title = "MMD InfoVAE"
     objectives = (MMD,)

@@ -11,4 +11,5 @@ class OptimalSigmaVAE(BaseVAE):
     """
 
     name = "optimal_sigma"
+    title = "Optimal Sigma VAE"
     objectives = (SigmaRule,)

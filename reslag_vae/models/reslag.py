@@ -10,6 +10,7 @@ class ResLagVAE(BaseVAE):
     """The thesis' model: residual connections within each half, lagging updates, a computed variance."""
 
     name = "reslag"
+    title = "ResLag VAE"
     networks = (ResidualNetwork,)
     objectives = (ELBO, Beta, Capacity, MMD, SigmaRule)
     schedules = (Lagging,)

@@ -10,6 +10,7 @@ class ResLagLightVAE(BaseVAE):
     """ResLag VAE with a quarter of the features in its connections."""
 
     name = "reslag_light"
+    title = "ResLag VAE (light)"
     networks = (LightResidualNetwork,)
     objectives = (ELBO, Beta, Capacity, MMD, SigmaRule)
     schedules = (Lagging,)

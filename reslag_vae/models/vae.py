@@ -8,4 +8,5 @@ class VAE(BaseVAE):
     """Kingma & Welling 2014, https://arxiv.org/abs/1312.6114: the ELBO, with unit likelihood variance by default."""
 
     name = "vae"
+    title = "VAE"
     objectives = (ELBO, SigmaRule)

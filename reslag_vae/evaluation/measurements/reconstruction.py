@@ -5,7 +5,6 @@ import torch
 from reslag_vae.evaluation.models import chunks
 from reslag_vae.evaluation.numbers import Number, Numbers, mean_over_images, missing
 from reslag_vae.evaluation.pca import fit_pca
-from reslag_vae.evaluation.quality import reconstruction_quality
 from reslag_vae.evaluation.subject import Subject
 
 SQUARES = "sum of squared errors per image"
@@ -13,7 +12,7 @@ SQUARES = "sum of squared errors per image"
 
 def reconstruction(subject: Subject) -> Numbers:
     """Of posterior means: MSE, PSNR, SSIM, MS-SSIM; and the limit of PCA."""
-    quality = reconstruction_quality(subject.model, subject.images, subject.progress)
+    quality = subject.quality
     protocol = f"{subject.of_split}, posterior means"
     numbers = {
         "rec": mean_over_images(quality.mse * subject.model.dimensions, SQUARES, protocol),

@@ -32,7 +32,8 @@ def samples(subject: Subject) -> Numbers:
         return dict.fromkeys((*names, "classifier_accuracy"), missing(UNIT, why))
     classifier = classifier_of(subject)
     real = classifier.features(subject.reference)
-    train = drawn(subject.data.split("train"), len(real), subject.settings.seed)
+    train = subject.data.split("train")
+    train = train.part(drawn(len(train), len(real), subject.settings.seed))
     latents = (subject.prior_latents, subject.mixture_latents, subject.codes.means)
     features = [*(of_decoded(classifier, subject, part) for part in latents), classifier.features(train)]
     trained = f"features of a classifier trained on the {len(development(subject.data)[0]):,} images of train and val"

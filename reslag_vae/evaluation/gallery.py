@@ -1,0 +1,81 @@
+"""The pictures of one model, and of several beside each other, one after the other."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from reslag_vae.evaluation import exhibits, pictures
+from reslag_vae.evaluation.exhibits import DEVIATIONS, STRENGTHS, Exhibits
+from reslag_vae.evaluation.pictures import RatePoint
+from reslag_vae.evaluation.subject import Subject
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Pictures = Iterator[tuple[str, "Figure"]]
+
+
+class Shown(NamedTuple):
+    """Of one run.
+
+    Attributes:
+        exhibits: what is drawn of it.
+        class_names: of its data.
+        latent_dim: d.
+        sigma2: rows of metrics.csv with the statistics of the variance; empty where the objective has none.
+        rate: between rate and distortion.
+        pca: distortion of as many principal components; None where there are not so many.
+    """
+
+    exhibits: Exhibits
+    class_names: list[str]
+    latent_dim: int
+    sigma2: list[dict[str, float]]
+    rate: RatePoint
+    pca: float | None
+
+
+def shared(runs: dict[str, Shown]) -> Pictures:
+    """Name and picture of what is drawn alike of one run and of several, by their titles."""
+    first = next(iter(runs.values()))
+    each = {title: run.exhibits for title, run in runs.items()}
+    yield (
+        "reconstructions",
+        pictures.reconstructions(
+            first.exhibits.originals, {title: shown.reconstructions for title, shown in each.items()}
+        ),
+    )
+    yield "samples", pictures.samples({title: shown.samples for title, shown in each.items()})
+    yield "interpolation", pictures.interpolation_strip({title: shown.strip for title, shown in each.items()})
+    yield "interpolation_square", pictures.interpolation_grid({title: shown.square for title, shown in each.items()})
+    yield from planes(runs)
+    rows = {title: run.sigma2 for title, run in runs.items() if run.sigma2}
+    if rows:
+        yield "sigma2", pictures.sigma2_curves(rows)
+    limits = {run.pca for run in runs.values()}
+    yield (
+        "rate_distortion",
+        pictures.rate_distortion([run.rate for run in runs.values()], limits.pop() if len(limits) == 1 else None),
+    )
+
+
+def planes(runs: dict[str, Shown]) -> Pictures:
+    """Codes in two dimensions, coloured by class."""
+    first = next(iter(runs.values()))
+    labels, names = first.exhibits.labels, first.class_names
+    plane = {title: run.exhibits.plane for title, run in runs.items() if run.exhibits.plane is not None}
+    if plane:
+        axes = pictures.axis_names(first.latent_dim)
+        yield "posterior", pictures.posterior_scatter(plane, labels, names, axes)
+    tsne = {title: run.exhibits.neighbours for title, run in runs.items() if run.exhibits.neighbours is not None}
+    if tsne:
+        count = len(next(iter(tsne.values())))
+        yield "tsne", pictures.posterior_scatter(tsne, labels[:count], names, ("t-SNE 1", "t-SNE 2"))
+
+
+def own(subject: Subject, attributes: list[str]) -> Pictures:
+    """Name and picture of what is drawn of one model alone."""
+    yield "traversals", pictures.traversals(DEVIATIONS, exhibits.traversals(subject))
+    yield "extremes", pictures.extremes(*exhibits.extremes(subject))
+    rows = exhibits.translations(subject, attributes)
+    if rows:
+        yield "translations", pictures.translations(STRENGTHS, rows)

@@ -1,5 +1,6 @@
 """One finished run evaluated: evaluation.json and the pictures in its folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from reslag_vae.evaluation.collapse import Diagnosis, diagnose
 from reslag_vae.evaluation.exhibits import exhibit
 from reslag_vae.evaluation.gallery import Pictures, Shown
 from reslag_vae.evaluation.measurements import measure
+from reslag_vae.evaluation.measurements.perceptual import perceptual
 from reslag_vae.evaluation.numbers import Numbers
 from reslag_vae.evaluation.pictures import RatePoint
 from reslag_vae.evaluation.subject import Subject
@@ -23,6 +25,24 @@ from reslag_vae.process import peak_memory
 from reslag_vae.results import format_number
 
 EVALUATION_FILE = "evaluation.json"
+
+
+class Wanted(NamedTuple):
+    """What an evaluation is to give beside the numbers that are always measured.
+
+    Attributes:
+        figures: whether there are to be pictures.
+        tsne: codes at most that are drawn by their t-SNE; 0 leaves it out.
+        attributes: of CelebA, that are added to faces and removed.
+        perceptual: whether LPIPS, FID and KID are measured.
+        weights: folder of the weights that those need; None downloads them.
+    """
+
+    figures: bool = True
+    tsne: int = 5000
+    attributes: tuple[str, ...] = ()
+    perceptual: bool = False
+    weights: Path | None = None
 
 
 class Evaluated(NamedTuple):
@@ -45,21 +65,23 @@ class Evaluated(NamedTuple):
     pictures: list[Path]
 
 
-def evaluate_run(run: Run, subject: Subject, figures: bool, tsne: int, attributes: list[str]) -> Evaluated:
+def evaluate_run(run: Run, subject: Subject, wanted: Wanted) -> Evaluated:
     """Measure and draw a run, and write both into its folder.
 
     Args:
         run: read back.
         subject: its model and data.
-        figures: whether pictures are wanted.
-        tsne: codes at most that are drawn by their t-SNE; 0 leaves it out.
-        attributes: of CelebA, that are added to faces and removed.
+        wanted: what it is to give.
+
+    Raises:
+        UserError: what the perceptual distances need is missing. They come first, so that nothing is lost then.
     """
     start = monotonic()
-    numbers = measure(subject)
+    learned = {"perceptual": perceptual(subject, wanted.weights)} if wanted.perceptual else {}
+    numbers = measure(subject) | learned
     diagnosis = None if run.model.deterministic else diagnose(subject.codes.means, subject.bounds.halves)
-    shown = show_of(run, subject, numbers, tsne) if figures else None
-    pictures = [] if shown is None else draw(run, subject, shown, attributes)
+    shown = show_of(run, subject, numbers, wanted.tsne) if wanted.figures else None
+    pictures = [] if shown is None else draw(run, subject, shown, wanted.attributes)
     result = summary(run, subject, numbers, diagnosis) | {"seconds": round(monotonic() - start, 1)}
     runs.write_json(run.folder / EVALUATION_FILE, result)
     return Evaluated(run, subject.data.name, numbers, diagnosis, shown, pictures)
@@ -81,7 +103,7 @@ def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) 
     )
 
 
-def draw(run: Run, subject: Subject, shown: Shown, attributes: list[str]) -> list[Path]:
+def draw(run: Run, subject: Subject, shown: Shown, attributes: Sequence[str]) -> list[Path]:
     """The pictures of a run as files in its folder, beside those of its training."""
     folder = run.folder / "figures" / subject.settings.split
     return [

@@ -5,23 +5,30 @@ import logging
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.console import Console
 
 from reslag_vae import runs
 from reslag_vae.comparison import compare
 from reslag_vae.data import CelebA, ImageDataModule
 from reslag_vae.errors import ConfigError
-from reslag_vae.evaluated import Evaluated, evaluate_run, show
+from reslag_vae.evaluated import Evaluated, Wanted, evaluate_run, show
 from reslag_vae.evaluation.progress import shown
 from reslag_vae.evaluation.subject import Settings, Subject
 from reslag_vae.loading import Run, load_data, read_run
+from reslag_vae.tracking import ID_FILE, add_evaluation
+from reslag_vae.wiring import flat_names, instantiate
 
 log = logging.getLogger(__name__)
 
 # Options that count something, and their least value.
 LEAST = {"samples": 2, "reference": 2, "train_images": 10, "tsne": 0, "seed": 0}
-CHOICES = {"split": ("test", "val"), "checkpoint": ("best", "last"), "figures": (True, False)}
+CHOICES = {
+    "split": ("test", "val"),
+    "checkpoint": ("best", "last"),
+    "figures": (True, False),
+    "perceptual": (True, False),
+}
 
 
 def evaluate(config: DictConfig) -> list[Evaluated]:
@@ -34,7 +41,9 @@ def evaluate(config: DictConfig) -> list[Evaluated]:
         RunError: a run's folder is damaged, or none of ours.
         DataError: so are its data.
     """
-    settings, device = settings_of(config), device_of(config.device)
+    if OmegaConf.is_missing(config, "run"):
+        raise ConfigError("run= is missing: name a run's folder, as in run=runs/mnist/lagging/2026-01-31_12-00-00.")
+    settings, wanted, device = settings_of(config), wanted_of(config), device_of(config.device)
     read = [read_run(folder, config.checkpoint) for folder in folders(config.run)]
     datasets = [load_data(run.folder, config.root) for run in read]
     for run, data in zip(read, datasets, strict=True):
@@ -42,9 +51,11 @@ def evaluate(config: DictConfig) -> list[Evaluated]:
     results = []
     for run, data in zip(read, datasets, strict=True):
         subject = Subject(run.model.to(device), data, settings, shown)
-        results.append(evaluate_run(run, subject, config.figures, config.tsne, list(config.attributes)))
+        results.append(evaluate_run(run, subject, wanted))
         run.model.cpu()
         show(results[-1])
+        if config.logger and (run.folder / ID_FILE).exists():
+            log_to_wandb(config.logger, results[-1], data)
     for path in compare(results, Path(config.out)) if len(results) > 1 else []:
         Console().print(f"  {path}", soft_wrap=True, highlight=False)
     return results
@@ -63,6 +74,12 @@ def settings_of(config: DictConfig) -> Settings:
         if config[name] not in choices:
             raise ConfigError(f"{name}={config[name]}: choose one of {', '.join(map(str, choices)).lower()}.")
     return Settings(config.split, config.samples, config.reference, config.train_images, config.seed)
+
+
+def wanted_of(config: DictConfig) -> Wanted:
+    """What is to be given, checked by `settings_of`."""
+    weights = None if config.weights is None else Path(config.weights).expanduser()
+    return Wanted(config.figures, config.tsne, tuple(config.attributes), config.perceptual, weights)
 
 
 def device_of(name: str) -> torch.device:
@@ -94,6 +111,22 @@ def folders(run: str | ListConfig) -> list[Path]:
             raise ConfigError(f"run={name}: no folder of a run matches.")
         found |= dict.fromkeys(matches)
     return list(found)
+
+
+def log_to_wandb(node: DictConfig, result: Evaluated, data: ImageDataModule) -> None:
+    """Add the results to the run's own W&B run."""
+    folder, model = result.run.folder, result.run.model
+    logger = instantiate(node)(folder=folder, config=flat_names(result.run.config, data, model))
+    numbers = {
+        f"{group}/{name}": number.value
+        for group, named in result.numbers.items()
+        for name, number in named.items()
+        if number.value is not None
+    }
+    try:
+        add_evaluation(logger, numbers, {path.stem: path for path in result.pictures})
+    finally:
+        logger.experiment.finish()
 
 
 def check(run: Run, data: ImageDataModule, config: DictConfig) -> None:

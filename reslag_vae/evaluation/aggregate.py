@@ -42,23 +42,29 @@ class Aggregate(NamedTuple):
     total_correlation: Bracket
 
 
-def aggregate_posterior(posterior: DiagonalGaussian, latents: Tensor, marginal_samples: int = 1024) -> Aggregate:
+def aggregate_posterior(
+    posterior: DiagonalGaussian, latents: Tensor, fitted: Tensor | None = None, marginal_samples: int = 1024
+) -> Aggregate:
     """The statistics of the aggregate posterior, bracketed.
 
     q(z) is estimated by the mixture of the N posteriors. With each latent's own posterior in the mixture its density
     is overestimated, and without it underestimated, both in expectation (Poole et al. 2019,
     https://arxiv.org/abs/1905.06922, Eqs. 10 and 13): the truth lies between. Where posteriors hardly overlap, as with
-    many dimensions, the bracket is wide, and says so. What cannot be is cut off: no divergence is negative, and the
-    mutual information does not exceed the mean KL. The N^2 comparisons take about 4 s for N = 10,000 on 2 cores.
+    many dimensions, the bracket is wide, and says so. A density r(z) that was fitted to other codes narrows it: for
+    any r, E log q(z) >= E log r(z) over q. What cannot be is cut off: no divergence is negative, and the mutual
+    information does not exceed the mean KL. The N^2 comparisons take about 4 s for N = 10,000 on 2 cores.
 
     Args:
         posterior: of N images, at least 2.
         latents: (N, d), one sample of each posterior.
+        fitted: (N,) log r(z) of the latents in nats.
         marginal_samples: how many of the latents estimate the total correlation.
     """
     own = DiagonalGaussian(posterior.mean.double(), posterior.log_variance.double()).log_prob(latents.double())
     high = aggregate_log_prob(posterior, latents)
     low = aggregate_log_prob(posterior, latents, without_own=True)
+    if fitted is not None and fitted.mean() > low.mean():
+        low = fitted.double()
     prior = -0.5 * (latents.double().square() + math.log(2 * math.pi)).sum(-1)
     marginals = marginal_log_probs(posterior, latents[:marginal_samples]).sum(-1)
     few = slice(len(marginals))
@@ -73,7 +79,8 @@ def aggregate_posterior(posterior: DiagonalGaussian, latents: Tensor, marginal_s
 
 
 def _bracket(low: Tensor, high: Tensor, most: float = math.inf) -> Bracket:
-    return Bracket(*(min(max(0.0, float(values.mean())), most) for values in (low, high)))
+    # Estimates that lie closer than their errors may come the other way round.
+    return Bracket(*sorted(min(max(0.0, float(values.mean())), most) for values in (low, high)))
 
 
 def marginal_log_probs(posterior: DiagonalGaussian, latents: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """What the pictures show of a model, computed."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -118,7 +119,7 @@ def extremes(subject: Subject) -> tuple[Tensor, Tensor, Tensor]:
     return errors[chosen], images.images.reshape(shape), decoded.view(shape)
 
 
-def translations(subject: Subject, attributes: list[str]) -> list[Translation]:
+def translations(subject: Subject, attributes: Sequence[str]) -> list[Translation]:
     """Classes turned into their nearest ones, or attributes added and removed; nothing where there are neither."""
     if subject.labelled:
         return class_translations(subject)
@@ -139,7 +140,7 @@ def class_translations(subject: Subject) -> list[Translation]:
     return rows
 
 
-def attribute_translations(subject: Subject, attributes: list[str]) -> list[Translation]:
+def attribute_translations(subject: Subject, attributes: Sequence[str]) -> list[Translation]:
     """Each attribute added to the first image that lacks it, and removed from the first that has it."""
     assert isinstance(subject.data, CelebA)
     train, held = subject.data.attributes("train"), subject.data.attributes(subject.settings.split)

@@ -1,6 +1,6 @@
 """The pictures of one model, and of several beside each other, one after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from reslag_vae.evaluation import exhibits, pictures
@@ -10,6 +10,8 @@ from reslag_vae.evaluation.subject import Subject
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+PRINCIPAL = ("first principal axis of the codes", "second principal axis")
 
 Pictures = Iterator[tuple[str, "Figure"]]
 
@@ -64,7 +66,8 @@ def planes(runs: dict[str, Shown]) -> Pictures:
     labels, names = first.exhibits.labels, first.class_names
     plane = {title: run.exhibits.plane for title, run in runs.items() if run.exhibits.plane is not None}
     if plane:
-        axes = pictures.axis_names(first.latent_dim)
+        dimensions = {run.latent_dim for run in runs.values()}
+        axes = pictures.axis_names(first.latent_dim) if len(dimensions) == 1 else PRINCIPAL
         yield "posterior", pictures.posterior_scatter(plane, labels, names, axes)
     tsne = {title: run.exhibits.neighbours for title, run in runs.items() if run.exhibits.neighbours is not None}
     if tsne:
@@ -72,7 +75,7 @@ def planes(runs: dict[str, Shown]) -> Pictures:
         yield "tsne", pictures.posterior_scatter(tsne, labels[:count], names, ("t-SNE 1", "t-SNE 2"))
 
 
-def own(subject: Subject, attributes: list[str]) -> Pictures:
+def own(subject: Subject, attributes: Sequence[str]) -> Pictures:
     """Name and picture of what is drawn of one model alone."""
     yield "traversals", pictures.traversals(DEVIATIONS, exhibits.traversals(subject))
     yield "extremes", pictures.extremes(*exhibits.extremes(subject))

@@ -34,6 +34,10 @@ class CodeMixture:
             warnings.simplefilter("ignore", ConvergenceWarning)
             self.mixture.fit(codes.double().cpu().numpy())
 
+    def log_prob(self, latents: Tensor) -> Tensor:
+        """(M,) log density of (M, d) latents, in nats, in float64."""
+        return torch.from_numpy(self.mixture.score_samples(latents.double().cpu().numpy()))
+
     def sample(self, count: int, seed: int = 0) -> Tensor:
         """(count, d) latents, in random order."""
         self.mixture.random_state = np.random.RandomState(seed)

@@ -114,11 +114,15 @@ class Subject:
         return normal_rows(len(self.reference), self.model.network.latent_dim, generator)
 
     @cached_property
-    def mixture_latents(self) -> Tensor:
-        """(len(reference), d) samples of a Gaussian mixture fitted to samples of the training images' posteriors."""
+    def mixture(self) -> CodeMixture:
+        """A Gaussian mixture fitted to samples of the training images' posteriors."""
         with self.progress("Gaussian mixture of the codes", 1):
-            mixture = CodeMixture(self.train_codes.latents, seed=self.settings.seed)
-        return mixture.sample(len(self.reference), self.settings.seed)
+            return CodeMixture(self.train_codes.latents, seed=self.settings.seed)
+
+    @cached_property
+    def mixture_latents(self) -> Tensor:
+        """(len(reference), d) samples of the mixture."""
+        return self.mixture.sample(len(self.reference), self.settings.seed)
 
 
 def drawn(count: int, most: int, seed: int) -> Tensor:

@@ -60,7 +60,7 @@ def test_every_statistic_is_that_of_the_mixture_written_out() -> None:
 def test_the_brackets_hold_the_truth_of_a_linear_gaussian_model(linear: Any) -> None:
     model, images = linear.exact(), linear.images(3000)
     posterior = model.posterior(images)
-    result = aggregate_posterior(posterior, posterior.sample(), 3000)
+    result = aggregate_posterior(posterior, posterior.sample(), marginal_samples=3000)
     # The images are samples of the model: the aggregate of its exact posteriors is the prior.
     assert result.mutual_information.low - 0.02 < linear.information() < result.mutual_information.high + 0.02
     assert result.aggregate_kl.low - 0.02 < 0 < result.aggregate_kl.high + 0.02
@@ -72,7 +72,7 @@ def test_total_correlation_and_divergence_of_a_correlated_gaussian() -> None:
     covariance = torch.tensor([[2.0, 1.2], [1.2, 1.5]], dtype=torch.float64)
     means = MultivariateNormal(torch.tensor([1.0, -0.5]).double(), covariance - 0.5 * torch.eye(2)).sample((4000,))
     posterior = DiagonalGaussian(means, torch.full_like(means, math.log(0.5)))
-    result = aggregate_posterior(posterior, posterior.sample(), 4000)
+    result = aggregate_posterior(posterior, posterior.sample(), marginal_samples=4000)
     whole = MultivariateNormal(torch.tensor([1.0, -0.5]).double(), covariance)
     prior = MultivariateNormal(torch.zeros(2).double(), torch.eye(2).double())
     correlation = -0.5 * math.log(1 - 1.2**2 / (2.0 * 1.5))
@@ -107,3 +107,21 @@ def test_marginals_do_not_depend_on_the_chunks(size: int, monkeypatch: pytest.Mo
     whole = marginal_log_probs(posterior, latents)
     monkeypatch.setattr(module, "MARGINAL_CHUNK", size)
     torch.testing.assert_close(marginal_log_probs(posterior, latents), whole, rtol=1e-12, atol=1e-12)
+
+
+def test_a_fitted_density_narrows_the_bracket_from_the_low_side_of_the_density() -> None:
+    # Sharp posteriors whose means are N(0, 4): q(z) is N(0, 4.0001), KL(q || p) in closed form.
+    means = 2 * torch.randn(500, 4, dtype=torch.float64)
+    posterior = DiagonalGaussian(means, torch.full_like(means, math.log(1e-4)))
+    latents = posterior.sample()
+    exact = 4 * 0.5 * (4.0001 - 1 - math.log(4.0001))
+    density = Normal(0.0, math.sqrt(4.0001)).log_prob(latents).sum(1)
+    wide, narrow = aggregate_posterior(posterior, latents), aggregate_posterior(posterior, latents, density)
+
+    assert wide.aggregate_kl.low < 1
+    assert narrow.aggregate_kl.low == pytest.approx(exact, abs=0.5)
+    assert narrow.mutual_information.high == pytest.approx(narrow.kl - exact, abs=0.5)
+    assert narrow.total_correlation.low == pytest.approx(0, abs=0.1)
+    assert narrow.aggregate_kl.high == wide.aggregate_kl.high
+    # A density that fits badly is not used.
+    assert aggregate_posterior(posterior, latents, density - 1e6) == wide

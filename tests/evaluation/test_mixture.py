@@ -23,6 +23,14 @@ def test_samples_are_distributed_as_the_codes(codes: torch.Tensor) -> None:
     assert drawn.dtype == codes.dtype
 
 
+def test_its_density_is_that_of_one_gaussian_with_one_component() -> None:
+    codes = torch.randn(5000, 2) * torch.tensor([2.0, 0.5]) + 1
+    points = torch.randn(6, 2)
+    covariance = torch.cov(codes.double().T, correction=0)
+    expected = torch.distributions.MultivariateNormal(codes.double().mean(0), covariance).log_prob(points.double())
+    torch.testing.assert_close(CodeMixture(codes, 1).log_prob(points), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_the_first_samples_are_of_every_component(codes: torch.Tensor) -> None:
     left = CodeMixture(codes, 2).sample(400)[:50, 0] < 0
     assert 0 < left.sum() < 50

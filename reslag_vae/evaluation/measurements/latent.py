@@ -8,7 +8,10 @@ from reslag_vae.latent import ACTIVE_VARIANCE
 
 BRACKETED = ("mutual_information", "aggregate_kl", "total_correlation")
 INSIDE = "q(z) the mixture of their posteriors, each latent's own with it"
-LEFT_OUT = "q(z) the mixture of their posteriors, each latent's own left out"
+LEFT_OUT = (
+    "q(z) the mixture of their posteriors, each latent's own left out, or one of Gaussians fitted to training codes, "
+    "whichever is nearer"
+)
 
 
 def latent(subject: Subject) -> Numbers:
@@ -22,7 +25,7 @@ def latent(subject: Subject) -> Numbers:
     if not isinstance(codes.posterior, DiagonalGaussian):
         return {"active_units": units} | dict.fromkeys(names, missing("nats", NO_DENSITY))
     with subject.progress("aggregate posterior", 1):
-        result = aggregate_posterior(codes.posterior, codes.latents)
+        result = aggregate_posterior(codes.posterior, codes.latents, subject.mixture.log_prob(codes.latents))
     numbers = {
         "active_units": units,
         "kl": mean_over_images(codes.posterior.kl().sum(1), "nats per image", protocol),

@@ -85,7 +85,7 @@ def classifier_of(subject: Subject) -> Classifier:
     def train() -> Classifier:
         return train_classifier(images, targets, outputs, progress=subject.progress)
 
-    return cached_classifier(classifier_path(data, images, targets), data.image_shape, outputs, train)
+    return cached_classifier(classifier_path(data, targets), data.image_shape, outputs, train)
 
 
 def development(data: ImageDataModule) -> tuple[Images, Tensor]:
@@ -100,8 +100,8 @@ def development(data: ImageDataModule) -> tuple[Images, Tensor]:
     return Images(train.store, train.store_labels, rows[order]), torch.cat(targets)[order]
 
 
-def classifier_path(data: ImageDataModule, images: Images, targets: Tensor) -> Path:
+def classifier_path(data: ImageDataModule, targets: Tensor) -> Path:
     """Where a data set's classifier lies: a name for each data set, folder of pictures and labelling."""
-    content = f"{data.root.resolve()} {getattr(data, 'folder', '')} {len(images)} {targets.sum(0).tolist()}"
-    digest = sha256(content.encode()).hexdigest()[:12]
+    folder = str(getattr(data, "folder", data.root)).encode(errors="surrogateescape")
+    digest = sha256(folder + targets.numpy().tobytes()).hexdigest()[:12]
     return cache_folder(data.root) / f"classifier-{data.key}-{digest}.pt"

@@ -1,0 +1,45 @@
+"""Distances in the features of networks that were trained on ImageNet; their weights are a download or a folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from reslag_vae.evaluation.codes import decode
+from reslag_vae.evaluation.measurements.samples import DECODED, WORDS
+from reslag_vae.evaluation.numbers import Number, Numbers, mean_over_images
+from reslag_vae.evaluation.perceptual import inception_distances, lpips
+from reslag_vae.evaluation.subject import Subject
+
+
+def perceptual(subject: Subject, weights: Path | None) -> Numbers:
+    """LPIPS of reconstructions; FID and KID of samples of the prior and of the codes' mixture.
+
+    Args:
+        subject: the model and its data.
+        weights: folder of the networks' weights; None downloads them.
+
+    Raises:
+        UserError: torch-fidelity or weights are missing.
+    """
+    distances = lpips(subject.model, subject.images, weights, subject.progress)
+    protocol = f"{subject.of_split}, posterior means; AlexNet, version 0.1"
+    numbers = {"lpips": mean_over_images(distances, "LPIPS", protocol)}
+    for source, latents in (("prior", subject.prior_latents), ("mixture", subject.mixture_latents)):
+        result = inception_distances(
+            subject.reference, decoded(subject, latents), weights, subject.model.device, subject.progress
+        )
+        compared = (
+            f"{len(latents):,} {WORDS[source]} against {len(subject.reference):,} images of the "
+            f"{subject.settings.split} split, seed {subject.settings.seed}"
+        )
+        subsets = f"{compared}; the error is the standard deviation between subsets"
+        numbers[f"fid_{source}"] = Number(result.fid, "Fréchet Inception distance", compared)
+        numbers[f"kid_{source}"] = Number(result.kid, "kernel Inception distance", subsets, result.kid_error)
+    return numbers
+
+
+def decoded(subject: Subject, latents: Tensor) -> Iterator[Tensor]:
+    """The images of (N, d) latents, some at a time."""
+    return (decode(subject.model, part) for part in torch.split(latents, DECODED))

@@ -1,0 +1,179 @@
+"""What is drawn, against the model itself."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from reslag_vae.data import CelebA, ImageDataModule, Images
+from reslag_vae.data.images import Source
+from reslag_vae.evaluation.exhibits import (
+    DEVIATIONS,
+    MIXTURE,
+    STRENGTHS,
+    exhibit,
+    extremes,
+    spread,
+    translations,
+    traversals,
+)
+from reslag_vae.evaluation.subject import Settings, Subject
+from reslag_vae.models import VAE, AutoEncoder
+from reslag_vae.objectives import ELBO, Reconstruction
+
+
+def random_images(count: int, labels: Tensor | None = None) -> Images:
+    pixels = torch.randint(256, (count, 1, 8, 8), generator=torch.Generator().manual_seed(count), dtype=torch.uint8)
+    return Images(pixels, torch.full((count,), -1) if labels is None else labels)
+
+
+class Labelled(ImageDataModule):
+    """Random images of four classes, the last of which is nowhere."""
+
+    name, image_shape = "labelled", (1, 8, 8)
+
+    def read(self) -> Source:
+        train, test = (random_images(n, torch.arange(n) % 3) for n in (60, 70))
+        return Source(train, None, test, ["a", "b", "c", "d"])
+
+
+class Faces(CelebA):
+    """Random images with two attributes."""
+
+    image_shape = (1, 8, 8)
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, 8, 0.1, 0, size=8)
+        self.image_shape = (1, 8, 8)
+
+    def read(self) -> Source:
+        return Source(random_images(60), random_images(11), random_images(20), [])
+
+    def attributes(self, split: str) -> Tensor:  # type: ignore[override]
+        count = len(self.split(split))  # type: ignore[arg-type]
+        return torch.stack([torch.arange(count) % 2 == 1, torch.arange(count) >= 0], 1)
+
+    @property
+    def attribute_names(self) -> list[str]:
+        return ["Black_Hair", "Alive"]
+
+
+@pytest.fixture
+def make_subject(make_network: Any, tmp_path: Path) -> Callable[..., Subject]:
+    def subject(data: ImageDataModule | None = None, deterministic: bool = False, **settings: Any) -> Subject:
+        network = make_network(parameters_per_latent=1 if deterministic else 2)
+        model = AutoEncoder(network, Reconstruction()) if deterministic else VAE(network, ELBO())
+        data = Labelled(tmp_path, 8, 0.1, 0) if data is None else data
+        data.setup()
+        return Subject(model.eval().requires_grad_(False), data, Settings(**({"samples": 4} | settings)))
+
+    return subject
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_exhibits_are_what_the_model_makes_of_the_images(
+    make_subject: Callable[..., Subject], deterministic: bool
+) -> None:
+    subject = make_subject(deterministic=deterministic)
+    shown, model = exhibit(subject, 60), subject.model
+    assert torch.equal(shown.originals, spread(subject.images, 16).images)
+    torch.testing.assert_close(shown.reconstructions, model.reconstruct(shown.originals))
+    torch.testing.assert_close(shown.samples["prior"], model.decode(subject.prior_latents[:16]))
+    torch.testing.assert_close(shown.samples[MIXTURE], model.decode(subject.mixture_latents[:16]))
+    torch.testing.assert_close(shown.strip, model.interpolate(*(shown.originals[:2] / 255), steps=10))
+    corners = shown.square[[0, 0, -1, -1], [0, -1, 0, -1]]
+    torch.testing.assert_close(corners, shown.reconstructions[:4])
+    assert shown.plane is not None
+    assert shown.plane.shape == (70, 2)
+    assert shown.neighbours is not None
+    assert shown.neighbours.shape == (60, 2)
+    assert shown.neighbours.isfinite().all()
+    assert torch.equal(shown.labels, subject.reference.labels)
+
+
+def test_a_tsne_is_left_out_where_it_is_not_wanted_or_there_are_too_few(make_subject: Callable[..., Subject]) -> None:
+    assert exhibit(make_subject(), 0).neighbours is None
+    assert exhibit(make_subject(), 20).neighbours is None
+
+
+def test_images_are_taken_from_all_over_the_split() -> None:
+    images = random_images(33)
+    assert spread(images, 16).rows.tolist() == [i * 33 // 16 for i in range(16)]
+    assert spread(images, 50).rows.tolist() == list(range(33))
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_traversals_move_one_dimension_at_a_time(make_subject: Callable[..., Subject], deterministic: bool) -> None:
+    subject = make_subject(deterministic=deterministic)
+    rows = traversals(subject)
+    codes, model = subject.codes, subject.model
+    start = model.encode(subject.images.images[:1])[0]
+    kl = codes.posterior.kl()
+    activity = codes.means.var(0) if kl is None else kl.mean(0)
+    order = activity.argsort(descending=True).tolist()
+    assert [label.split(",")[0] for label in rows] == [f"z{j + 1}" for j in order]
+    for j, images in zip(order, rows.values(), strict=True):
+        moved = start.repeat(len(DEVIATIONS), 1)
+        moved[:, j] = codes.latents[:, j].mean() + DEVIATIONS * codes.latents[:, j].std()
+        torch.testing.assert_close(images, model.decode(moved))
+
+
+def test_extremes_are_the_smallest_the_middle_and_the_largest_errors(make_subject: Callable[..., Subject]) -> None:
+    subject = make_subject()
+    errors, originals, decoded = extremes(subject)
+    x = subject.images.images
+    every = (subject.model.reconstruct(x) - x / 255).square().flatten(1).sum(1).sort().values.double()
+    torch.testing.assert_close(errors[0], every[:6], rtol=1e-5, atol=0)
+    torch.testing.assert_close(errors[2], every[-6:], rtol=1e-5, atol=0)
+    torch.testing.assert_close(errors[1], every[32:38], rtol=1e-5, atol=0)
+    again = (decoded - originals / 255).square().flatten(2).sum(2).double()
+    torch.testing.assert_close(again, errors, rtol=1e-5, atol=0)
+
+
+def test_each_class_is_turned_into_the_nearest_one_that_there_is(make_subject: Callable[..., Subject]) -> None:
+    subject = make_subject()
+    rows = translations(subject, [])
+    assert [row.label[0] for row in rows] == ["a", "b", "c"]
+    assert not any(row.label.endswith("d") for row in rows)
+    codes, labels = subject.train_codes.means, subject.train_images.labels
+    for k, row in enumerate(rows):
+        assert torch.equal(row.original, subject.images.images[k])
+        other = "abc".index(row.label[-1])
+        direction = codes[labels == other].mean(0) - codes[labels == k].mean(0)
+        start = subject.model.encode(row.original[None])
+        moved = start + torch.tensor(STRENGTHS)[:, None] * direction
+        torch.testing.assert_close(row.decoded, subject.model.decode(moved))
+
+
+def test_attributes_are_added_where_they_lack_and_removed_where_they_are(
+    make_subject: Callable[..., Subject], tmp_path: Path
+) -> None:
+    subject = make_subject(Faces(tmp_path))
+    # Everybody is alive: there is no direction from those who are not.
+    rows = translations(subject, ["Black_Hair", "Alive"])
+    assert [row.label for row in rows] == ["add Black Hair", "remove Black Hair"]
+    codes, has = subject.train_codes.means, torch.arange(60) % 2 == 1
+    direction = codes[has].mean(0) - codes[~has].mean(0)
+    for row, position, sign in zip(rows, (0, 1), (1, -1), strict=True):
+        assert torch.equal(row.original, subject.images.images[position])
+        moved = subject.model.encode(row.original[None]) + sign * 2 * direction
+        torch.testing.assert_close(row.decoded[-1:], subject.model.decode(moved))
+
+
+def test_the_attributes_are_those_of_the_drawn_training_images(
+    make_subject: Callable[..., Subject], tmp_path: Path
+) -> None:
+    subject = make_subject(Faces(tmp_path), train_images=13)
+    (row, _) = translations(subject, ["Black_Hair"])
+    codes, has = subject.train_codes.means, subject.train_positions % 2 == 1
+    direction = codes[has].mean(0) - codes[~has].mean(0)
+    moved = subject.model.encode(row.original[None]) + 2 * direction
+    torch.testing.assert_close(row.decoded[-1:], subject.model.decode(moved))
+
+
+def test_images_without_labels_are_not_translated(make_network: Any, make_data: Any) -> None:
+    subject = Subject(VAE(make_network(), ELBO()).eval(), make_data(), Settings())
+    assert translations(subject, ["Smiling"]) == []

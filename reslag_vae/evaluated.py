@@ -168,6 +168,6 @@ def show(evaluated: Evaluated) -> None:
             table.add_row(f"  {name}", format_number(number.value), error, unit)
     console.print(table)
     if evaluated.diagnosis is not None:
-        console.print(evaluated.diagnosis.verdict)
+        console.print(evaluated.diagnosis.verdict, soft_wrap=True, highlight=False)
     for path in (run.folder / EVALUATION_FILE, *evaluated.pictures):
         console.print(f"  {path}", soft_wrap=True, highlight=False)

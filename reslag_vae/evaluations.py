@@ -102,6 +102,8 @@ def folders(run: str | ListConfig) -> list[Path]:
     Raises:
         ConfigError: a pattern matches no run.
     """
+    if not run:
+        raise ConfigError(f"run={run}: that is no run.")
     found: dict[Path, None] = {}
     for name in [run] if isinstance(run, str) else run:
         pattern = glob.escape(name) != name

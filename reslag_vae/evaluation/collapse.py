@@ -63,4 +63,4 @@ def _verdict(dimensions: int, ignored: int, lagging: int) -> str:
         reasons.append(f"{ignored} ignored by the decoder (model collapse)")
     if lagging:
         reasons.append(f"{lagging} used by the decoder and not by the encoder (inference collapse)")
-    return f"{start}: {idle} of {dimensions} latent dimensions idle, {' and '.join(reasons)}"
+    return f"{start}: of {dimensions} latent dimensions {' and '.join(reasons)}"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
@@ -34,14 +35,15 @@ def silent(task: str, total: int) -> Iterator[Advance]:
 
 @contextmanager
 def shown(task: str, total: int) -> Iterator[Advance]:
-    """A bar on the terminal that goes away when the task is done.
+    """A bar on the terminal that goes away when the task is done; nothing where there is no terminal.
 
     Args:
         task: what is being done.
         total: how many of its pieces there are.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bars(*columns, transient=True) as bars:
+    console = Console(stderr=True)
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         number = bars.add_task(task, total=total)
         yield lambda pieces: bars.advance(number, pieces)
 

@@ -1,0 +1,303 @@
+"""Finished runs on the digits, evaluated from their folders."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+
+from reslag_vae import runs
+from reslag_vae.comparison import distinct
+from reslag_vae.errors import ConfigError, UserError
+from reslag_vae.evaluated import EVALUATION_FILE, Evaluated
+from reslag_vae.evaluation import classifier
+from reslag_vae.evaluations import evaluate, folders
+from reslag_vae.loading import read_run
+from reslag_vae.runs import RunError
+
+ROOT = Path(__file__).parents[1]
+SMALL = (
+    "data=digits",
+    "data.batch_size=128",
+    "recipe.channels=[4,8]",
+    "recipe.blocks=[1,1]",
+    "trainer.accelerator=cpu",
+    "trainer.max_epochs=2",
+    "callbacks.progress=null",
+)
+MODELS = {"lagging": "schedule.epochs=1", "beta_vae": "objective.beta=3", "autoencoder": "seed=0"}
+PICTURES = {
+    "reconstructions",
+    "samples",
+    "interpolation",
+    "interpolation_square",
+    "posterior",
+    "tsne",
+    "rate_distortion",
+    "traversals",
+    "extremes",
+    "translations",
+}
+
+
+@pytest.fixture(autouse=True)
+def quick_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifier, "STEPS", 10)
+
+
+@pytest.fixture
+def options() -> Callable[..., DictConfig]:
+    """The configuration of `python evaluate.py <overrides>`, small."""
+
+    def composed(*overrides: str) -> DictConfig:
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            return hydra_compose("evaluate", ["samples=4", "tsne=60", "device=cpu", "out=unused", *overrides])
+
+    return composed
+
+
+@pytest.fixture(scope="module")
+def trained(train: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of each of three variants, without W&B."""
+    folder = tmp_path_factory.mktemp("runs")
+    for model, option in MODELS.items():
+        overrides = [f"model={model}", option, "logger=none", f"data.root={folder}", *SMALL]
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            train(hydra_compose("train", overrides), folder / model)
+    return folder
+
+
+@pytest.fixture
+def copies(trained: Path, tmp_path: Path) -> Path:
+    """The runs in a folder of the test's own."""
+    shutil.copytree(trained, tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def result(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / EVALUATION_FILE).read_text())
+    return content
+
+
+def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, capsys: Any) -> None:
+    before = {path: path.read_bytes() for path in copies.rglob("*") if path.is_file()}
+    evaluate(options(f"run='{copies}/*'", f"out={copies}/comparison"))
+    printed = capsys.readouterr().out
+    for model in MODELS:
+        evaluation, trained = result(copies / model), json.loads((copies / model / "metrics.json").read_text())
+        assert evaluation["model"] == model
+        assert evaluation["epoch"] == trained["epoch"]
+        assert evaluation["settings"]["samples"] == 4
+        assert evaluation["seconds"] > 0
+        assert evaluation["peak_memory_mb"] > 50
+        numbers = evaluation["numbers"]
+        for group, named in numbers.items():
+            for name, number in named.items():
+                assert number["protocol"], f"{group} {name}"
+                assert number["value"] is None or abs(number["value"]) < 1e9
+        # Nothing is trained again: the numbers are those that training ended with.
+        assert numbers["thesis"]["rec"]["value"] == pytest.approx(trained["test"]["rec"], rel=1e-5)
+        assert numbers["thesis"]["total"]["value"] == pytest.approx(trained["test"]["loss"], rel=1e-5)
+        assert numbers["yardstick"]["sigma2"]["value"] == pytest.approx(trained["yardstick_sigma2"], rel=1e-5)
+        if model == "autoencoder":
+            assert evaluation["verdict"] is None
+        else:
+            assert evaluation["verdict"]["sentence"] in printed
+            assert len(evaluation["latent_dimensions"]) == 5
+            assert numbers["yardstick"]["elbo"]["value"] == pytest.approx(trained["test"]["elbo"], rel=1e-5)
+        pictures = {path.stem for path in (copies / model / "figures" / "test").iterdir()}
+        assert pictures == PICTURES | ({"sigma2"} if model == "lagging" else set())
+    assert {path: path.read_bytes() for path in before} == before, "what training left is as it was"
+
+    compared = copies / "comparison" / "digits"
+    shared = PICTURES - {"traversals", "extremes", "translations"} | {"sigma2"}
+    assert {path.name for path in compared.iterdir()} == {f"{name}.png" for name in shared} | {"comparison.md"}
+    table = (compared / "comparison.md").read_text()
+    assert all(f"| {title} |" in table for title in ("AutoEncoder", "beta-VAE", "Lagging VAE"))
+    for path in (*compared.glob("*.png"), *(copies / "lagging" / "figures" / "test").iterdir()):
+        with Image.open(path) as picture:
+            assert picture.width > 400
+
+
+def test_one_run_without_pictures_on_the_validation_split(copies: Path, options: Any) -> None:
+    evaluate(options(f"run={copies}/lagging", "split=val", "figures=false", "checkpoint=last"))
+    evaluation = result(copies / "lagging")
+    trained = json.loads((copies / "lagging" / "metrics.json").read_text())
+    assert f"val split, {trained['images']['val']} images" in evaluation["numbers"]["thesis"]["rec"]["protocol"]
+    assert evaluation["checkpoint"] == "last"
+    assert not (copies / "lagging" / "figures" / "test").exists()
+    assert not (copies / "lagging" / "figures" / "val").exists()
+
+
+def test_an_unfinished_run_is_evaluated_with_a_word(copies: Path, options: Any, caplog: Any) -> None:
+    (copies / "lagging" / "metrics.json").unlink()
+    evaluate(options(f"run={copies}/lagging", "figures=false"))
+    assert "lagging has not finished training" in caplog.text
+    assert result(copies / "lagging")["epoch"] >= 1
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("file", "spoil"),
+    [
+        ("checkpoints/best.ckpt", truncate),
+        ("checkpoints/best.ckpt", Path.unlink),
+        ("checkpoints/best.ckpt", lambda path: path.write_bytes(b"")),
+        ("config.yaml", Path.unlink),
+        ("config.yaml", lambda path: path.write_text("data: [")),
+        ("config.yaml", lambda path: path.write_text("a: 1")),
+        ("metrics.csv", lambda path: path.write_text("epoch,val/loss\n1,abc\n")),
+        ("metrics.csv", lambda path: path.write_bytes(b"\xff\xfe\x00")),
+        ("metrics.csv", lambda path: path.write_text("epoch\n1,2,3\n")),
+        ("metrics.csv", Path.unlink),
+    ],
+)
+def test_a_damaged_folder_is_named_before_any_run_is_evaluated(
+    file: str, spoil: Callable[[Path], object], copies: Path, options: Any
+) -> None:
+    spoil(copies / "lagging" / file)
+    with pytest.raises(RunError) as error:
+        evaluate(options(f"run=[{copies}/autoencoder,{copies}/lagging]"))
+    assert str(copies / "lagging" / file) in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (copies / "autoencoder" / EVALUATION_FILE).exists()
+
+
+def test_a_checkpoint_of_another_run_is_told(copies: Path, options: Any) -> None:
+    config = OmegaConf.load(copies / "lagging" / "config.yaml")
+    config.data = {
+        "_target_": "reslag_vae.data.ImageFolder",
+        "root": str(copies),
+        "batch_size": 4,
+        "val_fraction": 0.2,
+        "seed": 0,
+        "folder": str(copies / "lagging" / "figures"),
+        "size": 16,
+    }
+    OmegaConf.save(config, copies / "lagging" / "config.yaml")
+    with pytest.raises(RunError, match=r"lagging: its model takes images of \(1, 28, 28\)"):
+        evaluate(options(f"run={copies}/lagging"))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("samples=1", "samples=1: must be a whole number, at least 2"),
+        ("samples=2.5", r"samples=2.5: must be a whole number"),
+        ("reference=1", "reference=1"),
+        ("train_images=true", "train_images=True"),
+        ("tsne=-1", "tsne=-1"),
+        ("split=train", r"split=train: choose one of test, val"),
+        ("checkpoint=first", "checkpoint=first: choose one of best, last"),
+        ("figures=some", "figures=some: choose one of true, false"),
+        ("device=abc", "device=abc: "),
+        ("run=[]", "no run"),
+    ],
+)
+def test_options_out_of_range_are_named(override: str, message: str, trained: Path, options: Any) -> None:
+    with pytest.raises(ConfigError, match=message):
+        evaluate(options(f"run={trained}/lagging", override))
+
+
+def test_runs_are_named_or_matched_and_each_comes_once(trained: Path) -> None:
+    (trained / "no run").mkdir(exist_ok=True)
+    every = [trained / model for model in sorted(MODELS)]
+    assert folders(f"{trained}/*") == every
+    assert folders(OmegaConf.create([str(every[1]), f"{trained}/*"])) == [every[1], every[0], every[2]]
+    with pytest.raises(ConfigError, match=r"run=.*none\*: no folder of a run matches"):
+        folders(f"{trained}/none*")
+
+
+def test_titles_of_a_comparison_differ(trained: Path) -> None:
+    def evaluated(model: str, beta: float | None = None) -> Evaluated:
+        run = read_run(trained / model)
+        if beta is not None:
+            run.model.objective.beta = beta
+        return Evaluated(run, "digits", {}, None, None, [])
+
+    group = [evaluated("beta_vae", 1.0), evaluated("beta_vae", 2.0), evaluated("lagging"), evaluated("autoencoder")]
+    assert list(distinct(group)) == ["beta-VAE, beta 1", "beta-VAE, beta 2", "Lagging VAE", "AutoEncoder"]
+    same = list(distinct([evaluated("lagging"), evaluated("lagging")._replace(data="digits")]))
+    assert same == [f"Lagging VAE ({trained / 'lagging'})"], "the same folder twice is one run"
+
+
+def test_results_go_into_the_runs_own_wandb_run(train: Any, options: Any, tmp_path: Path) -> None:
+    import wandb
+
+    overrides = ["model=optimal_sigma", f"data.root={tmp_path}", *SMALL]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        train(hydra_compose("train", overrides), tmp_path / "run")
+    (first,) = (tmp_path / "run" / "wandb").glob("offline-run-*")
+    evaluate(options(f"run={tmp_path}/run"))
+    other = set((tmp_path / "run" / "wandb").glob("offline-run-*")) - {first}
+    assert len(other) == 1
+    assert (
+        other.pop().name.split("-")[-1] == first.name.split("-")[-1] == (tmp_path / "run" / "wandb_id.txt").read_text()
+    )
+    assert wandb.run is None
+
+
+def test_a_run_without_wandb_gets_none(copies: Path, options: Any) -> None:
+    evaluate(options(f"run={copies}/autoencoder", "figures=false"))
+    assert not (copies / "autoencoder" / "wandb").exists()
+
+
+def test_missing_weights_are_a_message_before_anything_is_measured(copies: Path, options: Any) -> None:
+    with pytest.raises(UserError, match=r"alexnet.*is missing. Get it by hand from https://"):
+        evaluate(options(f"run={copies}/lagging", "perceptual=true", f"weights={copies}"))
+    assert not (copies / "lagging" / EVALUATION_FILE).exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "run= is missing"),
+        (["run=nothing"], "nothing/config.yaml is not there: nothing is not the folder of a run."),
+    ],
+)
+def test_the_script_tells_what_is_wrong_without_a_stack_of_calls(
+    arguments: list[str], message: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, str(ROOT / "evaluate.py"), *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_script_evaluates_and_leaves_nothing_but_in_the_run(copies: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    code = (
+        "import runpy, sys; from reslag_vae.evaluation import classifier; classifier.STEPS = 5; "
+        f"sys.argv = ['evaluate.py', 'run={copies}/lagging', 'samples=2', 'tsne=0', 'device=cpu']; "
+        f"runpy.run_path({str(ROOT / 'evaluate.py')!r}, run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore::FutureWarning", "-c", code],
+        cwd=tmp_path / "elsewhere",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "importance_weighted_bound" in done.stdout
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_metrics_file_comes_back_without_its_empty_cells(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("epoch,val/loss,lr\n1,2.5,\n2,nan,0.1\n")
+    rows = runs.read_metrics(tmp_path)
+    assert rows[0] == {"epoch": 1.0, "val/loss": 2.5}
+    assert rows[1]["lr"] == 0.1
+    assert rows[1]["val/loss"] != rows[1]["val/loss"]

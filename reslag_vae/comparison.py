@@ -25,8 +25,8 @@ COLUMNS = (
     ("KL", "latent", "kl"),
     ("linear probe", "classes", "linear_probe"),
     ("k-NN", "classes", "nearest_neighbours"),
-    ("CFD prior", "samples", "classifier_frechet_prior"),
-    ("CFD mixture", "samples", "classifier_frechet_mixture"),
+    ("classifier Fréchet, prior", "samples", "classifier_frechet_prior"),
+    ("classifier Fréchet, mixture", "samples", "classifier_frechet_mixture"),
 )
 
 

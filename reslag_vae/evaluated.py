@@ -1,6 +1,7 @@
 """One finished run evaluated: evaluation.json and the pictures in its folder."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -80,10 +81,10 @@ def evaluate_run(run: Run, subject: Subject, wanted: Wanted) -> Evaluated:
     learned = {"perceptual": perceptual(subject, wanted.weights)} if wanted.perceptual else {}
     numbers = measure(subject) | learned
     diagnosis = None if run.model.deterministic else diagnose(subject.codes.means, subject.bounds.halves)
-    shown = show_of(run, subject, numbers, wanted.tsne) if wanted.figures else None
-    pictures = [] if shown is None else draw(run, subject, shown, wanted.attributes)
     result = summary(run, subject, numbers, diagnosis) | {"seconds": round(monotonic() - start, 1)}
     runs.write_json(run.folder / EVALUATION_FILE, result)
+    shown = show_of(run, subject, numbers, wanted.tsne) if wanted.figures else None
+    pictures = [] if shown is None else draw(run, subject, shown, wanted.attributes)
     return Evaluated(run, subject.data.name, numbers, diagnosis, shown, pictures)
 
 
@@ -106,10 +107,9 @@ def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) 
 def draw(run: Run, subject: Subject, shown: Shown, attributes: Sequence[str]) -> list[Path]:
     """The pictures of a run as files in its folder, beside those of its training."""
     folder = run.folder / "figures" / subject.settings.split
-    return [
-        *save_all(gallery.shared({run.title: shown}), folder),
-        *save_all(gallery.own(subject, attributes), folder),
-    ]
+    pictures = chain(gallery.shared({run.title: shown}), gallery.own(subject, attributes))
+    with subject.progress("pictures", None):
+        return save_all(pictures, folder)
 
 
 def save_all(pictures: Pictures, folder: Path) -> list[Path]:

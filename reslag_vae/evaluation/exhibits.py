@@ -88,7 +88,7 @@ def neighbours(subject: Subject, most: int) -> Tensor | None:
     latents = subject.codes.latents[:most]
     if len(latents) < 50:
         return None
-    with subject.progress(f"t-SNE of {len(latents):,} codes", 1):
+    with subject.progress(f"t-SNE of {len(latents):,} codes", None):
         embedding = TSNE(random_state=subject.settings.seed, init="pca", n_jobs=-1).fit_transform(latents.numpy())
     return torch.from_numpy(embedding)
 

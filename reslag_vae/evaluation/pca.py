@@ -49,7 +49,7 @@ def fit_pca(images: Tensor | Images, components: int, seed: int = 0, progress: P
     Raises:
         ValueError: there are not as many components.
     """
-    mean = mean_image(images)
+    mean = mean_image(images, progress)
     most = min(len(images), mean.numel())
     if not 0 < components <= most:
         raise ValueError(f"components={components}: {len(images)} images of {mean.numel()} numbers allow 1 to {most}.")
@@ -67,9 +67,11 @@ def fit_pca(images: Tensor | Images, components: int, seed: int = 0, progress: P
     return PCA(mean, basis @ rotation.flip(1)[:, :components])
 
 
-def mean_image(images: Tensor | Images) -> Tensor:
+def mean_image(images: Tensor | Images, progress: Progress = silent) -> Tensor:
     """(C, H, W), in the precision of the images, float32 if they are uint8."""
     total, dtype = torch.zeros(()), torch.float32
-    for part in chunks(images, torch.device("cpu")):
-        total, dtype = total + part.double().sum(0), part.dtype
+    with progress("mean image", len(images)) as advance:
+        for part in chunks(images, torch.device("cpu")):
+            total, dtype = total + part.double().sum(0), part.dtype
+            advance(len(part))
     return (total / len(images)).to(dtype)

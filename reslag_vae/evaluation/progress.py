@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 T = TypeVar("T", covariant=True)
@@ -23,25 +23,26 @@ class Countable(Protocol[T]):
         """How many."""
 
 
-Progress = Callable[[str, int], AbstractContextManager[Advance]]
+Progress = Callable[[str, int | None], AbstractContextManager[Advance]]
 
 
 @contextmanager
-def silent(task: str, total: int) -> Iterator[Advance]:
+def silent(task: str, total: int | None) -> Iterator[Advance]:
     """Shows nothing."""
     del task, total
     yield lambda _: None
 
 
 @contextmanager
-def shown(task: str, total: int) -> Iterator[Advance]:
+def shown(task: str, total: int | None) -> Iterator[Advance]:
     """A bar on the terminal that goes away when the task is done; nothing where there is no terminal.
 
     Args:
         task: what is being done.
-        total: how many of its pieces there are.
+        total: how many of its pieces there are; None where it cannot be told how much is done.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    count = () if total is None else (MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), *count, TimeElapsedColumn())
     console = Console(stderr=True)
     with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         number = bars.add_task(task, total=total)

@@ -116,7 +116,7 @@ class Subject:
     @cached_property
     def mixture(self) -> CodeMixture:
         """A Gaussian mixture fitted to samples of the training images' posteriors."""
-        with self.progress("Gaussian mixture of the codes", 1):
+        with self.progress("Gaussian mixture of the codes", None):
             return CodeMixture(self.train_codes.latents, seed=self.settings.seed)
 
     @cached_property

@@ -21,7 +21,7 @@ def classes(subject: Subject) -> Numbers:
     )
     numbers = {}
     for name, (accuracy, what) in PROBES.items():
-        with subject.progress(what, 1):
+        with subject.progress(what, None):
             value = accuracy(train, subject.train_images.labels, test, subject.reference.labels)
         numbers[name] = Number(value, "accuracy", f"{protocol}; {what}")
     return numbers

@@ -24,7 +24,7 @@ def latent(subject: Subject) -> Numbers:
     names = ("kl", "mutual_information_ceiling", *(f"{name}_{end}" for name in BRACKETED for end in ("low", "high")))
     if not isinstance(codes.posterior, DiagonalGaussian):
         return {"active_units": units} | dict.fromkeys(names, missing("nats", NO_DENSITY))
-    with subject.progress("aggregate posterior", 1):
+    with subject.progress("aggregate posterior", None):
         result = aggregate_posterior(codes.posterior, codes.latents, subject.mixture.log_prob(codes.latents))
     numbers = {
         "active_units": units,

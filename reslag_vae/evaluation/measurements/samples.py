@@ -18,7 +18,6 @@ from reslag_vae.evaluation.subject import Subject, drawn
 
 UNIT = "classifier Fréchet distance"
 SPLITS: tuple[SplitName, SplitName] = ("train", "val")
-SOURCES = ("prior", "mixture", "reconstructions", "train_images")
 # Images that are decoded before their features are taken: a bound on the memory.
 DECODED = 2048
 
@@ -26,29 +25,34 @@ DECODED = 2048
 def samples(subject: Subject) -> Numbers:
     """Of samples of the prior and of the codes' mixture; and of reconstructions and training images, as limits."""
     targets = labels_of(subject.data, subject.settings.split)
-    names = [f"classifier_frechet_{source}" for source in SOURCES]
     if targets is None:
         why = "the images have neither classes nor attributes to train the classifier on"
-        return dict.fromkeys((*names, "classifier_accuracy"), missing(UNIT, why))
+        names = [*(f"classifier_frechet_{source}" for source in WORDS), "classifier_accuracy"]
+        return dict.fromkeys(names, missing(UNIT, why))
     classifier = classifier_of(subject)
-    real = classifier.features(subject.reference)
-    train = subject.data.split("train")
-    train = train.part(drawn(len(train), len(real), subject.settings.seed))
-    latents = (subject.prior_latents, subject.mixture_latents, subject.codes.means)
-    features = [*(of_decoded(classifier, subject, part) for part in latents), classifier.features(train)]
     trained = f"features of a classifier trained on the {len(development(subject.data)[0]):,} images of train and val"
-    numbers: Numbers = {
-        name: Number(
-            frechet_distance(real, own),
-            UNIT,
-            f"{len(own):,} {WORDS[source]} against {len(real):,} images of the {subject.settings.split} split; "
-            f"{trained}, seed {subject.settings.seed}; not FID",
-        )
-        for name, source, own in zip(names, SOURCES, features, strict=True)
-    }
-    value = classifier.accuracy(subject.images, targets)
-    numbers["classifier_accuracy"] = Number(value, "accuracy", f"{subject.of_split}; {trained}")
+    real = classifier.features(subject.reference, subject.progress)
+    against = f"against {len(real):,} images of the {subject.settings.split} split"
+    numbers: Numbers = {}
+    for source, features in features_of(subject, classifier).items():
+        protocol = f"{len(features):,} {WORDS[source]} {against}; {trained}, seed {subject.settings.seed}; not FID"
+        numbers[f"classifier_frechet_{source}"] = Number(frechet_distance(real, features), UNIT, protocol)
+    accuracy = classifier.accuracy(subject.images, targets, subject.progress)
+    numbers["classifier_accuracy"] = Number(accuracy, "accuracy", f"{subject.of_split}; {trained}")
     return numbers
+
+
+def features_of(subject: Subject, classifier: Classifier) -> dict[str, Tensor]:
+    """(N, f) by source, N the number of the reference images, or of the training images if those are fewer."""
+    sources = {
+        "prior": subject.prior_latents,
+        "mixture": subject.mixture_latents,
+        "reconstructions": subject.codes.means,
+    }
+    train = subject.data.split("train")
+    train = train.part(drawn(len(train), len(subject.reference), subject.settings.seed))
+    features = {source: of_decoded(classifier, subject, latents) for source, latents in sources.items()}
+    return features | {"train_images": classifier.features(train, subject.progress)}
 
 
 WORDS = {

@@ -45,3 +45,12 @@ def test_a_gpu_is_hidden_only_where_there_is_none(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
     process.hide_missing_gpus()
     assert process.os.environ["CUDA_VISIBLE_DEVICES"] == ("0" if available else "")
+
+
+def test_peak_memory_is_in_bytes_and_never_falls() -> None:
+    before = process.peak_memory()
+    assert 50e6 < before < 1e12
+    block = torch.ones(100_000_000, dtype=torch.uint8)
+    during = process.peak_memory()
+    del block
+    assert process.peak_memory() >= during >= before

@@ -1,7 +1,6 @@
-"""A finished run read back: its model, and the data that it was trained on."""
+"""A finished run read back: its model, its configuration, and the data that it was trained on."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,32 +14,10 @@ from reslag_vae.wiring import build_model, instantiate
 
 # What a checkpoint or a configuration, which may come from anywhere, may ask to be built.
 MODELS = re.compile(r"reslag_vae\.(models|networks|objectives|schedules|optimizers)\.[A-Z][A-Za-z0-9]*")
-# The objectives of the thesis' Table 1, and that of the plain variational autoencoder.
-USUAL = ("reconstruction", "elbo", "beta", "mmd", "sigma_data")
 DATA = re.compile(r"reslag_vae\.data\.[A-Z][A-Za-z0-9]*")
 
-
-def load(folder: str | Path, which: str = "best") -> BaseVAE:
-    """The trained model of a run, in evaluation mode on the CPU, its parameters without gradients.
-
-    Args:
-        folder: of the run.
-        which: its `best` or `last` checkpoint.
-
-    Raises:
-        RunError: the folder has no such checkpoint, or it is damaged or not one of ours.
-    """
-    path = checkpoint_path(Path(folder), which)
-    checkpoint = read_checkpoint(path)
-    config = checkpoint.get("hyper_parameters", {}).get("model")
-    if not isinstance(config, dict) or not all(MODELS.fullmatch(target) for target in targets(config)):
-        raise RunError(f"{path} is not a checkpoint of this package: it does not say of which model of ours it is.")
-    try:
-        model = build_model(OmegaConf.create({"model": config}))
-        model.load_state_dict(checkpoint["state_dict"])
-    except Exception as error:  # a foreign configuration fails in any constructor, with any exception
-        raise RunError(f"{path} is damaged, or of another version of this package: {first_line(error)}") from None
-    return model.requires_grad_(False).eval()
+# The objectives of the thesis' Table 1 and of the plain variational autoencoder; that of all others is sigma_data.
+USUAL = {"autoencoder": "reconstruction", "vae": "elbo", "beta_vae": "beta", "mmd_infovae": "mmd"}
 
 
 class Run(NamedTuple):
@@ -66,7 +43,8 @@ class Run(NamedTuple):
     def title(self) -> str:
         """The model as the thesis calls it, with its objective if that is not the thesis'."""
         objective = self.model.objective.name
-        return self.model.title if objective in USUAL else f"{self.model.title}, {objective}"
+        usual = objective == USUAL.get(self.model.name, "sigma_data")
+        return self.model.title if usual else f"{self.model.title}, {objective}"
 
 
 def read_run(folder: str | Path, which: str = "best") -> Run:
@@ -80,13 +58,48 @@ def read_run(folder: str | Path, which: str = "best") -> Run:
         RunError: something in the folder is missing, damaged, or none of ours.
     """
     folder = Path(folder)
-    config, model, history = load_config(folder), load(folder, which), read_metrics(folder)
-    epoch = read_checkpoint(checkpoint_path(folder, which))["epoch"] + 1
-    return Run(folder, config, model, which, epoch, history)
+    config, path = load_config(folder), checkpoint_path(folder, which)
+    checkpoint = read_checkpoint(path)
+    epoch = checkpoint.get("epoch")
+    if not isinstance(epoch, int):
+        raise RunError(f"{path} is damaged: it does not say of which epoch it is.")
+    return Run(folder, config, model_of(checkpoint, path), which, epoch + 1, read_metrics(folder))
+
+
+def load(folder: str | Path, which: str = "best") -> BaseVAE:
+    """The trained model of a run, in evaluation mode on the CPU, its parameters without gradients.
+
+    Args:
+        folder: of the run.
+        which: its `best` or `last` checkpoint.
+
+    Raises:
+        RunError: the folder has no such checkpoint, or it is damaged or not one of ours.
+    """
+    path = checkpoint_path(Path(folder), which)
+    return model_of(read_checkpoint(path), path)
+
+
+def model_of(checkpoint: dict[str, Any], path: Path) -> BaseVAE:
+    """The model of a checkpoint that was read from `path`.
+
+    Raises:
+        RunError: the checkpoint is of another version or not one of ours.
+    """
+    parameters = checkpoint.get("hyper_parameters")
+    config = parameters.get("model") if isinstance(parameters, dict) else None
+    if not (isinstance(config, dict) and "_target_" in config and builds_only(config, MODELS)):
+        raise RunError(f"{path} is not a checkpoint of this package: it does not say of which model of ours it is.")
+    try:
+        model = build_model(OmegaConf.create({"model": config}))
+        model.load_state_dict(checkpoint["state_dict"])
+    except Exception as error:  # a foreign configuration fails in any constructor, with any exception
+        raise RunError(f"{path} is damaged, or of another version of this package: {first_line(error)}") from None
+    return model.requires_grad_(False).eval()
 
 
 def load_config(folder: str | Path) -> DictConfig:
-    """The configuration that a run was made with.
+    """The configuration that a run was made with, every value final.
 
     Raises:
         RunError: it is missing, or not one of ours.
@@ -94,9 +107,10 @@ def load_config(folder: str | Path) -> DictConfig:
     path = config_path(Path(folder))
     try:
         config = OmegaConf.load(path)
+        tree = OmegaConf.to_container(config)
     except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
         raise RunError(f"{path} is damaged: {first_line(error)}") from None
-    if not isinstance(config, DictConfig) or not {"data", "model", "seed"} <= set(config):
+    if not isinstance(config, DictConfig) or not {"data", "model", "seed"} <= set(config) or not is_final(tree):
         raise RunError(f"{path} is not the configuration of a run of this package.")
     return config
 
@@ -115,7 +129,7 @@ def load_data(folder: str | Path, root: str | Path | None = None) -> ImageDataMo
     path, config = config_path(Path(folder)), load_config(folder)
     tree = OmegaConf.to_container(config)
     node = tree["data"] if isinstance(tree, dict) else None
-    if not isinstance(node, dict) or not all(map(DATA.fullmatch, targets({"_target_": ""} | node))):
+    if not (isinstance(node, dict) and "_target_" in node and builds_only(node, DATA)):
         raise RunError(f"{path}: its data are none of this package's data modules.")
     try:
         data = instantiate(OmegaConf.create(node | ({} if root is None else {"root": str(root)})))
@@ -123,7 +137,8 @@ def load_data(folder: str | Path, root: str | Path | None = None) -> ImageDataMo
         raise
     except Exception as error:  # likewise
         raise RunError(f"{path}: its data module cannot be built: {first_line(error)}") from None
-    assert isinstance(data, ImageDataModule)
+    if not isinstance(data, ImageDataModule):
+        raise RunError(f"{path}: its data are none of this package's data modules.")
     data.setup()
     return data
 
@@ -133,12 +148,17 @@ def first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
-def targets(tree: Any) -> Iterator[str]:
-    """Every class that a configuration would build."""
+def is_final(tree: Any) -> bool:
+    """Whether a configuration is made of plain values alone, without references: those could run code when resolved."""
     if isinstance(tree, dict):
-        if "_target_" in tree:
-            yield str(tree["_target_"])
-        tree = list(tree.values())
+        return all(isinstance(key, str) and "${" not in key and is_final(branch) for key, branch in tree.items())
     if isinstance(tree, list):
-        for branch in tree:
-            yield from targets(branch)
+        return all(map(is_final, tree))
+    return "${" not in tree if isinstance(tree, str) else tree is None or type(tree) in (bool, int, float)
+
+
+def builds_only(tree: Any, ours: re.Pattern[str]) -> bool:
+    """Whether a configuration is final and every class that it would build is one of ours."""
+    branches = list(tree.values()) if isinstance(tree, dict) else tree if isinstance(tree, list) else []
+    own = not isinstance(tree, dict) or "_target_" not in tree or ours.fullmatch(str(tree["_target_"])) is not None
+    return is_final(tree) and own and all(builds_only(branch, ours) for branch in branches)

@@ -1,6 +1,7 @@
 """Runs read back, whole, damaged, foreign and malicious."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ from omegaconf import DictConfig, OmegaConf
 import reslag_vae
 from reslag_vae import configs
 from reslag_vae.data import DataError, Digits
-from reslag_vae.loading import load_config, load_data
+from reslag_vae.loading import load_config, load_data, read_run
 from reslag_vae.models import ResLagLightVAE
 from reslag_vae.runs import RunError
 from reslag_vae.wiring import build_model
 
 Compose = Callable[..., DictConfig]
 
+OURS = "reslag_vae.models.VAE"
 SMALL = ("data=digits", "recipe.channels=[2,4]", "recipe.blocks=[1,1]", "logger=none", "trainer.accelerator=cpu")
 
 
@@ -45,6 +47,78 @@ def test_a_model_comes_back_from_its_checkpoint(which: str, compose: Compose, tm
     assert not loaded.reconstruct(images).requires_grad
 
 
+class Payload:
+    """A pickle that makes a folder when it is loaded without care."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.target),)
+
+
+@pytest.fixture
+def careless(tmp_path: Path) -> tuple[dict[str, Any], str, Path]:
+    """A node and a reference that would load a pickle without care, and the folder that it would make."""
+    built = tmp_path / "built"
+    torch.save(Payload(built), tmp_path / "evil.pt")
+    node = {"_target_": "torch.load", "f": str(tmp_path / "evil.pt"), "weights_only": False}
+    reference = f"${{oc.create:{{_target_:torch.load,f:'{tmp_path / 'evil.pt'}',weights_only:false}}}}"
+    return node, reference, built
+
+
+@pytest.mark.parametrize("hidden", ["tuple", "reference", "key", "set", "object"])
+def test_nothing_foreign_is_built_out_of_hiding(
+    hidden: str, careless: tuple[dict[str, Any], str, Path], tmp_path: Path
+) -> None:
+    node, reference, built = careless
+    extra: dict[str, Any] = {
+        "tuple": {"x": (node,)},
+        "reference": {"x": reference},
+        "key": {reference: 1},
+        "set": {"x": {1, 2}},
+        "object": {"x": torch.zeros(1)},
+    }[hidden]
+    save(tmp_path, "best", {"_target_": OURS} | extra, {})
+    with pytest.raises(RunError, match=r"best.ckpt is not a checkpoint of this package"):
+        reslag_vae.load(tmp_path)
+    assert not built.exists()
+    torch.load(tmp_path / "evil.pt", weights_only=False)
+    assert built.exists(), "the payload is harmless: this test would prove nothing"
+
+
+@pytest.mark.parametrize("place", ["data.x", "wandb.x", "seed"])
+def test_a_configuration_with_references_is_none_of_ours(
+    place: str, careless: tuple[dict[str, Any], str, Path], run: Path
+) -> None:
+    _, reference, built = careless
+    config = OmegaConf.load(run / "config.yaml")
+    OmegaConf.update(config, place, reference, force_add=True)
+    OmegaConf.save(config, run / "config.yaml")
+    with pytest.raises(RunError, match=r"config\.yaml is not the configuration of a run"):
+        load_data(run)
+    assert not built.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"hyper_parameters": None}, "not a checkpoint of this package"),
+        ({"hyper_parameters": [1]}, "not a checkpoint of this package"),
+        ({"hyper_parameters": {"model": [1]}}, "not a checkpoint of this package"),
+        ({"hyper_parameters": {"model": {}}}, "not a checkpoint of this package"),
+        ({"epoch": None}, "does not say of which epoch"),
+        ({"epoch": "3"}, "does not say of which epoch"),
+    ],
+)
+def test_a_foreign_checkpoint_is_named(content: dict[str, Any], message: str, run: Path) -> None:
+    (run / "checkpoints").mkdir()
+    torch.save({"state_dict": {}, "epoch": 3} | content, run / "checkpoints" / "best.ckpt")
+    (run / "metrics.csv").write_text("epoch\n1\n")
+    with pytest.raises(RunError, match=rf"best.ckpt is .*{message}"):
+        read_run(run)
+
+
 def test_what_is_not_there_cannot_be_loaded(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"best.ckpt is not there"):
         reslag_vae.load(tmp_path)
@@ -55,9 +129,6 @@ def test_what_is_not_there_cannot_be_loaded(tmp_path: Path) -> None:
     torch.save({"state_dict": {}}, tmp_path / "checkpoints" / "best.ckpt")
     with pytest.raises(RunError, match=r"best.ckpt is not a checkpoint of this package"):
         reslag_vae.load(tmp_path)
-
-
-OURS = "reslag_vae.models.VAE"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +220,7 @@ def test_a_folder_without_a_configuration_is_no_run(tmp_path: Path) -> None:
         {"root": "x"},
         {},
         3,
-        "${oc.env:HOME}",
+        "text",
     ],
 )
 def test_no_foreign_data_are_built(node: Any, run: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from reslag_vae.evaluated import Evaluated, save_all
 from reslag_vae.evaluation import gallery
+from reslag_vae.evaluation.exhibits import SHOWN, spread
 from reslag_vae.files import write_atomically
 from reslag_vae.objectives import Beta
 from reslag_vae.results import format_number
@@ -16,7 +17,7 @@ COLUMNS = (
     ("MMD", "thesis", "mmd"),
     ("Total", "thesis", "total"),
     ("ELBO, yardstick", "yardstick", "elbo"),
-    ("IW bound, own sigma", "likelihood", "importance_weighted_bound"),
+    ("IW bound", "likelihood", "importance_weighted_bound"),
     ("PSNR", "reconstruction", "psnr"),
     ("SSIM", "reconstruction", "ssim"),
     ("MSE", "reconstruction", "mse"),
@@ -54,15 +55,16 @@ def compare(results: list[Evaluated], folder: Path) -> list[Path]:
 
 def alike(results: list[Evaluated]) -> dict[str, list[Evaluated]]:
     """The runs by data set, those that were evaluated on the same images together."""
-    groups: dict[tuple[str, bytes], list[Evaluated]] = defaultdict(list)
+    groups: dict[tuple[str, int, bytes], list[Evaluated]] = defaultdict(list)
     for result in results:
-        images = b"" if result.shown is None else result.shown.exhibits.originals.numpy().tobytes()
-        groups[result.data, images].append(result)
+        images = result.subject.images
+        content = spread(images, SHOWN).images.numpy().tobytes()
+        groups[result.subject.data.key, len(images), content].append(result)
     seen: Counter[str] = Counter()
     named = {}
-    for (data, _), group in groups.items():
-        seen[data] += 1
-        named[data if seen[data] == 1 else f"{data}_{seen[data]}"] = group
+    for (key, *_), group in groups.items():
+        seen[key] += 1
+        named[key if seen[key] == 1 else f"{key}_{seen[key]}"] = group
     return named
 
 
@@ -90,12 +92,24 @@ def with_folder(title: str, result: Evaluated) -> str:
 
 
 def as_markdown(titled: dict[str, Evaluated]) -> str:
-    """A row for each run, and beneath the table how its numbers were measured."""
+    """A row for each run, and beneath the table how the numbers of each column were measured."""
     lines = ["| | " + " | ".join(column for column, _, _ in COLUMNS) + " |", "| --- |" + " ---: |" * len(COLUMNS)]
     for title, result in titled.items():
         cells = [format_number(result.numbers[group][name].value) for _, group, name in COLUMNS]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    first = next(iter(titled.values()))
-    lines += ["", "Totals compare along a row, never along a column: each objective has its own.", ""]
-    lines += [f"- {column}: {first.numbers[group][name].protocol}" for column, group, name in COLUMNS]
+    lines += ["", "Totals of different objectives do not compare; how each number was measured:", ""]
+    for column, group, name in COLUMNS:
+        for how, titles in protocols(titled, group, name).items():
+            whose = "" if len(titles) == len(titled) else f" ({'; '.join(titles)})"
+            lines.append(f"- {column}{whose}: {how}")
     return "\n".join([*lines, ""])
+
+
+def protocols(titled: dict[str, Evaluated], group: str, name: str) -> dict[str, list[str]]:
+    """Unit and protocol of a number, and the titles of the runs that they are true of; none of those without it."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for title, result in titled.items():
+        number = result.numbers[group][name]
+        if number.value is not None:
+            found[f"{number.unit}; {number.protocol}"].append(title)
+    return found

@@ -17,15 +17,13 @@ from reslag_vae.evaluation.gallery import Pictures, Shown
 from reslag_vae.evaluation.measurements import measure
 from reslag_vae.evaluation.measurements.perceptual import perceptual
 from reslag_vae.evaluation.numbers import Numbers
-from reslag_vae.evaluation.pictures import RatePoint
+from reslag_vae.evaluation.pictures import SIGMA2_KEYS, RatePoint
 from reslag_vae.evaluation.subject import Subject
 from reslag_vae.figures import save_figure
 from reslag_vae.loading import Run
 from reslag_vae.objectives import Beta
 from reslag_vae.process import peak_memory
 from reslag_vae.results import format_number
-
-EVALUATION_FILE = "evaluation.json"
 
 
 class Wanted(NamedTuple):
@@ -51,7 +49,7 @@ class Evaluated(NamedTuple):
 
     Attributes:
         run: that was evaluated.
-        data: name of the data set.
+        subject: the model and its data.
         numbers: by group and name.
         diagnosis: of its latent; None where the posterior is a point.
         shown: what is drawn of it; None if nothing is.
@@ -59,11 +57,23 @@ class Evaluated(NamedTuple):
     """
 
     run: Run
-    data: str
+    subject: Subject
     numbers: dict[str, Numbers]
     diagnosis: Diagnosis | None
     shown: Shown | None
     pictures: list[Path]
+
+    @property
+    def file(self) -> Path:
+        """evaluation.json, with the split and the checkpoint in its name if they are not test and best."""
+        label = label_of(self.run, self.subject)
+        return self.run.folder / ("evaluation.json" if label == "test" else f"evaluation_{label}.json")
+
+
+def label_of(run: Run, subject: Subject) -> str:
+    """The split, and the checkpoint if it is not the best."""
+    split = subject.settings.split
+    return split if run.checkpoint == "best" else f"{split}_{run.checkpoint}"
 
 
 def evaluate_run(run: Run, subject: Subject, wanted: Wanted) -> Evaluated:
@@ -80,12 +90,19 @@ def evaluate_run(run: Run, subject: Subject, wanted: Wanted) -> Evaluated:
     start = monotonic()
     learned = {"perceptual": perceptual(subject, wanted.weights)} if wanted.perceptual else {}
     numbers = measure(subject) | learned
-    diagnosis = None if run.model.deterministic else diagnose(subject.codes.means, subject.bounds.halves)
-    result = summary(run, subject, numbers, diagnosis) | {"seconds": round(monotonic() - start, 1)}
-    runs.write_json(run.folder / EVALUATION_FILE, result)
-    shown = show_of(run, subject, numbers, wanted.tsne) if wanted.figures else None
-    pictures = [] if shown is None else draw(run, subject, shown, wanted.attributes)
-    return Evaluated(run, subject.data.name, numbers, diagnosis, shown, pictures)
+    evaluated = Evaluated(run, subject, numbers, diagnosis_of(subject), None, [])
+    runs.write_json(evaluated.file, summary(evaluated) | {"seconds": round(monotonic() - start, 1)})
+    if not wanted.figures:
+        return evaluated
+    shown = show_of(run, subject, numbers, wanted.tsne)
+    return evaluated._replace(shown=shown, pictures=draw(run, subject, shown, wanted.attributes))
+
+
+def diagnosis_of(subject: Subject) -> Diagnosis | None:
+    """Has the latent collapsed? None where the posterior is a point."""
+    if subject.model.deterministic:
+        return None
+    return diagnose(subject.model, subject.codes, subject.sigma2[0], subject.settings.seed, subject.progress)
 
 
 def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) -> Shown:
@@ -98,7 +115,7 @@ def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) 
         exhibits=exhibit(subject, tsne),
         class_names=subject.data.class_names,
         latent_dim=run.model.network.latent_dim,
-        sigma2=[row for row in run.history if "sigma2/mean" in row],
+        sigma2=[row for row in run.history if row.keys() >= set(SIGMA2_KEYS)],
         rate=RatePoint(run.title, numbers["latent"]["kl"].value, rec, beta),
         pca=numbers["reconstruction"]["pca_rec"].value,
     )
@@ -106,7 +123,7 @@ def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) 
 
 def draw(run: Run, subject: Subject, shown: Shown, attributes: Sequence[str]) -> list[Path]:
     """The pictures of a run as files in its folder, beside those of its training."""
-    folder = run.folder / "figures" / subject.settings.split
+    folder = run.folder / "figures" / label_of(run, subject)
     pictures = chain(gallery.shared({run.title: shown}), gallery.own(subject, attributes))
     with subject.progress("pictures", None):
         return save_all(pictures, folder)
@@ -121,9 +138,12 @@ def save_all(pictures: Pictures, folder: Path) -> list[Path]:
     return paths
 
 
-def summary(run: Run, subject: Subject, groups: dict[str, Numbers], diagnosis: Diagnosis | None) -> dict[str, Any]:
+def summary(evaluated: Evaluated) -> dict[str, Any]:
     """What evaluation.json says."""
-    model = run.model
+    run, subject, model = evaluated.run, evaluated.subject, evaluated.run.model
+    numbers = {
+        group: {name: number.as_dict() for name, number in named.items()} for group, named in evaluated.numbers.items()
+    }
     return {
         "model": model.name,
         "title": run.title,
@@ -134,23 +154,30 @@ def summary(run: Run, subject: Subject, groups: dict[str, Numbers], diagnosis: D
         "checkpoint": run.checkpoint,
         "epoch": run.epoch,
         "settings": subject.settings._asdict(),
-        "verdict": None if diagnosis is None else {"collapse": diagnosis.kind, "sentence": diagnosis.verdict},
-        "numbers": {group: {name: n.as_dict() for name, n in numbers.items()} for group, numbers in groups.items()},
-        "latent_dimensions": None if diagnosis is None else dimensions(subject, diagnosis),
+        "verdict": None if evaluated.diagnosis is None else verdict(subject, evaluated.diagnosis),
+        "numbers": numbers,
         "device": str(model.device),
-        "peak_memory_mb": round(peak_memory() / 1e6),
+        "peak_memory_mb": round(peak_memory() / 1e6),  # of the process until now
         "versions": runs.versions(),
         "commit": runs.commit(),
     }
 
 
-def dimensions(subject: Subject, diagnosis: Diagnosis) -> list[dict[str, Any]]:
-    """KL in nats, and use by encoder and decoder, of each latent dimension."""
+def verdict(subject: Subject, diagnosis: Diagnosis) -> dict[str, Any]:
+    """Whether the latent has collapsed, in words, and the KL and the state of each dimension."""
     kl = subject.codes.posterior.kl()
     assert kl is not None, "only a posterior with a density is diagnosed"
-    names = ("kl", "encoder_uses_it", "decoder_uses_it")
-    columns = (kl.double().mean(0).tolist(), diagnosis.active.tolist(), diagnosis.wanted.tolist())
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    states = [
+        "idle, ignored by the decoder" if ignored else "idle, used by the decoder" if lagging else "active"
+        for ignored, lagging in zip(diagnosis.ignored, diagnosis.lagging, strict=True)
+    ]
+    return {
+        "sentence": diagnosis.verdict,
+        "dimensions": [
+            {"kl": value, "state": state} for value, state in zip(kl.double().mean(0).tolist(), states, strict=True)
+        ],
+        "protocol": f"{subject.of_reference}; KL in nats; the decoder is asked with sigma2, {subject.sigma2[1]}",
+    }
 
 
 def show(evaluated: Evaluated) -> None:
@@ -169,5 +196,5 @@ def show(evaluated: Evaluated) -> None:
     console.print(table)
     if evaluated.diagnosis is not None:
         console.print(evaluated.diagnosis.verdict, soft_wrap=True, highlight=False)
-    for path in (run.folder / EVALUATION_FILE, *evaluated.pictures):
+    for path in (evaluated.file, *evaluated.pictures):
         console.print(f"  {path}", soft_wrap=True, highlight=False)

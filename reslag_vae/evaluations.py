@@ -2,7 +2,10 @@
 
 import glob
 import logging
+import os
+import re
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -10,7 +13,7 @@ from rich.console import Console
 
 from reslag_vae import runs
 from reslag_vae.comparison import compare
-from reslag_vae.data import CelebA, ImageDataModule
+from reslag_vae.data import CelebA, DataError, ImageDataModule
 from reslag_vae.errors import ConfigError
 from reslag_vae.evaluated import Evaluated, Wanted, evaluate_run, show
 from reslag_vae.evaluation.progress import shown
@@ -21,8 +24,11 @@ from reslag_vae.wiring import flat_names, instantiate
 
 log = logging.getLogger(__name__)
 
+# Images of a split: a mixture of 10 Gaussians takes as many.
+FEWEST = 10
+
 # Options that count something, and their least value.
-LEAST = {"samples": 2, "reference": 2, "train_images": 10, "tsne": 0, "seed": 0}
+LEAST = {"samples": 1, "reference": 10, "train_images": 10, "tsne": 0, "seed": 0}
 CHOICES = {
     "split": ("test", "val"),
     "checkpoint": ("best", "last"),
@@ -41,13 +47,11 @@ def evaluate(config: DictConfig) -> list[Evaluated]:
         RunError: a run's folder is damaged, or none of ours.
         DataError: so are its data.
     """
-    if OmegaConf.is_missing(config, "run"):
-        raise ConfigError("run= is missing: name a run's folder, as in run=runs/mnist/lagging/2026-01-31_12-00-00.")
     settings, wanted, device = settings_of(config), wanted_of(config), device_of(config.device)
-    read = [read_run(folder, config.checkpoint) for folder in folders(config.run)]
-    datasets = [load_data(run.folder, config.root) for run in read]
+    read = [read_run(folder, config.checkpoint) for folder in folders(config)]
+    datasets = read_data(read, config.root)
     for run, data in zip(read, datasets, strict=True):
-        check(run, data, config)
+        check(run, data, settings, wanted)
     results = []
     for run, data in zip(read, datasets, strict=True):
         subject = Subject(run.model.to(device), data, settings, shown)
@@ -55,10 +59,20 @@ def evaluate(config: DictConfig) -> list[Evaluated]:
         run.model.cpu()
         show(results[-1])
         if config.logger and (run.folder / ID_FILE).exists():
-            log_to_wandb(config.logger, results[-1], data)
+            log_to_wandb(config.logger, results[-1])
     for path in compare(results, Path(config.out)) if len(results) > 1 else []:
         Console().print(f"  {path}", soft_wrap=True, highlight=False)
     return results
+
+
+def read_data(read: list[Run], root: str | None) -> list[ImageDataModule]:
+    """The data of each run; runs of the same data and seed share them."""
+    datasets: dict[str, ImageDataModule] = {}
+    for run in read:
+        key = OmegaConf.to_yaml(run.config.data)
+        if key not in datasets:
+            datasets[key] = load_data(run.folder, root)
+    return [datasets[OmegaConf.to_yaml(run.config.data)] for run in read]
 
 
 def settings_of(config: DictConfig) -> Settings:
@@ -71,15 +85,22 @@ def settings_of(config: DictConfig) -> Settings:
         if type(config[name]) is not int or config[name] < least:
             raise ConfigError(f"{name}={config[name]}: must be a whole number, at least {least}.")
     for name, choices in CHOICES.items():
-        if config[name] not in choices:
+        if config[name] not in choices or type(config[name]) is not type(choices[0]):
             raise ConfigError(f"{name}={config[name]}: choose one of {', '.join(map(str, choices)).lower()}.")
     return Settings(config.split, config.samples, config.reference, config.train_images, config.seed)
 
 
 def wanted_of(config: DictConfig) -> Wanted:
-    """What is to be given, checked by `settings_of`."""
-    weights = None if config.weights is None else Path(config.weights).expanduser()
-    return Wanted(config.figures, config.tsne, tuple(config.attributes), config.perceptual, weights)
+    """What is to be given.
+
+    Raises:
+        ConfigError: an option is not what it should be.
+    """
+    attributes = config.attributes
+    if not isinstance(attributes, ListConfig) or not all(isinstance(name, str) for name in attributes):
+        raise ConfigError(f"attributes={attributes}: must be a list of names, as in attributes=[Smiling,Male].")
+    weights = None if config.weights is None else Path(str(config.weights)).expanduser()
+    return Wanted(config.figures, config.tsne, tuple(attributes), config.perceptual, weights)
 
 
 def device_of(name: str) -> torch.device:
@@ -90,23 +111,28 @@ def device_of(name: str) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", str(name)):
+        raise ConfigError(f"device={name}: choose auto, cpu, cuda, or one of several by cuda:1.")
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"device={name}: {str(error).splitlines()[0]}") from None
 
 
-def folders(run: str | ListConfig) -> list[Path]:
-    """The folders of runs that are named or matched, each once.
+def folders(config: DictConfig) -> list[Path]:
+    """The folders of runs that `run` names or matches, each once.
 
     Raises:
-        ConfigError: a pattern matches no run.
+        ConfigError: there is no run, or a pattern matches none.
     """
-    if not run:
-        raise ConfigError(f"run={run}: that is no run.")
+    run = "" if OmegaConf.is_missing(config, "run") else config.run
+    listed: list[Any] = list(run) if isinstance(run, ListConfig) else [run]
+    names = [name for name in listed if isinstance(name, str) and name]
+    if not names or len(names) < len(listed):
+        raise ConfigError(f"run={run}: name a run's folder, as in run=runs/mnist/lagging/2026-01-31_12-00-00.")
     found: dict[Path, None] = {}
-    for name in [run] if isinstance(run, str) else run:
-        pattern = glob.escape(name) != name
+    for name in names:
+        pattern = glob.escape(name) != name and not Path(name).exists()
         paths = [Path(path) for path in sorted(glob.glob(name))] if pattern else [Path(name)]
         matches = [path for path in paths if not pattern or (path / runs.CONFIG_FILE).is_file()]
         if not matches:
@@ -115,27 +141,30 @@ def folders(run: str | ListConfig) -> list[Path]:
     return list(found)
 
 
-def log_to_wandb(node: DictConfig, result: Evaluated, data: ImageDataModule) -> None:
+def log_to_wandb(node: DictConfig, result: Evaluated) -> None:
     """Add the results to the run's own W&B run."""
-    folder, model = result.run.folder, result.run.model
-    logger = instantiate(node)(folder=folder, config=flat_names(result.run.config, data, model))
-    numbers = {
+    run, subject = result.run, result.subject
+    logger = instantiate(node)(folder=run.folder, config=flat_names(run.config, subject.data, run.model))
+    numbers: dict[str, float | str] = {
         f"{group}/{name}": number.value
         for group, named in result.numbers.items()
         for name, number in named.items()
         if number.value is not None
     }
+    if result.diagnosis is not None:
+        numbers["verdict"] = result.diagnosis.verdict
     try:
-        add_evaluation(logger, numbers, {path.stem: path for path in result.pictures})
+        add_evaluation(logger, result.file.stem, numbers, {path.stem: path for path in result.pictures})
     finally:
         logger.experiment.finish()
 
 
-def check(run: Run, data: ImageDataModule, config: DictConfig) -> None:
-    """See that the model fits the data, and that the attributes are there; tell of a run that is not finished.
+def check(run: Run, data: ImageDataModule, settings: Settings, wanted: Wanted) -> None:
+    """See that a run can be evaluated and its folder written; tell of one that is not finished.
 
     Raises:
-        RunError: the checkpoint and the configuration are of different runs.
+        RunError: the checkpoint and the configuration are of different runs, or the folder cannot be written.
+        DataError: there are too few images.
         ConfigError: CelebA has no such attribute.
     """
     if tuple(data.image_shape) != run.model.network.image_shape:
@@ -143,9 +172,15 @@ def check(run: Run, data: ImageDataModule, config: DictConfig) -> None:
             f"{run.folder}: its model takes images of {run.model.network.image_shape}, and those of its "
             f"{runs.CONFIG_FILE} are of {tuple(data.image_shape)}."
         )
+    counts = {"train": len(data.split("train")), settings.split: len(data.split(settings.split))}
+    for split, count in counts.items():
+        if count < FEWEST:
+            raise DataError(f"{run.folder}: its {split} split has {count} images; an evaluation takes {FEWEST}.")
     if isinstance(data, CelebA) and data.attribute_names:
-        for name in config.attributes:
+        for name in wanted.attributes:
             if name not in data.attribute_names:
                 raise ConfigError(f"attributes: there is no {name}; there are {', '.join(data.attribute_names)}.")
+    if not os.access(run.folder, os.W_OK):
+        raise runs.RunError(f"{run.folder} cannot be written.")
     if not (run.folder / runs.RESULT_FILE).exists():
         log.warning("%s has not finished training: its epoch %s is evaluated.", run.folder, run.epoch)

@@ -59,7 +59,7 @@ class LatentStatistics:
         kl = float(self.kl_per_dimension().sum())
         units = f"{active} of {dimensions} units active, KL {kl:.2f} nats"
         if active == 0:
-            return f"COLLAPSED: the decoder ignores the latent ({units})"
+            return f"COLLAPSED: the code says nothing of the image ({units})"
         if active <= dimensions // 2:
             return f"partly collapsed: at most half of the latent is used ({units})"
         if active < dimensions:

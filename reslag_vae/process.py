@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import resource
 import sys
 
 import torch
@@ -13,6 +12,8 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 def peak_memory() -> int:
     """Bytes of main memory that this process has held at most, files mapped into it included."""
+    import resource  # not on Windows
+
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -62,18 +62,21 @@ def wandb_logger(project: str, mode: Mode, group: str | None, folder: Path, conf
     return WandbLogger(save_dir=folder, project=project, experiment=run)
 
 
-def add_evaluation(logger: WandbLogger, numbers: dict[str, float], pictures: dict[str, Path]) -> None:
+def add_evaluation(
+    logger: WandbLogger, evaluation: str, numbers: dict[str, float | str], pictures: dict[str, Path]
+) -> None:
     """Put an evaluation's numbers into the summary of a run, and its pictures beside those of training.
 
     Args:
         logger: of the run.
+        evaluation: its name, before that of each number and picture.
         numbers: by name.
         pictures: PNG files by name.
     """
     import wandb
 
-    logger.experiment.summary.update({f"evaluation/{name}": value for name, value in numbers.items()})
-    logger.experiment.log({f"evaluation/{name}": wandb.Image(str(path)) for name, path in pictures.items()})
+    logger.experiment.summary.update({f"{evaluation}/{name}": value for name, value in numbers.items()})
+    logger.experiment.log({f"{evaluation}/{name}": wandb.Image(str(path)) for name, path in pictures.items()})
 
 
 def logged_in() -> bool:

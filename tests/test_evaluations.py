@@ -9,19 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from reslag_vae import runs
+from reslag_vae import evaluations, runs, tracking
 from reslag_vae.comparison import distinct
+from reslag_vae.data import DataError
 from reslag_vae.errors import ConfigError, UserError
-from reslag_vae.evaluated import EVALUATION_FILE, Evaluated
+from reslag_vae.evaluated import Evaluated
 from reslag_vae.evaluation import classifier
-from reslag_vae.evaluations import evaluate, folders
-from reslag_vae.loading import read_run
+from reslag_vae.evaluations import evaluate, folders, read_data
+from reslag_vae.loading import Run, read_run
 from reslag_vae.runs import RunError
+from reslag_vae.wiring import build_model
 
 ROOT = Path(__file__).parents[1]
 SMALL = (
@@ -82,8 +85,8 @@ def copies(trained: Path, tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-def result(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / EVALUATION_FILE).read_text())
+def result(folder: Path, name: str = "evaluation.json") -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / name).read_text())
     return content
 
 
@@ -111,7 +114,8 @@ def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, ca
             assert evaluation["verdict"] is None
         else:
             assert evaluation["verdict"]["sentence"] in printed
-            assert len(evaluation["latent_dimensions"]) == 5
+            assert len(evaluation["verdict"]["dimensions"]) == 5
+            assert "test split, 180 images" in evaluation["verdict"]["protocol"]
             assert numbers["yardstick"]["elbo"]["value"] == pytest.approx(trained["test"]["elbo"], rel=1e-5)
         pictures = {path.stem for path in (copies / model / "figures" / "test").iterdir()}
         assert pictures == PICTURES | ({"sigma2"} if model == "lagging" else set())
@@ -122,6 +126,9 @@ def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, ca
     assert {path.name for path in compared.iterdir()} == {f"{name}.png" for name in shared} | {"comparison.md"}
     table = (compared / "comparison.md").read_text()
     assert all(f"| {title} |" in table for title in ("AutoEncoder", "beta-VAE", "Lagging VAE"))
+    assert "- Lat (beta-VAE): nats per latent dimension; test split" in table
+    assert "- Lat (Lagging VAE): nats per image; test split" in table
+    assert "without a density" not in table
     for path in (*compared.glob("*.png"), *(copies / "lagging" / "figures" / "test").iterdir()):
         with Image.open(path) as picture:
             assert picture.width > 400
@@ -129,12 +136,13 @@ def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, ca
 
 def test_one_run_without_pictures_on_the_validation_split(copies: Path, options: Any) -> None:
     evaluate(options(f"run={copies}/lagging", "split=val", "figures=false", "checkpoint=last"))
-    evaluation = result(copies / "lagging")
+    evaluation = result(copies / "lagging", "evaluation_val_last.json")
+    assert not (copies / "lagging" / "evaluation.json").exists()
     trained = json.loads((copies / "lagging" / "metrics.json").read_text())
     assert f"val split, {trained['images']['val']} images" in evaluation["numbers"]["thesis"]["rec"]["protocol"]
     assert evaluation["checkpoint"] == "last"
     assert not (copies / "lagging" / "figures" / "test").exists()
-    assert not (copies / "lagging" / "figures" / "val").exists()
+    assert not list((copies / "lagging" / "figures").glob("val*"))
 
 
 def test_an_unfinished_run_is_evaluated_with_a_word(copies: Path, options: Any, caplog: Any) -> None:
@@ -161,6 +169,7 @@ def truncate(path: Path) -> None:
         ("metrics.csv", lambda path: path.write_bytes(b"\xff\xfe\x00")),
         ("metrics.csv", lambda path: path.write_text("epoch\n1,2,3\n")),
         ("metrics.csv", Path.unlink),
+        ("checkpoints/best.ckpt", lambda path: torch.save({"state_dict": {}}, path)),
     ],
 )
 def test_a_damaged_folder_is_named_before_any_run_is_evaluated(
@@ -171,7 +180,7 @@ def test_a_damaged_folder_is_named_before_any_run_is_evaluated(
         evaluate(options(f"run=[{copies}/autoencoder,{copies}/lagging]"))
     assert str(copies / "lagging" / file) in str(error.value)
     assert "\n" not in str(error.value)
-    assert not (copies / "autoencoder" / EVALUATION_FILE).exists()
+    assert not (copies / "autoencoder" / "evaluation.json").exists()
 
 
 def test_a_checkpoint_of_another_run_is_told(copies: Path, options: Any) -> None:
@@ -193,7 +202,7 @@ def test_a_checkpoint_of_another_run_is_told(copies: Path, options: Any) -> None
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("samples=1", "samples=1: must be a whole number, at least 2"),
+        ("samples=0", "samples=0: must be a whole number, at least 1"),
         ("samples=2.5", r"samples=2.5: must be a whole number"),
         ("reference=1", "reference=1"),
         ("train_images=true", "train_images=True"),
@@ -202,7 +211,15 @@ def test_a_checkpoint_of_another_run_is_told(copies: Path, options: Any) -> None
         ("checkpoint=first", "checkpoint=first: choose one of best, last"),
         ("figures=some", "figures=some: choose one of true, false"),
         ("device=abc", "device=abc: "),
-        ("run=[]", "no run"),
+        ("device=meta", "device=meta: choose auto, cpu, cuda"),
+        ("perceptual=1", "perceptual=1: choose one of true, false"),
+        ("attributes=null", "attributes=None: must be a list"),
+        ("attributes=Smiling", "attributes=Smiling: must be a list"),
+        ("run=[]", "name a run's folder"),
+        ("run=5", "run=5: name a run's folder"),
+        ("run=true", "run=True: name a run's folder"),
+        ("run=[1,2]", "name a run's folder"),
+        ("run=''", "name a run's folder"),
     ],
 )
 def test_options_out_of_range_are_named(override: str, message: str, trained: Path, options: Any) -> None:
@@ -211,35 +228,57 @@ def test_options_out_of_range_are_named(override: str, message: str, trained: Pa
 
 
 def test_runs_are_named_or_matched_and_each_comes_once(trained: Path) -> None:
+    def found(run: str | list[str]) -> list[Path]:
+        return folders(OmegaConf.create({"run": run}))
+
     (trained / "no run").mkdir(exist_ok=True)
     every = [trained / model for model in sorted(MODELS)]
-    assert folders(f"{trained}/*") == every
-    assert folders(OmegaConf.create([str(every[1]), f"{trained}/*"])) == [every[1], every[0], every[2]]
+    assert found(f"{trained}/*") == every
+    assert found([str(every[1]), f"{trained}/*"]) == [every[1], every[0], every[2]]
     with pytest.raises(ConfigError, match=r"run=.*none\*: no folder of a run matches"):
-        folders(f"{trained}/none*")
+        found(f"{trained}/none*")
+    (trained / "a[1]").mkdir(exist_ok=True)
+    assert found(f"{trained}/a[1]") == [trained / "a[1]"], "what is there is no pattern"
 
 
 def test_titles_of_a_comparison_differ(trained: Path) -> None:
+    subject: Any = None
+
     def evaluated(model: str, beta: float | None = None) -> Evaluated:
         run = read_run(trained / model)
         if beta is not None:
             run.model.objective.beta = beta
-        return Evaluated(run, "digits", {}, None, None, [])
+        return Evaluated(run, subject, {}, None, None, [])
 
     group = [evaluated("beta_vae", 1.0), evaluated("beta_vae", 2.0), evaluated("lagging"), evaluated("autoencoder")]
     assert list(distinct(group)) == ["beta-VAE, beta 1", "beta-VAE, beta 2", "Lagging VAE", "AutoEncoder"]
-    same = list(distinct([evaluated("lagging"), evaluated("lagging")._replace(data="digits")]))
-    assert same == [f"Lagging VAE ({trained / 'lagging'})"], "the same folder twice is one run"
+    (first, second) = (evaluated("lagging"), evaluated("lagging"))
+    second = second._replace(run=second.run._replace(folder=Path("other")))
+    assert list(distinct([first, second])) == [f"Lagging VAE ({trained / 'lagging'})", "Lagging VAE (other)"]
 
 
-def test_results_go_into_the_runs_own_wandb_run(train: Any, options: Any, tmp_path: Path) -> None:
+def test_results_go_into_the_runs_own_wandb_run(
+    train: Any, options: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import wandb
 
     overrides = ["model=optimal_sigma", f"data.root={tmp_path}", *SMALL]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         train(hydra_compose("train", overrides), tmp_path / "run")
     (first,) = (tmp_path / "run" / "wandb").glob("offline-run-*")
+    logged: dict[str, Any] = {}
+    original = tracking.add_evaluation
+
+    def record(logger: Any, evaluation: str, numbers: dict[str, Any], pictures: dict[str, Path]) -> None:
+        original(logger, evaluation, numbers, pictures)
+        logged.update(dict(logger.experiment.summary))
+
+    monkeypatch.setattr(evaluations, "add_evaluation", record)
     evaluate(options(f"run={tmp_path}/run"))
+    numbers = result(tmp_path / "run")["numbers"]
+    assert logged["evaluation/thesis/rec"] == numbers["thesis"]["rec"]["value"]
+    assert "collapse" in logged["evaluation/verdict"] or "idle" in logged["evaluation/verdict"]
+    assert "evaluation/traversals" in logged
     other = set((tmp_path / "run" / "wandb").glob("offline-run-*")) - {first}
     assert len(other) == 1
     assert (
@@ -256,13 +295,58 @@ def test_a_run_without_wandb_gets_none(copies: Path, options: Any) -> None:
 def test_missing_weights_are_a_message_before_anything_is_measured(copies: Path, options: Any) -> None:
     with pytest.raises(UserError, match=r"alexnet.*is missing. Get it by hand from https://"):
         evaluate(options(f"run={copies}/lagging", "perceptual=true", f"weights={copies}"))
-    assert not (copies / "lagging" / EVALUATION_FILE).exists()
+    assert not (copies / "lagging" / "evaluation.json").exists()
+
+
+def test_too_few_images_are_told(compose: Any, train: Any, options: Any, tmp_path: Path) -> None:
+    for number in range(24):
+        (tmp_path / "pictures").mkdir(exist_ok=True)
+        Image.new("L", (16, 16), number * 10).save(tmp_path / "pictures" / f"{number}.png")
+    data = ("data=image_folder", f"data.folder={tmp_path / 'pictures'}", "data.size=16", "data.channels=1")
+    small = [option for option in SMALL if not option.startswith("data")]
+    train(compose("model=vae", "logger=none", f"data.root={tmp_path}", *data, *small), tmp_path / "run")
+    with pytest.raises(DataError, match=r"run: its test split has 2 images; an evaluation takes 10"):
+        evaluate(options(f"run={tmp_path}/run"))
+
+
+def test_a_code_of_one_number_is_evaluated(compose: Any, train: Any, options: Any, tmp_path: Path) -> None:
+    overrides = ("model=vae", "logger=none", f"data.root={tmp_path}", "network.latent_dim=1", *SMALL)
+    train(compose(*overrides), tmp_path / "run")
+    evaluate(options(f"run={tmp_path}/run"))
+    pictures = {path.stem for path in (tmp_path / "run" / "figures" / "test").iterdir()}
+    assert pictures == PICTURES - {"posterior", "tsne"}
+
+
+def test_runs_of_the_same_data_share_them(copies: Path) -> None:
+    read = [read_run(copies / model) for model in MODELS]
+    first, second, third = read_data(read, None)
+    assert first is second is third
+    read[1].config.data.seed = 9
+    assert read_data(read, None)[1] is not first
+
+
+@pytest.mark.parametrize(
+    ("model", "objective", "title"),
+    [
+        ("vae", "elbo", "VAE"),
+        ("vae", "sigma_data", "VAE, sigma_data"),
+        ("lagging", "sigma_data", "Lagging VAE"),
+        ("reslag_light", "sigma_optimal", "ResLag VAE (light), sigma_optimal"),
+        ("lagging", "beta", "Lagging VAE, beta"),
+        ("beta_vae", "beta", "beta-VAE"),
+    ],
+)
+def test_a_title_names_the_objective_where_it_is_not_the_thesis(
+    model: str, objective: str, title: str, compose: Any
+) -> None:
+    config = compose(f"model={model}", f"objective={objective}", "data=digits")
+    assert Run(Path(), config, build_model(config), "best", 1, []).title == title
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "run= is missing"),
+        ([], "run=: name a run's folder"),
         (["run=nothing"], "nothing/config.yaml is not there: nothing is not the folder of a run."),
     ],
 )

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reslag_vae.data import Images
 from reslag_vae.distributions import DiagonalGaussian
-from reslag_vae.evaluation.models import CHUNK, LatentModel, chunks, device_of, evaluating
+from reslag_vae.evaluation.models import LatentModel, chunk_size, chunks, device_of, evaluating
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.objectives.sigma import gaussian_nll
 
@@ -24,13 +24,11 @@ class Bounds(NamedTuple):
         importance_weighted: (N,) lower bound on log p(x), nats.
         dequantised: (N,) the same at a point drawn evenly from the image's cell of width 1/255 (`bits_per_dim`).
         elbo: (N,) evidence lower bound, nats: the mean over the same samples.
-        halves: (2, N, d) mean of the model's own posterior p(z|x), estimated with each half of the samples.
     """
 
     importance_weighted: Tensor
     dequantised: Tensor
     elbo: Tensor
-    halves: Tensor
 
 
 def importance_weighted_bound(
@@ -43,35 +41,32 @@ def importance_weighted_bound(
 ) -> Bounds:
     """log p(x) >= E[log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x)] with a Gaussian likelihood, the 2·pi term included.
 
-    Burda et al. 2016, https://arxiv.org/abs/1509.00519, Eq. 8; it tightens as K grows. The means of p(z|x) are
-    self-normalised sums with the same weights. The result does not depend on the size of the chunks; their memory is
-    bounded by about 32,768 latents or, if there are more, those of one image.
+    Burda et al. 2016, https://arxiv.org/abs/1509.00519, Eq. 8; it tightens as K grows. The result does not depend on
+    the size of the chunks; their memory is that of 32,768 latents or, if there are more, those of one image.
 
     Args:
         model: with a posterior that has a density.
         images: (N, C, H, W) uint8, or floating point in [0, 1].
-        samples: K, at least 2.
+        samples: K.
         sigma2: the likelihood variance, broadcastable to (1, C, H, W); None is the model's own.
         seed: of the noise.
         progress: shows how many images are done.
 
     Raises:
-        ValueError: fewer than 2 samples, a posterior without a density, or no variance of the model's own.
+        ValueError: no sample, a posterior without a density, or no variance of the model's own.
     """
-    if samples < 2:
-        raise ValueError(f"samples={samples}: the importance-weighted bound takes at least 2.")
+    if samples < 1:
+        raise ValueError(f"samples={samples}: the importance-weighted bound takes at least 1.")
     device = device_of(model)
     variance = own_variance(model) if sigma2 is None else torch.as_tensor(sigma2, dtype=torch.float64)
     variance = variance.view((1,) * (4 - variance.dim()) + variance.shape)
     noise, shift = (torch.Generator().manual_seed(seed + i) for i in range(2))
     parts = []
     with evaluating(model), progress("importance-weighted bound", len(images)) as advance:
-        for part in chunks(images, device, max(1, min(CHUNK, LATENTS // samples))):
+        for part in chunks(images, device, LATENTS // samples):
             parts.append(_bounds(model, part, variance.to(part), samples, noise, shift))
             advance(len(part))
-    per_image, halves = zip(*parts, strict=True)
-    weighted, dequantised, elbo = torch.cat(per_image, dim=1)
-    return Bounds(weighted, dequantised, elbo, torch.cat(halves, dim=1))
+    return Bounds(*torch.unbind(torch.cat(parts, dim=1)))
 
 
 def own_variance(model: LatentModel) -> Tensor:
@@ -94,8 +89,8 @@ def _bounds(
     samples: int,
     noise: torch.Generator,
     shift: torch.Generator,
-) -> tuple[Tensor, Tensor]:
-    """(3, B) bounds and (2, B, d) posterior means of B images."""
+) -> Tensor:
+    """(3, B) bounds of B images."""
     posterior = model.posterior(images)
     if not isinstance(posterior, DiagonalGaussian):
         raise ValueError("The importance-weighted bound needs a posterior with a density.")
@@ -107,12 +102,7 @@ def _bounds(
     moved = images + (torch.rand(images.shape, generator=shift).to(images) - 0.5) / 255
     likelihood = _log_likelihoods(model, torch.stack([images, moved]), latents, variance)
     weights, moved_weights = likelihood.double() + ratio.double()
-    bounds = [log_mean_exp(weights), log_mean_exp(moved_weights), weights.mean(1)]
-    halves = [
-        torch.einsum("bk,bkd->bd", part.softmax(1), z.double())
-        for part, z in zip(_halves(weights), _halves(latents), strict=True)
-    ]
-    return torch.stack(bounds).cpu(), torch.stack(halves).cpu()
+    return torch.stack([log_mean_exp(weights), log_mean_exp(moved_weights), weights.mean(1)]).cpu()
 
 
 def normal_rows(count: int, width: int, generator: torch.Generator) -> Tensor:
@@ -125,17 +115,12 @@ def _prior_log_prob(latents: Tensor) -> Tensor:
     return -0.5 * (latents.square() + math.log(2 * math.pi)).sum(-1)
 
 
-def _halves(values: Tensor) -> tuple[Tensor, Tensor]:
-    middle = values.shape[1] // 2
-    return values[:, :middle], values[:, middle : 2 * middle]
-
-
 def _log_likelihoods(model: LatentModel, targets: Tensor, latents: Tensor, variance: Tensor) -> Tensor:
     """(2, B, K) log p(target|z) of (2, B, C, H, W) targets under (B, K, d) latents, each decoded once."""
     count, samples, _ = latents.shape
     owners = torch.arange(count, device=latents.device).repeat_interleave(samples)
-    parts = []
-    for z, owner in zip(torch.split(latents.flatten(0, 1), CHUNK), torch.split(owners, CHUNK), strict=True):
+    parts, size = [], chunk_size(targets[0, 0].numel())
+    for z, owner in zip(torch.split(latents.flatten(0, 1), size), torch.split(owners, size), strict=True):
         means = model.decode(z)
         parts.append(torch.stack([_log_prob(target[owner], means, variance) for target in targets]))
     return torch.cat(parts, dim=1).view(len(targets), count, samples)
@@ -152,8 +137,8 @@ def log_mean_exp(log_weights: Tensor) -> Tensor:
     return log_weights.logsumexp(-1) - math.log(log_weights.shape[-1])
 
 
-def dequantised_bits_per_dim(bound: float, dimensions: int) -> float:
-    """Bits per pixel and channel that coding 8-bit images takes at most, from the mean of `Bounds.dequantised`.
+def dequantised_bits_per_dim(bound: Tensor, dimensions: int) -> Tensor:
+    """(N,) bits per pixel and channel that coding 8-bit images takes at most, from `Bounds.dequantised`.
 
     -bound / (D ln 2) + log2(255): with u even in the cell of width 1/255 around x, Jensen gives
     log P(x) >= E[log p(x + u)] - D ln 255 (Theis et al. 2016, https://arxiv.org/abs/1511.01844, section 3.1).

@@ -8,7 +8,7 @@ from torch import Tensor
 from reslag_vae.data import Images
 from reslag_vae.distributions import DiagonalGaussian, Posterior
 from reslag_vae.evaluation.bounds import normal_rows
-from reslag_vae.evaluation.models import CHUNK, LatentModel, chunks, device_of, evaluating
+from reslag_vae.evaluation.models import LatentModel, chunk_size, chunks, device_of, evaluating
 from reslag_vae.evaluation.progress import Progress, silent
 
 
@@ -55,7 +55,10 @@ def decode(model: LatentModel, latents: Tensor, progress: Progress = silent) -> 
     """(N, C, H, W) images, on the CPU, of (N, d) latents."""
     images = []
     with evaluating(model), progress("decoding", len(latents)) as advance:
-        for part in torch.split(latents.to(device_of(model)), CHUNK):
+        latents = latents.to(device_of(model))
+        # The first alone: of another's model only its images tell how large they are.
+        images.append(model.decode(latents[:1]).cpu())
+        for part in torch.split(latents[1:], chunk_size(images[0].numel())):
             images.append(model.decode(part).cpu())
             advance(len(part))
     return torch.cat(images)

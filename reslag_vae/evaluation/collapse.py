@@ -1,16 +1,18 @@
 """Has the latent collapsed, and which kind of collapse is it?"""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from reslag_vae.evaluation.bounds import normal_rows
+from reslag_vae.evaluation.codes import Codes, decode
+from reslag_vae.evaluation.models import LatentModel
+from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latent import ACTIVE_VARIANCE
 
-Kind = Literal["none", "model", "inference", "mixed"]
-
-# Standard errors by which a variance must lie above the threshold to count as activity.
-CONFIDENCE = 3.0
+# Codes in which an idle dimension is drawn anew.
+CODES = 256
 
 
 class Diagnosis(NamedTuple):
@@ -18,39 +20,73 @@ class Diagnosis(NamedTuple):
 
     Attributes:
         active: (d,) bool: the encoder uses the dimension, the mean of q(z|x) differs between images.
-        wanted: (d,) bool: the decoder uses it, the mean of the model's own posterior p(z|x) differs between images.
-        kind: of the idle dimensions: `none` of them, `model` collapse, `inference` collapse, or both (`mixed`).
+        ignored: (d,) bool: the encoder does not, and neither does the decoder: model collapse.
+        lagging: (d,) bool: the encoder does not, and the decoder does: inference collapse.
         verdict: one plain sentence.
     """
 
     active: Tensor
-    wanted: Tensor
-    kind: Kind
+    ignored: Tensor
+    lagging: Tensor
     verdict: str
 
 
-def diagnose(means: Tensor, halves: Tensor) -> Diagnosis:
+def diagnose(
+    model: LatentModel, codes: Codes, sigma2: Tensor | float, seed: int = 0, progress: Progress = silent
+) -> Diagnosis:
     """Model collapse or inference collapse, after He et al. 2019, https://arxiv.org/abs/1901.05534, section 3.
 
-    A dimension is idle if the encoder says the same of it for every image. If the model's own posterior p(z|x) does so
-    too, the decoder ignores the dimension: model collapse. If p(z|x) differs between images, the encoder lags behind
-    the decoder: inference collapse, which more encoder updates (schedule=lagging) can mend. Activity is a variance of
-    posterior means over images above 0.01 (Burda et al. 2016, section 5.2); that of p(z|x) is the covariance of
-    two independent estimates of its means, in which their errors cancel, and must exceed 0.01 by 3 standard errors.
+    A dimension is idle if the variance of its posterior mean over images is at most 0.01 (Burda et al. 2016, section
+    5.2). If the decoder ignores it too, the model's own posterior p(z|x) says nothing of it either: model collapse. If
+    the decoder uses it, the encoder lags behind the decoder: inference collapse, which more encoder updates
+    (schedule=lagging) can mend. See `precision` for how the decoder is asked.
 
     Args:
-        means: (N, d) of q(z|x).
-        halves: (2, N, d) estimates of the means of p(z|x), `Bounds.halves`.
+        model: any.
+        codes: of N images.
+        sigma2: the likelihood variance, broadcastable to (1, C, H, W).
+        seed: of the noise.
+        progress: shows how many codes are decoded.
     """
-    active = means.double().var(0, unbiased=False) > ACTIVE_VARIANCE
-    products = torch.stack([half - half.mean(0) for half in halves.double()]).prod(0)
-    error = products.std(0) / len(products) ** 0.5
-    wanted = products.mean(0) - CONFIDENCE * error > ACTIVE_VARIANCE
-    ignored, lagging = int((~active & ~wanted).sum()), int((~active & wanted).sum())
-    kind: Kind = "none"
-    if ignored or lagging:
-        kind = "mixed" if ignored and lagging else "model" if ignored else "inference"
-    return Diagnosis(active, wanted, kind, _verdict(len(active), ignored, lagging))
+    active = codes.means.double().var(0, unbiased=False) > ACTIVE_VARIANCE
+    used = torch.zeros_like(active)
+    for j in (~active).nonzero()[:, 0].tolist():
+        gained = precision(model, codes.latents[:CODES], j, sigma2, seed, progress)
+        used[j] = gained / (1 + gained) > ACTIVE_VARIANCE
+    ignored, lagging = ~active & ~used, ~active & used
+    return Diagnosis(active, ignored, lagging, _verdict(len(active), int(ignored.sum()), int(lagging.sum())))
+
+
+def precision(
+    model: LatentModel,
+    latents: Tensor,
+    dimension: int,
+    sigma2: Tensor | float,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> float:
+    """What an image tells of one latent dimension under the model, in units of the prior's precision.
+
+    The mean, over codes z and z' that differ in that dimension alone, where both are drawn from the prior, of
+    |mu(z) - mu(z')|^2 / (2 sigma2). For a linear decoder it is exactly what the dimension adds to the precision of
+    p(z|x), whose mean then varies by precision / (1 + precision) over images; a decoder that ignores the dimension
+    gives 0.
+
+    Args:
+        model: any.
+        latents: (N, d) codes.
+        dimension: that is drawn anew, from 0.
+        sigma2: the likelihood variance, broadcastable to (1, C, H, W).
+        seed: of what is drawn.
+        progress: shows how many codes are decoded.
+    """
+    pair = normal_rows(len(latents), 2, torch.Generator().manual_seed(seed + dimension)).to(latents)
+    one, other = latents.clone(), latents.clone()
+    one[:, dimension], other[:, dimension] = pair.unbind(1)
+    with progress(f"dimension {dimension + 1}", None):
+        difference = decode(model, one) - decode(model, other)
+    variance = torch.as_tensor(sigma2).to(difference)
+    return float((difference.square() / variance).flatten(1).sum(1).double().mean()) / 2
 
 
 def _verdict(dimensions: int, ignored: int, lagging: int) -> str:

@@ -79,14 +79,14 @@ def spread(images: Images, count: int) -> Images:
 
 
 def neighbours(subject: Subject, most: int) -> Tensor | None:
-    """(M, 2) t-SNE of samples of the posteriors, scikit-learn's; None if there are fewer than 50.
+    """(M, 2) t-SNE of samples of the posteriors, scikit-learn's; None if there are fewer than 50, or d is 1.
 
     van der Maaten & Hinton 2008, https://jmlr.org/papers/v9/vandermaaten08a.html.
     """
     from sklearn.manifold import TSNE
 
     latents = subject.codes.latents[:most]
-    if len(latents) < 50:
+    if len(latents) < 50 or latents.shape[1] < 2:
         return None
     with subject.progress(f"t-SNE of {len(latents):,} codes", None):
         embedding = TSNE(random_state=subject.settings.seed, init="pca", n_jobs=-1).fit_transform(latents.numpy())

@@ -36,7 +36,7 @@ class CodeMixture:
 
     def log_prob(self, latents: Tensor) -> Tensor:
         """(M,) log density of (M, d) latents, in nats, in float64."""
-        return torch.from_numpy(self.mixture.score_samples(latents.double().cpu().numpy()))
+        return torch.from_numpy(self.mixture.score_samples(latents.double().cpu().numpy())).to(latents.device)
 
     def sample(self, count: int, seed: int = 0) -> Tensor:
         """(count, d) latents, in random order."""

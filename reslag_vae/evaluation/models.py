@@ -1,6 +1,6 @@
 """What an evaluation asks of a model, and how it goes through images: any encoder and decoder will do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
@@ -11,8 +11,9 @@ from reslag_vae.data import Images
 from reslag_vae.distributions import DiagonalGaussian, Point, Posterior
 from reslag_vae.records import unit_interval
 
-# Images that go through a network at a time: enough to be fast, and a bound on the memory.
-CHUNK = 512
+# Images that go through a network at a time, and the numbers in them, at most: enough to be fast, and a bound on the
+# memory, since the features of a network are many times larger than the images.
+CHUNK, NUMBERS = 512, 2**20
 
 T = TypeVar("T")
 Encoded = Tensor | tuple[Tensor, Tensor]
@@ -39,15 +40,26 @@ class LatentModel(Protocol):
 class EncoderDecoder(nn.Module):
     """A foreign pair, for the functions of this package that take a model.
 
+    Modules, or methods of modules, are put into evaluation mode with it; of other functions it knows no parameters, so
+    that they are taken to be on the CPU and in evaluation mode already, unless their modules are given.
+
     Args:
         encoder: (B, C, H, W) images in [0, 1] to (B, d) codes, or to a pair of (B, d) means and (B, d) natural
             logarithms of variances.
         decoder: (B, d) latents to (B, C, H, W) means in [0, 1].
+        modules: that the two functions use.
     """
 
-    def __init__(self, encoder: Callable[[Tensor], Encoded], decoder: Callable[[Tensor], Tensor]) -> None:
+    def __init__(
+        self,
+        encoder: Callable[[Tensor], Encoded],
+        decoder: Callable[[Tensor], Tensor],
+        modules: Sequence[nn.Module] = (),
+    ) -> None:
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
+        owners = [getattr(function, "__self__", None) for function in (encoder, decoder)]
+        self.owners = nn.ModuleList([*(owner for owner in owners if isinstance(owner, nn.Module)), *modules])
 
     def posterior(self, images: Tensor) -> Posterior:
         """Posterior of (B, C, H, W) images, floating point in [0, 1]."""
@@ -76,14 +88,21 @@ def evaluating(model: LatentModel) -> Iterator[None]:
         model.train(training)
 
 
-def chunks(images: Tensor | Images, device: torch.device, size: int = CHUNK) -> Iterator[Tensor]:
-    """(B, C, H, W) images in [0, 1] on a device, at most `size` at a time, in order.
+def chunk_size(numbers: int) -> int:
+    """How many images of so many numbers go through a network at a time."""
+    return max(1, min(CHUNK, NUMBERS // numbers))
+
+
+def chunks(images: Tensor | Images, device: torch.device, most: int | None = None) -> Iterator[Tensor]:
+    """(B, C, H, W) images in [0, 1] on a device, some at a time, in order.
 
     Args:
         images: (N, C, H, W) uint8 or floating point in [0, 1], or a split of a data module, which is read bit by bit.
         device: where to.
-        size: of a chunk.
+        most: images at a time, if fewer than fit are wanted.
     """
-    for rows in torch.split(torch.arange(len(images)), size):
+    store = images.store if isinstance(images, Images) else images
+    size = chunk_size(store[0].numel())
+    for rows in torch.split(torch.arange(len(images)), size if most is None else max(1, min(size, most))):
         part = images[rows].images if isinstance(images, Images) else images[rows]
         yield unit_interval(part.to(device))

@@ -9,8 +9,8 @@ from reslag_vae.data import Images
 from reslag_vae.evaluation.models import chunks
 from reslag_vae.evaluation.progress import Progress, silent
 
-# Passes over the data. What they miss falls as (s / s')^(2 passes), s and s' the variances of the component
-# after the last direction that is followed and of the last one that is wanted.
+# Passes over the data. What they miss falls as (s / s')^(2 passes - 2), s and s' the variances of the component after
+# the last direction that is followed and of the last one that is wanted.
 PASSES = 6
 
 

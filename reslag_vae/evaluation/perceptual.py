@@ -4,7 +4,7 @@ Their weights are downloaded once into PyTorch's own cache, or lie in a folder o
 then nothing is downloaded.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
@@ -79,13 +79,15 @@ def lpips(
 
 def inception_distances(
     real: Tensor | Images,
-    generated: Iterable[Tensor],
+    generated: Mapping[str, Iterable[Tensor]],
     weights: Path | None = None,
     device: torch.device | str = "cpu",
     progress: Progress = silent,
-) -> InceptionDistances:
-    """FID (Heusel et al. 2017, https://arxiv.org/abs/1706.08500, Eq. 6) and KID (Bińkowski et al. 2018,
-    https://arxiv.org/abs/1801.01401, section 4).
+) -> dict[str, InceptionDistances]:
+    """FID and KID, by source of the generated images.
+
+    Heusel et al. 2017, https://arxiv.org/abs/1706.08500, Eq. 6; Bińkowski et al. 2018,
+    https://arxiv.org/abs/1801.01401, section 4.
 
     In the 2048 features of the Inception network of the original FID, with its way of enlarging images to 299x299
     (torch-fidelity's copy of both). Generated images are rounded to 8 bits like the real ones, one channel is repeated
@@ -95,7 +97,7 @@ def inception_distances(
 
     Args:
         real: (N, C, H, W) uint8, or floating point in [0, 1]; C is 1 or 3.
-        generated: (B, C, H, W) floating point, of any B, M images in all.
+        generated: by source, (B, C, H, W) floating point, of any B, M images in all.
         weights: folder with `weights-inception-2015-12-05-6726825d.pth`; None downloads it.
         device: where Inception runs.
         progress: shows how many images are done, N of each kind expected.
@@ -105,15 +107,31 @@ def inception_distances(
         ValueError: fewer than 4 images of a kind.
     """
     network = _inception(weights).to(device)
-    with progress("Inception features", 2 * len(real)) as advance:
-        both = []
-        for kind in (chunks(real, torch.device("cpu"), BATCH), generated):
-            features = []
-            for batch in (batch for chunk in kind for batch in torch.split(chunk, BATCH)):
-                features.append(_inception_features(network, batch.to(device)))
-                advance(len(batch))
-            both.append(torch.cat(features))
-    return InceptionDistances(frechet_distance(*both), *kernel_distance(*both))
+
+    def features_of(images: Iterable[Tensor]) -> Tensor:
+        features = []
+        for batch in (batch for chunk in images for batch in torch.split(chunk, BATCH)):
+            features.append(_inception_features(network, batch.to(device)))
+            advance(len(batch))
+        return torch.cat(features)
+
+    with progress("Inception features", (1 + len(generated)) * len(real)) as advance:
+        own = features_of(chunks(real, torch.device("cpu")))
+        others = {source: features_of(images) for source, images in generated.items()}
+    return {
+        source: InceptionDistances(frechet_distance(own, other), *kernel_distance(own, other))
+        for source, other in others.items()
+    }
+
+
+def prepare(weights: Path | None = None) -> None:
+    """See that LPIPS and Inception can be loaded, and download their weights if no folder of them is given.
+
+    Raises:
+        UserError: torch-fidelity is not installed; the weights are missing or damaged, or cannot be downloaded.
+    """
+    _lpips_network(weights)
+    _inception(weights)
 
 
 def kernel_distance(a: Tensor, b: Tensor) -> tuple[float, float]:
@@ -176,7 +194,9 @@ def _inception(weights: Path | None) -> nn.Module:
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError:
-        raise UserError("FID and KID need torch-fidelity: pip install torch-fidelity") from None
+        raise UserError(
+            "FID and KID need torch-fidelity: pip install torch-fidelity, or this package with its extra `perceptual`."
+        ) from None
     path = _weights_file(INCEPTION, weights)
     with _whole(path, INCEPTION), torch.random.fork_rng(devices=[]):
         # torch-fidelity would run whatever code the file holds; this refuses a file with any.

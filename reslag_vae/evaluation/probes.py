@@ -23,8 +23,8 @@ def linear_probe(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels:
     from sklearn.preprocessing import StandardScaler
 
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    probe.fit(_numpy(codes), labels.numpy())
-    return float(probe.score(_numpy(test_codes), test_labels.numpy()))
+    probe.fit(_numpy(codes), labels.cpu().numpy())
+    return float(probe.score(_numpy(test_codes), test_labels.cpu().numpy()))
 
 
 def nearest_neighbours(
@@ -41,8 +41,8 @@ def nearest_neighbours(
     """
     from sklearn.neighbors import KNeighborsClassifier
 
-    voters = KNeighborsClassifier(neighbours, algorithm="brute").fit(_numpy(codes), labels.numpy())
-    return float(voters.score(_numpy(test_codes), test_labels.numpy()))
+    voters = KNeighborsClassifier(neighbours, algorithm="brute").fit(_numpy(codes), labels.cpu().numpy())
+    return float(voters.score(_numpy(test_codes), test_labels.cpu().numpy()))
 
 
 def _numpy(codes: Tensor) -> np.ndarray:

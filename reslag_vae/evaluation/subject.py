@@ -12,8 +12,9 @@ from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.base import SplitName
 from reslag_vae.evaluation.bounds import Bounds, importance_weighted_bound, normal_rows
 from reslag_vae.evaluation.codes import Codes, encode
+from reslag_vae.evaluation.losses import measure_yardstick
 from reslag_vae.evaluation.mixture import CodeMixture
-from reslag_vae.evaluation.progress import Progress, silent
+from reslag_vae.evaluation.progress import Progress, silent, tracked
 from reslag_vae.evaluation.quality import Quality, reconstruction_quality
 from reslag_vae.models import BaseVAE
 
@@ -24,8 +25,8 @@ class Settings(NamedTuple):
     Attributes:
         split: that is evaluated.
         samples: K of the importance-weighted bound.
-        reference: of the split's images, the most whose codes are compared with each other; so many samples are drawn
-            from the model at most.
+        reference: of the split's images, the most whose codes are compared with each other and whose likelihood is
+            bounded; so many samples are drawn from the model at most.
         train_images: of the training images, the most whose codes are used.
         seed: of every random number.
     """
@@ -53,8 +54,13 @@ class Subject:
 
     @property
     def of_split(self) -> str:
-        """The start of a protocol."""
+        """The start of the protocol of a number of all images of the split."""
         return f"{self.settings.split} split, {len(self.images):,} images"
+
+    @property
+    def of_reference(self) -> str:
+        """The start of the protocol of a number of `reference`."""
+        return f"{self.settings.split} split, {len(self.reference):,} images, seed {self.settings.seed}"
 
     @property
     def labelled(self) -> bool:
@@ -87,19 +93,25 @@ class Subject:
         return encode(self.model, self.train_images, self.settings.seed + 1, self.progress)
 
     @cached_property
+    def train_mse(self) -> float:
+        """The yardstick's variance, measured on the whole training split; the model's buffer is set to it."""
+        measure_yardstick(self.model, tracked(self.data.in_order("train"), "yardstick on train", self.progress))
+        return float(self.model.train_mse)
+
+    @cached_property
     def sigma2(self) -> tuple[Tensor, str]:
         """The likelihood variance that the bound is taken with, and whose it is."""
         own = self.model.likelihood_variance()
         if own is None:
-            return self.model.train_mse.float(), "the mean squared error on train, for want of an own"
-        return own, "the model's own"
+            return torch.tensor([[[[self.train_mse]]]]), "the mean squared error on train, for want of an own"
+        return own.cpu(), "the model's own"
 
     @cached_property
     def bounds(self) -> Bounds:
-        """Of the evaluated split."""
+        """Of `reference`."""
         settings = self.settings
         return importance_weighted_bound(
-            self.model, self.images, settings.samples, self.sigma2[0], settings.seed, self.progress
+            self.model, self.reference, settings.samples, self.sigma2[0], settings.seed, self.progress
         )
 
     @cached_property

@@ -38,7 +38,7 @@ def fixed_encoder(network: Network, active: int) -> Network:
 @pytest.mark.parametrize(
     ("active", "verdict"),
     [
-        (0, "COLLAPSED: the decoder ignores the latent (0 of 3 units active, KL 0.00 nats)"),
+        (0, "COLLAPSED: the code says nothing of the image (0 of 3 units active, KL 0.00 nats)"),
         (1, "partly collapsed: at most half of the latent is used (1 of 3 units active"),
         (2, "no collapse, but 1 of the units idle (2 of 3 units active"),
         (3, "no collapse (3 of 3 units active"),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.evaluation import bounds as module
+from reslag_vae.evaluation import models
 from reslag_vae.evaluation.bounds import dequantised_bits_per_dim, importance_weighted_bound, log_mean_exp
 from reslag_vae.evaluation.models import EncoderDecoder
 from reslag_vae.models import VAE, AutoEncoder, BaseVAE, BetaVAE, MMDInfoVAE, OptimalSigmaVAE
@@ -28,7 +29,7 @@ def vague(linear: Any) -> EncoderDecoder:
     return EncoderDecoder(posterior, linear.decode)
 
 
-@pytest.mark.parametrize("samples", [2, 3, 50])
+@pytest.mark.parametrize("samples", [1, 3, 50])
 def test_with_the_exact_posterior_every_bound_is_the_exact_log_likelihood(linear: Any, samples: int) -> None:
     images = linear.images(20)
     result = importance_weighted_bound(linear.exact(), images, samples, linear.sigma2)
@@ -62,20 +63,9 @@ def test_the_dequantised_bound_is_the_likelihood_within_the_cell(linear: Any) ->
 
 
 def test_bits_per_dim_of_uniform_noise_are_those_of_its_entropy() -> None:
-    # A density of 1 on [0, 1] spends log2(255) bits on each of its cells of width 1/255.
-    assert dequantised_bits_per_dim(0.0, 784) == pytest.approx(math.log2(255))
-    # Doubling the density everywhere saves one bit.
-    assert dequantised_bits_per_dim(784 * math.log(2), 784) == pytest.approx(math.log2(255) - 1)
-
-
-def test_the_means_of_the_models_posterior_are_found_from_another_proposal(linear: Any) -> None:
-    images = linear.images(50)
-    result = importance_weighted_bound(vague(linear), images, 4000, linear.sigma2)
-    mean, _ = linear.posterior(images)
-    for half in result.halves:
-        torch.testing.assert_close(half, mean, rtol=0, atol=0.05)
-    assert not torch.equal(*result.halves)
-    assert (vague(linear).posterior(images).mean - mean).abs().mean() > 0.05
+    # A density of 1 on [0, 1] spends log2(255) bits on each of its cells of width 1/255, one of 2 spends one bit less.
+    bits = dequantised_bits_per_dim(torch.tensor([0.0, 784 * math.log(2)]).double(), 784)
+    assert bits.tolist() == pytest.approx([math.log2(255), math.log2(255) - 1])
 
 
 @pytest.mark.parametrize(("chunk", "latents"), [(3, 64), (512, 8), (1, 1), (7, 2**15)])
@@ -84,7 +74,7 @@ def test_it_does_not_depend_on_the_chunks(
 ) -> None:
     images = linear.images(10)
     whole = importance_weighted_bound(vague(linear), images, 16, linear.sigma2)
-    monkeypatch.setattr(module, "CHUNK", chunk)
+    monkeypatch.setattr(models, "CHUNK", chunk)
     monkeypatch.setattr(module, "LATENTS", latents)
     parts = importance_weighted_bound(vague(linear), images, 16, linear.sigma2)
     for a, b in zip(whole, parts, strict=True):
@@ -151,12 +141,12 @@ def test_a_model_without_a_variance_is_refused(
         importance_weighted_bound(model, torch.rand(2, 1, 8, 8), 4)
 
 
-def test_a_point_posterior_and_a_single_sample_are_refused(make_network: MakeNetwork, linear: Any) -> None:
+def test_a_point_posterior_and_no_sample_are_refused(make_network: MakeNetwork, linear: Any) -> None:
     model = AutoEncoder(make_network(parameters_per_latent=1), Reconstruction())
     with pytest.raises(ValueError, match="posterior with a density"):
         importance_weighted_bound(model, torch.rand(2, 1, 8, 8), 4, sigma2=0.1)
-    with pytest.raises(ValueError, match="samples=1"):
-        importance_weighted_bound(linear.exact(), linear.images(2), 1, 0.1)
+    with pytest.raises(ValueError, match="samples=0"):
+        importance_weighted_bound(linear.exact(), linear.images(2), 0, 0.1)
 
 
 def test_log_mean_exp_does_not_overflow() -> None:

@@ -7,7 +7,6 @@ import torch
 
 from reslag_vae.data import Images
 from reslag_vae.distributions import DiagonalGaussian, Point
-from reslag_vae.evaluation import codes as module
 from reslag_vae.evaluation import models
 from reslag_vae.evaluation.codes import decode, encode
 from reslag_vae.evaluation.models import EncoderDecoder, chunks, device_of, evaluating
@@ -32,7 +31,7 @@ def test_codes_are_those_of_the_model_in_evaluation_mode(make_network: Any) -> N
 def test_samples_depend_on_the_seed_and_not_on_the_chunks(linear: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     images = linear.images(11)
     whole, other = encode(linear.exact(), images, seed=3), encode(linear.exact(), images, seed=4)
-    monkeypatch.setattr(models.chunks, "__defaults__", (2,))
+    monkeypatch.setattr(models, "CHUNK", 2)
     parts = encode(linear.exact(), images, seed=3)
     torch.testing.assert_close(parts.latents, whole.latents, rtol=1e-12, atol=1e-12)
     assert not torch.equal(other.latents, whole.latents)
@@ -49,7 +48,7 @@ def test_a_point_is_its_own_sample(make_network: Any) -> None:
 def test_decoding_in_chunks_is_decoding(make_network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model = VAE(make_network(), ELBO()).eval()
     latents = torch.randn(7, 3)
-    monkeypatch.setattr(module, "CHUNK", 3)
+    monkeypatch.setattr(models, "CHUNK", 3)
     torch.testing.assert_close(decode(model, latents), model.decode(latents).detach())
 
 
@@ -88,6 +87,33 @@ def test_a_foreign_pair_is_a_model(linear: Any) -> None:
     assert len(list(model.parameters())) == 4
     assert device_of(model) == torch.device("cpu")
     assert device_of(linear.exact()) == torch.device("cpu")
+
+
+def test_methods_of_a_foreign_module_bring_it_along() -> None:
+    class Foreign(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.drop, self.norm = torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(3)
+
+        def encode(self, images: torch.Tensor) -> torch.Tensor:
+            return self.drop(self.norm(images.flatten(1)[:, :3]))
+
+        def decode(self, latents: torch.Tensor) -> torch.Tensor:
+            return latents
+
+    foreign, images = Foreign(), torch.rand(20, 1, 2, 2)
+    before = foreign.norm.running_mean.clone()
+    model = EncoderDecoder(foreign.encode, foreign.decode)
+    assert torch.equal(encode(model, images).means, encode(model, images).means)
+    assert torch.equal(foreign.norm.running_mean, before)
+    assert foreign.training
+    closed = EncoderDecoder(lambda x: foreign.encode(x), foreign.norm, [foreign])
+    assert {id(p) for p in closed.parameters()} == {id(p) for p in foreign.parameters()}
+
+
+@pytest.mark.parametrize(("numbers", "size"), [(784, 512), (3072, 341), (12288, 85), (10**7, 1)])
+def test_fewer_images_go_through_a_network_the_larger_they_are(numbers: int, size: int) -> None:
+    assert models.chunk_size(numbers) == size
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -113,20 +113,20 @@ def pixels(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_distances_are_those_of_the_features(pixels: None, monkeypatch: pytest.MonkeyPatch) -> None:
     real = torch.randint(256, (40, 3, 8, 8), dtype=torch.uint8)
     generated = torch.rand(30, 3, 8, 8) * 1.2 - 0.1
-    distances = inception_distances(real, [generated])
+    distances = inception_distances(real, {"model": [generated], "itself": [real / 255]})["model"]
     a = real.flatten(1)[:, 3:15].double() / 255
     b = (generated.clamp(0, 1) * 255).round().flatten(1)[:, 3:15].double() / 255
     assert distances.fid == pytest.approx(frechet_distance(a, b), rel=1e-5)
     assert (distances.kid, distances.kid_error) == pytest.approx(kernel_distance(a, b), rel=1e-5)
     monkeypatch.setattr(perceptual, "BATCH", 7)
-    split = inception_distances(Images(real, torch.full((40,), -1)), iter(torch.split(generated, 11)))
-    assert split == pytest.approx(distances, rel=1e-5)
+    split = inception_distances(Images(real, torch.full((40,), -1)), {"model": iter(torch.split(generated, 11))})
+    assert split["model"] == pytest.approx(distances, rel=1e-5)
 
 
 def test_a_set_is_at_no_distance_from_itself(pixels: None) -> None:
     grey = torch.randint(256, (40, 1, 8, 8), dtype=torch.uint8)
     # Every 8-bit value survives the way to floating point and back.
-    distances = inception_distances(grey, [grey / 255])
+    distances = inception_distances(grey, {"itself": [grey / 255]})["itself"]
     assert distances.fid == pytest.approx(0, abs=1e-9)
     assert abs(distances.kid) < 3 * distances.kid_error
 
@@ -183,7 +183,7 @@ def of_alexnet(weights: Path | None) -> None:
 
 
 def of_inception(weights: Path | None) -> None:
-    inception_distances(torch.zeros(4, 3, 8, 8), [torch.zeros(4, 3, 8, 8)], weights)
+    inception_distances(torch.zeros(4, 3, 8, 8), {"model": [torch.zeros(4, 3, 8, 8)]}, weights)
 
 
 Use = Callable[[Path | None], None]
@@ -252,5 +252,7 @@ def test_damaged_weights_are_named(use: Use, url: str, content: bytes | str, tmp
 
 def test_without_torch_fidelity_the_user_is_told_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", None)
-    with pytest.raises(UserError, match=r"^FID and KID need torch-fidelity: pip install torch-fidelity$"):
+    with pytest.raises(
+        UserError, match=r"^FID and KID need torch-fidelity: pip install torch-fidelity, or .* `perceptual`\.$"
+    ):
         of_inception(tmp_path)

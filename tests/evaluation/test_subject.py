@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from reslag_vae.data import ImageDataModule
+from reslag_vae.evaluation.losses import evaluate
 from reslag_vae.evaluation.subject import Settings, Subject, drawn
 from reslag_vae.models import VAE, MMDInfoVAE, OptimalSigmaVAE
 from reslag_vae.objectives import ELBO, MMD, SigmaFixed
@@ -47,9 +48,10 @@ def test_the_split_is_the_wanted_one(subject: Subject) -> None:
 
 def test_a_model_without_a_variance_takes_the_yardsticks(make_network: Any, subject: Subject) -> None:
     model = MMDInfoVAE(make_network(), MMD())
-    model.train_mse.fill_(0.25)
-    sigma2, whose = Subject(model, subject.data, subject.settings).sigma2
-    assert float(sigma2) == 0.25
+    other = Subject(model.eval(), subject.data, subject.settings)
+    sigma2, whose = other.sigma2
+    assert float(sigma2) == pytest.approx(evaluate(model, subject.data.in_order("train"))["rec"] / 64)
+    assert float(sigma2) == pytest.approx(other.train_mse)
     assert "for want of an own" in whose
     sigma2, whose = Subject(OptimalSigmaVAE(make_network(), SigmaFixed(0.5)), subject.data, subject.settings).sigma2
     assert float(sigma2) == 0.5

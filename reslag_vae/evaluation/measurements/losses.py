@@ -5,25 +5,21 @@ import math
 import torch
 from torch import Tensor
 
-from reslag_vae.evaluation.losses import evaluate, measure_yardstick
+from reslag_vae.evaluation.losses import evaluate
 from reslag_vae.evaluation.numbers import NO_DENSITY, Number, Numbers, mean_over_images, missing
 from reslag_vae.evaluation.progress import tracked
 from reslag_vae.evaluation.subject import Subject
 from reslag_vae.models import EVALUATION_SEED
 from reslag_vae.objectives import MMD, Beta
-from reslag_vae.objectives.base import bits_per_dim, gaussian_elbo
+from reslag_vae.objectives.base import gaussian_elbo
 from reslag_vae.records import Terms
 
 
 def losses(subject: Subject) -> dict[str, Numbers]:
-    """`thesis`: Rec, Lat, MMD and Total as its Table 1 prints them; `yardstick`: the ELBO with one global variance.
-
-    Sets the model's `train_mse`, the yardstick's variance, as measured on the whole training split.
-    """
-    model, data, split = subject.model, subject.data, subject.settings.split
-    measure_yardstick(model, tracked(data.in_order("train"), "yardstick on train", subject.progress))
+    """`thesis`: Rec, Lat, MMD and Total as its Table 1 prints them; `yardstick`: the ELBO with one global variance."""
     parts: list[Terms] = []
-    means = evaluate(model, tracked(data.in_order(split), "losses", subject.progress), parts.append)
+    batches = tracked(subject.data.in_order(subject.settings.split), "losses", subject.progress)
+    means = evaluate(subject.model, batches, parts.append)
     loss, rec = (torch.cat([getattr(part, name) for part in parts]).cpu() for name in ("loss", "rec"))
     kls = [part.kl.sum(1) for part in parts if part.kl is not None]
     kl = torch.cat(kls).cpu() if kls else None
@@ -48,31 +44,33 @@ def thesis_terms(
         lat = mean_over_images(kl / model.network.latent_dim, "nats per latent dimension", protocol)
     else:
         lat = mean_over_images(kl, "nats per image", protocol)
-    batches = f"{protocol}; minibatches of {subject.data.batch_size} against as many samples of the prior"
-    none = missing("squared MMD", f"objective={model.objective.name} has none")
+    total = mean_over_images(loss, "unit of the objective", f"{protocol}; {model.objective.formula}")
+    discrepancy = missing("squared MMD", f"objective={model.objective.name} has none")
+    if mmd is not None:
+        batches = f"minibatches of {subject.data.batch_size} against as many samples of the prior"
+        discrepancy = Number(mmd, "squared MMD", f"{protocol}; {batches}")
+        # A statistic of the minibatch has no error over images.
+        total = total._replace(protocol=f"{total.protocol}; MMD of {batches}", error=None)
     return {
         "rec": mean_over_images(rec, "sum of squared errors per image", protocol),
         "lat": lat,
-        "mmd": none if mmd is None else Number(mmd, "squared MMD", batches),
-        "total": mean_over_images(loss, "unit of the objective", f"{protocol}; {model.objective.formula}"),
+        "mmd": discrepancy,
+        "total": total,
     }
 
 
 def yardstick(subject: Subject, rec: Tensor, kl: Tensor | None, protocol: str) -> Numbers:
     """Of (N,) sums of squared errors and KLs: comparable between all variants that have a density."""
-    sigma2, dimensions = float(subject.model.train_mse), subject.model.dimensions
+    sigma2, dimensions = subject.train_mse, subject.model.dimensions
     train = f"train split, {len(subject.data.split('train')):,} images, {SAMPLED}"
     variance = Number(sigma2, "mean squared error", train)
     if kl is None:
         return {"sigma2": variance, "elbo": missing("nats", NO_DENSITY), "bits_per_dim": missing("bits", NO_DENSITY)}
     constant = gaussian_elbo(0.0, 0.0, sigma2, dimensions)
-    elbo = mean_over_images(constant - rec.double() / (2 * sigma2) - kl, "nats per image", f"{protocol}; 2·pi included")
-    return {"sigma2": variance, "elbo": elbo, "bits_per_dim": as_bits(elbo, dimensions)}
-
-
-def as_bits(nats: Number, dimensions: int) -> Number:
-    """A log-density in nats per image as bits per pixel and channel, without dequantisation."""
-    assert nats.value is not None
-    error = None if nats.error is None else nats.error / (dimensions * math.log(2))
-    protocol = f"{nats.protocol}; density at the grey levels, no dequantisation noise"
-    return Number(bits_per_dim(nats.value, dimensions), "bits", protocol, error)
+    elbo = constant - rec.double() / (2 * sigma2) - kl
+    bits = 8 - elbo / (dimensions * math.log(2))
+    return {
+        "sigma2": variance,
+        "elbo": mean_over_images(elbo, "nats per image", f"{protocol}; 2·pi included"),
+        "bits_per_dim": mean_over_images(bits, "bits", f"{protocol}; 8 - elbo / (D ln 2), no dequantisation noise"),
+    }

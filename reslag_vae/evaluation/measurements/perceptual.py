@@ -9,7 +9,7 @@ from torch import Tensor
 from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.measurements.samples import DECODED, WORDS
 from reslag_vae.evaluation.numbers import Number, Numbers, mean_over_images
-from reslag_vae.evaluation.perceptual import inception_distances, lpips
+from reslag_vae.evaluation.perceptual import inception_distances, lpips, prepare
 from reslag_vae.evaluation.subject import Subject
 
 
@@ -23,20 +23,18 @@ def perceptual(subject: Subject, weights: Path | None) -> Numbers:
     Raises:
         UserError: torch-fidelity or weights are missing.
     """
+    prepare(weights)  # before the first minute is lost
     distances = lpips(subject.model, subject.images, weights, subject.progress)
     protocol = f"{subject.of_split}, posterior means; AlexNet, version 0.1"
     numbers = {"lpips": mean_over_images(distances, "LPIPS", protocol)}
-    for source, latents in (("prior", subject.prior_latents), ("mixture", subject.mixture_latents)):
-        result = inception_distances(
-            subject.reference, decoded(subject, latents), weights, subject.model.device, subject.progress
-        )
-        compared = (
-            f"{len(latents):,} {WORDS[source]} against {len(subject.reference):,} images of the "
-            f"{subject.settings.split} split, seed {subject.settings.seed}"
-        )
-        subsets = f"{compared}; the error is the standard deviation between subsets"
+    latents = {"prior": subject.prior_latents, "mixture": subject.mixture_latents}
+    generated = {source: decoded(subject, part) for source, part in latents.items()}
+    results = inception_distances(subject.reference, generated, weights, subject.model.device, subject.progress)
+    for source, result in results.items():
+        compared = f"{len(latents[source]):,} {WORDS[source]} against {subject.of_reference}"
+        subsets = f"{compared}; standard deviation between subsets {result.kid_error:.2g}"
         numbers[f"fid_{source}"] = Number(result.fid, "Fréchet Inception distance", compared)
-        numbers[f"kid_{source}"] = Number(result.kid, "kernel Inception distance", subsets, result.kid_error)
+        numbers[f"kid_{source}"] = Number(result.kid, "kernel Inception distance", subsets)
     return numbers
 
 

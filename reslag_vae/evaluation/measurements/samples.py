@@ -95,10 +95,9 @@ def classifier_of(subject: Subject) -> Classifier:
 def development(data: ImageDataModule) -> tuple[Images, Tensor]:
     """Train and validation images together, whatever the seed that parts them, and their labels."""
     train, val = data.split("train"), data.split("val")
+    assert train.store is val.store, "every data module keeps them together"
     targets = [found for name in SPLITS if (found := labels_of(data, name)) is not None]
     assert len(targets) == 2, "there are labels in every split or in none"
-    if train.store is not val.store:
-        return train, targets[0]
     rows = torch.cat([train.rows, val.rows])
     order = rows.argsort()
     return Images(train.store, train.store_labels, rows[order]), torch.cat(targets)[order]

@@ -1,6 +1,6 @@
 """The pictures of an evaluation, of one model or of several by their titles. They compute nothing from a model."""
 
-from reslag_vae.evaluation.pictures.curves import sigma2_curves
+from reslag_vae.evaluation.pictures.curves import SIGMA2_KEYS, sigma2_curves
 from reslag_vae.evaluation.pictures.grids import extreme_images, extremes, reconstructions, samples
 from reslag_vae.evaluation.pictures.paths import bilinear, line, traverse
 from reslag_vae.evaluation.pictures.rates import RatePoint, rate_distortion
@@ -14,6 +14,7 @@ from reslag_vae.evaluation.pictures.walks import (
 )
 
 __all__ = [
+    "SIGMA2_KEYS",
     "RatePoint",
     "Translation",
     "axis_names",

@@ -5,12 +5,14 @@ Each function takes a `LatentModel`: what `reslag_vae.load` returns, or a foreig
 
 from reslag_vae.evaluation.aggregate import Aggregate, Bracket, aggregate_posterior
 from reslag_vae.evaluation.bounds import Bounds, importance_weighted_bound
+from reslag_vae.evaluation.classifier import Classifier, train_classifier
 from reslag_vae.evaluation.codes import Codes, decode, encode
 from reslag_vae.evaluation.collapse import Diagnosis, diagnose
 from reslag_vae.evaluation.frechet import frechet_distance
 from reslag_vae.evaluation.mixture import CodeMixture
 from reslag_vae.evaluation.models import EncoderDecoder, LatentModel
 from reslag_vae.evaluation.pca import PCA, fit_pca
+from reslag_vae.evaluation.perceptual import inception_distances, lpips
 from reslag_vae.evaluation.probes import linear_probe, nearest_neighbours
 from reslag_vae.evaluation.quality import Quality, reconstruction_quality
 
@@ -19,6 +21,7 @@ __all__ = [
     "Aggregate",
     "Bounds",
     "Bracket",
+    "Classifier",
     "CodeMixture",
     "Codes",
     "Diagnosis",
@@ -32,7 +35,10 @@ __all__ = [
     "fit_pca",
     "frechet_distance",
     "importance_weighted_bound",
+    "inception_distances",
     "linear_probe",
+    "lpips",
     "nearest_neighbours",
     "reconstruction_quality",
+    "train_classifier",
 ]

@@ -33,7 +33,7 @@ class Aggregate(NamedTuple):
         kl: mean of KL(q(z|x) || p(z)), which is the mutual information and the aggregate KL together.
         mutual_information: I(x; z) = E[log q(z|x) - log q(z)].
         ceiling: log N, which `mutual_information.low` cannot exceed.
-        aggregate_kl: KL(q(z) || p(z)).
+        aggregate_kl: KL(q(z) || p(z)), what the mean KL leaves of the mutual information.
         total_correlation: KL(q(z) || product of its marginals).
     """
 
@@ -67,15 +67,15 @@ def aggregate_posterior(
     low = aggregate_log_prob(posterior, latents, without_own=True)
     if fitted is not None and fitted.mean() > low.mean():
         low = fitted.double()
-    prior = -0.5 * (latents.double().square() + math.log(2 * math.pi)).sum(-1)
     few = slice(min(marginal_samples, len(latents)))
     marginals, others = (values.sum(-1) for values in marginal_log_probs(posterior, latents[few]))
     kl = float(posterior.kl().double().sum(-1).mean())
+    information = _bracket(own - high, own - low, kl)
     return Aggregate(
         kl=kl,
-        mutual_information=_bracket(own - high, own - low, kl),
+        mutual_information=information,
         ceiling=math.log(len(latents)),
-        aggregate_kl=_bracket(low - prior, high - prior),
+        aggregate_kl=Bracket(kl - information.high, kl - information.low),
         total_correlation=_bracket(low[few] - marginals, high[few] - others),
     )
 

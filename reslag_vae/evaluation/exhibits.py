@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,8 +37,9 @@ class Exhibits(NamedTuple):
         originals: (16, C, H, W) uint8 images from all over the split, or all if it has fewer.
         reconstructions: of their posterior means.
         samples: 16 images by the source of their latents: the prior, and the mixture fitted to the codes.
-        strip: (10, C, H, W) between the first two originals.
-        square: (7, 7, C, H, W) between the first four.
+        corners: (4, C, H, W) uint8 images, of different classes where there are any.
+        strip: (10, C, H, W) between the first two of them.
+        square: (7, 7, C, H, W) between all four.
         plane: (N, 2) a sample of each posterior of the reference images, in two dimensions; None if there is but one.
         neighbours: (M, 2) t-SNE of the first of those samples; None if it is not wanted.
         labels: (N,) class numbers of the reference images.
@@ -46,6 +48,7 @@ class Exhibits(NamedTuple):
     originals: Tensor
     reconstructions: Tensor
     samples: dict[str, Tensor]
+    corners: Tensor
     strip: Tensor
     square: Tensor
     plane: Tensor | None
@@ -56,15 +59,16 @@ class Exhibits(NamedTuple):
 def exhibit(subject: Subject, tsne: int) -> Exhibits:
     """Of a model; `tsne` is how many codes at most have their t-SNE, and 0 leaves it out."""
     model, shown, latents = subject.model, spread(subject.images, SHOWN), subject.codes.latents
-    means = encode(model, shown).means
-    corners = means[torch.arange(4) % len(means)]
+    ends = corners(subject.images)
+    means = encode(model, ends).means
     sources = {"prior": subject.prior_latents, MIXTURE: subject.mixture_latents}
-    square = decode(model, bilinear(corners, SIDE).flatten(0, 1))
+    square = decode(model, bilinear(means, SIDE).flatten(0, 1))
     return Exhibits(
         originals=shown.images,
-        reconstructions=decode(model, means),
+        reconstructions=decode(model, encode(model, shown).means),
         samples={source: decode(model, z[:SHOWN]) for source, z in sources.items()},
-        strip=decode(model, line(corners[0], corners[1], STEPS)),
+        corners=ends.images,
+        strip=decode(model, line(means[0], means[1], STEPS)),
         square=square.view(SIDE, SIDE, *square.shape[1:]),
         plane=two_dimensions(latents) if latents.shape[1] > 1 else None,
         neighbours=neighbours(subject, tsne) if tsne else None,
@@ -76,6 +80,14 @@ def spread(images: Images, count: int) -> Images:
     """`count` images from all over a split, so that they are of every class also where it is sorted, or all."""
     count = min(count, len(images))
     return images.part(torch.arange(count) * len(images) // count)
+
+
+def corners(images: Images) -> Images:
+    """Four images of a split, of different classes where there are so many."""
+    shown = spread(images, 10 * SHOWN)
+    _, order = np.unique(shown.labels.numpy(), return_index=True)
+    others = np.setdiff1d(np.arange(len(shown)), order)
+    return shown.part(torch.from_numpy(np.concatenate([np.sort(order), others])[:4]))
 
 
 def neighbours(subject: Subject, most: int) -> Tensor | None:
@@ -94,16 +106,19 @@ def neighbours(subject: Subject, most: int) -> Tensor | None:
 
 
 def traversals(subject: Subject) -> dict[str, Tensor]:
-    """(9, C, H, W) by label: the first shown image with each of its 8 most active dimensions moved from -3σ to +3σ."""
+    """(10, C, H, W) by label: the first image decoded, and with each of the 8 most active dimensions from -3σ to +3σ.
+
+    σ and the middle are those of all codes, so that the values are the same for every image.
+    """
     codes = subject.codes
     kl = codes.posterior.kl()
     activity = codes.means.var(0) if kl is None else kl.mean(0)
-    start = encode(subject.model, spread(subject.images, SHOWN)).means[0]
+    start = encode(subject.model, subject.images.part(torch.tensor([0]))).means[0]
     middle, deviation = codes.latents.mean(0), codes.latents.std(0)
     unit = "variance" if kl is None else "KL"
     return {
         f"z{j + 1}, {unit} {float(activity[j]):.2f}": decode(
-            subject.model, traverse(start, j, middle[j] + DEVIATIONS * deviation[j])
+            subject.model, torch.cat([start[None], traverse(start, j, middle[j] + DEVIATIONS * deviation[j])])
         )
         for j in activity.argsort(descending=True)[:TRAVERSED].tolist()
     }
@@ -112,7 +127,7 @@ def traversals(subject: Subject) -> dict[str, Tensor]:
 def extremes(subject: Subject) -> tuple[Tensor, Tensor, Tensor]:
     """(3, K) sums of squared errors of the best, median and worst images, the (3, K, C, H, W) images, and decoded."""
     errors = subject.quality.mse * subject.model.dimensions
-    chosen = extreme_images(errors, min(EXTREMES, len(errors)))
+    chosen = extreme_images(errors, max(1, min(EXTREMES, len(errors) // 3)))
     images = subject.images.part(chosen.flatten())
     decoded = decode(subject.model, encode(subject.model, images).means)
     shape = (*chosen.shape, *decoded.shape[1:])

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
+
 from reslag_vae.evaluation import exhibits, pictures
 from reslag_vae.evaluation.exhibits import DEVIATIONS, STRENGTHS, Exhibits
 from reslag_vae.evaluation.pictures import RatePoint
@@ -47,17 +49,17 @@ def shared(runs: dict[str, Shown]) -> Pictures:
         ),
     )
     yield "samples", pictures.samples({title: shown.samples for title, shown in each.items()})
-    yield "interpolation", pictures.interpolation_strip({title: shown.strip for title, shown in each.items()})
+    strips = {title: shown.strip for title, shown in each.items()}
+    yield "interpolation", pictures.interpolation_strip(first.exhibits.corners[:2], strips)
     yield "interpolation_square", pictures.interpolation_grid({title: shown.square for title, shown in each.items()})
     yield from planes(runs)
     rows = {title: run.sigma2 for title, run in runs.items() if run.sigma2}
     if rows:
         yield "sigma2", pictures.sigma2_curves(rows)
-    limits = {run.pca for run in runs.values()}
-    yield (
-        "rate_distortion",
-        pictures.rate_distortion([run.rate for run in runs.values()], limits.pop() if len(limits) == 1 else None),
-    )
+    if len(runs) > 1:
+        limits = {run.pca for run in runs.values()}
+        pca = limits.pop() if len(limits) == 1 else None
+        yield "rate_distortion", pictures.rate_distortion([run.rate for run in runs.values()], pca)
 
 
 def planes(runs: dict[str, Shown]) -> Pictures:
@@ -77,7 +79,8 @@ def planes(runs: dict[str, Shown]) -> Pictures:
 
 def own(subject: Subject, attributes: Sequence[str]) -> Pictures:
     """Name and picture of what is drawn of one model alone."""
-    yield "traversals", pictures.traversals(DEVIATIONS, exhibits.traversals(subject))
+    first = subject.images.part(torch.tensor([0])).images[0]
+    yield "traversals", pictures.traversals(first, DEVIATIONS, exhibits.traversals(subject))
     yield "extremes", pictures.extremes(*exhibits.extremes(subject))
     rows = exhibits.translations(subject, attributes)
     if rows:

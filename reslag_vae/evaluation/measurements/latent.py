@@ -7,9 +7,9 @@ from reslag_vae.evaluation.subject import Subject
 from reslag_vae.latent import ACTIVE_VARIANCE
 
 BRACKETED = ("mutual_information", "aggregate_kl", "total_correlation")
-ESTIMATES = (
-    "between q(z) estimated by the mixture of their posteriors, with each latent's own in it, and without, or by a "
-    "mixture of Gaussians fitted to training codes where that is nearer"
+INSIDE = "q(z) estimated by the mixture of their posteriors, each latent's own in it"
+OUTSIDE = (
+    "q(z) estimated without each latent's own posterior, or by Gaussians fitted to training codes, whichever is nearer"
 )
 
 
@@ -25,10 +25,14 @@ def latent(subject: Subject) -> Numbers:
     with subject.progress("aggregate posterior", None):
         result = aggregate_posterior(codes.posterior, codes.latents, subject.mixture.log_prob(codes.latents))
     kl = mean_over_images(codes.posterior.kl().sum(1), "nats per image", protocol)
-    ceiling = Number(result.ceiling, "nats", f"logarithm of {len(codes.means):,} images")
+    ceiling = Number(
+        result.ceiling, "nats", f"logarithm of {len(codes.means):,} images, which mutual_information_low cannot exceed"
+    )
     numbers = units | {"kl": kl, "mutual_information_ceiling": ceiling}
     for name in BRACKETED:
         at = f"; at {MARGINAL_SAMPLES:,} latents at most" if name == "total_correlation" else ""
-        for end, value in getattr(result, name)._asdict().items():
-            numbers[f"{name}_{end}"] = Number(value, "nats", f"{protocol}; {ESTIMATES}{at}")
+        # More density is less information, and more of a divergence.
+        how = (INSIDE, OUTSIDE) if name == "mutual_information" else (OUTSIDE, INSIDE)
+        for end, value, density in zip(("low", "high"), getattr(result, name), how, strict=True):
+            numbers[f"{name}_{end}"] = Number(value, "nats", f"{protocol}; {density}{at}")
     return numbers

@@ -73,10 +73,11 @@ def posterior_scatter(
     rows = math.ceil(len(points) / columns)
     figure = Figure(figsize=(WIDTH, 0.5 + rows * (WIDTH - KEY) / columns), layout="constrained", facecolor="white")
     colours, norm = colours_of(len(class_names))
+    size = 9 * max(1.0, math.sqrt(5000 / len(labels)))  # the fewer the larger
     for number, (title, coordinates) in enumerate(points.items()):
         axis = figure.add_subplot(rows, columns, number + 1, aspect="equal", box_aspect=1)
         x, y = coordinates.detach().cpu().numpy()[order].T
-        axis.scatter(x, y, s=9 / columns, c=numbers, cmap=colours, norm=norm, alpha=ALPHA, linewidths=0)
+        axis.scatter(x, y, s=size / columns, c=numbers, cmap=colours, norm=norm, alpha=ALPHA, linewidths=0)
         axis.set_adjustable("datalim")
         axis.set_title(title, fontsize=10)
         axis.tick_params(labelsize=8)

@@ -34,12 +34,12 @@ def rows(axis: Axes) -> list[str]:
 
 
 def test_a_strip_names_its_ends() -> None:
-    values = torch.rand(2, 5)
-    [axis] = interpolation_strip({"VAE": even(values[0]), "ResLag VAE": even(values[1])}).axes
+    values, ends = torch.rand(2, 4), torch.rand(2)
+    [axis] = interpolation_strip(even(ends), {"VAE": even(values[0]), "ResLag VAE": even(values[1])}).axes
 
-    assert torch.equal(shades(axis), values)
+    assert torch.equal(shades(axis), torch.cat([ends[:1].expand(2, 1), values, ends[1:].expand(2, 1)], 1))
     assert rows(axis) == ["VAE", "ResLag VAE"]
-    assert columns(axis) == ["start", "", "", "", "end"]
+    assert columns(axis) == ["original", "decoded", "", "", "decoded", "original"]
 
 
 def test_grids_frame_their_corners() -> None:
@@ -59,19 +59,21 @@ def test_grids_frame_their_corners() -> None:
 
 
 def test_traversals_name_dimensions_and_values() -> None:
-    images = torch.rand(2, 3)
+    images = torch.rand(2, 4)
     [axis] = traversals(
-        torch.tensor([-2.25, 0, 1.5]), {"z7  KL 4.1": even(images[0]), "z2  KL 0.3": even(images[1])}
+        torch.full((1, 4, 4), 51, dtype=torch.uint8),
+        torch.tensor([-2.25, 0, 1.5]),
+        {"z7, KL 4.1": even(images[0]), "z2, KL 0.3": even(images[1])},
     ).axes
 
-    assert torch.equal(shades(axis), images)
-    assert rows(axis) == ["z7  KL 4.1", "z2  KL 0.3"]
-    assert columns(axis) == ["−2.25σ", "0", "+1.5σ"]
+    assert torch.allclose(shades(axis), torch.cat([torch.full((2, 1), 0.2), images], 1))
+    assert rows(axis) == ["z7, KL 4.1", "z2, KL 0.3"]
+    assert columns(axis) == ["original", "decoded", "−2.25σ", "0", "+1.5σ"]
 
 
 def test_traversals_with_other_than_one_image_for_each_value_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"2 words for 3 columns"):
-        traversals(torch.zeros(2), {"z0": even(torch.zeros(3))})
+    with pytest.raises(ValueError, match=r"4 words for 5 columns"):
+        traversals(torch.zeros(1, 4, 4), torch.zeros(2), {"z0": even(torch.zeros(4))})
 
 
 def test_translations_start_with_the_original() -> None:
@@ -82,5 +84,5 @@ def test_translations_start_with_the_original() -> None:
     [axis] = translations([0, 0.5, 1.0], made).axes
 
     assert rows(axis) == ["add Eyeglasses", "add Eyeglasses"]
-    assert columns(axis) == ["original", "0", "0.5", "1"]
+    assert columns(axis) == ["original", "decoded", "+0.5", "+1"]
     assert torch.allclose(shades(axis), torch.cat([torch.full((2, 1), 0.2), decoded], dim=1))

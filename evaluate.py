@@ -24,6 +24,8 @@ def main(config: DictConfig) -> None:
     except UserError as error:
         # Hydra prints this one without a stack of calls.
         raise CompactHydraException(str(error)) from None
+    except KeyboardInterrupt:
+        raise SystemExit("Stopped.") from None
 
 
 if __name__ == "__main__":

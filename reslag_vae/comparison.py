@@ -6,6 +6,8 @@ from pathlib import Path
 from reslag_vae.evaluated import Evaluated, save_all
 from reslag_vae.evaluation import gallery
 from reslag_vae.evaluation.exhibits import SHOWN, spread
+from reslag_vae.evaluation.gallery import Shown
+from reslag_vae.evaluation.numbers import Number
 from reslag_vae.files import write_atomically
 from reslag_vae.objectives import Beta
 from reslag_vae.results import format_number
@@ -17,17 +19,26 @@ COLUMNS = (
     ("MMD", "thesis", "mmd"),
     ("Total", "thesis", "total"),
     ("ELBO, yardstick", "yardstick", "elbo"),
-    ("IW bound", "likelihood", "importance_weighted_bound"),
+    ("IW bound, own sigma2", "likelihood", "importance_weighted_bound"),
+    ("bits/dim", "likelihood", "bits_per_dim"),
     ("PSNR", "reconstruction", "psnr"),
     ("SSIM", "reconstruction", "ssim"),
     ("MSE", "reconstruction", "mse"),
     ("MSE of PCA", "reconstruction", "pca_mse"),
     ("active units", "latent", "active_units"),
     ("KL", "latent", "kl"),
+    ("MI, low", "latent", "mutual_information_low"),
+    ("MI, high", "latent", "mutual_information_high"),
     ("linear probe", "classes", "linear_probe"),
     ("k-NN", "classes", "nearest_neighbours"),
     ("classifier Fréchet, prior", "samples", "classifier_frechet_prior"),
     ("classifier Fréchet, mixture", "samples", "classifier_frechet_mixture"),
+)
+
+
+NOTE = (
+    "± is the standard error over images. Totals, and bounds with an own sigma2, compare between models of the same "
+    "objective alone."
 )
 
 
@@ -45,9 +56,9 @@ def compare(results: list[Evaluated], folder: Path) -> list[Path]:
     for name, group in alike(results).items():
         if len(group) > 1:
             titled = distinct(group)
-            drawn = {title: result.shown for title, result in titled.items() if result.shown is not None}
-            if drawn:
-                paths += save_all(gallery.shared(drawn), folder / name)
+            shown = drawn(titled)
+            if shown:
+                paths += save_all(gallery.shared(shown), folder / name)
             paths.append(folder / name / "comparison.md")
             write_atomically(paths[-1], as_markdown(titled))
     return paths
@@ -69,14 +80,16 @@ def alike(results: list[Evaluated]) -> dict[str, list[Evaluated]]:
 
 
 def distinct(group: list[Evaluated]) -> dict[str, Evaluated]:
-    """The runs by their titles, made different by what differs: beta, or else the names of their folders."""
+    """The runs by their titles, made different by what differs: beta, the seed of training, or else a number."""
     titles = [result.run.title for result in group]
-    for distinguish in (with_beta, with_folder):
-        counts = Counter(titles)
-        titles = [
-            distinguish(title, result) if counts[title] > 1 else title
-            for title, result in zip(titles, group, strict=True)
-        ]
+    for distinguish in (with_beta, with_seed):
+        longer = [distinguish(title, result) for title, result in zip(titles, group, strict=True)]
+        told = Counter(dict(zip(longer, titles, strict=True)).values())
+        titles = [new if told[title] > 1 else title for title, new in zip(titles, longer, strict=True)]
+    counts, seen = Counter(titles), Counter[str]()
+    for number, title in enumerate(titles):
+        seen[title] += 1
+        titles[number] = f"{title} ({seen[title]})" if counts[title] > 1 else title
     return dict(zip(titles, group, strict=True))
 
 
@@ -86,23 +99,46 @@ def with_beta(title: str, result: Evaluated) -> str:
     return f"{title}, beta {objective.beta:g}" if isinstance(objective, Beta) else title
 
 
-def with_folder(title: str, result: Evaluated) -> str:
-    """The title with where the run is."""
-    return f"{title} ({result.run.folder})"
+def with_seed(title: str, result: Evaluated) -> str:
+    """The title with the seed of training."""
+    return f"{title}, seed {result.run.config.seed}"
+
+
+def drawn(titled: dict[str, Evaluated]) -> dict[str, Shown]:
+    """What is drawn of the runs. Those of a sweep of beta keep one title between rate and distortion: a curve."""
+    shown = {title: result.shown for title, result in titled.items() if result.shown is not None}
+    return {
+        title: own if own.rate.beta is not None else own._replace(rate=own.rate._replace(title=title))
+        for title, own in shown.items()
+    }
 
 
 def as_markdown(titled: dict[str, Evaluated]) -> str:
-    """A row for each run, and beneath the table how the numbers of each column were measured."""
+    """A row for each run, and beneath the table its verdict and folder, and how the numbers were measured."""
     lines = ["| | " + " | ".join(column for column, _, _ in COLUMNS) + " |", "| --- |" + " ---: |" * len(COLUMNS)]
     for title, result in titled.items():
-        cells = [format_number(result.numbers[group][name].value) for _, group, name in COLUMNS]
+        cells = [cell(result.numbers[group][name]) for _, group, name in COLUMNS]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    lines += ["", "Totals of different objectives do not compare; how each number was measured:", ""]
+    lines += [
+        "",
+        "± is the standard error over images. Totals, and bounds with an own sigma2, compare between models of the",
+    ]
+    lines += ["same objective alone.", ""]
+    for title, result in titled.items():
+        words = "" if result.diagnosis is None else f"; {result.diagnosis.verdict}"
+        lines.append(f"- {title}: `{result.run.folder}`, epoch {result.run.epoch} ({result.run.checkpoint}){words}")
+    lines += ["", "How each number was measured:", ""]
     for column, group, name in COLUMNS:
         for how, titles in protocols(titled, group, name).items():
             whose = "" if len(titles) == len(titled) else f" ({'; '.join(titles)})"
             lines.append(f"- {column}{whose}: {how}")
     return "\n".join([*lines, ""])
+
+
+def cell(number: Number) -> str:
+    """The number and its standard error, or a dash."""
+    value = format_number(number.value)
+    return value if number.error is None else f"{value} ± {number.error:.2g}"
 
 
 def protocols(titled: dict[str, Evaluated], group: str, name: str) -> dict[str, list[str]]:

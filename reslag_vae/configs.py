@@ -91,8 +91,12 @@ def _bring_up_to_date(config: DictConfig | ListConfig) -> None:
 
 
 def save(config: DictConfig, folder: Path) -> None:
-    """config.yaml: every option with its final value."""
+    """config.yaml: every option with its final value; the data are found from any working directory."""
     resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+    root, pictures = Path(resolved.data.root).expanduser(), resolved.data.get("folder")
+    resolved.data.root = str(root.absolute())
+    if pictures and Path(pictures).expanduser().is_dir():  # else it is in root
+        resolved.data.folder = str(Path(pictures).expanduser().absolute())
     write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(resolved))
 
 

@@ -1,5 +1,6 @@
 """One finished run evaluated: evaluation.json and the pictures in its folder."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -174,27 +175,32 @@ def verdict(subject: Subject, diagnosis: Diagnosis) -> dict[str, Any]:
     return {
         "sentence": diagnosis.verdict,
         "dimensions": [
-            {"kl": value, "state": state} for value, state in zip(kl.double().mean(0).tolist(), states, strict=True)
+            {"name": f"z{j}", "kl": value, "state": state}
+            for j, (value, state) in enumerate(zip(kl.double().mean(0).tolist(), states, strict=True), 1)
         ],
         "protocol": f"{subject.of_reference}; KL in nats; the decoder is asked with sigma2, {subject.sigma2[1]}",
     }
 
 
 def show(evaluated: Evaluated) -> None:
-    """The numbers as a table, with their standard errors over images, and where the files are."""
+    """The numbers as a table, with their standard errors over images; what is missing, and where the files are."""
     run, console = evaluated.run, Console()
     table = Table(title=f"{run.title}: {run.folder}, epoch {run.epoch}", title_justify="left")
     for column in ("", "value", "± s.e.", "unit"):
         table.add_column(column, justify="left" if column in ("", "unit") else "right", no_wrap=column != "unit")
+    missing: dict[str, list[str]] = defaultdict(list)
     for group, numbers in evaluated.numbers.items():
         table.add_section()
         table.add_row(f"[bold]{group}")
         for name, number in numbers.items():
-            error = "" if number.error is None else f"{number.error:.2g}"
-            unit = number.protocol if number.value is None else number.unit
-            table.add_row(f"  {name}", format_number(number.value), error, unit)
+            if number.value is None:
+                missing[number.protocol].append(f"{group} {name}")
+            else:
+                error = "" if number.error is None else f"{number.error:.3g}"
+                table.add_row(f"  {name}", format_number(number.value), error, number.unit)
     console.print(table)
+    lines = [f"without {', '.join(names)}: {why}" for why, names in missing.items()]
     if evaluated.diagnosis is not None:
-        console.print(evaluated.diagnosis.verdict, soft_wrap=True, highlight=False)
-    for path in (evaluated.file, *evaluated.pictures):
-        console.print(f"  {path}", soft_wrap=True, highlight=False)
+        lines.append(evaluated.diagnosis.verdict)
+    for line in (*lines, *(f"  {path}" for path in (evaluated.file, *evaluated.pictures))):
+        console.print(line, soft_wrap=True, highlight=False)

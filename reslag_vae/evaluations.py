@@ -35,6 +35,7 @@ CHOICES = {
     "figures": (True, False),
     "perceptual": (True, False),
 }
+OPTIONS = LEAST.keys() | CHOICES.keys() | {"run", "root", "device", "attributes", "weights", "out", "logger"}
 
 
 def evaluate(config: DictConfig) -> list[Evaluated]:
@@ -47,11 +48,16 @@ def evaluate(config: DictConfig) -> list[Evaluated]:
         RunError: a run's folder is damaged, or none of ours.
         DataError: so are its data.
     """
+    unknown = sorted(set(map(str, config)) - OPTIONS)
+    if unknown:
+        raise ConfigError(f"{', '.join(unknown)}: there is no such option; there are {', '.join(sorted(OPTIONS))}.")
     settings, wanted, device = settings_of(config), wanted_of(config), device_of(config.device)
     read = [read_run(folder, config.checkpoint) for folder in folders(config)]
     datasets = read_data(read, config.root)
     for run, data in zip(read, datasets, strict=True):
         check(run, data, settings, wanted)
+    if len(read) > 1:
+        make_writable(Path(str(config.out)))
     results = []
     for run, data in zip(read, datasets, strict=True):
         subject = Subject(run.model.to(device), data, settings, shown)
@@ -60,9 +66,26 @@ def evaluate(config: DictConfig) -> list[Evaluated]:
         show(results[-1])
         if config.logger and (run.folder / ID_FILE).exists():
             log_to_wandb(config.logger, results[-1])
-    for path in compare(results, Path(config.out)) if len(results) > 1 else []:
+    compared = compare(results, Path(str(config.out))) if len(results) > 1 else []
+    for path in compared:
         Console().print(f"  {path}", soft_wrap=True, highlight=False)
+    if len(results) > 1 and not compared:
+        log.info("No two of the runs were evaluated on the same images: there is nothing to compare.")
     return results
+
+
+def make_writable(folder: Path) -> None:
+    """Make a folder.
+
+    Raises:
+        ConfigError: it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"out={folder}: cannot be made: {error}") from None
+    if not os.access(folder, os.W_OK):
+        raise ConfigError(f"out={folder}: cannot be written.")
 
 
 def read_data(read: list[Run], root: str | None) -> list[ImageDataModule]:
@@ -182,5 +205,11 @@ def check(run: Run, data: ImageDataModule, settings: Settings, wanted: Wanted) -
                 raise ConfigError(f"attributes: there is no {name}; there are {', '.join(data.attribute_names)}.")
     if not os.access(run.folder, os.W_OK):
         raise runs.RunError(f"{run.folder} cannot be written.")
-    if not (run.folder / runs.RESULT_FILE).exists():
-        log.warning("%s has not finished training: its epoch %s is evaluated.", run.folder, run.epoch)
+    if not run.images:
+        log.warning("%s has not finished training, by its files: its epoch %s is evaluated.", run.folder, run.epoch)
+    for split, count in run.images.items():
+        if len(data.split(split)) != count:
+            raise DataError(
+                f"{run.folder}: its {split} split had {count} images in training and has {len(data.split(split))} now. "
+                "Pictures that come or go change what is drawn into each split: the model may know those of test."
+            )

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae.data import ImageDataModule
+from reslag_vae.data.base import SplitName
 from reslag_vae.errors import UserError
 from reslag_vae.models import BaseVAE
-from reslag_vae.runs import RunError, checkpoint_path, config_path, read_checkpoint, read_metrics
+from reslag_vae.runs import RunError, checkpoint_path, config_path, read_checkpoint, read_metrics, read_result
 from reslag_vae.wiring import build_model, instantiate
 
 # What a checkpoint or a configuration, which may come from anywhere, may ask to be built.
@@ -30,6 +31,7 @@ class Run(NamedTuple):
         checkpoint: `best` or `last`.
         epoch: of the checkpoint, from 1.
         history: rows of metrics.csv, one for each epoch; empty cells are left out.
+        images: number of images by split, as in training; empty if it has not finished.
     """
 
     folder: Path
@@ -38,6 +40,7 @@ class Run(NamedTuple):
     checkpoint: str
     epoch: int
     history: list[dict[str, float]]
+    images: dict[SplitName, int]
 
     @property
     def title(self) -> str:
@@ -60,10 +63,14 @@ def read_run(folder: str | Path, which: str = "best") -> Run:
     folder = Path(folder)
     config, path = load_config(folder), checkpoint_path(folder, which)
     checkpoint = read_checkpoint(path)
-    epoch = checkpoint.get("epoch")
+    model, epoch = model_of(checkpoint, path), checkpoint.get("epoch")
     if not isinstance(epoch, int):
-        raise RunError(f"{path} is damaged: it does not say of which epoch it is.")
-    return Run(folder, config, model_of(checkpoint, path), which, epoch + 1, read_metrics(folder))
+        raise RunError(f"{path} is not a checkpoint of this package: it does not say of which epoch it is.")
+    tree = OmegaConf.to_container(config)
+    if isinstance(tree, dict) and tree["model"] != checkpoint["hyper_parameters"]["model"]:
+        raise RunError(f"{path} is of another model than {config_path(folder)}.")
+    images = read_result(folder).get("images", {})
+    return Run(folder, config, model, which, epoch + 1, read_metrics(folder), images)
 
 
 def load(folder: str | Path, which: str = "best") -> BaseVAE:

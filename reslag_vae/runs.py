@@ -65,19 +65,40 @@ def config_path(folder: Path) -> Path:
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """The rows of a run's metrics.csv, one for each epoch; empty cells are left out.
+    """The rows of a run's metrics.csv, one for each epoch; empty cells are left out. None if it is not there.
 
     Raises:
-        RunError: the file is missing or damaged.
+        RunError: the file is damaged.
     """
     path = folder / METRICS_FILE
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return [{name: float(cell) for name, cell in row.items() if cell} for row in csv.DictReader(file)]
+            rows = [{name: float(cell) for name, cell in row.items() if cell} for row in csv.DictReader(file)]
     except FileNotFoundError:
-        raise RunError(f"{path} is not there: the run has not finished its first epoch.") from None
+        return []
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise RunError(f"{path} is damaged: {error}") from None
+    if not rows or "epoch" not in rows[0]:
+        raise RunError(f"{path} is damaged: it has no column `epoch`, or no row.")
+    return rows
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """What a run's metrics.json says; nothing if it is not there.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = folder / RESULT_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}") from None
+    if not isinstance(content, dict) or not isinstance(content.get("images", {}), dict):
+        raise RunError(f"{path} is damaged: it is not the result of a run.")
+    return content
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> None:

@@ -253,8 +253,11 @@ def test_titles_of_a_comparison_differ(trained: Path) -> None:
     group = [evaluated("beta_vae", 1.0), evaluated("beta_vae", 2.0), evaluated("lagging"), evaluated("autoencoder")]
     assert list(distinct(group)) == ["beta-VAE, beta 1", "beta-VAE, beta 2", "Lagging VAE", "AutoEncoder"]
     (first, second) = (evaluated("lagging"), evaluated("lagging"))
-    second = second._replace(run=second.run._replace(folder=Path("other")))
-    assert list(distinct([first, second])) == [f"Lagging VAE ({trained / 'lagging'})", "Lagging VAE (other)"]
+    assert list(distinct([first, second])) == ["Lagging VAE (1)", "Lagging VAE (2)"]
+    second.run.config.seed = 7
+    assert list(distinct([first, second])) == ["Lagging VAE, seed 0", "Lagging VAE, seed 7"]
+    group = [evaluated("beta_vae", 1.0), evaluated("beta_vae", 2.0), evaluated("beta_vae", 2.0)]
+    assert list(distinct(group)) == ["beta-VAE, beta 1", "beta-VAE, beta 2 (1)", "beta-VAE, beta 2 (2)"]
 
 
 def test_results_go_into_the_runs_own_wandb_run(
@@ -340,7 +343,7 @@ def test_a_title_names_the_objective_where_it_is_not_the_thesis(
     model: str, objective: str, title: str, compose: Any
 ) -> None:
     config = compose(f"model={model}", f"objective={objective}", "data=digits")
-    assert Run(Path(), config, build_model(config), "best", 1, []).title == title
+    assert Run(Path(), config, build_model(config), "best", 1, [], {}).title == title
 
 
 @pytest.mark.parametrize(

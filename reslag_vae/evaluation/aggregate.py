@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from reslag_vae.distributions import DiagonalGaussian, aggregate_log_prob
+from reslag_vae.distributions import DiagonalGaussian, Posterior, aggregate_log_prob
 
 # Latents that the total correlation is estimated at.
 MARGINAL_SAMPLES = 1024
@@ -45,7 +45,7 @@ class Aggregate(NamedTuple):
 
 
 def aggregate_posterior(
-    posterior: DiagonalGaussian, latents: Tensor, fitted: Tensor | None = None, marginal_samples: int = MARGINAL_SAMPLES
+    posterior: Posterior, latents: Tensor, fitted: Tensor | None = None, marginal_samples: int = MARGINAL_SAMPLES
 ) -> Aggregate:
     """The statistics of the aggregate posterior, bracketed.
 
@@ -61,7 +61,12 @@ def aggregate_posterior(
         latents: (N, d), one sample of each posterior.
         fitted: (N,) log r(z) of the latents in nats.
         marginal_samples: how many of the latents estimate the total correlation.
+
+    Raises:
+        ValueError: the posteriors are points.
     """
+    if not isinstance(posterior, DiagonalGaussian):
+        raise ValueError("The aggregate of points has no density: the posteriors need means and log-variances.")
     own = DiagonalGaussian(posterior.mean.double(), posterior.log_variance.double()).log_prob(latents.double())
     high = aggregate_log_prob(posterior, latents)
     low = aggregate_log_prob(posterior, latents, without_own=True)

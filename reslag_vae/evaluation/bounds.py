@@ -59,6 +59,8 @@ def importance_weighted_bound(
         raise ValueError(f"samples={samples}: the importance-weighted bound takes at least 1.")
     device = device_of(model)
     variance = own_variance(model) if sigma2 is None else torch.as_tensor(sigma2, dtype=torch.float64)
+    if not (variance > 0).all():
+        raise ValueError(f"sigma2={sigma2}: the likelihood variance must be positive.")
     variance = variance.view((1,) * (4 - variance.dim()) + variance.shape)
     noise, shift = (torch.Generator().manual_seed(seed + i) for i in range(2))
     parts = []
@@ -93,7 +95,7 @@ def _bounds(
     """(3, B) bounds of B images."""
     posterior = model.posterior(images)
     if not isinstance(posterior, DiagonalGaussian):
-        raise ValueError("The importance-weighted bound needs a posterior with a density.")
+        raise ValueError("The importance-weighted bound needs a posterior with a density: means and log-variances.")
     count, dimension = posterior.mean.shape
     drawn = normal_rows(count * samples, dimension, noise).view(count, samples, dimension)
     spread = DiagonalGaussian(posterior.mean[:, None], posterior.log_variance[:, None])
@@ -122,6 +124,9 @@ def _log_likelihoods(model: LatentModel, targets: Tensor, latents: Tensor, varia
     parts, size = [], chunk_size(targets[0, 0].numel())
     for z, owner in zip(torch.split(latents.flatten(0, 1), size), torch.split(owners, size), strict=True):
         means = model.decode(z)
+        if means.shape[1:] != targets.shape[2:]:
+            shapes = f"{tuple(means.shape[1:])} for images of {tuple(targets.shape[2:])}"
+            raise ValueError(f"The decoder gives images of {shapes}.")
         parts.append(torch.stack([_log_prob(target[owner], means, variance) for target in targets]))
     return torch.cat(parts, dim=1).view(len(targets), count, samples)
 

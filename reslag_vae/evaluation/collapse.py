@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from reslag_vae.distributions import DiagonalGaussian
 from reslag_vae.evaluation.bounds import normal_rows
 from reslag_vae.evaluation.codes import Codes, decode
 from reslag_vae.evaluation.models import LatentModel
@@ -47,7 +48,14 @@ def diagnose(
         sigma2: the likelihood variance, broadcastable to (1, C, H, W).
         seed: of the noise.
         progress: shows how many codes are decoded.
+
+    Raises:
+        ValueError: the posteriors are points, which collapse onto no prior.
     """
+    if not isinstance(codes.posterior, DiagonalGaussian):
+        raise ValueError(
+            "Points have no posterior that could collapse onto the prior: means and log-variances are needed."
+        )
     active = codes.means.double().var(0, unbiased=False) > ACTIVE_VARIANCE
     used = torch.zeros_like(active)
     for j in (~active).nonzero()[:, 0].tolist():

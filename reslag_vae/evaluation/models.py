@@ -15,6 +15,9 @@ from reslag_vae.records import unit_interval
 # memory, since the features of a network are many times larger than the images.
 CHUNK, NUMBERS = 512, 2**20
 
+# By which images in floating point may leave [0, 1], as those do that were resized.
+TOLERANCE = 0.01
+
 T = TypeVar("T")
 Encoded = Tensor | tuple[Tensor, Tensor]
 
@@ -48,6 +51,9 @@ class EncoderDecoder(nn.Module):
             logarithms of variances.
         decoder: (B, d) latents to (B, C, H, W) means in [0, 1].
         modules: that the two functions use.
+
+    Raises:
+        ValueError: when used: the encoder or the decoder gives something else.
     """
 
     def __init__(
@@ -64,11 +70,20 @@ class EncoderDecoder(nn.Module):
     def posterior(self, images: Tensor) -> Posterior:
         """Posterior of (B, C, H, W) images, floating point in [0, 1]."""
         encoded = self.encoder(images)
-        return Point(encoded) if isinstance(encoded, Tensor) else DiagonalGaussian(*encoded)
+        parts = (encoded,) if isinstance(encoded, Tensor) else encoded
+        if not isinstance(parts, tuple) or len(parts) > 2 or not all(isinstance(part, Tensor) for part in parts):
+            raise ValueError(f"The encoder gives {type(encoded).__name__}, not codes or a pair (means, log-variances).")
+        if parts[0].dim() != 2 or len(parts[0]) != len(images) or parts[0].shape != parts[-1].shape:
+            shapes = " and ".join(str(tuple(part.shape)) for part in parts)
+            raise ValueError(f"The encoder gives {shapes} for {len(images)} images, not one line of numbers for each.")
+        return Point(*parts) if len(parts) == 1 else DiagonalGaussian(*parts)
 
     def decode(self, latents: Tensor) -> Tensor:
         """(B, C, H, W) images of (B, d) latents."""
-        return self.decoder(latents)
+        images = self.decoder(latents)
+        if images.dim() != 4:
+            raise ValueError(f"The decoder gives {tuple(images.shape)} for {len(latents)} latents, not (B, C, H, W).")
+        return images
 
 
 def device_of(model: LatentModel) -> torch.device:
@@ -100,9 +115,34 @@ def chunks(images: Tensor | Images, device: torch.device, most: int | None = Non
         images: (N, C, H, W) uint8 or floating point in [0, 1], or a split of a data module, which is read bit by bit.
         device: where to.
         most: images at a time, if fewer than fit are wanted.
+
+    Raises:
+        ValueError: they are not images in [0, 1].
     """
+    check_images(images)
     store = images.store if isinstance(images, Images) else images
     size = chunk_size(store[0].numel())
     for rows in torch.split(torch.arange(len(images)), size if most is None else max(1, min(size, most))):
         part = images[rows].images if isinstance(images, Images) else images[rows]
+        if part.dtype != torch.uint8 and not (part.min() >= -TOLERANCE and part.max() <= 1 + TOLERANCE):
+            raise ValueError(
+                f"images: floating point must lie in [0, 1], and reaches from {float(part.min()):g} to "
+                f"{float(part.max()):g}."
+            )
         yield unit_interval(part.to(device))
+
+
+def check_images(images: Tensor | Images) -> None:
+    """See that there are images, of the right shape and kind.
+
+    Raises:
+        ValueError: there are not.
+    """
+    if isinstance(images, Images):
+        return
+    if not isinstance(images, Tensor):
+        raise ValueError(f"images: a tensor or a split of a data module is wanted, not {type(images).__name__}.")
+    if images.dim() != 4 or not len(images) or not (images.dtype == torch.uint8 or images.is_floating_point()):
+        raise ValueError(
+            f"images: (N, C, H, W) uint8 or floating point is wanted, not {tuple(images.shape)} {images.dtype}."
+        )

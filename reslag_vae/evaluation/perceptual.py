@@ -217,6 +217,7 @@ def _weights_file(url: str, weights: Path | None) -> Path:
     if not path.is_file():
         raise UserError(
             f"{path.name} is missing{reason}. Get it by hand from {url} and put it, as it is, into {folder.absolute()}"
+            ", or name the folder that it is in (evaluate.py: weights=)."
         )
     return path
 

@@ -32,7 +32,7 @@ class LinearGaussian:
         return self.weight.square().sum(0) / self.sigma2
 
     def images(self, count: int) -> Tensor:
-        """(count, 1, 4, 4) samples of the model; they are not confined to [0, 1]."""
+        """(count, 1, 4, 4) samples of the model: its spread is so small that they lie in [0, 1]."""
         latents = torch.randn(count, self.weight.shape[1], dtype=torch.float64)
         noise = torch.randn(count, 16, dtype=torch.float64) * math.sqrt(self.sigma2)
         return (latents @ self.weight.T + self.offset + noise).view(-1, *SHAPE)
@@ -63,7 +63,7 @@ class LinearGaussian:
 @pytest.fixture
 def linear() -> LinearGaussian:
     directions = torch.linalg.qr(torch.randn(16, 3, dtype=torch.float64)).Q
-    return LinearGaussian(directions * torch.tensor([0.5, 0.3, 0.2]), torch.full((16,), 0.5).double(), 0.02)
+    return LinearGaussian(directions * torch.tensor([0.125, 0.075, 0.05]), torch.full((16,), 0.5).double(), 0.00125)
 
 
 class Scaled(nn.Module):

@@ -1,5 +1,7 @@
 """What two simple classifiers make of the posterior means."""
 
+import torch
+
 from reslag_vae.evaluation.numbers import Number, Numbers, missing
 from reslag_vae.evaluation.probes import NEIGHBOURS, linear_probe, nearest_neighbours
 from reslag_vae.evaluation.subject import Subject
@@ -12,7 +14,7 @@ PROBES = {
 
 def classes(subject: Subject) -> Numbers:
     """Accuracies, where there are labels."""
-    if not subject.labelled:
+    if not subject.labelled or len(torch.unique(subject.train_images.labels)) < 2:
         return dict.fromkeys(PROBES, missing("accuracy", "the images have no classes"))
     train, test = subject.train_codes.means, subject.codes.means
     protocol = (
@@ -23,5 +25,6 @@ def classes(subject: Subject) -> Numbers:
     for name, (accuracy, what) in PROBES.items():
         with subject.progress(what, None):
             value = accuracy(train, subject.train_images.labels, test, subject.reference.labels)
-        numbers[name] = Number(value, "accuracy", f"{protocol}; {what}")
+        error = (value * (1 - value) / len(test)) ** 0.5
+        numbers[name] = Number(value, "accuracy", f"{protocol}; {what}", error)
     return numbers

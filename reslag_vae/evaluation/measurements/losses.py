@@ -23,7 +23,7 @@ def losses(subject: Subject) -> dict[str, Numbers]:
     loss, rec = (torch.cat([getattr(part, name) for part in parts]).cpu() for name in ("loss", "rec"))
     kls = [part.kl.sum(1) for part in parts if part.kl is not None]
     kl = torch.cat(kls).cpu() if kls else None
-    protocol = f"{subject.of_split}, {SAMPLED}"
+    protocol = f"{subject.of_split}, {'the codes' if subject.model.deterministic else SAMPLED}"
     return {
         "thesis": thesis_terms(subject, loss, rec, kl, means.get("mmd"), protocol),
         "yardstick": yardstick(subject, rec, kl, protocol),

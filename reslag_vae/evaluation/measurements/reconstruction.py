@@ -16,7 +16,7 @@ def reconstruction(subject: Subject) -> Numbers:
     protocol = f"{subject.of_split}, posterior means"
     numbers = {
         "rec": mean_over_images(quality.mse * subject.model.dimensions, SQUARES, protocol),
-        "mse": mean_over_images(quality.mse, "mean squared error", protocol),
+        "mse": mean_over_images(quality.mse, "mean squared error, posterior means", protocol),
         "psnr": mean_over_images(quality.psnr, "dB, mean over images", protocol),
     }
     for name, values in (("ssim", quality.ssim), ("ms_ssim", quality.ms_ssim)):

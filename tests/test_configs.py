@@ -31,6 +31,18 @@ def test_a_saved_configuration_has_no_references_left(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["config.yaml"]
 
 
+def test_the_data_are_found_from_any_working_directory(
+    compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for folder, expected in (("pictures", str(tmp_path / "pictures")), ("in_root", "in_root")):
+        config = compose("model=vae", "data=image_folder", f"data.folder={folder}", "data.root=sets")
+        configs.save(config, tmp_path / "run")
+        saved = OmegaConf.load(tmp_path / "run" / "config.yaml")
+        assert (saved.data.root, saved.data.folder) == (str(tmp_path / "sets"), expected)
+
+
 def test_a_resumed_run_keeps_its_configuration(folder: Path) -> None:
     config = configs.resumed(folder, [f"resume={folder}"])
     assert config == OmegaConf.load(folder / "config.yaml")

@@ -21,7 +21,7 @@ from reslag_vae.data import DataError
 from reslag_vae.errors import ConfigError, UserError
 from reslag_vae.evaluated import Evaluated
 from reslag_vae.evaluation import classifier
-from reslag_vae.evaluations import evaluate, folders, read_data
+from reslag_vae.evaluations import OPTIONS, evaluate, folders, read_data
 from reslag_vae.loading import Run, read_run
 from reslag_vae.runs import RunError
 from reslag_vae.wiring import build_model
@@ -118,7 +118,7 @@ def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, ca
             assert "test split, 180 images" in evaluation["verdict"]["protocol"]
             assert numbers["yardstick"]["elbo"]["value"] == pytest.approx(trained["test"]["elbo"], rel=1e-5)
         pictures = {path.stem for path in (copies / model / "figures" / "test").iterdir()}
-        assert pictures == PICTURES | ({"sigma2"} if model == "lagging" else set())
+        assert pictures == PICTURES - {"rate_distortion"} | ({"sigma2"} if model == "lagging" else set())
     assert {path: path.read_bytes() for path in before} == before, "what training left is as it was"
 
     compared = copies / "comparison" / "digits"
@@ -152,6 +152,38 @@ def test_an_unfinished_run_is_evaluated_with_a_word(copies: Path, options: Any, 
     assert result(copies / "lagging")["epoch"] >= 1
 
 
+def test_only_the_checkpoint_and_the_configuration_are_needed(copies: Path, options: Any) -> None:
+    for name in ("metrics.csv", "metrics.json", "train.log"):
+        (copies / "lagging" / name).unlink(missing_ok=True)
+    evaluate(options(f"run={copies}/lagging"))
+    assert not (copies / "lagging" / "figures" / "test" / "sigma2.png").exists()
+    assert (copies / "lagging" / "figures" / "test" / "traversals.png").exists()
+
+
+def test_data_that_changed_since_training_are_refused(compose: Any, train: Any, options: Any, tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for number in range(150):
+        Image.new("L", (16, 16), number).save(tmp_path / "pictures" / f"{number}.png")
+    data = ("data=image_folder", f"data.folder={tmp_path / 'pictures'}", "data.size=16", "data.channels=1")
+    small = [option for option in SMALL if not option.startswith("data")]
+    train(compose("model=vae", "logger=none", f"data.root={tmp_path}", *data, *small), tmp_path / "run")
+    (tmp_path / "pictures" / "7.png").unlink()
+    with pytest.raises(DataError, match=r"run: its train split had 128 images in training and has 127 now"):
+        evaluate(options(f"run={tmp_path}/run"))
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_measured(copies: Path, options: Any) -> None:
+    with pytest.raises(ConfigError, match=r"out=.*cannot be made"):
+        evaluate(options(f"run='{copies}/*'", f"out={copies}/lagging/config.yaml/x"))
+    assert not (copies / "lagging" / "evaluation.json").exists()
+
+
+def test_an_option_that_is_not_there_is_refused_also_where_it_is_added(trained: Path, options: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^sample: there is no such option; there are attributes, checkpoint"):
+        evaluate(options(f"run={trained}/lagging", "+sample=16"))
+    assert set(options()) == OPTIONS
+
+
 def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
@@ -168,7 +200,9 @@ def truncate(path: Path) -> None:
         ("metrics.csv", lambda path: path.write_text("epoch,val/loss\n1,abc\n")),
         ("metrics.csv", lambda path: path.write_bytes(b"\xff\xfe\x00")),
         ("metrics.csv", lambda path: path.write_text("epoch\n1,2,3\n")),
-        ("metrics.csv", Path.unlink),
+        ("metrics.csv", lambda path: path.write_text("hello\n")),
+        ("metrics.json", lambda path: path.write_text("{")),
+        ("metrics.json", lambda path: path.write_text("[1]")),
         ("checkpoints/best.ckpt", lambda path: torch.save({"state_dict": {}}, path)),
     ],
 )
@@ -317,7 +351,7 @@ def test_a_code_of_one_number_is_evaluated(compose: Any, train: Any, options: An
     train(compose(*overrides), tmp_path / "run")
     evaluate(options(f"run={tmp_path}/run"))
     pictures = {path.stem for path in (tmp_path / "run" / "figures" / "test").iterdir()}
-    assert pictures == PICTURES - {"posterior", "tsne"}
+    assert pictures == PICTURES - {"posterior", "tsne", "rate_distortion"}
 
 
 def test_runs_of_the_same_data_share_them(copies: Path) -> None:

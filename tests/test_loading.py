@@ -113,9 +113,21 @@ def test_a_configuration_with_references_is_none_of_ours(
 )
 def test_a_foreign_checkpoint_is_named(content: dict[str, Any], message: str, run: Path) -> None:
     (run / "checkpoints").mkdir()
-    torch.save({"state_dict": {}, "epoch": 3} | content, run / "checkpoints" / "best.ckpt")
+    whole: Any = OmegaConf.to_container(load_config(run).model)
+    state = build_model(OmegaConf.create({"model": whole})).state_dict()
+    other = {"state_dict": dict(state), "epoch": 3, "hyper_parameters": {"model": whole}}
+    torch.save(other | content, run / "checkpoints" / "best.ckpt")
     (run / "metrics.csv").write_text("epoch\n1\n")
     with pytest.raises(RunError, match=rf"best.ckpt is .*{message}"):
+        read_run(run)
+
+
+def test_a_checkpoint_of_another_run_is_named(run: Path, compose: Compose) -> None:
+    config: Any = OmegaConf.to_container(compose("model=beta_vae", *SMALL).model, resolve=True)
+    save(run, "best", config, dict(build_model(OmegaConf.create({"model": config})).state_dict()))
+    checkpoint = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    torch.save(checkpoint | {"epoch": 1}, run / "checkpoints" / "best.ckpt")
+    with pytest.raises(RunError, match=r"best.ckpt is of another model than .*config.yaml"):
         read_run(run)
 
 

@@ -8,6 +8,7 @@ import torch
 from reslag_vae.data import Images
 from reslag_vae.distributions import DiagonalGaussian, Point
 from reslag_vae.evaluation import models
+from reslag_vae.evaluation.bounds import importance_weighted_bound
 from reslag_vae.evaluation.codes import decode, encode
 from reslag_vae.evaluation.models import EncoderDecoder, chunks, device_of, evaluating
 from reslag_vae.models import VAE, AutoEncoder
@@ -126,3 +127,52 @@ def test_the_mode_is_left_as_it_was_also_after_an_error(training: bool) -> None:
         raise KeyError
     assert model.training == training
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.rand(3, 1, 4, 4) * 255, r"must lie in \[0, 1\], and reaches from"),
+        (torch.rand(3, 1, 4, 4) * 2 - 1, r"must lie in \[0, 1\]"),
+        (torch.full((3, 1, 4, 4), torch.nan), r"must lie in \[0, 1\], and reaches from nan"),
+        (torch.rand(1, 4, 4), r"\(N, C, H, W\) uint8 or floating point is wanted, not \(1, 4, 4\)"),
+        (torch.zeros(3, 1, 4, 4, dtype=torch.int64), "torch.int64"),
+        (torch.rand(0, 1, 4, 4), r"not \(0, 1, 4, 4\)"),
+        (torch.rand(3, 1, 4, 4).numpy(), "not ndarray"),
+    ],
+)
+def test_what_are_no_images_is_told(images: Any, message: str) -> None:
+    model = EncoderDecoder(lambda x: x.flatten(1), lambda z: z.view(-1, 1, 4, 4))
+    with pytest.raises(ValueError, match=message):
+        encode(model, images)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "message"),
+    [
+        (lambda x: {"mean": x}, "gives dict, not codes or a pair"),
+        (lambda x: (x, x, x), "gives tuple"),
+        (lambda x: (x.flatten(1), 1.0), "gives tuple"),
+        (lambda x: x, r"gives \(3, 1, 4, 4\) for 3 images"),
+        (lambda x: (x.flatten(1), x.flatten(1)[:, :2]), r"gives \(3, 16\) and \(3, 2\) for 3 images"),
+        (lambda x: x.flatten(1)[:2], r"gives \(2, 16\) for 3 images"),
+    ],
+)
+def test_what_are_no_codes_is_told(encoder: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"The encoder {message}"):
+        encode(EncoderDecoder(encoder, lambda z: z), torch.rand(3, 1, 4, 4))
+
+
+def test_what_are_no_decoded_images_is_told() -> None:
+    model = EncoderDecoder(lambda x: (x.flatten(1), x.flatten(1)), lambda z: z)
+    with pytest.raises(ValueError, match=r"The decoder gives \(1, 16\) for 1 latents"):
+        decode(model, torch.rand(1, 16))
+    model = EncoderDecoder(lambda x: (x.flatten(1), x.flatten(1)), lambda z: z.view(-1, 1, 2, 8))
+    with pytest.raises(ValueError, match=r"gives images of \(1, 2, 8\) for images of \(1, 4, 4\)"):
+        importance_weighted_bound(model, torch.rand(3, 1, 4, 4), 2, 0.1)
+
+
+@pytest.mark.parametrize("sigma2", [0.0, -1.0, float("nan")])
+def test_a_variance_that_is_not_positive_is_refused(linear: Any, sigma2: float) -> None:
+    with pytest.raises(ValueError, match="must be positive"):
+        importance_weighted_bound(linear.exact(), linear.images(2), 2, sigma2)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from reslag_vae.evaluation.aggregate import aggregate_posterior
 from reslag_vae.evaluation.codes import encode
 from reslag_vae.evaluation.collapse import diagnose, precision
 from reslag_vae.evaluation.models import EncoderDecoder
@@ -84,5 +85,14 @@ def test_what_an_image_tells_of_a_dimension_is_exact_for_a_linear_model(linear: 
 
 
 def test_a_common_offset_is_no_activity(linear: Any) -> None:
-    model = EncoderDecoder(lambda x: torch.full((len(x), 3), 3.0).double(), linear.decode)
+    offset = torch.full((50, 3), 3.0).double()
+    model = EncoderDecoder(lambda x: (offset, 0 * offset), linear.decode)
     assert not diagnose(model, encode(model, linear.images(50)), linear.sigma2).active.any()
+
+
+def test_points_are_refused(linear: Any) -> None:
+    model = EncoderDecoder(lambda x: x.flatten(1)[:, :3], linear.decode)
+    with pytest.raises(ValueError, match="could collapse onto the prior"):
+        diagnose(model, encode(model, linear.images(5)), linear.sigma2)
+    with pytest.raises(ValueError, match="aggregate of points has no density"):
+        aggregate_posterior(*encode(model, linear.images(5)))

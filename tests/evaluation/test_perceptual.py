@@ -186,6 +186,7 @@ def of_inception(weights: Path | None) -> None:
     inception_distances(torch.zeros(4, 3, 8, 8), {"model": [torch.zeros(4, 3, 8, 8)]}, weights)
 
 
+ELSE = ", or name the folder that it is in (evaluate.py: weights=)."
 Use = Callable[[Path | None], None]
 BOTH = pytest.mark.parametrize(("use", "url"), [(of_alexnet, ALEXNET), (of_inception, INCEPTION)])
 
@@ -199,7 +200,7 @@ def test_missing_weights_are_named_and_not_downloaded(
     with pytest.raises(UserError) as error:
         use(tmp_path)
     assert str(error.value) == (
-        f"{name_of(url)} is missing. Get it by hand from {url} and put it, as it is, into {tmp_path}"
+        f"{name_of(url)} is missing. Get it by hand from {url} and put it, as it is, into {tmp_path}{ELSE}"
     )
 
 
@@ -218,7 +219,7 @@ def test_without_a_network_the_user_is_told_what_to_do(
         use(None)
     assert str(error.value) == (
         f"{name_of(url)} is missing and cannot be downloaded (<urlopen error no route to host>). "
-        f"Get it by hand from {url} and put it, as it is, into {tmp_path / 'checkpoints'}"
+        f"Get it by hand from {url} and put it, as it is, into {tmp_path / 'checkpoints'}{ELSE}"
     )
 
 

@@ -20,10 +20,10 @@ from benchmarks.report import Table, middle, parser, publish, ratios, synchroniz
 from benchmarks.scaling_plot import Series, per_step, plot
 from benchmarks.works import WORKS, Work, composed
 from reslag_vae import process, wiring
-from reslag_vae.runs import METRICS_FILE
 from reslag_vae.data.sampling import shuffled
 from reslag_vae.evaluation.losses import evaluate
 from reslag_vae.figures import save_figure
+from reslag_vae.runs import METRICS_FILE
 
 BATCH_SIZE = 128
 BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)

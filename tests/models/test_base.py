@@ -372,9 +372,10 @@ def test_every_parameter_is_in_one_group_and_reached_by_a_gradient(
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_variant_is_only_a_name_and_what_it_takes(variant: type[BaseVAE]) -> None:
     own = {name for name in vars(variant) if not name.startswith("__") and name != "_abc_impl"}
-    assert own <= {"name", "networks", "objectives", "schedules", "deterministic"}
+    assert own <= {"name", "title", "networks", "objectives", "schedules", "deterministic"}
     assert variant.__mro__[1] is BaseVAE
     assert variant.__doc__ is not None
+    assert {"name", "title"} <= own
 
 
 @pytest.mark.parametrize(

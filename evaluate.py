@@ -1,5 +1,7 @@
 """Evaluate finished runs from their checkpoints alone: python evaluate.py run=runs/mnist/lagging/2026-01-31_12-00-00"""
 
+import sys
+
 import hydra
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
@@ -25,7 +27,8 @@ def main(config: DictConfig) -> None:
         # Hydra prints this one without a stack of calls.
         raise CompactHydraException(str(error)) from None
     except KeyboardInterrupt:
-        raise SystemExit("Stopped.") from None
+        print("Stopped.", file=sys.stderr)
+        raise SystemExit(130) from None  # as shells say of a process that SIGINT ended
 
 
 if __name__ == "__main__":

@@ -416,6 +416,18 @@ def test_the_script_evaluates_and_leaves_nothing_but_in_the_run(copies: Path, tm
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+def test_ctrl_c_ends_it_without_a_stack_of_calls(tmp_path: Path) -> None:
+    code = (
+        "import runpy, signal, sys; from reslag_vae import evaluations; "
+        "evaluations.evaluate = lambda config: signal.raise_signal(signal.SIGINT); "
+        f"sys.argv = ['evaluate.py', 'run=any']; runpy.run_path({str(ROOT / 'evaluate.py')!r}, run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr.strip().splitlines()[-1] == "Stopped."
+    assert "Traceback" not in done.stderr
+
+
 def test_a_metrics_file_comes_back_without_its_empty_cells(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("epoch,val/loss,lr\n1,2.5,\n2,nan,0.1\n")
     rows = runs.read_metrics(tmp_path)

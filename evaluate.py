@@ -14,7 +14,7 @@ def evaluate(config: DictConfig) -> None:
     from reslag_vae import evaluations, process, wiring
 
     wiring.quiet()
-    process.tune()
+    process.hide_missing_gpus()
     evaluations.evaluate(config)
 
 

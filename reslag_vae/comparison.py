@@ -119,11 +119,7 @@ def as_markdown(titled: dict[str, Evaluated]) -> str:
     for title, result in titled.items():
         cells = [cell(result.numbers[group][name]) for _, group, name in COLUMNS]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    lines += [
-        "",
-        "± is the standard error over images. Totals, and bounds with an own sigma2, compare between models of the",
-    ]
-    lines += ["same objective alone.", ""]
+    lines += ["", NOTE, ""]
     for title, result in titled.items():
         words = "" if result.diagnosis is None else f"; {result.diagnosis.verdict}"
         lines.append(f"- {title}: `{result.run.folder}`, epoch {result.run.epoch} ({result.run.checkpoint}){words}")

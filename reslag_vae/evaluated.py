@@ -117,7 +117,7 @@ def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) 
         class_names=subject.data.class_names,
         latent_dim=run.model.network.latent_dim,
         sigma2=[row for row in run.history if row.keys() >= set(SIGMA2_KEYS)],
-        rate=RatePoint(run.title, numbers["latent"]["kl"].value, rec, beta),
+        rate=RatePoint(run.title, numbers["yardstick"]["kl"].value, rec, beta),
         pca=numbers["reconstruction"]["pca_rec"].value,
     )
 

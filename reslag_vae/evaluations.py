@@ -165,9 +165,11 @@ def folders(config: DictConfig) -> list[Path]:
 
 
 def log_to_wandb(node: DictConfig, result: Evaluated) -> None:
-    """Add the results to the run's own W&B run."""
+    """Add the results to the run's own W&B run, in its project and group."""
     run, subject = result.run, result.subject
-    logger = instantiate(node)(folder=run.folder, config=flat_names(run.config, subject.data, run.model))
+    own = {name: run.config.logger[name] for name in ("project", "group") if run.config.get("logger")}
+    options = flat_names(run.config, subject.data, run.model)
+    logger = instantiate(node)(folder=run.folder, config=options, **own)
     numbers: dict[str, float | str] = {
         f"{group}/{name}": number.value
         for group, named in result.numbers.items()

@@ -299,7 +299,7 @@ def test_results_go_into_the_runs_own_wandb_run(
 ) -> None:
     import wandb
 
-    overrides = ["model=optimal_sigma", f"data.root={tmp_path}", *SMALL]
+    overrides = ["model=optimal_sigma", "logger.project=mine", "logger.group=some", f"data.root={tmp_path}", *SMALL]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         train(hydra_compose("train", overrides), tmp_path / "run")
     (first,) = (tmp_path / "run" / "wandb").glob("offline-run-*")
@@ -309,12 +309,14 @@ def test_results_go_into_the_runs_own_wandb_run(
     def record(logger: Any, evaluation: str, numbers: dict[str, Any], pictures: dict[str, Path]) -> None:
         original(logger, evaluation, numbers, pictures)
         logged.update(dict(logger.experiment.summary))
+        logged["project"], logged["group"] = logger.experiment.project, logger.experiment.group
 
     monkeypatch.setattr(evaluations, "add_evaluation", record)
     evaluate(options(f"run={tmp_path}/run"))
     numbers = result(tmp_path / "run")["numbers"]
     assert logged["evaluation/thesis/rec"] == numbers["thesis"]["rec"]["value"]
-    assert "collapse" in logged["evaluation/verdict"] or "idle" in logged["evaluation/verdict"]
+    assert logged["evaluation/verdict"] == result(tmp_path / "run")["verdict"]["sentence"]
+    assert (logged["project"], logged["group"]) == ("mine", "some")
     assert "evaluation/traversals" in logged
     other = set((tmp_path / "run" / "wandb").glob("offline-run-*")) - {first}
     assert len(other) == 1

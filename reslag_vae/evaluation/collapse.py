@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from reslag_vae.distributions import DiagonalGaussian
-from reslag_vae.evaluation.bounds import normal_rows
 from reslag_vae.evaluation.codes import Codes, decode
 from reslag_vae.evaluation.models import LatentModel
 from reslag_vae.evaluation.progress import Progress, silent
@@ -77,8 +77,8 @@ def precision(
 
     The mean, over codes z and z' that differ in that dimension alone, where both are drawn from the prior, of
     |mu(z) - mu(z')|^2 / (2 sigma2). For a linear decoder it is exactly what the dimension adds to the precision of
-    p(z|x), whose mean then varies by precision / (1 + precision) over images; a decoder that ignores the dimension
-    gives 0.
+    p(z|x), whose mean then varies by precision / (1 + precision) over images if no other dimension moves the image in
+    the same direction. A decoder that ignores the dimension gives 0.
 
     Args:
         model: any.
@@ -88,9 +88,10 @@ def precision(
         seed: of what is drawn.
         progress: shows how many codes are decoded.
     """
-    pair = normal_rows(len(latents), 2, torch.Generator().manual_seed(seed + dimension)).to(latents)
+    # A stream of its own: the codes were drawn with the same seed.
+    pair = torch.from_numpy(np.random.default_rng([seed, dimension]).standard_normal((2, len(latents)))).to(latents)
     one, other = latents.clone(), latents.clone()
-    one[:, dimension], other[:, dimension] = pair.unbind(1)
+    one[:, dimension], other[:, dimension] = pair
     with progress(f"dimension {dimension + 1}", None):
         difference = decode(model, one) - decode(model, other)
     variance = torch.as_tensor(sigma2).to(difference)

@@ -79,8 +79,9 @@ class Subject:
 
     @cached_property
     def reference(self) -> Images:
-        """Images of the evaluated split, a random part if there are more than are wanted."""
-        return self.images.part(drawn(len(self.images), self.settings.reference, self.settings.seed))
+        """Images of the evaluated split, or a part of them, in random order: the first of them stand for all."""
+        order = np.random.default_rng(self.settings.seed).permutation(len(self.images))
+        return self.images.part(torch.from_numpy(order[: self.settings.reference]))
 
     @cached_property
     def codes(self) -> Codes:

@@ -48,7 +48,7 @@ def test_every_statistic_is_that_of_the_mixture_written_out() -> None:
         (result.mutual_information, own - inside, own - left_out),
         (result.total_correlation, left_out - marginals, inside - others),
     ):
-        most = result.kl if bracket is result.mutual_information else math.inf
+        most = result.kl if bracket is result.mutual_information else result.aggregate_kl.high
         assert bracket.low == pytest.approx(float(low.mean().clamp(0, most)), rel=1e-9)
         assert bracket.high == pytest.approx(float(high.mean().clamp(0, most)), rel=1e-9)
         assert bracket.low < bracket.high
@@ -139,3 +139,10 @@ def test_the_high_estimate_of_the_total_correlation_lies_above_it() -> None:
         values.append(aggregate_posterior(posterior, posterior.sample()).total_correlation)
     low, high = torch.tensor(values).mean(0).tolist()
     assert low < exact < high
+
+
+def test_what_cannot_be_is_cut_off() -> None:
+    posterior, latents = posteriors(50, 6)
+    result = aggregate_posterior(posterior, latents)
+    assert 0 <= result.total_correlation.low <= result.total_correlation.high <= result.aggregate_kl.high
+    assert result.mutual_information.high <= result.kl

@@ -84,6 +84,17 @@ def test_what_an_image_tells_of_a_dimension_is_exact_for_a_linear_model(linear: 
         assert float(variance) == pytest.approx(value / (1 + value), rel=0.05)
 
 
+def test_what_is_drawn_is_independent_of_the_codes() -> None:
+    # A decoder of the product of two idle dimensions: what one does is measured at the codes of the other.
+    def nothing(x: Tensor) -> tuple[Tensor, Tensor]:
+        return x.new_zeros(len(x), 2), x.new_zeros(len(x), 2)
+
+    model = EncoderDecoder(nothing, lambda z: z.prod(1).view(-1, 1, 1, 1))
+    codes = encode(model, torch.zeros(3000, 1, 1, 1).double(), seed=0)
+    for j in range(2):
+        assert precision(model, codes.latents, j, 1.0, seed=0) == pytest.approx(1.0, rel=0.15)
+
+
 def test_a_common_offset_is_no_activity(linear: Any) -> None:
     offset = torch.full((50, 3), 3.0).double()
     model = EncoderDecoder(lambda x: (offset, 0 * offset), linear.decode)

@@ -30,6 +30,13 @@ def test_codes_are_those_of_the_images_beside_them(subject: Subject) -> None:
     assert torch.equal(subject.train_images.images[:, 0, 0, 0].long(), subject.train_positions)
 
 
+def test_the_reference_is_in_random_order_so_that_its_first_images_stand_for_all(subject: Subject) -> None:
+    whole = Subject(subject.model, subject.data, subject.settings._replace(reference=21)).reference
+    assert sorted(whole.rows.tolist()) == sorted(subject.images.rows.tolist())
+    assert whole.rows.tolist() != subject.images.rows.tolist()
+    assert whole.rows[:8].tolist() == subject.reference.rows.tolist()
+
+
 def test_what_is_computed_once_is_kept(subject: Subject) -> None:
     assert subject.codes is subject.codes
     assert subject.bounds is subject.bounds

@@ -30,7 +30,8 @@ def latent(subject: Subject) -> Numbers:
     )
     numbers = units | {"kl": kl, "mutual_information_ceiling": ceiling}
     for name in BRACKETED:
-        at = f"; at {MARGINAL_SAMPLES:,} latents at most" if name == "total_correlation" else ""
+        at = f"; its marginals the other way round; at {MARGINAL_SAMPLES:,} latents at most"
+        at = at if name == "total_correlation" else ""
         # More density is less information, and more of a divergence.
         how = (INSIDE, OUTSIDE) if name == "mutual_information" else (OUTSIDE, INSIDE)
         for end, value, density in zip(("low", "high"), getattr(result, name), how, strict=True):

@@ -65,12 +65,14 @@ def yardstick(subject: Subject, rec: Tensor, kl: Tensor | None, protocol: str) -
     train = f"train split, {len(subject.data.split('train')):,} images, {SAMPLED}"
     variance = Number(sigma2, "mean squared error", train)
     if kl is None:
-        return {"sigma2": variance, "elbo": missing("nats", NO_DENSITY), "bits_per_dim": missing("bits", NO_DENSITY)}
+        none = missing("nats", NO_DENSITY)
+        return {"sigma2": variance, "kl": none, "elbo": none, "bits_per_dim": none}
     constant = gaussian_elbo(0.0, 0.0, sigma2, dimensions)
     elbo = constant - rec.double() / (2 * sigma2) - kl
     bits = 8 - elbo / (dimensions * math.log(2))
     return {
         "sigma2": variance,
+        "kl": mean_over_images(kl, "nats per image", protocol),
         "elbo": mean_over_images(elbo, "nats per image", f"{protocol}; 2·pi included"),
         "bits_per_dim": mean_over_images(bits, "bits", f"{protocol}; 8 - elbo / (D ln 2), no dequantisation noise"),
     }

@@ -35,7 +35,7 @@ def samples(subject: Subject) -> Numbers:
     against = f"against {len(real):,} images of the {subject.settings.split} split"
     numbers: Numbers = {}
     for source, features in features_of(subject, classifier).items():
-        protocol = f"{len(features):,} {WORDS[source]} {against}; {trained}, seed {subject.settings.seed}; not FID"
+        protocol = f"{len(features):,} {WORDS[source]}, seed {subject.settings.seed}, {against}; {trained}; not FID"
         numbers[f"classifier_frechet_{source}"] = Number(frechet_distance(real, features), UNIT, protocol)
     accuracy = classifier.accuracy(subject.images, targets, subject.progress)
     numbers["classifier_accuracy"] = Number(accuracy, "accuracy", f"{subject.of_split}; {trained}")

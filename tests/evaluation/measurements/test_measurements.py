@@ -65,7 +65,7 @@ def test_thesis_terms_are_the_models_own_losses(
 
 def test_errors_are_those_of_the_mean_over_images(make_subject: MakeSubject) -> None:
     subject = make_subject()
-    values = importance_weighted_bound(subject.model, subject.images, 4, 0.1).importance_weighted
+    values = importance_weighted_bound(subject.model, subject.reference, 4, 0.1).importance_weighted
     number = likelihood(subject)["importance_weighted_bound"]
     assert number.value == pytest.approx(float(values.mean()))
     assert number.error == pytest.approx(float(values.std()) / math.sqrt(60))
@@ -166,7 +166,7 @@ def test_the_classifier_is_the_same_for_every_seed_of_the_split(make_stripes: Ca
     assert classifier_path(data, labels) != classifier_path(data, 2 - labels)
 
 
-def test_samples_of_the_mixture_are_nearer_where_the_prior_does_not_fit(make_subject: MakeSubject) -> None:
+def test_training_images_are_nearer_than_the_samples_of_an_untrained_model(make_subject: MakeSubject) -> None:
     subject = make_subject()
     numbers = samples(subject)
     for source in ("prior", "mixture", "reconstructions", "train_images"):

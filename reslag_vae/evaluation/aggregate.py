@@ -10,8 +10,6 @@ from reslag_vae.distributions import DiagonalGaussian, Posterior, aggregate_log_
 
 # Latents that the total correlation is estimated at.
 MARGINAL_SAMPLES = 1024
-# Marginal densities are compared at a time: (latents, posteriors, dimensions) numbers.
-MARGINAL_CHUNK = 2**22
 
 
 class Bracket(NamedTuple):
@@ -94,15 +92,16 @@ def _bracket(low: Tensor, high: Tensor, most: float = math.inf) -> Bracket:
 def marginal_log_probs(posterior: DiagonalGaussian, latents: Tensor) -> tuple[Tensor, Tensor]:
     """(M, d) log q(z_j) of each coordinate of (M, d) latents under the even mixture of the N posteriors' marginals.
 
-    Twice: with all posteriors, and without the i-th, from which the i-th latent was drawn.
+    Twice: with all posteriors, and without the i-th, from which the i-th latent was drawn. One dimension at a time, so
+    that the memory is that of a few (M, N) numbers.
     """
-    count, dimension = posterior.mean.shape
-    inverse = (-posterior.log_variance / 2).exp()
-    constant = -0.5 * (posterior.log_variance + math.log(2 * math.pi))
-    inside, left_out = [], []
-    for rows in torch.split(torch.arange(len(latents)), max(1, MARGINAL_CHUNK // (count * dimension))):
-        densities = constant - 0.5 * ((latents[rows, None] - posterior.mean) * inverse).square()
-        inside.append(densities.logsumexp(1))
-        densities[rows - rows[0], rows] = -math.inf
-        left_out.append(densities.logsumexp(1))
-    return torch.cat(inside).double() - math.log(count), torch.cat(left_out).double() - math.log(count - 1)
+    count, own = len(posterior.mean), torch.arange(len(latents))
+    inside, left_out = (latents.new_empty(latents.shape, dtype=torch.float64) for _ in range(2))
+    columns = zip(posterior.mean.T, posterior.log_variance.T, latents.T, strict=True)
+    for j, (mean, log_variance, z) in enumerate(columns):
+        densities = (z[:, None] - mean).square_().mul_(-0.5 * (-log_variance).exp())
+        densities -= 0.5 * (log_variance + math.log(2 * math.pi))
+        inside[:, j] = densities.logsumexp(1)
+        densities[own, own] = -math.inf
+        left_out[:, j] = densities.logsumexp(1)
+    return inside - math.log(count), left_out - math.log(count - 1)

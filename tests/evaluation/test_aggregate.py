@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal, kl_divergence
 
 from reslag_vae.distributions import DiagonalGaussian
-from reslag_vae.evaluation import aggregate as module
-from reslag_vae.evaluation.aggregate import aggregate_posterior, marginal_log_probs
+from reslag_vae.evaluation.aggregate import aggregate_posterior
 
 
 def posteriors(count: int = 12, dimension: int = 3) -> tuple[DiagonalGaussian, Tensor]:
@@ -99,15 +98,6 @@ def test_posteriors_that_are_all_the_same_say_nothing() -> None:
     result = aggregate_posterior(same, same.sample())
     assert result.mutual_information == pytest.approx((0, 0), abs=1e-12)
     assert result.total_correlation == pytest.approx((0, 0), abs=1e-12)
-
-
-@pytest.mark.parametrize("size", [1, 40, 10**6])
-def test_marginals_do_not_depend_on_the_chunks(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    posterior, latents = posteriors()
-    whole = marginal_log_probs(posterior, latents)
-    monkeypatch.setattr(module, "MARGINAL_CHUNK", size)
-    for parts, values in zip(marginal_log_probs(posterior, latents), whole, strict=True):
-        torch.testing.assert_close(parts, values, rtol=1e-12, atol=1e-12)
 
 
 def test_a_fitted_density_narrows_the_bracket_from_the_low_side_of_the_density() -> None:

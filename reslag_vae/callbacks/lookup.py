@@ -9,8 +9,7 @@ T = TypeVar("T", bound=Callback)
 
 def callbacks_of(trainer: Trainer) -> list[Callback]:
     """The list that the trainer goes through, in its order; what is put into it is called too."""
-    # Lightning gives the trainer this attribute outside of its class, where type checkers do not see it.
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set outside of the trainer's class
     return callbacks
 
 

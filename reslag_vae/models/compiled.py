@@ -53,8 +53,7 @@ class CompiledTerms:
         try:
             terms: Terms = self.graph(images, noise, prior)
             return terms
-        except Exception as error:
-            # Compilers and PyTorch's own tracing raise a dozen kinds.
+        except Exception as error:  # compilers and PyTorch's own tracing raise a dozen kinds
             self.failed = True
             log.warning("trainer.compile=true: goes on uncompiled, because this failed here: %s", reason(error))
         # Where the model itself is at fault, it says so again here.

@@ -66,13 +66,13 @@ def traced() -> Callable[..., list[str]]:
     return operations
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def compose() -> Callable[..., DictConfig]:
-    """The configuration of `python train.py <overrides>`, without Hydra's own node."""
+    """The configuration of `python train.py <overrides>`, or of another script, without Hydra's own node."""
 
-    def composed(*overrides: str) -> DictConfig:
+    def composed(*overrides: str, script: str = "train") -> DictConfig:
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-            return hydra_compose("train", overrides=list(overrides))
+            return hydra_compose(script, overrides=list(overrides))
 
     return composed
 

@@ -5,13 +5,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
@@ -57,24 +56,17 @@ def quick_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def options() -> Callable[..., DictConfig]:
+def options(compose: Any) -> Callable[..., DictConfig]:
     """The configuration of `python evaluate.py <overrides>`, small."""
-
-    def composed(*overrides: str) -> DictConfig:
-        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-            return hydra_compose("evaluate", ["samples=4", "tsne=60", "device=cpu", "out=unused", *overrides])
-
-    return composed
+    return partial(compose, "samples=4", "tsne=60", "device=cpu", "out=unused", script="evaluate")
 
 
 @pytest.fixture(scope="module")
-def trained(train: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(train: Any, compose: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run of each of three variants, without W&B."""
     folder = tmp_path_factory.mktemp("runs")
     for model, option in MODELS.items():
-        overrides = [f"model={model}", option, "logger=none", f"data.root={folder}", *SMALL]
-        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-            train(hydra_compose("train", overrides), folder / model)
+        train(compose(f"model={model}", option, "logger=none", f"data.root={folder}", *SMALL), folder / model)
     return folder
 
 
@@ -295,13 +287,12 @@ def test_titles_of_a_comparison_differ(trained: Path) -> None:
 
 
 def test_results_go_into_the_runs_own_wandb_run(
-    train: Any, options: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    train: Any, compose: Any, options: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import wandb
 
-    overrides = ["model=optimal_sigma", "logger.project=mine", "logger.group=some", f"data.root={tmp_path}", *SMALL]
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        train(hydra_compose("train", overrides), tmp_path / "run")
+    overrides = ("model=optimal_sigma", "logger.project=mine", "logger.group=some", f"data.root={tmp_path}", *SMALL)
+    train(compose(*overrides), tmp_path / "run")
     (first,) = (tmp_path / "run" / "wandb").glob("offline-run-*")
     logged: dict[str, Any] = {}
     original = tracking.add_evaluation

@@ -9,6 +9,12 @@ from torch import Tensor
 LOG_VARIANCE_BOUND = 20.0
 
 
+def normal_rows(count: int, width: int, generator: torch.Generator) -> Tensor:
+    """(count, width) standard normal numbers on the CPU: rows do not depend on how many are drawn at a time."""
+    # PyTorch fills normal numbers in blocks of 16.
+    return torch.randn(count, 16 * math.ceil(width / 16), generator=generator)[:, :width]
+
+
 class DiagonalGaussian(NamedTuple):
     """N(mean, diag(exp(log_variance))), one for each image.
 

@@ -16,6 +16,11 @@ class NonFiniteError(UserError, ArithmeticError):
     """Training has diverged. The message names the term and the epoch."""
 
 
+def first_line(error: BaseException) -> str:
+    """Of an exception's message, or its name if it has none."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 @contextmanager
 def config_errors() -> Iterator[None]:
     """Within the context what the constructors refuse, by value or by type, is about the configuration."""

@@ -14,7 +14,7 @@ from rich.console import Console
 from reslag_vae import runs
 from reslag_vae.comparison import compare
 from reslag_vae.data import CelebA, DataError, ImageDataModule
-from reslag_vae.errors import ConfigError
+from reslag_vae.errors import ConfigError, first_line
 from reslag_vae.evaluated import Evaluated, Wanted, evaluate_run, show
 from reslag_vae.evaluation.progress import shown
 from reslag_vae.evaluation.subject import Settings, Subject
@@ -139,7 +139,7 @@ def device_of(name: str) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"device={name}: {str(error).splitlines()[0]}") from None
+        raise ConfigError(f"device={name}: {first_line(error)}") from None
 
 
 def folders(config: DictConfig) -> list[Path]:

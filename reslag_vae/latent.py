@@ -12,6 +12,11 @@ from reslag_vae.distributions import DiagonalGaussian, mutual_information
 ACTIVE_VARIANCE = 0.01
 
 
+def active_dimensions(means: Tensor) -> Tensor:
+    """(d,) whether each latent dimension is active, from the (N, d) posterior means of all images."""
+    return means.double().var(0, unbiased=False) > ACTIVE_VARIANCE
+
+
 @dataclass
 class LatentStatistics:
     """Statistics of the posteriors of one evaluation, accumulated batch by batch on the device.

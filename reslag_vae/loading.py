@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.data.base import SplitName
-from reslag_vae.errors import UserError
+from reslag_vae.errors import UserError, first_line
 from reslag_vae.models import BaseVAE
 from reslag_vae.runs import RunError, checkpoint_path, config_path, read_checkpoint, read_metrics, read_result
 from reslag_vae.wiring import build_model, instantiate
@@ -148,11 +148,6 @@ def load_data(folder: str | Path, root: str | Path | None = None) -> ImageDataMo
         raise RunError(f"{path}: its data are none of this package's data modules.")
     data.setup()
     return data
-
-
-def first_line(error: Exception) -> str:
-    """Of an exception's message, or its name if it has none."""
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def is_final(tree: Any) -> bool:

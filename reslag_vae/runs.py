@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from reslag_vae.errors import UserError
+from reslag_vae.errors import UserError, first_line
 from reslag_vae.files import write_atomically
 
 CONFIG_FILE = "config.yaml"
@@ -45,7 +45,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
         # PyTorch advises to load it all the same, with whatever code it may hold: not passed on.
         unsafe = isinstance(error, pickle.UnpicklingError)
-        reason = "not plain tensors and containers" if unsafe else (str(error) or type(error).__name__).splitlines()[0]
+        reason = "not plain tensors and containers" if unsafe else first_line(error)
         raise RunError(f"{path} is damaged or no checkpoint: {reason}") from None
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise RunError(f"{path} is not a checkpoint: it holds no state_dict.")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.distributions import DiagonalGaussian
+from reslag_vae.distributions import DiagonalGaussian, normal_rows
 from reslag_vae.evaluation.models import LatentModel, chunk_size, chunks, device_of, evaluating
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.objectives.sigma import gaussian_nll
@@ -105,12 +105,6 @@ def _bounds(
     likelihood = _log_likelihoods(model, torch.stack([images, moved]), latents, variance)
     weights, moved_weights = likelihood.double() + ratio.double()
     return torch.stack([log_mean_exp(weights), log_mean_exp(moved_weights), weights.mean(1)]).cpu()
-
-
-def normal_rows(count: int, width: int, generator: torch.Generator) -> Tensor:
-    """(count, width) standard normal numbers on the CPU: rows do not depend on how many are drawn at a time."""
-    # PyTorch fills normal numbers in blocks of 16.
-    return torch.randn(count, 16 * math.ceil(width / 16), generator=generator)[:, :width]
 
 
 def _prior_log_prob(latents: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reslag_vae.data import Images
+from reslag_vae.errors import first_line
 from reslag_vae.evaluation.models import chunks
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.files import write_atomically
@@ -114,7 +115,7 @@ def train_classifier(
             part = images[chosen].images if isinstance(images, Images) else images[chosen]
             loss = _loss(classifier(unit_interval(part).float()), labels[chosen])
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
             advance(1)
@@ -159,8 +160,7 @@ def cached_classifier(
         try:
             return _restored(torch.load(path, map_location="cpu", weights_only=True), kind)
         except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            log.warning("The classifier in %s is trained anew, for the file cannot be used: %s", path, reason)
+            log.warning("The classifier in %s is trained anew, for it cannot be used: %s", path, first_line(error))
     classifier = train()
     data = io.BytesIO()
     torch.save(kind | {"state_dict": classifier.state_dict()}, data)

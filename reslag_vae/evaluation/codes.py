@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.distributions import DiagonalGaussian, Posterior
-from reslag_vae.evaluation.bounds import normal_rows
+from reslag_vae.distributions import DiagonalGaussian, Posterior, normal_rows
 from reslag_vae.evaluation.models import LatentModel, chunk_size, chunks, device_of, evaluating
 from reslag_vae.evaluation.progress import Progress, silent
 

@@ -10,7 +10,7 @@ from reslag_vae.distributions import DiagonalGaussian
 from reslag_vae.evaluation.codes import Codes, decode
 from reslag_vae.evaluation.models import LatentModel
 from reslag_vae.evaluation.progress import Progress, silent
-from reslag_vae.latent import ACTIVE_VARIANCE
+from reslag_vae.latent import ACTIVE_VARIANCE, active_dimensions
 
 # Codes in which an idle dimension is drawn anew.
 CODES = 256
@@ -56,7 +56,7 @@ def diagnose(
         raise ValueError(
             "Points have no posterior that could collapse onto the prior: means and log-variances are needed."
         )
-    active = codes.means.double().var(0, unbiased=False) > ACTIVE_VARIANCE
+    active = active_dimensions(codes.means)
     used = torch.zeros_like(active)
     for j in (~active).nonzero()[:, 0].tolist():
         gained = precision(model, codes.latents[:CODES], j, sigma2, seed, progress)

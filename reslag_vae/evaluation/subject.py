@@ -10,7 +10,8 @@ from torch import Tensor
 
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.base import SplitName
-from reslag_vae.evaluation.bounds import Bounds, importance_weighted_bound, normal_rows
+from reslag_vae.distributions import normal_rows
+from reslag_vae.evaluation.bounds import Bounds, importance_weighted_bound
 from reslag_vae.evaluation.codes import Codes, encode
 from reslag_vae.evaluation.losses import measure_yardstick
 from reslag_vae.evaluation.mixture import CodeMixture

@@ -1,11 +1,9 @@
 """How a model is evaluated: minibatch by minibatch, with the same noise every time, on one common yardstick."""
 
-import math
-
 import torch
 from torch import Tensor
 
-from reslag_vae.distributions import DiagonalGaussian
+from reslag_vae.distributions import DiagonalGaussian, normal_rows
 from reslag_vae.latent import LatentStatistics
 from reslag_vae.models.latent_variable_model import LatentVariableModel
 from reslag_vae.models.means import Means
@@ -48,10 +46,7 @@ class EvaluatedModel(LatentVariableModel):
         return terms
 
     def _fixed_noise(self, count: int, generator: torch.Generator) -> Tensor:
-        # PyTorch fills normal numbers in blocks of 16: rows of that multiple do not depend on the batch size.
-        width = 16 * math.ceil(self.network.latent_dim / 16)
-        noise = torch.randn(count, width, generator=generator)[:, : self.network.latent_dim]
-        return noise.to(self.train_mse.device)
+        return normal_rows(count, self.network.latent_dim, generator).to(self.train_mse.device)
 
     def end_evaluation(self) -> dict[str, float]:
         """Means over all images taken in since `begin_evaluation`, by name (README: what is logged)."""

@@ -2,13 +2,15 @@
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from reslag_vae.distributions import Posterior
 from reslag_vae.records import Terms
+
+Nats = TypeVar("Nats", float, Tensor)
 
 
 class Objective(nn.Module, ABC):
@@ -119,8 +121,8 @@ def gaussian_elbo(rec: float, kl: float, sigma2: float, dimensions: int) -> floa
     return -(dimensions * math.log(2 * math.pi * sigma2) + rec / sigma2) / 2 - kl
 
 
-def bits_per_dim(elbo: float, dimensions: int) -> float:
-    """Bits per pixel and channel of 8-bit images, from an ELBO in nats on the [0, 1] scale.
+def bits_per_dim(elbo: Nats, dimensions: int) -> Nats:
+    """Bits per pixel and channel of 8-bit images, from an ELBO, or one of each image, in nats on the [0, 1] scale.
 
     -elbo / (D ln 2) + 8: the density rescaled to 256 grey levels, without dequantisation noise.
     """

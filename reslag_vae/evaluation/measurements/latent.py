@@ -4,7 +4,7 @@ from reslag_vae.distributions import DiagonalGaussian
 from reslag_vae.evaluation.aggregate import MARGINAL_SAMPLES, aggregate_posterior
 from reslag_vae.evaluation.numbers import NO_DENSITY, Number, Numbers, mean_over_images, missing
 from reslag_vae.evaluation.subject import Subject
-from reslag_vae.latent import ACTIVE_VARIANCE
+from reslag_vae.latent import ACTIVE_VARIANCE, active_dimensions
 
 BRACKETED = ("mutual_information", "aggregate_kl", "total_correlation")
 INSIDE = "q(z) estimated by the mixture of their posteriors, each latent's own in it"
@@ -16,7 +16,7 @@ OUTSIDE = (
 def latent(subject: Subject) -> Numbers:
     """Active units, and of the aggregate posterior what `Aggregate` holds, each bracketed by two estimates."""
     codes, protocol = subject.codes, subject.of_reference
-    active = int((codes.means.double().var(0, unbiased=False) > ACTIVE_VARIANCE).sum())
+    active = int(active_dimensions(codes.means).sum())
     of = f"{protocol}; the variance of the posterior mean exceeds {ACTIVE_VARIANCE:g}"
     units = {"active_units": Number(active, f"of {codes.means.shape[1]}", of)}
     names = ("kl", "mutual_information_ceiling", *(f"{name}_{end}" for name in BRACKETED for end in ("low", "high")))

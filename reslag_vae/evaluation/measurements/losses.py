@@ -1,7 +1,5 @@
 """The thesis' terms in its own conventions, and the yardstick that all variants share."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -11,7 +9,7 @@ from reslag_vae.evaluation.progress import tracked
 from reslag_vae.evaluation.subject import Subject
 from reslag_vae.models import EVALUATION_SEED
 from reslag_vae.objectives import MMD, Beta
-from reslag_vae.objectives.base import gaussian_elbo
+from reslag_vae.objectives.base import bits_per_dim, gaussian_elbo
 from reslag_vae.records import Terms
 
 
@@ -69,10 +67,11 @@ def yardstick(subject: Subject, rec: Tensor, kl: Tensor | None, protocol: str) -
         return {"sigma2": variance, "kl": none, "elbo": none, "bits_per_dim": none}
     constant = gaussian_elbo(0.0, 0.0, sigma2, dimensions)
     elbo = constant - rec.double() / (2 * sigma2) - kl
-    bits = 8 - elbo / (dimensions * math.log(2))
     return {
         "sigma2": variance,
         "kl": mean_over_images(kl, "nats per image", protocol),
         "elbo": mean_over_images(elbo, "nats per image", f"{protocol}; 2·pi included"),
-        "bits_per_dim": mean_over_images(bits, "bits", f"{protocol}; 8 - elbo / (D ln 2), no dequantisation noise"),
+        "bits_per_dim": mean_over_images(
+            bits_per_dim(elbo, dimensions), "bits", f"{protocol}; 8 - elbo / (D ln 2), no dequantisation noise"
+        ),
     }

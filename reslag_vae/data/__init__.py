@@ -3,6 +3,7 @@
 from reslag_vae.data.base import ImageDataModule
 from reslag_vae.data.celeba import CelebA
 from reslag_vae.data.cifar10 import CIFAR10
+from reslag_vae.data.cifar10_folder import CIFAR10Folder
 from reslag_vae.data.cifar100 import CIFAR100
 from reslag_vae.data.digits import Digits
 from reslag_vae.data.errors import DataError
@@ -14,6 +15,7 @@ from reslag_vae.data.mnist import MNIST
 __all__ = [
     "CIFAR10",
     "CIFAR100",
+    "CIFAR10Folder",
     "MNIST",
     "CelebA",
     "DataError",

@@ -105,7 +105,7 @@ def test_every_model_refuses_the_other_objectives(model: str, compose: Compose) 
 
 @pytest.mark.parametrize("data", names("data"))
 def test_every_model_is_built_for_every_data_set(data: str, compose: Compose) -> None:
-    folder = ("data.folder=pictures",) if data == "image_folder" else ()
+    folder = ("data.folder=pictures",) if data.endswith("_folder") else ()
     for model in names("model"):
         config = compose(f"model={model}", f"data={data}", *folder)
         shape = tuple(config.network.image_shape)

@@ -7,8 +7,9 @@ import hydra
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
-from reslag_vae import configs
+from reslag_vae import configs, runs
 from reslag_vae.errors import UserError
+from reslag_vae.occupancy import occupied
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ def train(config: DictConfig, folder: Path) -> float:
     """
     from lightning import seed_everything
 
-    from reslag_vae import process, results, runs, wiring
+    from reslag_vae import process, results, wiring
 
     wiring.quiet()
     process.tune()
@@ -45,9 +46,16 @@ def train(config: DictConfig, folder: Path) -> float:
 def main(config: DictConfig) -> float:
     """Compose the configuration, or read that of the run to resume."""
     try:
-        return train(*configs.of_job(config))
+        config, folder = configs.of_job(config)
+        with occupied(folder):
+            # A study asks again for what another process has finished meanwhile.
+            value = runs.monitored_value(folder) if config.study else None
+            return train(config, folder) if value is None else value
     except UserError as error:
-        configs.discard_if_empty()
+        if config.study:
+            log.error("failed: %s", error)
+        else:
+            configs.discard_if_empty()
         # Hydra prints this one without a stack of calls.
         raise CompactHydraException(f"{configs.job_name()}{error}") from None
 

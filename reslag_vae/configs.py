@@ -1,7 +1,9 @@
 """The configuration of a job: composed by Hydra, or that of the run to resume."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -10,11 +12,25 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
 from reslag_vae.errors import ConfigError
 from reslag_vae.files import write_atomically
+from reslag_vae.occupancy import FAILURE_FILE, LOCK_FILE
 from reslag_vae.runs import CONFIG_FILE, RunError, config_path
 
 # What may differ in a resumed run: where and how long it runs, not what it is.
 NO_LOGGER = "logger=none"
 RESUMABLE = ("trainer.", "logger.", NO_LOGGER, "data.root=")
+
+# What may differ between a run of a study and the one in its folder, because its result does not depend on it.
+IMMATERIAL = (
+    "study",
+    "resume",
+    "logger",
+    "callbacks",
+    "data.root",
+    "data.folder",
+    "trainer.accelerator",
+    "trainer.devices",
+    "trainer.compile",
+)
 
 
 def run_folder(resume: str | None, new: str) -> str:
@@ -49,11 +65,64 @@ def of_job(config: DictConfig) -> tuple[DictConfig, Path]:
         if hydra.mode == RunMode.MULTIRUN:
             raise ConfigError("resume= takes one run: leave out -m.")
         return resumed(folder, list(hydra.overrides.task)), folder
+    if config.study is not None:
+        if config.logger and config.logger.group is None:
+            config.logger.group = config.study
+        return of_study(config, folder), folder
     if (folder / CONFIG_FILE).exists():
         raise RunError(f"{folder} holds a run already: go on with it by resume={folder}, or choose another folder.")
     if hydra.mode == RunMode.MULTIRUN and config.logger and config.logger.group is None:
         config.logger.group = Path(hydra.sweep.dir).name
     return config, folder
+
+
+def of_study(config: DictConfig, folder: Path) -> DictConfig:
+    """The configuration of a run of a study: that with which it was begun, where it was interrupted.
+
+    Raises:
+        RunError: the folder holds a run with other settings.
+    """
+    check_same(config, folder)
+    if not (folder / CONFIG_FILE).exists():
+        return config
+    begun = resumed(folder, [])
+    # Where it runs may be another place now.
+    begun.logger, begun.data.root = config.logger, config.data.root
+    for name in ("accelerator", "devices", "compile"):
+        begun.trainer[name] = config.trainer[name]
+    return begun
+
+
+def check_same(config: DictConfig, folder: Path) -> None:
+    """See to it that the folder holds no run with other settings.
+
+    Args:
+        config: composed.
+        folder: of a run, which need not be there.
+
+    Raises:
+        RunError: it does; the message names the first option that differs.
+    """
+    wanted = OmegaConf.to_container(config, resolve=True)
+    if not (folder / CONFIG_FILE).exists():
+        return
+    begun = OmegaConf.load(folder / CONFIG_FILE)
+    _bring_up_to_date(begun)
+    for name, was, asked in differences(OmegaConf.to_container(begun), wanted):
+        if not name.startswith(IMMATERIAL):
+            raise RunError(
+                f"{folder} holds a run with {name}={was}, and {name}={asked} is asked for: a study keeps its settings. "
+                "Choose another folder by hydra.sweep.dir=, or remove that one."
+            )
+
+
+def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Dotted names of the options that differ between two plain trees, with their values; lists are compared whole."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        for key in first | second:
+            yield from differences(first.get(key), second.get(key), f"{path}.{key}" if path else str(key))
+    elif first != second:
+        yield path, first, second
 
 
 def resumed(folder: Path, overrides: list[str]) -> DictConfig:
@@ -85,6 +154,7 @@ def resumed(folder: Path, overrides: list[str]) -> DictConfig:
 
 def _bring_up_to_date(config: DictConfig | ListConfig) -> None:
     """Give the configuration of a run of an earlier version the options of this one."""
+    config.setdefault("study", None)
     config.trainer.setdefault("compile", False)
     if config.callbacks.get("progress"):
         config.callbacks.progress.pop("refresh_rate", None)
@@ -101,9 +171,9 @@ def save(config: DictConfig, folder: Path) -> None:
 
 
 def discard_if_empty() -> None:
-    """Remove the current job's folder if it holds nothing but Hydra's log: a refused command leaves nothing behind."""
+    """Remove the current job's folder if it holds no part of a run: a refused command leaves nothing behind."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    if {path.name for path in folder.iterdir()} <= {f"{HydraConfig.get().job.name}.log"}:
+    if {path.name for path in folder.iterdir()} <= {f"{HydraConfig.get().job.name}.log", LOCK_FILE, FAILURE_FILE}:
         shutil.rmtree(folder)
 
 

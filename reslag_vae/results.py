@@ -1,8 +1,10 @@
 """The end of a run: its best checkpoint measured, and what is shown and kept of it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning import Trainer
 from rich.console import Console
@@ -13,20 +15,37 @@ from reslag_vae.callbacks import BestAndLast, CollapseMonitor, ImageGrids, Throu
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.losses import evaluate, measure_yardstick
 from reslag_vae.models import BaseVAE
+from reslag_vae.records import Terms
 from reslag_vae.schedules import GROUPS
 
 METRICS = ("loss", "rec", "kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2")
 
 
-def measure(model: BaseVAE, data: ImageDataModule) -> dict[str, dict[str, float | None]]:
+def measure(
+    model: BaseVAE, data: ImageDataModule, each: Callable[[Terms], object] = lambda _: None
+) -> dict[str, dict[str, float | None]]:
     """Validation and test metrics of a trained model, its yardstick measured on the whole training split.
 
     What a variant does not have, such as an autoencoder's KL, is None.
+
+    Args:
+        model: trained.
+        data: what it was trained on.
+        each: is given the per-image terms of each minibatch of the test split.
     """
     measure_yardstick(model, data.in_order("train"))
+    test = evaluate(model, data.in_order("test"), each)
     # Validation comes last: the pictures drawn after it show that split, as during training.
-    test, val = (evaluate(model, data.in_order(name)) for name in ("test", "val"))
+    val = evaluate(model, data.in_order("val"))
     return {"val": {**dict.fromkeys(METRICS), **val}, "test": {**dict.fromkeys(METRICS), **test}}
+
+
+def per_image(parts: list[Terms]) -> dict[str, np.ndarray]:
+    """(N,) float32 in the order of the images: `rec`, the sum of squared errors, and `kl`, in nats, if there is one."""
+    rec = torch.cat([part.rec for part in parts])
+    kls = [part.kl.sum(1) for part in parts if part.kl is not None]
+    arrays = {"rec": rec} | ({"kl": torch.cat(kls)} if kls else {})
+    return {name: values.float().cpu().numpy() for name, values in arrays.items()}
 
 
 def summary(trainer: Trainer, model: BaseVAE, data: ImageDataModule, epoch: int, epochs_run: int) -> dict[str, Any]:
@@ -72,7 +91,7 @@ def stopped_because(trainer: Trainer, model: BaseVAE, epochs_run: int) -> str:
 
 
 def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path, origin: dict[str, Any]) -> float:
-    """Measure the best checkpoint and write metrics.json and the final pictures' paths; returns the monitored value.
+    """Measure the best checkpoint, write per_image.npz and then metrics.json; returns the monitored value.
 
     Args:
         trainer: after `fit`.
@@ -87,19 +106,23 @@ def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path
     checkpoint = runs.read_checkpoint(runs.checkpoint_path(folder, "best"))
     model.load_state_dict(checkpoint["state_dict"])
     model.to(trainer.strategy.root_device)
-    metrics = measure(model, data)
+    parts: list[Terms] = []
+    metrics = measure(model, data, parts.append)
     draw_best(trainer, model, checkpoint["epoch"] + 1)
     epochs_run = runs.read_checkpoint(runs.checkpoint_path(folder, "last"))["epoch"] + 1
-    result = metrics | summary(trainer, model, data, checkpoint["epoch"] + 1, epochs_run) | origin
-    runs.write_result(folder, result)
+    keeper = callback_of(trainer, BestAndLast)
+    assert keeper is not None, "the configuration keeps no checkpoints"
+    assert keeper.best_score is not None, "there is a best checkpoint, so it has a score"
+    monitored = {"name": keeper.monitor, "value": keeper.best_score}
+    result = metrics | summary(trainer, model, data, checkpoint["epoch"] + 1, epochs_run) | {"monitored": monitored}
+    runs.write_arrays(folder / runs.PER_IMAGE_FILE, per_image(parts))
+    # Last: a run whose metrics.json is there is finished.
+    runs.write_result(folder, result | origin)
     for logger in trainer.loggers:
         logger.log_metrics(
             {f"best/{split}/{k}": v for split in metrics for k, v in metrics[split].items() if v is not None}
         )
     show(result, folder)
-    keeper = callback_of(trainer, BestAndLast)
-    assert keeper is not None, "the configuration keeps no checkpoints"
-    assert keeper.best_score is not None, "there is a best checkpoint, so it has a score"
     return keeper.best_score
 
 

@@ -1,19 +1,24 @@
 """The folder of a run: what is in it, and how to read it back."""
 
 import csv
+import io
 import json
 import pickle
 import platform
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reslag_vae.errors import UserError, first_line
 from reslag_vae.files import write_atomically
 
+if TYPE_CHECKING:
+    import numpy as np
+
 CONFIG_FILE = "config.yaml"
 RESULT_FILE = "metrics.json"
 METRICS_FILE = "metrics.csv"
+PER_IMAGE_FILE = "per_image.npz"
 
 
 class RunError(UserError, RuntimeError):
@@ -101,6 +106,21 @@ def read_result(folder: Path) -> dict[str, Any]:
     return content
 
 
+def monitored_value(folder: Path) -> float | None:
+    """The value by which the best epoch of a finished run was chosen; None if it has not finished.
+
+    Raises:
+        RunError: metrics.json is damaged.
+    """
+    result = read_result(folder)
+    if not result:
+        return None
+    try:
+        return float(result["monitored"]["value"])
+    except (KeyError, TypeError, ValueError):
+        raise RunError(f"{folder / RESULT_FILE} does not say by which value its epoch was chosen.") from None
+
+
 def write_result(folder: Path, result: dict[str, Any]) -> None:
     """metrics.json; see `write_json`."""
     write_json(folder / RESULT_FILE, result)
@@ -109,6 +129,32 @@ def write_result(folder: Path, result: dict[str, Any]) -> None:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Whole or not at all; numbers that JSON cannot hold become null."""
     write_atomically(path, json.dumps(finite(content), indent=2, allow_nan=False) + "\n")
+
+
+def write_arrays(path: Path, arrays: dict[str, "np.ndarray"]) -> None:
+    """Named arrays as a compressed NPZ file, whole or not at all."""
+    import numpy as np
+
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]  # numpy's stubs take names for options
+    write_atomically(path, content.getvalue())
+
+
+def read_arrays(path: Path) -> dict[str, "np.ndarray"]:
+    """Named arrays; none if the file is not there. No code in it is ever run.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except FileNotFoundError:
+        return {}
+    except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
+        raise RunError(f"{path} is damaged: {first_line(error)}") from None
 
 
 def finite(value: Any) -> Any:

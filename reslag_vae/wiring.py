@@ -11,6 +11,7 @@ import hydra
 from hydra.errors import InstantiationException
 from lightning import Callback, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.loggers import WandbLogger
 from omegaconf import DictConfig, OmegaConf
 
@@ -152,6 +153,8 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -
     options = instantiate(config.trainer)
     options.keywords.pop("compile", None)  # not Lightning's: see build
     options.keywords.setdefault("profiler", NoProfiler())
+    # Where ours is left out, Lightning would put its own.
+    options.keywords.setdefault("enable_progress_bar", any(isinstance(own, ProgressBar) for own in callbacks))
     try:
         trainer: Trainer = options(callbacks=callbacks, logger=False, default_root_dir=folder)
     except MisconfigurationException as error:

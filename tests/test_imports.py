@@ -12,6 +12,7 @@ LAYERS = [
     {"networks", "objectives", "schedules", "latent", "optimizers"},
     {"models"},
     {"callbacks", "evaluation"},
+    {"study"},
     {"report"},
     {"results", "configs"},
     {"wiring"},

@@ -22,7 +22,7 @@ import reslag_vae
 from reslag_vae import configs
 from reslag_vae.models import BaseVAE
 from reslag_vae.records import Batch
-from reslag_vae.runs import RunError
+from reslag_vae.runs import RunError, read_arrays
 
 Compose = Callable[..., DictConfig]
 Train = Callable[[DictConfig, Path], float]
@@ -114,6 +114,7 @@ def test_everything_of_a_run_is_in_its_folder(finished: tuple[Path, float]) -> N
         "checkpoints/last.ckpt",
         "metrics.csv",
         "metrics.json",
+        "per_image.npz",
         *pictures,
     }
     for name in pictures:
@@ -142,6 +143,16 @@ def test_the_result_names_every_number(finished: tuple[Path, float]) -> None:
     assert result["versions"]["torch"] == torch.__version__
     assert set(result["versions"]) == {"python", "torch", "torchvision", "lightning"}
     assert "commit" in result
+    assert result["monitored"] == {"name": "val/loss", "value": returned}
+
+
+def test_the_values_of_each_test_image_are_kept(finished: tuple[Path, float]) -> None:
+    folder, _ = finished
+    arrays = read_arrays(folder / "per_image.npz")
+    result = json.loads((folder / "metrics.json").read_text())
+    assert {name: values.shape for name, values in arrays.items()} == {"rec": (180,), "kl": (180,)}
+    for name, values in arrays.items():
+        assert values.mean(dtype=float) == pytest.approx(result["test"][name], rel=1e-6)
 
 
 def test_every_epoch_has_a_row(finished: tuple[Path, float]) -> None:

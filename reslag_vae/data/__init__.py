@@ -15,8 +15,8 @@ from reslag_vae.data.mnist import MNIST
 __all__ = [
     "CIFAR10",
     "CIFAR100",
-    "CIFAR10Folder",
     "MNIST",
+    "CIFAR10Folder",
     "CelebA",
     "DataError",
     "Digits",

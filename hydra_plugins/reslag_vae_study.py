@@ -1,0 +1,162 @@
+"""Hydra's sweeper of studies.
+
+Hydra finds sweepers in this namespace alone, and imports it at every start: it must be light.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import CompactHydraException
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from reslag_vae.errors import ConfigError, UserError, first_line
+from reslag_vae.study.grid import Axes, Job, jobs
+
+log = logging.getLogger(__name__)
+
+
+class StudySweeper(Sweeper):
+    """Runs what is left of a study, with whichever launcher is chosen.
+
+    Args:
+        grids: the values of each axis, for each grid.
+        questions: that the report is to answer.
+        retry: whether failed runs are run once more.
+    """
+
+    def __init__(self, grids: list[dict[str, Any]], questions: list[dict[str, Any]], retry: bool) -> None:
+        self.grids: list[Axes] = [axes_of(grid) for grid in plain(grids)]
+        self.questions, self.retry = plain(questions), retry
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.hydra_context, self.config = hydra_context, config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
+        try:
+            return self.run(arguments)
+        except UserError as error:
+            # Hydra prints this one without a stack of calls.
+            raise CompactHydraException(str(error)) from None
+
+    def run(self, arguments: list[str]) -> Sequence[JobReturn]:
+        """Launch every run that is to be run; afterwards say how far the study is.
+
+        Raises:
+            ConfigError: an option is none of this study's.
+            RunError: a folder holds a run with other settings.
+            CompactHydraException: a run has failed.
+        """
+        from reslag_vae.study import plan, status
+
+        assert self.config is not None, "set up"
+        assert self.hydra_context is not None, "set up"
+        assert self.launcher is not None, "set up"
+        folder = Path(self.config.hydra.sweep.dir)
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        asked = jobs(self.grids, chosen_by(parser.parse_overrides(arguments)))
+        for job in asked:
+            self.check(job, folder)
+        plan.add_to_plan(folder, asked, [plan.question(node) for node in self.questions])
+        before = status.standings(folder, asked)
+        status.show(before)
+        launched = [job for job, standing in before.items() if self.is_to_run(standing.state)]
+        results: Sequence[JobReturn] = ()
+        if launched:
+            results = self.launcher.launch([overrides_of(job) for job in launched], initial_job_idx=0)
+            record_failures(folder, launched, results)
+            status.show(status.standings(folder, asked))
+        self.finish(status.standings(folder, asked))
+        return results
+
+    def is_to_run(self, state: Any) -> bool:
+        """Whether a run in this state is to be launched."""
+        from reslag_vae.study.states import State
+
+        return state in (State.TO_GO, State.INTERRUPTED) or (self.retry and state is State.FAILED)
+
+    def check(self, job: Job, folder: Path) -> None:
+        """Compose a run's configuration, which finds what is wrong with it, and compare it with what is there.
+
+        Raises:
+            RunError: the run's folder holds a run with other settings.
+        """
+        from reslag_vae import configs
+
+        assert self.config is not None, "set up"
+        assert self.hydra_context is not None, "set up"
+        composed = self.hydra_context.config_loader.load_sweep_config(self.config, overrides_of(job))
+        OmegaConf.set_struct(composed, False)
+        del composed["hydra"]
+        configs.check_same(composed, folder / job.folder)
+
+    def finish(self, standings: Any) -> None:
+        """Raise a CompactHydraException that names what has failed, so that the exit code says so."""
+        from reslag_vae.study.states import State
+
+        failed = [job.folder for job, standing in standings.items() if standing.state is State.FAILED]
+        if failed:
+            raise CompactHydraException(
+                f"{len(failed)} of {len(standings)} runs failed, the others are not touched by it; "
+                "hydra.sweeper.retry=true runs once more what has failed."
+            )
+
+
+def plain(node: Any) -> Any:
+    """A node of the configuration in Python's own containers."""
+    return OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
+
+
+def axes_of(grid: dict[str, Any]) -> dict[str, list[str]]:
+    """A grid of the configuration, its values as on the command line."""
+    return {
+        name: [str(value) for value in (values if isinstance(values, list) else [values])]
+        for name, values in grid.items()
+    }
+
+
+def chosen_by(overrides: Sequence[Override]) -> dict[str, list[str]]:
+    """The values of each option on the command line.
+
+    Raises:
+        ConfigError: it is swept in a way that has no list of values.
+    """
+    chosen = {}
+    for override in overrides:
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            chosen[key] = [override.get_value_element_as_str()]
+        elif override.is_discrete_sweep():
+            chosen[key] = list(override.sweep_string_iterator())
+        else:
+            raise ConfigError(f"{override.input_line}: a study takes lists of values, as in seed=0,1,2.")
+    return chosen
+
+
+def overrides_of(job: Job) -> list[str]:
+    """Those that Hydra is given."""
+    return [*job.overrides, f"hydra.sweep.subdir={job.folder}"]
+
+
+def record_failures(folder: Path, launched: Sequence[Job], results: Sequence[JobReturn]) -> None:
+    """Leave a failed.json where a run ended before it could do so itself."""
+    from reslag_vae.occupancy import FAILURE_FILE
+    from reslag_vae.runs import write_json
+    from reslag_vae.study.states import State, standing
+
+    for job, result in zip(launched, results, strict=False):
+        silent = standing(folder / job.folder).state in (State.TO_GO, State.INTERRUPTED)
+        if result.status is not JobStatus.COMPLETED and silent:
+            error = result._return_value
+            reason = first_line(error) if isinstance(error, BaseException) else str(error)
+            write_json(folder / job.folder / FAILURE_FILE, {"reason": reason, "kind": type(error).__name__})

@@ -1,0 +1,88 @@
+"""Which runs a study has."""
+
+import pytest
+
+from reslag_vae.errors import ConfigError
+from reslag_vae.study.grid import Job, jobs, label
+
+GRIDS = [
+    {"model": ["vae", "beta_vae"], "data": ["mnist", "celeba"]},
+    {"model": ["lagging", "reslag"], "objective": ["sigma_data", "sigma_optimal"], "data": ["celeba"]},
+]
+
+
+def folders(**chosen: list[str]) -> list[str]:
+    return [job.folder for job in jobs(GRIDS, chosen)]
+
+
+def test_a_study_is_the_union_of_its_grids() -> None:
+    assert folders() == [
+        "mnist/vae/seed_0",
+        "celeba/vae/seed_0",
+        "mnist/beta_vae/seed_0",
+        "celeba/beta_vae/seed_0",
+        "celeba/lagging-sigma_data/seed_0",
+        "celeba/lagging-sigma_optimal/seed_0",
+        "celeba/reslag-sigma_data/seed_0",
+        "celeba/reslag-sigma_optimal/seed_0",
+    ]
+
+
+def test_a_job_has_every_override_and_its_place() -> None:
+    [job] = jobs(GRIDS, {"model": ["lagging"], "objective": ["sigma_data"], "seed": ["3"], "trainer.max_epochs": ["5"]})
+    assert job == Job(
+        "celeba/lagging-sigma_data/seed_3",
+        ("model=lagging", "objective=sigma_data", "data=celeba", "seed=3", "trainer.max_epochs=5"),
+    )
+    assert (job.data, job.row) == ("celeba", "lagging-sigma_data")
+
+
+def test_a_run_of_two_grids_is_run_once() -> None:
+    grid = {"model": ["vae"], "data": ["mnist"]}
+    assert [job.folder for job in jobs([grid, grid], {})] == ["mnist/vae/seed_0"]
+
+
+def test_what_is_an_axis_chooses_among_its_values() -> None:
+    assert folders(data=["mnist"]) == ["mnist/vae/seed_0", "mnist/beta_vae/seed_0"]
+    assert folders(model=["reslag", "vae"], data=["celeba"]) == [
+        "celeba/vae/seed_0",
+        "celeba/reslag-sigma_data/seed_0",
+        "celeba/reslag-sigma_optimal/seed_0",
+    ]
+    # A grid without the axis has none of its values.
+    assert folders(objective=["sigma_optimal"]) == [
+        "celeba/lagging-sigma_optimal/seed_0",
+        "celeba/reslag-sigma_optimal/seed_0",
+    ]
+    assert folders(data=["mnist"], objective=["sigma_data"]) == []
+
+
+def test_several_values_of_another_option_multiply_the_runs() -> None:
+    chosen = {"model": ["vae"], "data": ["mnist"], "seed": ["0", "1"], "schedule.ratio": ["1", "3"]}
+    assert folders(**chosen) == [
+        "mnist/vae-ratio_1/seed_0",
+        "mnist/vae-ratio_3/seed_0",
+        "mnist/vae-ratio_1/seed_1",
+        "mnist/vae-ratio_3/seed_1",
+    ]
+
+
+def test_an_axis_that_is_an_option_is_named() -> None:
+    grid = {"model": ["beta_vae"], "objective.beta": ["0.1", "4"], "data": ["mnist"]}
+    assert [job.folder for job in jobs([grid], {})] == ["mnist/beta_vae-beta_0.1/seed_0", "mnist/beta_vae-beta_4/seed_0"]
+
+
+@pytest.mark.parametrize("value", ["[a,b]", "x/y", "../up", "a b", "key=1"])
+def test_no_value_makes_another_folder_or_needs_quotes(value: str) -> None:
+    assert set(label("group.name", value)) <= set("name_abxykey1up..")
+    assert "/" not in label("model", value)
+
+
+def test_a_value_of_no_grid_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"model=vqvae is not in this study; there are vae, beta_vae, lagging, resl"):
+        jobs(GRIDS, {"model": ["vqvae"]})
+
+
+def test_a_grid_without_a_place_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"needs data and model; this one has model, seed"):
+        jobs([{"model": ["vae"]}], {"seed": ["0"]})

@@ -1,0 +1,62 @@
+"""How far a run is, read from its folder."""
+
+from pathlib import Path
+
+import pytest
+
+from reslag_vae.occupancy import occupied
+from reslag_vae.runs import RunError
+from reslag_vae.study.states import Standing, State, standing
+
+ROWS = "epoch,images_seen,images_per_second\n1,1000,500\n2,2000,250\n"
+
+
+def begin(folder: Path) -> None:
+    (folder / "config.yaml").write_text("seed: 0\n")
+    (folder / "metrics.csv").write_text(ROWS)
+
+
+def test_a_run_that_has_not_begun(tmp_path: Path) -> None:
+    assert standing(tmp_path / "nothing") == Standing(State.TO_GO)
+    # Hydra makes the folder and its log before the run begins.
+    (tmp_path / "train.log").touch()
+    assert standing(tmp_path) == Standing(State.TO_GO)
+
+
+def test_a_run_at_work_and_one_interrupted(tmp_path: Path) -> None:
+    with occupied(tmp_path):
+        begin(tmp_path)
+        # 1,000 images at 500 a second, and as many at 250.
+        assert standing(tmp_path) == Standing(State.RUNNING, 2, 6.0)
+    assert standing(tmp_path) == Standing(State.INTERRUPTED, 2, 6.0)
+
+
+def test_a_run_that_failed_says_why(tmp_path: Path) -> None:
+    begin(tmp_path)
+    with pytest.raises(ValueError, match="too large"), occupied(tmp_path):
+        raise ValueError("too large\nand more")
+    assert standing(tmp_path) == Standing(State.FAILED, 2, 6.0, "too large")
+    # While it is run once more, and when it is interrupted then, it has not failed.
+    with occupied(tmp_path):
+        assert standing(tmp_path).state is State.RUNNING
+    assert standing(tmp_path).state is State.INTERRUPTED
+
+
+def test_a_failure_that_cannot_be_read_is_one_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "failed.json").write_text("{")
+    assert standing(tmp_path) == Standing(State.FAILED, reason=f"{tmp_path / 'failed.json'} cannot be read")
+
+
+def test_a_finished_run(tmp_path: Path) -> None:
+    begin(tmp_path)
+    (tmp_path / "metrics.json").write_text('{"epochs_run": 2, "seconds": 12.5}')
+    assert standing(tmp_path) == Standing(State.FINISHED, 2, 12.5)
+    (tmp_path / "metrics.json").write_text('{"epochs_run": 2, "sec')
+    with pytest.raises(RunError, match=r"metrics\.json is damaged"):
+        standing(tmp_path)
+
+
+def test_damaged_rows_are_left_to_the_run(tmp_path: Path) -> None:
+    begin(tmp_path)
+    (tmp_path / "metrics.csv").write_text("epoch\nx\n")
+    assert standing(tmp_path) == Standing(State.INTERRUPTED)

@@ -1,0 +1,166 @@
+"""Studies of real processes: stopped, started again, side by side."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GRIDS = (
+    "[{model:[vae,autoencoder],data:[digits]},"
+    "{model:[optimal_sigma],objective:[sigma_data,sigma_optimal],data:[digits]}]"
+)
+SMALL = (
+    "experiment=table1",
+    f"hydra.sweeper.grids={GRIDS}",
+    "hydra.sweeper.questions=[]",
+    "data.batch_size=256",
+    "recipe.channels=[4,8]",
+    "recipe.blocks=[1,1]",
+    "logger=none",
+    "trainer.accelerator=cpu",
+    "trainer.max_epochs=2",
+    "callbacks.images=null",
+    "callbacks.collapse=null",
+)
+ROWS = {"vae", "autoencoder", "optimal_sigma-sigma_data", "optimal_sigma-sigma_optimal"}
+# What the clock says.
+CLOCK = ("seconds", "images_per_second")
+
+Sweep = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    return [sys.executable, str(ROOT / "train.py"), *SMALL, f"hydra.sweep.dir={folder}", *arguments]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """One thread; warnings of this project's own code are errors in the processes, too."""
+    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, environment: dict[str, str]) -> Sweep:
+    """Run a study in `tmp_path/<name>` to its end."""
+
+    def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(tmp_path / name, *arguments),
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=280,
+        )
+
+    return run
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    """By run, what is in metrics.json but for the clock, and the values of each image."""
+    results = {}
+    for path in folder.rglob("metrics.json"):
+        content = {name: value for name, value in json.loads(path.read_text()).items() if name not in CLOCK}
+        results[str(path.parent.relative_to(folder))] = (content, (path.parent / "per_image.npz").read_bytes())
+    return results
+
+
+def started(log: str) -> list[str]:
+    """The runs that a sweep has begun or gone on with."""
+    return [line.split()[1].rstrip(":") for line in log.splitlines() if "Training in" in line or "Resuming in" in line]
+
+
+def test_a_killed_study_finishes_and_runs_nothing_twice(
+    sweep: Sweep, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    killed = tmp_path / "killed"
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command(killed), cwd=tmp_path, env=environment, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 240
+            # In the middle of the third run, or at least not before it.
+            while not (killed / "digits/optimal_sigma-sigma_data/seed_0/config.yaml").exists():
+                assert time.monotonic() < deadline
+                assert process.poll() is None, (tmp_path / "log").read_text()
+                time.sleep(0.01)
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+    finished = {path: path.stat().st_mtime_ns for path in killed.rglob("metrics.json")}
+    assert 2 <= len(finished) < 4
+    again = sweep("killed")
+    assert again.returncode == 0, again.stderr
+    assert "4 of 4 runs finished" in again.stdout
+    assert len(started(again.stdout)) == 4 - len(finished)
+    assert all(path.stat().st_mtime_ns == before for path, before in finished.items())
+    whole = sweep("whole", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    assert whole.returncode == 0, whole.stderr
+    assert outcome(killed) == outcome(tmp_path / "whole")
+    assert {name.split("/")[1] for name in outcome(killed)} == ROWS
+    # Once more there is nothing to do.
+    idle = sweep("killed")
+    assert idle.returncode == 0
+    assert started(idle.stdout) == []
+
+
+def test_a_failed_run_is_told_left_alone_and_run_once_more_on_request(sweep: Sweep, tmp_path: Path) -> None:
+    options = ("model=vae,autoencoder", "trainer.max_epochs=1")
+    # A file stands where the run's checkpoints are to be.
+    (tmp_path / "study/digits/vae/seed_0").mkdir(parents=True)
+    (tmp_path / "study/digits/vae/seed_0/checkpoints").touch()
+    first = sweep("study", *options)
+    assert first.returncode == 1
+    assert "1 of 2 runs finished, 1 failed" in first.stdout
+    assert "1 of 2 runs failed, the others are not touched by it; hydra.sweeper.retry=true" in first.stderr
+    assert {name.split("/")[1] for name in outcome(tmp_path / "study")} == {"autoencoder"}
+    second = sweep("study", *options)
+    assert second.returncode == 1
+    assert started(second.stdout) == []
+    (tmp_path / "study/digits/vae/seed_0/checkpoints").unlink()
+    third = sweep("study", *options, "hydra.sweeper.retry=true")
+    assert third.returncode == 0, third.stderr
+    assert started(third.stdout) == ["digits/vae/seed_0"]
+    assert "2 of 2 runs finished" in third.stdout
+
+
+def test_a_study_keeps_its_settings(sweep: Sweep, tmp_path: Path) -> None:
+    assert sweep("study", "model=autoencoder", "trainer.max_epochs=1").returncode == 0
+    before = outcome(tmp_path / "study")
+    other = sweep("study", "model=autoencoder", "trainer.max_epochs=2")
+    assert other.returncode == 1
+    assert "holds a run with trainer.max_epochs=1, and trainer.max_epochs=2 is asked for" in other.stderr
+    assert "Traceback" not in other.stderr
+    assert outcome(tmp_path / "study") == before
+    # What is shown while it runs is no setting.
+    assert sweep("study", "model=autoencoder", "trainer.max_epochs=1", "callbacks.report=null").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("launcher", "options"),
+    [
+        ("submitit_local", ["hydra.launcher.timeout_min=5"]),
+        ("ray", ["++hydra.launcher.ray.init.num_cpus=2", "++hydra.launcher.ray.init.include_dashboard=false"]),
+    ],
+)
+def test_clusters(launcher: str, options: list[str], sweep: Sweep, tmp_path: Path) -> None:
+    done = sweep("study", "model=vae,autoencoder", "trainer.max_epochs=1", f"hydra/launcher={launcher}", *options)
+    assert done.returncode == 0, done.stderr
+    assert "2 of 2 runs finished" in done.stdout
+    assert {name.split("/")[1] for name in outcome(tmp_path / "study")} == {"vae", "autoencoder"}
+
+
+def test_what_a_study_does_not_have_is_named(sweep: Sweep, tmp_path: Path) -> None:
+    done = sweep("study", "model=vae,reslag")
+    assert done.returncode == 1
+    assert "model=reslag is not in this study; there are vae, autoencoder, optimal_sigma." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "study").exists()

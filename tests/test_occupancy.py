@@ -1,0 +1,76 @@
+"""Who works in a run's folder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from reslag_vae import occupancy
+from reslag_vae.occupancy import is_occupied, occupied
+from reslag_vae.runs import RunError
+
+HOLD = "import sys, time, pathlib; from reslag_vae.occupancy import occupied\n"
+HOLD += "with occupied(pathlib.Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+
+
+def test_a_folder_is_occupied_within_the_context_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "run"
+    assert not is_occupied(folder)
+    with occupied(folder):
+        assert is_occupied(folder)
+        assert not (folder / "failed.json").exists()
+    assert not is_occupied(folder)
+
+
+def test_an_error_is_kept_until_the_next_start(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), occupied(tmp_path):
+        raise ZeroDivisionError
+    assert json.loads((tmp_path / "failed.json").read_text()) == {
+        "reason": "ZeroDivisionError",
+        "kind": "ZeroDivisionError",
+    }
+    with occupied(tmp_path):
+        assert not (tmp_path / "failed.json").exists()
+
+
+def test_an_interruption_by_the_user_is_no_failure(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), occupied(tmp_path):
+        raise KeyboardInterrupt
+    assert not (tmp_path / "failed.json").exists()
+
+
+def test_another_process_keeps_it_until_it_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(occupancy, "PATIENCE", 0.1)
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        assert is_occupied(tmp_path)
+        with pytest.raises(RunError, match="another process is at work in this folder"), occupied(tmp_path):
+            pass
+        assert not (tmp_path / "failed.json").exists()
+    finally:
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.communicate()
+    assert not is_occupied(tmp_path)
+    with occupied(tmp_path):
+        pass
+
+
+def test_one_that_only_asks_does_not_keep_a_run_from_starting(tmp_path: Path) -> None:
+    with occupied(tmp_path):
+        pass
+    asking = os.open(tmp_path / ".lock", os.O_RDONLY)
+    assert occupancy.locked(asking, occupancy.fcntl.LOCK_SH, 0)
+    timer = threading.Timer(0.3, os.close, [asking])
+    timer.start()
+    try:
+        with occupied(tmp_path):
+            assert timer.finished.is_set()
+    finally:
+        timer.join()

@@ -69,7 +69,7 @@ def test_several_values_of_another_option_multiply_the_runs() -> None:
 
 def test_an_axis_that_is_an_option_is_named() -> None:
     grid = {"model": ["beta_vae"], "objective.beta": ["0.1", "4"], "data": ["mnist"]}
-    assert [job.folder for job in jobs([grid], {})] == ["mnist/beta_vae-beta_0.1/seed_0", "mnist/beta_vae-beta_4/seed_0"]
+    assert [job.row for job in jobs([grid], {})] == ["beta_vae-beta_0.1", "beta_vae-beta_4"]
 
 
 @pytest.mark.parametrize("value", ["[a,b]", "x/y", "../up", "a b", "key=1"])

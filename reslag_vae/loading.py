@@ -10,15 +10,13 @@ from reslag_vae.data import ImageDataModule
 from reslag_vae.data.base import SplitName
 from reslag_vae.errors import UserError, first_line
 from reslag_vae.models import BaseVAE
+from reslag_vae.models.titles import title_of
 from reslag_vae.runs import RunError, checkpoint_path, config_path, read_checkpoint, read_metrics, read_result
 from reslag_vae.wiring import build_model, instantiate
 
 # What a checkpoint or a configuration, which may come from anywhere, may ask to be built.
 MODELS = re.compile(r"reslag_vae\.(models|networks|objectives|schedules|optimizers)\.[A-Z][A-Za-z0-9]*")
 DATA = re.compile(r"reslag_vae\.data\.[A-Z][A-Za-z0-9]*")
-
-# The objectives of the thesis' Table 1 and of the plain variational autoencoder; that of all others is sigma_data.
-USUAL = {"autoencoder": "reconstruction", "vae": "elbo", "beta_vae": "beta", "mmd_infovae": "mmd"}
 
 
 class Run(NamedTuple):
@@ -45,9 +43,7 @@ class Run(NamedTuple):
     @property
     def title(self) -> str:
         """The model as the thesis calls it, with its objective if that is not the thesis'."""
-        objective = self.model.objective.name
-        usual = objective == USUAL.get(self.model.name, "sigma_data")
-        return self.model.title if usual else f"{self.model.title}, {objective}"
+        return title_of(self.model.name, self.model.objective.name)
 
 
 def read_run(folder: str | Path, which: str = "best") -> Run:

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from reslag_vae.report.contents import contents_of
+from reslag_vae.report.tables import YARDSTICK, answer_table, number_table, thesis_table
+
 ROOT = Path(__file__).parents[2]
 GRIDS = (
     "[{model:[vae,autoencoder],data:[digits]},"
@@ -20,7 +23,7 @@ GRIDS = (
 SMALL = (
     "experiment=table1",
     f"hydra.sweeper.grids={GRIDS}",
-    "hydra.sweeper.questions=[]",
+    "hydra.sweeper.questions=[{text:Better?,first:optimal_sigma-sigma_optimal,second:vae}]",
     "data.batch_size=256",
     "recipe.channels=[4,8]",
     "recipe.blocks=[1,1]",
@@ -74,6 +77,13 @@ def outcome(folder: Path) -> dict[str, Any]:
     return results
 
 
+def tables(study: Path) -> list[list[list[str]]]:
+    """Those of the report, but for what the clock says."""
+    [chapter] = contents_of(study).chapters
+    assert chapter.data == "digits"
+    return [thesis_table(chapter.rows), number_table(chapter.rows, YARDSTICK), answer_table(chapter.answered)]
+
+
 def started(log: str) -> list[str]:
     """The runs that a sweep has begun or gone on with."""
     return [line.split()[1].rstrip(":") for line in log.splitlines() if "Training in" in line or "Resuming in" in line]
@@ -82,7 +92,7 @@ def started(log: str) -> list[str]:
 def test_a_killed_study_finishes_and_runs_nothing_twice(
     sweep: Sweep, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    killed = tmp_path / "killed"
+    killed = tmp_path / "killed" / "results"
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(command(killed), cwd=tmp_path, env=environment, stdout=log, stderr=log)
         try:
@@ -97,17 +107,18 @@ def test_a_killed_study_finishes_and_runs_nothing_twice(
             process.wait()
     finished = {path: path.stat().st_mtime_ns for path in killed.rglob("metrics.json")}
     assert 2 <= len(finished) < 4
-    again = sweep("killed")
+    again = sweep("killed/results")
     assert again.returncode == 0, again.stderr
     assert "4 of 4 runs finished" in again.stdout
     assert len(started(again.stdout)) == 4 - len(finished)
     assert all(path.stat().st_mtime_ns == before for path, before in finished.items())
-    whole = sweep("whole", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    whole = sweep("whole/results", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     assert whole.returncode == 0, whole.stderr
-    assert outcome(killed) == outcome(tmp_path / "whole")
+    assert outcome(killed) == outcome(tmp_path / "whole/results")
     assert {name.split("/")[1] for name in outcome(killed)} == ROWS
+    assert tables(tmp_path / "killed") == tables(tmp_path / "whole")
     # Once more there is nothing to do.
-    idle = sweep("killed")
+    idle = sweep("killed/results")
     assert idle.returncode == 0
     assert started(idle.stdout) == []
 

@@ -1,0 +1,131 @@
+"""One HTML page that needs nothing beside it: no script, no request, readable on a phone and in print."""
+
+import base64
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import NamedTuple
+
+from jinja2 import Environment, StrictUndefined
+
+from reslag_vae.report import tables
+from reslag_vae.report.contents import Chapter, Contents
+from reslag_vae.report.plots import curves, rates, svg
+from reslag_vae.report.rows import Row
+from reslag_vae.report.tables import Column, text_of
+
+PICTURES = {"reconstructions": "Reconstructions of validation images", "prior_samples": "Samples of the prior"}
+
+LINES = "Dashed: sigma_optimal. Thin: single seeds."
+
+
+class Cell(NamedTuple):
+    """Of a table.
+
+    Attributes:
+        text: what it says.
+        kind: how it looks: a class of the style sheet.
+        note: smaller, beneath.
+    """
+
+    text: str
+    kind: str = ""
+    note: str = ""
+
+
+def page(contents: Contents) -> str:
+    """The page."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(files("reslag_vae.report").joinpath("page.html").read_text(encoding="utf-8"))
+    return template.render(
+        contents=contents,
+        style=files("reslag_vae.report").joinpath("page.css").read_text(encoding="utf-8"),
+        chapters=[(chapter, Drawn(chapter)) for chapter in contents.chapters],
+    )
+
+
+class Drawn:
+    """The tables and pictures of a chapter.
+
+    Args:
+        chapter: on a data set.
+    """
+
+    def __init__(self, chapter: Chapter) -> None:
+        self.chapter, self.rows = chapter, chapter.rows
+
+    @property
+    def thesis(self) -> list[list[Cell]]:
+        """Ours with the thesis' beneath, and the difference; the head first."""
+        terms = tables.terms_of(self.rows)
+        head = [Cell(""), Cell("seeds"), *(Cell(tables.NAMES[term]) for term in terms)]
+        body = [[title(row), Cell(tables.seeds_of(row)), *(compared(row, term) for term in terms)] for row in self.rows]
+        return [head, *body]
+
+    @property
+    def yardstick(self) -> list[list[Cell]]:
+        """Numbers that compare between variants."""
+        return number_cells(self.rows, tables.YARDSTICK)
+
+    @property
+    def cost(self) -> list[list[Cell]]:
+        """What they cost."""
+        return number_cells(self.rows, tables.COST)
+
+    @property
+    def plots(self) -> list[tuple[str, str]]:
+        """Pictures, and what they show."""
+        rec = curves(self.rows, "val/rec", "Rec of validation images")
+        plane = rates(self.rows, self.chapter.pca)
+        elbo = curves(self.rows, "val/elbo", "ELBO of the yardstick (nats)\nof validation images")
+        captioned = (
+            (rec, f"Rec over training. {LINES}"),
+            (elbo, f"The yardstick's ELBO over training. {LINES}"),
+            (plane, "Rate against distortion, a point for each run: lower left is better."),
+        )
+        return [(data_uri(svg(figure), "image/svg+xml"), caption) for figure, caption in captioned]
+
+    @property
+    def pictures(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """By kind: of the first seed of each row that has it."""
+        return [(heading, found) for name, heading in PICTURES.items() if (found := pictures_of(self.rows, name))]
+
+
+def title(row: Row) -> Cell:
+    """The head of a line."""
+    return Cell(row.title, "name", row.name)
+
+
+def compared(row: Row, term: str) -> Cell:
+    """A term beside that of the thesis."""
+    pair, digits = tables.against(row, term), tables.digits_of(term)
+    if pair.printed is None or pair.difference is None:
+        note = "" if pair.printed is None else f"thesis {tables.rounded(pair.printed, digits)}"
+        return Cell(text_of(pair.ours, digits), "", note)
+    sign = {"better": "▼ ", "worse": "▲ "}.get(pair.verdict, "")
+    note = f"thesis {tables.rounded(pair.printed, digits)}; {sign}{pair.difference:+,.{digits}f}"
+    return Cell(text_of(pair.ours, digits), pair.verdict.replace(" ", "-"), note)
+
+
+def number_cells(rows: Sequence[Row], columns: Sequence[Column]) -> list[list[Cell]]:
+    """A table of numbers, the best of a column marked."""
+    own = tables.shown(rows, columns)
+    body = []
+    for row in rows:
+        cells = [title(row)]
+        for column in own:
+            value, best = column.value(row), tables.best(rows, column)
+            marked = value is not None and best is not None and value.mean == best
+            cells.append(Cell(text_of(value, column.digits), "best" if marked else ""))
+        body.append(cells)
+    return [[Cell(""), *(Cell(column.name) for column in own)], *body]
+
+
+def pictures_of(rows: Sequence[Row], name: str) -> list[tuple[str, str]]:
+    """Title and picture of each row that has one."""
+    found = [(row.title, picture) for row in rows if (picture := row.runs[0].picture(name)) is not None]
+    return [(own, data_uri(path.read_bytes(), "image/png")) for own, path in found]
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """The content within an address."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

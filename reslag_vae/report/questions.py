@@ -1,0 +1,129 @@
+"""Is one row better than another? Paired image by image, and seed by seed."""
+
+from enum import Enum
+from typing import NamedTuple
+
+import numpy as np
+
+from reslag_vae.objectives.base import gaussian_elbo
+from reslag_vae.report.finished import Finished
+from reslag_vae.report.rows import Row
+from reslag_vae.report.statistics import Interval, bootstrap, over_seeds
+from reslag_vae.study.plan import Question
+
+
+class Answer(Enum):
+    """To a question."""
+
+    YES = "yes"
+    NO = "no"
+    NOT_RESOLVED = "not resolved"
+
+
+class Comparison(NamedTuple):
+    """Two rows by one measure.
+
+    Attributes:
+        measure: what is compared.
+        higher_is_better: its direction.
+        images: the difference, and its interval over images: of these trained models.
+        seeds: the difference, and its interval over seeds: of the methods; None of a single seed.
+        shared_seeds: number of seeds that both rows have.
+    """
+
+    measure: str
+    higher_is_better: bool
+    images: Interval
+    seeds: Interval | None
+    shared_seeds: int
+
+    @property
+    def of_models(self) -> Answer:
+        """Whether the first of these trained models is better than the second."""
+        return answer(self.images, self.higher_is_better)
+
+    @property
+    def of_methods(self) -> Answer:
+        """Whether the first method is better than the second: both intervals have to say so."""
+        if self.seeds is None:
+            return Answer.NOT_RESOLVED
+        by_seeds = answer(self.seeds, self.higher_is_better)
+        return by_seeds if by_seeds is self.of_models else Answer.NOT_RESOLVED
+
+
+class Answered(NamedTuple):
+    """A question, answered on one data set.
+
+    Attributes:
+        question: that was asked.
+        first: the row that it asks about.
+        second: the row that it is compared with.
+        comparisons: by each measure that both have.
+    """
+
+    question: Question
+    first: Row
+    second: Row
+    comparisons: list[Comparison]
+
+
+def answer(interval: Interval, higher_is_better: bool) -> Answer:
+    """By the sign of a difference, if it has one."""
+    if not interval.excludes_zero:
+        return Answer.NOT_RESOLVED
+    return Answer.YES if (interval.difference > 0) == higher_is_better else Answer.NO
+
+
+def answers(questions: list[Question], rows: list[Row]) -> list[Answered]:
+    """The questions that the rows of a data set can answer."""
+    by_name = {row.name: row for row in rows}
+    found = []
+    for question in questions:
+        first, second = by_name.get(question.first), by_name.get(question.second)
+        if first is None or second is None or (question.data is not None and first.data not in question.data):
+            continue
+        comparisons = compare(first, second)
+        if comparisons:
+            found.append(Answered(question, first, second, comparisons))
+    return found
+
+
+def compare(first: Row, second: Row) -> list[Comparison]:
+    """By the ELBO of the common yardstick and by Rec, where both rows have them."""
+    pairs = paired(first, second)
+    measures = (("ELBO, yardstick", True, yardstick), ("Rec", False, rec))
+    found = []
+    for measure, higher_is_better, values in measures:
+        both = [(values(one), values(other)) for one, other in pairs]
+        differences = [one - other for one, other in both if one is not None and other is not None]
+        if pairs and len(differences) == len(pairs):
+            by_image = bootstrap(np.mean(differences, axis=0))
+            by_seed = over_seeds([float(own.mean()) for own in differences])
+            found.append(Comparison(measure, higher_is_better, by_image, by_seed, len(pairs)))
+    return found
+
+
+def paired(first: Row, second: Row) -> list[tuple[Finished, Finished]]:
+    """Runs of the same seed that were tested on as many images and kept the values of each."""
+    others = {run.seed: run for run in second.runs}
+    pairs = [(run, others[run.seed]) for run in first.runs if run.seed in others]
+    return [(one, other) for one, other in pairs if 0 < tested(one) == tested(other)]
+
+
+def tested(run: Finished) -> int:
+    """Number of images whose values were kept."""
+    return len(run.per_image.get("rec", ()))
+
+
+def rec(run: Finished) -> np.ndarray:
+    """(N,) sum of squared errors of each image."""
+    return np.asarray(run.per_image["rec"], dtype=np.float64)
+
+
+def yardstick(run: Finished) -> np.ndarray | None:
+    """(N,) ELBO of each image with the run's one global variance; None where the posterior has no density."""
+    if "kl" not in run.per_image:
+        return None
+    sigma2 = float(run.result["yardstick_sigma2"])
+    constant = gaussian_elbo(0.0, 0.0, sigma2, run.dimensions)
+    return np.asarray(constant - rec(run) / (2 * sigma2) - run.per_image["kl"])

@@ -1,0 +1,86 @@
+"""What a few runs say of a method, and what many images say of two models."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+REPLICATES = 1000
+SEED = 0
+
+
+class Estimate(NamedTuple):
+    """A mean over runs that differ in their seeds.
+
+    Attributes:
+        mean: of the runs.
+        error: standard error of the mean; None of a single run.
+        runs: that it is of.
+    """
+
+    mean: float
+    error: float | None
+    runs: int
+
+    @property
+    def spread_of_one(self) -> float | None:
+        """Half the width of the interval in which one more run lies with 95%; None of a single run.
+
+        A prediction interval: t · s · sqrt(1 + 1/n), of n runs with standard deviation s that are normal.
+        """
+        if self.error is None:
+            return None
+        deviation = self.error * np.sqrt(self.runs)
+        return float(stats.t.ppf(0.5 + LEVEL / 2, self.runs - 1) * deviation * np.sqrt(1 + 1 / self.runs))
+
+
+class Interval(NamedTuple):
+    """A difference, and where it lies with 95%.
+
+    Attributes:
+        difference: the estimate.
+        low: end of the interval.
+        high: end of the interval.
+    """
+
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the difference has a sign."""
+        return self.low > 0 or self.high < 0
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Of one value from each run."""
+    count = len(values)
+    error = float(np.std(values, ddof=1) / np.sqrt(count)) if count > 1 else None
+    return Estimate(float(np.mean(values)), error, count)
+
+
+def bootstrap(differences: np.ndarray) -> Interval:
+    """The mean of paired differences, and its percentile interval over images drawn with replacement.
+
+    Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13. Always the same replicates.
+
+    Args:
+        differences: (N,) of the same images under two models.
+    """
+    generator, count = np.random.default_rng(SEED), len(differences)
+    values = np.asarray(differences, dtype=np.float64)
+    means = [values[generator.integers(count, size=count)].mean() for _ in range(REPLICATES)]
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(values.mean()), float(low), float(high))
+
+
+def over_seeds(differences: Sequence[float]) -> Interval | None:
+    """The mean of one difference from each seed, and Student's interval of it; None of a single one."""
+    found = estimate(differences)
+    if found.error is None:
+        return None
+    half = float(stats.t.ppf(0.5 + LEVEL / 2, found.runs - 1)) * found.error
+    return Interval(found.mean, found.mean - half, found.mean + half)

@@ -1,0 +1,77 @@
+"""A study of made-up results."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from reslag_vae.runs import write_arrays
+
+MakeRun = Callable[..., Path]
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    """A finished run in the folder of a study: `make_run("mnist/vae/seed_0", model="vae", rec=...)`."""
+
+    def make(
+        place: str,
+        model: str = "optimal_sigma",
+        objective: str = "sigma_data",
+        rec: float = 10.0,
+        kl: float | None = 17.0,
+        loss: float = -760.0,
+        epochs: int = 40,
+        images: tuple[int, int, int] = (57_000, 3_000, 50),
+        evaluation: dict[str, Any] | None = None,
+        **test: float,
+    ) -> Path:
+        folder = tmp_path / "study" / "results" / place
+        folder.mkdir(parents=True)
+        sigma2, dimensions = 0.0125, 784
+        elbo = None if kl is None else -0.5 * (dimensions * np.log(2 * np.pi * sigma2) + rec / sigma2) - kl
+        metrics = {"loss": loss, "rec": rec, "kl": kl, "kl_per_dim": None if kl is None else kl / 10, "elbo": elbo}
+        result = {
+            "val": metrics,
+            "test": metrics | {"active_units": 10.0} | test,
+            "model": model,
+            "data": place.split("/")[0],
+            "objective": objective,
+            "images": dict(zip(("train", "val", "test"), images, strict=True)),
+            "epoch": epochs - 1,
+            "epochs_run": epochs,
+            "aggressive_epochs": 0,
+            "seconds": 100.0,
+            "images_per_second": 2000.0,
+            "parameters": {"total": 1234},
+            "yardstick_sigma2": sigma2,
+            "device": "cpu",
+            "versions": {"torch": "2.14.1"},
+            "precision": "32-true",
+            "commit": "0123456789abcdef",
+        }
+        (folder / "metrics.json").write_text(json.dumps(result))
+        shape = [1, 28, 28] if "mnist" in place else [3, 32, 32]
+        config = {"recipe": {"image_shape": shape}, "trainer": {"max_epochs": epochs}, "objective": {"beta": 4}}
+        OmegaConf.save(OmegaConf.create(config), folder / "config.yaml")
+        rows = [f"{e},{30 / (e + 1) + rec},{400 + 10 * e + rec}" for e in range(1, 4)]
+        (folder / "metrics.csv").write_text("\n".join(["epoch,val/rec,val/elbo", *rows, ""]))
+        # The noise is that of the images, the same under every model.
+        noise = np.random.default_rng(0).normal(size=images[2])
+        arrays = {"rec": rec + noise} | ({} if kl is None else {"kl": kl + 0 * noise})
+        write_arrays(folder / "per_image.npz", {name: values.astype(np.float32) for name, values in arrays.items()})
+        if evaluation is not None:
+            (folder / "evaluation.json").write_text(json.dumps({"numbers": evaluation}))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """The folder of the study."""
+    return tmp_path / "study"

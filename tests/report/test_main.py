@@ -1,0 +1,33 @@
+"""The command."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reslag_vae.report.__main__ import main
+
+MakeRun = Callable[..., Path]
+
+
+def test_the_report_can_go_elsewhere(
+    make_run: MakeRun, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run("mnist/vae/seed_0", model="vae", objective="elbo")
+    monkeypatch.setattr(sys, "argv", ["report", str(study), "--out", str(tmp_path / "out")])
+    main()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.csv", "report.html", "report.md"]
+    assert capsys.readouterr().out.split() == [str(tmp_path / f"out/report.{kind}") for kind in ("html", "md", "csv")]
+    assert [path.name for path in study.iterdir()] == ["results"]
+
+
+def test_a_folder_that_is_no_study_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["report", str(tmp_path / "nothing")])
+    with pytest.raises(SystemExit) as error:
+        main()
+    assert error.value.code == 1
+    assert "nothing has no finished run" in capsys.readouterr().err
+    assert not (tmp_path / "nothing").exists()

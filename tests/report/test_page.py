@@ -1,0 +1,118 @@
+"""The page: whole by itself, and right in a browser."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from reslag_vae.report.__main__ import build
+from reslag_vae.study.grid import Job
+from reslag_vae.study.plan import Question, add_to_plan
+
+MakeRun = Callable[..., Path]
+
+VOID = {"meta", "link", "img", "br"}
+
+
+class Reader(HTMLParser):
+    """Reads a page, and sees to it that every element is closed in its order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+        self.ids: list[str] = []
+        self.names: set[str] = set()
+        self.alternatives: list[str | None] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        own = dict(attrs)
+        self.addresses += [own[name] or "" for name in ("src", "href") if name in own]
+        self.ids += [own["id"] or ""] if "id" in own else []
+        if tag == "img":
+            self.alternatives.append(own.get("alt"))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def page(make_run: MakeRun, study: Path) -> str:
+    """Of a study with a question, a picture, a failure and a name that HTML would read as its own."""
+    for seed in range(2):
+        make_run(f"fashion_mnist/optimal_sigma-sigma_data/seed_{seed}", loss=-760 - 0.02 * seed, rec=9 - 0.1 * seed)
+        make_run(f"fashion_mnist/beta_vae/seed_{seed}", model="beta_vae", objective="beta", loss=19, rec=10)
+    make_run("<zebras>/vae/seed_0", model="vae", objective="elbo")
+    picture = study / "results/fashion_mnist/beta_vae/seed_0/figures/reconstructions.png"
+    picture.parent.mkdir()
+    Image.new("L", (4, 4)).save(picture)
+    failed = study / "results/mnist/vae/seed_0"
+    failed.mkdir(parents=True)
+    (failed / "failed.json").write_text('{"reason": "loss < 0 & not finite"}')
+    (study / "README.md").write_text("# Title\n\n**Question.** Is `a` < b?\n\nMore.\n")
+    question = Question("Is it better?", "optimal_sigma-sigma_data", "beta_vae")
+    add_to_plan(study / "results", [Job("mnist/vae/seed_0", ()), Job("fashion_mnist/beta_vae/seed_0", ())], [question])
+    paths = build(study, study)
+    assert [path.name for path in paths] == ["report.html", "report.md", "report.csv"]
+    return paths[0].read_text()
+
+
+def test_it_is_well_formed_and_asks_for_nothing(page: str) -> None:
+    reader = Reader()
+    reader.feed(page)
+    assert reader.open == []
+    assert "script" not in reader.names
+    assert all(address.startswith(("data:", "#")) for address in reader.addresses)
+    assert len(reader.ids) == len(set(reader.ids))
+    assert {address[1:] for address in reader.addresses if address.startswith("#")} <= set(reader.ids)
+    assert all(reader.alternatives)
+    assert not re.search(r"url\(|@import", page)
+
+
+def test_it_says_what_was_found(page: str) -> None:
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+    assert "Question. Is a &lt; b?" in text
+    assert "thesis -752.00; ▼ -8.01" in text
+    assert "thesis 17.56; ▲ +1.44" in text
+    assert "the methods: yes" in text
+    assert "mnist/vae/seed_0 failed: loss &lt; 0 &amp; not finite" in text
+    assert "&lt;zebras&gt;" in text
+    assert "5 finished runs, 2 seeds (0, 1)." in text
+    assert page.count("data:image/png") == 1
+    assert page.count("data:image/svg+xml") == 6
+
+
+def test_the_text_says_the_same(page: str, study: Path) -> None:
+    text = (study / "report.md").read_text()
+    assert "| Optimal Sigma VAE | 2 | 12.19 | 8.95 ± 0.05 (better) |" in text
+    assert "- `mnist/vae/seed_0`: failed: loss < 0 & not finite" in text
+    assert (study / "report.csv").read_text().count("\n") == 4
+
+
+def test_it_is_the_same_every_time(page: str, study: Path) -> None:
+    build(study, study)
+    assert (study / "report.html").read_text() == page
+
+
+def test_a_browser_has_nothing_against_it(page: str, study: Path, tmp_path: Path) -> None:
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("needs chromium")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={tmp_path}"]
+    done = subprocess.run(
+        [browser, *options, "--window-size=390,800", "--dump-dom", f"file://{study / 'report.html'}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert "Is it better?" in done.stdout
+    assert "CONSOLE" not in done.stderr

@@ -1,0 +1,71 @@
+"""Is one row better than another?"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reslag_vae.report.finished import read_finished
+from reslag_vae.report.questions import Answer, Comparison, answers
+from reslag_vae.report.rows import rows_of
+from reslag_vae.study.plan import Question
+
+MakeRun = Callable[..., Path]
+ASKED = Question("Is a better than b?", "a", "b")
+
+
+def compared(study: Path, question: Question = ASKED) -> dict[str, Comparison]:
+    [own] = answers([question], rows_of(read_finished(study))["mnist"])
+    return {comparison.measure: comparison for comparison in own.comparisons}
+
+
+def test_one_seed_answers_for_the_trained_models_alone(make_run: MakeRun, study: Path) -> None:
+    make_run("mnist/a/seed_0", rec=9.0)
+    make_run("mnist/b/seed_0", rec=10.0)
+    found = compared(study)
+    assert set(found) == {"ELBO, yardstick", "Rec"}
+    assert found["Rec"].images.difference == pytest.approx(-1)
+    # Rec / (2 · 0.0125), with the same KL.
+    assert found["ELBO, yardstick"].images.difference == pytest.approx(40, rel=1e-5)
+    for comparison in found.values():
+        assert (comparison.of_models, comparison.of_methods) == (Answer.YES, Answer.NOT_RESOLVED)
+        assert (comparison.seeds, comparison.shared_seeds) == (None, 1)
+
+
+def test_seeds_that_agree_answer_for_the_methods(make_run: MakeRun, study: Path) -> None:
+    for seed in range(3):
+        make_run(f"mnist/a/seed_{seed}", rec=11 + 0.1 * seed)
+        make_run(f"mnist/b/seed_{seed}", rec=10 + 0.11 * seed)
+    found = compared(study)
+    assert {comparison.of_methods for comparison in found.values()} == {Answer.NO}
+    assert {comparison.shared_seeds for comparison in found.values()} == {3}
+
+
+def test_seeds_that_disagree_resolve_nothing(make_run: MakeRun, study: Path) -> None:
+    for seed, rec in enumerate((9.0, 9.9, 10.5)):
+        make_run(f"mnist/a/seed_{seed}", rec=rec)
+        make_run(f"mnist/b/seed_{seed}", rec=10.0)
+    rec_ = compared(study)["Rec"]
+    assert rec_.of_models is Answer.YES
+    assert rec_.of_methods is Answer.NOT_RESOLVED
+
+
+def test_only_seeds_of_both_are_compared(make_run: MakeRun, study: Path) -> None:
+    for place in ("a/seed_0", "a/seed_1", "b/seed_1", "b/seed_2"):
+        make_run(f"mnist/{place}", rec=9.0 if place[0] == "a" else 10.0)
+    assert {comparison.shared_seeds for comparison in compared(study).values()} == {1}
+
+
+def test_a_point_posterior_is_compared_by_rec_alone(make_run: MakeRun, study: Path) -> None:
+    make_run("mnist/a/seed_0", kl=None)
+    make_run("mnist/b/seed_0")
+    assert set(compared(study)) == {"Rec"}
+
+
+def test_what_cannot_be_answered_is_left_out(make_run: MakeRun, study: Path) -> None:
+    make_run("mnist/a/seed_0")
+    (make_run("mnist/c/seed_0") / "per_image.npz").unlink()
+    make_run("mnist/d/seed_0", images=(57_000, 3_000, 40))
+    rows = rows_of(read_finished(study))["mnist"]
+    questions = [Question("?", "a", other) for other in ("b", "c", "d")]
+    assert answers([*questions, Question("?", "a", "a", ("celeba",))], rows) == []

@@ -1,0 +1,116 @@
+"""Tables."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reslag_vae.report.finished import read_finished
+from reslag_vae.report.rows import Row, rows_of
+from reslag_vae.report.tables import (
+    COST,
+    YARDSTICK,
+    against,
+    answer_table,
+    as_csv,
+    best,
+    markdown,
+    number_table,
+    thesis_table,
+)
+
+MakeRun = Callable[..., Path]
+
+
+def rows(study: Path, data: str = "fashion_mnist") -> list[Row]:
+    return rows_of(read_finished(study))[data]
+
+
+@pytest.mark.parametrize(
+    ("totals", "verdict"),
+    [
+        ((-760.0,), "one seed"),
+        ((-760.0, -759.9, -760.1), "better"),
+        ((-740.0, -740.1, -739.9), "worse"),
+        ((-751.0, -752.5, -753.0), "within"),
+        # Far below, but the seeds are farther from each other.
+        ((-760.0, -770.0, -750.0), "within"),
+    ],
+)
+def test_a_difference_to_the_thesis_has_to_exceed_what_one_more_run_may_do(
+    totals: tuple[float, ...], verdict: str, make_run: MakeRun, study: Path
+) -> None:
+    for seed, total in enumerate(totals):
+        make_run(f"fashion_mnist/optimal_sigma-sigma_data/seed_{seed}", loss=total)
+    [row] = rows(study)
+    pair = against(row, "total")
+    assert (pair.printed, pair.verdict) == (-751.9987, verdict)
+    assert pair.difference == pytest.approx(sum(totals) / len(totals) + 751.9987)
+    # A KL is neither good nor bad.
+    assert against(row, "lat").verdict == ""
+
+
+def test_another_experiment_is_not_held_against_the_thesis(make_run: MakeRun, study: Path) -> None:
+    for seed in range(3):
+        make_run(f"mnist/optimal_sigma-sigma_data/seed_{seed}", images=(16_564, 871, 50), loss=-900 + 0.1 * seed)
+    [row] = rows(study, "mnist")
+    assert against(row, "total").verdict == "other data"
+
+
+def test_the_thesis_stands_beside_ours(make_run: MakeRun, study: Path) -> None:
+    for seed in range(2):
+        make_run(f"fashion_mnist/optimal_sigma-sigma_data/seed_{seed}", loss=-760 - 0.02 * seed)
+    make_run("fashion_mnist/mmd_infovae/seed_0", model="mmd_infovae", objective="mmd", loss=14.0, mmd=0.01)
+    assert thesis_table(rows(study)) == [
+        ["", "seeds", "Rec, thesis", "Rec", "Lat, thesis", "Lat", "MMD, thesis", "MMD", "Total, thesis", "Total"],
+        ["MMD InfoVAE", "1", "8.29", "10.00", "7.30", "1.70", "0.0101", "0.0100", "13.34", "14.00"],
+        [
+            "Optimal Sigma VAE",
+            "2",
+            "12.19",
+            "10.00 (better)",
+            "14.17",
+            "17.00",
+            "-",
+            "-",
+            "-752.00",
+            "-760.01 ± 0.01 (better)",
+        ],
+    ]
+
+
+def test_columns_without_a_number_are_left_out_and_the_best_is_found(make_run: MakeRun, study: Path) -> None:
+    make_run("fashion_mnist/autoencoder/seed_0", model="autoencoder", objective="reconstruction", rec=8.0, kl=None)
+    make_run("fashion_mnist/optimal_sigma-sigma_data/seed_0", rec=9.0)
+    evaluation = {"samples": {"classifier_frechet_prior": {"value": 4.66}}}
+    make_run("fashion_mnist/lagging-sigma_data/seed_0", model="lagging", rec=9.5, evaluation=evaluation)
+    own = rows(study)
+    head, *body = number_table(own, YARDSTICK)
+    assert head == ["", "ELBO, yardstick", "Rec", "KL, nats", "active units", "classifier Fréchet, prior"]
+    assert [line[-1] for line in body] == ["-", "-", "4.66"]
+    assert body[0][1:4] == ["-", "8.00", "-"]
+    elbo, rec_ = YARDSTICK[0], YARDSTICK[2]
+    assert best(own, rec_) == 8.0
+    assert best(own, elbo) == own[1].metric("elbo").mean  # type: ignore[union-attr]
+    assert best(own[:1], rec_) is None
+    assert number_table(own, COST)[1] == ["AutoEncoder", "1,234", "39", "40", "0", "100", "2,000"]
+
+
+def test_markdown_is_a_table() -> None:
+    assert markdown([["", "a|b"], ["x", "1"]]) == "|  | a\\|b |\n| --- | ---: |\n| x | 1 |\n"
+    assert answer_table([]) == [
+        ["question", "by", "difference", "95% over images", "95% over seeds", "these models", "the methods"]
+    ]
+
+
+def test_the_csv_file_has_every_number(make_run: MakeRun, study: Path) -> None:
+    for seed in range(2):
+        make_run(f"fashion_mnist/optimal_sigma-sigma_data/seed_{seed}", rec=10.0 + seed)
+    make_run("mnist/autoencoder/seed_0", model="autoencoder", objective="reconstruction", kl=None, epochs=3)
+    first, second = csv.DictReader(io.StringIO(as_csv(rows_of(read_finished(study)))))
+    assert (first["data"], first["lat"], first["rec_thesis"]) == ("mnist", "", "15.9744")
+    assert first["caveats"] == "3 of 40 epochs"
+    assert (second["rec"], second["rec_error"], second["seeds"]) == ("10.5", "0.5", "2")
+    assert float(second["total_thesis"]) == -751.9987

@@ -53,7 +53,7 @@ class StudySweeper(Sweeper):
         """Launch every run that is to be run; afterwards say how far the study is.
 
         Raises:
-            ConfigError: an option is none of this study's.
+            ConfigError: an option is none of this study's, or there is nothing to run.
             RunError: a folder holds a run with other settings.
             CompactHydraException: a run has failed.
         """
@@ -65,6 +65,8 @@ class StudySweeper(Sweeper):
         folder = Path(self.config.hydra.sweep.dir)
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         asked = jobs(self.grids, chosen_by(parser.parse_overrides(arguments)))
+        if not asked:
+            raise ConfigError("This study has no such run: no grid of it has all that is chosen.")
         for job in asked:
             self.check(job, folder)
         plan.add_to_plan(folder, asked, [plan.question(node) for node in self.questions])

@@ -67,14 +67,18 @@ class Evaluated(NamedTuple):
     @property
     def file(self) -> Path:
         """evaluation.json, with the split and the checkpoint in its name if they are not test and best."""
-        label = label_of(self.run, self.subject)
-        return self.run.folder / ("evaluation.json" if label == "test" else f"evaluation_{label}.json")
+        return evaluation_file(self.run.folder, self.subject.settings.split, self.run.checkpoint)
 
 
-def label_of(run: Run, subject: Subject) -> str:
+def evaluation_file(folder: Path, split: str, checkpoint: str) -> Path:
+    """evaluation.json of a run, with the split and the checkpoint in its name if they are not test and best."""
+    label = label_of(split, checkpoint)
+    return folder / ("evaluation.json" if label == "test" else f"evaluation_{label}.json")
+
+
+def label_of(split: str, checkpoint: str) -> str:
     """The split, and the checkpoint if it is not the best."""
-    split = subject.settings.split
-    return split if run.checkpoint == "best" else f"{split}_{run.checkpoint}"
+    return split if checkpoint == "best" else f"{split}_{checkpoint}"
 
 
 def evaluate_run(run: Run, subject: Subject, wanted: Wanted) -> Evaluated:
@@ -124,7 +128,7 @@ def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) 
 
 def draw(run: Run, subject: Subject, shown: Shown, attributes: Sequence[str]) -> list[Path]:
     """The pictures of a run as files in its folder, beside those of its training."""
-    folder = run.folder / "figures" / label_of(run, subject)
+    folder = run.folder / "figures" / label_of(subject.settings.split, run.checkpoint)
     pictures = chain(gallery.shared({run.title: shown}), gallery.own(subject, attributes))
     with subject.progress("pictures", None):
         return save_all(pictures, folder)

@@ -15,7 +15,7 @@ from reslag_vae import runs
 from reslag_vae.comparison import compare
 from reslag_vae.data import CelebA, DataError, ImageDataModule
 from reslag_vae.errors import ConfigError, first_line
-from reslag_vae.evaluated import Evaluated, Wanted, evaluate_run, show
+from reslag_vae.evaluated import Evaluated, Wanted, evaluate_run, evaluation_file, show
 from reslag_vae.evaluation.progress import shown
 from reslag_vae.evaluation.subject import Settings, Subject
 from reslag_vae.loading import Run, load_data, read_run
@@ -34,6 +34,7 @@ CHOICES = {
     "checkpoint": ("best", "last"),
     "figures": (True, False),
     "perceptual": (True, False),
+    "skip_evaluated": (True, False),
 }
 OPTIONS = LEAST.keys() | CHOICES.keys() | {"run", "root", "device", "attributes", "weights", "out", "logger"}
 
@@ -52,7 +53,7 @@ def evaluate(config: DictConfig) -> list[Evaluated]:
     if unknown:
         raise ConfigError(f"{', '.join(unknown)}: there is no such option; there are {', '.join(sorted(OPTIONS))}.")
     settings, wanted, device = settings_of(config), wanted_of(config), device_of(config.device)
-    read = [read_run(folder, config.checkpoint) for folder in folders(config)]
+    read = [read_run(folder, config.checkpoint) for folder in to_evaluate(config)]
     datasets = read_data(read, config.root)
     for run, data in zip(read, datasets, strict=True):
         check(run, data, settings, wanted)
@@ -140,6 +141,20 @@ def device_of(name: str) -> torch.device:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"device={name}: {first_line(error)}") from None
+
+
+def to_evaluate(config: DictConfig) -> list[Path]:
+    """The folders of runs that are to be evaluated now: those without an evaluation, where it is asked to skip others.
+
+    Raises:
+        ConfigError: there is no run, or a pattern matches none.
+    """
+    found = folders(config)
+    if not config.skip_evaluated:
+        return found
+    left = [path for path in found if not evaluation_file(path, config.split, config.checkpoint).exists()]
+    log.info("%d of %d runs have their evaluation already.", len(found) - len(left), len(found))
+    return left
 
 
 def folders(config: DictConfig) -> list[Path]:

@@ -149,7 +149,8 @@ def read_arrays(path: Path) -> dict[str, "np.ndarray"]:
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # From memory: of a damaged file numpy would leave the handle open.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             return dict(file)
     except FileNotFoundError:
         return {}

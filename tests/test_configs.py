@@ -158,3 +158,53 @@ def test_only_a_folder_without_content_is_discarded(
     assert folder.exists() == kept
     if kept:
         assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+
+
+STUDY = ("model=lagging", "data=digits", "logger=none", "seed=3")
+
+
+def test_a_run_of_a_study_goes_on_with_its_own_settings(
+    compose: Compose, job: Callable[..., None], folder: Path
+) -> None:
+    job(folder, mode=RunMode.MULTIRUN)
+    asked = compose(*STUDY, "study=mine", "data.root=/elsewhere", "trainer.compile=true", "callbacks.images=null")
+    config, own = configs.of_job(asked)
+    assert own == folder
+    begun = configs.resumed(folder, [])
+    assert (config.data.root, config.trainer.compile) == ("/elsewhere", True)
+    config.data.root, config.trainer.compile, config.logger = begun.data.root, False, begun.logger
+    assert config == begun
+
+
+def test_a_run_of_a_study_that_has_not_begun_is_as_composed(
+    compose: Compose, job: Callable[..., None], tmp_path: Path
+) -> None:
+    job(tmp_path / "new", mode=RunMode.MULTIRUN)
+    asked = compose("model=lagging", "data=digits", "study=mine")
+    assert configs.of_job(asked) == (asked, tmp_path / "new")
+    assert asked.logger.group == "mine"
+
+
+@pytest.mark.parametrize(
+    ("override", "name"),
+    [
+        ("trainer.max_epochs=3", "trainer.max_epochs"),
+        ("trainer.precision=bf16-mixed", "trainer.precision"),
+        ("optimizer.lr=0.1", "optimizer.lr"),
+        ("objective.decay=0.5", "objective.decay"),
+        ("recipe.channels=[4,8,16]", "recipe.channels"),
+    ],
+)
+def test_a_study_keeps_its_settings(override: str, name: str, compose: Compose, folder: Path) -> None:
+    with pytest.raises(RunError, match=f"holds a run with {name}=.*is asked for: a study keeps its settings"):
+        configs.check_same(compose(*STUDY, override), folder)
+
+
+def test_what_does_not_change_the_result_may_differ_in_a_study(compose: Compose, folder: Path) -> None:
+    different = ("data.root=/elsewhere", "trainer.devices=[0]", "trainer.accelerator=cpu", "callbacks.sigma2=null")
+    configs.check_same(compose(*STUDY, *different, "study=mine"), folder)
+
+
+def test_differences_are_named_by_their_paths() -> None:
+    first, second = {"a": {"b": 1, "c": [1, 2]}, "d": 1}, {"a": {"b": 2, "c": [1, 2]}, "e": None}
+    assert list(configs.differences(first, second)) == [("a.b", 1, 2), ("d", 1, None)]

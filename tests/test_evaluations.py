@@ -20,7 +20,7 @@ from reslag_vae.data import DataError
 from reslag_vae.errors import ConfigError, UserError
 from reslag_vae.evaluated import Evaluated
 from reslag_vae.evaluation import classifier
-from reslag_vae.evaluations import OPTIONS, evaluate, folders, read_data
+from reslag_vae.evaluations import OPTIONS, evaluate, folders, read_data, to_evaluate
 from reslag_vae.loading import Run, read_run
 from reslag_vae.runs import RunError
 from reslag_vae.wiring import build_model
@@ -124,6 +124,17 @@ def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, ca
     for path in (*compared.glob("*.png"), *(copies / "lagging" / "figures" / "test").iterdir()):
         with Image.open(path) as picture:
             assert picture.width > 400
+
+
+def test_runs_that_are_evaluated_can_be_left_out(copies: Path, options: Any) -> None:
+    (copies / "lagging" / "evaluation.json").write_text("whatever it says")
+    asked = options(f"run='{copies}/*'", "skip_evaluated=true", "figures=false", f"out={copies}/comparison")
+    done = evaluate(asked)
+    assert [own.run.folder.name for own in done] == sorted(MODELS.keys() - {"lagging"})
+    assert (copies / "lagging" / "evaluation.json").read_text() == "whatever it says"
+    assert evaluate(asked) == []
+    # An evaluation of another split is another one.
+    assert len(to_evaluate(options(f"run='{copies}/*'", "skip_evaluated=true", "split=val"))) == len(MODELS)
 
 
 def test_one_run_without_pictures_on_the_validation_split(copies: Path, options: Any) -> None:

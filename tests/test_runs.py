@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -147,3 +148,33 @@ def test_versions_and_commit() -> None:
     assert runs.versions()["torch"] == torch.__version__
     commit = runs.commit()
     assert commit is None or re.fullmatch(r"[0-9a-f]{40}(-dirty)?", commit)
+
+
+def test_arrays_come_back(tmp_path: Path) -> None:
+    arrays = {"rec": np.arange(5, dtype=np.float32), "kl": np.ones(5, dtype=np.float32)}
+    runs.write_arrays(tmp_path / "a.npz", arrays)
+    read = runs.read_arrays(tmp_path / "a.npz")
+    assert read.keys() == arrays.keys()
+    assert all(np.array_equal(read[name], arrays[name]) for name in arrays)
+    assert runs.read_arrays(tmp_path / "b.npz") == {}
+
+
+def test_damaged_arrays_and_those_of_objects_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    runs.write_arrays(path, {"rec": np.arange(500.0)})
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(RunError, match=re.escape(f"{path} is damaged")):
+        runs.read_arrays(path)
+    np.savez(path, rec=np.array([Payload(tmp_path / "executed")], dtype=object))
+    with pytest.raises(RunError, match=re.escape(f"{path} is damaged")):
+        runs.read_arrays(path)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_the_value_that_chose_the_epoch(tmp_path: Path) -> None:
+    assert runs.monitored_value(tmp_path) is None
+    write_result(tmp_path, {"monitored": {"name": "val/loss", "value": -3.5}})
+    assert runs.monitored_value(tmp_path) == -3.5
+    write_result(tmp_path, {"epoch": 3})
+    with pytest.raises(RunError, match=r"metrics\.json does not say by which value"):
+        runs.monitored_value(tmp_path)

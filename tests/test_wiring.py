@@ -135,6 +135,13 @@ def test_a_callback_is_left_out_by_null(compose: Compose, tmp_path: Path) -> Non
     assert kinds[0] - kinds[1] == {"ImageGrids", "CollapseMonitor"}
 
 
+def test_no_other_progress_bar_takes_the_place_of_ours(compose: Compose, tmp_path: Path) -> None:
+    _, _, trainer = build(compose(*SMALL, "callbacks.progress=null"), tmp_path)
+    assert trainer.progress_bar_callback is None
+    _, _, trainer = build(compose(*SMALL), tmp_path)
+    assert type(trainer.progress_bar_callback).__name__ == "ProgressBar"
+
+
 def test_a_dashboard_gets_flat_names(compose: Compose) -> None:
     config = compose("model=reslag", "objective=sigma_optimal", "seed=5", *SMALL)
     model = build_model(config)

@@ -175,3 +175,29 @@ def test_what_a_study_does_not_have_is_named(sweep: Sweep, tmp_path: Path) -> No
     assert "model=reslag is not in this study; there are vae, autoencoder, optimal_sigma." in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "study").exists()
+
+
+def test_optuna_goes_on_where_it_was(tmp_path: Path, environment: dict[str, str]) -> None:
+    folder = tmp_path / "results"
+    small = [option for option in SMALL if not option.startswith(("experiment=", "hydra."))]
+    tuned = [sys.executable, str(ROOT / "train.py"), "experiment=beta_tuned", *small, "data=digits"]
+
+    def search(trials: int) -> subprocess.CompletedProcess[str]:
+        options = [f"hydra.sweep.dir={folder}", f"hydra.sweeper.n_trials={trials}"]
+        return subprocess.run(
+            [*tuned, *options], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=280
+        )
+
+    assert search(2).returncode == 0
+    first = outcome(folder)
+    assert len(first) == 2
+    more = search(3)
+    assert more.returncode == 0, more.stderr
+    # Trials follow from the seed: the first two are the same, and were not run again.
+    assert len(started(more.stdout)) == 1
+    results = outcome(folder)
+    assert first.items() <= results.items()
+    values = {name: content["monitored"] for name, (content, _) in results.items()}
+    assert all(value["name"] == "val/bits_per_dim" for value in values.values())
+    best = min(value["value"] for value in values.values())
+    assert f"best_value: {best}" in (folder / "optimization_results.yaml").read_text()

@@ -1,0 +1,73 @@
+"""The studies in conf/experiment: every run of each composes and builds, and every question has its rows."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from hydra_plugins.reslag_vae_study import axes_of
+from reslag_vae.study.grid import Job, jobs
+from reslag_vae.study.plan import question
+from reslag_vae.wiring import build_model, check
+
+Compose = Callable[..., DictConfig]
+
+FOLDER = Path(__file__).parents[2] / "conf" / "experiment"
+STUDIES = ("table1", "beta_sweep", "lagging")
+
+
+def sweeper(name: str) -> Any:
+    """The node of the sweeper in an experiment's file."""
+    return OmegaConf.to_container(OmegaConf.load(FOLDER / f"{name}.yaml"))["hydra"]["sweeper"]  # type: ignore[index,call-overload]
+
+
+def runs(name: str) -> list[Job]:
+    return jobs([axes_of(grid) for grid in sweeper(name)["grids"]], {})
+
+
+def test_these_are_all() -> None:
+    assert {path.stem for path in FOLDER.glob("*.yaml")} == {*STUDIES, "study", "beta_tuned"}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_run_is_one_that_can_be_trained(name: str, compose: Compose) -> None:
+    built = set()
+    for job in runs(name):
+        options = [*job.overrides, *(["data.folder=pictures"] if job.data.endswith("_folder") else [])]
+        config = compose(f"experiment={name}", *options)
+        check(config)
+        assert config.study == name
+        assert config.callbacks.progress is None
+        # One data set of each size is enough: the recipe's own number of stages and blocks, with fewer channels.
+        kind = (job.row, tuple(config.recipe.image_shape))
+        if kind not in built:
+            built.add(kind)
+            config.recipe.channels = [2 * (i + 1) for i in range(len(config.recipe.channels))]
+            model = build_model(config)
+            assert f"model={model.name}" in job.overrides
+            assert job.row.startswith(model.name)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_question_is_about_rows_of_the_study(name: str) -> None:
+    rows = {job.row for job in runs(name)}
+    asked = [question(node) for node in sweeper(name)["questions"]]
+    assert asked
+    for own in asked:
+        assert {own.first, own.second} <= rows
+
+
+def test_table1_has_every_cell_of_the_thesis() -> None:
+    from reslag_vae.report.thesis import table1
+
+    places = {(job.data, job.row.split("-")[0]) for job in runs("table1")}
+    assert table1().keys() <= places
+
+
+def test_beta_is_tuned_on_validation_images(compose: Compose) -> None:
+    config = compose("experiment=beta_tuned")
+    assert (config.monitor, config.study) == ("val/bits_per_dim", "beta_sweep")
+    assert build_model(config).name == "beta_vae"
+    assert set(sweeper("beta_tuned")["params"]) == {"objective.beta"}

@@ -2,11 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup train test check bench clean
+.PHONY: help setup train test check table1 bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: .venv/ready  ## install the project and its tools into .venv
 
@@ -26,6 +26,10 @@ check: setup  ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+table1: setup  ## Table 1 of the thesis and its report; stop and start it at will: OPTIONS="data=fashion_mnist seed=0,1,2"
+	$(BIN)/python train.py experiment=table1 $(OPTIONS); status=$$?; \
+	$(BIN)/python -m reslag_vae.report experiments/table1 && exit $$status
 
 bench: setup  ## speed, memory and start-up, beside what people would use instead: an hour on an idle machine
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

@@ -15,12 +15,14 @@ from reslag_vae.wiring import build_model, check
 Compose = Callable[..., DictConfig]
 
 FOLDER = Path(__file__).parents[2] / "conf" / "experiment"
-STUDIES = ("table1", "beta_sweep", "lagging")
+# By experiment, the study whose folder it fills.
+STUDIES = {"table1": "table1", "table1_pictures": "table1", "beta_sweep": "beta_sweep", "lagging": "lagging"}
 
 
 def sweeper(name: str) -> Any:
-    """The node of the sweeper in an experiment's file."""
-    return OmegaConf.to_container(OmegaConf.load(FOLDER / f"{name}.yaml"))["hydra"]["sweeper"]  # type: ignore[index,call-overload]
+    """The node of the sweeper in an experiment's file, and what it takes over from that of its study."""
+    own, study = (OmegaConf.load(FOLDER / f"{file}.yaml").hydra.sweeper for file in (name, STUDIES.get(name, name)))
+    return OmegaConf.to_container(OmegaConf.merge(study, own))
 
 
 def runs(name: str) -> list[Job]:
@@ -38,7 +40,7 @@ def test_every_run_is_one_that_can_be_trained(name: str, compose: Compose) -> No
         options = [*job.overrides, *(["data.folder=pictures"] if job.data.endswith("_folder") else [])]
         config = compose(f"experiment={name}", *options)
         check(config)
-        assert config.study == name
+        assert config.study == STUDIES[name]
         assert config.callbacks.progress is None
         # One data set of each size is enough: the recipe's own number of stages and blocks, with fewer channels.
         kind = (job.row, tuple(config.recipe.image_shape))

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import zip_longest
 from typing import NamedTuple
 
 from jinja2 import Environment, StrictUndefined
@@ -64,7 +65,7 @@ class Drawn:
     @property
     def yardstick(self) -> list[list[Cell]]:
         """Numbers that compare between variants."""
-        return number_cells(self.rows, tables.YARDSTICK)
+        return number_cells(self.rows, tables.YARDSTICK, self.chapter.pca)
 
     @property
     def cost(self) -> list[list[Cell]]:
@@ -106,18 +107,16 @@ def compared(row: Row, term: str) -> Cell:
     return Cell(text_of(pair.ours, digits), pair.verdict.replace(" ", "-"), note)
 
 
-def number_cells(rows: Sequence[Row], columns: Sequence[Column]) -> list[list[Cell]]:
-    """A table of numbers, the best of a column marked."""
-    own = tables.shown(rows, columns)
+def number_cells(rows: Sequence[Row], columns: Sequence[Column], pca: float | None = None) -> list[list[Cell]]:
+    """A table of numbers, the best of the models in a column marked; see `tables.number_table`."""
+    head, *lines = tables.number_table(rows, columns, pca)
+    best = [tables.best(rows, column) for column in tables.shown(rows, columns)]
     body = []
-    for row in rows:
-        cells = [title(row)]
-        for column in own:
-            value, best = column.value(row), tables.best(rows, column)
-            marked = value is not None and best is not None and value.mean == best
-            cells.append(Cell(text_of(value, column.digits), "best" if marked else ""))
-        body.append(cells)
-    return [[Cell(""), *(Cell(column.name) for column in own)], *body]
+    for row, line in zip_longest(rows, lines):
+        values = [column.value(row) if row else None for column in tables.shown(rows, columns)]
+        kinds = ["best" if own and own.mean == top else "" for own, top in zip(values, best, strict=True)]
+        body.append([Cell(line[0], "name"), *map(Cell, line[1:], kinds)])
+    return [[Cell(text) for text in head], *body]
 
 
 def pictures_of(rows: Sequence[Row], name: str) -> list[tuple[str, str]]:

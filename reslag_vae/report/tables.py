@@ -13,6 +13,9 @@ from reslag_vae.report.thesis import TERMS
 
 NAMES = {"rec": "Rec", "lat": "Lat", "mmd": "MMD", "total": "Total"}
 
+# The title of the linear limit.
+PCA = "PCA, as many components"
+
 # Terms of which less is better.
 LESS_IS_BETTER = ("rec", "mmd", "total")
 
@@ -171,11 +174,20 @@ def thesis_table(rows: Sequence[Row]) -> list[list[str]]:
     return lines
 
 
-def number_table(rows: Sequence[Row], columns: Sequence[Column]) -> list[list[str]]:
-    """Columns of numbers, the head first."""
+def number_table(rows: Sequence[Row], columns: Sequence[Column], pca: float | None = None) -> list[list[str]]:
+    """Columns of numbers, the head first and the linear limit last.
+
+    Args:
+        rows: of a data set.
+        columns: those that no row has a number in are left out.
+        pca: Rec of as many principal components as codes have numbers; None leaves that line out.
+    """
     own = shown(rows, columns)
-    head = ["", *(column.name for column in own)]
-    return [head, *([row.title, *(text_of(column.value(row), column.digits) for column in own)] for row in rows)]
+    lines = [["", *(column.name for column in own)]]
+    lines += [[row.title, *(text_of(column.value(row), column.digits) for column in own)] for row in rows]
+    if pca is not None:
+        lines.append([PCA, *(rounded(pca, column.digits) if column.name == "Rec" else "-" for column in own)])
+    return lines
 
 
 def answer_table(answered: Sequence[Answered]) -> list[list[str]]:

@@ -33,7 +33,5 @@ def chapter_lines(chapter: Chapter) -> list[str]:
     lines += [markdown(tables.thesis_table(chapter.rows))]
     if chapter.answered:
         lines += [markdown(tables.answer_table(chapter.answered))]
-    lines += [markdown(tables.number_table(chapter.rows, tables.YARDSTICK))]
-    if chapter.pca is not None:
-        lines += [f"PCA with as many components leaves a Rec of {chapter.pca:.2f}.", ""]
+    lines += [markdown(tables.number_table(chapter.rows, tables.YARDSTICK, chapter.pca))]
     return [*lines, markdown(tables.number_table(chapter.rows, tables.COST))]

@@ -49,7 +49,14 @@ def page(make_run: MakeRun, study: Path) -> str:
     """Of a study with a question, a picture, a failure and a name that HTML would read as its own."""
     for seed in range(2):
         make_run(f"fashion_mnist/optimal_sigma-sigma_data/seed_{seed}", loss=-760 - 0.02 * seed, rec=9 - 0.1 * seed)
-        make_run(f"fashion_mnist/beta_vae/seed_{seed}", model="beta_vae", objective="beta", loss=19, rec=10)
+        make_run(
+            f"fashion_mnist/beta_vae/seed_{seed}",
+            model="beta_vae",
+            objective="beta",
+            loss=19,
+            rec=10,
+            evaluation={"reconstruction": {"pca_rec": {"value": 19.094}}} if seed else None,
+        )
     make_run("<zebras>/vae/seed_0", model="vae", objective="elbo")
     picture = study / "results/fashion_mnist/beta_vae/seed_0/figures/reconstructions.png"
     picture.parent.mkdir()
@@ -83,6 +90,7 @@ def test_it_says_what_was_found(page: str) -> None:
     assert "thesis -752.00; ▼ -8.01" in text
     assert "thesis 17.56; ▲ +1.44" in text
     assert "the methods: yes" in text
+    assert "PCA, as many components - 19.09 - -" in text
     assert "mnist/vae/seed_0 failed: loss &lt; 0 &amp; not finite" in text
     assert "&lt;zebras&gt;" in text
     assert "5 finished runs, 2 seeds (0, 1)." in text
@@ -93,6 +101,7 @@ def test_it_says_what_was_found(page: str) -> None:
 def test_the_text_says_the_same(page: str, study: Path) -> None:
     text = (study / "report.md").read_text()
     assert "| Optimal Sigma VAE | 2 | 12.19 | 8.95 ± 0.05 (better) |" in text
+    assert "| PCA, as many components | - | 19.09 | - | - |" in text
     assert "- `mnist/vae/seed_0`: failed: loss < 0 & not finite" in text
     assert (study / "report.csv").read_text().count("\n") == 4
 

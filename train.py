@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from reslag_vae import configs, runs
 from reslag_vae.errors import UserError
-from reslag_vae.occupancy import occupied
+from reslag_vae.occupancy import OccupiedError, failure_kept, occupied
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +43,23 @@ def train(config: DictConfig, folder: Path) -> float:
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
-def main(config: DictConfig) -> float:
+def main(config: DictConfig) -> float | None:
     """Compose the configuration, or read that of the run to resume."""
+    folder = configs.folder_of_job()
     try:
-        config, folder = configs.of_job(config)
         with occupied(folder):
-            # A study asks again for what another process has finished meanwhile.
+            config = configs.of_job(config, folder)
+            # Another process may have finished a run of a study meanwhile.
             value = runs.monitored_value(folder) if config.study else None
-            return train(config, folder) if value is None else value
+            if value is not None:
+                return value
+            with failure_kept(folder):
+                return train(config, folder)
+    except OccupiedError as error:
+        if config.study is None:
+            raise CompactHydraException(str(error)) from None
+        log.info("left to the other process that is at work on it")
+        return None
     except UserError as error:
         if config.study:
             log.error("failed: %s", error)
@@ -58,6 +67,11 @@ def main(config: DictConfig) -> float:
             configs.discard_if_empty()
         # Hydra prints this one without a stack of calls.
         raise CompactHydraException(f"{configs.job_name()}{error}") from None
+    except Exception:
+        if config.study:
+            # A sweep of many runs does not print it; it is in the run's train.log.
+            log.exception("failed")
+        raise
 
 
 if __name__ == "__main__":

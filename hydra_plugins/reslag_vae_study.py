@@ -11,7 +11,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from hydra.errors import CompactHydraException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
@@ -48,47 +48,67 @@ class StudySweeper(Sweeper):
         except UserError as error:
             # Hydra prints this one without a stack of calls.
             raise CompactHydraException(str(error)) from None
+        except (KeyboardInterrupt, SystemExit):
+            log.info("Stopped: start it again to go on.")
+            raise SystemExit(130) from None  # as shells say of a process that SIGINT ended
 
     def run(self, arguments: list[str]) -> Sequence[JobReturn]:
         """Launch every run that is to be run; afterwards say how far the study is.
 
         Raises:
-            ConfigError: an option is none of this study's, or there is nothing to run.
+            ConfigError: an option is none of this study's, a question is about none of its rows, or there is nothing to
+                run.
             RunError: a folder holds a run with other settings.
-            CompactHydraException: a run has failed.
+            CompactHydraException: a run has no result, or the launcher ended before its runs did.
         """
         from reslag_vae.study import plan, status
 
         assert self.config is not None, "set up"
         assert self.hydra_context is not None, "set up"
-        assert self.launcher is not None, "set up"
         folder = Path(self.config.hydra.sweep.dir)
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         asked = jobs(self.grids, chosen_by(parser.parse_overrides(arguments)))
         if not asked:
             raise ConfigError("This study has no such run: no grid of it has all that is chosen.")
+        questions = [plan.question(node) for node in self.questions]
+        plan.check_questions(questions, jobs(self.grids, {}))
+        log.info("%d runs in %s", len(asked), folder)
         for job in asked:
             self.check(job, folder)
-        plan.add_to_plan(folder, asked, [plan.question(node) for node in self.questions])
+        plan.add_to_plan(folder, asked, questions)
         before = status.standings(folder, asked)
         status.show(before)
         launched = [job for job, standing in before.items() if self.is_to_run(standing.state)]
         results: Sequence[JobReturn] = ()
         if launched:
-            results = self.launcher.launch([overrides_of(job) for job in launched], initial_job_idx=0)
-            record_failures(folder, launched, results)
+            results = self.launch(launched)
             status.show(status.standings(folder, asked))
-        self.finish(status.standings(folder, asked))
+        finish(status.standings(folder, asked))
         return results
+
+    def launch(self, launched: Sequence[Job]) -> Sequence[JobReturn]:
+        """Run these, and wait for them.
+
+        Raises:
+            CompactHydraException: the launcher ended before its runs did, because a process of its own was killed, say.
+        """
+        assert self.launcher is not None, "set up"
+        try:
+            return self.launcher.launch([overrides_of(job) for job in launched], initial_job_idx=0)
+        except Exception as error:  # launchers are others' code, with exceptions of their own
+            raise CompactHydraException(
+                f"The launcher ended before its runs did ({type(error).__name__}: {first_line(error)}). "
+                "Nothing is lost: start the study again to go on."
+            ) from error
 
     def is_to_run(self, state: Any) -> bool:
         """Whether a run in this state is to be launched."""
         from reslag_vae.study.states import State
 
-        return state in (State.TO_GO, State.INTERRUPTED) or (self.retry and state is State.FAILED)
+        return state in (State.TO_GO, State.INTERRUPTED, State.REFUSED) or (self.retry and state is State.FAILED)
 
     def check(self, job: Job, folder: Path) -> None:
-        """Compose a run's configuration, which finds what is wrong with it, and compare it with what is there.
+        """Compose a run's configuration, which finds misspelt options, and compare it with what is there.
 
         Raises:
             RunError: the run's folder holds a run with other settings.
@@ -102,16 +122,15 @@ class StudySweeper(Sweeper):
         del composed["hydra"]
         configs.check_same(composed, folder / job.folder)
 
-    def finish(self, standings: Any) -> None:
-        """Raise a CompactHydraException that names what has failed, so that the exit code says so."""
-        from reslag_vae.study.states import State
 
-        failed = [job.folder for job, standing in standings.items() if standing.state is State.FAILED]
-        if failed:
-            raise CompactHydraException(
-                f"{len(failed)} of {len(standings)} runs failed, the others are not touched by it; "
-                "hydra.sweeper.retry=true runs once more what has failed."
-            )
+def finish(standings: Any) -> None:
+    """Raise a CompactHydraException if a run has no result for a reason, so that the exit code says so."""
+    without = [own for own in standings.values() if own.reason]
+    if without:
+        raise CompactHydraException(
+            f"{len(without)} of {len(standings)} runs have no result, the others are not touched by it. "
+            "hydra.sweeper.retry=true runs once more what has failed."
+        )
 
 
 def plain(node: Any) -> Any:
@@ -148,17 +167,3 @@ def chosen_by(overrides: Sequence[Override]) -> dict[str, list[str]]:
 def overrides_of(job: Job) -> list[str]:
     """Those that Hydra is given."""
     return [*job.overrides, f"hydra.sweep.subdir={job.folder}"]
-
-
-def record_failures(folder: Path, launched: Sequence[Job], results: Sequence[JobReturn]) -> None:
-    """Leave a failed.json where a run ended before it could do so itself."""
-    from reslag_vae.occupancy import FAILURE_FILE
-    from reslag_vae.runs import write_json
-    from reslag_vae.study.states import State, standing
-
-    for job, result in zip(launched, results, strict=False):
-        silent = standing(folder / job.folder).state in (State.TO_GO, State.INTERRUPTED)
-        if result.status is not JobStatus.COMPLETED and silent:
-            error = result._return_value
-            reason = first_line(error) if isinstance(error, BaseException) else str(error)
-            write_json(folder / job.folder / FAILURE_FILE, {"reason": reason, "kind": type(error).__name__})

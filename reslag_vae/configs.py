@@ -10,7 +10,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
-from reslag_vae.errors import ConfigError
+from reslag_vae.errors import ConfigError, first_line
 from reslag_vae.files import write_atomically
 from reslag_vae.occupancy import FAILURE_FILE, LOCK_FILE
 from reslag_vae.runs import CONFIG_FILE, RunError, config_path
@@ -19,14 +19,16 @@ from reslag_vae.runs import CONFIG_FILE, RunError, config_path
 NO_LOGGER = "logger=none"
 RESUMABLE = ("trainer.", "logger.", NO_LOGGER, "data.root=")
 
+# The callbacks that watch a run and change nothing of it.
+WATCHING = ("collapse", "images", "metrics_file", "progress", "report", "sigma2", "throughput")
+
 # What may differ between a run of a study and the one in its folder, because its result does not depend on it.
 IMMATERIAL = (
     "study",
     "resume",
     "logger",
-    "callbacks",
+    *(f"callbacks.{name}" for name in WATCHING),
     "data.root",
-    "data.folder",
     "trainer.accelerator",
     "trainer.devices",
     "trainer.compile",
@@ -52,28 +54,36 @@ def run_folder(resume: str | None, new: str) -> str:
 OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
 
 
-def of_job(config: DictConfig) -> tuple[DictConfig, Path]:
-    """The configuration of Hydra's current job, and its folder.
+def folder_of_job() -> Path:
+    """The folder of Hydra's current job."""
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+def of_job(config: DictConfig, folder: Path) -> DictConfig:
+    """The configuration of Hydra's current job.
+
+    Args:
+        config: as composed.
+        folder: of the job.
 
     Raises:
         RunError: a new run would be mixed with one that is in its folder already.
         ConfigError: an override would make a resumed run another one.
     """
     hydra = HydraConfig.get()
-    folder = Path(hydra.runtime.output_dir)
     if config.resume is not None:
         if hydra.mode == RunMode.MULTIRUN:
             raise ConfigError("resume= takes one run: leave out -m.")
-        return resumed(folder, list(hydra.overrides.task)), folder
+        return resumed(folder, list(hydra.overrides.task))
     if config.study is not None:
         if config.logger and config.logger.group is None:
             config.logger.group = config.study
-        return of_study(config, folder), folder
+        return of_study(config, folder)
     if (folder / CONFIG_FILE).exists():
         raise RunError(f"{folder} holds a run already: go on with it by resume={folder}, or choose another folder.")
     if hydra.mode == RunMode.MULTIRUN and config.logger and config.logger.group is None:
         config.logger.group = Path(hydra.sweep.dir).name
-    return config, folder
+    return config
 
 
 def of_study(config: DictConfig, folder: Path) -> DictConfig:
@@ -101,14 +111,17 @@ def check_same(config: DictConfig, folder: Path) -> None:
         folder: of a run, which need not be there.
 
     Raises:
-        RunError: it does; the message names the first option that differs.
+        RunError: it does, or its configuration is damaged; the message names the first option that differs.
     """
-    wanted = OmegaConf.to_container(config, resolve=True)
+    wanted = final(config)
     if not (folder / CONFIG_FILE).exists():
         return
-    begun = OmegaConf.load(folder / CONFIG_FILE)
-    _bring_up_to_date(begun)
-    for name, was, asked in differences(OmegaConf.to_container(begun), wanted):
+    try:
+        begun = OmegaConf.load(folder / CONFIG_FILE)
+        _bring_up_to_date(begun)
+    except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
+        raise RunError(f"{folder / CONFIG_FILE} is damaged: {first_line(error)}") from None
+    for name, was, asked in differences(OmegaConf.to_container(begun), OmegaConf.to_container(wanted)):
         if not name.startswith(IMMATERIAL):
             raise RunError(
                 f"{folder} holds a run with {name}={was}, and {name}={asked} is asked for: a study keeps its settings. "
@@ -160,19 +173,25 @@ def _bring_up_to_date(config: DictConfig | ListConfig) -> None:
         config.callbacks.progress.pop("refresh_rate", None)
 
 
-def save(config: DictConfig, folder: Path) -> None:
-    """config.yaml: every option with its final value; the data are found from any working directory."""
+def final(config: DictConfig) -> DictConfig:
+    """Every option with its final value; the data are found from any working directory."""
     resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+    assert isinstance(resolved, DictConfig), "made of one"
     root, pictures = Path(resolved.data.root).expanduser(), resolved.data.get("folder")
     resolved.data.root = str(root.absolute())
     if pictures and Path(pictures).expanduser().is_dir():  # else it is in root
         resolved.data.folder = str(Path(pictures).expanduser().absolute())
-    write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(resolved))
+    return resolved
+
+
+def save(config: DictConfig, folder: Path) -> None:
+    """config.yaml: every option with its final value."""
+    write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(final(config)))
 
 
 def discard_if_empty() -> None:
     """Remove the current job's folder if it holds no part of a run: a refused command leaves nothing behind."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
+    folder = folder_of_job()
     if {path.name for path in folder.iterdir()} <= {f"{HydraConfig.get().job.name}.log", LOCK_FILE, FAILURE_FILE}:
         shutil.rmtree(folder)
 

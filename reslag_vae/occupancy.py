@@ -1,4 +1,4 @@
-"""Who works in a run's folder, and what became of it."""
+"""Who works in a run's folder, and why a run failed."""
 
 import fcntl
 import os
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reslag_vae.errors import first_line
 from reslag_vae.runs import RunError, write_json
 
 LOCK_FILE = ".lock"
@@ -17,35 +16,33 @@ FAILURE_FILE = "failed.json"
 PATIENCE = 2.0
 
 
-@contextmanager
-def occupied(folder: Path) -> Iterator[None]:
-    """Within the context no other process trains in the folder, and an error is written to failed.json.
+class OccupiedError(RunError):
+    """Another process is at work in a folder."""
 
-    The lock goes with the process, however that ends; a kill leaves neither a lock nor a failed.json.
+
+@contextmanager
+def occupied(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
+    """Within the context no other process works in the folder. The lock goes with the process, however that ends.
 
     Args:
-        folder: of the run; made if it is not there.
+        folder: made if it is not there.
+        patience: seconds to wait at most for another process.
 
     Raises:
-        RunError: another process trains in it.
+        OccupiedError: another process works in it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        if not locked(descriptor, fcntl.LOCK_EX, PATIENCE):
-            raise RunError(f"{folder}: another process is at work in this folder.")
-        (folder / FAILURE_FILE).unlink(missing_ok=True)
-        try:
-            yield
-        except Exception as error:
-            write_json(folder / FAILURE_FILE, {"reason": first_line(error), "kind": type(error).__name__})
-            raise
+        if not locked(descriptor, fcntl.LOCK_EX, patience):
+            raise OccupiedError(f"{folder}: another process is at work in this folder.")
+        yield
     finally:
         os.close(descriptor)
 
 
 def is_occupied(folder: Path) -> bool:
-    """Whether a process of this machine, or of one that shares its files and their locks, trains in the folder."""
+    """Whether a process of this machine, or of one that shares its files and their locks, works in the folder."""
     try:
         descriptor = os.open(folder / LOCK_FILE, os.O_RDONLY)
     except FileNotFoundError:
@@ -68,3 +65,17 @@ def locked(descriptor: int, kind: int, patience: float) -> bool:
             time.sleep(0.05)
         else:
             return True
+
+
+@contextmanager
+def failure_kept(folder: Path) -> Iterator[None]:
+    """Within the context an error is written to failed.json; that of an earlier start is removed.
+
+    A kill, or an interruption by the user, leaves none.
+    """
+    (folder / FAILURE_FILE).unlink(missing_ok=True)
+    try:
+        yield
+    except Exception as error:
+        write_json(folder / FAILURE_FILE, {"reason": str(error) or type(error).__name__, "kind": type(error).__name__})
+        raise

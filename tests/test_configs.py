@@ -114,14 +114,15 @@ def job(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def test_a_new_run_is_as_composed(compose: Compose, job: Callable[..., None], tmp_path: Path) -> None:
     job(tmp_path)
     config = compose("model=vae", "data=digits", "logger=none")
-    assert configs.of_job(config) == (config, tmp_path)
+    assert configs.of_job(config, configs.folder_of_job()) == config
+    assert configs.folder_of_job() == tmp_path
     assert configs.job_name() == ""
 
 
 def test_a_run_is_resumed_by_its_folder_alone(compose: Compose, job: Callable[..., None], folder: Path) -> None:
     job(folder, f"resume={folder}")
     config = compose("model=vae", "data=digits", f"resume={folder}")
-    assert configs.of_job(config) == (OmegaConf.load(folder / "config.yaml"), folder)
+    assert configs.of_job(config, folder) == OmegaConf.load(folder / "config.yaml")
 
 
 @pytest.mark.parametrize("mode", list(RunMode))
@@ -131,7 +132,7 @@ def test_a_new_run_is_not_mixed_with_another(
     job(folder, mode=mode)
     before = (folder / "config.yaml").read_bytes()
     with pytest.raises(RunError, match=f"{folder} holds a run already: .*resume={folder}"):
-        configs.of_job(compose("model=vae", "data=digits"))
+        configs.of_job(compose("model=vae", "data=digits"), folder)
     configs.discard_if_empty()
     assert (folder / "config.yaml").read_bytes() == before
 
@@ -139,7 +140,7 @@ def test_a_new_run_is_not_mixed_with_another(
 def test_a_multirun_resumes_nothing(compose: Compose, job: Callable[..., None], folder: Path) -> None:
     job(folder, f"resume={folder}", mode=RunMode.MULTIRUN)
     with pytest.raises(ConfigError, match="resume= takes one run: leave out -m"):
-        configs.of_job(compose("model=vae", "data=digits", f"resume={folder}"))
+        configs.of_job(compose("model=vae", "data=digits", f"resume={folder}"), folder)
     assert configs.job_name() == "run: "
 
 
@@ -168,8 +169,7 @@ def test_a_run_of_a_study_goes_on_with_its_own_settings(
 ) -> None:
     job(folder, mode=RunMode.MULTIRUN)
     asked = compose(*STUDY, "study=mine", "data.root=/elsewhere", "trainer.compile=true", "callbacks.images=null")
-    config, own = configs.of_job(asked)
-    assert own == folder
+    config = configs.of_job(asked, folder)
     begun = configs.resumed(folder, [])
     assert (config.data.root, config.trainer.compile) == ("/elsewhere", True)
     config.data.root, config.trainer.compile, config.logger = begun.data.root, False, begun.logger
@@ -181,7 +181,7 @@ def test_a_run_of_a_study_that_has_not_begun_is_as_composed(
 ) -> None:
     job(tmp_path / "new", mode=RunMode.MULTIRUN)
     asked = compose("model=lagging", "data=digits", "study=mine")
-    assert configs.of_job(asked) == (asked, tmp_path / "new")
+    assert configs.of_job(asked, tmp_path / "new") == asked
     assert asked.logger.group == "mine"
 
 
@@ -193,6 +193,8 @@ def test_a_run_of_a_study_that_has_not_begun_is_as_composed(
         ("optimizer.lr=0.1", "optimizer.lr"),
         ("objective.decay=0.5", "objective.decay"),
         ("recipe.channels=[4,8,16]", "recipe.channels"),
+        ("callbacks.checkpoint.monitor=val/rec", "callbacks.checkpoint.monitor"),
+        ("callbacks.seed=null", "callbacks.seed"),
     ],
 )
 def test_a_study_keeps_its_settings(override: str, name: str, compose: Compose, folder: Path) -> None:
@@ -203,6 +205,26 @@ def test_a_study_keeps_its_settings(override: str, name: str, compose: Compose, 
 def test_what_does_not_change_the_result_may_differ_in_a_study(compose: Compose, folder: Path) -> None:
     different = ("data.root=/elsewhere", "trainer.devices=[0]", "trainer.accelerator=cpu", "callbacks.sigma2=null")
     configs.check_same(compose(*STUDY, *different, "study=mine"), folder)
+
+
+def test_other_pictures_are_another_run_and_a_relative_path_is_not(
+    compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("pictures", "others"):
+        (tmp_path / name).mkdir()
+    options = ("model=vae", "data=image_folder", "logger=none")
+    configs.save(compose(*options, "data.folder=pictures"), tmp_path / "run")
+    configs.check_same(compose(*options, f"data.folder={tmp_path}/pictures"), tmp_path / "run")
+    with pytest.raises(RunError, match=r"data\.folder="):
+        configs.check_same(compose(*options, "data.folder=others"), tmp_path / "run")
+
+
+@pytest.mark.parametrize("content", ["a: [", "", "- 1"])
+def test_a_damaged_configuration_of_a_study_is_named(content: str, compose: Compose, folder: Path) -> None:
+    (folder / "config.yaml").write_text(content)
+    with pytest.raises(RunError, match=r"config\.yaml is damaged"):
+        configs.check_same(compose(*STUDY), folder)
 
 
 def test_differences_are_named_by_their_paths() -> None:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from reslag_vae.errors import UserError
-from reslag_vae.study.plan import RESULTS, STUDY_FILE, read_plan
+from reslag_vae.study.plan import read_plan, results_of
 from reslag_vae.study.status import show, standings
 
 
@@ -12,8 +12,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m reslag_vae.study", description="How far a study is.")
     parser.add_argument("study", type=Path, help="its folder, such as experiments/table1")
-    study = parser.parse_args().study
-    folder = study if (study / STUDY_FILE).exists() else study / RESULTS
+    folder = results_of(parser.parse_args().study)
     try:
         show(standings(folder, read_plan(folder).jobs))
     except UserError as error:

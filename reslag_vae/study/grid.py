@@ -45,7 +45,8 @@ def jobs(grids: Sequence[Axes], chosen: Axes) -> list[Job]:
             every run; several values multiply the runs.
 
     Raises:
-        ConfigError: a value is in no grid, or a grid does not say which data and model it is of.
+        ConfigError: a value is in no grid, a grid does not say which data and model it is of, or two runs would have
+            one folder.
     """
     extra = {name: values for name, values in chosen.items() if not any(name in grid for grid in grids)}
     narrowing = {name: values for name, values in chosen.items() if name not in extra}
@@ -56,7 +57,8 @@ def jobs(grids: Sequence[Axes], chosen: Axes) -> list[Job]:
         if narrowing.keys() <= grid.keys():
             axes = {name: narrowed(values, narrowing.get(name)) for name, values in grid.items()} | extra
             for job in jobs_of(axes, [name for name in extra if len(extra[name]) < 2]):
-                found.setdefault(job.folder, job)
+                if set(found.setdefault(job.folder, job).overrides) != set(job.overrides):
+                    raise ConfigError(f"{job.folder} would be the folder of two runs: write their values differently.")
     return list(found.values())
 
 

@@ -5,11 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from reslag_vae.errors import ConfigError
+from reslag_vae.occupancy import occupied
 from reslag_vae.runs import RunError, write_json
 from reslag_vae.study.grid import Job
 
 STUDY_FILE = "study.json"
 RESULTS = "results"
+
+# Seconds for which another start of the study may hold study.json.
+WAIT = 30.0
 
 
 class Question(NamedTuple):
@@ -44,14 +49,34 @@ def question(node: dict[str, Any]) -> Question:
     """From a configuration.
 
     Raises:
-        ValueError: it lacks a part, or has one too many.
+        ConfigError: it lacks a part, or has one too many.
     """
-    try:
-        data = node.get("data")
-        read = Question(**node | {"data": None if data is None else tuple(data)})
-    except TypeError as error:
-        raise ValueError(f"a question of a study has text, first, second and data: {error}") from None
-    return read
+    if not isinstance(node, dict) or not {"text", "first", "second"} <= node.keys() <= set(Question._fields):
+        raise ConfigError(f"A question of a study has text, first, second and perhaps data, and this one is {node}.")
+    data = node.get("data")
+    return Question(node["text"], node["first"], node["second"], None if data is None else tuple(data))
+
+
+def check_questions(questions: Sequence[Question], jobs: Sequence[Job]) -> None:
+    """See to it that every question is about rows of the study.
+
+    Args:
+        questions: of the study.
+        jobs: all its runs, whichever are asked for.
+
+    Raises:
+        ConfigError: one is not.
+    """
+    rows = {job.row for job in jobs}
+    for asked in questions:
+        for row in (asked.first, asked.second):
+            if row not in rows:
+                raise ConfigError(f"“{asked.text}” is about {row}; this study has {', '.join(sorted(rows))}.")
+
+
+def results_of(study: Path) -> Path:
+    """The folder of a study's results: `results` in it, or itself."""
+    return study / RESULTS if (study / RESULTS).is_dir() else study
 
 
 def read_plan(folder: Path) -> Plan:
@@ -67,17 +92,19 @@ def read_plan(folder: Path) -> Plan:
         return Plan(jobs, [question(node) for node in content["questions"]])
     except FileNotFoundError:
         raise RunError(f"{path} is not there: no run of this study has been started.") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} is damaged: {error}") from None
 
 
 def add_to_plan(folder: Path, jobs: Sequence[Job], questions: Sequence[Question]) -> Plan:
     """Write the plan with these runs added to those of earlier starts, and these questions in place of theirs."""
-    earlier = read_plan(folder).jobs if (folder / STUDY_FILE).exists() else []
-    united = list({job.folder: job for job in [*earlier, *jobs]}.values())
-    plan = Plan(united, list(questions))
-    write_json(
-        folder / STUDY_FILE,
-        {"jobs": [job._asdict() for job in plan.jobs], "questions": [asked._asdict() for asked in plan.questions]},
-    )
+    with occupied(folder, WAIT):
+        earlier = read_plan(folder).jobs if (folder / STUDY_FILE).exists() else []
+        united = list({job.folder: job for job in [*earlier, *jobs]}.values())
+        plan = Plan(united, list(questions))
+        content = {
+            "jobs": [job._asdict() for job in plan.jobs],
+            "questions": [asked._asdict() for asked in plan.questions],
+        }
+        write_json(folder / STUDY_FILE, content)
     return plan

@@ -78,6 +78,12 @@ def test_no_value_makes_another_folder_or_needs_quotes(value: str) -> None:
     assert "/" not in label("model", value)
 
 
+def test_two_runs_never_share_a_folder() -> None:
+    grid = {"model": ["vae"], "optimizer.lr": ["1e-3", "1e+3"], "data": ["mnist"]}
+    with pytest.raises(ConfigError, match="mnist/vae-lr_1e_3/seed_0 would be the folder of two runs"):
+        jobs([grid], {})
+
+
 def test_a_value_of_no_grid_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"model=vqvae is not in this study; there are vae, beta_vae, lagging, resl"):
         jobs(GRIDS, {"model": ["vqvae"]})

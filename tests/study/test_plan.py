@@ -1,12 +1,14 @@
 """study.json."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from reslag_vae.errors import ConfigError
 from reslag_vae.runs import RunError
 from reslag_vae.study.grid import Job
-from reslag_vae.study.plan import Plan, Question, add_to_plan, question, read_plan
+from reslag_vae.study.plan import Plan, Question, add_to_plan, check_questions, question, read_plan, results_of
 
 VAE, LAGGING = Job("mnist/vae/seed_0", ("model=vae", "data=mnist")), Job("mnist/lagging/seed_0", ("model=lagging",))
 ASKED = Question("Does it help?", "lagging", "vae", ("mnist",))
@@ -26,9 +28,28 @@ def test_runs_of_earlier_starts_stay_and_questions_are_the_latest(tmp_path: Path
 
 def test_a_question_has_its_parts() -> None:
     assert question({"text": "?", "first": "a", "second": "b"}) == Question("?", "a", "b", None)
-    for node in ({"text": "?"}, {"text": "?", "first": "a", "second": "b", "third": "c"}):
-        with pytest.raises(ValueError, match="a question of a study has text, first, second and data"):
-            question(node)
+    for node in ({"text": "?"}, {"text": "?", "first": "a", "second": "b", "third": "c"}, "text"):
+        with pytest.raises(ConfigError, match="A question of a study has text, first, second and perhaps data"):
+            question(node)  # type: ignore[arg-type]
+
+
+def test_a_question_is_about_rows_of_the_study() -> None:
+    check_questions([ASKED], [VAE, LAGGING])
+    with pytest.raises(ConfigError, match=r"“Does it help\?” is about vae; this study has lagging"):
+        check_questions([ASKED], [LAGGING])
+
+
+def test_starts_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
+    jobs = [Job(f"mnist/vae/seed_{seed}", ()) for seed in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda job: add_to_plan(tmp_path, [job], []), jobs))
+    assert set(read_plan(tmp_path).jobs) == set(jobs)
+
+
+def test_the_results_are_in_the_study_or_are_it(tmp_path: Path) -> None:
+    assert results_of(tmp_path) == tmp_path
+    (tmp_path / "results").mkdir()
+    assert results_of(tmp_path) == tmp_path / "results"
 
 
 def test_a_study_that_was_not_started_is_named(tmp_path: Path) -> None:

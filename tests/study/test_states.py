@@ -4,15 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from reslag_vae.occupancy import occupied
-from reslag_vae.runs import RunError
+from reslag_vae.occupancy import failure_kept, occupied
 from reslag_vae.study.states import Standing, State, standing
 
 ROWS = "epoch,images_seen,images_per_second\n1,1000,500\n2,2000,250\n"
 
 
 def begin(folder: Path) -> None:
-    (folder / "config.yaml").write_text("seed: 0\n")
+    (folder / "config.yaml").write_text("trainer: {max_epochs: 8}\n")
     (folder / "metrics.csv").write_text(ROWS)
 
 
@@ -27,36 +26,59 @@ def test_a_run_at_work_and_one_interrupted(tmp_path: Path) -> None:
     with occupied(tmp_path):
         begin(tmp_path)
         # 1,000 images at 500 a second, and as many at 250.
-        assert standing(tmp_path) == Standing(State.RUNNING, 2, 6.0)
-    assert standing(tmp_path) == Standing(State.INTERRUPTED, 2, 6.0)
+        assert standing(tmp_path) == Standing(State.RUNNING, 2, 8, 6.0)
+    assert standing(tmp_path) == Standing(State.INTERRUPTED, 2, 8, 6.0)
 
 
 def test_a_run_that_failed_says_why(tmp_path: Path) -> None:
     begin(tmp_path)
-    with pytest.raises(ValueError, match="too large"), occupied(tmp_path):
-        raise ValueError("too large\nand more")
-    assert standing(tmp_path) == Standing(State.FAILED, 2, 6.0, "too large")
+    with pytest.raises(ValueError, match="too large"), occupied(tmp_path), failure_kept(tmp_path):
+        raise ValueError("too large\nby 3")
+    assert standing(tmp_path) == Standing(State.FAILED, 2, 8, 6.0, "too large\nby 3")
     # While it is run once more, and when it is interrupted then, it has not failed.
-    with occupied(tmp_path):
+    with occupied(tmp_path), failure_kept(tmp_path):
         assert standing(tmp_path).state is State.RUNNING
     assert standing(tmp_path).state is State.INTERRUPTED
 
 
+def test_what_failed_before_it_began_was_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no data"), failure_kept(tmp_path):
+        raise ValueError("no data")
+    assert standing(tmp_path) == Standing(State.REFUSED, reason="no data")
+
+
 def test_a_failure_that_cannot_be_read_is_one_all_the_same(tmp_path: Path) -> None:
+    begin(tmp_path)
     (tmp_path / "failed.json").write_text("{")
-    assert standing(tmp_path) == Standing(State.FAILED, reason=f"{tmp_path / 'failed.json'} cannot be read")
+    assert standing(tmp_path).reason == f"{tmp_path / 'failed.json'} cannot be read"
 
 
 def test_a_finished_run(tmp_path: Path) -> None:
     begin(tmp_path)
     (tmp_path / "metrics.json").write_text('{"epochs_run": 2, "seconds": 12.5}')
-    assert standing(tmp_path) == Standing(State.FINISHED, 2, 12.5)
-    (tmp_path / "metrics.json").write_text('{"epochs_run": 2, "sec')
-    with pytest.raises(RunError, match=r"metrics\.json is damaged"):
-        standing(tmp_path)
+    assert standing(tmp_path) == Standing(State.FINISHED, 2, 2, 12.5)
+    (tmp_path / "metrics.json").write_text('{"epochs_run": null, "seconds": null}')
+    assert standing(tmp_path) == Standing(State.FINISHED)
 
 
-def test_damaged_rows_are_left_to_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("metrics.json", '{"epochs_run": 2, "sec'),
+        ("metrics.csv", "epoch\nx\n"),
+        ("config.yaml", "a: ["),
+        ("config.yaml", ""),
+    ],
+)
+def test_a_damaged_file_is_that_of_one_run(name: str, content: str, tmp_path: Path) -> None:
     begin(tmp_path)
-    (tmp_path / "metrics.csv").write_text("epoch\nx\n")
-    assert standing(tmp_path) == Standing(State.INTERRUPTED)
+    (tmp_path / name).write_text(content)
+    found = standing(tmp_path)
+    assert found.state is State.DAMAGED
+    assert f"{tmp_path / name} is damaged" in found.reason
+
+
+def test_how_long_a_run_takes_follows_from_its_epochs() -> None:
+    assert Standing(State.FINISHED, 2, 2, 12.5).expected_seconds == 12.5
+    assert Standing(State.RUNNING, 2, 8, 6.0).expected_seconds == 24.0
+    assert Standing(State.RUNNING, 0, 8).expected_seconds is None

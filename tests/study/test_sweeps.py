@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from reslag_vae.occupancy import occupied
 from reslag_vae.report.contents import contents_of
 from reslag_vae.report.tables import YARDSTICK, answer_table, number_table, thesis_table
+from reslag_vae.study.plan import read_plan
 
 ROOT = Path(__file__).parents[2]
 GRIDS = (
@@ -131,7 +133,9 @@ def test_a_failed_run_is_told_left_alone_and_run_once_more_on_request(sweep: Swe
     first = sweep("study", *options)
     assert first.returncode == 1
     assert "1 of 2 runs finished, 1 failed" in first.stdout
-    assert "1 of 2 runs failed, the others are not touched by it; hydra.sweeper.retry=true" in first.stderr
+    assert "1 of 2 runs have no result, the others are not touched by it. hydra.sweeper.retry=true" in first.stderr
+    # Its stack of calls is kept with the run.
+    assert "Traceback" in (tmp_path / "study/digits/vae/seed_0/train.log").read_text()
     assert {name.split("/")[1] for name in outcome(tmp_path / "study")} == {"autoencoder"}
     second = sweep("study", *options)
     assert second.returncode == 1
@@ -141,6 +145,94 @@ def test_a_failed_run_is_told_left_alone_and_run_once_more_on_request(sweep: Swe
     assert third.returncode == 0, third.stderr
     assert started(third.stdout) == ["digits/vae/seed_0"]
     assert "2 of 2 runs finished" in third.stdout
+
+
+def test_what_was_refused_is_run_as_soon_as_it_can_be(sweep: Sweep, tmp_path: Path) -> None:
+    options = ("model=vae", "trainer.max_epochs=1")
+    first = sweep("study", *options, "data.val_fraction=2")
+    assert first.returncode == 1
+    assert "refused: digits/vae/seed_0\ndata.val_fraction must lie between 0 and 1, not 2" in first.stdout
+    second = sweep("study", *options)
+    assert second.returncode == 0, second.stderr
+    assert "1 of 1 runs finished" in second.stdout
+
+
+def test_a_run_is_left_to_the_process_that_is_at_work_on_it(
+    sweep: Sweep, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with occupied(tmp_path / "study/digits/vae/seed_0"):
+        done = sweep("study", "model=vae,autoencoder", "trainer.max_epochs=1")
+        assert done.returncode == 0, done.stderr
+        assert started(done.stdout) == ["digits/autoencoder/seed_0"]
+        assert "1 of 2 runs finished, 1 running" in done.stdout
+        # Also where the other came between.
+        options = ("model=vae", "data=digits", "logger=none", "study=mine")
+        alone = subprocess.run(
+            [sys.executable, str(ROOT / "train.py"), *options, f"hydra.run.dir={tmp_path}/study/digits/vae/seed_0"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+        assert "left to the other process" in alone.stdout
+    assert not (tmp_path / "study/digits/vae/seed_0/failed.json").exists()
+
+
+def test_one_damaged_run_hides_no_other(sweep: Sweep, tmp_path: Path) -> None:
+    damaged = tmp_path / "study/digits/vae/seed_0"
+    damaged.mkdir(parents=True)
+    (damaged / "metrics.json").write_text('{"val": ')
+    done = sweep("study", "model=vae,autoencoder", "trainer.max_epochs=1")
+    assert done.returncode == 1
+    assert f"damaged: digits/vae/seed_0\n{damaged / 'metrics.json'} is damaged" in done.stdout
+    assert started(done.stdout) == ["digits/autoencoder/seed_0"]
+
+
+def test_ctrl_c_stops_in_one_word(tmp_path: Path, environment: dict[str, str]) -> None:
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            command(tmp_path / "study", "trainer.max_epochs=500"), cwd=tmp_path, env=environment, stdout=log, stderr=log
+        )
+        try:
+            deadline = time.monotonic() + 120
+            while "epoch 1/500" not in (tmp_path / "log").read_text():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        finally:
+            process.send_signal(signal.SIGINT)
+            code = process.wait(60)
+    said = (tmp_path / "log").read_text()
+    assert code == 130
+    assert "Stopped: start it again to go on." in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "study/digits/vae/seed_0/failed.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("experiment", "options", "rows"),
+    [
+        ("table1_pictures", ["data.folder=pictures", "model=vae"], {"vae"}),
+        ("beta_sweep", ["objective.beta=4"], {"beta_vae-beta_4"}),
+        ("lagging", ["schedule.ratio=1,5"], {f"lagging-sigma_data-ratio_{n}-epochs_5-batches_same" for n in (1, 5)}),
+    ],
+)
+def test_a_study_is_narrowed_by_its_own_axes(
+    experiment: str, options: list[str], rows: set[str], tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """Of runs that are refused, because there are no data."""
+    where = [f"hydra.sweep.dir={tmp_path}/study", f"data.root={tmp_path}/nothing", "logger=none"]
+    proxy = {"http_proxy": "http://localhost:1", "https_proxy": "http://localhost:1"}
+    subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), f"experiment={experiment}", *where, *options],
+        cwd=tmp_path,
+        env=environment | proxy,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert {job.row for job in read_plan(tmp_path / "study").jobs} == rows
 
 
 def test_a_study_keeps_its_settings(sweep: Sweep, tmp_path: Path) -> None:

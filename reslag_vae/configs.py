@@ -1,9 +1,7 @@
 """The configuration of a job: composed by Hydra, or that of the run to resume."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -14,25 +12,11 @@ from reslag_vae.errors import ConfigError, first_line
 from reslag_vae.files import write_atomically
 from reslag_vae.occupancy import FAILURE_FILE, LOCK_FILE
 from reslag_vae.runs import CONFIG_FILE, RunError, config_path
+from reslag_vae.settings import material_differences
 
 # What may differ in a resumed run: where and how long it runs, not what it is.
 NO_LOGGER = "logger=none"
 RESUMABLE = ("trainer.", "logger.", NO_LOGGER, "data.root=")
-
-# The callbacks that watch a run and change nothing of it.
-WATCHING = ("collapse", "images", "metrics_file", "progress", "report", "sigma2", "throughput")
-
-# What may differ between a run of a study and the one in its folder, because its result does not depend on it.
-IMMATERIAL = (
-    "study",
-    "resume",
-    "logger",
-    *(f"callbacks.{name}" for name in WATCHING),
-    "data.root",
-    "trainer.accelerator",
-    "trainer.devices",
-    "trainer.compile",
-)
 
 
 def run_folder(resume: str | None, new: str) -> str:
@@ -121,21 +105,11 @@ def check_same(config: DictConfig, folder: Path) -> None:
         _bring_up_to_date(begun)
     except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
         raise RunError(f"{folder / CONFIG_FILE} is damaged: {first_line(error)}") from None
-    for name, was, asked in differences(OmegaConf.to_container(begun), OmegaConf.to_container(wanted)):
-        if not name.startswith(IMMATERIAL):
-            raise RunError(
-                f"{folder} holds a run with {name}={was}, and {name}={asked} is asked for: a study keeps its settings. "
-                "Choose another folder by hydra.sweep.dir=, or remove that one."
-            )
-
-
-def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Dotted names of the options that differ between two plain trees, with their values; lists are compared whole."""
-    if isinstance(first, dict) and isinstance(second, dict):
-        for key in first | second:
-            yield from differences(first.get(key), second.get(key), f"{path}.{key}" if path else str(key))
-    elif first != second:
-        yield path, first, second
+    for name, was, asked in material_differences(OmegaConf.to_container(begun), OmegaConf.to_container(wanted)):
+        raise RunError(
+            f"{folder} holds a run with {name}={was}, and {name}={asked} is asked for: a study keeps its settings. "
+            "Choose another folder by hydra.sweep.dir=, or remove that one."
+        )
 
 
 def resumed(folder: Path, overrides: list[str]) -> DictConfig:

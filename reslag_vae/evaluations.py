@@ -1,6 +1,7 @@
 """Finished runs evaluated from their checkpoints alone, and compared: what evaluate.py does."""
 
 import glob
+import json
 import logging
 import os
 import re
@@ -144,7 +145,9 @@ def device_of(name: str) -> torch.device:
 
 
 def to_evaluate(config: DictConfig) -> list[Path]:
-    """The folders of runs that are to be evaluated now: those without an evaluation, where it is asked to skip others.
+    """The folders of runs that are to be evaluated now.
+
+    With `skip_evaluated` these are the finished ones that have no evaluation of the checkpoint's epoch yet.
 
     Raises:
         ConfigError: there is no run, or a pattern matches none.
@@ -152,9 +155,24 @@ def to_evaluate(config: DictConfig) -> list[Path]:
     found = folders(config)
     if not config.skip_evaluated:
         return found
-    left = [path for path in found if not evaluation_file(path, config.split, config.checkpoint).exists()]
-    log.info("%d of %d runs have their evaluation already.", len(found) - len(left), len(found))
+    finished = [path for path in found if runs.read_result(path)]
+    left = [path for path in finished if not is_evaluated(path, config.split, config.checkpoint)]
+    log.info(
+        "%d runs have not finished, %d have their evaluation already.",
+        len(found) - len(finished),
+        len(finished) - len(left),
+    )
     return left
+
+
+def is_evaluated(folder: Path, split: str, checkpoint: str) -> bool:
+    """Whether a finished run has an evaluation of this split and checkpoint, of the epoch that it ended with."""
+    try:
+        content = json.loads(evaluation_file(folder, split, checkpoint).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    epoch = runs.read_result(folder).get("epoch" if checkpoint == "best" else "epochs_run")
+    return isinstance(content, dict) and content.get("epoch") == epoch
 
 
 def folders(config: DictConfig) -> list[Path]:

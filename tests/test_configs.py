@@ -225,8 +225,3 @@ def test_a_damaged_configuration_of_a_study_is_named(content: str, compose: Comp
     (folder / "config.yaml").write_text(content)
     with pytest.raises(RunError, match=r"config\.yaml is damaged"):
         configs.check_same(compose(*STUDY), folder)
-
-
-def test_differences_are_named_by_their_paths() -> None:
-    first, second = {"a": {"b": 1, "c": [1, 2]}, "d": 1}, {"a": {"b": 2, "c": [1, 2]}, "e": None}
-    assert list(configs.differences(first, second)) == [("a.b", 1, 2), ("d", 1, None)]

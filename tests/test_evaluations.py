@@ -127,14 +127,20 @@ def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, ca
 
 
 def test_runs_that_are_evaluated_can_be_left_out(copies: Path, options: Any) -> None:
-    (copies / "lagging" / "evaluation.json").write_text("whatever it says")
+    epoch = json.loads((copies / "lagging" / "metrics.json").read_text())["epoch"]
+    (copies / "lagging" / "evaluation.json").write_text(json.dumps({"epoch": epoch}))
+    for name in ("interrupted", "longer"):
+        shutil.copytree(copies / "lagging", copies / name)
+    (copies / "interrupted" / "metrics.json").unlink()
+    # Evaluated, and then trained on.
+    (copies / "longer" / "evaluation.json").write_text(json.dumps({"epoch": epoch + 1}))
     asked = options(f"run='{copies}/*'", "skip_evaluated=true", "figures=false", f"out={copies}/comparison")
     done = evaluate(asked)
-    assert [own.run.folder.name for own in done] == sorted(MODELS.keys() - {"lagging"})
-    assert (copies / "lagging" / "evaluation.json").read_text() == "whatever it says"
+    assert [own.run.folder.name for own in done] == sorted((MODELS.keys() | {"longer"}) - {"lagging"})
+    assert result(copies / "lagging") == {"epoch": epoch}
     assert evaluate(asked) == []
     # An evaluation of another split is another one.
-    assert len(to_evaluate(options(f"run='{copies}/*'", "skip_evaluated=true", "split=val"))) == len(MODELS)
+    assert len(to_evaluate(options(f"run='{copies}/*'", "skip_evaluated=true", "split=val"))) == len(MODELS) + 1
 
 
 def test_one_run_without_pictures_on_the_validation_split(copies: Path, options: Any) -> None:

@@ -9,7 +9,7 @@ from reslag_vae.report.rows import Row, rows_of
 from reslag_vae.report.thesis import title_of
 from reslag_vae.runs import RunError
 from reslag_vae.study.grid import Job
-from reslag_vae.study.plan import RESULTS, STUDY_FILE, Plan, read_plan
+from reslag_vae.study.plan import STUDY_FILE, Plan, read_plan, results_of
 from reslag_vae.study.states import State
 from reslag_vae.study.status import standings
 
@@ -22,6 +22,7 @@ class Chapter(NamedTuple):
         title: as people write it.
         rows: in the order of the thesis.
         answered: the questions that can be answered on it.
+        unanswered: those of the study that cannot yet, for want of runs or of their values by image.
         pca: Rec of as many principal components as the codes have numbers; None if no run was evaluated.
         images: number of images by split.
     """
@@ -30,6 +31,7 @@ class Chapter(NamedTuple):
     title: str
     rows: list[Row]
     answered: list[Answered]
+    unanswered: list[str]
     pca: float | None
     images: dict[str, int]
 
@@ -94,7 +96,7 @@ def contents_of(study: Path) -> Contents:
 
 def plan_of(study: Path) -> Plan:
     """The study's plan; an empty one if there are results without a plan."""
-    results = study / RESULTS
+    results = results_of(study)
     return read_plan(results) if (results / STUDY_FILE).exists() else Plan([], [])
 
 
@@ -102,12 +104,19 @@ def chapter(data: str, rows: list[Row], plan: Plan) -> Chapter:
     """On a data set."""
     pca = [value for row in rows for run in row.runs if (value := run.evaluated("reconstruction", "pca_rec"))]
     images = rows[0].runs[0].result["images"]
-    return Chapter(data, title_of(data), rows, answers(plan.questions, rows), pca[0] if pca else None, images)
+    answered = answers(plan.questions, rows)
+    asked = {job.row for job in plan.jobs if job.data == data}
+    unanswered = [
+        question.text
+        for question in plan.questions
+        if {question.first, question.second} <= asked and question not in [own.question for own in answered]
+    ]
+    return Chapter(data, title_of(data), rows, answered, unanswered, pca[0] if pca else None, images)
 
 
 def missing(study: Path, jobs: list[Job]) -> dict[str, str]:
     """By folder, what became of the runs that are not finished."""
-    found = standings(study / RESULTS, jobs)
+    found = standings(results_of(study), jobs)
     return {
         job.folder: ": ".join(filter(None, (own.state.value, own.reason)))
         for job, own in found.items()

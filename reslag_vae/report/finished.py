@@ -1,7 +1,7 @@
 """The finished runs of a study, read from its folder."""
 
 import json
-from collections.abc import Mapping
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,12 +18,16 @@ from reslag_vae.runs import (
     read_metrics,
     read_result,
 )
-from reslag_vae.study.plan import RESULTS
+from reslag_vae.study.plan import RESULTS, results_of
 
 EVALUATION_FILE = "evaluation.json"
 
 # What metrics.json must say.
-NEEDED = {"val", "test", "model", "objective", "parameters", "images", "yardstick_sigma2"}
+NEEDED = ("model", "objective", "epoch", "epochs_run", "parameters", "yardstick_sigma2")
+
+GROUPS = {"recipe", "trainer", "objective", "network", "schedule", "optimizer"}
+
+SEED = re.compile(r"seed_\d+")
 
 
 class Finished(NamedTuple):
@@ -63,9 +67,10 @@ class Finished(NamedTuple):
 
     def evaluated(self, group: str, name: str) -> float | None:
         """A number of evaluation.json; None if it is not there."""
-        numbers: Mapping[str, Any] = self.evaluation.get("numbers", {})
-        value = numbers.get(group, {}).get(name, {}).get("value")
-        return None if value is None else float(value)
+        node: object = self.evaluation.get("numbers")
+        for key in (group, name, "value"):
+            node = node.get(key) if isinstance(node, dict) else None
+        return float(node) if isinstance(node, int | float) else None
 
 
 def read_finished(study: Path) -> list[Finished]:
@@ -74,7 +79,8 @@ def read_finished(study: Path) -> list[Finished]:
     Raises:
         RunError: there is none, or a file of one is damaged.
     """
-    paths = sorted(study.glob(f"{RESULTS}/*/*/seed_*/{RESULT_FILE}"))
+    results = results_of(study)
+    paths = sorted(path for path in results.glob(f"*/*/seed_*/{RESULT_FILE}") if SEED.fullmatch(path.parent.name))
     if not paths:
         raise RunError(f"{study} has no finished run: there is no {RESULTS}/<data>/<row>/seed_<seed>/{RESULT_FILE}.")
     return [read_run(path.parent) for path in paths]
@@ -84,13 +90,17 @@ def read_run(folder: Path) -> Finished:
     """One of them.
 
     Raises:
-        RunError: a file is damaged.
+        RunError: a file is damaged, or the evaluation is of another epoch than the result.
     """
     result, config = read_result(folder), read_config(folder / CONFIG_FILE)
-    lacking = sorted(NEEDED - result.keys())
-    if lacking or not isinstance(result["test"], dict) or not isinstance(result["test"].get("rec"), float | int):
-        raise RunError(f"{folder / RESULT_FILE} is damaged, or not of this package: it lacks {', '.join(lacking)}.")
+    check_result(result, folder / RESULT_FILE)
     data, row, seed = folder.parts[-3:]
+    evaluation = read_evaluation(folder / EVALUATION_FILE)
+    if evaluation and evaluation.get("epoch") != result["epoch"]:
+        raise RunError(
+            f"{folder / EVALUATION_FILE} is of epoch {evaluation.get('epoch')}, and the run's result of epoch "
+            f"{result['epoch']}: evaluate it anew, or remove the file."
+        )
     return Finished(
         folder=folder,
         data=data,
@@ -100,8 +110,20 @@ def read_run(folder: Path) -> Finished:
         config=config,
         history=read_metrics(folder),
         per_image=read_arrays(folder / PER_IMAGE_FILE),
-        evaluation=read_evaluation(folder / EVALUATION_FILE),
+        evaluation=evaluation,
     )
+
+
+def check_result(result: dict[str, Any], path: Path) -> None:
+    """Raise a RunError if metrics.json lacks what the report needs."""
+    images, test = result.get("images"), result.get("test")
+    lacking = [name for name in NEEDED if name not in result]
+    if not isinstance(test, dict) or not all(isinstance(test.get(name), float | int) for name in ("rec", "loss")):
+        lacking.append("rec and loss of test")
+    if not isinstance(images, dict) or not all(isinstance(images.get(name), int) for name in ("train", "val", "test")):
+        lacking.append("the number of images")
+    if lacking:
+        raise RunError(f"{path} is damaged, or not of this package: it lacks {', '.join(lacking)}.")
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -114,7 +136,7 @@ def read_config(path: Path) -> dict[str, Any]:
         content = OmegaConf.to_container(OmegaConf.load(path))
     except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
         raise RunError(f"{path} is damaged: {first_line(error)}") from None
-    if not isinstance(content, dict) or not {"recipe", "trainer", "objective"} <= content.keys():
+    if not isinstance(content, dict) or not content.keys() >= GROUPS:
         raise RunError(f"{path} is damaged: it is not the configuration of a run of this package.")
     return {str(name): value for name, value in content.items()}
 

@@ -16,6 +16,11 @@ from reslag_vae.report.tables import Column, text_of
 
 PICTURES = {"reconstructions": "Reconstructions of validation images", "prior_samples": "Samples of the prior"}
 
+SIGNS = {"better": "▼ ", "worse": "▲ "}
+
+# Data whose pictures may not be passed on: their originals stay out of the page.
+NOT_PASSED_ON = ("celeba",)
+
 LINES = "Dashed: sigma_optimal. Thin: single seeds."
 
 
@@ -59,7 +64,9 @@ class Drawn:
         """Ours with the thesis' beneath, and the difference; the head first."""
         terms = tables.terms_of(self.rows)
         head = [Cell(""), Cell("seeds"), *(Cell(tables.NAMES[term]) for term in terms)]
-        body = [[title(row), Cell(tables.seeds_of(row)), *(compared(row, term) for term in terms)] for row in self.rows]
+        body = [
+            [Cell(row.title), Cell(tables.seeds_of(row)), *(compared(row, term) for term in terms)] for row in self.rows
+        ]
         return [head, *body]
 
     @property
@@ -75,14 +82,12 @@ class Drawn:
     @property
     def plots(self) -> list[tuple[str, str]]:
         """Pictures, and what they show."""
-        rec = curves(self.rows, "val/rec", "Rec of validation images")
+        captioned = [(curves(self.rows, "val/rec", "Rec of validation images"), f"Rec over training. {LINES}")]
+        if any("val/elbo" in own for row in self.rows for run in row.runs for own in run.history):
+            elbo = curves(self.rows, "val/elbo", "ELBO of the yardstick (nats)\nof validation images")
+            captioned.append((elbo, f"The yardstick's ELBO over training. {LINES}"))
         plane = rates(self.rows, self.chapter.pca)
-        elbo = curves(self.rows, "val/elbo", "ELBO of the yardstick (nats)\nof validation images")
-        captioned = (
-            (rec, f"Rec over training. {LINES}"),
-            (elbo, f"The yardstick's ELBO over training. {LINES}"),
-            (plane, "Rate against distortion, a point for each run: lower left is better."),
-        )
+        captioned.append((plane, "Rate against distortion, a point for each run: lower left is better."))
         return [(data_uri(svg(figure), "image/svg+xml"), caption) for figure, caption in captioned]
 
     @property
@@ -91,20 +96,17 @@ class Drawn:
         return [(heading, found) for name, heading in PICTURES.items() if (found := pictures_of(self.rows, name))]
 
 
-def title(row: Row) -> Cell:
-    """The head of a line."""
-    return Cell(row.title, "name", row.name)
-
-
 def compared(row: Row, term: str) -> Cell:
     """A term beside that of the thesis."""
     pair, digits = tables.against(row, term), tables.digits_of(term)
-    if pair.printed is None or pair.difference is None:
-        note = "" if pair.printed is None else f"thesis {tables.rounded(pair.printed, digits)}"
-        return Cell(text_of(pair.ours, digits), "", note)
-    sign = {"better": "▼ ", "worse": "▲ "}.get(pair.verdict, "")
-    note = f"thesis {tables.rounded(pair.printed, digits)}; {sign}{pair.difference:+,.{digits}f}"
-    return Cell(text_of(pair.ours, digits), pair.verdict.replace(" ", "-"), note)
+    if pair.printed is None:
+        return Cell(text_of(pair.ours, digits))
+    note = f"thesis {tables.rounded(pair.printed, digits)}"
+    if pair.difference is not None and not row.caveats:
+        note += f"; {SIGNS.get(pair.verdict, '')}{pair.difference:+,.{digits}f}"
+    if pair.verdict in ("within", "one seed"):
+        note += f" ({pair.verdict})"
+    return Cell(text_of(pair.ours, digits), pair.verdict if pair.verdict in SIGNS else "", note)
 
 
 def number_cells(rows: Sequence[Row], columns: Sequence[Column], pca: float | None = None) -> list[list[Cell]]:
@@ -115,12 +117,14 @@ def number_cells(rows: Sequence[Row], columns: Sequence[Column], pca: float | No
     for row, line in zip_longest(rows, lines):
         values = [column.value(row) if row else None for column in tables.shown(rows, columns)]
         kinds = ["best" if own and own.mean == top else "" for own, top in zip(values, best, strict=True)]
-        body.append([Cell(line[0], "name"), *map(Cell, line[1:], kinds)])
+        body.append([Cell(line[0]), *map(Cell, line[1:], kinds)])
     return [[Cell(text) for text in head], *body]
 
 
 def pictures_of(rows: Sequence[Row], name: str) -> list[tuple[str, str]]:
-    """Title and picture of each row that has one."""
+    """Title and picture of each row that has one and may show it."""
+    if name == "reconstructions" and rows[0].data in NOT_PASSED_ON:
+        return []
     found = [(row.title, picture) for row in rows if (picture := row.runs[0].picture(name)) is not None]
     return [(own, data_uri(path.read_bytes(), "image/png")) for own, path in found]
 

@@ -10,7 +10,6 @@ from reslag_vae.evaluation.pictures.axes import add_legend, empty_axes
 from reslag_vae.evaluation.pictures.palette import COLORS
 from reslag_vae.evaluation.pictures.rates import RatePoint, rate_distortion
 from reslag_vae.figures import default_settings
-from reslag_vae.models.titles import TITLES
 from reslag_vae.report.finished import Finished
 from reslag_vae.report.rows import Row, term_of
 
@@ -37,7 +36,7 @@ def svg(figure: "Figure") -> bytes:
 def curves(rows: Sequence[Row], name: str, label: str) -> "Figure":
     """A number of metrics.csv over training: the mean over seeds of each row, and each seed thinly.
 
-    A colour for each variant; dashed under `sigma_optimal`.
+    Colours are those of `rates`; dashed under `sigma_optimal`.
 
     Args:
         rows: of a data set.
@@ -57,8 +56,7 @@ def curves(rows: Sequence[Row], name: str, label: str) -> "Figure":
 
 def draw_row(axis: "Axes", row: Row, name: str, number: int) -> None:
     """A line with its name, and thin ones."""
-    models = list(TITLES)
-    color = COLORS[(models.index(row.model) if not row.axes and row.model in models else number) % len(COLORS)]
+    color = COLORS[number % len(COLORS)]
     style = "--" if row.objective == "sigma_optimal" else "-"
     histories = [[(own["epoch"], own[name]) for own in run.history if name in own] for run in row.runs]
     seeds = [np.array(points) for points in histories if points]

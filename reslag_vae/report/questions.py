@@ -9,7 +9,11 @@ from reslag_vae.objectives.base import gaussian_elbo
 from reslag_vae.report.finished import Finished
 from reslag_vae.report.rows import Row
 from reslag_vae.report.statistics import Interval, bootstrap, over_seeds
+from reslag_vae.settings import SEEDS, material_differences, under
 from reslag_vae.study.plan import Question
+
+# What the rows of a question should share.
+SHARED = ("data", "recipe", "trainer.max_epochs", "trainer.precision")
 
 
 class Answer(Enum):
@@ -59,12 +63,14 @@ class Answered(NamedTuple):
         first: the row that it asks about.
         second: the row that it is compared with.
         comparisons: by each measure that both have.
+        unlike: settings that both should share and do not.
     """
 
     question: Question
     first: Row
     second: Row
     comparisons: list[Comparison]
+    unlike: list[str]
 
 
 def answer(interval: Interval, higher_is_better: bool) -> Answer:
@@ -84,8 +90,14 @@ def answers(questions: list[Question], rows: list[Row]) -> list[Answered]:
             continue
         comparisons = compare(first, second)
         if comparisons:
-            found.append(Answered(question, first, second, comparisons))
+            found.append(Answered(question, first, second, comparisons, unlike(first, second)))
     return found
+
+
+def unlike(first: Row, second: Row) -> list[str]:
+    """Settings of data, recipe and length in which two rows differ: not what their question is about."""
+    found = material_differences(first.runs[0].config, second.runs[0].config)
+    return [f"{name} {one} and {two}" for name, one, two in found if under(name, SHARED) and name not in SEEDS]
 
 
 def compare(first: Row, second: Row) -> list[Comparison]:

@@ -6,7 +6,9 @@ from typing import NamedTuple
 from reslag_vae.models.titles import TITLES, is_usual, title_of
 from reslag_vae.report.finished import Finished
 from reslag_vae.report.statistics import Estimate, estimate
-from reslag_vae.report.thesis import STANDS_FOR, TERMS, setting_of, table1
+from reslag_vae.report.thesis import LEARNING_RATE, STANDS_FOR, TERMS, setting_of, table1
+from reslag_vae.runs import RunError
+from reslag_vae.settings import SEEDS, material_differences
 
 # Objectives whose Lat the thesis averages over the latent dimensions.
 AVERAGED = ("beta", "mmd")
@@ -71,7 +73,8 @@ class Row(NamedTuple):
     @property
     def caveats(self) -> list[str]:
         """In what its runs differ from those of the thesis, so that their numbers do not compare."""
-        return list(dict.fromkeys(caveat for run in self.runs for caveat in caveats_of(run)))
+        own = [caveat for run in self.runs for caveat in (*scale_of(run), *([] if self.axes else settings_of(run)))]
+        return list(dict.fromkeys(own))
 
 
 def term_of(run: Finished, name: str) -> float | None:
@@ -89,31 +92,71 @@ def number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def caveats_of(run: Finished) -> list[str]:
-    """Fewer epochs, fewer images, other pixels."""
+def scale_of(run: Finished) -> list[str]:
+    """Fewer epochs or images than the thesis, or other pixels."""
     setting, found = setting_of(run.data), []
     if setting is None:
         return []
-    epochs = int(run.config["trainer"]["max_epochs"])
-    if epochs < setting.epochs:
-        found.append(f"{epochs} of {setting.epochs} epochs")
+    planned, done = int(run.config["trainer"]["max_epochs"]), int(run.result["epochs_run"])
+    stopped = str(run.result.get("stopped_because", "")).startswith("the trainer was told to stop")
+    if planned != setting.epochs or (stopped and done < planned):
+        found.append(f"{min(planned, done) if stopped else planned} of {setting.epochs} epochs")
     images = run.result["images"]
     known = images["train"] + images["val"]
-    if run.data not in STANDS_FOR and known < WHOLE * setting.images:
-        found.append(f"{known:,} of {setting.images:,} training images")
     if run.data in STANDS_FOR:
         found.append("saved as pictures, not the official pixels")
+    elif known < WHOLE * setting.images:
+        found.append(f"{known:,} of {setting.images:,} training images")
     return found
 
 
+def settings_of(run: Finished) -> list[str]:
+    """Settings other than those that the thesis prints."""
+    setting = setting_of(run.data)
+    if setting is None:
+        return []
+    network, schedule, objective = (run.config[group] for group in ("network", "schedule", "objective"))
+    pairs = [
+        ("latent", network["latent_dim"], setting.latent),
+        ("convolution blocks", sum(network["blocks"]), setting.blocks),
+        ("learning rate", run.config["optimizer"]["lr"], LEARNING_RATE),
+    ]
+    if "ratio" in schedule:
+        pairs += [
+            ("ratio", schedule["ratio"], setting.ratio),
+            ("aggressive epochs", schedule["epochs"], setting.aggressive),
+        ]
+    if "beta" in objective:
+        pairs += [("beta", objective["beta"], setting.beta)]
+    return [f"{name} {ours:g}, the thesis' {printed:g}" for name, ours, printed in pairs if ours != printed]
+
+
 def rows_of(runs: Iterable[Finished]) -> dict[str, list[Row]]:
-    """The rows by data set, both in the order of the thesis."""
+    """The rows by data set, both in the order of the thesis.
+
+    Raises:
+        RunError: runs of one row differ in more than their seeds, so that they have no mean.
+    """
     groups: dict[tuple[str, str], list[Finished]] = {}
     for run in runs:
         groups.setdefault((run.data, run.row), []).append(run)
     rows = [Row(name, data, sorted(group, key=lambda run: run.seed)) for (data, name), group in groups.items()]
+    for row in rows:
+        check_alike(row)
     ordered = sorted(rows, key=place)
     return {data: [row for row in ordered if row.data == data] for data in sorted({r.data for r in rows}, key=rank)}
+
+
+def check_alike(row: Row) -> None:
+    """Raise a RunError if the runs differ in more than their seeds."""
+    first, *others = row.runs
+    for other in others:
+        for name, one, two in material_differences(first.config, other.config):
+            if name not in SEEDS:
+                raise RunError(
+                    f"{first.folder} and {other.folder} differ in more than their seeds ({name}={one} and {two}): "
+                    "they are of different rows."
+                )
 
 
 DATA = ("mnist", "fashion_mnist", "cifar10", "cifar10_folder", "cifar100", "celeba")

@@ -26,8 +26,8 @@ class Against(NamedTuple):
     Attributes:
         ours: over our seeds; None where there is none.
         printed: by the thesis; None where it did not.
-        verdict: `better`, `worse`, `within` what one more seed may do, `one seed` that says nothing of that,
-            `other data` where the two do not compare, or nothing.
+        verdict: `better`, `worse`, `within` what one more run may do, `one seed` that says nothing of that, or nothing
+            where the two do not compare.
     """
 
     ours: Estimate | None
@@ -47,10 +47,8 @@ def against(row: Row, term: str) -> Against:
     difference has to exceed the 95% prediction interval for that.
     """
     ours, printed = row.term(term), row.printed.get(term)
-    if ours is None or printed is None or term not in LESS_IS_BETTER:
+    if ours is None or printed is None or row.caveats or term not in LESS_IS_BETTER:
         return Against(ours, printed, "")
-    if row.caveats:
-        return Against(ours, printed, "other data")
     if ours.spread_of_one is None:
         return Against(ours, printed, "one seed")
     if abs(ours.mean - printed) <= ours.spread_of_one:
@@ -62,12 +60,14 @@ class Column(NamedTuple):
     """A number beside the thesis' four.
 
     Attributes:
+        key: its name in the CSV file.
         name: heading.
         value: of a row; None where it has none.
         digits: after the point, or significant ones if negative.
         best: `max` or `min` is the better of several rows; nothing if neither.
     """
 
+    key: str
     name: str
     value: Callable[[Row], Estimate | None]
     digits: int
@@ -92,26 +92,32 @@ def of_result(*path: str) -> Callable[[Row], Estimate | None]:
 
 
 YARDSTICK = (
-    Column("ELBO, yardstick", of_result("test", "elbo"), 1, "max"),
-    Column("bits/dim of it", of_result("test", "bits_per_dim"), 3, "min"),
-    Column("Rec", of_result("test", "rec"), 2, "min"),
-    Column("KL, nats", of_result("test", "kl"), 2),
-    Column("active units", of_result("test", "active_units"), 1),
-    Column("sigma2", of_result("test", "sigma2"), -3),
-    Column("IW bound, own sigma2", evaluated("likelihood", "importance_weighted_bound"), 1, "max"),
-    Column("SSIM", evaluated("reconstruction", "ssim"), 3, "max"),
-    Column("k-NN", evaluated("classes", "nearest_neighbours"), 3, "max"),
-    Column("classifier Fréchet, prior", evaluated("samples", "classifier_frechet_prior"), 2, "min"),
-    Column("mixture", evaluated("samples", "classifier_frechet_mixture"), 2, "min"),
+    Column("elbo", "ELBO, yardstick", of_result("test", "elbo"), 1, "max"),
+    Column("bits_per_dim", "bits/dim of it", of_result("test", "bits_per_dim"), 3, "min"),
+    Column("rec", "Rec", of_result("test", "rec"), 2, "min"),
+    Column("kl", "KL, nats", of_result("test", "kl"), 2),
+    Column("active_units", "active units", of_result("test", "active_units"), 1),
+    Column("sigma2", "sigma2", of_result("test", "sigma2"), -3),
+    Column(
+        "importance_weighted_bound",
+        "IW bound, own sigma2",
+        evaluated("likelihood", "importance_weighted_bound"),
+        1,
+        "max",
+    ),
+    Column("ssim", "SSIM", evaluated("reconstruction", "ssim"), 3, "max"),
+    Column("nearest_neighbours", "k-NN", evaluated("classes", "nearest_neighbours"), 3, "max"),
+    Column("frechet_prior", "classifier Fréchet, prior", evaluated("samples", "classifier_frechet_prior"), 2, "min"),
+    Column("frechet_mixture", "of a mixture", evaluated("samples", "classifier_frechet_mixture"), 2, "min"),
 )
 
 COST = (
-    Column("parameters", of_result("parameters", "total"), 0),
-    Column("best epoch", of_result("epoch"), 0),
-    Column("epochs", of_result("epochs_run"), 0),
-    Column("aggressive", of_result("aggressive_epochs"), 0),
-    Column("seconds of training", of_result("seconds"), 0),
-    Column("images/s", of_result("images_per_second"), 0),
+    Column("parameters", "parameters", of_result("parameters", "total"), 0),
+    Column("epoch", "best epoch", of_result("epoch"), 0),
+    Column("epochs_run", "epochs", of_result("epochs_run"), 0),
+    Column("aggressive_epochs", "aggressive", of_result("aggressive_epochs"), 0),
+    Column("seconds", "seconds of training", of_result("seconds"), 0),
+    Column("images_per_second", "images/s", of_result("images_per_second"), 0),
 )
 
 
@@ -168,7 +174,7 @@ def thesis_table(rows: Sequence[Row]) -> list[list[str]]:
             pair = against(row, term)
             if printed:
                 cells.append("-" if pair.printed is None else rounded(pair.printed, digits_of(term)))
-            mark = {"better": " (better)", "worse": " (worse)"}.get(pair.verdict, "")
+            mark = f" ({pair.verdict})" if pair.verdict in ("better", "worse", "within") else ""
             cells.append(text_of(pair.ours, digits_of(term)) + mark)
         lines.append(cells)
     return lines
@@ -221,10 +227,10 @@ def markdown(lines: Sequence[Sequence[str]]) -> str:
 
 def as_csv(rows: Mapping[str, Sequence[Row]]) -> str:
     """A line for each row: every number, its standard error over seeds, and what the thesis printed."""
-    columns = [*YARDSTICK, *COST]
+    columns = [column for column in (*YARDSTICK, *COST) if column.key not in TERMS]
     head = ["data", "row", "model", "objective", "title", "seeds"]
     head += [f"{term}{suffix}" for term in TERMS for suffix in ("", "_error", "_thesis")]
-    head += [f"{column.name}{suffix}" for column in columns for suffix in ("", " error")]
+    head += [f"{column.key}{suffix}" for column in columns for suffix in ("", "_error")]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*head, "caveats"])

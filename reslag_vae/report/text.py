@@ -33,5 +33,7 @@ def chapter_lines(chapter: Chapter) -> list[str]:
     lines += [markdown(tables.thesis_table(chapter.rows))]
     if chapter.answered:
         lines += [markdown(tables.answer_table(chapter.answered))]
+    if chapter.unanswered:
+        lines += [f"Not answered yet: {' '.join(chapter.unanswered)}", ""]
     lines += [markdown(tables.number_table(chapter.rows, tables.YARDSTICK, chapter.pca))]
     return [*lines, markdown(tables.number_table(chapter.rows, tables.COST))]

@@ -12,26 +12,38 @@ STANDS_FOR = {"cifar10_folder": "cifar10"}
 
 
 class Setting(NamedTuple):
-    """How the thesis trained on a data set.
+    """How the thesis trained on a data set, as far as it says.
 
     Attributes:
         title: of the data set.
-        epochs: of training.
         images: in the official training split, of which a part chooses the epoch.
+        epochs: of training.
+        aggressive: epochs at its beginning in which the lagging variants train their encoder aggressively.
+        ratio: encoder updates for each decoder update in them.
+        latent: dimensions.
+        blocks: convolution blocks of each side.
+        beta: of beta-VAE.
     """
 
     title: str
-    epochs: int
     images: int
+    epochs: int
+    aggressive: int
+    ratio: int
+    latent: int
+    blocks: int
+    beta: float
 
+
+LEARNING_RATE = 0.002
 
 # CelebA's official validation split chooses the epoch, and is counted.
 SETTINGS = {
-    "mnist": Setting("MNIST", 40, 60_000),
-    "fashion_mnist": Setting("FashionMNIST", 40, 60_000),
-    "cifar10": Setting("CIFAR10", 40, 50_000),
-    "cifar100": Setting("CIFAR100", 40, 50_000),
-    "celeba": Setting("CelebA", 20, 182_637),
+    "mnist": Setting("MNIST", 60_000, 40, 5, 3, 5, 3, 4),
+    "fashion_mnist": Setting("FashionMNIST", 60_000, 40, 5, 3, 10, 3, 4),
+    "cifar10": Setting("CIFAR10", 50_000, 40, 20, 5, 100, 5, 3),
+    "cifar100": Setting("CIFAR100", 50_000, 40, 20, 5, 100, 5, 3),
+    "celeba": Setting("CelebA", 182_637, 20, 10, 5, 150, 8, 4),
 }
 
 

@@ -1,6 +1,7 @@
 """A study of made-up results."""
 
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from reslag_vae.report.thesis import SETTINGS, setting_of
 from reslag_vae.runs import write_arrays
 
 MakeRun = Callable[..., Path]
@@ -28,6 +30,8 @@ def make_run(tmp_path: Path) -> MakeRun:
         epochs: int = 40,
         images: tuple[int, int, int] = (57_000, 3_000, 50),
         evaluation: dict[str, Any] | None = None,
+        settings: dict[str, Any] | None = None,
+        stopped_because: str = "",
         **test: float,
     ) -> Path:
         folder = tmp_path / "study" / "results" / place
@@ -50,22 +54,37 @@ def make_run(tmp_path: Path) -> MakeRun:
             "parameters": {"total": 1234},
             "yardstick_sigma2": sigma2,
             "device": "cpu",
+            "stopped_because": stopped_because,
             "versions": {"torch": "2.14.1"},
             "precision": "32-true",
             "commit": "0123456789abcdef",
         }
         (folder / "metrics.json").write_text(json.dumps(result))
         shape = [1, 28, 28] if "mnist" in place else [3, 32, 32]
-        config = {"recipe": {"image_shape": shape}, "trainer": {"max_epochs": epochs}, "objective": {"beta": 4}}
+        data = place.split("/")[0]
+        setting = setting_of(data) or SETTINGS["mnist"]
+        config: dict[str, Any] = {
+            "recipe": {"image_shape": shape},
+            "trainer": {"max_epochs": epochs},
+            "objective": {"beta": setting.beta} if objective == "beta" else {},
+            "network": {"latent_dim": setting.latent, "blocks": [1] * setting.blocks},
+            "schedule": {"ratio": setting.ratio, "epochs": setting.aggressive} if "lag" in model else {},
+            "optimizer": {"lr": 0.002},
+            "data": {"seed": int(place.rsplit("_", 1)[1])},
+        }
+        for name, value in (settings or {}).items():
+            group, option = name.split(".")
+            config[group][option] = value
         OmegaConf.save(OmegaConf.create(config), folder / "config.yaml")
         rows = [f"{e},{30 / (e + 1) + rec},{400 + 10 * e + rec}" for e in range(1, 4)]
         (folder / "metrics.csv").write_text("\n".join(["epoch,val/rec,val/elbo", *rows, ""]))
-        # The noise is that of the images, the same under every model.
-        noise = np.random.default_rng(0).normal(size=images[2])
-        arrays = {"rec": rec + noise} | ({} if kl is None else {"kl": kl + 0 * noise})
+        # Noise of the images, the same under every model, and less of each run's own.
+        of_images = np.random.default_rng(0).normal(size=images[2])
+        own = 0.1 * np.random.default_rng(zlib.crc32(place.encode())).normal(size=images[2])
+        arrays = {"rec": rec + of_images + own - own.mean()} | ({} if kl is None else {"kl": kl + 0 * own})
         write_arrays(folder / "per_image.npz", {name: values.astype(np.float32) for name, values in arrays.items()})
         if evaluation is not None:
-            (folder / "evaluation.json").write_text(json.dumps({"numbers": evaluation}))
+            (folder / "evaluation.json").write_text(json.dumps({"numbers": evaluation, "epoch": epochs - 1}))
         return folder
 
     return make

@@ -26,6 +26,28 @@ def test_every_finished_run_is_read(make_run: MakeRun, study: Path) -> None:
     assert first.picture("reconstructions") is None
 
 
+def test_folders_of_other_names_are_left_alone(make_run: MakeRun, study: Path) -> None:
+    make_run("mnist/vae/seed_0")
+    (study / "results/mnist/vae/seed_0").rename(study / "results/mnist/vae/seed_0_old")
+    make_run("mnist/vae/seed_12")
+    assert [run.seed for run in read_finished(study)] == [12]
+    # The results may be named themselves.
+    assert len(read_finished(study / "results")) == 1
+
+
+def test_numbers_that_an_evaluation_does_not_have_are_none(make_run: MakeRun, study: Path) -> None:
+    make_run("mnist/vae/seed_0", evaluation={"reconstruction": 3, "samples": {"fid": None}})
+    [run] = read_finished(study)
+    assert [run.evaluated(*path) for path in (("reconstruction", "ssim"), ("samples", "fid"), ("a", "b"))] == [None] * 3
+
+
+def test_an_evaluation_of_another_epoch_is_refused(make_run: MakeRun, study: Path) -> None:
+    folder = make_run("mnist/vae/seed_0", evaluation={})
+    (folder / "evaluation.json").write_text('{"numbers": {}, "epoch": 1}')
+    with pytest.raises(RunError, match=r"evaluation\.json is of epoch 1, and the run's result of epoch 39"):
+        read_finished(study)
+
+
 def test_a_folder_without_results_is_named(study: Path) -> None:
     with pytest.raises(RunError, match="has no finished run"):
         read_finished(study)
@@ -36,6 +58,7 @@ def test_a_folder_without_results_is_named(study: Path) -> None:
     [
         ("metrics.json", '{"val": '),
         ("metrics.json", '{"val": {}}'),
+        ("metrics.json", '{"test": {}, "images": {}}'),
         ("metrics.csv", "nothing\n1\n"),
         ("config.yaml", "a: ["),
         ("config.yaml", "a: 1"),

@@ -65,8 +65,13 @@ def page(make_run: MakeRun, study: Path) -> str:
     failed.mkdir(parents=True)
     (failed / "failed.json").write_text('{"reason": "loss < 0 & not finite"}')
     (study / "README.md").write_text("# Title\n\n**Question.** Is `a` < b?\n\nMore.\n")
-    question = Question("Is it better?", "optimal_sigma-sigma_data", "beta_vae")
-    add_to_plan(study / "results", [Job("mnist/vae/seed_0", ()), Job("fashion_mnist/beta_vae/seed_0", ())], [question])
+    questions = [
+        Question("Is it better?", "optimal_sigma-sigma_data", "beta_vae"),
+        Question("And the other?", "vae", "beta_vae"),
+        Question("Elsewhere?", "reslag", "beta_vae"),
+    ]
+    places = ("mnist/vae/seed_0", "fashion_mnist/beta_vae/seed_0", "fashion_mnist/vae/seed_0")
+    add_to_plan(study / "results", [Job(place, ()) for place in places], questions)
     paths = build(study, study)
     assert [path.name for path in paths] == ["report.html", "report.md", "report.csv"]
     return paths[0].read_text()
@@ -90,10 +95,14 @@ def test_it_says_what_was_found(page: str) -> None:
     assert "thesis -752.00; ▼ -8.01" in text
     assert "thesis 17.56; ▲ +1.44" in text
     assert "the methods: yes" in text
+    assert "Not answered yet: And the other? On one" in text
     assert "PCA, as many components - 19.09 - -" in text
-    assert "mnist/vae/seed_0 failed: loss &lt; 0 &amp; not finite" in text
+    assert "mnist/vae/seed_0 refused: loss &lt; 0 &amp; not finite" in text
     assert "&lt;zebras&gt;" in text
     assert "5 finished runs, 2 seeds (0, 1)." in text
+    assert '<td class="better">8.95' in page
+    assert '<td class="worse">19.00' in page
+    assert page.count('<td class="best">') == 2  # ELBO and Rec of two variants; none where there is but one
     assert page.count("data:image/png") == 1
     assert page.count("data:image/svg+xml") == 6
 
@@ -102,8 +111,26 @@ def test_the_text_says_the_same(page: str, study: Path) -> None:
     text = (study / "report.md").read_text()
     assert "| Optimal Sigma VAE | 2 | 12.19 | 8.95 ± 0.05 (better) |" in text
     assert "| PCA, as many components | - | 19.09 | - | - |" in text
-    assert "- `mnist/vae/seed_0`: failed: loss < 0 & not finite" in text
+    assert "Not answered yet: And the other?\n" in text
+    assert "- `mnist/vae/seed_0`: refused: loss < 0 & not finite" in text
     assert (study / "report.csv").read_text().count("\n") == 4
+
+
+def test_pictures_that_may_not_be_passed_on_stay_out(make_run: MakeRun, study: Path) -> None:
+    for data in ("celeba", "cifar10"):
+        folder = make_run(f"{data}/vae/seed_0", model="vae", objective="elbo")
+        (folder / "figures").mkdir()
+        for name in ("reconstructions", "prior_samples"):
+            Image.new("L", (4, 4)).save(folder / "figures" / f"{name}.png")
+    text = build(study, study)[0].read_text()
+    assert text.count("data:image/png") == 3
+    assert text.index('id="cifar10"') < text.index("Reconstructions of validation images") < text.index('id="celeba"')
+
+
+def test_without_a_density_there_is_no_plot_of_its_elbo(make_run: MakeRun, study: Path) -> None:
+    folder = make_run("mnist/autoencoder/seed_0", model="autoencoder", objective="reconstruction", kl=None)
+    (folder / "metrics.csv").write_text("epoch,val/rec\n1,3.5\n")
+    assert build(study, study)[0].read_text().count("data:image/svg+xml") == 2
 
 
 def test_it_is_the_same_every_time(page: str, study: Path) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from reslag_vae.report.finished import read_finished
 from reslag_vae.report.questions import Answer, Comparison, answers
 from reslag_vae.report.rows import rows_of
+from reslag_vae.runs import read_arrays
 from reslag_vae.study.plan import Question
 
 MakeRun = Callable[..., Path]
@@ -24,12 +26,50 @@ def test_one_seed_answers_for_the_trained_models_alone(make_run: MakeRun, study:
     make_run("mnist/b/seed_0", rec=10.0)
     found = compared(study)
     assert set(found) == {"ELBO, yardstick", "Rec"}
-    assert found["Rec"].images.difference == pytest.approx(-1)
+    assert found["Rec"].images.difference == pytest.approx(-1, rel=1e-5)
     # Rec / (2 · 0.0125), with the same KL.
     assert found["ELBO, yardstick"].images.difference == pytest.approx(40, rel=1e-5)
     for comparison in found.values():
         assert (comparison.of_models, comparison.of_methods) == (Answer.YES, Answer.NOT_RESOLVED)
         assert (comparison.seeds, comparison.shared_seeds) == (None, 1)
+
+
+def test_images_are_paired(make_run: MakeRun, study: Path) -> None:
+    """What the images have in common does not count, and what each run has of its own does."""
+    first, second = make_run("mnist/a/seed_0", rec=9.99), make_run("mnist/b/seed_0", rec=10.0)
+    interval = compared(study)["Rec"].images
+    own = [read_arrays(folder / "per_image.npz")["rec"].astype(float) for folder in (first, second)]
+    error = (own[0] - own[1]).std(ddof=1) / np.sqrt(50)
+    assert interval.high - interval.low == pytest.approx(2 * 1.96 * error, rel=0.15)
+    assert error < 0.3 * own[0].std(ddof=1) / np.sqrt(50)
+
+
+def test_seeds_count_alike(make_run: MakeRun, study: Path) -> None:
+    for seed, rec in enumerate((9.0, 9.5, 9.7)):
+        make_run(f"mnist/a/seed_{seed}", rec=rec)
+        make_run(f"mnist/b/seed_{seed}", rec=10.0)
+    rec_ = compared(study)["Rec"]
+    assert rec_.seeds is not None
+    assert (rec_.images.difference, rec_.seeds.difference) == pytest.approx((-0.6, -0.6), rel=1e-5)
+    assert (rec_.seeds.low, rec_.seeds.high) == pytest.approx((-0.6 - 0.8957, -0.6 + 0.8957), abs=1e-3)
+
+
+def test_seeds_that_agree_do_not_answer_what_images_leave_open(make_run: MakeRun, study: Path) -> None:
+    # Three seeds that differ by next to nothing, and far less than the images say.
+    for seed in range(3):
+        make_run(f"mnist/a/seed_{seed}", rec=10 - 1e-3 - 1e-5 * seed)
+        make_run(f"mnist/b/seed_{seed}", rec=10.0)
+    rec_ = compared(study)["Rec"]
+    assert rec_.seeds is not None
+    assert rec_.seeds.excludes_zero
+    assert (rec_.of_models, rec_.of_methods) == (Answer.NOT_RESOLVED, Answer.NOT_RESOLVED)
+
+
+def test_other_settings_than_the_question_is_about_are_told(make_run: MakeRun, study: Path) -> None:
+    make_run("mnist/a/seed_0", settings={"schedule.ratio": 1, "network.latent_dim": 3})
+    make_run("mnist/b/seed_0", epochs=20, settings={"data.batch_size": 64})
+    [own] = answers([ASKED], rows_of(read_finished(study))["mnist"])
+    assert own.unlike == ["trainer.max_epochs 40 and 20", "data.batch_size None and 64"]
 
 
 def test_seeds_that_agree_answer_for_the_methods(make_run: MakeRun, study: Path) -> None:

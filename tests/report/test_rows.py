@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reslag_vae.report.finished import read_finished
 from reslag_vae.report.rows import Row, rows_of
 from reslag_vae.report.statistics import Estimate, estimate
+from reslag_vae.runs import RunError
 
 MakeRun = Callable[..., Path]
 
@@ -69,6 +71,46 @@ def test_the_thesis_printed_its_own_objectives_alone(make_run: MakeRun, study: P
         "optimal_sigma-sigma_data-ratio_3": None,
         "vae": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("settings", "caveat"),
+    [
+        ({"network.latent_dim": 64}, "latent 64, the thesis' 10"),
+        ({"network.blocks": [2, 2, 1]}, "convolution blocks 5, the thesis' 3"),
+        ({"optimizer.lr": 0.001}, "learning rate 0.001, the thesis' 0.002"),
+        ({"schedule.ratio": 1}, "ratio 1, the thesis' 3"),
+        ({"schedule.epochs": 20}, "aggressive epochs 20, the thesis' 5"),
+    ],
+)
+def test_other_settings_than_the_thesis_prints_are_told(
+    settings: dict[str, Any], caveat: str, make_run: MakeRun, study: Path
+) -> None:
+    make_run("fashion_mnist/lagging-sigma_data/seed_0", model="lagging", settings=settings)
+    [row] = rows(study)["fashion_mnist"]
+    assert row.caveats == [caveat]
+
+
+def test_an_axis_of_the_study_is_no_caveat(make_run: MakeRun, study: Path) -> None:
+    place = "fashion_mnist/lagging-sigma_data-ratio_1/seed_0"
+    make_run(place, model="lagging", settings={"schedule.ratio": 1})
+    [row] = rows(study)["fashion_mnist"]
+    assert (row.caveats, row.title, row.printed) == ([], "Lagging VAE, ratio 1", {})
+
+
+def test_a_run_that_was_told_to_stop_is_short_one_that_stopped_itself_is_not(make_run: MakeRun, study: Path) -> None:
+    planned: dict[str, Any] = {"settings": {"trainer.max_epochs": 40}, "epochs": 12}
+    make_run("fashion_mnist/a/seed_0", stopped_because="learning rate 4e-05 fell below 5e-05", **planned)
+    make_run("mnist/a/seed_0", stopped_because="the trainer was told to stop after 12 of 40 epochs", **planned)
+    found = {data: group[0].caveats for data, group in rows(study).items()}
+    assert found == {"fashion_mnist": [], "mnist": ["12 of 40 epochs"]}
+
+
+def test_runs_of_a_row_differ_in_their_seeds_alone(make_run: MakeRun, study: Path) -> None:
+    make_run("mnist/vae/seed_0")
+    make_run("mnist/vae/seed_1", settings={"optimizer.lr": 0.1})
+    with pytest.raises(RunError, match=r"seed_1 differ in more than their seeds \(optimizer\.lr=0\.002 and 0\.1"):
+        rows(study)
 
 
 def test_what_is_not_the_experiment_of_the_thesis_says_so(make_run: MakeRun, study: Path) -> None:

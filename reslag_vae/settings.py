@@ -1,0 +1,41 @@
+"""Which settings of two runs differ, as plain trees of their configurations."""
+
+from collections.abc import Iterator
+from typing import Any
+
+# The callbacks that watch a run and change nothing of it.
+WATCHING = ("collapse", "images", "metrics_file", "progress", "report", "sigma2", "throughput")
+
+# What a run's result does not depend on.
+IMMATERIAL = (
+    "study",
+    "resume",
+    "logger",
+    *(f"callbacks.{name}" for name in WATCHING),
+    "data.root",
+    "trainer.accelerator",
+    "trainer.devices",
+    "trainer.compile",
+)
+
+# What runs that differ in their seed alone differ in.
+SEEDS = ("seed", "data.seed", "callbacks.seed.seed")
+
+
+def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Dotted names of the options that differ between two plain trees, with their values; lists are compared whole."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        for key in first | second:
+            yield from differences(first.get(key), second.get(key), f"{path}.{key}" if path else str(key))
+    elif first != second:
+        yield path, first, second
+
+
+def material_differences(first: Any, second: Any) -> list[tuple[str, Any, Any]]:
+    """Those on which a result depends."""
+    return [found for found in differences(first, second) if not under(found[0], IMMATERIAL)]
+
+
+def under(name: str, paths: tuple[str, ...]) -> bool:
+    """Whether a dotted name is one of these, or within one."""
+    return any(name == path or name.startswith(f"{path}.") for path in paths)

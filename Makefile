@@ -29,7 +29,7 @@ check: setup  ## lint, format and types
 
 table1: setup  ## Table 1 of the thesis and its report; stop and start it at will: OPTIONS="data=fashion_mnist seed=0,1,2"
 	$(BIN)/python train.py experiment=table1 $(OPTIONS); status=$$?; \
-	$(BIN)/python -m reslag_vae.report experiments/table1 && exit $$status
+	$(BIN)/python -m reslag_vae.report studies/table1 && exit $$status
 
 bench: setup  ## speed, memory and start-up, beside what people would use instead: an hour on an idle machine
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

@@ -1,4 +1,4 @@
-"""The report of a study: python -m reslag_vae.report experiments/table1"""
+"""The report of a study: python -m reslag_vae.report studies/table1"""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ def main() -> None:
         prog="python -m reslag_vae.report",
         description="Write report.html, report.md and report.csv of a study, from the files in its folder alone.",
     )
-    parser.add_argument("study", type=Path, help="its folder, such as experiments/table1")
+    parser.add_argument("study", type=Path, help="its folder, such as studies/table1")
     parser.add_argument("--out", type=Path, help="another folder for the report; the default is the study's own")
     arguments = parser.parse_args()
     try:

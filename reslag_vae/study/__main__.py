@@ -1,4 +1,4 @@
-"""How far a study is: python -m reslag_vae.study experiments/table1"""
+"""How far a study is: python -m reslag_vae.study studies/table1"""
 
 import argparse
 from pathlib import Path
@@ -11,7 +11,7 @@ from reslag_vae.study.status import show, standings
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m reslag_vae.study", description="How far a study is.")
-    parser.add_argument("study", type=Path, help="its folder, such as experiments/table1")
+    parser.add_argument("study", type=Path, help="its folder, such as studies/table1")
     folder = results_of(parser.parse_args().study)
     try:
         show(standings(folder, read_plan(folder).jobs))

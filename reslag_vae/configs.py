@@ -10,7 +10,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
 from reslag_vae.errors import ConfigError, first_line
 from reslag_vae.files import write_atomically
-from reslag_vae.occupancy import FAILURE_FILE, LOCK_FILE
+from reslag_vae.occupancy import FAILURE_FILE
 from reslag_vae.runs import CONFIG_FILE, RunError, config_path
 from reslag_vae.settings import material_differences
 
@@ -166,7 +166,7 @@ def save(config: DictConfig, folder: Path) -> None:
 def discard_if_empty() -> None:
     """Remove the current job's folder if it holds no part of a run: a refused command leaves nothing behind."""
     folder = folder_of_job()
-    if {path.name for path in folder.iterdir()} <= {f"{HydraConfig.get().job.name}.log", LOCK_FILE, FAILURE_FILE}:
+    if {path.name for path in folder.iterdir()} <= {f"{HydraConfig.get().job.name}.log", FAILURE_FILE}:
         shutil.rmtree(folder)
 
 

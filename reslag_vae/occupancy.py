@@ -1,12 +1,10 @@
 """Who works in a run's folder, and why a run failed."""
 
-import fcntl
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reslag_vae.locks import HeldError, held, is_held
 from reslag_vae.runs import RunError, write_json
 
 LOCK_FILE = ".lock"
@@ -32,39 +30,16 @@ def occupied(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
         OccupiedError: another process works in it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        if not locked(descriptor, fcntl.LOCK_EX, patience):
-            raise OccupiedError(f"{folder}: another process is at work in this folder.")
-        yield
-    finally:
-        os.close(descriptor)
+        with held(folder / LOCK_FILE, patience):
+            yield
+    except HeldError:
+        raise OccupiedError(f"{folder}: another process is at work in this folder.") from None
 
 
 def is_occupied(folder: Path) -> bool:
     """Whether a process of this machine, or of one that shares its files and their locks, works in the folder."""
-    try:
-        descriptor = os.open(folder / LOCK_FILE, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        return not locked(descriptor, fcntl.LOCK_SH, 0)
-    finally:
-        os.close(descriptor)
-
-
-def locked(descriptor: int, kind: int, patience: float) -> bool:
-    """Take a lock on an open file, waiting at most so many seconds; False if another has it."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.05)
-        else:
-            return True
+    return is_held(folder / LOCK_FILE)
 
 
 @contextmanager

@@ -5,12 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
-from reslag_vae import occupancy
 from reslag_vae.occupancy import OccupiedError, failure_kept, is_occupied, occupied
 
 HOLD = "import sys, time, pathlib; from reslag_vae.occupancy import occupied\n"
@@ -55,17 +53,3 @@ def test_another_process_keeps_it_until_it_is_killed(tmp_path: Path) -> None:
     assert not is_occupied(tmp_path)
     with occupied(tmp_path):
         pass
-
-
-def test_one_that_only_asks_does_not_keep_a_run_from_starting(tmp_path: Path) -> None:
-    with occupied(tmp_path):
-        pass
-    asking = os.open(tmp_path / ".lock", os.O_RDONLY)
-    assert occupancy.locked(asking, occupancy.fcntl.LOCK_SH, 0)
-    timer = threading.Timer(0.3, os.close, [asking])
-    timer.start()
-    try:
-        with occupied(tmp_path):
-            assert timer.finished.is_set()
-    finally:
-        timer.join()

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reslag_vae.data.alone import alone
 from reslag_vae.data.errors import DataError
 
 VERSION = 2  # raise it when the file's content changes
@@ -28,8 +29,8 @@ def decoded(
 
     The cache is `<root>/.cache/reslag_vae`, or the user's cache folder where that cannot be written.
     Its file is found by the options, and by path, size and time of every picture; it appears whole or not
-    at all, so that several processes may do this at once. Files of the same source and options that
-    no longer match are removed.
+    at all. Of several processes one decodes, and the others wait for it. Files of the same source and
+    options that no longer match are removed.
 
     Args:
         files: the pictures, below `source`.
@@ -53,10 +54,13 @@ def decoded(
         if (images := _opened(place / name, full_shape)) is not None:
             return images
     path = cache_folder(root) / name
-    _write(path, full_shape, _decode_all(files, decode))
-    for older in set(path.parent.glob(f"{stem}-*.npy")) - {path}:
-        older.unlink(missing_ok=True)
-    return _channels_last(np.load(path, mmap_mode="c"))
+    with alone(path.with_suffix(".lock"), f"decoding {len(files):,} pictures"):
+        if (images := _opened(path, full_shape)) is not None:
+            return images
+        _write(path, full_shape, _decode_all(files, decode))
+        for older in set(path.parent.glob(f"{stem}-*.npy")) - {path}:
+            older.unlink(missing_ok=True)
+        return _channels_last(np.load(path, mmap_mode="c"))
 
 
 def _digest(lines: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from reslag_vae.data.alone import alone
 from reslag_vae.data.download import fetch
 from reslag_vae.data.errors import PLACE_HINT, DataError, damaged
 from reslag_vae.data.images import Images
@@ -27,7 +29,7 @@ def read_cifar(dataset: type["CIFAR10"], root: Path) -> tuple[Images, Images, li
     """
     files = _official_files(dataset, root)
     if not all(path.exists() for path in files):
-        _unpack(dataset, root)
+        _unpack(dataset, root, files)
     # torchvision unpickles, which runs code of the pickle: only after every md5 was found right.
     _check(files)
     with warnings.catch_warnings():
@@ -51,7 +53,7 @@ def _check(files: dict[Path, str]) -> None:
             raise damaged(path, f"its md5 is not {md5}")
 
 
-def _unpack(dataset: type["CIFAR10"], root: Path) -> None:
+def _unpack(dataset: type["CIFAR10"], root: Path, files: Iterable[Path]) -> None:
     from torchvision.datasets.utils import extract_archive
 
     archive = root / dataset.filename
@@ -60,12 +62,15 @@ def _unpack(dataset: type["CIFAR10"], root: Path) -> None:
     _check({archive: dataset.tgz_md5})
     target = root / dataset.base_folder
     try:
-        # Each file appears whole or not at all, for a second process that does the same at this moment.
-        with TemporaryDirectory(dir=root, prefix=".unpack-") as folder:
-            extract_archive(archive, folder)
-            target.mkdir(exist_ok=True)
-            for path in Path(folder, dataset.base_folder).iterdir():
-                os.replace(path, target / path.name)
+        with alone(root / f".{dataset.base_folder}.lock", f"unpacking {archive}"):
+            if all(path.exists() for path in files):
+                return
+            # Each file appears whole or not at all, if this process is killed.
+            with TemporaryDirectory(dir=root, prefix=".unpack-") as folder:
+                extract_archive(archive, folder)
+                target.mkdir(exist_ok=True)
+                for path in Path(folder, dataset.base_folder).iterdir():
+                    os.replace(path, target / path.name)
     except OSError as reason:
         raise DataError(f"{archive} cannot be unpacked into {target}: {reason}\n{PLACE_HINT}") from None
 

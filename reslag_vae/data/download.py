@@ -6,29 +6,44 @@ from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from reslag_vae.data.alone import alone
 from reslag_vae.data.errors import PLACE_HINT, DataError
 
 
 def fetch(target: Path, urls: Sequence[str], md5: str) -> None:
     """Download `target` from the first address that has it; the file appears whole or not at all.
 
+    Of several processes one downloads, and the others wait for it.
+
     Raises:
         DataError: no address gives the file, or it cannot be written.
     """
-    from torchvision.datasets.utils import download_url
-
-    reasons = []
-    for url in urls:
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
-                download_url(url, folder, target.name, md5)
-                os.replace(Path(folder, target.name), target)
-            return
-        except (OSError, RuntimeError, HTTPException) as reason:
-            reasons.append(str(reason))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with alone(target.with_name(f".{target.name}.lock"), f"downloading {target.name}"):
+            reasons = [] if target.exists() else _download(target, urls, md5)
+            if target.exists():
+                return
+    except OSError as reason:
+        reasons = [str(reason)]
     raise DataError(
         f"{target.name} is missing and cannot be downloaded ({'; '.join(reasons)}).\n"
         f"Get it by hand from {' or '.join(urls)}\n"
         f"and put it, as it is, into {target.parent.absolute()}\n{PLACE_HINT}"
     )
+
+
+def _download(target: Path, urls: Sequence[str], md5: str) -> list[str]:
+    """Why the addresses before the one that has the file do not."""
+    from torchvision.datasets.utils import download_url
+
+    reasons = []
+    for url in urls:
+        try:
+            with TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
+                download_url(url, folder, target.name, md5)
+                os.replace(Path(folder, target.name), target)
+            break
+        except (OSError, RuntimeError, HTTPException) as reason:
+            reasons.append(str(reason))
+    return reasons

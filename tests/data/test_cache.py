@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pytest
@@ -149,8 +150,16 @@ def test_the_users_cache_stands_in_for_a_root_that_cannot_be_written(
         run(source)
 
 
-def test_several_at_once_all_get_whole_images(source: Path) -> None:
+def test_of_several_at_once_one_decodes_and_all_get_whole_images(source: Path) -> None:
+    read: list[Path] = []
+
+    def slowly(path: Path) -> np.ndarray:
+        read.append(path)
+        sleep(0.02)
+        return read_number(path)
+
     with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda _: run(source).clone(), range(8)))
+        results = list(pool.map(lambda _: run(source, slowly).clone(), range(8)))
     assert all(torch.equal(result, results[0]) for result in results)
     assert len(stored(source)) == 1
+    assert len(read) == 5

@@ -139,7 +139,11 @@ def text_of(own: Estimate | None, digits: int) -> str:
     if own is None:
         return "-"
     value = rounded(own.mean, digits)
-    return value if not own.error else f"{value} ± {rounded(own.error, digits)}"
+    if not own.error:
+        return value
+    error = rounded(own.error, digits)
+    # An error that would be rounded to nothing has one digit of its own.
+    return f"{value} ± {error if float(error.replace(',', '')) else f'{own.error:.1g}'}"
 
 
 def rounded(value: float, digits: int) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from reslag_vae.report.finished import read_finished
 from reslag_vae.report.rows import Row, rows_of
+from reslag_vae.report.statistics import Estimate
 from reslag_vae.report.tables import (
     COST,
     YARDSTICK,
@@ -18,6 +19,7 @@ from reslag_vae.report.tables import (
     best,
     markdown,
     number_table,
+    text_of,
     thesis_table,
 )
 
@@ -96,6 +98,22 @@ def test_columns_without_a_number_are_left_out_and_the_best_is_found(make_run: M
     assert best(own, elbo) == own[1].metric("elbo").mean  # type: ignore[union-attr]
     assert best(own[:1], rec_) is None
     assert number_table(own, COST)[1] == ["AutoEncoder", "1,234", "39", "40", "0", "100", "2,000"]
+
+
+@pytest.mark.parametrize(
+    ("own", "digits", "text"),
+    [
+        (None, 2, "-"),
+        (Estimate(-1352.306, None, 1), 2, "-1,352.31"),
+        (Estimate(-1352.306, 0.0, 2), 2, "-1,352.31"),
+        (Estimate(8.194, 0.041, 3), 2, "8.19 ± 0.04"),
+        (Estimate(8.194, 0.0013, 3), 2, "8.19 ± 0.001"),
+        (Estimate(0.01234, 0.00056, 3), -3, "0.0123 ± 0.00056"),
+        (Estimate(12345.6, 1234.5, 3), 0, "12,346 ± 1,234"),
+    ],
+)
+def test_a_number_is_shown_with_its_error(own: Estimate | None, digits: int, text: str) -> None:
+    assert text_of(own, digits) == text
 
 
 def test_markdown_is_a_table() -> None:

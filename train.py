@@ -67,9 +67,8 @@ def main(config: DictConfig) -> float | None:
             configs.discard_if_empty()
         # Hydra prints this one without a stack of calls.
         raise CompactHydraException(f"{configs.job_name()}{error}") from None
-    except Exception:
+    except Exception:  # raised again; a sweep of many runs does not print it, and so it is kept in the run's train.log
         if config.study:
-            # A sweep of many runs does not print it; it is in the run's train.log.
             log.exception("failed")
         raise
 

@@ -8,10 +8,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
-from reslag_vae.errors import ConfigError, first_line
+from reslag_vae.errors import ConfigError
 from reslag_vae.files import write_atomically
 from reslag_vae.occupancy import FAILURE_FILE
-from reslag_vae.runs import CONFIG_FILE, RunError, config_path
+from reslag_vae.runs import CONFIG_FILE, RunError, config_path, read_config
 from reslag_vae.settings import material_differences
 
 # What may differ in a resumed run: where and how long it runs, not what it is.
@@ -100,11 +100,10 @@ def check_same(config: DictConfig, folder: Path) -> None:
     wanted = final(config)
     if not (folder / CONFIG_FILE).exists():
         return
-    try:
-        begun = OmegaConf.load(folder / CONFIG_FILE)
-        _bring_up_to_date(begun)
-    except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
-        raise RunError(f"{folder / CONFIG_FILE} is damaged: {first_line(error)}") from None
+    begun = OmegaConf.create(read_config(folder))
+    if not {"trainer", "callbacks"} <= begun.keys():
+        raise RunError(f"{folder / CONFIG_FILE} is damaged: it is not the configuration of a run of this package.")
+    _bring_up_to_date(begun)
     for name, was, asked in material_differences(OmegaConf.to_container(begun), OmegaConf.to_container(wanted)):
         raise RunError(
             f"{folder} holds a run with {name}={was}, and {name}={asked} is asked for: a study keeps its settings. "

@@ -95,15 +95,45 @@ def read_result(folder: Path) -> dict[str, Any]:
         RunError: the file is damaged.
     """
     path = folder / RESULT_FILE
+    content = read_json(path)
+    if not isinstance(content.get("images", {}), dict):
+        raise RunError(f"{path} is damaged: it is not the result of a run.")
+    return content
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What a JSON file says; nothing if it is not there.
+
+    Raises:
+        RunError: the file is damaged.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is damaged: {error}") from None
-    if not isinstance(content, dict) or not isinstance(content.get("images", {}), dict):
-        raise RunError(f"{path} is damaged: it is not the result of a run.")
+    if not isinstance(content, dict):
+        raise RunError(f"{path} is damaged: it holds no names and values.")
     return content
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """A run's config.yaml in plain containers.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    from omegaconf import OmegaConf
+
+    path = config_path(folder)
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path))
+    except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
+        raise RunError(f"{path} is damaged: {first_line(error)}") from None
+    if not isinstance(content, dict) or not content:
+        raise RunError(f"{path} is damaged: it is not the configuration of a run.")
+    return {str(name): value for name, value in content.items()}
 
 
 def monitored_value(folder: Path) -> float | None:

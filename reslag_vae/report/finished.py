@@ -1,20 +1,19 @@
 """The finished runs of a study, read from its folder."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from omegaconf import OmegaConf
 
-from reslag_vae.errors import first_line
 from reslag_vae.runs import (
     CONFIG_FILE,
     PER_IMAGE_FILE,
     RESULT_FILE,
     RunError,
     read_arrays,
+    read_config,
+    read_json,
     read_metrics,
     read_result,
 )
@@ -92,10 +91,10 @@ def read_run(folder: Path) -> Finished:
     Raises:
         RunError: a file is damaged, or the evaluation is of another epoch than the result.
     """
-    result, config = read_result(folder), read_config(folder / CONFIG_FILE)
+    result, config = read_result(folder), read_settings(folder)
     check_result(result, folder / RESULT_FILE)
     data, row, seed = folder.parts[-3:]
-    evaluation = read_evaluation(folder / EVALUATION_FILE)
+    evaluation = read_evaluation(folder)
     if evaluation and evaluation.get("epoch") != result["epoch"]:
         raise RunError(
             f"{folder / EVALUATION_FILE} is of epoch {evaluation.get('epoch')}, and the run's result of epoch "
@@ -126,33 +125,25 @@ def check_result(result: dict[str, Any], path: Path) -> None:
         raise RunError(f"{path} is damaged, or not of this package: it lacks {', '.join(lacking)}.")
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_settings(folder: Path) -> dict[str, Any]:
     """config.yaml.
 
     Raises:
         RunError: it is missing or damaged.
     """
-    try:
-        content = OmegaConf.to_container(OmegaConf.load(path))
-    except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
-        raise RunError(f"{path} is damaged: {first_line(error)}") from None
-    if not isinstance(content, dict) or not content.keys() >= GROUPS:
-        raise RunError(f"{path} is damaged: it is not the configuration of a run of this package.")
-    return {str(name): value for name, value in content.items()}
+    content = read_config(folder)
+    if not content.keys() >= GROUPS:
+        raise RunError(f"{folder / CONFIG_FILE} is damaged: it is not the configuration of a run of this package.")
+    return content
 
 
-def read_evaluation(path: Path) -> dict[str, Any]:
+def read_evaluation(folder: Path) -> dict[str, Any]:
     """evaluation.json; nothing if it is not there.
 
     Raises:
         RunError: it is damaged.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {error}") from None
-    if not isinstance(content, dict) or not isinstance(content.get("numbers"), dict):
-        raise RunError(f"{path} is damaged: it is not an evaluation.")
+    content = read_json(folder / EVALUATION_FILE)
+    if content and not isinstance(content.get("numbers"), dict):
+        raise RunError(f"{folder / EVALUATION_FILE} is damaged: it is not an evaluation.")
     return content

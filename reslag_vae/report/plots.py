@@ -11,7 +11,7 @@ from reslag_vae.evaluation.pictures.palette import COLORS
 from reslag_vae.evaluation.pictures.rates import RatePoint, rate_distortion
 from reslag_vae.figures import default_settings
 from reslag_vae.report.finished import Finished
-from reslag_vae.report.rows import Row, term_of
+from reslag_vae.report.rows import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,7 +85,7 @@ def zoom(axis: "Axes", values: Sequence[float]) -> None:
 def rates(rows: Sequence[Row], pca: float | None) -> "Figure":
     """Rate against distortion, a point for each run; runs that differ in beta are joined."""
     points = [
-        RatePoint(title_in_sweep(row), term_of_rate(run), term_of(run, "rec") or 0.0, beta_of(row, run))
+        RatePoint(title_in_sweep(row), rate_of(run), float(run.result["test"]["rec"]), beta_of(row, run))
         for row in rows
         for run in row.runs
     ]
@@ -103,7 +103,7 @@ def beta_of(row: Row, run: Finished) -> float | None:
     return float(run.config["objective"]["beta"]) if swept else None
 
 
-def term_of_rate(run: Finished) -> float | None:
+def rate_of(run: Finished) -> float | None:
     """KL in nats; None where the posterior is a point."""
     value = run.result["test"].get("kl")
     return None if value is None else float(value)

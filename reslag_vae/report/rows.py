@@ -59,10 +59,6 @@ class Row(NamedTuple):
         """Rec, Lat, MMD or Total of the test split in the conventions of the thesis."""
         return self.estimate(lambda run: term_of(run, name))
 
-    def metric(self, name: str) -> Estimate | None:
-        """A metric of the test split in metrics.json."""
-        return self.estimate(lambda run: number(run.result["test"].get(name)))
-
     @property
     def printed(self) -> dict[str, float]:
         """What the thesis printed of it; empty where it did not."""

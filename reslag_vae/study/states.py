@@ -5,11 +5,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omegaconf import OmegaConf
-
-from reslag_vae.errors import first_line
 from reslag_vae.occupancy import FAILURE_FILE, is_occupied
-from reslag_vae.runs import CONFIG_FILE, RESULT_FILE, RunError, read_metrics, read_result
+from reslag_vae.runs import CONFIG_FILE, RESULT_FILE, RunError, read_config, read_metrics, read_result
 
 
 class State(Enum):
@@ -105,9 +102,9 @@ def planned_epochs(folder: Path) -> int:
     if not (folder / CONFIG_FILE).is_file():
         return 0
     try:
-        return int(OmegaConf.load(folder / CONFIG_FILE).trainer.max_epochs)
-    except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
-        raise RunError(f"{folder / CONFIG_FILE} is damaged: {first_line(error)}") from None
+        return int(read_config(folder)["trainer"]["max_epochs"])
+    except (KeyError, TypeError, ValueError):
+        raise RunError(f"{folder / CONFIG_FILE} is damaged: it does not say for how many epochs the run is.") from None
 
 
 def failure(folder: Path) -> str:

@@ -48,26 +48,26 @@ def command(folder: Path, *arguments: str) -> list[str]:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """One thread; warnings of this project's own code are errors in the processes, too."""
+    """Of the processes: one thread for each."""
     return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture
-def sweep(tmp_path: Path, environment: dict[str, str]) -> Sweep:
-    """Run a study in `tmp_path/<name>` to its end."""
+def finished(tmp_path: Path, environment: dict[str, str]) -> Sweep:
+    """Run a command to its end."""
 
-    def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command(tmp_path / name, *arguments),
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=280,
+            arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=280
         )
 
     return run
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, finished: Sweep) -> Sweep:
+    """Run a study in `tmp_path/<name>` to its end."""
+    return lambda name, *arguments: finished(*command(tmp_path / name, *arguments))
 
 
 def outcome(folder: Path) -> dict[str, Any]:
@@ -157,9 +157,7 @@ def test_what_was_refused_is_run_as_soon_as_it_can_be(sweep: Sweep, tmp_path: Pa
     assert "1 of 1 runs finished" in second.stdout
 
 
-def test_a_run_is_left_to_the_process_that_is_at_work_on_it(
-    sweep: Sweep, tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_a_run_is_left_to_the_process_that_is_at_work_on_it(sweep: Sweep, finished: Sweep, tmp_path: Path) -> None:
     with occupied(tmp_path / "study/digits/vae/seed_0"):
         done = sweep("study", "model=vae,autoencoder", "trainer.max_epochs=1")
         assert done.returncode == 0, done.stderr
@@ -167,15 +165,9 @@ def test_a_run_is_left_to_the_process_that_is_at_work_on_it(
         assert "1 of 2 runs finished, 1 running" in done.stdout
         # Also where the other came between.
         options = ("model=vae", "data=digits", "logger=none", "study=mine")
-        alone = subprocess.run(
-            [sys.executable, str(ROOT / "train.py"), *options, f"hydra.run.dir={tmp_path}/study/digits/vae/seed_0"],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=120,
-        )
+        where = f"hydra.run.dir={tmp_path}/study/digits/vae/seed_0"
+        alone = finished(sys.executable, str(ROOT / "train.py"), *options, where)
+        assert alone.returncode == 0, alone.stderr
         assert "left to the other process" in alone.stdout
     assert not (tmp_path / "study/digits/vae/seed_0/failed.json").exists()
 
@@ -269,16 +261,13 @@ def test_what_a_study_does_not_have_is_named(sweep: Sweep, tmp_path: Path) -> No
     assert not (tmp_path / "study").exists()
 
 
-def test_optuna_goes_on_where_it_was(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_optuna_goes_on_where_it_was(finished: Sweep, tmp_path: Path) -> None:
     folder = tmp_path / "results"
     small = [option for option in SMALL if not option.startswith(("experiment=", "hydra."))]
     tuned = [sys.executable, str(ROOT / "train.py"), "experiment=beta_tuned", *small, "data=digits"]
 
     def search(trials: int) -> subprocess.CompletedProcess[str]:
-        options = [f"hydra.sweep.dir={folder}", f"hydra.sweeper.n_trials={trials}"]
-        return subprocess.run(
-            [*tuned, *options], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=280
-        )
+        return finished(*tuned, f"hydra.sweep.dir={folder}", f"hydra.sweeper.n_trials={trials}")
 
     assert search(2).returncode == 0
     first = outcome(folder)

@@ -185,16 +185,24 @@ def test_one_damaged_run_hides_no_other(sweep: Sweep, tmp_path: Path) -> None:
 def test_ctrl_c_stops_in_one_word(tmp_path: Path, environment: dict[str, str]) -> None:
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
-            command(tmp_path / "study", "trainer.max_epochs=500"), cwd=tmp_path, env=environment, stdout=log, stderr=log
+            command(tmp_path / "study", "trainer.max_epochs=500"),
+            cwd=tmp_path,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            # A shell starts what runs in its background with SIGINT ignored, and all below inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             deadline = time.monotonic() + 120
             while "epoch 1/500" not in (tmp_path / "log").read_text():
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
-        finally:
             process.send_signal(signal.SIGINT)
             code = process.wait(60)
+        finally:
+            process.kill()
+            process.wait()
     said = (tmp_path / "log").read_text()
     assert code == 130
     assert "Stopped: start it again to go on." in said

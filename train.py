@@ -1,13 +1,14 @@
 """Train a variant on a data set: python train.py model=reslag_light data=cifar10"""
 
 import logging
+import math
 from pathlib import Path
 
 import hydra
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
-from reslag_vae import configs, runs
+from reslag_vae import configs, ranks, runs
 from reslag_vae.errors import UserError
 from reslag_vae.occupancy import OccupiedError, failure_kept, occupied
 
@@ -17,10 +18,10 @@ log = logging.getLogger(__name__)
 def train(config: DictConfig, folder: Path) -> float:
     """Train, measure the best checkpoint, and leave everything in the run's folder.
 
-    A folder that holds an interrupted run is gone on with.
+    A folder that holds an interrupted run is gone on with. With several devices each has a process that calls this.
 
     Returns:
-        The monitored value of the best epoch.
+        The monitored value of the best epoch; NaN in all processes but the first.
     """
     from lightning import seed_everything
 
@@ -35,11 +36,12 @@ def train(config: DictConfig, folder: Path) -> float:
     origin = {"seed": config.seed, "precision": config.trainer.precision, "commit": runs.commit()}
     data, model, trainer = wiring.build(config, folder)
     with wiring.finished_loggers(trainer):
-        configs.save(config, folder)
-        log.info("%s in %s", "Resuming" if last.exists() else "Training", folder)
-        results.show_card(model)
+        if trainer.is_global_zero:
+            configs.save(config, folder)
+            log.info("%s in %s", "Resuming" if last.exists() else "Training", folder)
+            results.show_card(model)
         trainer.fit(model, data, ckpt_path=last if last.exists() else None, weights_only=True)
-        return results.finish(trainer, model, data, folder, origin)
+        return results.finish(trainer, model, data, folder, origin) if trainer.is_global_zero else math.nan
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
@@ -47,6 +49,9 @@ def main(config: DictConfig) -> float | None:
     """Compose the configuration, or read that of the run to resume."""
     folder = configs.folder_of_job()
     try:
+        if not ranks.is_first():
+            logging.disable(logging.INFO)  # the first process says it all
+            return train(configs.of_job(config, folder), folder)
         with occupied(folder):
             config = configs.of_job(config, folder)
             # Another process may have finished a run of a study meanwhile.
@@ -63,7 +68,7 @@ def main(config: DictConfig) -> float | None:
     except UserError as error:
         if config.study:
             log.error("failed: %s", error)
-        else:
+        elif ranks.is_first():
             configs.discard_if_empty()
         # Hydra prints this one without a stack of calls.
         raise CompactHydraException(f"{configs.job_name()}{error}") from None

@@ -8,6 +8,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
+from reslag_vae import ranks
 from reslag_vae.errors import ConfigError
 from reslag_vae.files import write_atomically
 from reslag_vae.occupancy import FAILURE_FILE
@@ -23,10 +24,13 @@ def run_folder(resume: str | None, new: str) -> str:
     """Hydra's resolver for the run's folder: that of the run to resume, or a new one.
 
     Raises:
-        SystemExit: there is no run to resume. Hydra and OmegaConf would wrap any other exception, raised this early, in
-            a hundred lines of their own. Nothing is written.
+        SystemExit: there is no run to resume, or several processes would each have a folder of their own. Hydra and
+            OmegaConf would wrap any other exception, raised this early, in a hundred lines of their own. Nothing is
+            written.
     """
     if resume is None:
+        if ranks.started_together():
+            raise SystemExit("Several processes train one run: name its folder by hydra.run.dir=runs/my_run.")
         return new
     try:
         config_path(Path(resume))
@@ -55,6 +59,11 @@ def of_job(config: DictConfig, folder: Path) -> DictConfig:
         ConfigError: an override would make a resumed run another one.
     """
     hydra = HydraConfig.get()
+    if hydra.mode == RunMode.MULTIRUN and several_devices(config) and not ranks.started_together():
+        raise ConfigError(
+            f"trainer.devices={config.trainer.devices}: a run of a multirun has one device, unless Slurm starts its "
+            "processes (hydra/launcher=submitit_slurm hydra.launcher.tasks_per_node=2)."
+        )
     if config.resume is not None:
         if hydra.mode == RunMode.MULTIRUN:
             raise ConfigError("resume= takes one run: leave out -m.")
@@ -63,11 +72,18 @@ def of_job(config: DictConfig, folder: Path) -> DictConfig:
         if config.logger and config.logger.group is None:
             config.logger.group = config.study
         return of_study(config, folder)
-    if (folder / CONFIG_FILE).exists():
+    if (folder / CONFIG_FILE).exists() and ranks.is_first():
         raise RunError(f"{folder} holds a run already: go on with it by resume={folder}, or choose another folder.")
     if hydra.mode == RunMode.MULTIRUN and config.logger and config.logger.group is None:
         config.logger.group = Path(hydra.sweep.dir).name
     return config
+
+
+def several_devices(config: DictConfig) -> bool:
+    """Whether a run may have more devices than one: how many `auto` and `-1` are is known to its trainer alone."""
+    devices = config.trainer.devices
+    one = str(devices) == "1" if isinstance(devices, int | str) else len(devices) == 1
+    return not one or config.trainer.get("num_nodes", 1) != 1
 
 
 def of_study(config: DictConfig, folder: Path) -> DictConfig:

@@ -1,11 +1,13 @@
 """What a latent code carries, summed up over an evaluation: the evidence for or against a collapse."""
 
+import itertools
 import math
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from reslag_vae import parallel
 from reslag_vae.distributions import DiagonalGaussian, mutual_information
 
 # A unit is active if the variance of its posterior mean over the data exceeds this (Burda et al. 2016, section 5.2).
@@ -40,6 +42,25 @@ class LatentStatistics:
         if room > 0:
             self.kept.append((posterior.mean[:room], posterior.log_variance[:room], latents[:room]))
         self.count += len(mean)
+
+    def of_all(self) -> "LatentStatistics":
+        """Of what all processes have taken in, turn by turn; each must ask for it."""
+        if parallel.count() == 1:
+            return self
+        united = LatentStatistics(self.reference)
+        kept = [(mean.cpu(), log_variance.cpu(), latents.cpu()) for mean, log_variance, latents in self.kept]
+        shares = parallel.objects((self.count, None if self.sums is None else self.sums.cpu(), kept))
+        for count, sums, _ in shares:
+            if sums is not None:
+                united.count += count
+                united.sums = sums if united.sums is None else united.sums + sums
+        room = self.reference
+        for turn in itertools.chain.from_iterable(itertools.zip_longest(*(kept for _, _, kept in shares))):
+            if turn is not None and room > 0:
+                mean, log_variance, latents = turn
+                united.kept.append((mean[:room], log_variance[:room], latents[:room]))
+                room -= len(mean[:room])
+        return united
 
     def kl_per_dimension(self) -> Tensor:
         """(d,) mean KL of each latent dimension, in nats."""

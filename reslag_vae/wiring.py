@@ -15,18 +15,19 @@ from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.loggers import WandbLogger
 from omegaconf import DictConfig, OmegaConf
 
+from reslag_vae.configs import several_devices
 from reslag_vae.data import ImageDataModule
 from reslag_vae.errors import config_errors
 from reslag_vae.models import BaseVAE
 from reslag_vae.profiler import NoProfiler
 from reslag_vae.schedules import Lagging
+from reslag_vae.strategy import Replicas
 
 # Options of the Trainer that would fail or mislead: the value that does no harm, and what to use instead.
 REFUSED: dict[str, tuple[Any, str]] = {
     "gradient_clip_val": (None, "does not work with manual optimization; use optimizer.clip_norm"),
     "accumulate_grad_batches": (1, "does not work with manual optimization; use data.batch_size"),
     "max_steps": (-1, "counts every optimizer's step; use trainer.max_epochs"),
-    "num_nodes": (1, "a run has one device"),
     "check_val_every_n_epoch": (1, "every epoch is validated; the best one and the plateau rule need it"),
     "fast_dev_run": (False, "would leave a result of one batch behind; use trainer.max_epochs=1"),
     "overfit_batches": (0, "would take the place of the batch sampler; use +trainer.limit_train_batches"),
@@ -46,13 +47,16 @@ WHOLE = (
 
 def quiet() -> None:
     """Silence Lightning's advertisements and warnings that do not apply; real warnings go through."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for part in ("pytorch", "fabric"):
+        logging.getLogger(f"lightning.{part}").setLevel(logging.WARNING)
     # Lightning 2.6 calls a PyTorch function that 2.15 deprecates.
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
     # One index fetches a whole batch from memory: workers would only copy it between processes.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     # A machine with CUDA's tools and no GPU is told so by the compiler.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    # What is logged is of all processes already.
+    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
 
 
 def instantiate(config: DictConfig) -> Any:
@@ -109,12 +113,19 @@ def check(config: DictConfig) -> None:
         raise ValueError(f"trainer.max_epochs={trainer.max_epochs}: a run has at least 1 epoch.")
     if type(trainer.get("compile", False)) is not bool:
         raise ValueError(f"trainer.compile={trainer.compile}: must be true or false.")
-    several = str(trainer.devices) != "1" if isinstance(trainer.devices, int | str) else len(trainer.devices) != 1
-    if several:
-        raise ValueError(
-            f"trainer.devices={trainer.devices}: a run has one device; its variances and metrics would be each "
-            "process's own. Choose which one by trainer.devices=[1]."
-        )
+
+
+def check_devices(config: DictConfig, trainer: Trainer) -> None:
+    """Refuse what does not go with several devices.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    count = trainer.world_size
+    if config.data.batch_size % count:
+        raise ValueError(f"data.batch_size={config.data.batch_size}: must be a multiple of the {count} devices.")
+    if count > 1 and config.trainer.get("compile"):
+        raise ValueError("trainer.compile=true: takes one device; leave it out, or trainer.devices=1.")
 
 
 def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, Trainer]:
@@ -132,6 +143,7 @@ def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, T
         data = build_data(config, model)
         callbacks = [instantiate(node) for node in config.callbacks.values() if node]
         trainer = build_trainer(config, callbacks, folder)
+        check_devices(config, trainer)
     if config.trainer.get("compile"):
         model.compile_updates()
     # A checkpoint says by itself what it is of: `load` reads this.
@@ -153,6 +165,8 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -
     options = instantiate(config.trainer)
     options.keywords.pop("compile", None)  # not Lightning's: see build
     options.keywords.setdefault("profiler", NoProfiler())
+    if several_devices(config):
+        options.keywords.setdefault("strategy", Replicas())
     # Where ours is left out, Lightning would put its own.
     options.keywords.setdefault("enable_progress_bar", any(isinstance(own, ProgressBar) for own in callbacks))
     try:

@@ -370,6 +370,41 @@ def test_a_killed_run_ends_as_if_it_had_not_been(compose: Compose, train: Train,
     assert "site-packages" not in resumed.stderr, resumed.stderr
 
 
+def test_two_devices_train_what_one_does(compose: Compose, train: Train, tmp_path: Path) -> None:
+    """Of 1,536 training images, so that none is left out. To more digits in float64: test_parallel.py"""
+    options = (*SMALL, "model=lagging", "schedule.epochs=1", "schedule.batches=fresh", "data.val_fraction=0.05")
+    both = tmp_path / "both"
+    begun = start(tmp_path, *options, f"hydra.run.dir={both}", "trainer.max_epochs=1", "trainer.devices=2")
+    assert begun.returncode == 0, begun.stderr
+    assert (both / "train.log").read_text().count("epoch 1/1") == 1  # one process says it
+    assert metrics(both)["epochs_run"] == 1
+    # The first process goes on alone.
+    resumed = start(tmp_path, f"resume={both}", "trainer.max_epochs=2", "trainer.devices=1")
+    assert resumed.returncode == 0, resumed.stderr
+    train(compose(*options, "trainer.max_epochs=2"), tmp_path / "alone")
+    for one, two in zip(rows(tmp_path / "alone"), rows(both), strict=True):
+        assert {k: float(v) for k, v in two.items()} == pytest.approx({k: float(v) for k, v in one.items()}, rel=2e-2)
+    files = [{str(p.relative_to(f)) for p in f.rglob("*") if p.is_file()} for f in (tmp_path / "alone", both)]
+    assert files[1] - files[0] == {"train.log"}
+
+
+def test_jobs_of_a_multirun_have_one_device(tmp_path: Path) -> None:
+    done = start(tmp_path, "-m", *BARE, "model=vae", "trainer.devices=2", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    assert done.returncode != 0
+    assert "trainer.devices=2: a run of a multirun has one device" in done.stderr
+
+
+def test_processes_started_together_need_the_name_of_their_folder(tmp_path: Path) -> None:
+    together = os.environ | {"RANK": "0", "WORLD_SIZE": "2"}
+    done = subprocess.run(
+        command(*BARE), cwd=tmp_path, env=together, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 1
+    assert "name its folder by hydra.run.dir=" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_other_jobs_of_a_multirun_go_on_after_one_fails(tmp_path: Path) -> None:
     options = (*BARE, "model=vae", "trainer.max_epochs=1", "data.batch_size=512", "data.val_fraction=2,0.1")
     done = start(tmp_path, "-m", *options, f"hydra.sweep.dir={tmp_path / 'sweep'}")

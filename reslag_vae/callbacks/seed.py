@@ -6,7 +6,9 @@ from lightning.pytorch.callbacks import Callback
 
 
 class EpochSeed(Callback):
-    """Makes the noise of every epoch a function of (seed, epoch, rank), so that an interrupted epoch repeats bitwise.
+    """Makes the noise of every epoch a function of (seed, epoch), so that an interrupted epoch repeats bitwise.
+
+    Several processes draw the same numbers, of which each takes its part.
 
     Args:
         seed: of the run.
@@ -18,5 +20,5 @@ class EpochSeed(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         generator = torch.Generator().manual_seed(self.seed)
         # Drawn rather than added up, so that (seed, epoch + 1) and (seed + 1, epoch) have nothing in common.
-        draws = torch.randint(2**62, (trainer.current_epoch + 1, trainer.world_size), generator=generator)
-        torch.manual_seed(int(draws[-1, trainer.global_rank]))
+        draws = torch.randint(2**62, (trainer.current_epoch + 1,), generator=generator)
+        torch.manual_seed(int(draws[-1]))

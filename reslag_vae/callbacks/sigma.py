@@ -7,6 +7,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from reslag_vae import parallel
 from reslag_vae.models import BaseVAE
 from reslag_vae.records import Batch
 
@@ -31,7 +32,7 @@ class Sigma2Statistics(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
         if self.values:
-            values = torch.stack(self.values).double()
+            values = parallel.mean(torch.stack(self.values).double())
             spread = values.std(unbiased=False)
             statistics = {"mean": values.mean(), "std": spread, "min": values.min(), "max": values.max()}
             pl_module.log_dict({f"sigma2/{name}": value for name, value in statistics.items()})

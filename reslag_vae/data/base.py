@@ -38,7 +38,7 @@ class ImageDataModule(LightningDataModule, ABC):
 
     Args:
         root: the folder of all data sets.
-        batch_size: images in a minibatch, in every split.
+        batch_size: images in a minibatch, in every split; in training, of all processes together.
         val_fraction: the part of train that is taken for validation, in (0, 1).
         seed: of the validation split and of the order of the training batches.
 
@@ -128,18 +128,20 @@ class ImageDataModule(LightningDataModule, ABC):
         return _loader(train, ShuffledBatches(len(train), self.batch_size, self.seed, *process, train.rows.device))
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Batches in order."""
-        return self.in_order("val")
+        """Batches in order, shared among the processes."""
+        return self._in_order("val", *self._process())
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Batches in order."""
-        return self.in_order("test")
+        """Batches in order, shared among the processes."""
+        return self._in_order("test", *self._process())
 
     def in_order(self, name: SplitName) -> DataLoader[Batch]:
-        """Batches of a split, each image once, in a fixed order: what an evaluation reads."""
+        """Batches of a split, each image once, in a fixed order, all in this process: what an evaluation reads."""
+        return self._in_order(name)
+
+    def _in_order(self, name: SplitName, rank: int = 0, world_size: int = 1) -> DataLoader[Batch]:
         images = self._placed(name)
-        process = self._process()
-        return _loader(images, SequentialBatches(len(images), self.batch_size, *process, images.rows.device))
+        return _loader(images, SequentialBatches(len(images), self.batch_size, rank, world_size, images.rows.device))
 
     def _placed(self, name: SplitName) -> Images:
         """A split, on the trainer's GPU if all splits fit into half of its memory: no image is copied to it twice."""

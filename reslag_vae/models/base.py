@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from reslag_vae import parallel
 from reslag_vae.errors import NonFiniteError
 from reslag_vae.models.compiled import CompiledTerms
 from reslag_vae.models.evaluated_model import EvaluatedModel
@@ -158,16 +159,25 @@ class BaseVAE(EvaluatedModel, LightningModule):
             for name in GROUPS:
                 if name not in update:
                     still.enter_context(frozen(*self.group(name)))
-            terms = self.terms(batch.images) if self.compiled is None else self.compiled(batch.images)
+            terms = (self.compiled or self.terms)(batch.images, *self._draw(batch.images))
             self.manual_backward(terms.loss.mean())
         for name in update:
+            parallel.average_gradients(self.parameters_of(name))
             if self.optimizer.clip_norm is not None:
                 self.clip_gradients(optimizers[name], self.optimizer.clip_norm, "norm")
             optimizers[name].step()
         return terms
 
+    def _draw(self, images: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Noise of the posterior's samples, and samples of the prior: the numbers that one process would draw."""
+        shape = (len(images) * parallel.count(), self.network.latent_dim)
+        dtype = images.dtype if images.is_floating_point() else torch.float32
+        needed = (not self.deterministic, self.objective.draws_prior)
+        noise, prior = (torch.randn(shape, dtype=dtype, device=images.device) if need else None for need in needed)
+        return None if noise is None else parallel.own_part(noise), prior
+
     def on_train_epoch_end(self) -> None:
-        self._log("train", self.with_yardstick(self.train_means.read()))
+        self._log("train", self.with_yardstick(self.train_means.of_all().read()))
         self._step_schedulers()
         self._end_phase_by_information()
 
@@ -202,22 +212,32 @@ class BaseVAE(EvaluatedModel, LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         if self.train_means.count:
-            self.train_mse.fill_(self.train_means.read()["rec"] / self.dimensions)
+            self.train_mse.fill_(self.train_means.of_all().read()["rec"] / self.dimensions)
         self.begin_evaluation()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self.evaluate_batch(batch)
+        self._evaluate_share(batch, batch_idx, self.trainer.val_dataloaders)
+
+    def _evaluate_share(self, batch: Batch, batch_idx: int, loader: Any) -> None:
+        """Take in a minibatch; the processes take turns."""
+        others = parallel.rank() if batch_idx == 0 else parallel.count() - 1
+        if others:
+            self.pass_over(others * loader.sampler.batch_size)
+        if len(batch.images):
+            self.evaluate_batch(batch)
 
     def on_validation_epoch_end(self) -> None:
+        self.share_evaluation()
         self._log("val", self.end_evaluation())
 
     def on_test_epoch_start(self) -> None:
         self.begin_evaluation()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self.evaluate_batch(batch)
+        self._evaluate_share(batch, batch_idx, self.trainer.test_dataloaders)
 
     def on_test_epoch_end(self) -> None:
+        self.share_evaluation()
         self._log("test", self.end_evaluation())
 
     def _log(self, split: str, metrics: dict[str, float]) -> None:

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 class CompiledTerms:
     """Computes `model.terms` by torch.compile: one graph, forward and backward, for each kind of update.
 
-    The noise is drawn outside of the graphs, as it is without compilation, so that losses differ by rounding alone.
+    The noise comes from outside of the graphs, as it does without compilation, so that losses differ by rounding alone.
     On a GPU the graphs are CUDA graphs. Minibatches of another size than the first, such as the last of an epoch, are
     not compiled. Where a forward pass cannot be compiled, training goes on without, with a word in the log.
 
@@ -42,14 +42,11 @@ class CompiledTerms:
         self.batch_size, self.failed = None, False
         log.info("Compiling: the first step of each kind of update takes up to a minute.")
 
-    def __call__(self, images: Tensor) -> Terms:
-        """The terms of (B, C, H, W) uint8 or floating point images, with fresh noise."""
+    def __call__(self, images: Tensor, noise: Tensor | None, prior: Tensor | None) -> Terms:
+        """The terms of (B, C, H, W) uint8 or floating point images, with the (B, d) noise and samples of the prior."""
         self.batch_size = self.batch_size or len(images)
         if self.failed or len(images) != self.batch_size:
-            return self.model.terms(images)
-        shape = (len(images), self.model.network.latent_dim)
-        draws = (not self.model.deterministic, self.model.objective.draws_prior)
-        noise, prior = (torch.randn(shape, device=images.device) if draw else None for draw in draws)
+            return self.model.terms(images, noise, prior)
         try:
             terms: Terms = self.graph(images, noise, prior)
             return terms

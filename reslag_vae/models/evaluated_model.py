@@ -29,6 +29,12 @@ class EvaluatedModel(LatentVariableModel):
         self.evaluation_noise = torch.Generator().manual_seed(EVALUATION_SEED)
         self.evaluation_prior = torch.Generator().manual_seed(EVALUATION_SEED + 1)
 
+    def pass_over(self, count: int) -> None:
+        """Leave `count` images to another process: the noise of those that follow is that of one process for all."""
+        self._fixed_noise(count, self.evaluation_noise)
+        if self.objective.draws_prior:
+            self._fixed_noise(count, self.evaluation_prior)
+
     @torch.no_grad()
     def evaluate_batch(self, batch: Batch) -> Terms:
         """Take in one minibatch.
@@ -47,6 +53,10 @@ class EvaluatedModel(LatentVariableModel):
 
     def _fixed_noise(self, count: int, generator: torch.Generator) -> Tensor:
         return normal_rows(count, self.network.latent_dim, generator).to(self.train_mse.device)
+
+    def share_evaluation(self) -> None:
+        """Take in what the other processes have taken in; each must do so."""
+        self.evaluation_means, self.latent_statistics = self.evaluation_means.of_all(), self.latent_statistics.of_all()
 
     def end_evaluation(self) -> dict[str, float]:
         """Means over all images taken in since `begin_evaluation`, by name (README: what is logged)."""

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from reslag_vae import parallel
 from reslag_vae.records import Terms
 
 
@@ -25,6 +26,19 @@ class Means:
         self.names = tuple(scalars)
         self.sums = sums if self.sums is None else self.sums + sums
         self.count += count
+
+    def of_all(self) -> "Means":
+        """Of what all processes have taken in; each must ask for it."""
+        if parallel.count() == 1:
+            return self
+        united = Means()
+        for names, sums, count in parallel.objects(
+            (self.names, None if self.sums is None else self.sums.cpu(), self.count)
+        ):
+            if sums is not None:
+                united.names, united.count = names, united.count + count
+                united.sums = sums if united.sums is None else united.sums + sums
+        return united
 
     def read(self) -> dict[str, float]:
         """Mean over images of every term; empty if nothing was added."""

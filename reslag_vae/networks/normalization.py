@@ -1,14 +1,16 @@
-"""Batch normalisation whose training pass compiles into few passes over memory."""
+"""Batch normalisation over all processes, whose training pass compiles into few passes over memory."""
 
 import torch
 from torch import Tensor, nn
 
+from reslag_vae import parallel
+
 
 class BatchNorm(nn.BatchNorm2d):
-    """PyTorch's, but for how it is compiled on a CPU.
+    """PyTorch's, but for how it is compiled on a CPU, and for its moments where several processes train: of them all.
 
-    There PyTorch's compiler takes the moments by Welford's recurrence, in one pass for every 16 channels. `normalised`
-    says the same in a form that becomes two passes, the second of which takes in the layers that follow.
+    Compiled for a CPU, PyTorch's takes the moments by Welford's recurrence, in one pass for every 16 channels.
+    `normalised` says the same in a form that becomes two passes, the second of which takes in the layers that follow.
 
     Args:
         channels: C.
@@ -25,16 +27,29 @@ class BatchNorm(nn.BatchNorm2d):
 
     def forward(self, features: Tensor) -> Tensor:
         count = features.numel() // features.shape[1]
+        if self.training and parallel.count() > 1:
+            return self._over_processes(features, count * parallel.count())
         compiled = self.training and torch.compiler.is_compiling() and features.device.type == "cpu"
         if not compiled or count < 2:  # for which PyTorch has its own words
             return super().forward(features)
         result, mean, variance = normalised(features, self.weight, self.bias, self.eps)
-        if self.track_running_stats:
-            self._update_running(mean, variance, count)
+        self._update_running(mean, variance, count)
         return result
+
+    def _over_processes(self, features: Tensor, count: int) -> Tensor:
+        """With the moments of `count` numbers for each channel, of all processes."""
+        x = features.to(torch.promote_types(features.dtype, torch.float32))
+        mean = parallel.mean(x.mean((0, 2, 3)))
+        difference = x - mean[:, None, None]
+        variance = parallel.mean(difference.square().mean((0, 2, 3)))
+        scale = self.weight * (variance + self.eps).rsqrt()
+        self._update_running(mean, variance, count)
+        return (difference * scale[:, None, None] + self.bias[:, None, None]).to(features.dtype)
 
     @torch.no_grad()
     def _update_running(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        if not self.track_running_stats:
+            return
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
         self.num_batches_tracked.add_(1)

@@ -43,7 +43,7 @@ class Objective(nn.Module, ABC):
             reconstruction: (B, C, H, W) mean of the likelihood.
             posterior: of the B codes.
             latents: (B, d) one sample of the posterior.
-            prior: (B, d) samples of N(0, I), where `draws_prior`.
+            prior: (B, d) samples of N(0, I), where `draws_prior`; in training as many as all processes have images.
         """
 
     @property

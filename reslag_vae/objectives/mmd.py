@@ -4,6 +4,7 @@ from typing import ClassVar, Literal, get_args
 
 from torch import Tensor
 
+from reslag_vae import parallel
 from reslag_vae.distributions import Posterior
 from reslag_vae.objectives.base import Objective, require_kl, squared_error
 from reslag_vae.records import Terms
@@ -77,6 +78,8 @@ class MMD(Objective):
     ) -> Terms:
         assert prior is not None, "MMD compares latents with samples of the prior"
         rec = squared_error(images, reconstruction)
+        # In training, of all processes; an evaluation gives each whole minibatches.
+        latents = parallel.gathered(latents) if self.training else latents
         mmd = squared_mmd(latents, prior, self.bandwidth or latents.shape[1] ** 2, self.estimator)
         loss = rec + (self.alpha + self.lambda_ - 1) * mmd
         if self.alpha == 1:

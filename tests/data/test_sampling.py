@@ -62,15 +62,16 @@ def test_the_global_random_state_is_untouched() -> None:
 
 
 @pytest.mark.parametrize("world_size", [2, 3])
-@pytest.mark.parametrize("length", [24, 25, 26])
-def test_training_gives_every_process_equally_many_images(world_size: int, length: int) -> None:
-    samplers = [ShuffledBatches(length, 4, 5, rank, world_size) for rank in range(world_size)]
+@pytest.mark.parametrize("length", [24, 25, 26, 29])
+def test_processes_divide_each_training_batch_evenly(world_size: int, length: int) -> None:
+    whole = list(ShuffledBatches(length, 6, 5))
+    samplers = [ShuffledBatches(length, 6, 5, rank, world_size) for rank in range(world_size)]
     shares = [list(sampler) for sampler in samplers]
-    sizes = {tuple(len(batch) for batch in share) for share in shares}
-    assert len(sizes) == 1
-    assert {len(sampler) for sampler in samplers} == {len(shares[0])}
-    seen = torch.cat([torch.cat(share) for share in shares]).tolist()
-    assert len(set(seen)) == len(seen) == length - length % world_size
+    assert {len(sampler) for sampler in samplers} == {len(share) for share in shares} == {len(shares[0])}
+    for batch, parts in zip(whole, zip(*shares, strict=True), strict=False):
+        assert len({len(part) for part in parts}) == 1
+        assert torch.equal(torch.cat(parts), batch[: len(batch) - len(batch) % world_size])
+    assert sum(len(part) for share in shares for part in share) == length - length % world_size
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
@@ -78,6 +79,14 @@ def test_training_gives_every_process_equally_many_images(world_size: int, lengt
 def test_evaluation_neither_drops_nor_repeats(world_size: int, length: int) -> None:
     samplers = [SequentialBatches(length, 4, rank, world_size) for rank in range(world_size)]
     assert sorted(torch.cat([passed(sampler) for sampler in samplers]).tolist()) == list(range(length))
+    whole = list(SequentialBatches(length, 4))
     for rank, sampler in enumerate(samplers):
-        assert passed(sampler).tolist() == list(range(length))[rank::world_size]
-        assert len(sampler) == len(list(sampler))
+        turns = whole[rank::world_size]
+        assert len(sampler) == len(list(sampler)) == len(turns)
+        assert all(torch.equal(*pair) for pair in zip(sampler, turns, strict=True))
+
+
+def test_a_process_without_an_evaluation_batch_has_an_empty_one() -> None:
+    sampler = SequentialBatches(7, 4, rank=2, world_size=3)
+    assert [len(batch) for batch in sampler] == [0]
+    assert len(sampler) == 1

@@ -690,6 +690,6 @@ def test_the_capacity_rises_with_the_epochs(make_network: MakeNetwork, make_data
     objective = Capacity(capacity=6, epochs=3)
     model, seen = BetaVAE(make_network(), objective), []
     original = model.terms
-    model.terms = lambda images: (seen.append(objective.current.item()), original(images))[1]  # type: ignore[method-assign, func-returns-value]
+    model.terms = lambda *given: (seen.append(objective.current.item()), original(*given))[1]  # type: ignore[method-assign, func-returns-value]
     fit(model, make_data(train=8), epochs=5)
     assert seen == [2, 4, 6, 6, 6]

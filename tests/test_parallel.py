@@ -1,0 +1,162 @@
+"""Two processes on one model do what one does. Run by torchrun, this file is each of the two."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from reslag_vae import parallel, wiring
+from reslag_vae.callbacks import EpochSeed, Sigma2Statistics
+from reslag_vae.data import ImageDataModule, Images
+from reslag_vae.data.images import Source
+from reslag_vae.models import (
+    AutoEncoder,
+    BaseVAE,
+    LaggingVAE,
+    MMDInfoVAE,
+    OptimalSigmaVAE,
+    ResLagVAE,
+    latent_variable_model,
+)
+from reslag_vae.networks import PlainNetwork, ResidualNetwork
+from reslag_vae.objectives import MMD, Reconstruction, SigmaData, SigmaLearned, SigmaOptimal
+from reslag_vae.optimizers import AdamSettings, Plateau
+from reslag_vae.schedules import Joint, Lagging
+from reslag_vae.strategy import Replicas
+
+SHAPE = (1, 8, 8)
+SAME, FRESH = Lagging(2, 1, "same"), Lagging(3, 1, "fresh")
+CASES: dict[str, Callable[[], BaseVAE]] = {
+    "joint": lambda: OptimalSigmaVAE(network(), SigmaOptimal(SHAPE, "pixel")),
+    "joint, a variance for each image": lambda: OptimalSigmaVAE(network(), SigmaOptimal(SHAPE, "image")),
+    "joint, MMD": lambda: MMDInfoVAE(network(), MMD(alpha=0.5), Joint(), AdamSettings(plateau=Plateau())),
+    "joint, a point": lambda: AutoEncoder(network(1), Reconstruction()),
+    "lagging, same": lambda: LaggingVAE(network(), SigmaData(SHAPE), SAME),
+    "lagging, fresh": lambda: LaggingVAE(network(), SigmaOptimal(SHAPE), FRESH),
+    "lagging, residual": lambda: ResLagVAE(
+        ResidualNetwork(SHAPE, 3, [4, 6], [1, 2]), SigmaLearned(SHAPE), SAME, AdamSettings(clip_norm=1.0)
+    ),
+}
+
+
+def network(parameters_per_latent: int = 2) -> PlainNetwork:
+    return PlainNetwork(SHAPE, 3, [4, 6], [1, 2], parameters_per_latent)
+
+
+class Noise(ImageDataModule):
+    """22 training images in batches of 8, 8 and 6; 11 validation images, of which the second process has 3."""
+
+    name, image_shape = "noise", SHAPE
+
+    def __init__(self) -> None:
+        super().__init__("unused", batch_size=8, val_fraction=0.1, seed=0)
+
+    def read(self) -> Source:
+        pixels = torch.randint(256, (40, *SHAPE), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+        train, val, test = pixels.split([22, 11, 7])
+        return Source(*(Images(part, torch.full((len(part),), -1)) for part in (train, val, test)), [])
+
+
+class Record(Callback):
+    """Keeps the metrics of every epoch, and sees to it that the processes agree bitwise at the end of each."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.check(pl_module)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.check(pl_module)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.rows.append({name: float(value) for name, value in trainer.callback_metrics.items()})
+        self.check(pl_module)
+
+    @staticmethod
+    def check(model: LightningModule) -> None:
+        states = parallel.objects({name: value.clone() for name, value in model.state_dict().items()})
+        for state in states:
+            for name, value in states[0].items():
+                assert torch.equal(value, state[name]), f"{name} differs between processes"
+
+
+def run(case: str, **options: Any) -> dict[str, Any]:
+    """Two epochs in float64; the rows of metrics, the final state, and how many images were tested."""
+    torch.manual_seed(0)
+    model, record = CASES[case]().double(), Record()
+    trainer = Trainer(
+        max_epochs=2,
+        accelerator="cpu",
+        callbacks=[EpochSeed(0), Sigma2Statistics(), record],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        **options,
+    )
+    trainer.fit(model, Noise())
+    record.rows.append({name: float(value) for name, value in trainer.callback_metrics.items()})
+    record.rows += trainer.test(model, Noise(), verbose=False)
+    return {"rows": record.rows, "state": dict(model.state_dict()), "tested": model.evaluation_means.count}
+
+
+def double_images(images: Tensor) -> Tensor:
+    return images.double() / 255
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What two processes make of every case."""
+    out = tmp_path_factory.mktemp("together") / "results.pt"
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run([*torchrun, __file__, out], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr, done.stderr
+    results: dict[str, Any] = torch.load(out, weights_only=True)
+    return results
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_do_what_one_does(case: str, together: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latent_variable_model, "unit_interval", double_images)
+    alone, both = run(case, devices=1), together[case]
+    assert both["tested"] == alone["tested"] == 7
+    assert len(both["rows"]) == len(alone["rows"]) == 4
+    for one, two in zip(alone["rows"], both["rows"], strict=True):
+        assert one.keys() == two.keys()
+        assert two == pytest.approx(one, rel=1e-9, abs=1e-12)
+    assert both["rows"][2]["images_seen"] == 44
+    for name, value in alone["state"].items():
+        torch.testing.assert_close(both["state"][name], value, rtol=1e-8, atol=1e-10, msg=name)
+
+
+def test_alone_everything_is_as_it_is() -> None:
+    values = torch.rand(3, 2, requires_grad=True)
+    assert parallel.count() == 1
+    assert parallel.rank() == 0
+    assert parallel.mean(values) is values
+    assert parallel.gathered(values) is values
+    assert torch.equal(parallel.own_part(values), values)
+    assert parallel.objects("own") == ["own"]
+
+
+def main(out: Path) -> None:
+    torch.set_num_threads(1)
+    wiring.quiet()
+    latent_variable_model.unit_interval = double_images
+    results = {case: run(case, devices=2, strategy=Replicas()) for case in CASES}
+    if parallel.rank() == 0:
+        torch.save(results, out)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from reslag_vae import configs, ranks, runs
 from reslag_vae.errors import UserError
+from reslag_vae.interruption import interruptible
 from reslag_vae.occupancy import OccupiedError, failure_kept, occupied
 
 log = logging.getLogger(__name__)
@@ -30,17 +31,15 @@ def train(config: DictConfig, folder: Path) -> float:
     wiring.quiet()
     process.tune()
     seed_everything(config.seed, verbose=False)
-    last = folder / "checkpoints" / "last.ckpt"
-    if last.exists():
-        runs.read_checkpoint(last)  # a damaged one is named before anything else is done
+    last = runs.checkpoint_to_resume(folder)  # a damaged one is named before anything else is done
     origin = {"seed": config.seed, "precision": config.trainer.precision, "commit": runs.commit()}
     data, model, trainer = wiring.build(config, folder)
-    with wiring.finished_loggers(trainer):
+    with interruptible(), wiring.finished_loggers(trainer):
         if trainer.is_global_zero:
             configs.save(config, folder)
-            log.info("%s in %s", "Resuming" if last.exists() else "Training", folder)
+            log.info("%s in %s", "Training" if last is None else "Resuming", folder)
             results.show_card(model)
-        trainer.fit(model, data, ckpt_path=last if last.exists() else None, weights_only=True)
+        trainer.fit(model, data, ckpt_path=last, weights_only=True)
         return results.finish(trainer, model, data, folder, origin) if trainer.is_global_zero else math.nan
 
 
@@ -72,6 +71,10 @@ def main(config: DictConfig) -> float | None:
             configs.discard_if_empty()
         # Hydra prints this one without a stack of calls.
         raise CompactHydraException(f"{configs.job_name()}{error}") from None
+    except SystemExit:
+        if config.study is None and ranks.is_first():
+            log.info("Stopped. To go on: python train.py resume=%s", folder)
+        raise
     except Exception:  # raised again; a sweep of many runs does not print it, and so it is kept in the run's train.log
         if config.study:
             log.exception("failed")

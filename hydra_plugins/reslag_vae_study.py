@@ -18,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae.errors import ConfigError, UserError, first_line
+from reslag_vae.interruption import interruptible
 from reslag_vae.study.grid import Axes, Job, jobs
 
 log = logging.getLogger(__name__)
@@ -44,13 +45,14 @@ class StudySweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
         try:
-            return self.run(arguments)
+            with interruptible():
+                return self.run(arguments)
         except UserError as error:
             # Hydra prints this one without a stack of calls.
             raise CompactHydraException(str(error)) from None
         except (KeyboardInterrupt, SystemExit):
             log.info("Stopped: start it again to go on.")
-            raise SystemExit(130) from None  # as shells say of a process that SIGINT ended
+            raise
 
     def run(self, arguments: list[str]) -> Sequence[JobReturn]:
         """Launch every run that is to be run; afterwards say how far the study is.

@@ -214,7 +214,7 @@ def log_to_wandb(node: DictConfig, result: Evaluated) -> None:
     try:
         add_evaluation(logger, result.file.stem, numbers, {path.stem: path for path in result.pictures})
     finally:
-        logger.experiment.finish()
+        logger.close()
 
 
 def check(run: Run, data: ImageDataModule, settings: Settings, wanted: Wanted) -> None:

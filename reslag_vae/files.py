@@ -4,19 +4,33 @@ import os
 import tempfile
 from pathlib import Path
 
+from reslag_vae.errors import UserError
 
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write beside the target, then replace it in one step: a reader, or a kill, never meets a half-written file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+
+class WriteError(UserError, OSError):
+    """A file cannot be written; what was there before is as it was. The message names it."""
+
+
+def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
+    """Write beside the target, then replace it in one step: a reader, or a kill, never meets a half-written file.
+
+    Raises:
+        WriteError: the disk is full, say.
+    """
     data = content.encode() if isinstance(content, str) else content
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+    except BaseException as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise WriteError(f"{path} cannot be written: {error.strerror or error}.") from None
         raise

@@ -1,9 +1,10 @@
 """Who works in a run's folder, and why a run failed."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from reslag_vae.files import WriteError
 from reslag_vae.locks import HeldError, held, is_held
 from reslag_vae.runs import RunError, write_json
 
@@ -52,5 +53,7 @@ def failure_kept(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        write_json(folder / FAILURE_FILE, {"reason": str(error) or type(error).__name__, "kind": type(error).__name__})
+        with suppress(WriteError):  # the error itself may be that the disk is full
+            reason = {"reason": str(error) or type(error).__name__, "kind": type(error).__name__}
+            write_json(folder / FAILURE_FILE, reason)
         raise

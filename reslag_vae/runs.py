@@ -6,6 +6,7 @@ import json
 import pickle
 import platform
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from reslag_vae.files import write_atomically
 if TYPE_CHECKING:
     import numpy as np
 
+CHECKPOINTS = "checkpoints"
 CONFIG_FILE = "config.yaml"
 RESULT_FILE = "metrics.json"
 METRICS_FILE = "metrics.csv"
@@ -31,10 +33,36 @@ def checkpoint_path(folder: Path, which: str) -> Path:
     Raises:
         RunError: it is not there.
     """
-    path = folder / "checkpoints" / f"{which}.ckpt"
+    path = folder / CHECKPOINTS / f"{which}.ckpt"
     if not path.is_file():
         raise RunError(f"{path} is not there: the run has not finished its first epoch, or is not a run's folder.")
     return path
+
+
+def checkpoint_to_resume(folder: Path) -> Path | None:
+    """The newest checkpoint of a run; None if it has none.
+
+    Raises:
+        RunError: it is damaged; the message says whether the one before can take its place.
+    """
+    last, previous = (folder / CHECKPOINTS / f"{name}.ckpt" for name in ("last", "previous"))
+    if not last.exists():  # a kill may have come between the two steps by which one takes the place of the other
+        last = previous
+    if not last.exists():
+        return None
+    try:
+        read_checkpoint(last)
+    except RunError as error:
+        if last == previous or not previous.exists():
+            raise
+        try:
+            epoch = read_checkpoint(previous).get("epoch", -1) + 1
+        except RunError:
+            raise error from None
+        raise RunError(
+            f"{error}. {previous.name}, of epoch {epoch}, is whole: remove {last.name}, and the run goes on from there."
+        ) from None
+    return last
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -46,6 +74,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     import torch
 
     try:
+        # PyTorch compares no checksums.
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise RunError(f"the checksum of {damaged} in it is another")
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
         # PyTorch advises to load it all the same, with whatever code it may hold: not passed on.

@@ -2,7 +2,7 @@
 
 from lightning.pytorch.strategies import DDPStrategy
 
-from reslag_vae import parallel
+from reslag_vae import interruption, parallel
 
 
 class Replicas(DDPStrategy):
@@ -16,3 +16,8 @@ class Replicas(DDPStrategy):
     def configure_ddp(self) -> None:
         assert self.lightning_module is not None
         parallel.copy_from_first(self.lightning_module)
+
+    def on_train_start(self) -> None:
+        super().on_train_start()
+        # On SIGTERM Lightning's handler waits for the other processes in the midst of whatever they do.
+        interruption.listen()

@@ -10,11 +10,12 @@ from typing import Any
 import hydra
 from hydra.errors import InstantiationException
 from lightning import Callback, Trainer
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
-from lightning.pytorch.loggers import WandbLogger
 from omegaconf import DictConfig, OmegaConf
 
+from reslag_vae.checkpoint_io import WholeCheckpoints
 from reslag_vae.configs import several_devices
 from reslag_vae.data import ImageDataModule
 from reslag_vae.errors import config_errors
@@ -22,6 +23,7 @@ from reslag_vae.models import BaseVAE
 from reslag_vae.profiler import NoProfiler
 from reslag_vae.schedules import Lagging
 from reslag_vae.strategy import Replicas
+from reslag_vae.tracking import SteadyLogger
 
 # Options of the Trainer that would fail or mislead: the value that does no harm, and what to use instead.
 REFUSED: dict[str, tuple[Any, str]] = {
@@ -165,6 +167,7 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -
     options = instantiate(config.trainer)
     options.keywords.pop("compile", None)  # not Lightning's: see build
     options.keywords.setdefault("profiler", NoProfiler())
+    options.keywords.setdefault("plugins", plugins())
     if several_devices(config):
         options.keywords.setdefault("strategy", Replicas())
     # Where ours is left out, Lightning would put its own.
@@ -174,6 +177,12 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -
     except MisconfigurationException as error:
         raise ValueError(f"trainer: {error}") from None
     return trainer
+
+
+def plugins() -> list[Any]:
+    """Checkpoints that are whole or not there; under Slurm no checkpoints of Lightning's own in mid-epoch."""
+    slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+    return [WholeCheckpoints(), *slurm]
 
 
 def build_data(config: DictConfig, model: BaseVAE) -> ImageDataModule:
@@ -226,5 +235,5 @@ def finished_loggers(trainer: Trainer) -> Iterator[None]:
     finally:
         for logger in trainer.loggers:
             logger.finalize(status)
-            if isinstance(logger, WandbLogger):
-                logger.experiment.finish(exit_code=int(status != "success"))
+            if isinstance(logger, SteadyLogger):
+                logger.close(exit_code=int(status != "success"))

@@ -1,16 +1,13 @@
 """Whole runs on the digits: what they leave, and that an interrupted one ends as if it had not been."""
 
-import csv
 import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -23,21 +20,22 @@ from reslag_vae import configs
 from reslag_vae.models import BaseVAE
 from reslag_vae.records import Batch
 from reslag_vae.runs import RunError, read_arrays
+from tests.running import (
+    BARE,
+    METRICS,
+    ROOT,
+    SMALL,
+    assert_same_runs,
+    checkpoint,
+    command,
+    metrics,
+    rows,
+    same,
+    start,
+)
 
 Compose = Callable[..., DictConfig]
 Train = Callable[[DictConfig, Path], float]
-
-ROOT = Path(__file__).parents[1]
-SMALL = (
-    "data=digits",
-    "data.batch_size=128",
-    "recipe.channels=[4,8]",
-    "recipe.blocks=[1,1]",
-    "logger=none",
-    "trainer.accelerator=cpu",
-)
-BARE = (*SMALL, "callbacks.images=null", "callbacks.collapse=null", "callbacks.progress=null")
-METRICS = {"loss", "rec", "kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2"}
 
 
 class InterruptedRunError(RuntimeError):
@@ -54,43 +52,6 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, epoch: int, step: int) -> None:
         return original(self, batch, batch_idx)
 
     monkeypatch.setattr(BaseVAE, "training_step", training_step)
-
-
-def checkpoint(folder: Path, which: str) -> dict[str, Any]:
-    """Read without running any code in it."""
-    content: dict[str, Any] = torch.load(folder / "checkpoints" / f"{which}.ckpt", weights_only=True)
-    return content
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    """metrics.csv without what the clock says."""
-    with (folder / "metrics.csv").open() as file:
-        return [{k: v for k, v in row.items() if k != "images_per_second"} for row in csv.DictReader(file)]
-
-
-def metrics(folder: Path) -> dict[str, Any]:
-    """metrics.json without what the clock says."""
-    result: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
-    return {name: value for name, value in result.items() if name not in ("seconds", "images_per_second")}
-
-
-def same(first: Any, second: Any) -> bool:
-    """Whether two trees of containers and tensors are equal, bitwise."""
-    if isinstance(first, dict):
-        return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
-    if isinstance(first, list | tuple):
-        return len(first) == len(second) and all(same(a, b) for a, b in zip(first, second, strict=True))
-    return torch.equal(first, second) if isinstance(first, Tensor) else bool(first == second)
-
-
-def assert_same_runs(first: Path, second: Path) -> None:
-    """Everything that is kept of two runs is equal, bitwise, but for the clock."""
-    for which in ("best", "last"):
-        one, other = checkpoint(first, which), checkpoint(second, which)
-        for part in ("epoch", "global_step", "state_dict", "optimizer_states", "lr_schedulers", "progress"):
-            assert same(one[part], other[part]), f"{part} of {which}.ckpt differs"
-    assert rows(first) == rows(second)
-    assert metrics(first) == metrics(second)
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +73,7 @@ def test_everything_of_a_run_is_in_its_folder(finished: tuple[Path, float]) -> N
         "config.yaml",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
+        "checkpoints/previous.ckpt",
         "metrics.csv",
         "metrics.json",
         "per_image.npz",
@@ -325,18 +287,6 @@ def test_a_damaged_checkpoint_is_named_before_anything_is_done(
 
 
 # Real processes
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, str(ROOT / "train.py"), *arguments]
-
-
-def start(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run train.py to its end, in an empty working directory."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command(*arguments), cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
 
 
 def test_a_killed_run_ends_as_if_it_had_not_been(compose: Compose, train: Train, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
-"""checkpoints/best.ckpt and checkpoints/last.ckpt."""
+"""checkpoints/best.ckpt, checkpoints/last.ckpt and checkpoints/previous.ckpt."""
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,12 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from reslag_vae.errors import ConfigError
-
-CHECKPOINTS = "checkpoints"
+from reslag_vae.files import WriteError
+from reslag_vae.runs import CHECKPOINTS
 
 
 class BestAndLast(Checkpoint):
-    """Keeps the epoch with the smallest monitored value, and the last one, in the run's folder.
+    """Keeps the epoch with the smallest monitored value, the last one, and the one before, in the run's folder.
 
     Lightning's ModelCheckpoint saves the last epoch only where it is also the best, so that an interrupted run would
     go back to its best epoch, and takes NaN for a value.
@@ -38,7 +37,7 @@ class BestAndLast(Checkpoint):
         if math.isfinite(score) and (self.best_score is None or score < self.best_score):
             self.best_score = score
             save(trainer, "best")
-        save(trainer, "last")
+        save(trainer, "last", before="previous")
 
     def state_dict(self) -> dict[str, Any]:
         return {"best_score": self.best_score}
@@ -47,12 +46,26 @@ class BestAndLast(Checkpoint):
         self.best_score = state_dict["best_score"]
 
 
-def save(trainer: Trainer, name: str) -> None:
-    """Write a checkpoint beside its place, then put it there in one step; every process must call this."""
-    path = Path(trainer.default_root_dir) / CHECKPOINTS / f"{name}.ckpt"
-    unfinished = path.with_suffix(".unfinished")
-    trainer.save_checkpoint(unfinished)
+def save(trainer: Trainer, name: str, before: str | None = None) -> None:
+    """Write a checkpoint beside its place, then put it there in one step; every process must call this.
+
+    Args:
+        trainer: whose state.
+        name: of the checkpoint.
+        before: the name that the one in its place gets; else that one is replaced.
+
+    Raises:
+        WriteError: the disk is full, say. The checkpoints that were there are as they were.
+    """
+    folder = Path(trainer.default_root_dir) / CHECKPOINTS
+    unfinished, path = folder / f"{name}.unfinished", folder / f"{name}.ckpt"
+    try:
+        trainer.save_checkpoint(unfinished)
+    except WriteError as error:
+        raise WriteError(
+            f"{error} The checkpoints of the epochs before are whole: make room, and go on with the run."
+        ) from None
     if trainer.is_global_zero:
-        with unfinished.open("rb") as file:
-            os.fsync(file.fileno())
+        if before is not None and path.exists():
+            path.replace(folder / f"{before}.ckpt")
         unfinished.replace(path)

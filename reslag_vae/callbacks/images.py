@@ -5,12 +5,12 @@ from pathlib import Path
 import torch
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 
 from reslag_vae.figures import image_grid, save_figure
 from reslag_vae.models import BaseVAE
 from reslag_vae.records import Batch, unit_interval
+from reslag_vae.tracking import SteadyLogger
 
 LATENT_SEED = 0
 
@@ -81,7 +81,5 @@ def picture_rows(model: BaseVAE, originals: Tensor) -> dict[str, list[tuple[str,
 def log_picture(trainer: Trainer, name: str, path: Path, images_seen: int) -> None:
     """Show a picture file in the run's W&B dashboard, if it has one."""
     for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
-            import wandb
-
-            logger.experiment.log({f"figures/{name}": wandb.Image(str(path)), "images_seen": images_seen})
+        if isinstance(logger, SteadyLogger):
+            logger.log_pictures({f"figures/{name}": path}, images_seen=images_seen)

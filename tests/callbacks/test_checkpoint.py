@@ -22,6 +22,8 @@ MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
 Fit = Callable[..., Trainer]
 
+NAMES = ["best.ckpt", "last.ckpt", "previous.ckpt"]
+
 
 def fed(network: Network, losses: list[float]) -> VAE:
     """A model whose validation losses are these."""
@@ -41,8 +43,8 @@ def test_the_smallest_loss_and_the_last_epoch_are_kept(
 ) -> None:
     keeper = BestAndLast()
     fit(fed(make_network(), [3.0, 1.0, 2.0, 4.0]), make_data(), 4, [keeper])
-    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
-    assert (read(tmp_path, "best")["epoch"], read(tmp_path, "last")["epoch"]) == (1, 3)
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == NAMES
+    assert [read(tmp_path, name.removesuffix(".ckpt"))["epoch"] for name in NAMES] == [1, 3, 2]
     assert keeper.best_score == 1
 
 
@@ -71,12 +73,13 @@ def test_a_loss_that_is_no_number_is_never_the_best(broken: float, tmp_path: Pat
     assert {path.name: path.read_text() for path in (tmp_path / "checkpoints").iterdir()} == {
         "best.ckpt": "1",
         "last.ckpt": "3",
+        "previous.ckpt": "2",
     }
 
 
 def test_without_any_number_there_is_no_best(tmp_path: Path) -> None:
     assert keep(tmp_path, [math.nan, math.nan]).best_score is None
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"last.ckpt", "previous.ckpt"}
 
 
 @pytest.mark.parametrize(("losses", "best", "score"), [([2.0, 1.5], 1, 1.0), ([0.5, 2.0], 2, 0.5)])
@@ -99,7 +102,7 @@ def test_the_best_epoch_outlives_a_move_of_the_folder(
     assert read(new, "last")["epoch"] == 3
     assert keeper.best_score == score
     assert not old.exists()
-    assert sorted(path.name for path in (new / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+    assert sorted(path.name for path in (new / "checkpoints").iterdir()) == NAMES
 
 
 def test_another_value_can_be_monitored(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:

@@ -1,0 +1,305 @@
+"""Real processes, killed, terminated, and out of room: what was finished is not lost, and nothing is half-written."""
+
+import json
+import multiprocessing
+import os
+import random
+import re
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig
+
+from reslag_vae import configs, runs
+from reslag_vae.runs import RunError
+from tests.running import BARE, assert_same_runs, command, rows, start
+
+Compose = Callable[..., DictConfig]
+Train = Callable[[DictConfig, Path], float]
+
+KILLS = 20
+
+
+def epochs_done(folder: Path) -> int:
+    """Rows of metrics.csv, which is whole at every moment."""
+    return len(rows(folder)) if (folder / "metrics.csv").exists() else 0
+
+
+def assert_whole(folder: Path) -> None:
+    """Whatever is there can be read."""
+    for path in (folder / "checkpoints").glob("*.ckpt"):
+        runs.read_checkpoint(path)
+    runs.checkpoint_to_resume(folder)
+    if (folder / "metrics.json").exists():
+        json.loads((folder / "metrics.json").read_text())
+
+
+def test_a_run_killed_twenty_times_at_random_moments_ends_as_if_it_had_not_been(
+    compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = (*BARE, "model=lagging", "schedule.epochs=20", "schedule.batches=fresh", "trainer.max_epochs=60")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    moments = random.Random(0)
+    # Python's own way to start processes that have their libraries loaded.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["reslag_vae.wiring", "reslag_vae.results", "torchvision"])
+    at: list[int] = []
+    for kill in range(KILLS):
+        begun = (killed / "config.yaml").exists()
+        arguments = [f"resume={killed}"] if begun else [*options, f"hydra.run.dir={killed}"]
+        with monkeypatch.context() as context:
+            context.setattr(sys, "argv", command(*arguments)[1:])  # the child's, too
+            child = processes.Process(target=runpy.run_path, args=(sys.argv[0], None, "__main__"))
+            child.start()
+        try:
+            # Early in its life, or so long after an epoch of its own that any moment of the next one may be met.
+            goal, before = moments.choice((0, 1, 1)), epochs_done(killed)
+            deadline = time.monotonic() + 120
+            while epochs_done(killed) < before + goal:
+                assert child.is_alive(), "it ended by itself"
+                assert time.monotonic() < deadline, "it takes too long"
+                time.sleep(0.002)
+            time.sleep(moments.uniform(0, 0.15 if goal else 1.5))
+            assert child.is_alive(), f"it ended by itself before kill {kill + 1}"
+        finally:
+            child.kill()
+            child.join()
+        assert child.exitcode == -signal.SIGKILL
+        assert_whole(killed)
+        assert not (killed / "metrics.json").exists()
+        at.append(epochs_done(killed))
+    assert at == sorted(at), "an epoch was lost"
+    assert at[-1] >= KILLS // 4
+    train(configs.resumed(killed, []), killed)
+    train(compose(*options), whole)
+    assert_same_runs(whole, killed)
+
+
+def begun(process: subprocess.Popen[bytes], folder: Path, epochs: int = 1) -> None:
+    """Wait until a run has finished so many epochs."""
+    deadline = time.monotonic() + 120
+    while epochs_done(folder) < epochs:
+        assert process.poll() is None, "the run ended by itself"
+        assert time.monotonic() < deadline, "the run takes too long"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start train.py in the background, with what it says in `log`; it does not outlive the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def launched(*arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+        with (tmp_path / "log").open("w") as log:
+            process = subprocess.Popen(
+                command(*arguments),
+                cwd=tmp_path,
+                env=os.environ | {"OMP_NUM_THREADS": "1"} | variables,
+                stdout=log,
+                stderr=log,
+                # A shell starts what runs in its background with SIGINT ignored, and all below inherit that.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                start_new_session=True,
+            )
+        started.append(process)
+        return process
+
+    yield launched
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wandb_exit_codes(folder: Path) -> list[int]:
+    """With which the W&B run in a run's folder was closed: of one that was not, none."""
+    from wandb.proto import wandb_internal_pb2
+
+    (path,) = folder.glob("wandb/offline-run-*/*.wandb")
+    records = (wandb_internal_pb2.Record.FromString(data) for data in wandb_records(path.read_bytes()))
+    return [record.exit.exit_code for record in records if record.WhichOneof("record_type") == "exit"]
+
+
+def wandb_records(content: bytes) -> Iterator[bytes]:
+    """Of a file in the format of LevelDB's logs, after W&B's own header."""
+    at, parts = 7, b""
+    while at + 7 <= len(content):
+        if 32768 - at % 32768 < 7:
+            at += 32768 - at % 32768  # no header fits into the rest of the block
+            continue
+        length, kind = int.from_bytes(content[at + 4 : at + 6], "little"), content[at + 6]
+        parts += content[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):  # whole, or the last part
+            yield parts
+            parts = b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_run_cleanly_and_it_goes_on(
+    number: signal.Signals,
+    launch: Callable[..., subprocess.Popen[bytes]],
+    compose: Compose,
+    train: Train,
+    tmp_path: Path,
+) -> None:
+    options = ("model=vae", "trainer.max_epochs=400", "logger=wandb", f"hydra.run.dir={tmp_path / 'run'}")
+    process = launch(*BARE, *options)
+    begun(process, tmp_path / "run", 2)
+    process.send_signal(number)
+    assert process.wait(60) == 128 + number
+    said = (tmp_path / "log").read_text()
+    assert f"Stopped. To go on: python train.py resume={tmp_path / 'run'}" in said
+    assert "Traceback" not in said
+    assert wandb_exit_codes(tmp_path / "run") == [1]
+    assert_whole(tmp_path / "run")
+    assert not (tmp_path / "run" / "failed.json").exists()
+    done = epochs_done(tmp_path / "run")
+    shorter = f"trainer.max_epochs={done + 1}"
+    train(configs.resumed(tmp_path / "run", [shorter, "logger=none"]), tmp_path / "run")
+    train(compose(*BARE, "model=vae", shorter), tmp_path / "whole")
+    assert_same_runs(tmp_path / "whole", tmp_path / "run")
+
+
+def test_a_signal_ends_all_processes_of_a_run(launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path) -> None:
+    process = launch(
+        *BARE, "model=lagging", "trainer.max_epochs=400", "trainer.devices=2", f"hydra.run.dir={tmp_path / 'run'}"
+    )
+    begun(process, tmp_path / "run")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert not [said for *_, group, said in processes() if group == process.pid]
+    assert_whole(tmp_path / "run")
+
+
+def processes() -> Iterator[tuple[int, int, int, str]]:
+    """Number, parent's number, group and command of every process that has not ended."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it may end meanwhile
+            state, parent, group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+            said = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if state != "Z":
+                yield int(folder.name), int(parent), int(group), said
+
+
+def test_training_goes_on_where_wandb_dies(launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path) -> None:
+    options = ("model=vae", "trainer.max_epochs=40", "logger=wandb", f"hydra.run.dir={tmp_path / 'run'}")
+    process = launch(*BARE, *options)
+    begun(process, tmp_path / "run")
+    services = [number for number, parent, _, said in processes() if parent == process.pid and "wandb" in said]
+    assert services
+    for service in services:
+        os.kill(service, signal.SIGKILL)
+    assert process.wait(120) == 0, (tmp_path / "log").read_text()
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["epochs_run"] == 40
+    said = (tmp_path / "log").read_text()
+    assert "W&B has failed" in said
+    assert "Traceback" not in said
+
+
+def test_a_run_is_kept_offline_where_wandb_cannot_be_reached(
+    launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    options = ("model=vae", "trainer.max_epochs=1", "logger=wandb", f"hydra.run.dir={tmp_path / 'run'}")
+    nowhere = {"WANDB_BASE_URL": "http://localhost:1", "WANDB_API_KEY": "0" * 40, "WANDB_INIT_TIMEOUT": "2"}
+    process = launch(*BARE, *options, **nowhere, WANDB_MODE="online")
+    assert process.wait(120) == 0, (tmp_path / "log").read_text()
+    assert "W&B cannot be reached, and the run is kept offline" in (tmp_path / "log").read_text()
+    assert wandb_exit_codes(tmp_path / "run") == [0]
+
+
+# Disks
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run train.py with `disk` in the test's folder so small that it is full soon; what it held is in `kept` then."""
+    (tmp_path / "disk").mkdir()
+
+    def run(size: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        quoted = " ".join(f"'{word}'" for word in command(*arguments))
+        script = (
+            f"mount -t tmpfs -o size={size} none disk && {{ {quoted}; code=$?; cp -a disk kept; df disk; exit $code; }}"
+        )
+        return subprocess.run(
+            ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
+            cwd=tmp_path,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    probe = ["unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", str(tmp_path / "disk")]
+    if shutil.which("unshare") is None or subprocess.run(probe, capture_output=True, check=False).returncode:
+        pytest.skip("needs a system that lets users mount a tmpfs of their own")
+    return run
+
+
+def test_a_full_disk_stops_a_run_with_a_word_and_leaves_its_checkpoints(
+    small_disk: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """There is room for three checkpoints of 130 kB, not for a fourth."""
+    done = small_disk("500k", *BARE, "model=vae", "trainer.max_epochs=400", "hydra.run.dir=disk/run")
+    assert done.returncode == 1
+    assert re.search(r"disk/run/\S+ cannot be written: No space left on device", done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
+    kept = tmp_path / "kept" / "run"
+    assert not [path.name for path in kept.rglob("*") if path.name.startswith(".") or "unfinished" in path.name]
+    assert_whole(kept)
+    assert runs.checkpoint_to_resume(kept) is not None
+    resumed = start(tmp_path, f"resume={kept}", f"trainer.max_epochs={epochs_done(kept) + 1}")
+    assert resumed.returncode == 0, resumed.stderr
+
+
+def test_a_full_disk_leaves_no_half_of_a_cache(
+    small_disk: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    (tmp_path / "pictures").mkdir()
+    for number in range(40):
+        Image.new("RGB", (64, 64), (number, 0, 0)).save(tmp_path / "pictures" / f"{number}.png")
+    folder = f"data.folder={tmp_path / 'pictures'}"
+    done = small_disk("200k", *BARE, "data=image_folder", "model=vae", folder, "data.root=disk")
+    assert done.returncode == 1
+    assert "The decoded images (0.00 GB) cannot be written to" in done.stderr, done.stderr
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [path for path in (tmp_path / "kept").rglob("*") if path.is_file()]
+
+
+# Checkpoints
+
+
+def test_a_damaged_last_checkpoint_is_refused_and_the_one_before_offered(
+    compose: Compose, train: Train, tmp_path: Path
+) -> None:
+    config = compose(*BARE, "model=vae", "trainer.max_epochs=3")
+    train(config, tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole", tmp_path / "damaged")
+    last = tmp_path / "damaged" / "checkpoints" / "last.ckpt"
+    content = bytearray(last.read_bytes())
+    content[len(content) // 2] ^= 1
+    last.write_bytes(content)
+    with pytest.raises(
+        RunError, match=r"last\.ckpt is damaged.*previous\.ckpt, of epoch 2, is whole: remove last\.ckpt"
+    ):
+        train(configs.resumed(tmp_path / "damaged", []), tmp_path / "damaged")
+    last.unlink()
+    train(configs.resumed(tmp_path / "damaged", []), tmp_path / "damaged")
+    assert_same_runs(tmp_path / "whole", tmp_path / "damaged")
+    shutil.copy(tmp_path / "whole/config.yaml", last)
+    shutil.copy(tmp_path / "whole/config.yaml", last.with_name("previous.ckpt"))
+    with pytest.raises(RunError, match=r"last\.ckpt is damaged or no checkpoint: File is not a zip file$"):
+        train(configs.resumed(tmp_path / "damaged", []), tmp_path / "damaged")

@@ -177,7 +177,8 @@ class BaseVAE(EvaluatedModel, LightningModule):
         return None if noise is None else parallel.own_part(noise), prior
 
     def on_train_epoch_end(self) -> None:
-        self._log("train", self.with_yardstick(self.train_means.of_all().read()))
+        means = self.train_means.of_all()
+        self._log("train", self.with_yardstick(means.read()), means)
         self._step_schedulers()
         self._end_phase_by_information()
 
@@ -212,7 +213,9 @@ class BaseVAE(EvaluatedModel, LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         if self.train_means.count:
-            self.train_mse.fill_(self.train_means.of_all().read()["rec"] / self.dimensions)
+            means = self.train_means.of_all()
+            self._refuse_broken("train", means.read(), means)
+            self.train_mse.fill_(means.read()["rec"] / self.dimensions)
         self.begin_evaluation()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -228,7 +231,7 @@ class BaseVAE(EvaluatedModel, LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         self.share_evaluation()
-        self._log("val", self.end_evaluation())
+        self._log("val", self.end_evaluation(), self.evaluation_means)
 
     def on_test_epoch_start(self) -> None:
         self.begin_evaluation()
@@ -238,22 +241,29 @@ class BaseVAE(EvaluatedModel, LightningModule):
 
     def on_test_epoch_end(self) -> None:
         self.share_evaluation()
-        self._log("test", self.end_evaluation())
+        self._log("test", self.end_evaluation(), self.evaluation_means)
 
-    def _log(self, split: str, metrics: dict[str, float]) -> None:
-        """Beside images_seen, the x axis: Lightning's own steps count those of every optimizer.
+    def _log(self, split: str, metrics: dict[str, float], means: Means) -> None:
+        """Beside images_seen, the x axis: Lightning's own steps count those of every optimizer."""
+        self._refuse_broken(split, metrics, means)
+        self.log_dict({f"{split}/{name}": value for name, value in metrics.items()})
+        self.log("images_seen", float(self.images_seen))
+
+    def _refuse_broken(self, split: str, metrics: dict[str, float], means: Means) -> None:
+        """End the run where a metric, of these means, is not finite.
 
         Raises:
-            NonFiniteError: a metric is not finite. No checkpoint of the epoch has been written then.
+            NonFiniteError: naming it. No checkpoint of the epoch has been written then.
         """
         broken = [name for name, value in metrics.items() if not math.isfinite(value)]
         if broken and not self.trainer.sanity_checking:
+            minibatch = means.first_broken()
+            where = f"Epoch {self.current_epoch + 1}" + (f", minibatch {minibatch}" if minibatch else "")
+            kept = " The checkpoints of the epochs before are kept." if self.current_epoch else ""
             raise NonFiniteError(
-                f"Epoch {self.current_epoch + 1}: {split} {', '.join(broken)} not finite. The checkpoints of the "
-                "epochs before are kept. A smaller optimizer.lr or an optimizer.clip_norm may help."
+                f"{where}: {split} {', '.join(broken)} not finite.{kept} A smaller optimizer.lr or an "
+                "optimizer.clip_norm may help."
             )
-        self.log_dict({f"{split}/{name}": value for name, value in metrics.items()})
-        self.log("images_seen", float(self.images_seen))
 
     # Checkpoints
 

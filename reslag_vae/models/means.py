@@ -16,7 +16,9 @@ class Means:
     def __init__(self) -> None:
         self.names: tuple[str, ...] = ()
         self.sums: Tensor | None = None
-        self.count = 0
+        self.count, self.minibatches = 0, 0
+        # A sum that is not finite stays so: of how many minibatches each was finite.
+        self.finite: Tensor | None = None
 
     def add(self, terms: Terms) -> None:
         """Take in the terms of one minibatch."""
@@ -25,19 +27,23 @@ class Means:
         sums = torch.stack(list(scalars.values())).double() * count
         self.names = tuple(scalars)
         self.sums = sums if self.sums is None else self.sums + sums
-        self.count += count
+        finite = self.sums.isfinite().long()
+        self.finite = finite if self.finite is None else self.finite + finite
+        self.count, self.minibatches = self.count + count, self.minibatches + 1
 
     def of_all(self) -> "Means":
         """Of what all processes have taken in; each must ask for it."""
         if parallel.count() == 1:
             return self
         united = Means()
-        for names, sums, count in parallel.objects(
-            (self.names, None if self.sums is None else self.sums.cpu(), self.count)
-        ):
-            if sums is not None:
-                united.names, united.count = names, united.count + count
-                united.sums = sums if united.sums is None else united.sums + sums
+        own = None if self.sums is None or self.finite is None else (self.sums.cpu(), self.finite.cpu())
+        for names, parts, count in parallel.objects((self.names, own, self.count)):
+            if parts is None:
+                continue
+            sums, finite = parts
+            united.names, united.count, united.minibatches = names, united.count + count, self.minibatches
+            united.sums = sums if united.sums is None else united.sums + sums
+            united.finite = finite if united.finite is None else torch.minimum(united.finite, finite)
         return united
 
     def read(self) -> dict[str, float]:
@@ -45,6 +51,11 @@ class Means:
         if self.sums is None:
             return {}
         return dict(zip(self.names, (self.sums / self.count).tolist(), strict=True))
+
+    def first_broken(self) -> int | None:
+        """The number, from 1, of the first minibatch with a term that is not finite: a process' own, of several."""
+        finite = self.minibatches if self.finite is None else int(self.finite.min())
+        return finite + 1 if finite < self.minibatches else None
 
 
 @torch.no_grad()

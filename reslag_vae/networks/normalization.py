@@ -2,12 +2,15 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from reslag_vae import parallel
 
 
 class BatchNorm(nn.BatchNorm2d):
     """PyTorch's, but for how it is compiled on a CPU, and for its moments where several processes train: of them all.
+
+    One number has no variance: where a minibatch has but one for each channel, it is normalised as in evaluation.
 
     Compiled for a CPU, PyTorch's takes the moments by Welford's recurrence, in one pass for every 16 channels.
     `normalised` says the same in a form that becomes two passes, the second of which takes in the layers that follow.
@@ -27,10 +30,12 @@ class BatchNorm(nn.BatchNorm2d):
 
     def forward(self, features: Tensor) -> Tensor:
         count = features.numel() // features.shape[1]
+        if self.training and count * parallel.count() < 2:  # one image of one pixel, as the last of an epoch may be
+            return F.batch_norm(features, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
         if self.training and parallel.count() > 1:
             return self._over_processes(features, count * parallel.count())
         compiled = self.training and torch.compiler.is_compiling() and features.device.type == "cpu"
-        if not compiled or count < 2:  # for which PyTorch has its own words
+        if not compiled:
             return super().forward(features)
         result, mean, variance = normalised(features, self.weight, self.bias, self.eps)
         self._update_running(mean, variance, count)

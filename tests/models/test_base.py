@@ -44,6 +44,7 @@ from reslag_vae.objectives import (
     SigmaLearned,
     SigmaOptimal,
 )
+from reslag_vae.objectives.sigma import SIGMA2_FLOOR
 from reslag_vae.optimizers import AdamSettings, Plateau
 from reslag_vae.records import Batch, Terms
 from reslag_vae.schedules import GROUPS, Joint, Lagging, Schedule, Update
@@ -649,7 +650,7 @@ def test_an_evaluation_that_is_not_finite_ends_the_run(
     with pytest.raises(NonFiniteError, match=r"^Epoch 3: val loss, kl not finite\..* optimizer\.clip_norm"):
         fit(model, make_data(train=8), epochs=4, callbacks=[BestAndLast()])
     epochs = {path.name: torch.load(path, weights_only=True)["epoch"] for path in (tmp_path / "checkpoints").iterdir()}
-    assert epochs == {"best.ckpt": 1, "last.ckpt": 1}
+    assert epochs == {"best.ckpt": 1, "last.ckpt": 1, "previous.ckpt": 0}
 
 
 def test_a_training_epoch_that_is_not_finite_ends_the_run(
@@ -663,10 +664,48 @@ def test_a_training_epoch_that_is_not_finite_ends_the_run(
         return terms if model.current_epoch == 0 else terms._replace(loss=terms.loss * math.nan)
 
     model._update = update  # type: ignore[method-assign]
-    with pytest.raises(NonFiniteError, match=r"^Epoch 2: train loss not finite"):
+    with pytest.raises(NonFiniteError, match=r"^Epoch 2, minibatch 1: train loss not finite"):
         fit(model, make_data(train=8), epochs=3, callbacks=[BestAndLast()])
     epochs = {path.name: torch.load(path, weights_only=True)["epoch"] for path in (tmp_path / "checkpoints").iterdir()}
     assert epochs == {"best.ckpt": 0, "last.ckpt": 0}
+
+
+def test_the_minibatch_that_broke_the_weights_is_named(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    model: Any = VAE(make_network(), ELBO())
+    original = model._update
+
+    def update(batch: Batch, groups: Update) -> Terms:
+        if (model.current_epoch, model.images_seen) == (1, 22 + 8):
+            next(model.network.inference.parameters()).data.fill_(math.nan)
+        return original(batch, groups)
+
+    model._update = update
+    with pytest.raises(NonFiniteError, match=r"^Epoch 2, minibatch 2: train loss, rec, kl not finite"):
+        fit(model, make_data(), epochs=3)
+
+
+def test_a_last_minibatch_of_one_image_trains(make_data: MakeData, fit: Fit) -> None:
+    """Also where the last stage is one pixel, of which there is no variance."""
+    model = VAE(PlainNetwork((1, 8, 8), 3, [4, 4, 4], [1, 1, 1]), ELBO())
+    trainer = fit(model, make_data(train=17), epochs=2)
+    assert math.isfinite(trainer.callback_metrics["val/loss"])
+
+
+@pytest.mark.parametrize("grey", [0, 128, 255])
+@pytest.mark.parametrize("rule", [SigmaData, SigmaOptimal])
+def test_images_of_one_grey_train_with_the_variance_at_its_floor(
+    rule: type[Any], grey: int, make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    data = make_data()
+    data.split("train").store.fill_(grey)
+    data.split("val").store.fill_(grey)
+    metrics = fit(OptimalSigmaVAE(make_network(), rule((1, 8, 8))), data, epochs=2).callback_metrics
+    assert all(math.isfinite(value) for value in metrics.values())
+    if rule is SigmaData:
+        assert metrics["train/sigma2_floored"] == 1
+        assert float(metrics["val/sigma2"]) == pytest.approx(SIGMA2_FLOOR)
 
 
 def test_a_sanity_check_that_is_not_finite_ends_nothing(

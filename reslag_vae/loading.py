@@ -11,7 +11,17 @@ from reslag_vae.data.base import SplitName
 from reslag_vae.errors import UserError, first_line
 from reslag_vae.models import BaseVAE
 from reslag_vae.models.titles import title_of
-from reslag_vae.runs import RunError, checkpoint_path, config_path, read_checkpoint, read_metrics, read_result
+from reslag_vae.runs import (
+    MODEL_FILE,
+    WEIGHTS_FILE,
+    RunError,
+    checkpoint_path,
+    config_path,
+    read_checkpoint,
+    read_json,
+    read_metrics,
+    read_result,
+)
 from reslag_vae.wiring import build_model, instantiate
 
 # What a checkpoint or a configuration, which may come from anywhere, may ask to be built.
@@ -70,17 +80,36 @@ def read_run(folder: str | Path, which: str = "best") -> Run:
 
 
 def load(folder: str | Path, which: str = "best") -> BaseVAE:
-    """The trained model of a run, in evaluation mode on the CPU, its parameters without gradients.
+    """The trained model of a run or of an export, in evaluation mode on the CPU, its parameters without gradients.
 
     Args:
-        folder: of the run.
+        folder: of the run or the export.
         which: its `best` or `last` checkpoint.
 
     Raises:
         RunError: the folder has no such checkpoint, or it is damaged or not one of ours.
     """
-    path = checkpoint_path(Path(folder), which)
+    folder = Path(folder)
+    if (folder / WEIGHTS_FILE).is_file():
+        return model_of(read_export(folder), folder / WEIGHTS_FILE)
+    path = checkpoint_path(folder, which)
     return model_of(read_checkpoint(path), path)
+
+
+def read_export(folder: Path) -> dict[str, Any]:
+    """An export's model and weights, as in a checkpoint.
+
+    Raises:
+        RunError: one of its files is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state = load_file(folder / WEIGHTS_FILE)
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{folder / WEIGHTS_FILE} is damaged: {first_line(error)}") from None
+    return {"hyper_parameters": read_json(folder / MODEL_FILE), "state_dict": state}
 
 
 def model_of(checkpoint: dict[str, Any], path: Path) -> BaseVAE:

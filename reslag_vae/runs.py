@@ -22,6 +22,11 @@ RESULT_FILE = "metrics.json"
 METRICS_FILE = "metrics.csv"
 PER_IMAGE_FILE = "per_image.npz"
 
+# Of a model that was exported from its run
+WEIGHTS_FILE = "model.safetensors"
+MODEL_FILE = "config.json"
+CARD_FILE = "README.md"
+
 
 class RunError(UserError, RuntimeError):
     """A run's folder does not hold what is asked of it. The message names the file."""

@@ -17,6 +17,7 @@ LAYERS = [
     {"results", "configs"},
     {"wiring"},
     {"loading"},
+    {"export"},
     {"evaluated"},
     {"comparison"},
     {"evaluations"},

@@ -1,6 +1,7 @@
 """CIFAR's files: pickles in an archive, each with a published md5."""
 
 import os
+import tarfile
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -54,8 +55,6 @@ def _check(files: dict[Path, str]) -> None:
 
 
 def _unpack(dataset: type["CIFAR10"], root: Path, files: Iterable[Path]) -> None:
-    from torchvision.datasets.utils import extract_archive
-
     archive = root / dataset.filename
     if not archive.exists():
         fetch(archive, [dataset.url], dataset.tgz_md5)
@@ -67,11 +66,13 @@ def _unpack(dataset: type["CIFAR10"], root: Path, files: Iterable[Path]) -> None
                 return
             # Each file appears whole or not at all, if this process is killed.
             with TemporaryDirectory(dir=root, prefix=".unpack-") as folder:
-                extract_archive(archive, folder)
+                with tarfile.open(archive) as tar:
+                    tar.extractall(folder, filter="data")  # nothing outside of it
+                unpacked = list(Path(folder, dataset.base_folder).iterdir())
                 target.mkdir(exist_ok=True)
-                for path in Path(folder, dataset.base_folder).iterdir():
+                for path in unpacked:
                     os.replace(path, target / path.name)
-    except OSError as reason:
+    except (OSError, tarfile.TarError) as reason:
         raise DataError(f"{archive} cannot be unpacked into {target}: {reason}\n{PLACE_HINT}") from None
 
 

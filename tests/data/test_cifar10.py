@@ -100,6 +100,21 @@ def test_a_damaged_archive_is_named(root: Path) -> None:
         cifar10(root)
 
 
+@pytest.mark.parametrize("name", ["../outside", "/tmp/reslag_vae_outside", "cifar-10-batches-py/../../outside"])
+def test_an_archive_cannot_write_outside_of_its_folder(name: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were its md5 the official one."""
+    remove_unpacked(root)
+    path = root / "cifar-10-python.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo(name), None)
+    monkeypatch.setattr(datasets.CIFAR10, "tgz_md5", md5(path.read_bytes()).hexdigest())
+    with pytest.raises(DataError, match=r"cifar-10-python\.tar\.gz cannot be unpacked"):
+        cifar10(root)
+    assert [path.name for path in root.iterdir()] == ["cifar-10-python.tar.gz"]
+    assert not Path("/tmp/reslag_vae_outside").exists()
+    assert not (root.parent / "outside").exists()
+
+
 def test_a_missing_archive_is_named_with_its_source_and_place(tmp_path: Path, root: Path) -> None:
     (root / "cifar-10-python.tar.gz").unlink()
     remove_unpacked(root)

@@ -1,0 +1,115 @@
+"""A trained model as files that hold no code and need no run: python -m reslag_vae.export runs/... exported
+
+model.safetensors, config.json and README.md, a card that says what it is and how good; `reslag_vae.load(folder)` gives
+the model back.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from reslag_vae import runs
+from reslag_vae.errors import UserError
+from reslag_vae.files import write_atomically
+from reslag_vae.runs import CARD_FILE, MODEL_FILE, WEIGHTS_FILE, RunError
+
+USE = """import reslag_vae
+
+model = reslag_vae.load("{folder}")
+codes = model.encode(images)  # (B, C, H, W) uint8, or floating point in [0, 1] -> (B, d)
+model.decode(codes), model.reconstruct(images), model.sample(16)"""
+
+# Of the metrics, those that say most.
+SHOWN = {
+    "rec": "sum of squared errors of an image in [0, 1]",
+    "kl": "nats per image",
+    "elbo": "nats per image, one global variance",
+    "bits_per_dim": "bits of the ELBO",
+    "sigma2": "likelihood variance",
+}
+
+
+def export(run: str | Path, out: str | Path, which: str = "best") -> None:
+    """Write a run's model into a new folder.
+
+    Args:
+        run: the run's folder.
+        out: the new folder; it may be there, but empty.
+        which: the run's `best` or `last` checkpoint.
+
+    Raises:
+        RunError: the run has no such checkpoint, it is damaged or not one of ours, or the new folder holds something.
+        WriteError: the folder cannot be written.
+    """
+    from safetensors.torch import save
+
+    from reslag_vae.loading import read_run
+
+    read, out = read_run(run, which), Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RunError(f"{out} is there already, and not an empty folder.")
+    state = {name: value.contiguous() for name, value in read.model.state_dict().items()}
+    # As `read_run` has found it: of our own classes alone.
+    model = runs.read_checkpoint(runs.checkpoint_path(read.folder, which))["hyper_parameters"]["model"]
+    result = runs.read_result(read.folder)
+    write_atomically(out / MODEL_FILE, json.dumps({"model": model}, indent=2) + "\n")
+    write_atomically(out / CARD_FILE, card(read.title, read.model.card(), result, read.epoch, out.name))
+    # Last: an export whose weights are there is whole.
+    write_atomically(out / WEIGHTS_FILE, save(state, {"format": "pt"}))
+
+
+def card(title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, folder: str) -> str:
+    """The model card, in Markdown with the head that model hubs read.
+
+    Args:
+        title: of the model.
+        lines: of its objective card.
+        result: the run's metrics.json; empty if it has not finished.
+        epoch: of the weights.
+        folder: the name of the export's.
+    """
+    facts: dict[str, Any] = {
+        name: result[name] for name in ("data", "seed", "commit", "device", "precision") if name in result
+    }
+    facts |= {"epoch": epoch} | dict(result.get("versions", {}))
+    parts = [
+        "---\nlibrary_name: reslag_vae\ntags:\n- variational-autoencoder\n---",
+        f"# {title}" + (f" on {result['data']}" if "data" in result else ""),
+        "\n".join(f"- **{label}**: {text}" for label, text in lines.items()),
+        "## Use",
+        f"```python\n{USE.format(folder=folder)}\n```",
+        "## Numbers",
+        numbers(result) if result else "The run that this is of has not finished: it was not measured.",
+        "## Training",
+        "\n".join(f"- {name}: {value}" for name, value in facts.items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def numbers(result: dict[str, Any]) -> str:
+    """A table of the metrics of the validation and test splits."""
+    lines = ["| | val | test | |", "| --- | ---: | ---: | --- |"]
+    for name, unit in SHOWN.items():
+        values = [result.get(split, {}).get(name) for split in ("val", "test")]
+        cells = ["-" if value is None else f"{value:.5g}" for value in values]
+        lines.append(f"| {name} | {cells[0]} | {cells[1]} | {unit} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Export what the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m reslag_vae.export", description="A trained model without its run.")
+    parser.add_argument("run", type=Path, help="the run's folder")
+    parser.add_argument("out", type=Path, help="a new folder")
+    parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="(default: %(default)s)")
+    options = parser.parse_args()
+    try:
+        export(options.run, options.out, options.checkpoint)
+    except UserError as error:
+        parser.exit(1, f"{error}\n")
+    print(options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""A model without its run, and back."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import reslag_vae
+from reslag_vae.export import export, main
+from reslag_vae.models import ResLagLightVAE
+from reslag_vae.runs import RunError
+from tests.running import BARE
+
+
+@pytest.fixture(scope="module")
+def run(train: Any, compose: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    train(compose(*BARE, "model=reslag_light", "recipe.residual=true", "trainer.max_epochs=2"), folder)
+    return folder
+
+
+@pytest.mark.parametrize("which", ["best", "last"])
+def test_the_model_comes_back_bitwise(which: str, run: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "out", which)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"model.safetensors", "config.json", "README.md"}
+    theirs, ours = reslag_vae.load(run, which), reslag_vae.load(tmp_path / "out")
+    assert type(ours) is type(theirs)
+    assert not ours.training
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    assert all(torch.equal(value, ours.state_dict()[name]) for name, value in theirs.state_dict().items())
+    images = torch.rand(3, 1, 28, 28)
+    assert torch.equal(ours.reconstruct(images), theirs.reconstruct(images))
+
+
+def test_the_card_says_what_it_is_and_how_good(run: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "out")
+    text, result = (tmp_path / "out" / "README.md").read_text(), json.loads((run / "metrics.json").read_text())
+    assert text.startswith("---\nlibrary_name: reslag_vae\n")
+    assert f"# {ResLagLightVAE.title} on digits" in text
+    assert f"| rec | {result['val']['rec']:.5g} | {result['test']['rec']:.5g} |" in text
+    assert 'reslag_vae.load("out")' in text
+    assert f"- epoch: {result['epoch']}" in text
+    assert f"- torch: {torch.__version__}" in text
+
+
+def test_an_unfinished_run_has_a_card_without_numbers(run: Path, tmp_path: Path) -> None:
+    (run / "metrics.json").rename(tmp_path / "metrics.json")
+    try:
+        export(run, tmp_path / "out")
+    finally:
+        (tmp_path / "metrics.json").rename(run / "metrics.json")
+    assert "has not finished" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_folder_that_holds_something_is_left_alone(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(RunError, match="not an empty folder"):
+        export(run, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_damaged_and_foreign_exports_are_named(run: Path, tmp_path: Path) -> None:
+    export(run, tmp_path)
+    weights, model = tmp_path / "model.safetensors", tmp_path / "config.json"
+    whole = weights.read_bytes()
+    state = {name: value.clone() for name, value in load_file(weights).items()}  # it maps the file into memory
+    weights.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RunError, match=r"model\.safetensors is damaged"):
+        reslag_vae.load(tmp_path)
+    state.popitem()
+    save_file(state, weights)
+    with pytest.raises(RunError, match=r"model\.safetensors is damaged, or of another version"):
+        reslag_vae.load(tmp_path)
+    weights.write_bytes(whole)
+    model.write_text(json.dumps({"model": {"_target_": "os.mkdir", "path": str(tmp_path / "made")}}))
+    with pytest.raises(RunError, match="does not say of which model of ours it is"):
+        reslag_vae.load(tmp_path)
+    assert not (tmp_path / "made").exists()
+    model.write_text("{")
+    with pytest.raises(RunError, match=r"config\.json is damaged"):
+        reslag_vae.load(tmp_path)
+
+
+def test_from_the_command_line(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["export", str(run), str(tmp_path / "out"), "--checkpoint", "last"])
+    main()
+    assert capsys.readouterr().out.strip() == str(tmp_path / "out")
+    assert (tmp_path / "out" / "model.safetensors").exists()
+    monkeypatch.setattr("sys.argv", ["export", str(tmp_path), str(tmp_path / "other")])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 1
+    assert "is not the folder of a run" in capsys.readouterr().err

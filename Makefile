@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup train test check table1 bench clean
+.PHONY: help setup train test soak check table1 bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -20,7 +20,10 @@ train: setup  ## train a real model on real images, bundled: no account, no down
 	$(BIN)/python train.py model=lagging data=digits
 
 test: setup  ## the tests
-	$(BIN)/python -m pytest -q -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow"
+
+soak: setup  ## the slow tests: twenty kills, fifty jobs at once, CelebA's full size
+	$(BIN)/python -m pytest -q -m slow
 
 check: setup  ## lint, format and types
 	$(BIN)/ruff check .

@@ -42,6 +42,7 @@ def assert_whole(folder: Path) -> None:
         json.loads((folder / "metrics.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_run_killed_twenty_times_at_random_moments_ends_as_if_it_had_not_been(
     compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -129,7 +129,7 @@ def test_gradient_is_that_of_finite_differences(name: str, training: bool) -> No
     training=st.booleans(),
 )
 @every_objective
-def test_values_and_gradients_are_finite(
+def test_values_and_gradients_are_finite_in_any_order(
     name: str,
     count: int,
     contrast: float,
@@ -149,6 +149,11 @@ def test_values_and_gradients_are_finite(
     terms = call(objective, [images, *leaves, torch.ones(count, 3), torch.zeros(count, 3)])
     terms[0].mean().backward()
 
+    order = torch.arange(count).roll(1)
+    permuted = call(
+        objective, [value[order] for value in (images, *leaves, torch.ones(count, 3), torch.zeros(count, 3))]
+    )
+    torch.testing.assert_close(permuted[0], terms[0][order], rtol=1e-4, atol=1e-3)
     assert all(term.isfinite().all() for term in terms if term is not None)
     gradients = [leaf.grad for leaf in leaves] + [parameter.grad for parameter in objective.parameters()]
     assert all(gradient is None or gradient.isfinite().all() for gradient in gradients)

@@ -1,5 +1,6 @@
 """The rows of the tables: what is the same of runs that differ in their seeds alone."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -42,8 +43,9 @@ class Row(NamedTuple):
 
     @property
     def axes(self) -> list[str]:
-        """What else the row is told by, such as `beta 4`."""
-        return [part.replace("_", " ") for part in self.name.split("-") if part not in (self.model, self.objective)]
+        """What else the row is told by, such as `beta 4`; of the 17 digits of a number that was drawn 3 are shown."""
+        parts = [part for part in self.name.split("-") if part not in (self.model, self.objective)]
+        return [re.sub(r"\d+\.\d{4,}", lambda long: f"{float(long[0]):.3g}", part).replace("_", " ") for part in parts]
 
     @property
     def title(self) -> str:

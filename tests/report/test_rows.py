@@ -125,3 +125,10 @@ def test_what_is_not_the_experiment_of_the_thesis_says_so(make_run: MakeRun, stu
         "cifar10_folder": ["4 of 40 epochs", "saved as pictures, not the official pixels"],
         "digits": [],
     }
+
+
+def test_a_number_that_was_drawn_is_shown_with_three_digits(make_run: MakeRun, study: Path) -> None:
+    place = "fashion_mnist/beta_vae-tuned-beta_1.5119336467641016/seed_0"
+    make_run(place, model="beta_vae", settings={"objective.beta": 1.5119336467641016})
+    [row] = rows(study)["fashion_mnist"]
+    assert row.axes == ["tuned", "beta 1.51"]

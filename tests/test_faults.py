@@ -98,13 +98,16 @@ def begun(process: subprocess.Popen[bytes], folder: Path, epochs: int = 1) -> No
 def launch(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Start train.py in the background, with what it says in `log`; it does not outlive the test."""
     started: list[subprocess.Popen[bytes]] = []
+    # Other tests of this process may have begun a service of W&B, which its children would share.
+    environment = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
+    environment["OMP_NUM_THREADS"] = "1"
 
     def launched(*arguments: str, **variables: str) -> subprocess.Popen[bytes]:
         with (tmp_path / "log").open("w") as log:
             process = subprocess.Popen(
                 command(*arguments),
                 cwd=tmp_path,
-                env=os.environ | {"OMP_NUM_THREADS": "1"} | variables,
+                env=environment | variables,
                 stdout=log,
                 stderr=log,
                 # A shell starts what runs in its background with SIGINT ignored, and all below inherit that.

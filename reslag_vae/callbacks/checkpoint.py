@@ -63,7 +63,7 @@ def save(trainer: Trainer, name: str, before: str | None = None) -> None:
         trainer.save_checkpoint(unfinished)
     except WriteError as error:
         raise WriteError(
-            f"{error} The checkpoints of the epochs before are whole: make room, and go on with the run."
+            f"{error} The checkpoints of the epochs before are whole: once that is mended, the run can go on."
         ) from None
     if trainer.is_global_zero:
         if before is not None and path.exists():

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from contextlib import nullcontext
 from pathlib import Path
 
 import hydra
@@ -10,7 +11,8 @@ from omegaconf import DictConfig
 
 from reslag_vae import configs, ranks, runs
 from reslag_vae.errors import UserError
-from reslag_vae.interruption import interruptible
+from reslag_vae.files import remove_unfinished
+from reslag_vae.interruption import interruptible, postponed
 from reslag_vae.occupancy import OccupiedError, failure_kept, occupied
 
 log = logging.getLogger(__name__)
@@ -24,9 +26,10 @@ def train(config: DictConfig, folder: Path) -> float:
     Returns:
         The monitored value of the best epoch; NaN in all processes but the first.
     """
-    from lightning import seed_everything
+    with postponed():
+        from lightning import seed_everything
 
-    from reslag_vae import process, results, wiring
+        from reslag_vae import process, results, wiring
 
     wiring.quiet()
     process.tune()
@@ -34,7 +37,7 @@ def train(config: DictConfig, folder: Path) -> float:
     last = runs.checkpoint_to_resume(folder)  # a damaged one is named before anything else is done
     origin = {"seed": config.seed, "precision": config.trainer.precision, "commit": runs.commit()}
     data, model, trainer = wiring.build(config, folder)
-    with interruptible(), wiring.finished_loggers(trainer):
+    with wiring.finished_loggers(trainer):
         if trainer.is_global_zero:
             configs.save(config, folder)
             log.info("%s in %s", "Training" if last is None else "Resuming", folder)
@@ -48,31 +51,24 @@ def main(config: DictConfig) -> float | None:
     """Compose the configuration, or read that of the run to resume."""
     folder = configs.folder_of_job()
     try:
-        if not ranks.is_first():
-            logging.disable(logging.INFO)  # the first process says it all
-            return train(configs.of_job(config, folder), folder)
-        with occupied(folder):
-            config = configs.of_job(config, folder)
-            # Another process may have finished a run of a study meanwhile.
-            value = runs.monitored_value(folder) if config.study else None
-            if value is not None:
-                return value
-            with failure_kept(folder):
-                return train(config, folder)
+        with interruptible():  # also where a launcher calls this in a process of its own
+            return in_folder(config, folder)
     except OccupiedError as error:
-        if config.study is None:
+        if config.study is None or ranks.started() > 1:
             raise CompactHydraException(str(error)) from None
         log.info("left to the other process that is at work on it")
         return None
     except UserError as error:
+        if not ranks.is_first():
+            raise SystemExit(1) from None  # the first process says it
         if config.study:
             log.error("failed: %s", error)
-        elif ranks.is_first():
+        else:
             configs.discard_if_empty()
         # Hydra prints this one without a stack of calls.
         raise CompactHydraException(f"{configs.job_name()}{error}") from None
     except SystemExit:
-        if config.study is None and ranks.is_first():
+        if config.study is None and ranks.is_first() and not configs.discard_if_empty():
             log.info("Stopped. To go on: python train.py resume=%s", folder)
         raise
     except Exception:  # raised again; a sweep of many runs does not print it, and so it is kept in the run's train.log
@@ -81,5 +77,22 @@ def main(config: DictConfig) -> float | None:
         raise
 
 
+def in_folder(config: DictConfig, folder: Path) -> float:
+    """Train in a folder that the first process keeps others out of."""
+    with occupied(folder) if ranks.is_first() else nullcontext():
+        config = configs.of_job(config, folder)
+        # Another process may have finished a run of a study meanwhile.
+        value = runs.monitored_value(folder) if config.study else None
+        if value is not None:
+            return value
+        if not ranks.is_first():
+            logging.disable(logging.INFO)  # the first process says it all
+            return train(config, folder)
+        with failure_kept(folder):
+            remove_unfinished(folder)
+            return train(config, folder)
+
+
 if __name__ == "__main__":
-    main()
+    with interruptible():  # a sweep's launcher, too
+        main()

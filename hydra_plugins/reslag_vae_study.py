@@ -18,7 +18,6 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae.errors import ConfigError, UserError, first_line
-from reslag_vae.interruption import interruptible
 from reslag_vae.study.grid import Axes, Job, jobs
 
 log = logging.getLogger(__name__)
@@ -45,8 +44,7 @@ class StudySweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
         try:
-            with interruptible():
-                return self.run(arguments)
+            return self.run(arguments)
         except UserError as error:
             # Hydra prints this one without a stack of calls.
             raise CompactHydraException(str(error)) from None

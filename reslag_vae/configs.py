@@ -12,7 +12,7 @@ from reslag_vae import ranks
 from reslag_vae.errors import ConfigError
 from reslag_vae.files import write_atomically
 from reslag_vae.occupancy import FAILURE_FILE
-from reslag_vae.runs import CONFIG_FILE, RunError, config_path, read_config
+from reslag_vae.runs import CONFIG_FILE, ID_FILE, RunError, config_path, read_config
 from reslag_vae.settings import material_differences
 
 # What may differ in a resumed run: where and how long it runs, not what it is.
@@ -29,7 +29,7 @@ def run_folder(resume: str | None, new: str) -> str:
             written.
     """
     if resume is None:
-        if ranks.started_together():
+        if ranks.started() > 1:
             raise SystemExit("Several processes train one run: name its folder by hydra.run.dir=runs/my_run.")
         return new
     try:
@@ -59,7 +59,7 @@ def of_job(config: DictConfig, folder: Path) -> DictConfig:
         ConfigError: an override would make a resumed run another one.
     """
     hydra = HydraConfig.get()
-    if hydra.mode == RunMode.MULTIRUN and several_devices(config) and not ranks.started_together():
+    if hydra.mode == RunMode.MULTIRUN and several_devices(config) and ranks.started() == 1:
         raise ConfigError(
             f"trainer.devices={config.trainer.devices}: a run of a multirun has one device, unless Slurm starts its "
             "processes (hydra/launcher=submitit_slurm hydra.launcher.tasks_per_node=2)."
@@ -82,8 +82,8 @@ def of_job(config: DictConfig, folder: Path) -> DictConfig:
 def several_devices(config: DictConfig) -> bool:
     """Whether a run may have more devices than one: how many `auto` and `-1` are is known to its trainer alone."""
     devices = config.trainer.devices
-    one = str(devices) == "1" if isinstance(devices, int | str) else len(devices) == 1
-    return not one or config.trainer.get("num_nodes", 1) != 1
+    one = len(devices) == 1 if isinstance(devices, ListConfig) else str(devices) in ("1", "None")
+    return not one or config.trainer.num_nodes != 1
 
 
 def of_study(config: DictConfig, folder: Path) -> DictConfig:
@@ -98,7 +98,7 @@ def of_study(config: DictConfig, folder: Path) -> DictConfig:
     begun = resumed(folder, [])
     # Where it runs may be another place now.
     begun.logger, begun.data.root = config.logger, config.data.root
-    for name in ("accelerator", "devices", "compile"):
+    for name in ("accelerator", "devices", "num_nodes", "compile"):
         begun.trainer[name] = config.trainer[name]
     return begun
 
@@ -158,6 +158,7 @@ def _bring_up_to_date(config: DictConfig | ListConfig) -> None:
     """Give the configuration of a run of an earlier version the options of this one."""
     config.setdefault("study", None)
     config.trainer.setdefault("compile", False)
+    config.trainer.setdefault("num_nodes", 1)
     if config.callbacks.get("progress"):
         config.callbacks.progress.pop("refresh_rate", None)
 
@@ -178,11 +179,18 @@ def save(config: DictConfig, folder: Path) -> None:
     write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(final(config)))
 
 
-def discard_if_empty() -> None:
-    """Remove the current job's folder if it holds no part of a run: a refused command leaves nothing behind."""
+def discard_if_empty() -> bool:
+    """Remove the current job's folder if it holds no part of a run: a refused command leaves nothing behind.
+
+    Returns:
+        Whether it held none.
+    """
     folder = folder_of_job()
-    if {path.name for path in folder.iterdir()} <= {f"{HydraConfig.get().job.name}.log", FAILURE_FILE}:
-        shutil.rmtree(folder)
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    empty = names <= {f"{HydraConfig.get().job.name}.log", FAILURE_FILE, ID_FILE, "wandb"}
+    if empty:
+        shutil.rmtree(folder, ignore_errors=True)
+    return empty
 
 
 def job_name() -> str:

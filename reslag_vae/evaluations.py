@@ -20,7 +20,8 @@ from reslag_vae.evaluated import Evaluated, Wanted, evaluate_run, evaluation_fil
 from reslag_vae.evaluation.progress import shown
 from reslag_vae.evaluation.subject import Settings, Subject
 from reslag_vae.loading import Run, load_data, read_run
-from reslag_vae.tracking import ID_FILE, add_evaluation
+from reslag_vae.runs import ID_FILE
+from reslag_vae.tracking import add_evaluation
 from reslag_vae.wiring import flat_names, instantiate
 
 log = logging.getLogger(__name__)

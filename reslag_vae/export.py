@@ -53,6 +53,9 @@ def export(run: str | Path, out: str | Path, which: str = "best") -> None:
     # As `read_run` has found it: of our own classes alone.
     model = runs.read_checkpoint(runs.checkpoint_path(read.folder, which))["hyper_parameters"]["model"]
     result = runs.read_result(read.folder)
+    if result.get("epoch") != read.epoch:
+        # They are the numbers of other weights, or the run has not finished.
+        result = {name: value for name, value in result.items() if name not in ("val", "test")}
     write_atomically(out / MODEL_FILE, json.dumps({"model": model}, indent=2) + "\n")
     write_atomically(out / CARD_FILE, card(read.title, read.model.card(), result, read.epoch, out.name))
     # Last: an export whose weights are there is whole.
@@ -65,7 +68,7 @@ def card(title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, 
     Args:
         title: of the model.
         lines: of its objective card.
-        result: the run's metrics.json; empty if it has not finished.
+        result: the run's metrics.json; without `val` and `test` where they are not of these weights.
         epoch: of the weights.
         folder: the name of the export's.
     """
@@ -80,7 +83,7 @@ def card(title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, 
         "## Use",
         f"```python\n{USE.format(folder=folder)}\n```",
         "## Numbers",
-        numbers(result) if result else "The run that this is of has not finished: it was not measured.",
+        numbers(result) if "test" in result else "These weights were not measured.",
         "## Training",
         "\n".join(f"- {name}: {value}" for name, value in facts.items()),
     ]

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from reslag_vae.errors import UserError
 
+# The end of the names of files that are being written.
+UNFINISHED = ".unfinished"
+
 
 class WriteError(UserError, OSError):
     """A file cannot be written; what was there before is as it was. The message names it."""
@@ -21,7 +24,7 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
@@ -34,3 +37,9 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
         if isinstance(error, OSError):
             raise WriteError(f"{path} cannot be written: {error.strerror or error}.") from None
         raise
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what kills have left of files that were being written, in the folder and below; nobody may write there."""
+    for path in folder.rglob(f"*{UNFINISHED}"):
+        path.unlink(missing_ok=True)

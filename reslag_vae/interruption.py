@@ -10,6 +10,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 # Signals are the process' own, and so is what has come of them.
 _received: list[int] = []
+_postponing = False
 
 
 @contextmanager
@@ -38,6 +39,22 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def postponed() -> Iterator[None]:
+    """Within the context the signals wait for its end.
+
+    For the loading of libraries: an exception in the midst of that of PyTorch aborts the process.
+    """
+    global _postponing
+    before, _postponing = len(_received), True
+    try:
+        yield
+    finally:
+        _postponing = False
+    if len(_received) > before:
+        raise KeyboardInterrupt
+
+
 def listen() -> None:
     """Have the signals end the run. Lightning puts its own handler in between at the start of training."""
     for number in STOPPING:
@@ -47,4 +64,5 @@ def listen() -> None:
 
 def _stop(number: int, _: FrameType | None) -> None:
     _received.append(number)
-    raise KeyboardInterrupt
+    if not _postponing:
+        raise KeyboardInterrupt

@@ -12,6 +12,6 @@ def is_first() -> bool:
     return next((os.environ[name] for name in RANKS if name in os.environ), "0") == "0"
 
 
-def started_together() -> bool:
-    """Whether torchrun or srun has started several processes, where otherwise the first one starts the others."""
-    return any(rank in os.environ and int(os.environ.get(size, "1")) > 1 for rank, size in SIZES.items())
+def started() -> int:
+    """How many processes torchrun or srun has started together; 1 if none did: then the first one starts the others."""
+    return next((int(os.environ.get(size, "1")) for rank, size in SIZES.items() if rank in os.environ), 1)

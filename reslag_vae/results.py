@@ -109,7 +109,9 @@ def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path
     parts: list[Terms] = []
     metrics = measure(model, data, parts.append)
     draw_best(trainer, model, checkpoint["epoch"] + 1)
-    epochs_run = runs.read_checkpoint(runs.checkpoint_path(folder, "last"))["epoch"] + 1
+    last = runs.checkpoint_to_resume(folder)
+    assert last is not None, "there is a best checkpoint, so there is a last one"
+    epochs_run = runs.read_checkpoint(last)["epoch"] + 1
     keeper = callback_of(trainer, BestAndLast)
     assert keeper is not None, "the configuration keeps no checkpoints"
     assert keeper.best_score is not None, "there is a best checkpoint, so it has a score"

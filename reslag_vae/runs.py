@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 CHECKPOINTS = "checkpoints"
+ID_FILE = "wandb_id.txt"
 CONFIG_FILE = "config.yaml"
 RESULT_FILE = "metrics.json"
 METRICS_FILE = "metrics.csv"

@@ -15,6 +15,7 @@ IMMATERIAL = (
     "data.root",
     "trainer.accelerator",
     "trainer.devices",
+    "trainer.num_nodes",
     "trainer.compile",
 )
 

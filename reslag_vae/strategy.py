@@ -1,6 +1,11 @@
 """How Lightning runs several processes."""
 
+import signal
+import threading
+
+from lightning.fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
 from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
 from reslag_vae import interruption, parallel
 
@@ -21,3 +26,13 @@ class Replicas(DDPStrategy):
         super().on_train_start()
         # On SIGTERM Lightning's handler waits for the other processes in the midst of whatever they do.
         interruption.listen()
+
+    def on_exception(self, exception: BaseException) -> None:
+        """End the processes that this one has started: they would wait for it, or say once more what has happened."""
+        super().on_exception(exception)
+        for thread in threading.enumerate():
+            if isinstance(thread, _ChildProcessObserver):
+                # It kills this process too, a few seconds after the others have ended: W&B may take longer to close.
+                thread._child_processes = []
+        if isinstance(self.launcher, _SubprocessScriptLauncher):
+            self.launcher.kill(signal.SIGKILL)

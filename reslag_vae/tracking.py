@@ -15,11 +15,11 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from reslag_vae.errors import first_line
 from reslag_vae.files import write_atomically
+from reslag_vae.runs import ID_FILE
 
 log = logging.getLogger(__name__)
 
 Mode = Literal["auto", "online", "offline"]
-ID_FILE = "wandb_id.txt"
 
 
 class SteadyLogger(WandbLogger):
@@ -41,8 +41,10 @@ class SteadyLogger(WandbLogger):
         """Show PNG files by name, with values beside them."""
         import wandb
 
-        images = {name: wandb.Image(str(path)) for name, path in pictures.items()}
-        self._attempt(lambda: self.experiment.log(images | values))
+        def show() -> None:
+            self.experiment.log({name: wandb.Image(str(path)) for name, path in pictures.items()} | values)
+
+        self._attempt(show)
 
     @rank_zero_only
     def summarise(self, values: Mapping[str, float | str]) -> None:
@@ -90,11 +92,11 @@ def wandb_logger(project: str, mode: Mode, group: str | None, folder: Path, conf
     offline = mode == "offline" or (mode == "auto" and not logged_in())
     os.environ.setdefault("WANDB_SILENT", "true")
 
-    id_file = folder / ID_FILE
-    if not id_file.exists():
-        write_atomically(id_file, secrets.token_hex(4))
     run = None
     if getattr(rank_zero_only, "rank", 0) == 0:
+        id_file = folder / ID_FILE
+        if not id_file.exists():
+            write_atomically(id_file, secrets.token_hex(4))
         options = {
             "project": project,
             "group": group,

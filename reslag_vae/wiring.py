@@ -11,10 +11,12 @@ import hydra
 from hydra.errors import InstantiationException
 from lightning import Callback, Trainer
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
 from omegaconf import DictConfig, OmegaConf
 
+from reslag_vae import ranks
 from reslag_vae.checkpoint_io import WholeCheckpoints
 from reslag_vae.configs import several_devices
 from reslag_vae.data import ImageDataModule
@@ -31,6 +33,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "accumulate_grad_batches": (1, "does not work with manual optimization; use data.batch_size"),
     "max_steps": (-1, "counts every optimizer's step; use trainer.max_epochs"),
     "check_val_every_n_epoch": (1, "every epoch is validated; the best one and the plateau rule need it"),
+    "strategy": (None, "the training step shares the work out itself; set trainer.devices"),
+    "plugins": (None, "checkpoints are written by one of ours"),
     "fast_dev_run": (False, "would leave a result of one batch behind; use trainer.max_epochs=1"),
     "overfit_batches": (0, "would take the place of the batch sampler; use +trainer.limit_train_batches"),
 }
@@ -111,6 +115,8 @@ def check(config: DictConfig) -> None:
             f"trainer.precision={trainer.precision}: choose 32-true or bf16-mixed. fp16 needs a gradient scaler, "
             "which does not work with two optimizers under manual optimization."
         )
+    if trainer.devices is None:
+        raise ValueError("trainer.devices=null: give a number, a list, auto, or -1 for all.")
     if trainer.max_epochs is None or trainer.max_epochs < 1:
         raise ValueError(f"trainer.max_epochs={trainer.max_epochs}: a run has at least 1 epoch.")
     if type(trainer.get("compile", False)) is not bool:
@@ -123,7 +129,14 @@ def check_devices(config: DictConfig, trainer: Trainer) -> None:
     Raises:
         ValueError: naming the option.
     """
-    count = trainer.world_size
+    count, started = trainer.world_size, ranks.started()
+    if started > 1 and started != count:
+        raise ValueError(
+            f"{started} processes were started together, and the run has {count} device(s): set trainer.devices to the "
+            "number of processes on a machine, and trainer.num_nodes to that of machines."
+        )
+    if config.trainer.num_nodes != 1 and started == 1:
+        raise ValueError(f"trainer.num_nodes={config.trainer.num_nodes}: start the processes by torchrun or srun.")
     if config.data.batch_size % count:
         raise ValueError(f"data.batch_size={config.data.batch_size}: must be a multiple of the {count} devices.")
     if count > 1 and config.trainer.get("compile"):
@@ -167,9 +180,9 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -
     options = instantiate(config.trainer)
     options.keywords.pop("compile", None)  # not Lightning's: see build
     options.keywords.setdefault("profiler", NoProfiler())
-    options.keywords.setdefault("plugins", plugins())
+    options.keywords["plugins"] = plugins()
     if several_devices(config):
-        options.keywords.setdefault("strategy", Replicas())
+        options.keywords["strategy"] = Replicas()
     # Where ours is left out, Lightning would put its own.
     options.keywords.setdefault("enable_progress_bar", any(isinstance(own, ProgressBar) for own in callbacks))
     try:
@@ -181,7 +194,9 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -
 
 def plugins() -> list[Any]:
     """Checkpoints that are whole or not there; under Slurm no checkpoints of Lightning's own in mid-epoch."""
-    slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+    # As Lightning does it: torchrun goes before Slurm, within which it may run.
+    own = SLURMEnvironment.detect() and not TorchElasticEnvironment.detect()
+    slurm = [SLURMEnvironment(auto_requeue=False)] if own else []
     return [WholeCheckpoints(), *slurm]
 
 

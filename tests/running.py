@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 ROOT = Path(__file__).parents[1]
-SMALL = (
+TINY = (
     "data=digits",
     "data.batch_size=128",
     "recipe.channels=[4,8]",
     "recipe.blocks=[1,1]",
-    "logger=none",
     "trainer.accelerator=cpu",
 )
+SMALL = (*TINY, "logger=none")
 BARE = (*SMALL, "callbacks.images=null", "callbacks.collapse=null", "callbacks.progress=null")
 METRICS = {"loss", "rec", "kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2"}
 

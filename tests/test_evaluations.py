@@ -24,17 +24,10 @@ from reslag_vae.evaluations import OPTIONS, evaluate, folders, read_data, to_eva
 from reslag_vae.loading import Run, read_run
 from reslag_vae.runs import RunError
 from reslag_vae.wiring import build_model
+from tests.running import TINY
 
 ROOT = Path(__file__).parents[1]
-SMALL = (
-    "data=digits",
-    "data.batch_size=128",
-    "recipe.channels=[4,8]",
-    "recipe.blocks=[1,1]",
-    "trainer.accelerator=cpu",
-    "trainer.max_epochs=2",
-    "callbacks.progress=null",
-)
+SMALL = (*TINY, "trainer.max_epochs=2", "callbacks.progress=null")
 MODELS = {"lagging": "schedule.epochs=1", "beta_vae": "objective.beta=3", "autoencoder": "seed=0"}
 PICTURES = {
     "reconstructions",

@@ -1,6 +1,7 @@
 """A model without its run, and back."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,25 @@ def test_the_card_says_what_it_is_and_how_good(run: Path, tmp_path: Path) -> Non
     assert f"- torch: {torch.__version__}" in text
 
 
+def test_weights_that_were_not_measured_have_no_numbers(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    result = json.loads((run / "metrics.json").read_text())
+    (tmp_path / "run" / "metrics.json").write_text(json.dumps(result | {"epoch": 1}))
+    export(tmp_path / "run", tmp_path / "out", "last")
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "These weights were not measured." in text
+    assert "- epoch: 2" in text
+    assert "| rec |" not in text
+    assert " on digits" in text
+
+
 def test_an_unfinished_run_has_a_card_without_numbers(run: Path, tmp_path: Path) -> None:
     (run / "metrics.json").rename(tmp_path / "metrics.json")
     try:
         export(run, tmp_path / "out")
     finally:
         (tmp_path / "metrics.json").rename(run / "metrics.json")
-    assert "has not finished" in (tmp_path / "out" / "README.md").read_text()
+    assert "were not measured" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_a_folder_that_holds_something_is_left_alone(run: Path, tmp_path: Path) -> None:

@@ -63,9 +63,9 @@ def test_a_run_killed_twenty_times_at_random_moments_ends_as_if_it_had_not_been(
             child.start()
         try:
             # Early in its life, or so long after an epoch of its own that any moment of the next one may be met.
-            goal, before = moments.choice((0, 1, 1)), epochs_done(killed)
+            goal, before = moments.choice((0, 1, 1)), at[-1] if at else 0
             deadline = time.monotonic() + 120
-            while epochs_done(killed) < before + goal:
+            while epochs_done(killed) < before + goal or epochs_done(killed) < before:
                 assert child.is_alive(), "it ended by itself"
                 assert time.monotonic() < deadline, "it takes too long"
                 time.sleep(0.002)
@@ -77,12 +77,15 @@ def test_a_run_killed_twenty_times_at_random_moments_ends_as_if_it_had_not_been(
         assert child.exitcode == -signal.SIGKILL
         assert_whole(killed)
         assert not (killed / "metrics.json").exists()
-        at.append(epochs_done(killed))
-    assert at == sorted(at), "an epoch was lost"
+        last = runs.checkpoint_to_resume(killed)
+        at.append(0 if last is None else runs.read_checkpoint(last)["epoch"] + 1)
+        assert at[-1] >= before, "a finished epoch was lost"
+    assert at == sorted(at)
     assert at[-1] >= KILLS // 4
     train(configs.resumed(killed, []), killed)
     train(compose(*options), whole)
     assert_same_runs(whole, killed)
+    assert not list(killed.rglob("*.unfinished"))
 
 
 def begun(process: subprocess.Popen[bytes], folder: Path, epochs: int = 1) -> None:
@@ -159,7 +162,10 @@ def test_a_signal_ends_a_run_cleanly_and_it_goes_on(
     options = ("model=vae", "trainer.max_epochs=400", "logger=wandb", f"hydra.run.dir={tmp_path / 'run'}")
     process = launch(*BARE, *options)
     begun(process, tmp_path / "run", 2)
-    process.send_signal(number)
+    if number == signal.SIGINT:  # a terminal sends it to all processes, W&B's own too
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
     assert process.wait(60) == 128 + number
     said = (tmp_path / "log").read_text()
     assert f"Stopped. To go on: python train.py resume={tmp_path / 'run'}" in said
@@ -174,15 +180,63 @@ def test_a_signal_ends_a_run_cleanly_and_it_goes_on(
     assert_same_runs(tmp_path / "whole", tmp_path / "run")
 
 
+def group_of(process: subprocess.Popen[bytes]) -> list[str]:
+    """What still runs of the processes that a command has started."""
+    return [said for *_, group, said in processes() if group == process.pid]
+
+
 def test_a_signal_ends_all_processes_of_a_run(launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path) -> None:
-    process = launch(
-        *BARE, "model=lagging", "trainer.max_epochs=400", "trainer.devices=2", f"hydra.run.dir={tmp_path / 'run'}"
+    """Also where W&B takes longer to close than Lightning gives the first process after the others have ended."""
+    options = ("model=lagging", "trainer.max_epochs=400", "trainer.devices=2", "logger=wandb")
+    slow = tmp_path / "slow"
+    slow.mkdir()
+    (slow / "sitecustomize.py").write_text(
+        "import time, lightning.pytorch.loggers\nfrom reslag_vae.tracking import SteadyLogger\n"
+        "close = SteadyLogger.close\n"
+        "SteadyLogger.close = lambda self, exit_code=0: (time.sleep(7), close(self, exit_code))[1]\n"
     )
+    path = os.pathsep.join([str(slow), str(Path(__file__).parents[1])])
+    process = launch(*BARE, *options, f"hydra.run.dir={tmp_path / 'run'}", PYTHONPATH=path)
     begun(process, tmp_path / "run")
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 128 + signal.SIGTERM
-    assert not [said for *_, group, said in processes() if group == process.pid]
+    assert wandb_exit_codes(tmp_path / "run") == [1]
+    assert "Stopped. To go on" in (tmp_path / "log").read_text()
+    assert not [said for said in group_of(process) if "train.py" in said]
     assert_whole(tmp_path / "run")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_training_leaves_nothing_behind(
+    number: signal.Signals, launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    process = launch(*BARE, "model=vae", f"hydra.run.dir={tmp_path / 'run'}")
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "run" / ".lock").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    time.sleep(0.5)  # in the midst of loading the libraries
+    process.send_signal(number)
+    assert process.wait(60) == 128 + number
+    assert "Traceback" not in (tmp_path / "log").read_text()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_signal_to_a_multirun_ends_its_jobs(launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path) -> None:
+    options = ("model=vae", "trainer.max_epochs=2000", "seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    process = launch("-m", *BARE, *options, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    deadline = time.monotonic() + 120
+    while len(list((tmp_path / "sweep").glob("*/metrics.csv"))) < 2:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 128 + signal.SIGTERM
+    deadline = time.monotonic() + 20
+    while group_of(process) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not group_of(process)
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 def processes() -> Iterator[tuple[int, int, int, str]]:
@@ -264,6 +318,17 @@ def test_a_full_disk_stops_a_run_with_a_word_and_leaves_its_checkpoints(
     assert runs.checkpoint_to_resume(kept) is not None
     resumed = start(tmp_path, f"resume={kept}", f"trainer.max_epochs={epochs_done(kept) + 1}")
     assert resumed.returncode == 0, resumed.stderr
+
+
+def test_a_full_disk_stops_all_processes_of_a_run_with_one_word(
+    small_disk: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    options = ("model=vae", "trainer.max_epochs=400", "trainer.devices=2", "hydra.run.dir=disk/run")
+    done = small_disk("500k", *BARE, *options)
+    assert done.returncode == 1
+    assert done.stderr.count("cannot be written: No space left on device") == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert_whole(tmp_path / "kept" / "run")
 
 
 def test_a_full_disk_leaves_no_half_of_a_cache(

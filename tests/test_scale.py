@@ -57,7 +57,6 @@ def test_fifty_jobs_at_once_do_not_meet(options: list[str], tmp_path: Path) -> N
     assert all(len(list(path.parent.glob("wandb/offline-run-*"))) == 1 for path in results)
     caches = [path.name for path in (tmp_path / ".cache" / "reslag_vae").iterdir()]
     assert len(caches) == 1, caches
-    assert (done.stderr + done.stdout).count("Decoding 40 pictures, once") <= 1
 
 
 def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:

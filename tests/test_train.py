@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -336,6 +337,38 @@ def test_two_devices_train_what_one_does(compose: Compose, train: Train, tmp_pat
         assert {k: float(v) for k, v in two.items()} == pytest.approx({k: float(v) for k, v in one.items()}, rel=2e-2)
     files = [{str(p.relative_to(f)) for p in f.rglob("*") if p.is_file()} for f in (tmp_path / "alone", both)]
     assert files[1] - files[0] == {"train.log"}
+
+
+def under_torchrun(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run train.py in two processes that torchrun starts."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"} | variables
+    return subprocess.run(
+        [*torchrun, *command(*arguments)[1:]],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def test_torchrun_starts_the_processes_within_a_slurm_job_too(tmp_path: Path) -> None:
+    slurm = {"SLURM_NTASKS": "1", "SLURM_NTASKS_PER_NODE": "1", "SLURM_PROCID": "0", "SLURM_JOB_NAME": "job"}
+    slurm |= {"SLURM_STEP_NUM_TASKS": "1", "SLURM_LOCALID": "0", "SLURM_NODEID": "0", "SLURM_JOB_ID": "1"}
+    options = (*BARE, "model=vae", "trainer.max_epochs=1", "trainer.devices=2", "hydra.run.dir=run")
+    done = under_torchrun(tmp_path, *options, **slurm)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("objective card") == 1
+    assert metrics(tmp_path / "run")["epochs_run"] == 1
+
+
+def test_processes_that_the_run_does_not_know_of_are_refused(tmp_path: Path) -> None:
+    done = under_torchrun(tmp_path, *BARE, "model=vae", "trainer.max_epochs=1", "hydra.run.dir=run")
+    assert done.returncode == 1
+    assert "2 processes were started together, and the run has 1 device(s): set trainer.devices" in done.stderr
+    assert not (tmp_path / "run" / "config.yaml").exists()
 
 
 def test_jobs_of_a_multirun_have_one_device(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from reslag_vae.errors import ConfigError
-from reslag_vae.files import WriteError
+from reslag_vae.files import UNFINISHED, WriteError
 from reslag_vae.runs import CHECKPOINTS
 
 
@@ -58,7 +58,7 @@ def save(trainer: Trainer, name: str, before: str | None = None) -> None:
         WriteError: the disk is full, say. The checkpoints that were there are as they were.
     """
     folder = Path(trainer.default_root_dir) / CHECKPOINTS
-    unfinished, path = folder / f"{name}.unfinished", folder / f"{name}.ckpt"
+    unfinished, path = folder / f"{name}{UNFINISHED}", folder / f"{name}.ckpt"
     try:
         trainer.save_checkpoint(unfinished)
     except WriteError as error:

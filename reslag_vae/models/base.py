@@ -7,15 +7,13 @@ from contextlib import ExitStack
 from typing import Any, ClassVar
 
 import torch
-from lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from reslag_vae import parallel
-from reslag_vae.errors import NonFiniteError
 from reslag_vae.models.compiled import CompiledTerms
-from reslag_vae.models.evaluated_model import EvaluatedModel
+from reslag_vae.models.evaluation_hooks import EvaluationHooks
 from reslag_vae.models.freezing import frozen
 from reslag_vae.models.means import Means
 from reslag_vae.models.parts import check_parts
@@ -29,7 +27,7 @@ from reslag_vae.schedules import GROUPS, Group, Joint, Lagging, Schedule, Update
 SATURATED = 0.95
 
 
-class BaseVAE(EvaluatedModel, LightningModule):
+class BaseVAE(EvaluationHooks):
     """A network, an objective and a schedule, trained by manual optimization with one Adam for each group.
 
     A variant is a subclass that names which of the three it takes; it does not override the steps. The groups are
@@ -169,7 +167,12 @@ class BaseVAE(EvaluatedModel, LightningModule):
         return terms
 
     def _draw(self, images: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Noise of the posterior's samples, and samples of the prior: the numbers that one process would draw."""
+        """The numbers that one process would draw for the B images of all processes, of which b are here.
+
+        Returns:
+            (b, d) noise of the posterior's samples; None where it is a point.
+            (B, d) samples of the prior; None where the objective draws none.
+        """
         shape = (len(images) * parallel.count(), self.network.latent_dim)
         dtype = images.dtype if images.is_floating_point() else torch.float32
         needed = (not self.deterministic, self.objective.draws_prior)
@@ -208,62 +211,6 @@ class BaseVAE(EvaluatedModel, LightningModule):
         if float(information) <= self.last_information:
             self.phase_ended_at = self.current_epoch + 1
         self.last_information = float(information)
-
-    # Evaluation
-
-    def on_validation_epoch_start(self) -> None:
-        if self.train_means.count:
-            means = self.train_means.of_all()
-            self._refuse_broken("train", means.read(), means)
-            self.train_mse.fill_(means.read()["rec"] / self.dimensions)
-        self.begin_evaluation()
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._evaluate_share(batch, batch_idx, self.trainer.val_dataloaders)
-
-    def _evaluate_share(self, batch: Batch, batch_idx: int, loader: Any) -> None:
-        """Take in a minibatch; the processes take turns."""
-        others = parallel.rank() if batch_idx == 0 else parallel.count() - 1
-        if others:
-            self.pass_over(others * loader.sampler.batch_size)
-        if len(batch.images):
-            self.evaluate_batch(batch)
-
-    def on_validation_epoch_end(self) -> None:
-        self.share_evaluation()
-        self._log("val", self.end_evaluation(), self.evaluation_means)
-
-    def on_test_epoch_start(self) -> None:
-        self.begin_evaluation()
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self._evaluate_share(batch, batch_idx, self.trainer.test_dataloaders)
-
-    def on_test_epoch_end(self) -> None:
-        self.share_evaluation()
-        self._log("test", self.end_evaluation(), self.evaluation_means)
-
-    def _log(self, split: str, metrics: dict[str, float], means: Means) -> None:
-        """Beside images_seen, the x axis: Lightning's own steps count those of every optimizer."""
-        self._refuse_broken(split, metrics, means)
-        self.log_dict({f"{split}/{name}": value for name, value in metrics.items()})
-        self.log("images_seen", float(self.images_seen))
-
-    def _refuse_broken(self, split: str, metrics: dict[str, float], means: Means) -> None:
-        """End the run where a metric, of these means, is not finite.
-
-        Raises:
-            NonFiniteError: naming it. No checkpoint of the epoch has been written then.
-        """
-        broken = [name for name, value in metrics.items() if not math.isfinite(value)]
-        if broken and not self.trainer.sanity_checking:
-            minibatch = means.first_broken()
-            where = f"Epoch {self.current_epoch + 1}" + (f", minibatch {minibatch}" if minibatch else "")
-            kept = " The checkpoints of the epochs before are kept." if self.current_epoch else ""
-            raise NonFiniteError(
-                f"{where}: {split} {', '.join(broken)} not finite.{kept} A smaller optimizer.lr or an "
-                "optimizer.clip_norm may help."
-            )
 
     # Checkpoints
 

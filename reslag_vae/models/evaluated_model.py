@@ -55,8 +55,9 @@ class EvaluatedModel(LatentVariableModel):
         return normal_rows(count, self.network.latent_dim, generator).to(self.train_mse.device)
 
     def share_evaluation(self) -> None:
-        """Take in what the other processes have taken in; each must do so."""
-        self.evaluation_means, self.latent_statistics = self.evaluation_means.of_all(), self.latent_statistics.of_all()
+        """Take in what the other processes have taken in, turn by turn; each must do so."""
+        self.evaluation_means = self.evaluation_means.of_all(in_turns=True)
+        self.latent_statistics = self.latent_statistics.of_all()
 
     def end_evaluation(self) -> dict[str, float]:
         """Means over all images taken in since `begin_evaluation`, by name (README: what is logged)."""

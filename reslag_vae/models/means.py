@@ -31,8 +31,12 @@ class Means:
         self.finite = finite if self.finite is None else self.finite + finite
         self.count, self.minibatches = self.count + count, self.minibatches + 1
 
-    def of_all(self) -> "Means":
-        """Of what all processes have taken in; each must ask for it."""
+    def of_all(self, in_turns: bool = False) -> "Means":
+        """Of what all processes have taken in; each must ask for it.
+
+        Args:
+            in_turns: each has taken in minibatches of its own, and not its part of every minibatch.
+        """
         if parallel.count() == 1:
             return self
         united = Means()
@@ -41,7 +45,8 @@ class Means:
             if parts is None:
                 continue
             sums, finite = parts
-            united.names, united.count, united.minibatches = names, united.count + count, self.minibatches
+            united.names, united.count = names, united.count + count
+            united.minibatches = 0 if in_turns else self.minibatches
             united.sums = sums if united.sums is None else united.sums + sums
             united.finite = finite if united.finite is None else torch.minimum(united.finite, finite)
         return united
@@ -53,7 +58,7 @@ class Means:
         return dict(zip(self.names, (self.sums / self.count).tolist(), strict=True))
 
     def first_broken(self) -> int | None:
-        """The number, from 1, of the first minibatch with a term that is not finite: a process' own, of several."""
+        """The number, from 1, of the first minibatch with a term that is not finite; None if none, or not known."""
         finite = self.minibatches if self.finite is None else int(self.finite.min())
         return finite + 1 if finite < self.minibatches else None
 

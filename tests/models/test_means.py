@@ -1,6 +1,9 @@
+import math
+
 import pytest
 import torch
 
+from reslag_vae import parallel
 from reslag_vae.models.means import Means, reduced
 from reslag_vae.records import Terms
 
@@ -67,3 +70,27 @@ def test_many_small_terms_are_summed_in_double_precision() -> None:
         value = torch.full((1000,), 0.1)
         means.add(Terms(value, value, None))
     assert means.read()["loss"] == pytest.approx(0.1, rel=1e-7)
+
+
+def test_the_first_minibatch_that_is_not_finite_is_known() -> None:
+    means = Means()
+    assert means.first_broken() is None
+    for value in (1.0, 2.0, math.inf, 1.0, math.nan):
+        means.add(Terms(torch.full((2,), value), torch.ones(2), None))
+    assert means.first_broken() == 3
+    assert means.read()["rec"] == 1
+
+
+def test_means_of_other_processes_are_taken_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = Means(), Means()
+    for value in (1.0, 2.0):
+        first.add(Terms(torch.full((2,), value), torch.ones(2), None))
+        second.add(Terms(torch.full((3,), 4.0 if value == 1 else math.nan), torch.ones(3), None))
+    monkeypatch.setattr(parallel, "count", lambda: 2)
+    monkeypatch.setattr(
+        parallel, "objects", lambda own: [(m.names, (m.sums, m.finite), m.count) for m in (first, second)]
+    )
+    assert first.of_all().first_broken() == 2
+    assert first.of_all(in_turns=True).first_broken() is None
+    assert first.of_all().count == 10
+    assert first.of_all().read()["rec"] == 1

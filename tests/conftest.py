@@ -1,6 +1,7 @@
 """What the tests share: one thread, no network, the configuration, a tiny data set, and a tiny training run."""
 
 import importlib.util
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from reslag_vae.networks import Network, PlainNetwork
 ROOT = Path(__file__).parents[1]
 
 torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
 
 
 @pytest.fixture(autouse=True)

@@ -24,9 +24,8 @@ from reslag_vae.evaluations import OPTIONS, evaluate, folders, read_data, to_eva
 from reslag_vae.loading import Run, read_run
 from reslag_vae.runs import RunError
 from reslag_vae.wiring import build_model
-from tests.running import TINY
+from tests.running import ROOT, TINY, start
 
-ROOT = Path(__file__).parents[1]
 SMALL = (*TINY, "trainer.max_epochs=2", "callbacks.progress=null")
 MODELS = {"lagging": "schedule.epochs=1", "beta_vae": "objective.beta=3", "autoencoder": "seed=0"}
 PICTURES = {
@@ -393,8 +392,7 @@ def test_a_title_names_the_objective_where_it_is_not_the_thesis(
 def test_the_script_tells_what_is_wrong_without_a_stack_of_calls(
     arguments: list[str], message: str, tmp_path: Path
 ) -> None:
-    command = [sys.executable, str(ROOT / "evaluate.py"), *arguments]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = start(tmp_path, *arguments, script="evaluate.py")
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -425,7 +423,8 @@ def test_ctrl_c_ends_it_without_a_stack_of_calls(tmp_path: Path) -> None:
         "evaluations.evaluate = lambda config: signal.raise_signal(signal.SIGINT); "
         f"sys.argv = ['evaluate.py', 'run=any']; runpy.run_path({str(ROOT / 'evaluate.py')!r}, run_name='__main__')"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    (tmp_path / "stopped.py").write_text(code)
+    done = start(tmp_path, script=str(tmp_path / "stopped.py"))
     assert done.returncode == 130
     assert done.stderr.strip().splitlines()[-1] == "Stopped."
     assert "Traceback" not in done.stderr

@@ -1,15 +1,12 @@
 """Real processes, killed, terminated, and out of room: what was finished is not lost, and nothing is half-written."""
 
 import json
-import multiprocessing
 import os
 import random
 import re
-import runpy
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,7 +17,7 @@ from omegaconf import DictConfig
 
 from reslag_vae import configs, runs
 from reslag_vae.runs import RunError
-from tests.running import BARE, assert_same_runs, command, rows, start
+from tests.running import BARE, assert_same_runs, command, fork, rows, start
 
 Compose = Callable[..., DictConfig]
 Train = Callable[[DictConfig, Path], float]
@@ -44,23 +41,16 @@ def assert_whole(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_run_killed_twenty_times_at_random_moments_ends_as_if_it_had_not_been(
-    compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compose: Compose, train: Train, tmp_path: Path
 ) -> None:
     options = (*BARE, "model=lagging", "schedule.epochs=20", "schedule.batches=fresh", "trainer.max_epochs=60")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     moments = random.Random(0)
-    # Python's own way to start processes that have their libraries loaded.
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["reslag_vae.wiring", "reslag_vae.results", "torchvision"])
     at: list[int] = []
     for kill in range(KILLS):
         begun = (killed / "config.yaml").exists()
         arguments = [f"resume={killed}"] if begun else [*options, f"hydra.run.dir={killed}"]
-        with monkeypatch.context() as context:
-            context.setattr(sys, "argv", command(*arguments)[1:])  # the child's, too
-            child = processes.Process(target=runpy.run_path, args=(sys.argv[0], None, "__main__"))
-            child.start()
+        child = fork(tmp_path, *arguments)
         try:
             # Early in its life, or so long after an epoch of its own that any moment of the next one may be met.
             goal, before = moments.choice((0, 1, 1)), at[-1] if at else 0
@@ -103,7 +93,6 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     started: list[subprocess.Popen[bytes]] = []
     # Other tests of this process may have begun a service of W&B, which its children would share.
     environment = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
-    environment["OMP_NUM_THREADS"] = "1"
 
     def launched(*arguments: str, **variables: str) -> subprocess.Popen[bytes]:
         with (tmp_path / "log").open("w") as log:
@@ -291,7 +280,6 @@ def small_disk(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
         return subprocess.run(
             ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
             cwd=tmp_path,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
             check=False,

@@ -296,7 +296,6 @@ def test_a_killed_run_ends_as_if_it_had_not_been(compose: Compose, train: Train,
     process = subprocess.Popen(
         command(*options, f"hydra.run.dir={killed}"),
         cwd=tmp_path,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -342,11 +341,10 @@ def test_two_devices_train_what_one_does(compose: Compose, train: Train, tmp_pat
 def under_torchrun(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run train.py in two processes that torchrun starts."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"} | variables
     return subprocess.run(
         [*torchrun, *command(*arguments)[1:]],
         cwd=folder,
-        env=environment,
+        env=os.environ | variables,
         capture_output=True,
         text=True,
         check=False,
@@ -378,10 +376,7 @@ def test_jobs_of_a_multirun_have_one_device(tmp_path: Path) -> None:
 
 
 def test_processes_started_together_need_the_name_of_their_folder(tmp_path: Path) -> None:
-    together = os.environ | {"RANK": "0", "WORLD_SIZE": "2"}
-    done = subprocess.run(
-        command(*BARE), cwd=tmp_path, env=together, capture_output=True, text=True, check=False, timeout=300
-    )
+    done = start(tmp_path, *BARE, RANK="0", WORLD_SIZE="2")
     assert done.returncode == 1
     assert "name its folder by hydra.run.dir=" in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +15,8 @@ from reslag_vae.occupancy import occupied
 from reslag_vae.report.contents import contents_of
 from reslag_vae.report.tables import YARDSTICK, answer_table, number_table, thesis_table
 from reslag_vae.study.plan import read_plan
+from tests.running import ROOT, command, start
 
-ROOT = Path(__file__).parents[2]
 GRIDS = (
     "[{model:[vae,autoencoder],data:[digits]},"
     "{model:[optimal_sigma],objective:[sigma_data,sigma_optimal],data:[digits]}]"
@@ -42,32 +41,34 @@ CLOCK = ("seconds", "images_per_second")
 Sweep = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def command(folder: Path, *arguments: str) -> list[str]:
-    return [sys.executable, str(ROOT / "train.py"), *SMALL, f"hydra.sweep.dir={folder}", *arguments]
+@pytest.fixture(autouse=True)
+def the_code_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the processes that launchers start, too."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+def in_folder(folder: Path, *arguments: str) -> list[str]:
+    """Of a study: what follows train.py."""
+    return [*SMALL, f"hydra.sweep.dir={folder}", *arguments]
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """Of the processes: one thread for each."""
-    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-
-
-@pytest.fixture
-def finished(tmp_path: Path, environment: dict[str, str]) -> Sweep:
-    """Run a command to its end."""
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=280
-        )
-
-    return run
-
-
-@pytest.fixture
-def sweep(tmp_path: Path, finished: Sweep) -> Sweep:
+def sweep(tmp_path: Path) -> Sweep:
     """Run a study in `tmp_path/<name>` to its end."""
-    return lambda name, *arguments: finished(*command(tmp_path / name, *arguments))
+    return lambda name, *arguments: start(tmp_path, *in_folder(tmp_path / name, *arguments))
+
+
+@pytest.fixture
+def launched(tmp_path: Path) -> Sweep:
+    """The same where a launcher has processes of its own, for which a forked process would wait at its end."""
+    return lambda name, *arguments: subprocess.run(
+        command(*in_folder(tmp_path / name, *arguments)),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
 
 
 def outcome(folder: Path) -> dict[str, Any]:
@@ -91,12 +92,10 @@ def started(log: str) -> list[str]:
     return [line.split()[1].rstrip(":") for line in log.splitlines() if "Training in" in line or "Resuming in" in line]
 
 
-def test_a_killed_study_finishes_and_runs_nothing_twice(
-    sweep: Sweep, tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_a_killed_study_finishes_and_runs_nothing_twice(sweep: Sweep, launched: Sweep, tmp_path: Path) -> None:
     killed = tmp_path / "killed" / "results"
     with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command(killed), cwd=tmp_path, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(command(*in_folder(killed)), cwd=tmp_path, stdout=log, stderr=log)
         try:
             deadline = time.monotonic() + 240
             # In the middle of the third run, or at least not before it.
@@ -114,7 +113,7 @@ def test_a_killed_study_finishes_and_runs_nothing_twice(
     assert "4 of 4 runs finished" in again.stdout
     assert len(started(again.stdout)) == 4 - len(finished)
     assert all(path.stat().st_mtime_ns == before for path, before in finished.items())
-    whole = sweep("whole/results", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    whole = launched("whole/results", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     assert whole.returncode == 0, whole.stderr
     assert outcome(killed) == outcome(tmp_path / "whole/results")
     assert {name.split("/")[1] for name in outcome(killed)} == ROWS
@@ -157,7 +156,7 @@ def test_what_was_refused_is_run_as_soon_as_it_can_be(sweep: Sweep, tmp_path: Pa
     assert "1 of 1 runs finished" in second.stdout
 
 
-def test_a_run_is_left_to_the_process_that_is_at_work_on_it(sweep: Sweep, finished: Sweep, tmp_path: Path) -> None:
+def test_a_run_is_left_to_the_process_that_is_at_work_on_it(sweep: Sweep, tmp_path: Path) -> None:
     with occupied(tmp_path / "study/digits/vae/seed_0"):
         done = sweep("study", "model=vae,autoencoder", "trainer.max_epochs=1")
         assert done.returncode == 0, done.stderr
@@ -166,7 +165,7 @@ def test_a_run_is_left_to_the_process_that_is_at_work_on_it(sweep: Sweep, finish
         # Also where the other came between.
         options = ("model=vae", "data=digits", "logger=none", "study=mine")
         where = f"hydra.run.dir={tmp_path}/study/digits/vae/seed_0"
-        alone = finished(sys.executable, str(ROOT / "train.py"), *options, where)
+        alone = start(tmp_path, *options, where)
         assert alone.returncode == 0, alone.stderr
         assert "left to the other process" in alone.stdout
     assert not (tmp_path / "study/digits/vae/seed_0/failed.json").exists()
@@ -182,12 +181,11 @@ def test_one_damaged_run_hides_no_other(sweep: Sweep, tmp_path: Path) -> None:
     assert started(done.stdout) == ["digits/autoencoder/seed_0"]
 
 
-def test_ctrl_c_stops_in_one_word(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_ctrl_c_stops_in_one_word(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
-            command(tmp_path / "study", "trainer.max_epochs=500"),
+            command(*in_folder(tmp_path / "study", "trainer.max_epochs=500")),
             cwd=tmp_path,
-            env=environment,
             stdout=log,
             stderr=log,
             # A shell starts what runs in its background with SIGINT ignored, and all below inherit that.
@@ -219,19 +217,12 @@ def test_ctrl_c_stops_in_one_word(tmp_path: Path, environment: dict[str, str]) -
     ],
 )
 def test_a_study_is_narrowed_by_its_own_axes(
-    experiment: str, options: list[str], rows: set[str], tmp_path: Path, environment: dict[str, str]
+    experiment: str, options: list[str], rows: set[str], tmp_path: Path
 ) -> None:
     """Of runs that are refused, because there are no data."""
     where = [f"hydra.sweep.dir={tmp_path}/study", f"data.root={tmp_path}/nothing", "logger=none"]
     proxy = {"http_proxy": "http://localhost:1", "https_proxy": "http://localhost:1"}
-    subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), f"experiment={experiment}", *where, *options],
-        cwd=tmp_path,
-        env=environment | proxy,
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
+    start(tmp_path, f"experiment={experiment}", *where, *options, **proxy)
     assert {job.row for job in read_plan(tmp_path / "study").jobs} == rows
 
 
@@ -254,8 +245,8 @@ def test_a_study_keeps_its_settings(sweep: Sweep, tmp_path: Path) -> None:
         ("ray", ["++hydra.launcher.ray.init.num_cpus=2", "++hydra.launcher.ray.init.include_dashboard=false"]),
     ],
 )
-def test_clusters(launcher: str, options: list[str], sweep: Sweep, tmp_path: Path) -> None:
-    done = sweep("study", "model=vae,autoencoder", "trainer.max_epochs=1", f"hydra/launcher={launcher}", *options)
+def test_clusters(launcher: str, options: list[str], launched: Sweep, tmp_path: Path) -> None:
+    done = launched("study", "model=vae,autoencoder", "trainer.max_epochs=1", f"hydra/launcher={launcher}", *options)
     assert done.returncode == 0, done.stderr
     assert "2 of 2 runs finished" in done.stdout
     assert {name.split("/")[1] for name in outcome(tmp_path / "study")} == {"vae", "autoencoder"}
@@ -269,13 +260,13 @@ def test_what_a_study_does_not_have_is_named(sweep: Sweep, tmp_path: Path) -> No
     assert not (tmp_path / "study").exists()
 
 
-def test_optuna_goes_on_where_it_was(finished: Sweep, tmp_path: Path) -> None:
+def test_optuna_goes_on_where_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "results"
     small = [option for option in SMALL if not option.startswith(("experiment=", "hydra."))]
-    tuned = [sys.executable, str(ROOT / "train.py"), "experiment=beta_tuned", *small, "data=digits"]
+    tuned = ["experiment=beta_tuned", *small, "data=digits"]
 
     def search(trials: int) -> subprocess.CompletedProcess[str]:
-        return finished(*tuned, f"hydra.sweep.dir={folder}", f"hydra.sweeper.n_trials={trials}")
+        return start(tmp_path, *tuned, f"hydra.sweep.dir={folder}", f"hydra.sweeper.n_trials={trials}")
 
     assert search(2).returncode == 0
     first = outcome(folder)

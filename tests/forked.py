@@ -1,0 +1,19 @@
+"""What a process that `running.fork` starts runs, by path: a script, as if a shell had started it.
+
+The arguments are an order, the script, and its own arguments.
+"""
+
+import json
+import os
+import runpy
+import sys
+
+_, order, *sys.argv = sys.argv
+wanted = json.loads(order)
+os.chdir(wanted["folder"])
+os.environ.clear()
+os.environ.update(wanted["environment"])
+for stream, path in zip((sys.stdout, sys.stderr), wanted["files"], strict=True):
+    with open(path, "w") as file:
+        os.dup2(file.fileno(), stream.fileno())
+runpy.run_path(sys.argv[0], run_name="__main__")

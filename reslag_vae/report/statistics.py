@@ -58,7 +58,8 @@ class Interval(NamedTuple):
 def estimate(values: Sequence[float]) -> Estimate:
     """Of one value from each run."""
     count = len(values)
-    error = float(np.std(values, ddof=1) / np.sqrt(count)) if count > 1 else None
+    # From the first one on: equal values have no spread, not that of rounding.
+    error = float(np.std(np.subtract(values, values[0]), ddof=1) / np.sqrt(count)) if count > 1 else None
     return Estimate(float(np.mean(values)), error, count)
 
 

@@ -12,6 +12,7 @@ def test_mean_and_standard_error() -> None:
     found = estimate(values)
     assert found == Estimate(pytest.approx(7 / 3), pytest.approx(stats.sem(values)), 3)
     assert estimate([5.0]) == Estimate(5.0, None, 1)
+    assert estimate([0.2, 0.2, 0.2]).error == 0
 
 
 def test_one_more_run_lies_within_the_prediction_interval_as_often_as_it_should() -> None:

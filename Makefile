@@ -20,7 +20,7 @@ train: setup  ## train a real model on real images, bundled: no account, no down
 	$(BIN)/python train.py model=lagging data=digits
 
 test: setup  ## the tests
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
 soak: setup  ## the slow tests: twenty kills, fifty jobs at once, CelebA's full size
 	$(BIN)/python -m pytest -q -m slow

@@ -318,6 +318,7 @@ def test_a_full_disk_stops_a_run_with_a_word_and_leaves_its_checkpoints(
     assert resumed.returncode == 0, resumed.stderr
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_all_processes_of_a_run_with_one_word(
     small_disk: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ import hydra
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
-from reslag_vae import configs, ranks, runs
+from reslag_vae import configs, provenance, ranks, runs
 from reslag_vae.errors import UserError
 from reslag_vae.files import remove_unfinished
 from reslag_vae.interruption import interruptible, postponed
@@ -35,7 +35,7 @@ def train(config: DictConfig, folder: Path) -> float:
     process.tune()
     seed_everything(config.seed, verbose=False)
     last = runs.checkpoint_to_resume(folder)  # a damaged one is named before anything else is done
-    origin = {"seed": config.seed, "precision": config.trainer.precision, "commit": runs.commit()}
+    origin = {"seed": config.seed, "precision": config.trainer.precision, "commit": provenance.commit()}
     data, model, trainer = wiring.build(config, folder)
     with wiring.finished_loggers(trainer):
         if trainer.is_global_zero:

@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 from rich.text import Text
 
-from reslag_vae import runs
+from reslag_vae import provenance
 from reslag_vae.files import write_atomically
 
 RESULTS = Path("benchmarks/results")
@@ -81,7 +81,7 @@ def conditions(name: str, repetitions: int) -> dict[str, str]:
         "threads": str(torch.get_num_threads()),
         "torch": torch.__version__,
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": str(runs.commit()),
+        "commit": str(provenance.commit()),
         "command": shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]]),
         "repetitions": str(repetitions),
     }

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from reslag_vae import runs
+from reslag_vae import provenance, runs
 from reslag_vae.evaluation import gallery
 from reslag_vae.evaluation.collapse import Diagnosis, diagnose
 from reslag_vae.evaluation.exhibits import exhibit
@@ -163,8 +163,8 @@ def summary(evaluated: Evaluated) -> dict[str, Any]:
         "numbers": numbers,
         "device": str(model.device),
         "peak_memory_mb": round(peak_memory() / 1e6),  # of the process until now
-        "versions": runs.versions(),
-        "commit": runs.commit(),
+        "versions": provenance.versions(),
+        "commit": provenance.commit(),
     }
 
 

@@ -10,7 +10,7 @@ from lightning import Trainer
 from rich.console import Console
 from rich.table import Table
 
-from reslag_vae import runs
+from reslag_vae import provenance, runs
 from reslag_vae.callbacks import BestAndLast, CollapseMonitor, ImageGrids, Throughput, callback_of
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.losses import evaluate, measure_yardstick
@@ -69,7 +69,7 @@ def summary(trainer: Trainer, model: BaseVAE, data: ImageDataModule, epoch: int,
         "yardstick_sigma2": float(model.train_mse),
         "compiled": model.compiled is not None and not model.compiled.failed,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "versions": runs.versions(),
+        "versions": provenance.versions(),
     }
 
 

@@ -162,12 +162,6 @@ def test_a_result_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> N
     assert json.loads((tmp_path / "metrics.json").read_text()) == {"a": 1}
 
 
-def test_versions_and_commit() -> None:
-    assert runs.versions()["torch"] == torch.__version__
-    commit = runs.commit()
-    assert commit is None or re.fullmatch(r"[0-9a-f]{40}(-dirty)?", commit)
-
-
 def test_arrays_come_back(tmp_path: Path) -> None:
     arrays = {"rec": np.arange(5, dtype=np.float32), "kl": np.ones(5, dtype=np.float32)}
     runs.write_arrays(tmp_path / "a.npz", arrays)

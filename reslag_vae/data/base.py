@@ -2,15 +2,19 @@
 
 import logging
 from abc import ABC, abstractmethod
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 from lightning import LightningDataModule
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from reslag_vae.data.images import Images, Source
+from reslag_vae.data.inventory import Inventory, copies, image_digests, pixel_range, split_digest
 from reslag_vae.data.sampling import SequentialBatches, ShuffledBatches
 from reslag_vae.records import Batch
 
@@ -45,6 +49,7 @@ class ImageDataModule(LightningDataModule, ABC):
     Attributes:
         name: of the data set, as in `conf/data/<name>.yaml`.
         image_shape: (C, H, W), known before any data are read.
+        needs_root: whether anything is read from `root`.
 
     Raises:
         ValueError: an argument out of its range.
@@ -52,6 +57,7 @@ class ImageDataModule(LightningDataModule, ABC):
 
     name: str
     image_shape: tuple[int, int, int]
+    needs_root: ClassVar[bool] = True
 
     def __init__(self, root: str | Path, batch_size: int, val_fraction: float, seed: int) -> None:
         super().__init__()
@@ -67,7 +73,6 @@ class ImageDataModule(LightningDataModule, ABC):
         self.seed = seed
         self._splits: dict[SplitName, Images] = {}
         self._on_device: dict[Tensor, Tensor] = {}
-        self._class_names: list[str] = []
 
     @abstractmethod
     def read(self) -> Source:
@@ -89,7 +94,8 @@ class ImageDataModule(LightningDataModule, ABC):
         """
         if self._splits:
             return
-        train, val, test, self._class_names = self.read()
+        self._source = self.read()
+        train, val, test = self._source.train, self._source.val, self._source.test
         if test is None:
             train, test = train.divide(TEST_FRACTION, TEST_SEED)
         if val is None:
@@ -114,12 +120,37 @@ class ImageDataModule(LightningDataModule, ABC):
     @property
     def class_names(self) -> list[str]:
         """In the order of the class numbers; empty without labels. Known after `setup`."""
-        return self._class_names
+        return self._source.class_names if self._splits else []
 
     @property
     def num_classes(self) -> int:
         """0 without labels. Known after `setup`."""
-        return len(self._class_names)
+        return len(self.class_names)
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """What the splits hold. Known after `setup`.
+
+        Raises:
+            RuntimeError: before `setup`.
+        """
+        splits = {name: self.split(name) for name in ("train", "val", "test")}
+        stores = {images.store: None for images in splits.values()}
+        hashed = {store: self.digests_of(store) for store in stores}
+        digests = {name: hashed[images.store] for name, images in splits.items()}
+        names = self._source.names
+        return Inventory(
+            images={name: len(images) for name, images in splits.items()},
+            classes=self.class_names,
+            pixel_range=pixel_range(list(stores)),
+            left_out=dict(self._source.left_out),
+            notes=[*self._source.notes, *copies(splits, digests, names)],
+            digests={name: split_digest(images, digests[name], names) for name, images in splits.items()},
+        )
+
+    def digests_of(self, store: Tensor) -> NDArray[np.void]:
+        """(M,) digests of the pixels of the (M, C, H, W) images of one of the data set's stores."""
+        return image_digests(store)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled batches; further iterators of the same epoch give other orders."""

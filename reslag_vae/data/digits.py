@@ -15,6 +15,7 @@ class Digits(ImageDataModule):
 
     name = "digits"
     image_shape = (1, 28, 28)
+    needs_root = False
 
     def read(self) -> Source:
         from sklearn.datasets import load_digits

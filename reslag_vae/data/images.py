@@ -1,5 +1,6 @@
 """A split of a data set: uint8 images that are batched by indexing."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -90,9 +91,15 @@ class Source(NamedTuple):
         val: the official validation split.
         test: the official test split.
         class_names: in the order of the class numbers; empty without labels.
+        names: of all images of the splits' store, as in the data set; empty where they have none.
+        left_out: how many files were not read, by the reason.
+        notes: sentences on what may surprise.
     """
 
     train: Images
     val: Images | None
     test: Images | None
     class_names: list[str]
+    names: Sequence[str] = ()
+    left_out: Mapping[str, int] = {}
+    notes: Sequence[str] = ()

@@ -4,16 +4,22 @@ import logging
 import math
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
-from reslag_vae import configs, provenance, ranks, runs
+from reslag_vae import configs, job_folder, provenance, ranks, runs
 from reslag_vae.errors import UserError
-from reslag_vae.files import remove_unfinished
 from reslag_vae.interruption import interruptible, postponed
 from reslag_vae.occupancy import OccupiedError, failure_kept, occupied
+
+if TYPE_CHECKING:
+    from lightning import Trainer
+
+    from reslag_vae.data import ImageDataModule
+    from reslag_vae.models import BaseVAE
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +28,7 @@ def train(config: DictConfig, folder: Path) -> float:
     """Train, measure the best checkpoint, and leave everything in the run's folder.
 
     A folder that holds an interrupted run is gone on with. With several devices each has a process that calls this.
+    Everything is checked before anything is written.
 
     Returns:
         The monitored value of the best epoch; NaN in all processes but the first.
@@ -29,27 +36,57 @@ def train(config: DictConfig, folder: Path) -> float:
     with postponed():
         from lightning import seed_everything
 
-        from reslag_vae import process, results, wiring
+        from reslag_vae import preparation, process, wiring
 
     wiring.quiet()
     process.tune()
     seed_everything(config.seed, verbose=False)
     last = runs.checkpoint_to_resume(folder)  # a damaged one is named before anything else is done
-    origin = {"seed": config.seed, "precision": config.trainer.precision, "commit": provenance.commit()}
     data, model, trainer = wiring.build(config, folder)
-    with wiring.finished_loggers(trainer):
-        if trainer.is_global_zero:
-            configs.save(config, folder)
-            log.info("%s in %s", "Training" if last is None else "Resuming", folder)
-            results.show_card(model)
-        trainer.fit(model, data, ckpt_path=last, weights_only=True)
-        return results.finish(trainer, model, data, folder, origin) if trainer.is_global_zero else math.nan
+    start = preparation.prepare(config, folder, last, data) if trainer.is_global_zero else None
+    keep = failure_kept(folder) if start is not None and not config.study else nullcontext()
+    with keep, wiring.finished_loggers(trainer):
+        if start is not None:
+            preparation.begin(start, config, trainer, data, model)
+        return fit(config, folder, last, data, model, trainer)
+
+
+def fit(
+    config: DictConfig,
+    folder: Path,
+    last: Path | None,
+    data: "ImageDataModule",
+    model: "BaseVAE",
+    trainer: "Trainer",
+) -> float:
+    """Train to the end, and measure what came out.
+
+    Args:
+        config: of the run.
+        folder: of the run.
+        last: the checkpoint to go on from, if there is one.
+        data: of the run.
+        model: of the run.
+        trainer: of the run.
+
+    Returns:
+        The monitored value of the best epoch; NaN in all processes but the first.
+    """
+    from reslag_vae import results
+
+    origin = {
+        "seed": config.seed,
+        "precision": config.trainer.precision,
+        "commit": provenance.commit(),
+    }
+    trainer.fit(model, data, ckpt_path=last, weights_only=True)
+    return results.finish(trainer, model, data, folder, origin) if trainer.is_global_zero else math.nan
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(config: DictConfig) -> float | None:
     """Compose the configuration, or read that of the run to resume."""
-    folder = configs.folder_of_job()
+    folder = job_folder.folder_of_job()
     try:
         with interruptible():  # also where a launcher calls this in a process of its own
             return in_folder(config, folder)
@@ -64,11 +101,11 @@ def main(config: DictConfig) -> float | None:
         if config.study:
             log.error("failed: %s", error)
         else:
-            configs.discard_if_empty()
+            job_folder.discard()
         # Hydra prints this one without a stack of calls.
         raise CompactHydraException(f"{configs.job_name()}{error}") from None
     except SystemExit:
-        if config.study is None and ranks.is_first() and not configs.discard_if_empty():
+        if config.study is None and ranks.is_first() and not job_folder.discard():
             log.info("Stopped. To go on: python train.py resume=%s", folder)
         raise
     except Exception:  # raised again; a sweep of many runs does not print it, and so it is kept in the run's train.log
@@ -88,8 +125,8 @@ def in_folder(config: DictConfig, folder: Path) -> float:
         if not ranks.is_first():
             logging.disable(logging.INFO)  # the first process says it all
             return train(config, folder)
-        with failure_kept(folder):
-            remove_unfinished(folder)
+        # Of a study why a run was refused is kept, too: nobody may be looking.
+        with failure_kept(folder) if config.study else nullcontext():
             return train(config, folder)
 
 

@@ -1,23 +1,34 @@
 """The configuration of a job: composed by Hydra, or that of the run to resume."""
 
-import shutil
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError
+from omegaconf.errors import OmegaConfBaseException
 
 from reslag_vae import ranks
-from reslag_vae.errors import ConfigError
+from reslag_vae.errors import ConfigError, first_line
 from reslag_vae.files import write_atomically
-from reslag_vae.occupancy import FAILURE_FILE
-from reslag_vae.runs import CONFIG_FILE, ID_FILE, RunError, config_path, read_config
+from reslag_vae.run_config import (
+    RUN_MODULES,
+    RUN_TARGETS,
+    check_trust,
+    foreign_target,
+    read_config,
+    refusal,
+    targets_of,
+)
+from reslag_vae.runs import CHECKPOINTS, CONFIG_FILE, RESULT_FILE, RunError, config_path
 from reslag_vae.settings import material_differences
 
 # What may differ in a resumed run: where and how long it runs, not what it is.
 NO_LOGGER = "logger=none"
-RESUMABLE = ("trainer.", "logger.", NO_LOGGER, "data.root=")
+RESUMABLE = ("trainer.", "logger.", NO_LOGGER, "data.root=", "data.folder=", "trust=", "changed_data=")
+
+# Without these there is no run to go on with.
+PARTS = ("model", "data", "trainer", "callbacks")
 
 
 def run_folder(resume: str | None, new: str) -> str:
@@ -42,11 +53,6 @@ def run_folder(resume: str | None, new: str) -> str:
 OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
 
 
-def folder_of_job() -> Path:
-    """The folder of Hydra's current job."""
-    return Path(HydraConfig.get().runtime.output_dir)
-
-
 def of_job(config: DictConfig, folder: Path) -> DictConfig:
     """The configuration of Hydra's current job.
 
@@ -67,16 +73,34 @@ def of_job(config: DictConfig, folder: Path) -> DictConfig:
     if config.resume is not None:
         if hydra.mode == RunMode.MULTIRUN:
             raise ConfigError("resume= takes one run: leave out -m.")
-        return resumed(folder, list(hydra.overrides.task))
+        return resumed(folder, list(hydra.overrides.task), check_trust(plain(config.trust)))
     if config.study is not None:
         if config.logger and config.logger.group is None:
             config.logger.group = config.study
         return of_study(config, folder)
-    if (folder / CONFIG_FILE).exists() and ranks.is_first():
-        raise RunError(f"{folder} holds a run already: go on with it by resume={folder}, or choose another folder.")
+    if ranks.is_first():
+        refuse_mixing(folder)
     if hydra.mode == RunMode.MULTIRUN and config.logger and config.logger.group is None:
         config.logger.group = Path(hydra.sweep.dir).name
     return config
+
+
+def refuse_mixing(folder: Path) -> None:
+    """Refuse to begin a run in a folder that holds one, or a part of one.
+
+    Raises:
+        RunError: it does.
+    """
+    if (folder / CONFIG_FILE).exists():
+        raise RunError(f"{folder} holds a run already: go on with it by resume={folder}, or choose another folder.")
+    for path in (folder / RESULT_FILE, *sorted((folder / CHECKPOINTS).glob("*.ckpt"))):
+        if path.exists():
+            raise RunError(f"{path} is of another run: choose another folder.")
+
+
+def plain(node: Any) -> Any:
+    """A node of a configuration in Python's own containers."""
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
 def several_devices(config: DictConfig) -> bool:
@@ -95,9 +119,12 @@ def of_study(config: DictConfig, folder: Path) -> DictConfig:
     check_same(config, folder)
     if not (folder / CONFIG_FILE).exists():
         return config
-    begun = resumed(folder, [])
+    # What the command names itself, such as a model of the user's own, it trusts.
+    trust = {*check_trust(plain(config.trust)), *targets_of(plain(config))}
+    begun = resumed(folder, [], tuple(trust))
     # Where it runs may be another place now.
     begun.logger, begun.data.root = config.logger, config.data.root
+    begun.trust, begun.changed_data = config.trust, config.changed_data
     for name in ("accelerator", "devices", "num_nodes", "compile"):
         begun.trainer[name] = config.trainer[name]
     return begun
@@ -116,10 +143,7 @@ def check_same(config: DictConfig, folder: Path) -> None:
     wanted = final(config)
     if not (folder / CONFIG_FILE).exists():
         return
-    begun = OmegaConf.create(read_config(folder))
-    if not {"trainer", "callbacks"} <= begun.keys():
-        raise RunError(f"{folder / CONFIG_FILE} is damaged: it is not the configuration of a run of this package.")
-    _bring_up_to_date(begun)
+    begun = begun_config(folder)
     for name, was, asked in material_differences(OmegaConf.to_container(begun), OmegaConf.to_container(wanted)):
         raise RunError(
             f"{folder} holds a run with {name}={was}, and {name}={asked} is asked for: a study keeps its settings. "
@@ -127,36 +151,78 @@ def check_same(config: DictConfig, folder: Path) -> None:
         )
 
 
-def resumed(folder: Path, overrides: list[str]) -> DictConfig:
-    """The configuration that the run in `folder` was started with, and what may be changed of it.
+def begun_config(folder: Path) -> DictConfig:
+    """The configuration that the run in `folder` was started with, with the options of this version.
 
     Raises:
-        RunError: the folder holds no run.
+        RunError: it is missing, damaged, or not the configuration of a run.
+    """
+    tree = read_config(folder)
+    for name in PARTS:
+        if not isinstance(tree.get(name), dict):
+            raise RunError(f"{folder / CONFIG_FILE} is damaged: it has no part `{name}`.")
+    if type(tree.get("seed")) is not int:
+        raise RunError(f"{folder / CONFIG_FILE} is damaged: its seed is {tree.get('seed')}.")
+    config = OmegaConf.create(tree)
+    _bring_up_to_date(config)
+    return config
+
+
+def resumed(folder: Path, overrides: list[str], trust: tuple[str, ...] = ()) -> DictConfig:
+    """The configuration that the run in `folder` was started with, and what may be changed of it.
+
+    Args:
+        folder: of the run.
+        overrides: of the command line.
+        trust: modules of the user's own, and names in them, that the run may be made of.
+
+    Raises:
+        RunError: the folder holds no run, or one that is made of other things than this package's parts.
         ConfigError: an override would make it another run, or is none of its options.
     """
-    changes = [override for override in overrides if not override.startswith("resume=")]
+    changes = [override.lstrip("+") for override in overrides if not override.startswith("resume=")]
     fixed = [change for change in changes if not change.startswith(RESUMABLE)]
     if fixed:
         raise ConfigError(
             f"{' '.join(fixed)} cannot be set beside resume=: a resumed run keeps its configuration. "
-            "Only trainer.*, logger.*, logger=none and data.root may change."
+            "Only trainer.*, logger.*, logger=none, data.root, data.folder, changed_data and trust may change."
         )
-    config = OmegaConf.load(config_path(folder))
-    _bring_up_to_date(config)
-    OmegaConf.set_struct(config, True)
-    try:
-        config.merge_with_dotlist([change for change in changes if change != NO_LOGGER])
-    except (ConfigAttributeError, ConfigKeyError) as error:
-        raise ConfigError(f"{error.full_key}: the run has no such option.") from None
-    if NO_LOGGER in changes:
-        config.logger = None
-    assert isinstance(config, DictConfig)
+    config = begun_config(folder)
+    foreign = foreign_target(plain(config), RUN_MODULES, trust, RUN_TARGETS)
+    if foreign is not None:
+        raise RunError(f"{config_path(folder)} is not gone on with: {refusal(foreign)}")
+    for override in overrides:
+        merge(config, override)
     return config
 
 
-def _bring_up_to_date(config: DictConfig | ListConfig) -> None:
+def merge(config: DictConfig, override: str) -> None:
+    """Set one option of a resumed run; `+` before its name adds one that it does not have.
+
+    Raises:
+        ConfigError: it has no such option, or the value is none.
+    """
+    change = override.lstrip("+")
+    if change.startswith("resume="):
+        return
+    if change == NO_LOGGER:
+        config.logger = None
+        return
+    OmegaConf.set_struct(config, change == override)
+    name, _, value = change.partition("=")
+    try:
+        config.merge_with_dotlist([change])
+    except OmegaConfBaseException as error:
+        if error.full_key and OmegaConf.select(config, name) is None:
+            raise ConfigError(f"{name}: the run has no such option.") from None
+        raise ConfigError(f"{name}={value}: {first_line(error)}") from None
+
+
+def _bring_up_to_date(config: DictConfig) -> None:
     """Give the configuration of a run of an earlier version the options of this one."""
-    config.setdefault("study", None)
+    for name, value in (("study", None), ("resume", None), ("trust", []), ("changed_data", "refuse")):
+        config.setdefault(name, value)
+    config.setdefault("logger", None)
     config.trainer.setdefault("compile", False)
     config.trainer.setdefault("num_nodes", 1)
     if config.callbacks.get("progress"):
@@ -177,20 +243,6 @@ def final(config: DictConfig) -> DictConfig:
 def save(config: DictConfig, folder: Path) -> None:
     """config.yaml: every option with its final value."""
     write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(final(config)))
-
-
-def discard_if_empty() -> bool:
-    """Remove the current job's folder if it holds no part of a run: a refused command leaves nothing behind.
-
-    Returns:
-        Whether it held none.
-    """
-    folder = folder_of_job()
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    empty = names <= {f"{HydraConfig.get().job.name}.log", FAILURE_FILE, ID_FILE, "wandb"}
-    if empty:
-        shutil.rmtree(folder, ignore_errors=True)
-    return empty
 
 
 def job_name() -> str:

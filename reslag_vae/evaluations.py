@@ -14,12 +14,15 @@ from rich.console import Console
 
 from reslag_vae import runs
 from reslag_vae.comparison import compare
+from reslag_vae.configs import plain
 from reslag_vae.data import CelebA, DataError, ImageDataModule
 from reslag_vae.errors import ConfigError, first_line
 from reslag_vae.evaluated import Evaluated, Wanted, evaluate_run, evaluation_file, show
 from reslag_vae.evaluation.progress import shown
 from reslag_vae.evaluation.subject import Settings, Subject
+from reslag_vae.identity import CONSEQUENCE, changes
 from reslag_vae.loading import Run, load_data, read_run
+from reslag_vae.run_config import check_trust
 from reslag_vae.runs import ID_FILE
 from reslag_vae.tracking import add_evaluation
 from reslag_vae.wiring import flat_names, instantiate
@@ -37,8 +40,13 @@ CHOICES = {
     "figures": (True, False),
     "perceptual": (True, False),
     "skip_evaluated": (True, False),
+    "changed_data": ("refuse", "accept"),
 }
-OPTIONS = LEAST.keys() | CHOICES.keys() | {"run", "root", "device", "attributes", "weights", "out", "logger"}
+OPTIONS = (
+    LEAST.keys()
+    | CHOICES.keys()
+    | {"run", "root", "folder", "device", "attributes", "weights", "out", "logger", "trust"}
+)
 
 
 def evaluate(config: DictConfig) -> list[Evaluated]:
@@ -55,10 +63,12 @@ def evaluate(config: DictConfig) -> list[Evaluated]:
     if unknown:
         raise ConfigError(f"{', '.join(unknown)}: there is no such option; there are {', '.join(sorted(OPTIONS))}.")
     settings, wanted, device = settings_of(config), wanted_of(config), device_of(config.device)
-    read = [read_run(folder, config.checkpoint) for folder in to_evaluate(config)]
-    datasets = read_data(read, config.root)
+    trust = check_trust(plain(config.trust))
+    read = [read_run(folder, config.checkpoint, trust) for folder in to_evaluate(config)]
+    datasets = read_data(read, config, trust)
     for run, data in zip(read, datasets, strict=True):
         check(run, data, settings, wanted)
+        check_identity(run, data, accept=config.changed_data == "accept")
     if len(read) > 1:
         make_writable(Path(str(config.out)))
     results = []
@@ -91,13 +101,13 @@ def make_writable(folder: Path) -> None:
         raise ConfigError(f"out={folder}: cannot be written.")
 
 
-def read_data(read: list[Run], root: str | None) -> list[ImageDataModule]:
+def read_data(read: list[Run], config: DictConfig, trust: tuple[str, ...]) -> list[ImageDataModule]:
     """The data of each run; runs of the same data and seed share them."""
     datasets: dict[str, ImageDataModule] = {}
     for run in read:
         key = OmegaConf.to_yaml(run.config.data)
         if key not in datasets:
-            datasets[key] = load_data(run.folder, root)
+            datasets[key] = load_data(run.folder, config.root, config.folder, trust)
     return [datasets[OmegaConf.to_yaml(run.config.data)] for run in read]
 
 
@@ -199,11 +209,8 @@ def folders(config: DictConfig) -> list[Path]:
 
 
 def log_to_wandb(node: DictConfig, result: Evaluated) -> None:
-    """Add the results to the run's own W&B run, in its project and group."""
+    """Add the results to the run's own W&B run, in its project and group; without a word of its own nothing fails."""
     run, subject = result.run, result.subject
-    own = {name: run.config.logger[name] for name in ("project", "group") if run.config.get("logger")}
-    options = flat_names(run.config, subject.data, run.model)
-    logger = instantiate(node)(folder=run.folder, config=options, **own)
     numbers: dict[str, float | str] = {
         f"{group}/{name}": number.value
         for group, named in result.numbers.items()
@@ -212,6 +219,13 @@ def log_to_wandb(node: DictConfig, result: Evaluated) -> None:
     }
     if result.diagnosis is not None:
         numbers["verdict"] = result.diagnosis.verdict
+    try:
+        own = {name: run.config.logger[name] for name in ("project", "group") if run.config.get("logger")}
+        options = flat_names(run.config, subject.data, run.model)
+        logger = instantiate(node)(folder=run.folder, config=options, **own)
+    except Exception as error:  # the run's configuration may be of another version
+        log.warning("W&B does not get this evaluation of %s: %s", run.folder, first_line(error))
+        return
     try:
         add_evaluation(logger, result.file.stem, numbers, {path.stem: path for path in result.pictures})
     finally:
@@ -243,9 +257,21 @@ def check(run: Run, data: ImageDataModule, settings: Settings, wanted: Wanted) -
         raise runs.RunError(f"{run.folder} cannot be written.")
     if not run.images:
         log.warning("%s has not finished training, by its files: its epoch %s is evaluated.", run.folder, run.epoch)
-    for split, count in run.images.items():
-        if len(data.split(split)) != count:
-            raise DataError(
-                f"{run.folder}: its {split} split had {count} images in training and has {len(data.split(split))} now. "
-                "Pictures that come or go change what is drawn into each split: the model may know those of test."
-            )
+
+
+def check_identity(run: Run, data: ImageDataModule, accept: bool) -> None:
+    """See that the data are those that a run was trained on.
+
+    Args:
+        run: read back.
+        data: that it is to be evaluated on.
+        accept: whether others will do, with a word in the log.
+
+    Raises:
+        DataError: they are not.
+    """
+    changed = changes(run.folder, data.inventory)
+    if changed and not accept:
+        raise DataError(f"{run.folder}: its data have changed: {changed}. {CONSEQUENCE}")
+    if changed:
+        log.warning("%s is evaluated on other data: %s. Its model may know images of test.", run.folder, changed)

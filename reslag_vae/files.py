@@ -1,13 +1,19 @@
 """Files that are whole or not there."""
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from reslag_vae.errors import UserError
 
 # The end of the names of files that are being written.
 UNFINISHED = ".unfinished"
+
+# Letters that make the name of an unfinished file its own: those of `tempfile.mkstemp`.
+RANDOM = 8
 
 
 class WriteError(UserError, OSError):
@@ -26,11 +32,13 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
         with os.fdopen(descriptor, "wb") as file:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)  # still locked: nobody takes it for a file that a kill has left
     except BaseException as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
@@ -39,7 +47,26 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
         raise
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what kills have left of files that were being written, in the folder and below; nobody may write there."""
-    for path in folder.rglob(f"*{UNFINISHED}"):
-        path.unlink(missing_ok=True)
+def remove_unfinished(folder: Path, names: Iterable[str]) -> None:
+    """Remove what kills have left of files that were being written.
+
+    Args:
+        folder: of the files; those below it are left alone.
+        names: of the files, or patterns of names such as `*.png`.
+    """
+    for name in names:
+        for path in folder.glob(f".{name}.{'?' * RANDOM}{UNFINISHED}"):
+            if path.is_file() and not is_being_written(path):
+                path.unlink(missing_ok=True)
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether a process is writing this unfinished file: it holds a lock on it."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # gone meanwhile, or on a file system without locks
+        return False
+    return False

@@ -8,6 +8,8 @@ from torch import nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+__all__ = ["AdamSettings", "Plateau"]
+
 
 @dataclass(frozen=True)
 class Plateau:

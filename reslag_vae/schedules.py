@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
+__all__ = ["Joint", "Lagging"]
+
 Group = Literal["inference", "generative"]
 Update = tuple[Group, ...]
 

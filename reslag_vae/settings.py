@@ -10,6 +10,8 @@ WATCHING = ("collapse", "images", "metrics_file", "progress", "report", "sigma2"
 IMMATERIAL = (
     "study",
     "resume",
+    "trust",
+    "changed_data",
     "logger",
     *(f"callbacks.{name}" for name in WATCHING),
     "data.root",

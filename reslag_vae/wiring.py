@@ -90,7 +90,8 @@ def build_model(config: DictConfig) -> BaseVAE:
         ValueError: the parts do not fit each other, or a value is out of its range.
     """
     model = instantiate(config.model)
-    assert isinstance(model, BaseVAE)
+    if not isinstance(model, BaseVAE):
+        raise ValueError(f"model._target_={config.model.get('_target_')}: is not a variant.")
     return model
 
 
@@ -144,7 +145,11 @@ def check_devices(config: DictConfig, trainer: Trainer) -> None:
 
 
 def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, Trainer]:
-    """Data module, model and trainer of a configuration, checked against each other; the run's folder is `folder`.
+    """Data module, model and trainer of a configuration, checked against each other; nothing is written.
+
+    Args:
+        config: of the run.
+        folder: of the run, where the trainer will write.
 
     Raises:
         ConfigError: an option is out of its range or does not go with another.
@@ -161,14 +166,21 @@ def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, T
         check_devices(config, trainer)
     if config.trainer.get("compile"):
         model.compile_updates()
-    # A checkpoint says by itself what it is of: `load` reads this.
-    model.save_hyperparameters({"model": OmegaConf.to_container(config.model, resolve=True)}, logger=False)
-    if trainer.is_global_zero:
-        data.prepare_data()
-    if config.logger:
-        # Last, so that no dashboard's run is left open where something else cannot be built.
-        trainer.loggers = [instantiate(config.logger)(folder=folder, config=flat_names(config, data, model))]
     return data, model, trainer
+
+
+def sign(model: BaseVAE, config: DictConfig, identity: str) -> None:
+    """Have a model's checkpoints say what they are of, for `load` and `resume=`, and of which run."""
+    own = OmegaConf.to_container(config.model, resolve=True)
+    model.save_hyperparameters({"model": own, "run": identity}, logger=False)
+
+
+def add_logger(trainer: Trainer, config: DictConfig, data: ImageDataModule, model: BaseVAE) -> None:
+    """Give a trainer the dashboard that its run's configuration names, if it names one."""
+    if config.logger:
+        folder = Path(trainer.default_root_dir)
+        options = flat_names(config, data, model)
+        trainer.loggers = [instantiate(config.logger)(folder=folder, config=options)]
 
 
 def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -> Trainer:
@@ -207,7 +219,8 @@ def build_data(config: DictConfig, model: BaseVAE) -> ImageDataModule:
         ValueError: its images are not those that the network is built for.
     """
     data = instantiate(config.data)
-    assert isinstance(data, ImageDataModule)
+    if not isinstance(data, ImageDataModule):
+        raise ValueError(f"data._target_={config.data.get('_target_')}: is not a data module.")
     if tuple(data.image_shape) != model.network.image_shape:
         raise ValueError(
             f"The network is built for images of {model.network.image_shape}, and data={data.name} has "

@@ -114,8 +114,7 @@ def job(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def test_a_new_run_is_as_composed(compose: Compose, job: Callable[..., None], tmp_path: Path) -> None:
     job(tmp_path)
     config = compose("model=vae", "data=digits", "logger=none")
-    assert configs.of_job(config, configs.folder_of_job()) == config
-    assert configs.folder_of_job() == tmp_path
+    assert configs.of_job(config, tmp_path) == config
     assert configs.job_name() == ""
 
 
@@ -133,7 +132,6 @@ def test_a_new_run_is_not_mixed_with_another(
     before = (folder / "config.yaml").read_bytes()
     with pytest.raises(RunError, match=f"{folder} holds a run already: .*resume={folder}"):
         configs.of_job(compose("model=vae", "data=digits"), folder)
-    configs.discard_if_empty()
     assert (folder / "config.yaml").read_bytes() == before
 
 
@@ -142,23 +140,6 @@ def test_a_multirun_resumes_nothing(compose: Compose, job: Callable[..., None], 
     with pytest.raises(ConfigError, match="resume= takes one run: leave out -m"):
         configs.of_job(compose("model=vae", "data=digits", f"resume={folder}"), folder)
     assert configs.job_name() == "run: "
-
-
-@pytest.mark.parametrize(
-    ("names", "kept"), [([], False), (["train.log"], False), (["train.log", "notes.txt"], True), (["notes.txt"], True)]
-)
-def test_only_a_folder_without_content_is_discarded(
-    names: list[str], kept: bool, job: Callable[..., None], tmp_path: Path
-) -> None:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    for name in names:
-        (folder / name).touch()
-    job(folder)
-    configs.discard_if_empty()
-    assert folder.exists() == kept
-    if kept:
-        assert sorted(path.name for path in folder.iterdir()) == sorted(names)
 
 
 STUDY = ("model=lagging", "data=digits", "logger=none", "seed=3")

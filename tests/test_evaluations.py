@@ -169,7 +169,7 @@ def test_data_that_changed_since_training_are_refused(compose: Any, train: Any, 
     small = [option for option in SMALL if not option.startswith("data")]
     train(compose("model=vae", "logger=none", f"data.root={tmp_path}", *data, *small), tmp_path / "run")
     (tmp_path / "pictures" / "7.png").unlink()
-    with pytest.raises(DataError, match=r"run: its train split had 128 images in training and has 127 now"):
+    with pytest.raises(DataError, match=r"run: its data have changed: train had 128 images and has 127 now"):
         evaluate(options(f"run={tmp_path}/run"))
 
 
@@ -180,7 +180,7 @@ def test_a_folder_that_cannot_be_made_is_told_before_anything_is_measured(copies
 
 
 def test_an_option_that_is_not_there_is_refused_also_where_it_is_added(trained: Path, options: Any) -> None:
-    with pytest.raises(ConfigError, match=r"^sample: there is no such option; there are attributes, checkpoint"):
+    with pytest.raises(ConfigError, match=r"^sample: there is no such option; there are attributes, changed_data"):
         evaluate(options(f"run={trained}/lagging", "+sample=16"))
     assert set(options()) == OPTIONS
 
@@ -356,12 +356,12 @@ def test_a_code_of_one_number_is_evaluated(compose: Any, train: Any, options: An
     assert pictures == PICTURES - {"posterior", "tsne", "rate_distortion"}
 
 
-def test_runs_of_the_same_data_share_them(copies: Path) -> None:
+def test_runs_of_the_same_data_share_them(copies: Path, options: Any) -> None:
     read = [read_run(copies / model) for model in MODELS]
-    first, second, third = read_data(read, None)
+    first, second, third = read_data(read, options(), ())
     assert first is second is third
     read[1].config.data.seed = 9
-    assert read_data(read, None)[1] is not first
+    assert read_data(read, options(), ())[1] is not first
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from reslag_vae.files import write_atomically
+from reslag_vae.files import remove_unfinished, write_atomically
 
 
 @pytest.mark.parametrize("content", ["käse\n", b"\x00\xff\n", ""])
@@ -37,3 +37,29 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_a_kill_leaves_goes_and_nothing_else(tmp_path: Path) -> None:
+    kept = {"my_thesis.unfinished", ".metrics.json.unfinished", ".other.txt.abcd1234.unfinished", "best.unfinished"}
+    left = {".metrics.json.abcd1234.unfinished", ".a.png.abcd_234.unfinished"}
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / ".metrics.json.abcd1234.unfinished").touch()
+    (tmp_path / ".metrics.json.folder12.unfinished").mkdir()
+    for name in kept | left:
+        (tmp_path / name).touch()
+
+    remove_unfinished(tmp_path, ["metrics.json", "*.png"])
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == kept
+    assert (tmp_path / "below" / ".metrics.json.abcd1234.unfinished").exists()
+
+
+def test_what_another_process_is_writing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fsync = os.fsync
+
+    def meanwhile(descriptor: int) -> None:
+        remove_unfinished(tmp_path, ["metrics.json"])
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    write_atomically(tmp_path / "metrics.json", "whole")
+    assert (tmp_path / "metrics.json").read_text() == "whole"

@@ -16,7 +16,7 @@ LAYERS = [
     {"report"},
     {"results", "configs"},
     {"wiring"},
-    {"loading"},
+    {"loading", "preparation"},
     {"export"},
     {"evaluated"},
     {"comparison"},
@@ -57,7 +57,7 @@ def test_imports_point_one_way(path: Path) -> None:
         assert not others & (set(RANK) - {"records"})
     if part in MODEL_SIDE | {"records"}:
         assert "data" not in others
-    if part not in ("wiring", "configs"):
+    if part not in ("wiring", "configs", "job_folder"):
         assert not {name for name in imported(path) if name.split(".")[0] == "hydra"}
 
 

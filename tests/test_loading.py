@@ -200,11 +200,13 @@ def test_the_data_of_a_run_are_split_as_they_were(run: Path) -> None:
 
 
 def test_the_data_may_have_moved(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
     assert load_data(run, tmp_path / "elsewhere").root == tmp_path / "elsewhere"
 
 
 def test_missing_data_are_told_as_in_training(compose: Compose, tmp_path: Path) -> None:
-    configs.save(compose("model=vae", "data=image_folder", "data.folder=pictures", "logger=none"), tmp_path)
+    options = ("data=image_folder", "data.folder=pictures", f"data.root={tmp_path}", "logger=none")
+    configs.save(compose("model=vae", *options), tmp_path)
     with pytest.raises(DataError, match="there is no folder pictures"):
         load_data(tmp_path)
 

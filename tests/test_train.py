@@ -72,6 +72,7 @@ def test_everything_of_a_run_is_in_its_folder(finished: tuple[Path, float]) -> N
     pictures = {f"figures/{name}.png" for name in ("reconstructions", "prior_samples", "kl_per_dimension")}
     assert files == {
         "config.yaml",
+        "run.json",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
         "checkpoints/previous.ckpt",

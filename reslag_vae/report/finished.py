@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from reslag_vae.run_config import read_config
 from reslag_vae.runs import (
     CONFIG_FILE,
     PER_IMAGE_FILE,
     RESULT_FILE,
     RunError,
     read_arrays,
-    read_config,
     read_json,
     read_metrics,
     read_result,

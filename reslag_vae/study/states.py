@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reslag_vae.occupancy import FAILURE_FILE, is_occupied
-from reslag_vae.runs import CONFIG_FILE, RESULT_FILE, RunError, read_config, read_metrics, read_result
+from reslag_vae.run_config import read_config
+from reslag_vae.runs import CONFIG_FILE, RESULT_FILE, RunError, read_metrics, read_result
 
 
 class State(Enum):

@@ -1,0 +1,272 @@
+"""A run is checked before anything of it is written, and goes on only as the run that it was."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+
+import reslag_vae
+from reslag_vae import configs, evaluations
+from reslag_vae.data import DataError
+from reslag_vae.errors import ConfigError, UserError
+from reslag_vae.evaluation import classifier
+from reslag_vae.runs import RunError
+from tests.running import BARE
+
+Compose = Callable[..., DictConfig]
+Train = Callable[[DictConfig, Path], float]
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def draw(path: Path, seed: int) -> None:
+    """A picture of noise."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture(scope="module")
+def trained(compose: Compose, train: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`pictures` and `run`, a finished run of three epochs on them."""
+    place = tmp_path_factory.mktemp("trained")
+    (place / "pictures").mkdir()
+    for number in range(200):
+        draw(place / "pictures" / f"{number:03}.png", number)
+    options = [option for option in BARE if not option.startswith(("data", "recipe"))]
+    config = compose(
+        *options,
+        "model=vae",
+        "data=image_folder",
+        f"data.folder={place / 'pictures'}",
+        f"data.root={place}",
+        "data.size=8",
+        "data.batch_size=64",
+        "recipe.channels=[4]",
+        "recipe.blocks=[1]",
+        "recipe.latent_dim=2",
+        "trainer.max_epochs=3",
+    )
+    train(config, place / "run")
+    return place
+
+
+@pytest.fixture
+def place(trained: Path, tmp_path: Path) -> Path:
+    """The same, of the test's own, moved there."""
+    shutil.copytree(trained, tmp_path / "place", symlinks=True)
+    return tmp_path / "place"
+
+
+@pytest.fixture
+def moved(place: Path) -> list[str]:
+    """Says to a resumed run where its data are now."""
+    return [f"data.root={place}", f"data.folder={place / 'pictures'}"]
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "added": lambda pictures: draw(pictures / "zz.png", 1000),
+    "removed": lambda pictures: (pictures / "100.png").unlink(),
+    "one for another": lambda pictures: ((pictures / "000.png").unlink(), draw(pictures / "zz.png", 1000)),
+    "renamed": lambda pictures: (pictures / "000.png").rename(pictures / "zz.png"),
+    "swapped": lambda pictures: (
+        (pictures / "000.png").rename(pictures / "x"),
+        (pictures / "001.png").rename(pictures / "000.png"),
+        (pictures / "x").rename(pictures / "001.png"),
+    ),
+    "edited": lambda pictures: draw(pictures / "100.png", 1000),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_run_does_not_go_on_with_other_data(
+    change: str, place: Path, moved: list[str], train: Train, caplog: Any
+) -> None:
+    CHANGES[change](place / "pictures")
+    before = content(place / "run")
+    longer = [*moved, "trainer.max_epochs=4"]
+    with pytest.raises(RunError, match=r"its data have changed: .*changed_data=accept"):
+        train(configs.resumed(place / "run", longer), place / "run")
+    assert content(place / "run") == before
+
+    train(configs.resumed(place / "run", [*longer, "changed_data=accept"]), place / "run")
+    assert "may hold images of its train" in caplog.text
+    assert json.loads((place / "run" / "run.json").read_text())["changed_data"] is True
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_run_is_not_evaluated_on_other_data(change: str, place: Path, compose: Compose) -> None:
+    CHANGES[change](place / "pictures")
+    before = content(place / "run")
+    options = ("figures=false", "samples=1", f"root={place}", f"folder={place / 'pictures'}")
+    config = compose(f"run={place / 'run'}", *options, script="evaluate")
+    with pytest.raises(DataError, match=r"its data have changed: .*changed_data=accept"):
+        evaluations.evaluate(config)
+    assert content(place / "run") == before
+
+
+def test_other_data_are_evaluated_where_that_is_accepted(
+    place: Path, compose: Compose, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.setattr(classifier, "STEPS", 2)
+    CHANGES["one for another"](place / "pictures")
+    options = ("figures=false", "samples=1", f"root={place}", f"folder={place / 'pictures'}", "changed_data=accept")
+    evaluations.evaluate(compose(f"run={place / 'run'}", *options, script="evaluate"))
+    assert "may know images of test" in caplog.text
+    assert (place / "run" / "evaluation.json").exists()
+
+
+def test_a_picture_edited_with_the_same_size_and_time_is_another(place: Path, moved: list[str], train: Train) -> None:
+    train(configs.resumed(place / "run", moved), place / "run")
+    path = place / "pictures" / "100.png"
+    before = path.stat()
+    draw(path, 1000)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    with pytest.raises(RunError, match=r"its data have changed: .*not the same"):
+        train(configs.resumed(place / "run", moved), place / "run")
+
+
+def test_moved_data_are_the_same_data(place: Path, moved: list[str], train: Train) -> None:
+    train(configs.resumed(place / "run", [*moved, "trainer.max_epochs=4"]), place / "run")
+    assert json.loads((place / "run" / "metrics.json").read_text())["epochs_run"] == 4
+    assert json.loads((place / "run" / "run.json").read_text())["changed_data"] is False
+
+
+def test_a_run_of_an_earlier_version_is_compared_by_its_numbers(place: Path, moved: list[str], train: Train) -> None:
+    (place / "run" / "run.json").unlink()
+    draw(place / "pictures" / "zz.png", 1000)
+    with pytest.raises(RunError, match=r"its data have changed: .* had .* images and has"):
+        train(configs.resumed(place / "run", moved), place / "run")
+    (place / "pictures" / "zz.png").unlink()
+    train(configs.resumed(place / "run", moved), place / "run")
+    assert (place / "run" / "run.json").exists()
+
+
+def test_a_root_that_is_not_here_is_not_made(place: Path, train: Train, compose: Compose, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    before = content(place / "run")
+    with pytest.raises(ConfigError, match=f"data.root={gone}: is not here"):
+        train(configs.resumed(place / "run", [f"data.root={gone}"]), place / "run")
+    with pytest.raises(RunError, match=f"the folder of its data, {gone}, is not here"):
+        evaluations.evaluate(compose(f"run={place / 'run'}", f"root={gone}", script="evaluate"))
+    assert not gone.exists()
+    assert content(place / "run") == before
+
+
+def test_a_refused_command_changes_nothing_of_a_run(place: Path, moved: list[str], train: Train) -> None:
+    before = content(place / "run")
+    for override in ("trainer.max_epochs=1", "trainer.max_epochs=0", "trainer.precision=16", "changed_data=perhaps"):
+        with pytest.raises(UserError, match=override.partition("=")[0].rpartition(".")[2]):
+            train(configs.resumed(place / "run", [*moved, override]), place / "run")
+        assert content(place / "run") == before
+    train(configs.resumed(place / "run", moved), place / "run")
+
+
+def test_a_run_without_its_checkpoints_does_not_begin_anew(place: Path, moved: list[str], train: Train) -> None:
+    for name in ("last", "previous"):
+        (place / "run" / "checkpoints" / f"{name}.ckpt").unlink()
+    before = content(place / "run")
+    with pytest.raises(RunError, match=r"last\.ckpt and previous\.ckpt are gone"):
+        train(configs.resumed(place / "run", moved), place / "run")
+    assert content(place / "run") == before
+
+
+def other_run(checkpoint: dict[str, Any]) -> None:
+    checkpoint["hyper_parameters"]["run"] = "0" * 16
+
+
+def other_model(checkpoint: dict[str, Any]) -> None:
+    checkpoint["hyper_parameters"]["model"]["optimizer"]["lr"] = 0.1
+
+
+def no_epoch(checkpoint: dict[str, Any]) -> None:
+    checkpoint["epoch"] = -7
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [(other_run, "of another run"), (other_model, "of another model"), (no_epoch, "does not say of which epoch")],
+)
+def test_a_checkpoint_of_another_run_is_not_gone_on_from(
+    spoil: Callable[[dict[str, Any]], None], message: str, place: Path, moved: list[str], train: Train
+) -> None:
+    path = place / "run" / "checkpoints" / "last.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    spoil(checkpoint)
+    torch.save(checkpoint, path)
+    before = content(place / "run")
+    with pytest.raises(RunError, match=rf"last\.ckpt is .*{message}") as error:
+        train(configs.resumed(place / "run", moved), place / "run")
+    assert "\n" not in str(error.value)
+    assert content(place / "run") == before
+
+
+def test_a_configuration_that_was_edited_is_not_gone_on_with(place: Path, moved: list[str], train: Train) -> None:
+    config = OmegaConf.load(place / "run" / "config.yaml")
+    config.model.optimizer.lr = 0.5
+    OmegaConf.save(config, place / "run" / "config.yaml")
+    with pytest.raises(RunError, match=r"last\.ckpt is of another model than .*config\.yaml"):
+        train(configs.resumed(place / "run", moved), place / "run")
+
+
+@pytest.fixture
+def doubles() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("doubles")
+def test_loading_leaves_torch_as_it_was(trained: Path) -> None:
+    state = torch.get_rng_state()
+    model = reslag_vae.load(trained / "run")
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_default_dtype() is torch.float64
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert model.encode(torch.zeros(2, 3, 8, 8, dtype=torch.uint8)).shape == (2, 2)
+
+
+@pytest.mark.parametrize("which", ["best", "last", "previous"])
+def test_a_checkpoint_is_loaded_by_its_file(which: str, trained: Path) -> None:
+    model = reslag_vae.load(trained / "run" / "checkpoints" / f"{which}.ckpt")
+    assert model.name == "vae"
+
+
+def test_what_is_asked_of_load_is_checked(trained: Path) -> None:
+    with pytest.raises(ValueError, match="which='worst'"):
+        reslag_vae.load(trained / "run", "worst")
+    with pytest.raises(ConfigError, match="trust="):
+        reslag_vae.load(trained / "run", trust=("a b",))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(value: float, place: Path) -> None:
+    path = place / "run" / "checkpoints" / "best.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    name = "network.inference.0.0.weight"
+    checkpoint["state_dict"][name][0, 0, 0, 0] = value
+    torch.save(checkpoint, path)
+    with pytest.raises(RunError, match="not finite"):
+        reslag_vae.load(place / "run")
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.int64, torch.float64, torch.float16])
+def test_weights_of_another_type_are_refused(dtype: torch.dtype, place: Path) -> None:
+    path = place / "run" / "checkpoints" / "best.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    name = "network.inference.0.0.weight"
+    checkpoint["state_dict"][name] = checkpoint["state_dict"][name].to(dtype)
+    torch.save(checkpoint, path)
+    with pytest.raises(RunError, match=f"{name} is .* of {dtype}"):
+        reslag_vae.load(place / "run")

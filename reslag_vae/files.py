@@ -1,7 +1,7 @@
 """Files that are whole or not there."""
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 from reslag_vae.errors import UserError
@@ -17,6 +17,8 @@ class WriteError(UserError, OSError):
 def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
     """Write beside the target, then replace it in one step: a reader, or a kill, never meets a half-written file.
 
+    The file's permissions are those that the umask leaves.
+
     Raises:
         WriteError: the disk is full, say.
     """
@@ -24,16 +26,15 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
-        with os.fdopen(descriptor, "wb") as file:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException as error:
         if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise WriteError(f"{path} cannot be written: {error.strerror or error}.") from None
         raise

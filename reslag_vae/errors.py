@@ -1,5 +1,6 @@
 """What a user can mend: the entry scripts print the message alone, without a stack of calls."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,3 +29,11 @@ def config_errors() -> Iterator[None]:
         yield
     except (ValueError, TypeError) as error:
         raise ConfigError(str(error)) from None
+
+
+def printable(text: str) -> str:
+    """The text with control characters and halves of surrogate pairs as escapes, such as \\x1b and \\udcff.
+
+    Names of files and classes may hold what moves a terminal's cursor, or bytes that are no UTF-8.
+    """
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", lambda found: ascii(found[0])[1:-1], text)

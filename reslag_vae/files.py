@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +12,7 @@ from reslag_vae.errors import UserError
 # The end of the names of files that are being written.
 UNFINISHED = ".unfinished"
 
-# Letters that make the name of an unfinished file its own: those of `tempfile.mkstemp`.
+# Letters that make the name of an unfinished file its own.
 RANDOM = 8
 
 
@@ -23,6 +23,8 @@ class WriteError(UserError, OSError):
 def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
     """Write beside the target, then replace it in one step: a reader, or a kill, never meets a half-written file.
 
+    The file's permissions are those that the umask leaves.
+
     Raises:
         WriteError: the disk is full, say.
     """
@@ -30,18 +32,17 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
-        with os.fdopen(descriptor, "wb") as file:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(RANDOM // 2)}{UNFINISHED}")
+        with temporary.open("xb") as file:
             with suppress(OSError):  # a file system without locks
                 fcntl.flock(file, fcntl.LOCK_EX)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
             os.replace(temporary, path)  # still locked: nobody takes it for a file that a kill has left
     except BaseException as error:
         if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise WriteError(f"{path} cannot be written: {error.strerror or error}.") from None
         raise

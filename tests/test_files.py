@@ -13,7 +13,21 @@ def test_content_is_written_as_given(tmp_path: Path, content: str | bytes) -> No
 
     assert path.read_bytes() == (content.encode() if isinstance(content, str) else content)
     assert [p.name for p in path.parent.iterdir()] == ["file"]
-    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o002, 0o022])
+def test_the_umask_is_respected(tmp_path: Path, umask: int) -> None:
+    """By new files, by those that take the place of others, and by folders."""
+    path = tmp_path / "new" / "file"
+    before = os.umask(umask)
+    try:
+        write_atomically(path, "old")
+        path.chmod(0o600)
+        write_atomically(path, "new")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+    assert path.parent.stat().st_mode & 0o777 == 0o777 & ~umask
 
 
 def test_an_existing_file_is_replaced(tmp_path: Path) -> None:

@@ -1,0 +1,19 @@
+"""Names of users within other languages."""
+
+import pytest
+
+from reslag_vae.escape import markdown
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fashion mnist-2.0", "fashion mnist-2.0"),
+        ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert\\(1\\)&gt;"),
+        ("[a](javascript:b)", "\\[a\\]\\(javascript:b\\)"),
+        ("a|b*c_d`e#f!g\\h~i&j", "a\\|b\\*c\\_d\\`e\\#f\\!g\\\\h\\~i&amp;j"),
+        ("one\n\n# two\r\n---\n", "one \\# two ---"),
+    ],
+)
+def test_markdown_shows_the_text_as_it_is(text: str, expected: str) -> None:
+    assert markdown(text) == expected

@@ -61,12 +61,10 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def __init__(self, root: str | Path, batch_size: int, val_fraction: float, seed: int) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise ValueError(f"data.batch_size must be at least 1, not {batch_size}.")
-        if not 0 < val_fraction < 1:
-            raise ValueError(f"data.val_fraction must lie between 0 and 1, not {val_fraction}.")
-        if seed < 0:
-            raise ValueError(f"data.seed must not be negative, and is {seed}.")
+        check_whole("data.batch_size", batch_size, 1)
+        check_whole("data.seed", seed, 0)
+        if type(val_fraction) is not float or not 0 < val_fraction < 1:
+            raise ValueError(f"data.val_fraction={val_fraction}: must lie between 0 and 1.")
         self.root = Path(root).expanduser()
         self.batch_size = batch_size
         self.val_fraction = val_fraction
@@ -192,6 +190,16 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def _process(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+
+def check_whole(name: str, value: object, least: int) -> None:
+    """Refuse what is not a whole number of at least `least`.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    if type(value) is not int or not least <= value < 2**32:
+        raise ValueError(f"{name}={value}: must be a whole number of at least {least}.")
 
 
 def _loader(images: Images, sampler: Sampler[Tensor]) -> DataLoader[Batch]:

@@ -1,12 +1,14 @@
 """Pictures decoded once, in parallel, into a memory-mapped file."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from hashlib import sha256
 from math import prod
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,33 +17,61 @@ from torch import Tensor
 
 from reslag_vae.data.alone import alone
 from reslag_vae.data.errors import DataError
+from reslag_vae.data.inventory import DIGEST_BYTES, image_digests
+from reslag_vae.data.pictures import Picture, ScaleError
+from reslag_vae.data.scratch import scratch
+from reslag_vae.errors import first_line, printable
 
-VERSION = 2  # raise it when the file's content changes
+VERSION = 3  # raise it when the files' content changes
 CHUNK = 256  # pictures decoded between two writes
+SHOWN = 5  # files named in a message
 
-Decode = Callable[[Path], NDArray[np.uint8]]
+Decode = Callable[[Path], Picture]
+
+
+class Decoded(NamedTuple):
+    """Pictures out of the cache.
+
+    Attributes:
+        images: (N, C, H, W) uint8, channels last in memory, memory-mapped; what is written to it stays in this
+            process's memory.
+        digests: (N,) of the pixels of each.
+        frames: (N,) how many frames or pages each picture has.
+        peaks: (N,) the largest value of each picture of 16 bits; 0 of the others.
+        constant: (N,) whether all pixels of the image are the same.
+    """
+
+    images: Tensor
+    digests: NDArray[np.void]
+    frames: NDArray[np.int64]
+    peaks: NDArray[np.int64]
+    constant: NDArray[np.bool_]
 
 
 def decoded(
-    files: Sequence[Path], decode: Decode, shape: tuple[int, int, int], key: str, source: Path, root: Path
-) -> Tensor:
-    """The pictures in their order, memory-mapped; decoded only if no file in the cache matches them.
+    files: Sequence[Path],
+    decode: Decode,
+    shape: tuple[int, int, int],
+    key: str,
+    source: Path,
+    root: Path,
+    check: Callable[[Decoded], None] = lambda _: None,
+) -> Decoded:
+    """The pictures in their order; decoded only if no file in the cache matches them.
 
     The cache is `<root>/.cache/reslag_vae`, or the user's cache folder where that cannot be written.
-    Its file is found by the options, and by path, size and time of every picture; it appears whole or not
+    Its files are found by the options, and by path, size and times of every picture; they appear whole or not
     at all. Of several processes one decodes, and the others wait for it. Files of the same source and
     options that no longer match are removed.
 
     Args:
         files: the pictures, below `source`.
-        decode: from a file to (H, W, C) uint8; called from several threads.
+        decode: one of them; called from several threads.
         shape: (C, H, W).
         key: names the data set and every option of `decode`.
         source: the folder of the data set.
         root: the folder of all data sets.
-
-    Returns:
-        (N, C, H, W) uint8, channels last in memory; what is written to it stays in this process's memory.
+        check: refuses what was decoded, by a DataError, before it is kept.
 
     Raises:
         DataError: pictures cannot be decoded, or the cache cannot be written.
@@ -51,16 +81,20 @@ def decoded(
     stem = f"{key}-{_digest([str(source.resolve())])[:8]}"
     name = f"{stem}-{_digest(_manifest(files, source))[:16]}.npy"
     for place in _places(root):
-        if (images := _opened(place / name, full_shape)) is not None:
-            return images
+        if (found := _opened(place / name, full_shape)) is not None:
+            return found
     path = cache_folder(root) / name
-    with alone(path.with_suffix(".lock"), f"decoding {len(files):,} pictures"):
-        if (images := _opened(path, full_shape)) is not None:
-            return images
-        _write(path, full_shape, _decode_all(files, decode))
-        for older in set(path.parent.glob(f"{stem}-*.npy")) - {path}:
-            older.unlink(missing_ok=True)
-        return _channels_last(np.load(path, mmap_mode="c"))
+    with alone(path.with_name(f"{stem}.lock"), f"decoding {len(files):,} pictures"):
+        if (found := _opened(path, full_shape)) is not None:
+            return found
+        _write(path, full_shape, _decode_all(files, decode), stem, check)
+        for older in path.parent.glob(f"{stem}-*.np[yz]"):
+            if older.stem != path.stem:
+                older.unlink(missing_ok=True)
+        found = _opened(path, full_shape)
+    if found is None:
+        raise DataError(f"{path} was removed or damaged while it was written: start again.")
+    return found
 
 
 def _digest(lines: Sequence[str]) -> str:
@@ -70,8 +104,13 @@ def _digest(lines: Sequence[str]) -> str:
 def _manifest(files: Sequence[Path], source: Path) -> list[str]:
     lines = [f"version {VERSION}"]
     for path in files:
-        state = path.stat()
-        lines.append(f"{path.relative_to(source)} {state.st_size} {state.st_mtime_ns}")
+        try:
+            state = path.stat()
+        except OSError as reason:
+            raise DataError(f"{printable(str(path))} cannot be read: {reason.strerror}.") from None
+        # A file edited in place may keep its size and get back its time of writing, but not that of its change.
+        times = f"{state.st_mtime_ns} {state.st_ctime_ns}"
+        lines.append(f"{path.relative_to(source)} {state.st_size} {times}")
     return lines
 
 
@@ -93,62 +132,128 @@ def cache_folder(root: Path) -> Path:
     )
 
 
-def _places(root: Path) -> tuple[Path, Path]:
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / ".cache" / "reslag_vae", user / "reslag_vae"
+def _places(root: Path) -> Iterator[Path]:
+    yield root / ".cache" / "reslag_vae"
+    user = os.environ.get("XDG_CACHE_HOME")
+    with suppress(RuntimeError):  # who has no home has no cache there
+        yield (Path(user) if user else Path.home() / ".cache") / "reslag_vae"
 
 
-def _opened(path: Path, shape: tuple[int, ...]) -> Tensor | None:
+def _opened(path: Path, shape: tuple[int, ...]) -> Decoded | None:
     try:
         # Copy on write, because torch warns of arrays that cannot be written to.
         images = np.load(path, mmap_mode="c")
-    except (OSError, ValueError, EOFError):
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
+            facts = dict(file)
+        digests = facts.pop("digests").view(np.dtype((np.void, DIGEST_BYTES)))[:, 0]
+        found = Decoded(_channels_last(images), digests, **facts)
+    except Exception:  # a damaged file fails in any way: it is made anew
         return None
-    return _channels_last(images) if images.shape == shape and images.dtype == np.uint8 else None
+    whole = images.shape == shape and images.dtype == np.uint8
+    return found if whole and all(len(fact) == shape[0] for fact in found) else None
 
 
 def _channels_last(images: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2)
 
 
-def _write(path: Path, shape: tuple[int, ...], parts: Iterator[NDArray[np.uint8]]) -> None:
+def _write(
+    path: Path,
+    shape: tuple[int, ...],
+    parts: Iterator[list[Picture]],
+    stem: str,
+    check: Callable[[Decoded], None],
+) -> None:
+    facts: list[dict[str, NDArray[np.generic]]] = []
     try:
-        with TemporaryDirectory(dir=path.parent, prefix=".decoding-") as folder:
-            unfinished = Path(folder, path.name)
+        with scratch(path.parent, f"decoding-{stem}") as folder:
+            unfinished = folder / path.name
             with unfinished.open("wb") as file:
                 # A stream: a full disk is an error here, where writing to a memory map would crash.
                 header = {"descr": "|u1", "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(file, header)
                 for part in parts:
-                    file.write(part.tobytes())
+                    pixels = np.stack([picture.pixels for picture in part])
+                    file.write(pixels.tobytes())
+                    facts.append(_facts(part, pixels))
+            every = {name: np.concatenate([part[name] for part in facts]) for name in facts[0]}
+            with unfinished.with_suffix(".npz").open("wb") as file:
+                np.savez(file, **every)  # type: ignore[arg-type]  # numpy's stubs take names for options
+            found = _opened(unfinished, shape)
+            assert found is not None, "it was written just now"
+            check(found)
+            os.replace(unfinished.with_suffix(".npz"), path.with_suffix(".npz"))
             os.replace(unfinished, path)
     except OSError as reason:
         size = prod(shape) / 1e9
         raise DataError(f"The decoded images ({size:.2f} GB) cannot be written to {path}: {reason}.") from None
 
 
-def _decode_all(files: Sequence[Path], decode: Decode) -> Iterator[NDArray[np.uint8]]:
+def _facts(pictures: list[Picture], pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
+    digests = image_digests(_channels_last(pixels))
+    return {
+        "digests": digests.view(np.uint8).reshape(len(pixels), DIGEST_BYTES),
+        "frames": np.array([picture.frames for picture in pictures]),
+        "peaks": np.array([picture.peak for picture in pictures]),
+        "constant": (pixels == pixels[:, :1, :1]).all((1, 2, 3)),
+    }
+
+
+class _Failures:
+    """What could not be decoded, and why.
+
+    Attributes:
+        damaged: a line for each file that is no whole picture.
+        scales: likewise, whose file does not say what its values mean.
+    """
+
+    def __init__(self) -> None:
+        self.damaged: list[str] = []
+        self.scales: list[str] = []
+
+    def raise_any(self, count: int) -> None:
+        """Raise a DataError that counts them, of `count` pictures, and names the first."""
+        if self.scales:
+            raise DataError(
+                f"{len(self.scales)} of {count} pictures do not say which value is white; say it by "
+                f"data.range=[black,white], as in data.range=[0,1]: {_listing(self.scales)}"
+            )
+        if self.damaged:
+            raise DataError(
+                f"{len(self.damaged)} of {count} pictures cannot be decoded; repair or remove them: "
+                f"{_listing(self.damaged)}"
+            )
+
+
+def _listing(lines: Sequence[str]) -> str:
+    more = f"; and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+    return "; ".join(sorted(lines)[:SHOWN]) + more
+
+
+def _decode_all(files: Sequence[Path], decode: Decode) -> Iterator[list[Picture]]:
     from rich.console import Console
     from rich.progress import track
 
-    failures: list[str] = []
+    failures = _Failures()
 
-    def attempt(path: Path) -> NDArray[np.uint8] | None:
+    def attempt(path: Path) -> Picture | None:
         try:
             return decode(path)
+        except MemoryError:
+            raise DataError(f"{printable(str(path))}: there is too little memory to decode it.") from None
+        except ScaleError as reason:
+            failures.scales.append(printable(f"{path}: {reason}"))
         except Exception as reason:  # Pillow raises a dozen kinds; each is told with its file
-            failures.append(f"{path}: {reason}")
-            return None
+            failures.damaged.append(printable(f"{path}: {first_line(reason)}"))
+        return None
 
     title = f"Decoding {len(files):,} pictures, once"
     starts = track(range(0, len(files), CHUNK), title, console=Console(stderr=True))
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor() as pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of large pictures and odd metadata: what it reads is whole
         for start in starts:
-            images = [image for image in pool.map(attempt, files[start : start + CHUNK]) if image is not None]
-            if not failures:
-                yield np.stack(images)
-    if failures:
-        listing = "\n".join(sorted(failures)[:5])
-        raise DataError(
-            f"{len(failures)} of {len(files)} pictures cannot be decoded; repair or remove them:\n{listing}"
-        )
+            pictures = list(pool.map(attempt, files[start : start + CHUNK]))
+            part = [picture for picture in pictures if picture is not None]
+            if len(part) == len(pictures) and not failures.damaged and not failures.scales:
+                yield part
+    failures.raise_any(len(files))

@@ -1,22 +1,24 @@
 """CelebA."""
 
-import logging
 from functools import cached_property, partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from reslag_vae.data.base import ImageDataModule, SplitName
-from reslag_vae.data.cache import decoded
+from reslag_vae.data.base import ImageDataModule, SplitName, check_whole
+from reslag_vae.data.cache import Decoded, decoded
 from reslag_vae.data.celeba_lists import find_list, official_parts, read_list
+from reslag_vae.data.checks import notes_on, refuse_meaningless
 from reslag_vae.data.errors import PLACE_HINT, DataError
 from reslag_vae.data.images import Images, Source
-from reslag_vae.data.pictures import Region, centre_square, decode, find_pictures, whole
-
-log = logging.getLogger(__name__)
+from reslag_vae.data.listing import find_pictures
+from reslag_vae.data.pictures import Region, centre_square, decode, whole
 
 WIDTH = 178  # of the official pictures, 178 x 218
+COUNT = 202_599  # of the official pictures
 
 RECIPE = """CelebA is missing: there is no picture in {pictures}
 It is not downloaded, because its host allows few downloads a day. Get it by hand, one of
@@ -63,21 +65,21 @@ class CelebA(ImageDataModule):
         crop: int | None = None,
     ) -> None:
         super().__init__(root, batch_size, val_fraction, seed)
-        if size < 1:
-            raise ValueError(f"data.size must be at least 1, not {size}.")
-        if crop is not None and not 1 <= crop <= WIDTH:
-            raise ValueError(f"data.crop must be null or lie in 1..{WIDTH}, not {crop}.")
+        check_whole("data.size", size, 1)
+        if crop is not None and (type(crop) is not int or not 1 <= crop <= WIDTH):
+            raise ValueError(f"data.crop={crop}: must be null or lie in 1..{WIDTH}.")
         self.crop = crop
         self.folder = self.root / "celeba"
         self.image_shape = (3, size, size)
         self._pictures: list[str] = []
+        self._found: Decoded | None = None
 
     @property
     def key(self) -> str:
         return f"{self.name}-size{self.image_shape[1]}-crop{self.crop or 'none'}"
 
     def read(self) -> Source:
-        files = find_pictures(self.folder / "img_align_celeba")
+        files, left_out = find_pictures(self.folder / "img_align_celeba")
         if not files:
             pictures = (self.folder / "img_align_celeba").absolute()
             raise DataError(RECIPE.format(pictures=pictures, folder=self.folder.absolute(), hint=PLACE_HINT))
@@ -85,13 +87,21 @@ class CelebA(ImageDataModule):
         parts = self._parts()
         size = self.image_shape[1]
         how = partial(decode, size=size, channels=3, region=_region(self.crop))
-        store = decoded(files, how, self.image_shape, self.key, self.folder, self.root)
-        labels = torch.full((len(files),), -1)
+        check = partial(refuse_meaningless, files=files)
+        self._found = decoded(files, how, self.image_shape, self.key, self.folder, self.root, check)
+        store, labels = self._found.images, torch.full((len(files),), -1)
+        notes = notes_on(self._found)
+        if len(files) != COUNT:
+            notes.append(f"{len(files):,} pictures, and not the official {COUNT:,}: results are not those of CelebA")
         if min(torch.bincount(parts, minlength=3)) == 0:
-            log.warning("CelebA: the official partition leaves a split empty; val and test are random parts.")
-            return Source(Images(store, labels), None, None, [])
+            notes.append("the official partition leaves a split empty, and so val and test are random parts")
+            return Source(Images(store, labels), None, None, [], self._pictures, left_out, notes)
         train, val, test = (Images(store, labels, (parts == part).nonzero()[:, 0]) for part in range(3))
-        return Source(train, val, test, [])
+        return Source(train, val, test, [], self._pictures, left_out, notes)
+
+    def digests_of(self, store: Tensor) -> NDArray[np.void]:
+        assert self._found is not None, "the pictures are read"
+        return self._found.digests
 
     def attributes(self, split: SplitName) -> Tensor | None:
         """(N, 40) bool, in the order of the split; None without `list_attr_celeba`. After `setup`.

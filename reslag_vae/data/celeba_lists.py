@@ -7,10 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reslag_vae.data.errors import damaged
+from reslag_vae.data.errors import DataError, damaged
+from reslag_vae.errors import printable
 
 # https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html: the last number of train, of val and of test.
 LAST_NUMBERS = (162_770, 182_637, 202_599)
+
+# How the names of pictures in the lists end.
+NAMES = (".jpg", ".jpeg", ".png")
 
 
 def find_list(folder: Path, stem: str) -> Path | None:
@@ -21,24 +25,37 @@ def find_list(folder: Path, stem: str) -> Path | None:
 def read_list(path: Path, pictures: Sequence[str]) -> tuple[list[str], Tensor]:
     """Column names, and (N, columns) int64, the numbers of the named pictures in their order.
 
-    Lines before the first picture are the head, whose last one names the columns; the list of the partition
-    has no head. The list may name other pictures, too.
+    Pictures are found by their names without the suffix: they may be kept as .png where the list says .jpg. Lines
+    before the first picture are the head, whose last one names the columns; the list of the partition has no head. The
+    list may name other pictures, too.
 
     Raises:
         DataError: no line, or an unreadable one, for a picture.
     """
-    lines = [line.replace(",", " ").split() for line in path.read_text().splitlines()]
-    rows = {line[0]: line[1:] for line in lines if line and line[0].endswith((".jpg", ".png"))}
-    head = [line for line in lines[:2] if line and line[0] not in rows]
-    for name in pictures:
-        if name not in rows:
-            raise damaged(path, f"it has no line for {name}")
     try:
-        values = np.array([rows[name] for name in pictures]).astype(np.int64)
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as reason:
+        raise damaged(path, str(reason)) from None
+    lines = [line.replace(",", " ").split() for line in text.splitlines()]
+    rows = {stem_of(line[0]): line[1:] for line in lines if line and line[0].lower().endswith(NAMES)}
+    head = [line for line in lines[:2] if line and stem_of(line[0]) not in rows]
+    missing = [name for name in pictures if stem_of(name) not in rows]
+    if missing:
+        raise DataError(
+            f"{path} has no line for {len(missing):,} of {len(pictures):,} pictures, the first being "
+            f"{printable(missing[0])}: it is another list or a part of one, or these pictures are none of CelebA's."
+        )
+    try:
+        values = np.array([rows[stem_of(name)] for name in pictures]).astype(np.int64)
     except ValueError as reason:
         raise damaged(path, str(reason)) from None
     columns = [name for name in head[-1] if name != "image_id"] if head else []
     return columns, torch.from_numpy(values)
+
+
+def stem_of(name: str) -> str:
+    """A picture's name without its suffix."""
+    return name.rpartition(".")[0] or name
 
 
 def official_parts(pictures: Sequence[str]) -> Tensor:

@@ -5,7 +5,6 @@ import tarfile
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from reslag_vae.data.alone import alone
 from reslag_vae.data.download import fetch
 from reslag_vae.data.errors import PLACE_HINT, DataError, damaged
 from reslag_vae.data.images import Images
+from reslag_vae.data.scratch import scratch
 
 if TYPE_CHECKING:
     from torchvision.datasets import CIFAR10
@@ -65,10 +65,10 @@ def _unpack(dataset: type["CIFAR10"], root: Path, files: Iterable[Path]) -> None
             if all(path.exists() for path in files):
                 return
             # Each file appears whole or not at all, if this process is killed.
-            with TemporaryDirectory(dir=root, prefix=".unpack-") as folder:
+            with scratch(root, f"unpack-{dataset.base_folder}") as folder:
                 with tarfile.open(archive) as tar:
                     tar.extractall(folder, filter="data")  # nothing outside of it
-                unpacked = list(Path(folder, dataset.base_folder).iterdir())
+                unpacked = list((folder / dataset.base_folder).iterdir())
                 target.mkdir(exist_ok=True)
                 for path in unpacked:
                     os.replace(path, target / path.name)

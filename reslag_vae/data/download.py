@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from reslag_vae.data.alone import alone
 from reslag_vae.data.errors import PLACE_HINT, DataError
+from reslag_vae.data.scratch import scratch
 
 
 def fetch(target: Path, urls: Sequence[str], md5: str) -> None:
@@ -40,9 +40,9 @@ def _download(target: Path, urls: Sequence[str], md5: str) -> list[str]:
     reasons = []
     for url in urls:
         try:
-            with TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
-                download_url(url, folder, target.name, md5)
-                os.replace(Path(folder, target.name), target)
+            with scratch(target.parent, f"download-{target.name}") as folder:
+                download_url(url, str(folder), target.name, md5)
+                os.replace(folder / target.name, target)
             break
         except (OSError, RuntimeError, HTTPException) as reason:
             reasons.append(str(reason))

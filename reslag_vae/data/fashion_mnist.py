@@ -17,5 +17,5 @@ class FashionMNIST(ImageDataModule):
     def read(self) -> Source:
         from torchvision import datasets
 
-        train, test = read_idx(datasets.FashionMNIST, self.root)
-        return Source(train, None, test, list(datasets.FashionMNIST.classes))
+        train, test, notes = read_idx(datasets.FashionMNIST, self.root)
+        return Source(train, None, test, list(datasets.FashionMNIST.classes), notes=notes)

@@ -1,7 +1,9 @@
 """MNIST's file format, IDX: http://yann.lecun.com/exdb/mnist."""
 
 import gzip
+import hashlib
 import zlib
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,56 +13,118 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data.download import fetch
-from reslag_vae.data.errors import damaged
+from reslag_vae.data.errors import DataError, damaged
 from reslag_vae.data.images import Images
 
 if TYPE_CHECKING:
     from torchvision.datasets import MNIST
 
 
-def read_idx(dataset: type["MNIST"], root: Path) -> tuple[Images, Images]:
-    """Train and test of MNIST or of a set in its format, from `<root>/<class name>/raw`.
+# The md5 of the official files, unpacked: by data set, in the order of FILES.
+FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+OFFICIAL = {
+    "MNIST": (
+        "6bbc9ace898e44ae57da46a324031adb",
+        "a25bea736e30d166cdddb491f175f624",
+        "2646ac647ad5339dbf082846283269ea",
+        "27ae3e4e09519cfbb04c329615203637",
+    ),
+    "FashionMNIST": (
+        "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "9018921c3c673c538a1fc5bad174d6f9",
+        "8181f5470baa50b63fa0f6fddb340f0a",
+        "15d484375f8d13e6eb1aabb0c3f46965",
+    ),
+}
+
+# No data set in this format has files of more bytes: the largest, EMNIST's, has 550 million.
+MOST_BYTES = 1 << 30
+
+
+def read_idx(dataset: type["MNIST"], root: Path) -> tuple[Images, Images, list[str]]:
+    """Train and test of MNIST or of a set in its format, from `<root>/<class name>/raw`, and what may surprise of them.
 
     Of each file the plain one is read, or else the compressed one, which is downloaded if it is missing.
     A file that is there is never fetched again nor written to: the folder may be read-only.
 
+    Returns:
+        The splits; sentences, where a file is not the official one.
+
     Raises:
-        DataError: a file is missing and cannot be downloaded, or is damaged.
+        DataError: a file is missing and cannot be downloaded, is damaged, or is that of another data set.
     """
-    folder = root / dataset.__name__ / "raw"
+    name = dataset.__name__
+    folder = root / name / "raw"
     for file, md5 in dataset.resources:
         if not (folder / Path(file).stem).exists() and not (folder / file).exists():
             fetch(folder / file, [mirror + file for mirror in dataset.mirrors], md5)
-    return _read_split(folder, "train"), _read_split(folder, "t10k")
+    contents = [_content(folder / file, 3 if "images" in file else 1) for file in FILES]
+    others = _others(name, folder, contents)
+    train, test = (_split(folder, FILES[i : i + 2], contents[i : i + 2]) for i in (0, 2))
+    counts = f"{len(train):,} + {len(test):,} images"
+    note = f"{', '.join(others)}: not the official file(s) of {name} ({counts}); results are not those of {name}"
+    return train, test, [note] if others else []
 
 
-def _read_split(folder: Path, prefix: str) -> Images:
-    images = _read_file(folder / f"{prefix}-images-idx3-ubyte", dimensions=3)
-    path = folder / f"{prefix}-labels-idx1-ubyte"
-    labels = _read_file(path, dimensions=1)
+def _others(name: str, folder: Path, contents: Sequence[bytes | bytearray]) -> list[str]:
+    """The files that are not the official ones of a data set.
+
+    Raises:
+        DataError: one is another data set's.
+    """
+    found = []
+    for file, content, official in zip(FILES, contents, OFFICIAL[name], strict=True):
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        whose = [other for other, own in OFFICIAL.items() if md5 in own and other != name]
+        if whose:
+            raise DataError(
+                f"{folder / file} is the file of {whose[0]}, and not of {name}: put each in its own folder."
+            )
+        if md5 != official:
+            found.append(file)
+    return found
+
+
+def _split(folder: Path, files: Sequence[str], contents: Sequence[bytearray]) -> Images:
+    images, labels = (_values(content, dimensions) for content, dimensions in zip(contents, (3, 1), strict=True))
     if len(labels) != len(images):
-        raise damaged(path, f"it has {len(labels)} labels for {len(images)} images")
+        raise damaged(folder / files[1], f"it has {len(labels)} labels for {len(images)} images")
     return Images(images[:, None], labels.long())
 
 
-def _read_file(path: Path, dimensions: int) -> Tensor:
+def _values(content: bytearray, dimensions: int) -> Tensor:
+    values = np.frombuffer(content, np.uint8, offset=_header_size(dimensions))
+    return torch.from_numpy(values.reshape(_shape(content, dimensions)))
+
+
+def _header_size(dimensions: int) -> int:
+    return 4 + 4 * dimensions
+
+
+def _shape(header: bytes | bytearray, dimensions: int) -> list[int]:
+    return [int.from_bytes(header[i : i + 4], "big") for i in range(4, _header_size(dimensions), 4)]
+
+
+def _content(path: Path, dimensions: int) -> bytearray:
+    """The bytes of a file, or of the compressed one in its place, of which no more is unpacked than it promises.
+
+    Raises:
+        DataError: it cannot be read or unpacked, or is not what its header says.
+    """
     path = path if path.exists() else path.with_name(path.name + ".gz")
-    content = _content(path)
     magic = bytes([0, 0, 8, dimensions])  # 8: unsigned bytes
-    if content[:4] != magic:
-        raise damaged(path, f"it begins with {content[:4].hex()}, where {magic.hex()} is expected")
-    header = 4 + 4 * dimensions
-    shape = [int.from_bytes(content[i : i + 4], "big") for i in range(4, header, 4)]
-    if len(content) != header + prod(shape):
-        raise damaged(path, f"its header promises {header + prod(shape)} bytes, and it has {len(content)}")
-    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header).reshape(shape))
-
-
-def _content(path: Path) -> bytearray:
-    # bytearray, because torch warns of a tensor over bytes, which cannot be written to.
-    if path.suffix != ".gz":
-        return bytearray(path.read_bytes())
     try:
-        return bytearray(gzip.decompress(path.read_bytes()))
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            header = file.read(_header_size(dimensions))
+            if header[:4] != magic:
+                raise damaged(path, f"it begins with {header[:4].hex()}, where {magic.hex()} is expected")
+            size = prod(_shape(header, dimensions))
+            # bytearray, because torch warns of a tensor over bytes, which cannot be written to.
+            content = bytearray(header + file.read(min(size, MOST_BYTES) + 1))
     except (OSError, EOFError, zlib.error) as reason:
         raise damaged(path, str(reason)) from None
+    promised = len(header) + size
+    if len(content) != promised:
+        has = "more" if len(content) > promised else len(content)
+        raise damaged(path, f"its header promises {promised} bytes, and it has {has}")
+    return content

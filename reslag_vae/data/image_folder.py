@@ -1,24 +1,34 @@
 """Any folder of pictures."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
-from reslag_vae.data.base import ImageDataModule
-from reslag_vae.data.cache import decoded
+from reslag_vae.data.base import ImageDataModule, check_whole
+from reslag_vae.data.cache import Decoded, decoded
+from reslag_vae.data.checks import notes_on, refuse_meaningless
+from reslag_vae.data.classes import Classes, classes_of
 from reslag_vae.data.errors import DataError
 from reslag_vae.data.images import Images, Source
-from reslag_vae.data.pictures import SUFFIXES, centre_square, decode, find_pictures
+from reslag_vae.data.listing import SUFFIXES, Listing, find_pictures
+from reslag_vae.data.pictures import Range, centre_square, decode
+from reslag_vae.data.splits import split_folders, split_notes
+from reslag_vae.errors import printable
 
 
 class ImageFolder(ImageDataModule):
     """Pictures of any sizes in a folder, made square; with or without folders of splits and of classes.
 
-    Where the folder has a `train` in it, `train`, `val` (or `valid`, `validation`) and `test` are the
-    splits, and those that are not there are taken from train; else all pictures are train. Where every
-    picture lies in a subfolder, the first level of subfolders names the classes; else there are no labels.
-    The pictures are decoded once, into a cache. EXIF orientation is honoured.
+    Where the folder has one called `train` or `training` in it, that one, `val` (`valid`, `validation`, `dev`, `eval`)
+    and `test` (`testing`) are the splits, in any case of letters, and those that are not there are taken from train;
+    else all pictures are train. Where most pictures of a split lie in subfolders, the first level of these names the
+    classes, and pictures beside them are left out; else there are no labels. The pictures are decoded once, into a
+    cache. EXIF orientation is honoured.
 
     Args:
         root: the folder of all data sets, in which `.cache` is made.
@@ -28,6 +38,8 @@ class ImageFolder(ImageDataModule):
         folder: of the pictures: absolute, in `root`, or in the working directory.
         size: the shorter side is resized to this, and the longer one cut to it at both ends; in pixels.
         channels: 3 for colour, 1 for grey.
+        range: the values of a picture that stand for black and for white; None takes 0 and the largest one that 8 or 16
+            bits hold, and refuses pictures of floating point or 32 bits, whose files do not say it.
 
     Raises:
         ValueError: an argument out of its range.
@@ -44,64 +56,91 @@ class ImageFolder(ImageDataModule):
         folder: str | Path,
         size: int = 64,
         channels: int = 3,
+        range: Sequence[float] | None = None,  # noqa: A002  # the option's name
     ) -> None:
         super().__init__(root, batch_size, val_fraction, seed)
-        if size < 1:
-            raise ValueError(f"data.size must be at least 1, not {size}.")
-        if channels not in (1, 3):
-            raise ValueError(f"data.channels must be 1 or 3, not {channels}.")
+        check_whole("data.size", size, 1)
+        if channels not in (1, 3) or isinstance(channels, bool):
+            raise ValueError(f"data.channels={channels}: must be 1 or 3.")
         self.folder = Path(folder).expanduser()
+        self.scale = checked_range(range)
         self.image_shape = (channels, size, size)
+        self._found: Decoded | None = None
 
     @property
     def key(self) -> str:
-        return f"{self.name}-size{self.image_shape[1]}-channels{self.image_shape[0]}"
+        scale = "" if self.scale is None else "-range{:g}_{:g}".format(*self.scale)
+        return f"{self.name}-size{self.image_shape[1]}-channels{self.image_shape[0]}{scale}"
 
     def read(self) -> Source:
         folder = self._existing_folder()
-        parts = _split_folders(folder)
-        listings = {part: find_pictures(part) for part in parts.values()}
-        _refuse_too_few(listings)
-        class_names, labels = _classes(listings)
+        parts, left_out = split_folders(folder)
+        listings: dict[str, Listing] = {split: find_pictures(part) for split, part in parts.items()}
+        for listing in listings.values():
+            left_out += listing.left_out
+        _refuse_too_few(parts, listings)
+        paths = {split: [path.relative_to(parts[split]) for path in own.files] for split, own in listings.items()}
+        classes = classes_of(paths)
+        left_out += classes.left_out
+        files = [parts[split] / path for split, own in classes.paths.items() for path in own]
+        found = self._decoded(files, folder)
+        return self._as_source(classes, parts, files, found)._replace(
+            names=[path.relative_to(folder).as_posix() for path in files],
+            left_out=left_out,
+            notes=[*split_notes(folder, parts), *classes.notes, *notes_on(found)],
+        )
+
+    def _decoded(self, files: list[Path], folder: Path) -> Decoded:
         channels, size, _ = self.image_shape
-        how = partial(decode, size=size, channels=channels, region=centre_square)
-        files = [path for listing in listings.values() for path in listing]
-        store = decoded(files, how, self.image_shape, self.key, folder, self.root)
-        rows = torch.split(torch.arange(len(files)), [len(listing) for listing in listings.values()])
-        splits = {name: Images(store, labels, part) for name, part in zip(parts, rows, strict=True)}
-        return Source(splits["train"], splits.get("val"), splits.get("test"), class_names)
+        how = partial(decode, size=size, channels=channels, region=centre_square, scale=self.scale)
+        check = partial(refuse_meaningless, files=files)
+        self._found = decoded(files, how, self.image_shape, self.key, folder, self.root, check)
+        return self._found
+
+    def _as_source(self, classes: Classes, parts: dict[str, Path], files: list[Path], found: Decoded) -> Source:
+        labels = torch.tensor(classes.labels)
+        rows = torch.split(torch.arange(len(files)), [len(own) for own in classes.paths.values()])
+        splits = {split: Images(found.images, labels, own) for split, own in zip(parts, rows, strict=True)}
+        return Source(splits["train"], splits.get("val"), splits.get("test"), classes.names)
+
+    def digests_of(self, store: Tensor) -> NDArray[np.void]:
+        assert self._found is not None, "the pictures are read"
+        return self._found.digests
 
     def _existing_folder(self) -> Path:
         for place in (self.folder, self.root / self.folder):
             if place.is_dir():
                 return place
         places = f"neither in {Path.cwd()} nor in {self.root.absolute()}"
-        raise DataError(f"data.folder: there is no folder {self.folder}, {places}.")
+        raise DataError(f"data.folder: there is no folder {printable(str(self.folder))}, {places}.")
 
 
-def _split_folders(folder: Path) -> dict[str, Path]:
-    if not (folder / "train").is_dir():
-        return {"train": folder}
-    # Of several folders for one split, the last here is taken.
-    names = {"train": "train", "validation": "val", "valid": "val", "val": "val", "test": "test"}
-    return {split: folder / name for name, split in names.items() if (folder / name).is_dir()}
+def checked_range(values: Sequence[float] | None) -> Range | None:
+    """The values that stand for black and for white.
+
+    Raises:
+        ValueError: they are not two finite numbers, the first one smaller.
+    """
+    if values is None:
+        return None
+    numbers = isinstance(values, list | tuple) and len(values) == 2
+    if not numbers or not all(type(value) in (int, float) for value in values):
+        raise ValueError(f"data.range={values}: must be two numbers, black and white, as in data.range=[0,1].")
+    low, high = map(float, values)
+    if not -1e300 < low < high < 1e300:
+        raise ValueError(f"data.range={list(values)}: black must be smaller than white, and both be finite.")
+    return low, high
 
 
-def _refuse_too_few(listings: dict[Path, list[Path]]) -> None:
-    for part, listing in listings.items():
-        if not listing:
-            raise DataError(f"There is no picture in {part} ({', '.join(sorted(SUFFIXES))}).")
-    count = sum(map(len, listings.values()))
+def _refuse_too_few(parts: dict[str, Path], listings: dict[str, Listing]) -> None:
+    for split, listing in listings.items():
+        if not listing.files:
+            others = ", ".join(f"{reason} {count}" for reason, count in listing.left_out.items())
+            raise DataError(
+                f"There is no picture in {printable(str(parts[split]))} ({', '.join(sorted(SUFFIXES))})"
+                + (f"; left out are: {others}." if others else ".")
+            )
+    count = sum(len(listing.files) for listing in listings.values())
     if count < 3:
-        parts = ", ".join(map(str, listings))
-        raise DataError(f"{parts}: {count} picture(s) cannot fill train, val and test.")
-
-
-def _classes(listings: dict[Path, list[Path]]) -> tuple[list[str], torch.Tensor]:
-    """Class names, and (N,) int64 labels of all pictures in their order."""
-    paths = [path.relative_to(part) for part, listing in listings.items() for path in listing]
-    if any(len(path.parts) == 1 for path in paths):
-        return [], torch.full((len(paths),), -1)
-    names = sorted({path.parts[0] for path in paths})
-    numbers = {name: number for number, name in enumerate(names)}
-    return names, torch.tensor([numbers[path.parts[0]] for path in paths])
+        names = ", ".join(printable(str(part)) for part in parts.values())
+        raise DataError(f"{names}: {count} picture(s) cannot fill train, val and test.")

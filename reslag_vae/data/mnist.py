@@ -17,5 +17,5 @@ class MNIST(ImageDataModule):
     def read(self) -> Source:
         from torchvision import datasets
 
-        train, test = read_idx(datasets.MNIST, self.root)
-        return Source(train, None, test, [str(digit) for digit in range(10)])
+        train, test, notes = read_idx(datasets.MNIST, self.root)
+        return Source(train, None, test, [str(digit) for digit in range(10)], notes=notes)

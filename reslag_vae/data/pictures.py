@@ -1,30 +1,45 @@
-"""Picture files: finding them, and decoding one to a square of fixed size."""
+"""One picture file decoded to a square of fixed size."""
 
-import os
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from PIL.Image import Image as Picture
+from reslag_vae.data.budget import Budget
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
 
 # From (width, height) of a picture to the part to keep: left, top, right, bottom, in pixels.
 Region = Callable[[int, int], tuple[int, int, int, int]]
 
+# The values of a picture that stand for black and for white.
+Range = tuple[float, float]
 
-def find_pictures(folder: Path) -> list[Path]:
-    """All pictures below a folder, sorted by path; hidden files and folders are left out."""
-    found = []
-    for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(place, name) for name in files if not name.startswith(".")]
-    return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+# Of one picture, and of all that are decoded at the same time; one of a hundred million takes a gigabyte.
+MOST_PIXELS = 1 << 28
+BUDGET = Budget(1 << 26)
+
+
+class ScaleError(ValueError):
+    """A picture's file does not say which of its values is white."""
+
+
+class Picture(NamedTuple):
+    """A decoded picture.
+
+    Attributes:
+        pixels: (size, size, channels) uint8.
+        frames: of an animation, or pages; the first one is decoded.
+        peak: the largest value of a picture of 16 bits; 0 of any other.
+    """
+
+    pixels: NDArray[np.uint8]
+    frames: int = 1
+    peak: int = 0
 
 
 def whole(width: int, height: int) -> tuple[int, int, int, int]:
@@ -39,25 +54,41 @@ def centre_square(width: int, height: int, side: int | None = None) -> tuple[int
     return left, top, left + side, top + side
 
 
-def decode(path: Path, size: int, channels: int, region: Region) -> NDArray[np.uint8]:
-    """(size, size, channels): the region of the upright picture, resized bilinearly with antialiasing.
+def decode(path: Path, size: int, channels: int, region: Region, scale: Range | None = None) -> Picture:
+    """The region of the upright picture, resized bilinearly with antialiasing.
 
     Transparent parts are laid over white; of an animation the first frame is taken.
 
+    Args:
+        path: of the picture.
+        size: of the square, in pixels.
+        channels: 1 for grey, 3 for colour.
+        region: what is kept of it.
+        scale: the values that stand for black and white; None takes 0 and the largest that its 8 or 16 bits hold.
+
     Raises:
+        ScaleError: it is of a kind whose file does not say what white is, and neither does `scale`.
         OSError, ValueError, SyntaxError and others of Pillow's: not a whole picture.
     """
     from PIL import Image, ImageOps
 
     with Image.open(path) as file:
-        _decode_smaller(file, size, region)
-        picture = _to_mode(ImageOps.exif_transpose(file), "L" if channels == 1 else "RGB")
-    # Not resize(box=...), which lets pixels around the region into its border.
-    square = picture.crop(region(*picture.size)).resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(square).reshape(size, size, channels)
+        width, height = file.size
+        if width * height > MOST_PIXELS:
+            raise ValueError(f"it has {width:,} x {height:,} pixels, more than {MOST_PIXELS:,}")
+        with BUDGET.spent(width * height):
+            _decode_smaller(file, size, region)
+            frames = int(getattr(file, "n_frames", 1))
+            deep = file.mode.startswith("I;16") or (file.mode, file.format) == ("I", "PNG")
+            upright, peak = _in_eight_bits(ImageOps.exif_transpose(file), deep, scale)
+            picture = _to_mode(upright, "L" if channels == 1 else "RGB")
+            # Not resize(box=...), which lets pixels around the region into its border.
+            part = picture.crop(region(*picture.size))
+            square = part.resize((size, size), Image.Resampling.BILINEAR)
+    return Picture(np.asarray(square).reshape(size, size, channels), frames, peak)
 
 
-def _decode_smaller(file: "Picture", size: int, region: Region) -> None:
+def _decode_smaller(file: "PillowImage", size: int, region: Region) -> None:
     # A JPEG can be decoded at 1/2, 1/4 or 1/8 for less work. Twice the size we need is left, so that
     # the resize still does its own averaging. For other formats this does nothing.
     width, height = file.size
@@ -66,11 +97,30 @@ def _decode_smaller(file: "Picture", size: int, region: Region) -> None:
     file.draft(file.mode, least)
 
 
-def _to_mode(picture: "Picture", mode: str) -> "Picture":
+def _in_eight_bits(picture: "PillowImage", deep: bool, scale: Range | None) -> tuple["PillowImage", int]:
+    """The picture with values of 8 bits, and the largest one of a `deep` picture of 16."""
     from PIL import Image
 
-    if picture.mode.startswith("I"):  # 16 bits, which Pillow's convert would clip at 255
-        picture = Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))
+    numbers = deep or picture.mode in ("I", "F")
+    # Palettes and the like have colours, not values.
+    if not numbers and (scale is None or picture.mode not in ("L", "RGB")):
+        return picture, 0
+    values = np.asarray(picture)
+    if not np.isfinite(values).all():
+        raise ValueError("it holds values that are not finite")
+    if scale is not None:
+        low, high = scale
+        scaled = (values.astype(np.float64) - low) * (255 / (high - low))
+        return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8)), 0
+    if not deep:
+        kind = "floating point" if picture.mode == "F" else "32 bits"
+        raise ScaleError(f"its values are of {kind}, from {values.min():g} to {values.max():g}")
+    return Image.fromarray((values >> 8).clip(0, 255).astype(np.uint8)), int(values.max())
+
+
+def _to_mode(picture: "PillowImage", mode: str) -> "PillowImage":
+    from PIL import Image
+
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)

@@ -15,7 +15,9 @@ def test_official_splits_and_classes(tmp_path: Path) -> None:
         for kind in ("cat", "ship"):
             (tmp_path / split / kind).mkdir(parents=True)
             for number in range(count):
-                Image.fromarray(np.full((32, 32, 3), number, np.uint8)).save(tmp_path / split / kind / f"{number}.png")
+                pixels = np.full((32, 32, 3), number, np.uint8)
+                pixels[16:] = 200
+                Image.fromarray(pixels).save(tmp_path / split / kind / f"{number}.png")
     data = CIFAR10Folder(tmp_path, batch_size=4, val_fraction=0.25, seed=0, folder=tmp_path)
     data.setup()
     assert [len(data.split(name)) for name in ("train", "val", "test")] == [12, 4, 6]

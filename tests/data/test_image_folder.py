@@ -13,7 +13,8 @@ def place(folder: Path, *names: str) -> Path:
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.full((12, 20, 3), 100, np.uint8)).save(path)
+        pixels = np.random.default_rng(len(name) + sum(map(ord, str(path)))).integers(0, 256, (12, 20, 3), np.uint8)
+        Image.fromarray(pixels).save(path)
     return folder
 
 

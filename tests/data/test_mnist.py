@@ -139,3 +139,34 @@ def test_the_real_files() -> None:
     assert len(data.split("test")) == 10_000
     assert len(data.split("train")) + len(data.split("val")) >= 17_435
     assert data.split("test").labels[:5].tolist() == [7, 2, 1, 0, 4]
+
+
+def test_files_that_are_not_the_official_ones_are_told(raw: Path) -> None:
+    (note,) = mnist(raw.parents[1]).inventory.notes
+    assert note.startswith("train-images-idx3-ubyte, ")
+    assert "not the official file(s) of MNIST (40 + 10 images); results are not those of MNIST" in note
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="needs the real files of MNIST and FashionMNIST")
+def test_the_official_files_are_known(tmp_path: Path) -> None:
+    assert mnist(REAL).inventory.notes == []
+    (tmp_path / "MNIST").symlink_to(REAL / "FashionMNIST")
+    with pytest.raises(DataError, match="is the file of FashionMNIST, (and )?not of MNIST"):
+        mnist(tmp_path)
+
+
+def test_a_compressed_file_grows_no_larger_than_it_promises(raw: Path) -> None:
+    path = raw / IMAGES
+    content = path.read_bytes()
+    path.unlink()
+    with gzip.open(path.with_name(f"{IMAGES}.gz"), "wb") as file:
+        file.write(content + bytes(100_000_000))
+    with pytest.raises(DataError, match="its header promises 31376 bytes, and it has more"):
+        mnist(raw.parents[1])
+
+
+def test_a_header_that_promises_without_end_is_damaged(raw: Path) -> None:
+    path = raw / IMAGES
+    path.write_bytes(bytes([0, 0, 8, 3]) + b"\xff" * 12 + bytes(1000))
+    with pytest.raises(DataError, match="its header promises"):
+        mnist(raw.parents[1])

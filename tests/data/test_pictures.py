@@ -1,15 +1,19 @@
 """Decoding: geometry, orientation and every kind of pixel."""
 
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from reslag_vae.data.pictures import centre_square, decode, find_pictures, whole
+from reslag_vae.data.listing import find_pictures
+from reslag_vae.data.pictures import centre_square, decode, whole
 
-square = partial(decode, size=8, channels=3, region=centre_square)
+
+def square(path: Path, **options: Any) -> np.ndarray:
+    """The pixels of the centre of a picture."""
+    return decode(path, **({"size": 8, "channels": 3, "region": centre_square} | options)).pixels
 
 
 def saved(path: Path, pixels: np.ndarray, **options: object) -> Path:
@@ -35,11 +39,11 @@ def test_regions() -> None:
 
 def test_the_middle_is_kept_or_the_whole_is_squeezed(tmp_path: Path) -> None:
     path = saved(tmp_path / "bars.png", bars(48, 16))
-    middle = decode(path, size=8, channels=3, region=centre_square)
+    middle = square(path)
     assert middle.shape == (8, 8, 3)
     assert middle.dtype == np.uint8
     assert (middle == np.array([0, 255, 0])).all()
-    squeezed = decode(path, size=12, channels=3, region=whole)
+    squeezed = square(path, size=12, region=whole)
     assert squeezed[6, 1].tolist() == [255, 0, 0]
     assert squeezed[6, 10].tolist() == [0, 0, 255]
 
@@ -61,10 +65,12 @@ def test_exif_orientation_is_honoured(tmp_path: Path) -> None:
     assert np.array_equal(turned, upright)
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "jpeg", "PNG", "webp", "bmp", "gif", "tif", "tiff"])
+@pytest.mark.parametrize(
+    "suffix", ["jpg", "jpeg", "PNG", "webp", "bmp", "gif", "tif", "tiff", "ppm", "tga", "jfif", "jp2"]
+)
 def test_formats(tmp_path: Path, suffix: str) -> None:
     path = saved(tmp_path / f"grey.{suffix}", np.full((20, 20, 3), 100, np.uint8))
-    assert find_pictures(tmp_path) == [path]
+    assert find_pictures(tmp_path).files == [path]
     assert np.abs(square(path).astype(int) - 100).max() <= 2
 
 
@@ -78,12 +84,12 @@ def test_other_pixels(tmp_path: Path) -> None:
     assert square(tmp_path / "palette.png")[7, 0].tolist() == [255, 255, 255]
     deep = saved(tmp_path / "deep.png", np.full((8, 8), 0x80FF, np.uint16))
     assert (square(deep) == 0x80).all()
-    assert decode(deep, size=4, channels=1, region=whole).shape == (4, 4, 1)
+    assert square(deep, size=4, channels=1, region=whole).shape == (4, 4, 1)
 
 
 def test_hidden_and_other_files_are_left_out_and_the_rest_is_sorted(tmp_path: Path) -> None:
     for name in ("b/2.jpg", "b/1.jpg", "a/3.jpg", "a/.4.jpg", ".cache/5.jpg", "a/notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    names = [path.relative_to(tmp_path).as_posix() for path in find_pictures(tmp_path)]
+    names = [path.relative_to(tmp_path).as_posix() for path in find_pictures(tmp_path).files]
     assert names == ["a/3.jpg", "b/1.jpg", "b/2.jpg"]

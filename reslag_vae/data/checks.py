@@ -1,0 +1,59 @@
+"""Whether decoded pictures can be what was meant: a wrong scale leaves nothing of them but black."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from reslag_vae.data.cache import Decoded
+from reslag_vae.data.errors import DataError
+from reslag_vae.errors import printable
+
+# Pictures of 16 bits none of which uses the highest hold fewer: their scale is not known.
+HIGHEST_BIT = 1 << 15
+
+# Where no pixel of any picture is lighter than this, of 255, their values are on another scale.
+BLACK = 15
+
+
+def refuse_meaningless(found: Decoded, files: Sequence[Path]) -> None:
+    """Refuse pictures in which there is next to nothing to see.
+
+    Args:
+        found: decoded.
+        files: the pictures, in the same order.
+
+    Raises:
+        DataError: their values are on another scale than their files say, or all are of one colour.
+    """
+    peak = int(found.peaks.max())
+    if 0 < peak < HIGHEST_BIT:
+        first = files[int(found.peaks.argmax())]
+        raise DataError(
+            f"The pictures of 16 bits have no value above {peak} of 65535 ({printable(str(first))} has it): say which "
+            f"value is white by data.range=[0,{likely_white(peak)}], or whichever it is."
+        )
+    lightest = int(torch.amax(found.images))
+    if lightest <= BLACK:
+        raise DataError(
+            f"The pictures are black: none has a value above {lightest} of 255. If their values are on another scale, "
+            f"say so by data.range=[0,{max(lightest, 1)}]; colours of more than 8 bits must be saved anew."
+        )
+    if found.constant.all():
+        raise DataError(f"All {len(files)} pictures are of one colour each: there is nothing to learn from them.")
+
+
+def likely_white(peak: int) -> int:
+    """The largest value of the fewest bits, 8 at least, that hold this one."""
+    return int(2 ** max(8, peak.bit_length()) - 1)
+
+
+def notes_on(found: Decoded) -> list[str]:
+    """What may surprise about decoded pictures, in sentences."""
+    several, constant = int((found.frames > 1).sum()), int(found.constant.sum())
+    sentences = []
+    if several:
+        sentences.append(f"{several:,} files have several pages or frames: the first of each is read")
+    if constant:
+        sentences.append(f"{constant:,} pictures are of one colour")
+    return sentences

@@ -1,0 +1,79 @@
+"""The classes of pictures by the folders that they lie in."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from reslag_vae.data.errors import DataError
+from reslag_vae.errors import printable
+
+
+class Classes(NamedTuple):
+    """What the folders of pictures say.
+
+    Attributes:
+        paths: the pictures of each split that are taken, within the split's folder.
+        names: of the classes, sorted; empty without labels.
+        labels: the class number of each picture, split by split; -1 without labels.
+        left_out: how many pictures are not taken, by the reason.
+        notes: sentences on what may surprise.
+    """
+
+    paths: dict[str, list[Path]]
+    names: list[str]
+    labels: list[int]
+    left_out: Counter[str]
+    notes: list[str]
+
+
+def classes_of(paths: Mapping[str, Sequence[Path]]) -> Classes:
+    """The classes of the pictures of each split, given within the split's folder.
+
+    Where most pictures lie in folders, these are the classes, and the others are left out; else there are none.
+
+    Raises:
+        DataError: the names of two classes differ in nothing but the case of letters.
+    """
+    every = [path for own in paths.values() for path in own]
+    loose = [path for path in every if len(path.parts) == 1]
+    if 2 * len(loose) >= len(every):
+        note = f"there are no labels, because {len(loose):,} of {len(every):,} pictures lie in no folder of a class"
+        notes = [note] if len(loose) < len(every) else []
+        return Classes({split: list(own) for split, own in paths.items()}, [], [-1] * len(every), Counter(), notes)
+    taken = {split: [path for path in own if len(path.parts) > 1] for split, own in paths.items()}
+    names = sorted({path.parts[0] for own in taken.values() for path in own})
+    refuse_same_but_for_case(names)
+    numbers = {name: number for number, name in enumerate(names)}
+    labels = [numbers[path.parts[0]] for own in taken.values() for path in own]
+    left_out = Counter({"beside the folders of classes": len(loose)})
+    return Classes(taken, names, labels, +left_out, notes_on_splits(taken))
+
+
+def refuse_same_but_for_case(names: Sequence[str]) -> None:
+    """Refuse classes that are meant to be one.
+
+    Raises:
+        DataError: two names differ in nothing but the case of letters.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            raise DataError(
+                f"The classes {printable(other)} and {printable(name)} differ in the case of letters alone: give them "
+                "one name."
+            )
+
+
+def notes_on_splits(paths: Mapping[str, Sequence[Path]]) -> list[str]:
+    """Sentences on classes that are not in every split."""
+    own = {split: {path.parts[0] for path in part} for split, part in paths.items()}
+    every = sorted(set().union(*own.values()))
+    sentences = []
+    for split, names in own.items():
+        missing = [printable(name) for name in every if name not in names]
+        if missing:
+            shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+            sentences.append(f"{split} has no picture of {shown}")
+    return sentences

@@ -1,0 +1,66 @@
+"""The folders of a data set's splits."""
+
+from collections import Counter
+from pathlib import Path
+
+from reslag_vae.data.errors import DataError
+from reslag_vae.data.listing import SUFFIXES, find_pictures
+from reslag_vae.errors import printable
+
+# What folders of splits are called, in any case.
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "eval": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+ORDER = ["train", "val", "test"]
+
+
+def split_folders(folder: Path) -> tuple[dict[str, Path], Counter[str]]:
+    """The folder of each split, train first, and how many pictures lie beside them, by the reason.
+
+    Raises:
+        DataError: two folders are of one split.
+    """
+    found: dict[str, list[Path]] = {}
+    others: Counter[str] = Counter()
+    for path in sorted(folder.iterdir()):
+        split = SPLITS.get(path.name.lower()) if path.is_dir() else None
+        if split is not None:
+            found.setdefault(split, []).append(path)
+    if "train" not in found:
+        return {"train": folder}, others
+    for split, paths in found.items():
+        if len({path.resolve() for path in paths}) > 1:
+            names = " and ".join(printable(path.name) for path in paths)
+            raise DataError(f"{printable(str(folder))}: {names} are both for {split}: keep one of them there.")
+    chosen = {split: found[split][0] for split in sorted(found, key=ORDER.index)}
+    taken = {path.name for path in chosen.values()}
+    for path in sorted(folder.iterdir()):
+        if path.name not in taken and not path.name.startswith("."):
+            others[f"beside the splits, in {printable(path.name)}"] += count_pictures(path)
+    return chosen, +others
+
+
+def count_pictures(path: Path) -> int:
+    """How many pictures a file or folder is or holds."""
+    if path.is_dir():
+        return len(find_pictures(path).files)
+    return int(path.suffix.lower() in SUFFIXES)
+
+
+def split_notes(folder: Path, parts: dict[str, Path]) -> list[str]:
+    """What may surprise about the splits, in sentences."""
+    if parts["train"] != folder:
+        return []
+    named = [path.name for path in sorted(folder.iterdir()) if path.is_dir() and path.name.lower() in SPLITS]
+    if not named:
+        return []
+    return [f"there is no folder train, and so {', '.join(map(printable, named))} are read as any other folder"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlparse
 
+from lightning.fabric.loggers.logger import _DummyExperiment
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -107,13 +108,16 @@ def wandb_logger(project: str, mode: Mode, group: str | None, folder: Path, conf
     os.environ.setdefault("WANDB_SILENT", "true")
     options = {"project": project, "group": group, "dir": folder, "config": config}
     run = started(mode, folder, options) if getattr(rank_zero_only, "rank", 0) == 0 else None
-    logger = SteadyLogger(save_dir=folder, project=project, experiment=run)
+    # Where there is none, Lightning would start one itself.
+    experiment: Any = _DummyExperiment() if run is None else run
+    logger = SteadyLogger(save_dir=folder, project=project, experiment=experiment)
     logger.off = run is None
     return logger
 
 
 def started(mode: Mode, folder: Path, options: dict[str, Any]) -> Any:
     """The W&B run of a folder, told in the log; None where it is disabled or does not start."""
+    do_without_home(folder)
     try:
         run = begin(mode, options | named(folder, options["config"]))
         log.info("W&B: %s", where(run))
@@ -125,6 +129,13 @@ def started(mode: Mode, folder: Path, options: dict[str, Any]) -> Any:
         end_service()
         return None
     return run
+
+
+def do_without_home(folder: Path) -> None:
+    """Where the user has no home, have W&B keep its settings and its cache with the run."""
+    if not os.path.isabs(os.path.expanduser("~")):
+        for name in ("WANDB_CONFIG_DIR", "XDG_CACHE_HOME"):
+            os.environ.setdefault(name, str(folder.absolute() / "wandb"))
 
 
 def begin(mode: Mode, options: dict[str, Any]) -> Any:

@@ -1,6 +1,7 @@
 """Weights & Biases without an account and without a network."""
 
 import logging
+import os
 import shlex
 import struct
 import time
@@ -110,6 +111,7 @@ def used(folder: Path, project: Any = "project", number: int = 0) -> SteadyLogge
     """A logger after everything that a run and its evaluation do with one."""
     Image.new("L", (4, 4)).save(folder.parent / "picture.png")
     logger = wandb_logger(project, "auto", None, folder, CONFIG)
+    assert hasattr(logger, "experiment")  # as Lightning asks
     logger.log_hyperparams({"channels": [2]})
     logger.log_metrics({"images_seen": 10.0 * number, "val/loss": 1.0}, step=7)
     add_evaluation(logger, "evaluation", {"rec": 2.0}, {"samples": folder.parent / "picture.png"})
@@ -210,6 +212,18 @@ def test_the_home_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not logged_in()
 
 
+@pytest.mark.usefixtures("fresh")
+def test_without_a_home_wandb_keeps_its_files_with_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("WANDB_CONFIG_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")  # to be put back at the end
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    (tmp_path / "run").mkdir()
+    assert not used(tmp_path / "run").off
+    assert os.environ["WANDB_CONFIG_DIR"] == str(tmp_path / "run" / "wandb")
+
+
 def records(path: Path) -> Iterator[Record]:
     """What W&B has written of a segment: a log in LevelDB's format, in blocks of 32 KiB."""
     content, start, message = path.read_bytes(), 7, b""
@@ -228,6 +242,7 @@ def records(path: Path) -> Iterator[Record]:
 
 def steps(folder: Path) -> list[list[int]]:
     """Of every row of history in every offline segment of a run, in the order of the segments' names."""
+    wandb.teardown()  # its service may not have written all of it before
     segments = sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))
     rows = [[record.history for record in records(path) if record.HasField("history")] for path in segments]
     return [[row.step.num for row in segment] for segment in rows]

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from reslag_vae import runs
-from reslag_vae.errors import UserError
+from reslag_vae.errors import UserError, printable
+from reslag_vae.escape import markdown
 from reslag_vae.files import write_atomically
 from reslag_vae.runs import CARD_FILE, MODEL_FILE, WEIGHTS_FILE, RunError
 
 USE = """import reslag_vae
 
-model = reslag_vae.load("{folder}")
+model = reslag_vae.load({folder})
 codes = model.encode(images)  # (B, C, H, W) uint8, or floating point in [0, 1] -> (B, d)
 model.decode(codes), model.reconstruct(images), model.sample(16)"""
 
@@ -75,29 +76,57 @@ def card(title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, 
     facts: dict[str, Any] = {
         name: result[name] for name in ("data", "seed", "commit", "device", "precision") if name in result
     }
-    facts |= {"epoch": epoch} | dict(result.get("versions", {}))
+    facts |= {"epoch": epoch} | mapping(result, "versions")
     parts = [
         "---\nlibrary_name: reslag_vae\ntags:\n- variational-autoencoder\n---",
-        f"# {title}" + (f" on {result['data']}" if "data" in result else ""),
-        "\n".join(f"- **{label}**: {text}" for label, text in lines.items()),
+        f"# {markdown(title)}" + (f" on {markdown(str(result['data']))}" if "data" in result else ""),
+        "\n".join(f"- **{markdown(label)}**: {markdown(text)}" for label, text in lines.items()),
         "## Use",
-        f"```python\n{USE.format(folder=folder)}\n```",
+        f"```python\n{USE.format(folder=ascii(folder))}\n```",
         "## Numbers",
         numbers(result) if "test" in result else "These weights were not measured.",
         "## Training",
-        "\n".join(f"- {name}: {value}" for name, value in facts.items()),
+        "\n".join(f"- {markdown(str(name))}: {markdown(str(value))}" for name, value in facts.items()),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def numbers(result: dict[str, Any]) -> str:
-    """A table of the metrics of the validation and test splits."""
+    """A table of the metrics of the validation and test splits.
+
+    Raises:
+        RunError: they are no numbers.
+    """
     lines = ["| | val | test | |", "| --- | ---: | ---: | --- |"]
     for name, unit in SHOWN.items():
-        values = [result.get(split, {}).get(name) for split in ("val", "test")]
-        cells = ["-" if value is None else f"{value:.5g}" for value in values]
+        cells = [number(split, name, mapping(result, split).get(name)) for split in ("val", "test")]
         lines.append(f"| {name} | {cells[0]} | {cells[1]} | {unit} |")
     return "\n".join(lines)
+
+
+def mapping(result: dict[str, Any], name: str) -> dict[str, Any]:
+    """The names and values under a name of metrics.json; none where it is not there.
+
+    Raises:
+        RunError: there is something else.
+    """
+    found = result.get(name, {})
+    if not isinstance(found, dict):
+        raise RunError(f"{runs.RESULT_FILE} is damaged: its {name} are no names and values.")
+    return found
+
+
+def number(split: str, name: str, value: object) -> str:
+    """Five digits of a metric; a dash where the variant has none.
+
+    Raises:
+        RunError: it is no number.
+    """
+    if value is None:
+        return "-"
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise RunError(f"{runs.RESULT_FILE} is damaged: its {split}.{name} is no number.")
+    return f"{value:.5g}"
 
 
 def main() -> None:
@@ -111,7 +140,7 @@ def main() -> None:
         export(options.run, options.out, options.checkpoint)
     except UserError as error:
         parser.exit(1, f"{error}\n")
-    print(options.out)
+    print(printable(str(options.out)))
 
 
 if __name__ == "__main__":

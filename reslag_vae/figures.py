@@ -1,6 +1,7 @@
 """Pictures with matplotlib, drawn without a display and independent of the user's settings."""
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
+from reslag_vae.errors import printable
 from reslag_vae.files import write_atomically
 
 if TYPE_CHECKING:
@@ -17,15 +19,29 @@ if TYPE_CHECKING:
 
 ACTIVE, INACTIVE = "#1f77b4", "#c7c7c7"
 DPI = 120
+LONGEST, LONGEST_TITLE = 40, 120  # letters of a name, and of a line above a picture
 
 
 @contextmanager
 def default_settings() -> Iterator[None]:
-    """Within the context, or a function decorated with it, matplotlib's own settings hold, whatever the user's are."""
-    from matplotlib import style
+    """Within the context, or a function decorated with it, matplotlib's own settings hold, whatever the user's are.
 
-    with style.context("default"):
+    Text is drawn as it is: a dollar sign begins no formula. Letters that the font lacks are boxes, without a warning.
+    """
+    from matplotlib import rc_context, style
+
+    with style.context("default"), rc_context({"text.parse_math": False}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)
         yield
+
+
+def drawable(name: str, longest: int = LONGEST) -> str:
+    """A name from outside, such as that of a class, as matplotlib can draw it: visible, in one line, not too long."""
+    text = printable(name)
+    shown = text if text.strip() else repr(text)
+    short = shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+    # matplotlib leaves names that begin with an underscore out of legends.
+    return f" {short}" if short.startswith("_") else short
 
 
 @default_settings()
@@ -54,8 +70,10 @@ def image_grid(rows: list[tuple[str, Tensor]], title: str, columns: int = 8) -> 
     figure = Figure(figsize=(1.3 + width, 0.35 + width * mosaic.shape[0] / mosaic.shape[1]), layout="constrained")
     axis = figure.subplots()
     show(axis, mosaic)
-    axis.set_yticks([(i + 0.5) * height for i in range(len(lines))], [label for label, _ in lines], fontsize=8)
-    axis.set_title(title, fontsize=10)
+    axis.set_yticks(
+        [(i + 0.5) * height for i in range(len(lines))], [drawable(label) for label, _ in lines], fontsize=8
+    )
+    axis.set_title(drawable(title, LONGEST_TITLE), fontsize=10)
     return figure
 
 
@@ -96,6 +114,6 @@ def kl_bars(kl: np.ndarray, active: np.ndarray, title: str) -> "Figure":
     axis = figure.subplots()
     axis.bar(np.arange(len(kl)), kl[order], color=np.where(active[order], ACTIVE, INACTIVE), width=0.85)
     axis.set(xlabel="latent dimension, largest KL first", ylabel="KL (nats)", xlim=(-0.6, len(kl) - 0.4))
-    axis.set_title(title, fontsize=9)
+    axis.set_title(drawable(title, LONGEST_TITLE), fontsize=9)
     axis.spines[["top", "right"]].set_visible(False)
     return figure

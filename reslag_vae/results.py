@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import Trainer
-from rich.console import Console
 from rich.table import Table
 
 from reslag_vae import provenance, runs
 from reslag_vae.callbacks import BestAndLast, CollapseMonitor, ImageGrids, Throughput, callback_of
 from reslag_vae.data import ImageDataModule
+from reslag_vae.errors import printable
 from reslag_vae.evaluation.losses import evaluate, measure_yardstick
 from reslag_vae.models import BaseVAE
 from reslag_vae.records import Terms
 from reslag_vae.schedules import GROUPS
+from reslag_vae.terminal import console
 
 METRICS = ("loss", "rec", "kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2")
 
@@ -136,11 +137,11 @@ def show(result: dict[str, Any], folder: Path) -> None:
         table.add_column(column, justify="right" if column else "left")
     for name in METRICS:
         table.add_row(name, *(format_number(result[split][name]) for split in ("val", "test")))
-    console = Console()
-    console.print(table)
-    console.print(f"stopped because {result['stopped_because']}; {result['images_per_second']:.0f} images/s")
+    shown = console()
+    shown.print(table)
+    shown.print(f"stopped because {result['stopped_because']}; {result['images_per_second']:.0f} images/s")
     for path in (folder / runs.RESULT_FILE, *sorted((folder / "figures").glob("*.png"))):
-        console.print(f"  {path}", soft_wrap=True, highlight=False)
+        shown.print(f"  {printable(str(path))}", soft_wrap=True, highlight=False)
 
 
 def format_number(value: float | None) -> str:
@@ -153,4 +154,4 @@ def show_card(model: BaseVAE) -> None:
     table = Table(title="objective card", title_justify="left", show_header=False)
     for label, text in (model.card() | {"schedule": str(model.schedule), "optimizer": str(model.optimizer)}).items():
         table.add_row(label, text)
-    Console().print(table)
+    console().print(table)

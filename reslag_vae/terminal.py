@@ -13,6 +13,7 @@ from reslag_vae.errors import printable
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+    from rich.console import Console
 
 __all__ = ["command", "override", "prepare", "printable"]
 
@@ -105,6 +106,13 @@ def lose(descriptor: int, reason: str) -> None:
         line = f"Nothing more is shown on standard output ({reason}); the program goes on.\n"
         with suppress(OSError):
             os.write(2, line.encode())
+
+
+def console() -> "Console":
+    """A console that shows text as it is: square brackets and colons in a name are no styles and no pictures."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False)
 
 
 def command(*words: str) -> str:

@@ -3,6 +3,7 @@
 import logging
 import netrc
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -10,25 +11,37 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlparse
 
+from lightning.fabric.loggers.logger import _DummyExperiment
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from reslag_vae.errors import first_line
+from reslag_vae.errors import printable
 from reslag_vae.files import write_atomically
 from reslag_vae.runs import ID_FILE
+from reslag_vae.terminal import command
 
 log = logging.getLogger(__name__)
 
 Mode = Literal["auto", "online", "offline"]
 
+# How many steps W&B has of a run: an offline segment of a resumed run does not know of those before it.
+STEP_FILE = "wandb_step.txt"
+LONGEST = 250  # letters of an error in the log
+VALID_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
 
 class SteadyLogger(WandbLogger):
-    """Lightning's, but training outlives it: where W&B fails, the run goes on without, with a word."""
+    """Lightning's, but training outlives it: where W&B fails, the run goes on without, with a word.
 
-    failed = False
+    Attributes:
+        off: whether W&B gets nothing, or nothing more.
+    """
+
+    off = False
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self._attempt(lambda: super(SteadyLogger, self).log_metrics(metrics, step))
+        self._attempt(self._keep_step)
 
     def log_hyperparams(self, params: Any) -> None:
         self._attempt(lambda: super(SteadyLogger, self).log_hyperparams(params))
@@ -45,6 +58,7 @@ class SteadyLogger(WandbLogger):
             self.experiment.log({name: wandb.Image(str(path)) for name, path in pictures.items()} | values)
 
         self._attempt(show)
+        self._attempt(self._keep_step)
 
     @rank_zero_only
     def summarise(self, values: Mapping[str, float | str]) -> None:
@@ -56,26 +70,28 @@ class SteadyLogger(WandbLogger):
         """End the W&B run: the next run of this process must not write into it."""
         self._attempt(lambda: self.experiment.finish(exit_code=exit_code))
 
+    @rank_zero_only
+    def _keep_step(self) -> None:
+        write_atomically(Path(str(self.save_dir)) / STEP_FILE, str(self.experiment.step))
+
     def _attempt(self, action: Callable[[], object]) -> None:
-        if self.failed:
+        if self.off:
             return
         try:
             action()
         except Exception as error:  # W&B's service may die, its disk be full or its connection break, in any way
-            self.failed = True
+            self.off = True
             log.warning(
-                "W&B has failed and gets nothing more of this run (%s: %s); the run's folder gets everything.",
-                type(error).__name__,
-                first_line(error),
+                "W&B has failed and gets nothing more of this run (%s); the run's folder gets everything.",
+                reason(error),
             )
-            with suppress(Exception):  # otherwise W&B tries the same once more at the end of the process, and prints it
-                import wandb
-
-                wandb.teardown()
+            end_service()
 
 
 def wandb_logger(project: str, mode: Mode, group: str | None, folder: Path, config: dict[str, Any]) -> SteadyLogger:
     """The logger of the run in `folder`; a resumed run goes on as the same W&B run.
+
+    Where W&B does not start, for whatever reason, the logger takes everything and does nothing, with a word.
 
     Args:
         project: of W&B.
@@ -89,43 +105,112 @@ def wandb_logger(project: str, mode: Mode, group: str | None, folder: Path, conf
     """
     if mode not in ("auto", "online", "offline"):
         raise ValueError(f"logger.mode={mode}: choose one of auto, online, offline.")
-    offline = mode == "offline" or (mode == "auto" and not logged_in())
     os.environ.setdefault("WANDB_SILENT", "true")
-
-    run = None
-    if getattr(rank_zero_only, "rank", 0) == 0:
-        id_file = folder / ID_FILE
-        if not id_file.exists():
-            write_atomically(id_file, secrets.token_hex(4))
-        options = {
-            "project": project,
-            "group": group,
-            "name": f"{config['model']} {config['data']} {config['objective']}",
-            "id": id_file.read_text().strip(),
-            "resume": "allow",
-            "dir": folder,
-            "config": config,
-        }
-        run = begin(None if "WANDB_MODE" in os.environ else ("offline" if offline else "online"), options)
-        where = run.url or f"offline; to upload it: wandb sync {Path(run.dir).parent}"
-        log.info("W&B: %s", where)
-        # Our own axis, never global_step: that counts the steps of every optimizer.
-        run.define_metric("images_seen", hidden=True)
-        run.define_metric("*", step_metric="images_seen")
-        run.define_metric("val/loss", step_metric="images_seen", summary="min")
-    return SteadyLogger(save_dir=folder, project=project, experiment=run)
+    options = {"project": project, "group": group, "dir": folder, "config": config}
+    run = started(mode, folder, options) if getattr(rank_zero_only, "rank", 0) == 0 else None
+    # Where there is none, Lightning would start one itself.
+    experiment: Any = _DummyExperiment() if run is None else run
+    logger = SteadyLogger(save_dir=folder, project=project, experiment=experiment)
+    logger.off = run is None
+    return logger
 
 
-def begin(mode: Literal["online", "offline"] | None, options: dict[str, Any]) -> Any:
+def started(mode: Mode, folder: Path, options: dict[str, Any]) -> Any:
+    """The W&B run of a folder, told in the log; None where it is disabled or does not start."""
+    do_without_home(folder)
+    try:
+        run = begin(mode, options | named(folder, options["config"]))
+        log.info("W&B: %s", where(run))
+        if run.disabled:
+            return None
+        go_on(run, folder)
+    except Exception as error:  # a setting of the environment, a file or a server may be wrong in any way
+        log.warning("W&B does not start (%s): the run goes on without, and its folder gets everything.", reason(error))
+        end_service()
+        return None
+    return run
+
+
+def do_without_home(folder: Path) -> None:
+    """Where the user has no home, have W&B keep its settings and its cache with the run."""
+    if not os.path.isabs(os.path.expanduser("~")):
+        for name in ("WANDB_CONFIG_DIR", "XDG_CACHE_HOME"):
+            os.environ.setdefault(name, str(folder.absolute() / "wandb"))
+
+
+def begin(mode: Mode, options: dict[str, Any]) -> Any:
     """A W&B run; an offline one where W&B cannot be reached."""
     import wandb
 
+    offline = mode == "offline" or (mode == "auto" and not logged_in())
     try:
-        return wandb.init(mode=mode, **options)
+        return wandb.init(
+            mode=None if os.environ.get("WANDB_MODE") else ("offline" if offline else "online"), **options
+        )
     except (wandb.errors.CommError, wandb.errors.AuthenticationError) as error:
-        log.warning("W&B cannot be reached, and the run is kept offline: %s", first_line(error))
+        log.warning("W&B cannot be reached, and the run is kept offline: %s", reason(error))
         wandb.teardown()  # its service still holds the run's id
         return wandb.init(mode="offline", **options)
+
+
+def named(folder: Path, config: dict[str, Any]) -> dict[str, str]:
+    """The options of `wandb.init` that say which run it is."""
+    name = f"{config['model']} {config['data']} {config['objective']}"
+    return {"name": name, "id": id_of(folder), "resume": "allow"}
+
+
+def id_of(folder: Path) -> str:
+    """The id of a run by its folder; a new one where there is none, or a damaged one, which is told.
+
+    Raises:
+        OSError: the file cannot be read or written.
+    """
+    path, found = folder / ID_FILE, None
+    if path.exists():
+        found = path.read_text(encoding="utf-8", errors="replace").strip()
+        if VALID_ID.fullmatch(found):
+            return found
+    new = secrets.token_hex(4)
+    write_atomically(path, new)
+    if found is not None:
+        log.warning("%s is damaged: for W&B this is another run from now on, %s.", path, new)
+    return new
+
+
+def where(run: Any) -> str:
+    """Where a run's dashboard is, or how to upload it: all of its segments at once, in the order of their names."""
+    if run.disabled:
+        return "disabled"
+    if not run.offline:
+        return str(run.url)
+    segments = Path(run.dir).parents[1]
+    return f"offline; to upload it: wandb sync {command(str(segments))}/offline-run-*"
+
+
+def go_on(run: Any, folder: Path) -> None:
+    """Have a run count its steps on from those before, on our own axis."""
+    with suppress(OSError, ValueError):  # of a run that has begun just now, or a damaged file
+        before = int((folder / STEP_FILE).read_text(encoding="utf-8"))
+        if before > run.step:
+            run.log({}, step=before)
+    # Never global_step: that counts the steps of every optimizer.
+    run.define_metric("images_seen", hidden=True)
+    run.define_metric("*", step_metric="images_seen")
+    run.define_metric("val/loss", step_metric="images_seen", summary="min")
+
+
+def reason(error: Exception) -> str:
+    """What an exception of W&B's says, in one line that is not too long, without the advice of its validator."""
+    text = printable(" ".join(f"{type(error).__name__}: {error}".split())).partition(" For further information")[0]
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def end_service() -> None:
+    """End W&B's own process: it would try the same once more at the end of this one, and print it."""
+    with suppress(Exception):
+        import wandb
+
+        wandb.teardown()
 
 
 def add_evaluation(
@@ -147,9 +232,10 @@ def logged_in() -> bool:
     """Whether there is an API key in the environment or in the netrc file, as `wandb login` leaves it there."""
     if os.environ.get("WANDB_API_KEY"):
         return True
-    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
-    path = Path(os.environ.get("NETRC", Path.home() / ".netrc"))
     try:
+        host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+        # Where there is no home, `~` stays as it is.
+        path = os.environ.get("NETRC") or os.path.expanduser("~/.netrc")
         return netrc.netrc(path).authenticators(host) is not None
-    except (OSError, netrc.NetrcParseError):
+    except (OSError, ValueError, netrc.NetrcParseError):
         return False

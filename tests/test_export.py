@@ -1,6 +1,8 @@
 """A model without its run, and back."""
 
+import ast
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import reslag_vae
-from reslag_vae.export import export, main
+from reslag_vae.escape import markdown
+from reslag_vae.export import card, export, main
 from reslag_vae.models import ResLagLightVAE
 from reslag_vae.runs import RunError
 from tests.running import BARE
@@ -41,11 +44,58 @@ def test_the_card_says_what_it_is_and_how_good(run: Path, tmp_path: Path) -> Non
     export(run, tmp_path / "out")
     text, result = (tmp_path / "out" / "README.md").read_text(), json.loads((run / "metrics.json").read_text())
     assert text.startswith("---\nlibrary_name: reslag_vae\n")
-    assert f"# {ResLagLightVAE.title} on digits" in text
+    assert f"# {markdown(ResLagLightVAE.title)} on digits" in text
     assert f"| rec | {result['val']['rec']:.5g} | {result['test']['rec']:.5g} |" in text
-    assert 'reslag_vae.load("out")' in text
+    assert "reslag_vae.load('out')" in text
     assert f"- epoch: {result['epoch']}" in text
     assert f"- torch: {torch.__version__}" in text
+
+
+EVIL = (
+    "<img src=x onerror=alert(1)>",
+    "[a](javascript:b)",
+    "digits\n\n# Another heading\n---\n",
+    "a|b `c` **d** <!-- e",
+)
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_names_in_the_card_are_text(name: str) -> None:
+    """Each as it is, in the heading, in the list of facts and in that of the objective."""
+    result = {"data": name, "device": name, "versions": {name: name}, "val": {}, "test": {}}
+    text = card(name, {name: name}, result, 1, "out")
+    plain = card("name", {"name": "name"}, result | {"data": "x", "device": "x", "versions": {"x": "x"}}, 1, "out")
+    assert [line[:2] for line in text.splitlines()] == [line[:2] for line in plain.splitlines()]
+    assert text.count(markdown(name)) == 8
+    for mark in ("<", "](", "`c`", "**d", "\n# Another"):
+        assert mark not in text.replace(markdown(name), "")
+
+
+@pytest.mark.parametrize("folder", ['exo"); import os; os.system("x', "a'b", "a\\", "a\n```\nb", "käse"])
+def test_the_snippet_in_the_card_loads_that_folder_and_does_nothing_else(folder: str) -> None:
+    [code] = re.findall(r"```python\n(.*?)\n```\n", card("x", {}, {}, 1, folder), re.DOTALL)
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    assert [ast.unparse(call.func) for call in calls] == [
+        "reslag_vae.load", "model.encode", "model.decode", "model.reconstruct", "model.sample"
+    ]  # fmt: skip
+    assert ast.literal_eval(calls[0].args[0]) == folder
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"versions": 5}, "versions"),
+        ({"versions": None}, "versions"),
+        ({"test": None}, "test"),
+        ({"val": [1]}, "val"),
+        ({"test": {"rec": "1.0"}}, "test.rec"),
+        ({"val": {"kl": [1]}}, "val.kl"),
+        ({"val": {"kl": True}}, "val.kl"),
+    ],
+)
+def test_a_result_of_wrong_types_is_named(wrong: dict[str, Any], word: str) -> None:
+    with pytest.raises(RunError, match=f"metrics.json is damaged: its {word} "):
+        card("x", {}, {"val": {}, "test": {}} | wrong, 1, "out")
 
 
 def test_weights_that_were_not_measured_have_no_numbers(run: Path, tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,10 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
-from reslag_vae.figures import ACTIVE, INACTIVE, image_grid, kl_bars, save_figure, tiled
+from reslag_vae.evaluation import pictures
+from reslag_vae.evaluation.pictures import RatePoint
+from reslag_vae.evaluation.pictures.curves import SIGMA2_KEYS
+from reslag_vae.figures import ACTIVE, INACTIVE, drawable, image_grid, kl_bars, save_figure, tiled
 
 
 def numbered(values: Sequence[float]) -> torch.Tensor:
@@ -75,3 +79,60 @@ def test_the_users_settings_change_nothing(tmp_path: Path) -> None:
             assert {key: matplotlib.rcParams[key] for key in changed} == changed
 
     assert (tmp_path / "plain").read_bytes() == (tmp_path / "changed").read_bytes()
+
+
+# What people call their folders and models.
+NAMES = (
+    r"$\frac{$",
+    "a_b^c$",
+    "$x$",
+    "_hidden",
+    " ",
+    os.fsdecode(b"k\xe4se"),
+    "e\x1b[2Jscape",
+    "n" * 255,
+    "猫",
+    "\u0378",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (r"$\frac{$", r"$\frac{$"),
+        ("käse", "käse"),
+        ("_hidden", " _hidden"),
+        ("", "''"),
+        (" \u2003", r"' \u2003'"),
+        (os.fsdecode(b"k\xe4se"), r"k\udce4se"),
+        ("a\nb", r"a\nb"),
+        ("n" * 40, "n" * 40),
+        ("n" * 41, "n" * 39 + "…"),
+    ],
+)
+def test_names_are_drawn_as_they_are(name: str, expected: str) -> None:
+    assert drawable(name) == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_spoils_a_picture(name: str, tmp_path: Path) -> None:
+    images = torch.rand(8, 1, 4, 4)
+    figures = {
+        "grid": image_grid([(name, images)], name),
+        "bars": kl_bars(np.ones(2), np.ones(2, dtype=bool), name),
+        "blocks": pictures.reconstructions(images, {name: images}),
+        "samples": pictures.samples({name: {name: images}}),
+        "rates": pictures.rate_distortion([RatePoint(name, 1.0, 2.0), RatePoint(f"{name}2", None, 30.0)]),
+        "sigma2": pictures.sigma2_curves({name: [dict.fromkeys(SIGMA2_KEYS, 1.0)]}),
+        "few": pictures.posterior_scatter({name: torch.rand(2, 2)}, torch.arange(2), [name, "b"], ("x", "y")),
+        "many": pictures.posterior_scatter({name: torch.rand(2, 2)}, torch.arange(2), [name] * 11, ("x", "y")),
+    }
+    for title, figure in figures.items():
+        save_figure(figure, tmp_path / title)
+
+
+def test_a_dollar_is_a_dollar() -> None:
+    """Two of them begin a formula elsewhere."""
+    figure = image_grid([("row", torch.rand(1, 1, 4, 4))], "$a$")
+    assert figure.axes[0].title.get_parse_math() is False
+    assert figure.axes[0].get_title() == "$a$"

@@ -1,15 +1,22 @@
 """Weights & Biases without an account and without a network."""
 
-from collections.abc import Callable
+import logging
+import os
+import shlex
+import struct
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wandb
 from omegaconf import DictConfig
+from PIL import Image
+from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]  # it is there for one of the versions
 
 from reslag_vae import wiring
-from reslag_vae.tracking import logged_in, wandb_logger
+from reslag_vae.tracking import SteadyLogger, add_evaluation, logged_in, wandb_logger
 
 Compose = Callable[..., DictConfig]
 CONFIG: dict[str, Any] = {"model": "vae", "data": "digits", "objective": "elbo", "schedule": "joint"}
@@ -90,3 +97,173 @@ def test_every_run_has_its_own_id_and_keeps_it(
     assert ids[0] == ids[2] != ids[1]
     assert [(tmp_path / name / "wandb_id.txt").read_text() for name in ("first", "second")] == ids[:2]
     assert settings == [(True, "reslag_vae", "sweep", "vae digits elbo", True)] * 3
+
+
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """W&B reads its environment anew, and keeps nothing of it."""
+    wandb.teardown()
+    yield
+    wandb.teardown()
+
+
+def used(folder: Path, project: Any = "project", number: int = 0) -> SteadyLogger:
+    """A logger after everything that a run and its evaluation do with one."""
+    Image.new("L", (4, 4)).save(folder.parent / "picture.png")
+    logger = wandb_logger(project, "auto", None, folder, CONFIG)
+    assert hasattr(logger, "experiment")  # as Lightning asks
+    logger.log_hyperparams({"channels": [2]})
+    logger.log_metrics({"images_seen": 10.0 * number, "val/loss": 1.0}, step=7)
+    add_evaluation(logger, "evaluation", {"rec": 2.0}, {"samples": folder.parent / "picture.png"})
+    logger.finalize("success")
+    logger.close()
+    return logger
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The lines of the log that are ours."""
+    return [record.getMessage() for record in caplog.records if record.name == "reslag_vae.tracking"]
+
+
+def wrong_folder(folder: Path, name: str) -> None:
+    (folder / name).mkdir()
+
+
+def wrong_file(folder: Path, name: str) -> None:
+    (folder / name).write_text("a file")
+
+
+@pytest.mark.parametrize(
+    ("variables", "project", "spoil", "word"),
+    [
+        ({"WANDB_MODE": "nonsense"}, "project", None, "'nonsense'"),
+        ({"WANDB_MODE": ""}, "project", None, "mode"),
+        ({"WANDB_BASE_URL": "not a url"}, "project", None, "base_url"),
+        ({"WANDB_BASE_URL": "http://["}, "project", None, "base_url"),
+        ({"WANDB_INIT_TIMEOUT": "abc"}, "project", None, "init_timeout"),
+        ({"WANDB_CONSOLE": "abc"}, "project", None, "console"),
+        ({}, "p" * 300, None, "Invalid project name"),
+        ({}, ["project"], None, "project"),
+        ({}, "project", (wrong_folder, "wandb_id.txt"), "wandb_id.txt"),
+        ({}, "project", (wrong_file, "wandb"), "Not a directory"),
+    ],
+)
+@pytest.mark.usefixtures("fresh")
+def test_what_keeps_wandb_from_starting_is_told_in_one_line(
+    variables: dict[str, str],
+    project: Any,
+    spoil: tuple[Callable[[Path, str], None], str] | None,
+    word: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / "run").mkdir()
+    if spoil is not None:
+        spoil[0](tmp_path / "run", spoil[1])
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert used(tmp_path / "run", project).off
+    [line] = said(caplog)
+    assert line.startswith("W&B does not start (")
+    assert line.endswith("the run goes on without, and its folder gets everything.")
+    assert word in line
+    assert "\n" not in line
+    assert len(line) < 400
+
+
+@pytest.mark.usefixtures("fresh")
+def test_disabled_is_not_told_as_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    caplog.set_level(logging.INFO, "reslag_vae")
+    (tmp_path / "run").mkdir()
+    assert used(tmp_path / "run").off
+    assert said(caplog) == ["W&B: disabled"]
+    assert not (tmp_path / "run" / "wandb").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\x00", b"a" * 5_000, b"with spaces", b"a/b"])
+def test_a_damaged_id_is_replaced_and_told(content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "run").mkdir()
+    path = tmp_path / "run" / "wandb_id.txt"
+    path.write_bytes(content)
+    caplog.set_level(logging.WARNING, "reslag_vae")
+    assert not used(tmp_path / "run").off
+    new = path.read_text()
+    assert len(new) == 8
+    [line] = said(caplog)
+    assert line == f"{path} is damaged: for W&B this is another run from now on, {new}."
+    used(tmp_path / "run")
+    assert path.read_text() == new
+
+
+@pytest.mark.parametrize("url", ["not a url", "http://[", ""])
+def test_nobody_is_logged_in_at_no_server(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_BASE_URL", url)
+    assert not logged_in()
+
+
+def test_the_home_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NETRC", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert not logged_in()
+
+
+@pytest.mark.usefixtures("fresh")
+def test_without_a_home_wandb_keeps_its_files_with_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("WANDB_CONFIG_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")  # to be put back at the end
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    (tmp_path / "run").mkdir()
+    assert not used(tmp_path / "run").off
+    assert os.environ["WANDB_CONFIG_DIR"] == str(tmp_path / "run" / "wandb")
+
+
+def records(path: Path) -> Iterator[Record]:
+    """What W&B has written of a segment: a log in LevelDB's format, in blocks of 32 KiB."""
+    content, start, message = path.read_bytes(), 7, b""
+    while start + 7 <= len(content):
+        if (rest := -start % 32_768) < 7:
+            start += rest
+        _, size, kind = struct.unpack_from("<IHB", content, start)
+        message += content[start + 7 : start + 7 + size]
+        start += 7 + size
+        if kind in (1, 4):  # whole, or its last part
+            record = Record()
+            record.ParseFromString(message)
+            message = b""
+            yield record
+
+
+def steps(folder: Path) -> list[list[int]]:
+    """Of every row of history in every offline segment of a run, in the order of the segments' names."""
+    wandb.teardown()  # its service may not have written all of it before
+    segments = sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))
+    rows = [[record.history for record in records(path) if record.HasField("history")] for path in segments]
+    return [[row.step.num for row in segment] for segment in rows]
+
+
+def test_the_segments_of_an_offline_run_count_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Trained, resumed and evaluated; each of two rows, of which the second has a picture."""
+    caplog.set_level(logging.INFO, "reslag_vae")
+    folder = tmp_path / "Photos (1)"
+    folder.mkdir()
+    for number in range(3):
+        time.sleep(1.1 if number else 0)  # the names of segments have seconds
+        used(folder, number=number)
+    assert steps(folder) == [[0, 1], [2, 3], [4, 5]]
+    lines = set(said(caplog))
+    assert lines == {f"W&B: offline; to upload it: wandb sync '{folder}/wandb'/offline-run-*"}
+    assert shlex.split(lines.pop())[-1] == f"{folder}/wandb/offline-run-*"
+
+
+def test_a_damaged_count_of_steps_ends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "wandb_step.txt").write_bytes(b"\xff")
+    assert not used(tmp_path / "run").off
+    assert steps(tmp_path / "run") == [[0, 1]]

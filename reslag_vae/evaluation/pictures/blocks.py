@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from reslag_vae.figures import DPI, default_settings, show, tiled
+from reslag_vae.figures import DPI, default_settings, drawable, show, tiled
 from reslag_vae.records import unit_interval
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def enlarged(size: tuple[int, ...], columns: int, lines: int) -> tuple[int, int]
 
 def broken(words: str) -> str:
     """Words in lines that are not too long."""
-    return fill(words, LONGEST, break_long_words=False, break_on_hyphens=False)
+    return fill(drawable(words), LONGEST, break_long_words=False, break_on_hyphens=False)
 
 
 def words_width(words: str, points: float) -> int:
@@ -140,7 +140,7 @@ def label(axis: "Axes", block: Block, size: tuple[int, ...], points: float) -> N
     names = block.above or block.below
     if names and len(names) != columns:
         raise ValueError(f"{len(names)} words for {columns} columns of images: {', '.join(names)}.")
-    axis.set_title(block.title, fontsize=points)
+    axis.set_title(drawable(block.title) if block.title else "", fontsize=points)
     axis.set_yticks(middles(len(block.rows), size[0]), [broken(words) for words in block.rows], fontsize=points)
     axis.set_xticks(middles(len(names), size[1]), names, fontsize=points)
     axis.tick_params(labeltop=bool(block.above), labelbottom=not block.above)

@@ -6,7 +6,7 @@ import numpy as np
 
 from reslag_vae.evaluation.pictures.axes import add_legend, empty_axes, log_if_wide
 from reslag_vae.evaluation.pictures.palette import COLORS, DASHES
-from reslag_vae.figures import default_settings
+from reslag_vae.figures import default_settings, drawable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +37,9 @@ def sigma2_curves(models: dict[str, list[dict[str, float]]]) -> "Figure":
         axis.fill_between(epochs, mean - std, mean + std, color=color, alpha=0.2, linewidth=0)
         # With markers, because a single epoch has no line.
         axis.plot(epochs, np.stack([low, high], axis=1), color=color, linewidth=0.6, marker=".", markersize=1.5)
-        axis.plot(epochs, mean, color=color, linestyle=dashes, linewidth=1.8, marker=".", markersize=4, label=title)
+        axis.plot(
+            epochs, mean, color=color, linestyle=dashes, linewidth=1.8, marker=".", markersize=4, label=drawable(title)
+        )
     log_if_wide(axis, "y", [row[key] for rows in models.values() for row in rows for key in SIGMA2_KEYS[-2:]])
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     add_legend(figure)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reslag_vae.evaluation.pictures.axes import add_legend, empty_axes, log_if_wide
 from reslag_vae.evaluation.pictures.palette import COLORS, MARKERS
-from reslag_vae.figures import default_settings
+from reslag_vae.figures import default_settings, drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +59,7 @@ def rate_distortion(points: Sequence[RatePoint], pca: float | None = None) -> "F
 
 def draw_model(axis: "Axes", runs: Sequence[RatePoint], number: int) -> None:
     """Runs of one model, with the colour and the marker of that number."""
-    title, color = runs[0].title, COLORS[number % len(COLORS)]
+    title, color = drawable(runs[0].title), COLORS[number % len(COLORS)]
     rated = [(run.rate, run.rec) for run in runs if run.rate is not None]
     if rated:
         marker = MARKERS[number % len(MARKERS)]

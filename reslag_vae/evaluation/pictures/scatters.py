@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.evaluation.pictures.palette import COLORS
-from reslag_vae.figures import default_settings
+from reslag_vae.figures import default_settings, drawable
 
 if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap, Normalize
@@ -79,7 +79,7 @@ def posterior_scatter(
         x, y = coordinates.detach().cpu().numpy()[order].T
         axis.scatter(x, y, s=size / columns, c=numbers, cmap=colours, norm=norm, alpha=ALPHA, linewidths=0)
         axis.set_adjustable("datalim")
-        axis.set_title(title, fontsize=10)
+        axis.set_title(drawable(title), fontsize=10)
         axis.tick_params(labelsize=8)
         axis.locator_params(nbins=5)
     figure.supxlabel(names[0], fontsize=9)
@@ -117,10 +117,11 @@ def add_key(figure: "Figure", class_names: list[str]) -> None:
     from matplotlib.lines import Line2D
 
     colours, norm = colours_of(len(class_names))
-    if len(class_names) > len(COLORS):
-        ticks = range(0, len(class_names), math.ceil(len(class_names) / BAR_NAMES))
+    names = [drawable(name) for name in class_names]
+    if len(names) > len(COLORS):
+        ticks = range(0, len(names), math.ceil(len(names) / BAR_NAMES))
         bar = figure.colorbar(ScalarMappable(norm, colours), ax=figure.axes, ticks=ticks, aspect=40)
-        bar.ax.set_yticklabels([class_names[i] for i in ticks], fontsize=8)
-    elif class_names:
-        dots = [Line2D([], [], marker="o", linestyle="", color=colours(i)) for i in range(len(class_names))]
-        figure.legend(dots, class_names, loc="outside right center", fontsize=9, frameon=False, handletextpad=0.1)
+        bar.ax.set_yticklabels([names[i] for i in ticks], fontsize=8)
+    elif names:
+        dots = [Line2D([], [], marker="o", linestyle="", color=colours(i)) for i in range(len(names))]
+        figure.legend(dots, names, loc="outside right center", fontsize=9, frameon=False, handletextpad=0.1)

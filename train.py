@@ -2,6 +2,7 @@
 
 import logging
 import math
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import hydra
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
-from reslag_vae import configs, job_folder, provenance, ranks, runs
+from reslag_vae import configs, entry, job_folder, options, provenance, ranks, runs, terminal
 from reslag_vae.errors import UserError
 from reslag_vae.interruption import interruptible, postponed
 from reslag_vae.occupancy import OccupiedError, failure_kept, occupied
@@ -92,7 +93,7 @@ def main(config: DictConfig) -> float | None:
             return in_folder(config, folder)
     except OccupiedError as error:
         if config.study is None or ranks.started() > 1:
-            raise CompactHydraException(str(error)) from None
+            raise told(str(error)) from None
         log.info("left to the other process that is at work on it")
         return None
     except UserError as error:
@@ -102,11 +103,11 @@ def main(config: DictConfig) -> float | None:
             log.error("failed: %s", error)
         else:
             job_folder.discard()
-        # Hydra prints this one without a stack of calls.
-        raise CompactHydraException(f"{configs.job_name()}{error}") from None
+        raise told(str(error)) from None
     except SystemExit:
         if config.study is None and ranks.is_first() and not job_folder.discard():
-            log.info("Stopped. To go on: python train.py resume=%s", folder)
+            again = terminal.command("python", "train.py", terminal.override("resume", folder))
+            log.info("Stopped. To go on: %s", again)
         raise
     except Exception:  # raised again; a sweep of many runs does not print it, and so it is kept in the run's train.log
         if config.study:
@@ -114,10 +115,20 @@ def main(config: DictConfig) -> float | None:
         raise
 
 
+def told(message: str) -> Exception | SystemExit:
+    """What ends a job with a message: the whole program, or one of the jobs of a multirun."""
+    name = configs.job_name()
+    if name:
+        return CompactHydraException(f"{name}{message}")
+    print(terminal.printable(message), file=sys.stderr)
+    return SystemExit(1)
+
+
 def in_folder(config: DictConfig, folder: Path) -> float:
     """Train in a folder that the first process keeps others out of."""
     with occupied(folder) if ranks.is_first() else nullcontext():
         config = configs.of_job(config, folder)
+        options.check(config)
         # Another process may have finished a run of a study meanwhile.
         value = runs.monitored_value(folder) if config.study else None
         if value is not None:
@@ -131,5 +142,4 @@ def in_folder(config: DictConfig, folder: Path) -> float:
 
 
 if __name__ == "__main__":
-    with interruptible():  # a sweep's launcher, too
-        main()
+    entry.run(main)

@@ -4,7 +4,6 @@ import glob
 import json
 import logging
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from reslag_vae.evaluation.progress import shown
 from reslag_vae.evaluation.subject import Settings, Subject
 from reslag_vae.identity import CONSEQUENCE, changes
 from reslag_vae.loading import Run, load_data, read_run
+from reslag_vae.options import check_evaluation
 from reslag_vae.run_config import check_trust
 from reslag_vae.runs import ID_FILE
 from reslag_vae.tracking import add_evaluation
@@ -31,22 +31,6 @@ log = logging.getLogger(__name__)
 
 # Images of a split: a mixture of 10 Gaussians takes as many.
 FEWEST = 10
-
-# Options that count something, and their least value.
-LEAST = {"samples": 1, "reference": 10, "train_images": 10, "tsne": 0, "seed": 0}
-CHOICES = {
-    "split": ("test", "val"),
-    "checkpoint": ("best", "last"),
-    "figures": (True, False),
-    "perceptual": (True, False),
-    "skip_evaluated": (True, False),
-    "changed_data": ("refuse", "accept"),
-}
-OPTIONS = (
-    LEAST.keys()
-    | CHOICES.keys()
-    | {"run", "root", "folder", "device", "attributes", "weights", "out", "logger", "trust"}
-)
 
 
 def evaluate(config: DictConfig) -> list[Evaluated]:
@@ -59,9 +43,7 @@ def evaluate(config: DictConfig) -> list[Evaluated]:
         RunError: a run's folder is damaged, or none of ours.
         DataError: so are its data.
     """
-    unknown = sorted(set(map(str, config)) - OPTIONS)
-    if unknown:
-        raise ConfigError(f"{', '.join(unknown)}: there is no such option; there are {', '.join(sorted(OPTIONS))}.")
+    check_evaluation(config)
     settings, wanted, device = settings_of(config), wanted_of(config), device_of(config.device)
     trust = check_trust(plain(config.trust))
     read = [read_run(folder, config.checkpoint, trust) for folder in to_evaluate(config)]
@@ -112,31 +94,14 @@ def read_data(read: list[Run], config: DictConfig, trust: tuple[str, ...]) -> li
 
 
 def settings_of(config: DictConfig) -> Settings:
-    """The settings that the numbers depend on.
-
-    Raises:
-        ConfigError: an option is out of its range.
-    """
-    for name, least in LEAST.items():
-        if type(config[name]) is not int or config[name] < least:
-            raise ConfigError(f"{name}={config[name]}: must be a whole number, at least {least}.")
-    for name, choices in CHOICES.items():
-        if config[name] not in choices or type(config[name]) is not type(choices[0]):
-            raise ConfigError(f"{name}={config[name]}: choose one of {', '.join(map(str, choices)).lower()}.")
+    """The settings that the numbers depend on."""
     return Settings(config.split, config.samples, config.reference, config.train_images, config.seed)
 
 
 def wanted_of(config: DictConfig) -> Wanted:
-    """What is to be given.
-
-    Raises:
-        ConfigError: an option is not what it should be.
-    """
-    attributes = config.attributes
-    if not isinstance(attributes, ListConfig) or not all(isinstance(name, str) for name in attributes):
-        raise ConfigError(f"attributes={attributes}: must be a list of names, as in attributes=[Smiling,Male].")
+    """What is to be given."""
     weights = None if config.weights is None else Path(str(config.weights)).expanduser()
-    return Wanted(config.figures, config.tsne, tuple(attributes), config.perceptual, weights)
+    return Wanted(config.figures, config.tsne, tuple(config.attributes), config.perceptual, weights)
 
 
 def device_of(name: str) -> torch.device:
@@ -147,8 +112,6 @@ def device_of(name: str) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", str(name)):
-        raise ConfigError(f"device={name}: choose auto, cpu, cuda, or one of several by cuda:1.")
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:

@@ -70,9 +70,25 @@ def discard() -> bool:
         return False
     if LOG_FILE not in _before:
         (folder / LOG_FILE).unlink(missing_ok=True)
+    remove_made()
+    return True
+
+
+def discard_sweep() -> None:
+    """Remove the folder of a multirun that was made by this start and has come to no run."""
+    for made in _made:
+        record = made / "multirun.yaml"
+        if record.is_file() and len(list(made.iterdir())) == 1:
+            record.unlink()
+    remove_made()
+
+
+def remove_made() -> None:
+    """Remove the folders that were made by this start, from the innermost to the first that is not empty."""
     for made in _made:
         try:
             made.rmdir()
-        except OSError:  # something is in it, or it is gone
+        except FileNotFoundError:
+            continue
+        except OSError:  # something is in it
             break
-    return True

@@ -8,6 +8,8 @@ from torch import nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from reslag_vae.options import require
+
 __all__ = ["AdamSettings", "Plateau"]
 
 
@@ -29,11 +31,8 @@ class Plateau:
     stop_below: float = 5e-5
 
     def __post_init__(self) -> None:
-        if not 0 < self.factor < 1 or self.patience < 1 or self.stop_below < 0:
-            raise ValueError(
-                f"optimizer.plateau factor={self.factor}, patience={self.patience}, stop_below={self.stop_below}: "
-                "factor must lie in (0, 1), patience be at least 1, stop_below not negative."
-            )
+        for name in ("factor", "patience", "stop_below"):
+            require(f"optimizer.plateau.{name}", getattr(self, name))
 
     def __str__(self) -> str:
         return (
@@ -66,12 +65,10 @@ class AdamSettings:
     plateau: Plateau | None = None
 
     def __post_init__(self) -> None:
-        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"optimizer.betas={list(self.betas)}: two numbers in [0, 1).")
-        if self.lr <= 0:
-            raise ValueError(f"optimizer.lr={self.lr}: the learning rate must be positive.")
-        if self.clip_norm is not None and self.clip_norm <= 0:
-            raise ValueError(f"optimizer.clip_norm={self.clip_norm}: must be positive, or null for no clipping.")
+        for name in ("lr", "betas", "clip_norm"):
+            require(f"optimizer.{name}", getattr(self, name))
+        if self.plateau is not None and not isinstance(self.plateau, Plateau):
+            raise ValueError(f"optimizer.plateau={self.plateau}: must be null or a Plateau.")
 
     def __str__(self) -> str:
         clip = "" if self.clip_norm is None else f", gradient norm at most {self.clip_norm:g}"

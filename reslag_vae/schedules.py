@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
+from reslag_vae.options import require
+
 __all__ = ["Joint", "Lagging"]
 
 Group = Literal["inference", "generative"]
@@ -48,14 +50,8 @@ class Lagging:
     name: ClassVar[str] = "lagging"
 
     def __post_init__(self) -> None:
-        if self.ratio < 1:
-            raise ValueError(f"schedule.ratio={self.ratio}: a lagging update has at least 1 encoder step.")
-        if self.epochs < 0:
-            raise ValueError(f"schedule.epochs={self.epochs}: the aggressive phase cannot be negative.")
-        if self.batches not in get_args(Batches):
-            raise ValueError(f"schedule.batches={self.batches}: choose one of {', '.join(get_args(Batches))}.")
-        if self.until not in get_args(Until):
-            raise ValueError(f"schedule.until={self.until}: choose one of {', '.join(get_args(Until))}.")
+        for name in ("ratio", "epochs", "batches", "until"):
+            require(f"schedule.{name}", getattr(self, name))
 
     def check_length(self, max_epochs: int | None) -> None:
         """Refuse a phase that the run (None or -1: without end) would never get out of.

@@ -16,7 +16,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
 from omegaconf import DictConfig, OmegaConf
 
-from reslag_vae import ranks
+from reslag_vae import options, ranks
 from reslag_vae.checkpoint_io import WholeCheckpoints
 from reslag_vae.configs import several_devices
 from reslag_vae.data import ImageDataModule
@@ -26,29 +26,6 @@ from reslag_vae.profiler import NoProfiler
 from reslag_vae.schedules import Lagging
 from reslag_vae.strategy import Replicas
 from reslag_vae.tracking import SteadyLogger
-
-# Options of the Trainer that would fail or mislead: the value that does no harm, and what to use instead.
-REFUSED: dict[str, tuple[Any, str]] = {
-    "gradient_clip_val": (None, "does not work with manual optimization; use optimizer.clip_norm"),
-    "accumulate_grad_batches": (1, "does not work with manual optimization; use data.batch_size"),
-    "max_steps": (-1, "counts every optimizer's step; use trainer.max_epochs"),
-    "check_val_every_n_epoch": (1, "every epoch is validated; the best one and the plateau rule need it"),
-    "strategy": (None, "the training step shares the work out itself; set trainer.devices"),
-    "plugins": (None, "checkpoints are written by one of ours"),
-    "fast_dev_run": (False, "would leave a result of one batch behind; use trainer.max_epochs=1"),
-    "overfit_batches": (0, "would take the place of the batch sampler; use +trainer.limit_train_batches"),
-}
-
-
-# Options that count something.
-WHOLE = (
-    "trainer.max_epochs",
-    "schedule.ratio",
-    "schedule.epochs",
-    "objective.epochs",
-    "network.latent_dim",
-    "data.batch_size",
-)
 
 
 def quiet() -> None:
@@ -95,35 +72,6 @@ def build_model(config: DictConfig) -> BaseVAE:
     return model
 
 
-def check(config: DictConfig) -> None:
-    """Refuse what would fail or mislead later, before anything is loaded or written.
-
-    Raises:
-        ValueError: naming the option and what to use instead.
-    """
-    trainer = config.trainer
-    for name, (harmless, instead) in REFUSED.items():
-        if trainer.get(name) not in (None, harmless):
-            raise ValueError(f"trainer.{name}={trainer[name]}: {instead}.")
-    for path in WHOLE:
-        value = OmegaConf.select(config, path)
-        if value is not None and type(value) is not int:
-            raise ValueError(f"{path}={value}: must be a whole number.")
-    if not config.callbacks.get("checkpoint"):
-        raise ValueError("callbacks.checkpoint=null: without checkpoints there is no best epoch to be tested.")
-    if str(trainer.precision) not in ("32", "32-true", "bf16-mixed"):
-        raise ValueError(
-            f"trainer.precision={trainer.precision}: choose 32-true or bf16-mixed. fp16 needs a gradient scaler, "
-            "which does not work with two optimizers under manual optimization."
-        )
-    if trainer.devices is None:
-        raise ValueError("trainer.devices=null: give a number, a list, auto, or -1 for all.")
-    if trainer.max_epochs is None or trainer.max_epochs < 1:
-        raise ValueError(f"trainer.max_epochs={trainer.max_epochs}: a run has at least 1 epoch.")
-    if type(trainer.get("compile", False)) is not bool:
-        raise ValueError(f"trainer.compile={trainer.compile}: must be true or false.")
-
-
 def check_devices(config: DictConfig, trainer: Trainer) -> None:
     """Refuse what does not go with several devices.
 
@@ -154,8 +102,8 @@ def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, T
     Raises:
         ConfigError: an option is out of its range or does not go with another.
     """
+    options.check(config)
     with config_errors():
-        check(config)
         model = build_model(config)
         if isinstance(model.schedule, Lagging):
             model.schedule.check_length(config.trainer.max_epochs)

@@ -57,7 +57,7 @@ def test_imports_point_one_way(path: Path) -> None:
         assert not others & (set(RANK) - {"records"})
     if part in MODEL_SIDE | {"records"}:
         assert "data" not in others
-    if part not in ("wiring", "configs", "job_folder"):
+    if part not in ("wiring", "configs", "job_folder", "entry"):
         assert not {name for name in imported(path) if name.split(".")[0] == "hydra"}
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from reslag_vae.figures import image_grid, save_figure
 from reslag_vae.models import BaseVAE
+from reslag_vae.options import require
 from reslag_vae.records import Batch, unit_interval
 from reslag_vae.tracking import SteadyLogger
 
@@ -24,9 +25,14 @@ class ImageGrids(Callback):
     Args:
         count: images in each picture.
         every: epochs between pictures. After training the best epoch is drawn.
+
+    Raises:
+        ValueError: an argument is out of its range.
     """
 
     def __init__(self, count: int = 16, every: int = 1) -> None:
+        require("callbacks.images.count", count)
+        require("callbacks.images.every", every)
         self.count, self.every = count, every
         self.originals: Tensor | None = None
 

@@ -13,6 +13,7 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from reslag_vae.callbacks.collapse import CollapseMonitor
 from reslag_vae.callbacks.lookup import callback_of
 from reslag_vae.models import BaseVAE
+from reslag_vae.options import require
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +32,7 @@ class ProgressBar(RichProgressBar):
     """
 
     def __init__(self, interval: float = 1.0) -> None:
-        if interval <= 0:
-            raise ValueError(f"callbacks.progress.interval={interval}: must be a positive number of seconds.")
+        require("callbacks.progress.interval", interval)
         super().__init__(refresh_rate=ceil(1 / interval), leave=False, theme=RichProgressBarTheme())
         self.interval, self.updated = interval, -inf
 

@@ -4,6 +4,8 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from reslag_vae.options import require
+
 
 class EpochSeed(Callback):
     """Makes the noise of every epoch a function of (seed, epoch), so that an interrupted epoch repeats bitwise.
@@ -12,9 +14,13 @@ class EpochSeed(Callback):
 
     Args:
         seed: of the run.
+
+    Raises:
+        ValueError: the seed is out of its range.
     """
 
     def __init__(self, seed: int) -> None:
+        require("callbacks.seed.seed", seed)
         self.seed = seed
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

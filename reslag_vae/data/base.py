@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Sampler
 from reslag_vae.data.images import Images, Source
 from reslag_vae.data.inventory import Inventory, copies, image_digests, pixel_range, split_digest
 from reslag_vae.data.sampling import SequentialBatches, ShuffledBatches
+from reslag_vae.options import require
 from reslag_vae.records import Batch
 
 log = logging.getLogger(__name__)
@@ -61,10 +62,9 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def __init__(self, root: str | Path, batch_size: int, val_fraction: float, seed: int) -> None:
         super().__init__()
-        check_whole("data.batch_size", batch_size, 1)
-        check_whole("data.seed", seed, 0)
-        if type(val_fraction) is not float or not 0 < val_fraction < 1:
-            raise ValueError(f"data.val_fraction={val_fraction}: must lie between 0 and 1.")
+        require("data.batch_size", batch_size)
+        require("data.val_fraction", val_fraction)
+        require("data.seed", seed)
         self.root = Path(root).expanduser()
         self.batch_size = batch_size
         self.val_fraction = val_fraction
@@ -190,16 +190,6 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def _process(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-
-
-def check_whole(name: str, value: object, least: int) -> None:
-    """Refuse what is not a whole number of at least `least`.
-
-    Raises:
-        ValueError: naming the option.
-    """
-    if type(value) is not int or not least <= value < 2**32:
-        raise ValueError(f"{name}={value}: must be a whole number of at least {least}.")
 
 
 def _loader(images: Images, sampler: Sampler[Tensor]) -> DataLoader[Batch]:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reslag_vae.data.base import ImageDataModule, SplitName, check_whole
+from reslag_vae.data.base import ImageDataModule, SplitName
 from reslag_vae.data.cache import Decoded, decoded
 from reslag_vae.data.celeba_lists import find_list, official_parts, read_list
 from reslag_vae.data.checks import notes_on, refuse_meaningless
@@ -16,6 +16,7 @@ from reslag_vae.data.errors import PLACE_HINT, DataError
 from reslag_vae.data.images import Images, Source
 from reslag_vae.data.listing import find_pictures
 from reslag_vae.data.pictures import Region, centre_square, decode, whole
+from reslag_vae.options import require
 
 WIDTH = 178  # of the official pictures, 178 x 218
 COUNT = 202_599  # of the official pictures
@@ -65,9 +66,8 @@ class CelebA(ImageDataModule):
         crop: int | None = None,
     ) -> None:
         super().__init__(root, batch_size, val_fraction, seed)
-        check_whole("data.size", size, 1)
-        if crop is not None and (type(crop) is not int or not 1 <= crop <= WIDTH):
-            raise ValueError(f"data.crop={crop}: must be null or lie in 1..{WIDTH}.")
+        require("data.size", size)
+        require("data.crop", crop)
         self.crop = crop
         self.folder = self.root / "celeba"
         self.image_shape = (3, size, size)

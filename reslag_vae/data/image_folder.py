@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reslag_vae.data.base import ImageDataModule, check_whole
+from reslag_vae.data.base import ImageDataModule
 from reslag_vae.data.cache import Decoded, decoded
 from reslag_vae.data.checks import notes_on, refuse_meaningless
 from reslag_vae.data.classes import Classes, classes_of
@@ -19,6 +19,7 @@ from reslag_vae.data.listing import SUFFIXES, Listing, find_pictures
 from reslag_vae.data.pictures import Range, centre_square, decode
 from reslag_vae.data.splits import split_folders, split_notes
 from reslag_vae.errors import printable
+from reslag_vae.options import require
 
 
 class ImageFolder(ImageDataModule):
@@ -59,9 +60,8 @@ class ImageFolder(ImageDataModule):
         range: Sequence[float] | None = None,  # noqa: A002  # the option's name
     ) -> None:
         super().__init__(root, batch_size, val_fraction, seed)
-        check_whole("data.size", size, 1)
-        if channels not in (1, 3) or isinstance(channels, bool):
-            raise ValueError(f"data.channels={channels}: must be 1 or 3.")
+        require("data.size", size)
+        require("data.channels", channels)
         self.folder = Path(folder).expanduser()
         self.scale = checked_range(range)
         self.image_shape = (channels, size, size)
@@ -121,14 +121,12 @@ def checked_range(values: Sequence[float] | None) -> Range | None:
     Raises:
         ValueError: they are not two finite numbers, the first one smaller.
     """
+    require("data.range", values)
     if values is None:
         return None
-    numbers = isinstance(values, list | tuple) and len(values) == 2
-    if not numbers or not all(type(value) in (int, float) for value in values):
-        raise ValueError(f"data.range={values}: must be two numbers, black and white, as in data.range=[0,1].")
     low, high = map(float, values)
-    if not -1e300 < low < high < 1e300:
-        raise ValueError(f"data.range={list(values)}: black must be smaller than white, and both be finite.")
+    if low >= high:
+        raise ValueError(f"data.range={list(values)}: black must be smaller than white, as in data.range=[0,1].")
     return low, high
 
 

@@ -5,7 +5,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from reslag_vae.options import require
+
 ImageShape = tuple[int, int, int]
+
+# 4 gigabytes in float32, and thrice as much with their gradients and moments.
+MOST_WEIGHTS = 1 << 30
 
 
 class Network(nn.Module):
@@ -58,18 +63,25 @@ def check_sizes(image_shape: ImageShape, latent_dim: int, channels: list[int], b
     Raises:
         ValueError: naming the option and the limit.
     """
+    sizes = {"image_shape": image_shape, "latent_dim": latent_dim, "channels": channels, "blocks": blocks}
+    for name, value in sizes.items():
+        require(f"network.{name}", value)
     dimensions = image_shape[0] * image_shape[1] * image_shape[2]
     if not 0 < latent_dim < dimensions:
         raise ValueError(
             f"network.latent_dim={latent_dim}: the latent must be smaller than the image's {dimensions} numbers "
             f"({' x '.join(map(str, image_shape))}) and at least 1."
         )
-    if len(channels) != len(blocks) or not channels or min(channels) < 1 or min(blocks) < 1:
+    if len(channels) != len(blocks):
+        raise ValueError(f"network.channels={channels}, network.blocks={blocks}: must be of equal length.")
+    weights = 9 * sum(count * depth**2 for depth, count in zip(channels, blocks, strict=True))
+    if weights + 4 * latent_dim * dimensions > MOST_WEIGHTS:
         raise ValueError(
-            f"network.channels={channels}, blocks={blocks}: one positive number per stage in each, of equal length."
+            f"network.channels={channels}, network.blocks={blocks}, network.latent_dim={latent_dim}: a network of more "
+            f"than {MOST_WEIGHTS:,} weights; make them smaller."
         )
     if min(image_shape[1:]) < 2 ** len(channels):
         raise ValueError(
             f"network.channels={channels}: {len(channels)} stages halve an image {len(channels)} times, and "
-            f"{image_shape[1]} x {image_shape[2]} is too small for that; give fewer stages."
+            f"{image_shape[1]} x {image_shape[2]} is too small for that; give fewer stages, or larger images (data.size)."
         )

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from reslag_vae.distributions import Posterior
 from reslag_vae.objectives.base import Objective, require_kl, squared_error
+from reslag_vae.options import require
 from reslag_vae.records import Terms
 
 
@@ -26,8 +27,7 @@ class Beta(Objective):
 
     def __init__(self, beta: float = 4.0) -> None:
         super().__init__()
-        if beta <= 0:
-            raise ValueError(f"objective.beta={beta}: the weight of the KL must be positive.")
+        require("objective.beta", beta)
         self.beta = beta
 
     @property

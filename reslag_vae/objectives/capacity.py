@@ -7,6 +7,7 @@ from torch import Tensor
 
 from reslag_vae.distributions import Posterior
 from reslag_vae.objectives.base import Objective, require_kl, squared_error
+from reslag_vae.options import require
 from reslag_vae.records import Terms
 
 
@@ -30,11 +31,9 @@ class Capacity(Objective):
 
     def __init__(self, gamma: float = 10.0, capacity: float = 25.0, epochs: int = 20) -> None:
         super().__init__()
-        if gamma <= 0 or capacity < 0 or epochs < 0:
-            raise ValueError(
-                f"objective.gamma={gamma}, capacity={capacity}, epochs={epochs}: gamma must be positive, "
-                "capacity and epochs not negative."
-            )
+        require("objective.gamma", gamma)
+        require("objective.capacity", capacity)
+        require("objective.epochs", epochs)
         self.gamma, self.capacity, self.epochs = gamma, capacity, epochs
         # A tensor: a compiled step would be compiled anew for each value of a number.
         self.register_buffer("current", torch.zeros(()), persistent=False)

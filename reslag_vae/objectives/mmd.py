@@ -1,12 +1,13 @@
 """InfoVAE with the maximum mean discrepancy."""
 
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
 from reslag_vae import parallel
 from reslag_vae.distributions import Posterior
 from reslag_vae.objectives.base import Objective, require_kl, squared_error
+from reslag_vae.options import require
 from reslag_vae.records import Terms
 
 Estimator = Literal["biased", "unbiased"]
@@ -43,15 +44,15 @@ class MMD(Objective):
         estimator: Estimator = "biased",
     ) -> None:
         super().__init__()
-        if alpha > 1 or alpha + lambda_ < 1:
+        require("objective.alpha", alpha)
+        require("objective.lambda_", lambda_)
+        require("objective.bandwidth", bandwidth)
+        require("objective.estimator", estimator)
+        if alpha + lambda_ < 1:
             raise ValueError(
-                f"objective.alpha={alpha}, lambda_={lambda_}: the weights 1 - alpha of the KL and "
-                "alpha + lambda_ - 1 of the MMD must not be negative."
+                f"objective.lambda_={lambda_}, objective.alpha={alpha}: the weight of the MMD, alpha + lambda_ - 1, "
+                "must not be negative."
             )
-        if bandwidth is not None and bandwidth <= 0:
-            raise ValueError(f"objective.bandwidth={bandwidth}: the kernel's bandwidth must be positive.")
-        if estimator not in get_args(Estimator):
-            raise ValueError(f"objective.estimator={estimator}: choose one of {', '.join(get_args(Estimator))}.")
         self.alpha, self.lambda_, self.bandwidth, self.estimator = alpha, lambda_, bandwidth, estimator
 
     @property

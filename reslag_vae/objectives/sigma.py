@@ -6,7 +6,7 @@ is left out of the loss, as in the thesis, and is in the reported ELBO.
 
 import math
 from abc import abstractmethod
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from reslag_vae import parallel
 from reslag_vae.distributions import Posterior
 from reslag_vae.objectives.base import Objective, require_kl
+from reslag_vae.options import require
 from reslag_vae.records import Terms
 
 Granularity = Literal["global", "channel", "pixel", "image"]
@@ -94,10 +95,9 @@ class MovingVariance(SigmaRule):
         self, image_shape: tuple[int, int, int], granularity: Granularity = "global", decay: float = 0.99
     ) -> None:
         super().__init__()
-        if granularity not in get_args(Granularity):
-            raise ValueError(f"objective.granularity={granularity}: choose one of {', '.join(get_args(Granularity))}.")
-        if not 0 <= decay < 1:
-            raise ValueError(f"objective.decay={decay}: must lie in [0, 1).")
+        require("objective.image_shape", image_shape)
+        require("objective.granularity", granularity)
+        require("objective.decay", decay)
         self.granularity, self.decay = granularity, decay
         averaged = (0, *_AVERAGED[granularity])
         shape = [1 if axis in averaged else size for axis, size in enumerate((1, *image_shape))]
@@ -190,6 +190,7 @@ class SigmaLearned(SigmaRule):
 
     def __init__(self, image_shape: tuple[int, int, int], granularity: Granularity = "global") -> None:
         super().__init__()
+        require("objective.image_shape", image_shape)
         if granularity not in ("global", "channel", "pixel"):
             raise ValueError(f"objective.granularity={granularity}: choose one of global, channel, pixel.")
         self.granularity = granularity
@@ -227,8 +228,7 @@ class SigmaFixed(SigmaRule):
 
     def __init__(self, sigma2: float) -> None:
         super().__init__()
-        if sigma2 < SIGMA2_FLOOR:
-            raise ValueError(f"objective.sigma2={sigma2}: must be at least {SIGMA2_FLOOR:.2g}.")
+        require("objective.sigma2", sigma2)
         self.sigma2 = sigma2
 
     @property

@@ -151,7 +151,7 @@ def test_files_that_are_not_the_official_ones_are_told(raw: Path) -> None:
 def test_the_official_files_are_known(tmp_path: Path) -> None:
     assert mnist(REAL).inventory.notes == []
     (tmp_path / "MNIST").symlink_to(REAL / "FashionMNIST")
-    with pytest.raises(DataError, match="is the file of FashionMNIST, (and )?not of MNIST"):
+    with pytest.raises(DataError, match="is the file of FashionMNIST"):
         mnist(tmp_path)
 
 

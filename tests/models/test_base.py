@@ -431,12 +431,15 @@ def test_a_point_has_no_kl_that_mmd_could_weigh(make_network: MakeNetwork) -> No
 # The optimizer
 
 
-def test_each_group_is_clipped_by_itself(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_each_group_is_clipped_by_itself(
+    precision: str, make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
     free = VAE(make_network(), ELBO())
     clipped = VAE(copy.deepcopy(free.network), ELBO(), optimizer=AdamSettings(clip_norm=1e-3))
     recorders = Recorder(free), Recorder(clipped)
     for recorder in recorders:
-        fit(recorder.model, make_data())
+        fit(recorder.model, make_data(), precision=precision)
     for name in GROUPS:
         assert all(norms[name] > 2e-3 for norms in recorders[0].norms)
         assert all(norms[name] == pytest.approx(1e-3, rel=1e-3) for norms in recorders[1].norms)

@@ -1,0 +1,24 @@
+"""The name that was meant, of one that is not there."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name that is most like another one; None if none is like it.
+
+    A name without dots is compared with the last parts of the names, too: batch_size is data.batch_size.
+    """
+    known = list(dict.fromkeys(names))
+    if "." not in name:
+        found = get_close_matches(name, [own for own in known if "." not in own], 1, 0.75)
+        if found:
+            return found[0]
+        by_last: dict[str, str] = {}
+        for own in known:
+            by_last.setdefault(own.rpartition(".")[2], own)
+        found = get_close_matches(name, by_last, 1, 0.75)
+        if found:
+            return by_last[found[0]]
+    found = get_close_matches(name, known, 1, 0.75)
+    return found[0] if found else None

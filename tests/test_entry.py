@@ -1,0 +1,87 @@
+"""What a command says of a slip, before anything is loaded or written."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+
+from reslag_vae import entry
+from reslag_vae.errors import ConfigError
+from tests.running import ROOT, start
+
+
+def told(*arguments: str) -> str:
+    """The sentence for a command that Hydra cannot compose."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        with pytest.raises((HydraException, ValueError)) as error:
+            compose("train", list(arguments))
+        return entry.sentence(error.value, arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["model=reslag_ligth"], "model=reslag_ligth: there is no such choice; did you mean model=reslag_light. There"),
+        (["experiment=tabel1"], "experiment=tabel1: there is no such choice; did you mean experiment=table1"),
+        (["trainer.max_epoch=3"], "trainer.max_epoch=3: there is no such option; did you mean trainer.max_epochs."),
+        (["batch_size=128"], "batch_size=128: there is no such option; did you mean data.batch_size."),
+        (["trainer.limit_train_batches=20"], "trainer.limit_train_batches=20: is not set by default: write +trainer."),
+        (["trainer.max_steps=20"], "trainer.max_steps=20: counts every optimizer's step; use trainer.max_epochs"),
+        (["modle=vae"], "modle=vae: there is no such option; did you mean model."),
+        (["logger=null"], "logger=null: is not a choice of logger; write logger=none."),
+        (["callbacks=null"], "callbacks=null: is not a choice of callbacks."),
+        (["data.folder=/p/Photos (1)"], "data.folder=/p/Photos (1): cannot be read."),
+        (["data.folder=/home/jörg/p"], "data.folder=/home/jörg/p: cannot be read."),
+        (["foo"], "foo: cannot be read."),
+        (["+seed=1"], "seed: there is no such option"),
+    ],
+)
+def test_what_cannot_be_composed_is_one_sentence(arguments: list[str], expected: str) -> None:
+    message = told(*arguments)
+    assert message.startswith(expected) or arguments == ["+seed=1"]
+    assert "\n" not in message
+    assert "Traceback" not in message
+
+
+def test_a_path_is_quoted_twice() -> None:
+    assert told("data.folder=/p/Photos (1)").endswith("\"data.folder='/p/Photos (1)'\".")
+
+
+def test_what_the_scripts_raise_is_said_as_it_is() -> None:
+    assert entry.sentence(ConfigError("seed=-1: wrong"), []) == "seed=-1: wrong"
+
+
+def test_hydras_own_variable_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    with entry.own_errors():
+        assert os.environ["HYDRA_FULL_ERROR"] == "1"
+    assert "HYDRA_FULL_ERROR" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["seed=0,1"], "seed=0,1: add -m to run one job for each value.\n"),
+        (["data=image_folder"], "data=image_folder needs data.folder=/folder/of/pictures.\n"),
+        (
+            ["experiment=table1", "data=fashion_mnist", "seed=0,1", "trainer.limit_train_batches=20"],
+            "trainer.limit_train_batches=20: is not set by default: write +trainer.limit_train_batches=20.\n",
+        ),
+    ],
+)
+def test_the_command_says_one_sentence_and_leaves_nothing(arguments: list[str], expected: str, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    refused = start(tmp_path / "here", *arguments)
+    assert refused.returncode == 1
+    assert refused.stderr == expected
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_a_refused_multirun_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    refused = start(tmp_path / "here", "-m", "seed=1,2", "data=digits", "recipe.latent_dim=-1", "logger=none")
+    assert refused.returncode == 1
+    assert "recipe.latent_dim=-1: must be a whole number" in refused.stderr
+    assert list((tmp_path / "here").iterdir()) == []

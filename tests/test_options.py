@@ -1,0 +1,232 @@
+"""A fuzz over every option: accepted, or one sentence that names it; never a stack of calls."""
+
+import inspect
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lightning import Trainer
+from omegaconf import DictConfig, OmegaConf
+
+from reslag_vae import evaluations, options, wiring
+from reslag_vae.errors import ConfigError
+from reslag_vae.options import REFUSED, TRAIN, TRAINER, check, check_evaluation, did_you_mean
+from tests.running import ROOT
+
+Compose = Callable[..., DictConfig]
+
+VALUES: list[Any] = [
+    -1,
+    0,
+    1,
+    2,
+    0.5,
+    1e3,
+    1e-45,
+    1e300,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    True,
+    False,
+    None,
+    "",
+    "abc",
+    "1",
+    "-1e3",
+    "ünïcode ☃",
+    "a\x1b[2J\nb",
+    "x" * 5000,
+    [],
+    [1],
+    [1, -2],
+    [1.5, None],
+    [[1]],
+    {},
+    {"a": 1},
+    2**32,
+    2**64,
+    10**12,
+]
+CONFIGURATIONS = {
+    "reslag_light": ("model=reslag_light", "data=digits", "objective=sigma_optimal"),
+    "mmd": ("model=mmd_infovae", "data=digits"),
+    "capacity": ("model=beta_vae", "data=digits", "objective=capacity"),
+    "fixed": ("model=optimal_sigma", "data=image_folder", "objective=sigma_fixed", "data.folder=pictures"),
+    "celeba": ("model=lagging", "data=celeba", "objective=sigma_learned"),
+}
+SMALL = ("recipe.channels=[2,2]", "recipe.blocks=[1,1]", "recipe.latent_dim=2", "logger=none")
+
+
+def names(tree: Any, path: str = "") -> Iterator[str]:
+    """Dotted names of all options, but those of the model's own copy and of classes."""
+    for name, value in tree.items():
+        dotted = f"{path}.{name}" if path else str(name)
+        if dotted == "model" or str(name).startswith("_"):
+            continue
+        if isinstance(value, dict) and value:
+            yield from names(value, dotted)
+        else:
+            yield dotted
+
+
+def outcome(attempt: Callable[[], object], name: str, value: Any) -> str:
+    """What comes of a value: `accepted` or `one sentence`. Anything else fails the test."""
+    try:
+        attempt()
+    except ConfigError as error:
+        message = str(error)
+        assert "\n" not in message, f"{name}={value!r}: {message}"
+        assert name.rpartition(".")[2] in message or name.partition(".")[0] in message, f"{name}={value!r}: {message}"
+        assert len(message) < 500, f"{name}={value!r}: {message}"
+        return "one sentence"
+    return "accepted"
+
+
+@pytest.mark.parametrize("chosen", CONFIGURATIONS)
+def test_every_option_of_training_takes_a_value_or_says_why_not(chosen: str, compose: Compose, tmp_path: Path) -> None:
+    base = compose(*CONFIGURATIONS[chosen], *SMALL)
+    found: Counter[str] = Counter()
+
+    def attempt(name: str, value: Any) -> None:
+        config = OmegaConf.create(OmegaConf.to_container(base))
+        OmegaConf.update(config, name, value, merge=False)
+        assert isinstance(config, DictConfig)
+        check(config)
+        wiring.build(config, tmp_path / "run")
+
+    for name in names(OmegaConf.to_container(base)):
+        for value in VALUES:
+            found[outcome(partial(attempt, name, value), name, value)] += 1
+    print(f"{chosen}: {sum(found.values())} values tried, {dict(found)}")
+    assert found["one sentence"] > 500
+    assert found["accepted"] > 50
+    assert not (tmp_path / "run").exists(), "something was written"
+
+
+def test_every_option_of_evaluation_takes_a_value_or_says_why_not(compose: Compose) -> None:
+    base = compose("run=x", "logger=none", script="evaluate")
+    found: Counter[str] = Counter()
+
+    def attempt(name: str, value: Any) -> None:
+        config = OmegaConf.create(OmegaConf.to_container(base))
+        OmegaConf.update(config, name, value, merge=False)
+        check_evaluation(config)
+        evaluations.device_of(config.device)
+
+    for name in names(OmegaConf.to_container(base, resolve=False)):
+        for value in VALUES:
+            found[outcome(partial(attempt, name, value), name, value)] += 1
+    print(f"evaluate: {sum(found.values())} values tried, {dict(found)}")
+    assert found["one sentence"] > 200
+
+
+def test_every_option_is_in_the_table(compose: Compose) -> None:
+    for chosen in CONFIGURATIONS.values():
+        for name in names(OmegaConf.to_container(compose(*chosen))):
+            assert name in TRAIN or name in ("optimizer.plateau", "experiment"), name
+
+
+def test_every_option_of_lightnings_trainer_is_ours_allowed_or_refused() -> None:
+    known = {name.removeprefix("trainer.") for name in TRAIN if name.startswith("trainer.")} - {"compile"}
+    theirs = set(inspect.signature(Trainer.__init__).parameters) - {"self"}
+    assert theirs <= known | TRAINER.keys() | REFUSED.keys(), theirs - known - TRAINER.keys() - REFUSED.keys()
+    assert not TRAINER.keys() & REFUSED.keys()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed=-1", r"^seed=-1: must be a whole number from 0 to 4294967295\.$"),
+        ("seed=null", "^seed=null: must be"),
+        ("seed=4294967296", "^seed=4294967296: must be"),
+        ("data.seed=true", r"^data\.seed=true: must be"),
+        ("monitor=val/los", "^monitor=val/los: there is no such metric; did you mean val/loss"),
+        ("monitor=[a]", "^monitor="),
+        ("logger.mode=nope", r"^logger\.mode=nope: must be one of auto, online, offline"),
+        ("optimizer.plateau=0.5", r"^optimizer\.plateau=0\.5: must be null; .*adam_plateau"),
+        ("optimizer.lr=1e-45", r"^optimizer\.lr=1e-45: must be"),
+        ("+optimizer.lrr=1", r"^optimizer\.lrr=1: there is no such option; did you mean optimizer\.lr"),
+        ("network.residual=1e18", r"^network\.residual=1e\+18: must be true or false"),
+        ("+trainer.limit_test_batches=0", r"^trainer\.limit_test_batches=0: has no effect"),
+        ("+trainer.callbacks=[]", r"^trainer\.callbacks=\[\]: has no effect"),
+        ("+trainer.limit_train_batchs=2", "did you mean trainer.limit_train_batches"),
+        ("callbacks.images.every=0", r"^callbacks\.images\.every=0"),
+        ("callbacks.checkpoint=null", r"^callbacks\.checkpoint=null"),
+        ("+callbacks.mine={a:1}", r"^callbacks\.mine=.*_target_"),
+        ("data.root=${nothing}", r"^data\.root: Interpolation key 'nothing' not found"),
+        ("changed_data=perhaps", r"^changed_data=perhaps: must be one of refuse, accept"),
+        ("recipe.latent_dim=abc", r"^recipe\.latent_dim=abc: must be"),
+        ("recipe.channels=[2]", r"^recipe\.channels=\[2\] and recipe\.blocks="),
+    ],
+)
+def test_a_slip_is_one_sentence(override: str, message: str, compose: Compose) -> None:
+    with pytest.raises(ConfigError, match=message) as error:
+        check(compose("model=reslag_light", "data=digits", override))
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_folder_is_asked_for(compose: Compose) -> None:
+    with pytest.raises(ConfigError, match=r"^data=image_folder needs data\.folder=/folder/of/pictures\.$"):
+        check(compose("data=image_folder"))
+    with pytest.raises(ConfigError, match=r"^This command needs run="):
+        check_evaluation(compose(script="evaluate"))
+
+
+def test_what_is_accepted(compose: Compose) -> None:
+    """What a user may add, and parts of the user's own, whose options are theirs."""
+    for override in (
+        "+trainer.limit_train_batches=3",
+        "+trainer.limit_train_batches=0.5",
+        "+trainer.deterministic=true",
+        "callbacks.images=null",
+        "+callbacks.mine={_target_: mymodels.Watch, often: yes}",
+        "data._target_=mymodels.MyData",
+        "+trainer.strategy=null",
+        "trainer.devices=[0,1]",
+        "trainer.devices=auto",
+        "trainer.precision=32",
+    ):
+        check(compose("model=vae", "data=digits", override))
+    own = compose("model=vae", "data=digits", "data._target_=mymodels.MyData", "+data.resolution=5")
+    check(own)
+
+
+def test_the_plateau_rule_must_be_able_to_hold(compose: Compose) -> None:
+    with pytest.raises(ConfigError, match=r"plateau\.stop_below=1000: must be a number from 0 to 10"):
+        check(compose("model=beta_vae", "data=digits", "optimizer.plateau.stop_below=1000"))
+    with pytest.raises(ConfigError, match=r"plateau\.stop_below=1: must be below optimizer\.lr=0\.002"):
+        check(compose("model=beta_vae", "data=digits", "optimizer.plateau.stop_below=1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("batch_size", "data.batch_size"),
+        ("trainer.max_epoch", "trainer.max_epochs"),
+        ("lr", "optimizer.lr"),
+        ("trainer.limit_train_batch", "trainer.limit_train_batches"),
+        ("latent_dim", "recipe.latent_dim"),
+    ],
+)
+def test_the_nearest_name_is_offered(name: str, meant: str) -> None:
+    assert did_you_mean(name) == f"; did you mean {meant}"
+    assert did_you_mean("zzzzzz") == ""
+
+
+def test_the_checks_load_no_pytorch() -> None:
+    code = "import sys; from reslag_vae import entry, options, configs, job_folder; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=os.environ)
+
+
+def test_the_bounds_of_a_network_are_those_of_memory(compose: Compose) -> None:
+    config = compose("model=vae", "data=digits", "recipe.channels=[8192,8192]", "recipe.blocks=[100,100]")
+    options.check(config)
+    with pytest.raises(ConfigError, match=r"network\.channels=.*a network of more than 1,073,741,824 weights"):
+        wiring.build(config, Path("unused"))

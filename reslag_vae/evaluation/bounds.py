@@ -2,19 +2,23 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
 from reslag_vae.distributions import DiagonalGaussian, normal_rows
-from reslag_vae.evaluation.models import LatentModel, chunk_size, chunks, device_of, evaluating
+from reslag_vae.evaluation.models import LatentModel, check_seed, chunk_size, chunks, device_of, evaluating, wanted
 from reslag_vae.evaluation.progress import Progress, silent
+from reslag_vae.inputs import check_count
 from reslag_vae.objectives.sigma import gaussian_nll
 
 # Latents held at a time: those of one image, or of as many images as this allows.
 LATENTS = 2**15
+
+# Every image is decoded so often.
+MOST_IMPORTANCE_SAMPLES = 100_000
 
 
 class Bounds(NamedTuple):
@@ -55,12 +59,10 @@ def importance_weighted_bound(
     Raises:
         ValueError: no sample, a posterior without a density, or no variance of the model's own.
     """
-    if samples < 1:
-        raise ValueError(f"samples={samples}: the importance-weighted bound takes at least 1.")
-    device = device_of(model)
-    variance = own_variance(model) if sigma2 is None else torch.as_tensor(sigma2, dtype=torch.float64)
-    if not (variance > 0).all():
-        raise ValueError(f"sigma2={sigma2}: the likelihood variance must be positive.")
+    check_count("samples", samples, MOST_IMPORTANCE_SAMPLES)
+    check_seed(seed)
+    images, device = wanted(images, model), device_of(model)
+    variance = own_variance(model) if sigma2 is None else given_variance(sigma2)
     variance = variance.view((1,) * (4 - variance.dim()) + variance.shape)
     noise, shift = (torch.Generator().manual_seed(seed + i) for i in range(2))
     parts = []
@@ -69,6 +71,21 @@ def importance_weighted_bound(
             parts.append(_bounds(model, part, variance.to(part), samples, noise, shift))
             advance(len(part))
     return Bounds(*torch.unbind(torch.cat(parts, dim=1)))
+
+
+def given_variance(sigma2: Any) -> Tensor:
+    """A likelihood variance in float64.
+
+    Raises:
+        ValueError: it is no positive number, or holds one that is none.
+    """
+    try:
+        variance = torch.as_tensor(sigma2, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        variance = torch.tensor(math.nan)
+    if not variance.numel() or variance.dim() > 4 or not ((variance > 0) & variance.isfinite()).all():
+        raise ValueError(f"sigma2={sigma2}: the likelihood variance must be positive and finite.")
+    return variance
 
 
 def own_variance(model: LatentModel) -> Tensor:

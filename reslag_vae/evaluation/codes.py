@@ -7,8 +7,9 @@ from torch import Tensor
 
 from reslag_vae.data import Images
 from reslag_vae.distributions import DiagonalGaussian, Posterior, normal_rows
-from reslag_vae.evaluation.models import LatentModel, chunk_size, chunks, device_of, evaluating
+from reslag_vae.evaluation.models import LatentModel, check_seed, chunk_size, chunks, device_of, evaluating, wanted
 from reslag_vae.evaluation.progress import Progress, silent
+from reslag_vae.inputs import as_latents
 
 
 class Codes(NamedTuple):
@@ -36,7 +37,12 @@ def encode(model: LatentModel, images: Tensor | Images, seed: int = 0, progress:
         images: uint8 or floating point in [0, 1].
         seed: of the samples.
         progress: shows how many images are done.
+
+    Raises:
+        ValueError: they are no images of the model's, or the seed is none.
     """
+    images = wanted(images, model)
+    check_seed(seed)
     parts: list[Posterior] = []
     with evaluating(model), progress("encoding", len(images)) as advance:
         for part in chunks(images, device_of(model)):
@@ -51,10 +57,16 @@ def encode(model: LatentModel, images: Tensor | Images, seed: int = 0, progress:
 
 
 def decode(model: LatentModel, latents: Tensor, progress: Progress = silent) -> Tensor:
-    """(N, C, H, W) images, on the CPU, of (N, d) latents."""
+    """(N, C, H, W) images, on the CPU, of (N, d) latents.
+
+    Raises:
+        ValueError: they are no finite latents.
+    """
+    dimensions = getattr(getattr(model, "network", None), "latent_dim", None)
+    parameter = next(model.parameters(), torch.zeros(()))
+    latents = as_latents(latents, dimensions, parameter)
     images = []
     with evaluating(model), progress("decoding", len(latents)) as advance:
-        latents = latents.to(device_of(model))
         # The first alone: of another's model only its images tell how large they are.
         images.append(model.decode(latents[:1]).cpu())
         for part in torch.split(latents[1:], chunk_size(images[0].numel())):

@@ -2,21 +2,19 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from reslag_vae.data import Images
 from reslag_vae.distributions import DiagonalGaussian, Point, Posterior
+from reslag_vae.inputs import as_images
 from reslag_vae.records import unit_interval
 
 # Images that go through a network at a time, and the numbers in them, at most: enough to be fast, and a bound on the
 # memory, since the features of a network are many times larger than the images.
 CHUNK, NUMBERS = 512, 2**20
-
-# By which images in floating point may leave [0, 1], as those do that were resized.
-TOLERANCE = 0.01
 
 T = TypeVar("T")
 Encoded = Tensor | tuple[Tensor, Tensor]
@@ -112,37 +110,42 @@ def chunks(images: Tensor | Images, device: torch.device, most: int | None = Non
     """(B, C, H, W) images in [0, 1] on a device, some at a time, in order.
 
     Args:
-        images: (N, C, H, W) uint8 or floating point in [0, 1], or a split of a data module, which is read bit by bit.
+        images: as `wanted` gives them; a split of a data module is read bit by bit.
         device: where to.
         most: images at a time, if fewer than fit are wanted.
-
-    Raises:
-        ValueError: they are not images in [0, 1].
     """
-    check_images(images)
     store = images.store if isinstance(images, Images) else images
     size = chunk_size(store[0].numel())
     for rows in torch.split(torch.arange(len(images)), size if most is None else max(1, min(size, most))):
         part = images[rows].images if isinstance(images, Images) else images[rows]
-        if part.dtype != torch.uint8 and not (part.min() >= -TOLERANCE and part.max() <= 1 + TOLERANCE):
-            raise ValueError(
-                f"images: floating point must lie in [0, 1], and reaches from {float(part.min()):g} to "
-                f"{float(part.max()):g}."
-            )
         yield unit_interval(part.to(device))
 
 
-def check_images(images: Tensor | Images) -> None:
-    """See that there are images, of the right shape and kind.
+def wanted(images: Any, model: LatentModel | None = None) -> Tensor | Images:
+    """The images that a function of this package is given, looked at once.
+
+    Args:
+        images: a split of a data module, or what `inputs.as_images` takes.
+        model: whose images they must be, where it says of which shape these are.
 
     Raises:
-        ValueError: there are not.
+        ValueError: they are no images, not of the model's shape, or their values none of pixels.
     """
+    shape = getattr(getattr(model, "network", None), "image_shape", None)
     if isinstance(images, Images):
-        return
-    if not isinstance(images, Tensor):
-        raise ValueError(f"images: a tensor or a split of a data module is wanted, not {type(images).__name__}.")
-    if images.dim() != 4 or not len(images) or not (images.dtype == torch.uint8 or images.is_floating_point()):
-        raise ValueError(
-            f"images: (N, C, H, W) uint8 or floating point is wanted, not {tuple(images.shape)} {images.dtype}."
-        )
+        if not len(images) or (shape is not None and tuple(images.store.shape[1:]) != tuple(shape)):
+            own = (len(images), *images.store.shape[1:])
+            raise ValueError(f"images: {('B', *(shape or 'CHW'))} are wanted, and the split has {own}.")
+        return images
+    own = as_images(images, shape)
+    return own.float() if own.is_floating_point() and own.dtype != torch.float64 else own
+
+
+def check_seed(seed: Any) -> None:
+    """Refuse what is no seed.
+
+    Raises:
+        ValueError: it is no whole number from 0 to 2^32 - 1.
+    """
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise ValueError(f"seed={seed}: must be a whole number from 0 to {2**32 - 1}.")

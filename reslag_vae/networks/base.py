@@ -83,5 +83,5 @@ def check_sizes(image_shape: ImageShape, latent_dim: int, channels: list[int], b
     if min(image_shape[1:]) < 2 ** len(channels):
         raise ValueError(
             f"network.channels={channels}: {len(channels)} stages halve an image {len(channels)} times, and "
-            f"{image_shape[1]} x {image_shape[2]} is too small for that; give fewer stages, or larger images (data.size)."
+            f"{image_shape[1]} x {image_shape[2]} is too small: give fewer stages, or larger images (data.size)."
         )

@@ -1,0 +1,151 @@
+"""The border of the public functions: what is given becomes images or latents of a model, or is refused by name."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reslag_vae.records import unit_interval
+
+ImageShape = tuple[int, int, int]
+
+# By which images in floating point may leave [0, 1], as those do that were resized.
+TOLERANCE = 0.01
+
+# Samples that are drawn at a time, at most: more would not fit into memory.
+MOST_SAMPLES = 1_000_000
+
+
+def as_images(given: Any, shape: ImageShape | None = None) -> Tensor:
+    """(B, C, H, W) uint8 or floating point images, of whatever holds them.
+
+    Taken are tensors and numpy arrays of (B, C, H, W) or, as a batch of one, (C, H, W): floating point in [0, 1], or
+    whole numbers in 0..255; PIL pictures of the model's size, which are converted to its channels; and lists of any
+    of these.
+
+    Args:
+        given: the images.
+        shape: (C, H, W) that they must have; None takes any.
+
+    Raises:
+        ValueError: saying what is wanted, and what this is.
+    """
+    images = as_tensor(given, shape)
+    if images.dim() == 3:
+        images = images[None]
+    wanted = "(B, C, H, W)" if shape is None else f"(B, {', '.join(map(str, shape))})"
+    if images.dim() != 4 or not len(images) or (shape is not None and tuple(images.shape[1:]) != tuple(shape)):
+        last = tuple(images.shape[1:]) if images.dim() == 4 else ()
+        hint = ": channels come before height and width" if shape and last == (*shape[1:], shape[0]) else ""
+        raise ValueError(f"images: {wanted} are wanted, and these are {tuple(images.shape)}{hint}.")
+    if images.numel() == 0:
+        raise ValueError(f"images: {wanted} are wanted, and these are {tuple(images.shape)}, without a pixel.")
+    if images.dtype == torch.uint8:
+        return images
+    if images.is_complex() or images.dtype == torch.bool:
+        raise ValueError(f"images: uint8 or floating point is wanted, and these are {images.dtype}.")
+    refuse_out_of_range(images)
+    return images if images.is_floating_point() else images.to(torch.uint8)
+
+
+def as_tensor(given: Any, shape: ImageShape | None) -> Tensor:
+    """A tensor of what holds images.
+
+    Raises:
+        ValueError: it holds none.
+    """
+    if isinstance(given, Tensor):
+        return given
+    if isinstance(given, np.ndarray) and given.dtype.kind in "fiub":
+        return torch.from_numpy(np.ascontiguousarray(given))
+    if type(given).__module__.startswith("PIL."):
+        return from_picture(given, shape)
+    if isinstance(given, Sequence) and not isinstance(given, str | bytes) and len(given):
+        parts = [as_tensor(part, shape) for part in given]
+        shapes = {tuple(part.shape) for part in parts}
+        if len(shapes) > 1:
+            raise ValueError(f"images: all of one size are wanted, and these are {sorted(shapes)}.")
+        return torch.stack(parts)
+    raise ValueError(
+        "images: a tensor, a numpy array, a PIL picture or a list of these is wanted, and this is "
+        f"{type(given).__name__}."
+    )
+
+
+def from_picture(picture: Any, shape: ImageShape | None) -> Tensor:
+    """(C, H, W) uint8 of a PIL picture, in the channels that are wanted.
+
+    Raises:
+        ValueError: it has another size.
+    """
+    if shape is not None and picture.size != (shape[2], shape[1]):
+        raise ValueError(
+            f"images: pictures of {shape[2]} x {shape[1]} are wanted, and this is {picture.size}: resize it."
+        )
+    grey = shape[0] == 1 if shape is not None else picture.mode in ("1", "L")
+    pixels = np.asarray(picture.convert("L" if grey else "RGB"))
+    return torch.from_numpy(pixels.copy()).reshape(*pixels.shape[:2], -1).permute(2, 0, 1)
+
+
+def refuse_out_of_range(images: Tensor) -> None:
+    """Refuse images whose values are none of pixels.
+
+    Raises:
+        ValueError: saying between which values they lie.
+    """
+    low, high = (float(value) for value in torch.aminmax(images.detach()))
+    if not low == low or not high == high or abs(low) == float("inf") or abs(high) == float("inf"):
+        raise ValueError("images: finite values are wanted, and these hold infinities or NaN.")
+    if not images.is_floating_point():
+        if low < 0 or high > 255:
+            raise ValueError(f"images: whole numbers must lie in 0..255, and these go from {low:g} to {high:g}.")
+        return
+    if low < -TOLERANCE or high > 1 + TOLERANCE:
+        divide = ": divide them by 255, or give uint8" if low >= 0 and high <= 255.5 else ""
+        raise ValueError(f"images: floating point must lie in [0, 1], and these go from {low:g} to {high:g}{divide}.")
+
+
+def on_model(images: Tensor, parameter: Tensor) -> Tensor:
+    """Images in [0, 1] in the precision of a model and on its device, those of the parameter."""
+    return unit_interval(images.to(parameter.device)).to(parameter.dtype)
+
+
+def as_latents(given: Any, dimensions: int | None, parameter: Tensor) -> Tensor:
+    """(B, d) latents in the precision of a model and on its device.
+
+    Args:
+        given: a tensor, a numpy array or lists of numbers, (B, d) or, as a batch of one, (d,).
+        dimensions: d; None takes any.
+        parameter: of the model.
+
+    Raises:
+        ValueError: saying what is wanted, and what this is.
+    """
+    wanted = f"(B, {'d' if dimensions is None else dimensions})"
+    try:
+        latents = torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"latents: {wanted} numbers are wanted, and this is {type(given).__name__}.") from None
+    if latents.dim() == 1 and latents.numel():
+        latents = latents[None]
+    if latents.dim() != 2 or not latents.numel() or dimensions not in (None, latents.shape[-1]):
+        raise ValueError(f"latents: {wanted} are wanted, and these are {tuple(latents.shape)}.")
+    if latents.is_complex() or latents.dtype == torch.bool:
+        raise ValueError(f"latents: floating point is wanted, and these are {latents.dtype}.")
+    latents = latents.to(parameter)
+    if not latents.detach().isfinite().all():
+        raise ValueError("latents: finite numbers are wanted, and these hold infinities or NaN.")
+    return latents
+
+
+def check_count(name: str, count: Any, most: int = MOST_SAMPLES) -> int:
+    """A number of things, at least one.
+
+    Raises:
+        ValueError: it is no whole number from 1 to `most`.
+    """
+    if type(count) is not int or not 1 <= count <= most:
+        raise ValueError(f"{name}={count}: must be a whole number from 1 to {most}.")
+    return count

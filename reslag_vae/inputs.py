@@ -112,13 +112,13 @@ def on_model(images: Tensor, parameter: Tensor) -> Tensor:
     return unit_interval(images.to(parameter.device)).to(parameter.dtype)
 
 
-def as_latents(given: Any, dimensions: int | None, parameter: Tensor) -> Tensor:
+def as_latents(given: Any, dimensions: int | None = None, parameter: Tensor | None = None) -> Tensor:
     """(B, d) latents in the precision of a model and on its device.
 
     Args:
         given: a tensor, a numpy array or lists of numbers, (B, d) or, as a batch of one, (d,).
         dimensions: d; None takes any.
-        parameter: of the model.
+        parameter: of the model; None leaves them in their own precision and where they are.
 
     Raises:
         ValueError: saying what is wanted, and what this is.
@@ -134,7 +134,10 @@ def as_latents(given: Any, dimensions: int | None, parameter: Tensor) -> Tensor:
         raise ValueError(f"latents: {wanted} are wanted, and these are {tuple(latents.shape)}.")
     if latents.is_complex() or latents.dtype == torch.bool:
         raise ValueError(f"latents: floating point is wanted, and these are {latents.dtype}.")
-    latents = latents.to(parameter)
+    if parameter is not None:
+        latents = latents.to(parameter)
+    elif not latents.is_floating_point():
+        latents = latents.float()
     if not latents.detach().isfinite().all():
         raise ValueError("latents: finite numbers are wanted, and these hold infinities or NaN.")
     return latents

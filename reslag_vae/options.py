@@ -207,7 +207,15 @@ def check(config: DictConfig) -> None:
     Raises:
         ConfigError: naming the first option that is wrong, its value and what is wanted.
     """
-    tree = resolved(config)
+    check_tree(resolved(config))
+
+
+def check_tree(tree: Mapping[str, Any]) -> None:
+    """As `check`, of a configuration in plain containers.
+
+    Raises:
+        ConfigError: likewise.
+    """
     for group in NEEDED:
         if not isinstance(tree.get(group), dict):
             raise ConfigError(f"{group}={shown(tree.get(group))}: a run needs it; choose one by {group}=name.")

@@ -1,5 +1,7 @@
 """A fuzz over every option: accepted, or one sentence that names it; never a stack of calls."""
 
+import copy
+import functools
 import inspect
 import os
 import subprocess
@@ -16,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae import evaluations, options, wiring
 from reslag_vae.errors import ConfigError
-from reslag_vae.options import REFUSED, TRAIN, TRAINER, check, check_evaluation, did_you_mean
+from reslag_vae.options import REFUSED, TRAIN, TRAINER, check, check_evaluation, check_tree, did_you_mean
 from tests.running import ROOT
 
 Compose = Callable[..., DictConfig]
@@ -91,17 +93,19 @@ def outcome(attempt: Callable[[], object], name: str, value: Any) -> str:
 
 @pytest.mark.parametrize("chosen", CONFIGURATIONS)
 def test_every_option_of_training_takes_a_value_or_says_why_not(chosen: str, compose: Compose, tmp_path: Path) -> None:
-    base = compose(*CONFIGURATIONS[chosen], *SMALL)
+    base = options.resolved(compose(*CONFIGURATIONS[chosen], *SMALL))
     found: Counter[str] = Counter()
 
     def attempt(name: str, value: Any) -> None:
-        config = OmegaConf.create(OmegaConf.to_container(base))
-        OmegaConf.update(config, name, value, merge=False)
-        assert isinstance(config, DictConfig)
-        check(config)
-        wiring.build(config, tmp_path / "run")
+        tree = copy.deepcopy(base)
+        *groups, last = name.split(".")
+        functools.reduce(lambda node, group: node[group], groups, tree)[last] = value
+        check_tree(tree)
+        for part in ("network", "objective", "schedule", "optimizer"):
+            tree["model"][part] = tree[part]
+        wiring.build(OmegaConf.create(tree), tmp_path / "run")
 
-    for name in names(OmegaConf.to_container(base)):
+    for name in names(base):
         for value in VALUES:
             found[outcome(partial(attempt, name, value), name, value)] += 1
     print(f"{chosen}: {sum(found.values())} values tried, {dict(found)}")

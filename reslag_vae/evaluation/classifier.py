@@ -17,9 +17,10 @@ from torch.nn import functional as F
 
 from reslag_vae.data import Images
 from reslag_vae.errors import first_line
-from reslag_vae.evaluation.models import chunks
+from reslag_vae.evaluation.models import check_seed, chunks, wanted
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.files import write_atomically
+from reslag_vae.inputs import check_count
 from reslag_vae.records import unit_interval
 
 log = logging.getLogger(__name__)
@@ -103,6 +104,8 @@ def train_classifier(
     Raises:
         ValueError: labels that do not go with the images or the outputs.
     """
+    images = wanted(images)
+    check_seed(seed)
     _check(labels, len(images), outputs)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -128,6 +131,9 @@ def _shape(images: Tensor | Images) -> tuple[int, int, int]:
 
 
 def _check(labels: Tensor, count: int, outputs: int) -> None:
+    check_count("outputs", outputs)
+    if not isinstance(labels, Tensor) or labels.dim() not in (1, 2) or labels.is_floating_point():
+        raise ValueError("labels: a tensor of (N,) class numbers or (N, outputs) attributes is wanted.")
     if len(labels) != count:
         raise ValueError(f"{count} images have {len(labels)} labels.")
     if labels.dim() == 2 and labels.shape[1] != outputs:

@@ -63,8 +63,7 @@ def decode(model: LatentModel, latents: Tensor, progress: Progress = silent) -> 
         ValueError: they are no finite latents.
     """
     dimensions = getattr(getattr(model, "network", None), "latent_dim", None)
-    parameter = next(model.parameters(), torch.zeros(()))
-    latents = as_latents(latents, dimensions, parameter)
+    latents = as_latents(latents, dimensions, next(model.parameters(), None))
     images = []
     with evaluating(model), progress("decoding", len(latents)) as advance:
         # The first alone: of another's model only its images tell how large they are.

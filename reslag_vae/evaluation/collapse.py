@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from reslag_vae.distributions import DiagonalGaussian
+from reslag_vae.evaluation.bounds import given_variance
 from reslag_vae.evaluation.codes import Codes, decode
-from reslag_vae.evaluation.models import LatentModel
+from reslag_vae.evaluation.models import LatentModel, check_seed
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latent import ACTIVE_VARIANCE, active_dimensions
 
@@ -56,6 +57,8 @@ def diagnose(
         raise ValueError(
             "Points have no posterior that could collapse onto the prior: means and log-variances are needed."
         )
+    check_seed(seed)
+    sigma2 = given_variance(sigma2)
     active = active_dimensions(codes.means)
     used = torch.zeros_like(active)
     for j in (~active).nonzero()[:, 0].tolist():

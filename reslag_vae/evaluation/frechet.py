@@ -1,7 +1,11 @@
 """The Fréchet distance between two sets of features, each taken as a Gaussian."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
+
+from reslag_vae.inputs import as_latents
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
@@ -17,14 +21,29 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
         b: (M, d), M at least 2.
 
     Raises:
-        ValueError: a set has fewer than 2 features.
+        ValueError: a set has fewer than 2 features, or they are no finite numbers of one length.
     """
+    a, b = as_features("a", a), as_features("b", b)
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"Features of {a.shape[1]} and of {b.shape[1]} numbers: they do not compare.")
     if min(len(a), len(b)) < 2:
         raise ValueError(f"Sets of {len(a)} and {len(b)} features: a covariance takes at least 2.")
     (mean_a, root_a), (mean_b, root_b) = _moments(a), _moments(b)
     overlap = torch.linalg.svdvals(root_a @ root_b.T).sum()
     distance = (mean_a - mean_b).square().sum() + root_a.square().sum() + root_b.square().sum() - 2 * overlap
     return max(0.0, float(distance))
+
+
+def as_features(name: str, features: Any) -> Tensor:
+    """(N, d) features in float64.
+
+    Raises:
+        ValueError: they are no finite numbers of that form.
+    """
+    try:
+        return as_latents(features).double()
+    except ValueError as error:
+        raise ValueError(str(error).replace("latents:", f"{name}:")) from None
 
 
 def _moments(features: Tensor) -> tuple[Tensor, Tensor]:

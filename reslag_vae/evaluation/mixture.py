@@ -6,6 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reslag_vae.evaluation.models import check_seed
+from reslag_vae.inputs import as_latents, check_count
+
 COMPONENTS = 10
 
 
@@ -25,6 +28,9 @@ class CodeMixture:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
+        codes = as_latents(codes)
+        check_count("components", components)
+        check_seed(seed)
         if len(codes) < components:
             raise ValueError(f"components={components}: {len(codes)} codes are too few for them.")
         self.dtype, self.device = codes.dtype, codes.device
@@ -39,7 +45,13 @@ class CodeMixture:
         return torch.from_numpy(self.mixture.score_samples(latents.double().cpu().numpy())).to(latents.device)
 
     def sample(self, count: int, seed: int = 0) -> Tensor:
-        """(count, d) latents, in random order."""
+        """(count, d) latents, in random order.
+
+        Raises:
+            ValueError: the count or the seed is none.
+        """
+        check_count("count", count)
+        check_seed(seed)
         self.mixture.random_state = np.random.RandomState(seed)
         drawn, _ = self.mixture.sample(count)
         order = np.random.default_rng(seed).permutation(count)  # scikit-learn returns them sorted by component

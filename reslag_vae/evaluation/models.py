@@ -134,11 +134,12 @@ def wanted(images: Any, model: LatentModel | None = None) -> Tensor | Images:
     shape = getattr(getattr(model, "network", None), "image_shape", None)
     if isinstance(images, Images):
         if not len(images) or (shape is not None and tuple(images.store.shape[1:]) != tuple(shape)):
-            own = (len(images), *images.store.shape[1:])
-            raise ValueError(f"images: {('B', *(shape or 'CHW'))} are wanted, and the split has {own}.")
+            has = (len(images), *images.store.shape[1:])
+            raise ValueError(f"images: (B, *{shape}) are wanted, B at least 1, and the split has {has}.")
         return images
     own = as_images(images, shape)
-    return own.float() if own.is_floating_point() and own.dtype != torch.float64 else own
+    parameter = None if model is None else next(model.parameters(), None)
+    return own if parameter is None or not own.is_floating_point() else own.to(parameter.dtype)
 
 
 def check_seed(seed: Any) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation.models import chunks
+from reslag_vae.evaluation.models import check_seed, chunks, wanted
 from reslag_vae.evaluation.progress import Progress, silent
 
 # Passes over the data. What they miss falls as (s / s')^(2 passes - 2), s and s' the variances of the component after
@@ -49,9 +49,11 @@ def fit_pca(images: Tensor | Images, components: int, seed: int = 0, progress: P
     Raises:
         ValueError: there are not as many components.
     """
+    images = wanted(images)
+    check_seed(seed)
     mean = mean_image(images, progress)
     most = min(len(images), mean.numel())
-    if not 0 < components <= most:
+    if type(components) is not int or not 0 < components <= most:
         raise ValueError(f"components={components}: {len(images)} images of {mean.numel()} numbers allow 1 to {most}.")
     width = min(most, 2 * components + 10)
     directions = torch.randn(mean.numel(), width, generator=torch.Generator().manual_seed(seed)).to(mean)

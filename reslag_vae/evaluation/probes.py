@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reslag_vae.inputs import as_latents, check_count
+
 NEIGHBOURS = 5
 
 
@@ -17,7 +19,11 @@ def linear_probe(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels:
         labels: (N,) class numbers.
         test_codes: (M, d).
         test_labels: (M,).
+
+    Raises:
+        ValueError: codes and labels do not go together, or are of one class.
     """
+    check(codes, labels, test_codes, test_labels)
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -38,11 +44,32 @@ def nearest_neighbours(
         test_codes: (M, d).
         test_labels: (M,).
         neighbours: how many vote.
+
+    Raises:
+        ValueError: codes and labels do not go together, or there are fewer codes than neighbours.
     """
+    check(codes, labels, test_codes, test_labels)
+    check_count("neighbours", neighbours, len(codes))
     from sklearn.neighbors import KNeighborsClassifier
 
     voters = KNeighborsClassifier(neighbours, algorithm="brute").fit(_numpy(codes), labels.cpu().numpy())
     return float(voters.score(_numpy(test_codes), test_labels.cpu().numpy()))
+
+
+def check(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor) -> None:
+    """Refuse codes and labels that do not go together.
+
+    Raises:
+        ValueError: they do not.
+    """
+    for own, classes in ((codes, labels), (test_codes, test_labels)):
+        as_latents(own)
+        if not isinstance(classes, Tensor) or classes.dim() != 1 or len(classes) != len(own):
+            raise ValueError(f"labels: ({len(own)},) class numbers are wanted, one for each code.")
+    if codes.shape[1] != test_codes.shape[1]:
+        raise ValueError(f"Codes of {codes.shape[1]} and of {test_codes.shape[1]} numbers: they do not compare.")
+    if int(labels.min()) == int(labels.max()):
+        raise ValueError("labels: at least 2 classes are wanted.")
 
 
 def _numpy(codes: Tensor) -> np.ndarray:

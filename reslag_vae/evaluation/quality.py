@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation.models import LatentModel, chunks, device_of, evaluating
+from reslag_vae.evaluation.models import LatentModel, chunks, device_of, evaluating, wanted
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.objectives.sigma import SIGMA2_FLOOR
 
@@ -41,7 +41,11 @@ def reconstruction_quality(model: LatentModel, images: Tensor | Images, progress
         model: any.
         images: (N, C, H, W) uint8, or floating point in [0, 1].
         progress: shows how many images are done.
+
+    Raises:
+        ValueError: they are no images of the model's.
     """
+    images = wanted(images, model)
     parts = []
     with evaluating(model), progress("quality of the reconstructions", len(images)) as advance:
         for part in chunks(images, device_of(model)):

@@ -130,24 +130,6 @@ def test_the_mode_is_left_as_it_was_also_after_an_error(training: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "message"),
-    [
-        (torch.rand(3, 1, 4, 4) * 255, r"must lie in \[0, 1\], and reaches from"),
-        (torch.rand(3, 1, 4, 4) * 2 - 1, r"must lie in \[0, 1\]"),
-        (torch.full((3, 1, 4, 4), torch.nan), r"must lie in \[0, 1\], and reaches from nan"),
-        (torch.rand(1, 4, 4), r"\(N, C, H, W\) uint8 or floating point is wanted, not \(1, 4, 4\)"),
-        (torch.zeros(3, 1, 4, 4, dtype=torch.int64), "torch.int64"),
-        (torch.rand(0, 1, 4, 4), r"not \(0, 1, 4, 4\)"),
-        (torch.rand(3, 1, 4, 4).numpy(), "not ndarray"),
-    ],
-)
-def test_what_are_no_images_is_told(images: Any, message: str) -> None:
-    model = EncoderDecoder(lambda x: x.flatten(1), lambda z: z.view(-1, 1, 4, 4))
-    with pytest.raises(ValueError, match=message):
-        encode(model, images)
-
-
-@pytest.mark.parametrize(
     ("encoder", "message"),
     [
         (lambda x: {"mean": x}, "gives dict, not codes or a pair"),

@@ -14,7 +14,10 @@ OUTSIDE = (
 
 
 def latent(subject: Subject) -> Numbers:
-    """Active units, and of the aggregate posterior what `Aggregate` holds, each bracketed by two estimates."""
+    """Active units, and of the aggregate posterior what `Aggregate` holds, each bracketed by two estimates.
+
+    The bracket covers the bias of the estimator, the standard error of each end the choice of the images.
+    """
     codes, protocol = subject.codes, subject.of_reference
     active = int(active_dimensions(codes.means).sum())
     of = f"{protocol}; the variance of the posterior mean exceeds {ACTIVE_VARIANCE:g}"
@@ -34,6 +37,7 @@ def latent(subject: Subject) -> Numbers:
         at = at if name == "total_correlation" else ""
         # More density is less information, and more of a divergence.
         how = (INSIDE, OUTSIDE) if name == "mutual_information" else (OUTSIDE, INSIDE)
-        for end, value, density in zip(("low", "high"), getattr(result, name), how, strict=True):
-            numbers[f"{name}_{end}"] = Number(value, "nats", f"{protocol}; {density}{at}")
+        bracket = getattr(result, name)
+        for end, value, error, density in zip(("low", "high"), bracket, result.errors[name], how, strict=True):
+            numbers[f"{name}_{end}"] = Number(value, "nats", f"{protocol}; {density}{at}", error)
     return numbers

@@ -1,0 +1,233 @@
+"""The border of the public functions: everything that can be meant is taken, and the rest is one sentence."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from reslag_vae import evaluation
+from reslag_vae.distributions import DiagonalGaussian
+from reslag_vae.evaluation.codes import Codes
+from reslag_vae.evaluation.mixture import CodeMixture
+from reslag_vae.models import VAE
+from reslag_vae.networks import Network
+from reslag_vae.objectives import ELBO
+
+MakeNetwork = Callable[..., Network]
+
+
+@pytest.fixture
+def model(make_network: MakeNetwork) -> VAE:
+    """A VAE of 1x8x8 images with three latent dimensions."""
+    return VAE(make_network(), ELBO()).eval()
+
+
+def rand(*shape: int) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+
+
+BAD_IMAGES: dict[str, tuple[Any, str]] = {
+    "another size": (rand(2, 1, 25, 30), r"\(B, 1, 8, 8\) are wanted, and these are \(2, 1, 25, 30\)"),
+    "larger": (rand(2, 1, 9, 9), r"\(B, 1, 8, 8\) are wanted"),
+    "colour": (rand(2, 3, 8, 8), r"\(B, 1, 8, 8\) are wanted"),
+    "channels last": (rand(2, 8, 8, 1), "channels come before height and width"),
+    "two dimensions": (rand(8, 8), "are wanted"),
+    "five dimensions": (rand(1, 1, 1, 8, 8), "are wanted"),
+    "none": (rand(0, 1, 8, 8), "are wanted"),
+    "no number": (torch.tensor(0.5), "are wanted"),
+    "0 to 255": (rand(2, 1, 8, 8) * 255, r"must lie in \[0, 1\].* divide them by 255, or give uint8"),
+    "negative": (rand(2, 1, 8, 8) - 0.5, r"must lie in \[0, 1\], and these go from -0\."),
+    "standardised": (torch.randn(2, 1, 8, 8), r"must lie in \[0, 1\]"),
+    "huge": (rand(2, 1, 8, 8) * 1e30, r"must lie in \[0, 1\]"),
+    "NaN": (torch.full((2, 1, 8, 8), float("nan")), "finite"),
+    "infinite": (torch.full((2, 1, 8, 8), float("inf")), "finite"),
+    "whole numbers": (torch.full((2, 1, 8, 8), 300), r"0\.\.255"),
+    "negative whole numbers": (torch.full((2, 1, 8, 8), -1), r"0\.\.255"),
+    "true and false": (torch.ones(2, 1, 8, 8, dtype=torch.bool), "uint8 or floating point"),
+    "complex": (torch.ones(2, 1, 8, 8, dtype=torch.complex64), "uint8 or floating point"),
+    "a text": ("images", "a tensor, a numpy array, a PIL picture"),
+    "bytes": (b"images", "a tensor, a numpy array, a PIL picture"),
+    "nothing": (None, "a tensor, a numpy array, a PIL picture"),
+    "a number": (3, "a tensor, a numpy array, a PIL picture"),
+    "an empty list": ([], "a tensor, a numpy array, a PIL picture"),
+    "a list of numbers": ([1, 2], "a tensor, a numpy array, a PIL picture"),
+    "sizes that differ": ([rand(1, 8, 8), rand(1, 9, 9)], "all of one size"),
+    "texts": (np.array([["a"]]), "a tensor, a numpy array, a PIL picture"),
+    "a picture of another size": (Image.new("L", (9, 8)), "pictures of 8 x 8 are wanted"),
+}
+OF_IMAGES: dict[str, Callable[[VAE, Any], object]] = {
+    "encode": lambda model, images: model.encode(images),
+    "reconstruct": lambda model, images: model.reconstruct(images),
+    "interpolate": lambda model, images: model.interpolate(images, images),
+    "evaluation.encode": evaluation.encode,
+    "importance_weighted_bound": lambda model, images: evaluation.importance_weighted_bound(model, images, 2),
+    "reconstruction_quality": evaluation.reconstruction_quality,
+}
+
+
+@pytest.mark.parametrize("function", OF_IMAGES)
+@pytest.mark.parametrize("kind", BAD_IMAGES)
+def test_what_are_no_images_of_the_model_is_one_sentence(kind: str, function: str, model: VAE) -> None:
+    images, message = BAD_IMAGES[kind]
+    with pytest.raises(ValueError, match=rf"^images: .*{message}") as error:
+        OF_IMAGES[function](model, images)
+    assert "\n" not in str(error.value)
+
+
+PIXELS = (rand(2, 1, 8, 8) * 255).round().to(torch.uint8)
+GOOD_IMAGES: dict[str, Any] = {
+    "uint8": PIXELS,
+    "float32": PIXELS / 255,
+    "float64": PIXELS.double() / 255,
+    "half": (PIXELS / 255).half(),
+    "int64": PIXELS.long(),
+    "int16": PIXELS.short(),
+    "numpy uint8": PIXELS.numpy(),
+    "numpy float64": PIXELS.numpy() / 255,
+    "not contiguous": PIXELS.transpose(2, 3).contiguous().transpose(2, 3),
+    "a view": PIXELS.numpy()[:, :, ::1],
+    "pictures": [Image.fromarray(image[0].numpy()) for image in PIXELS],
+    "coloured pictures": [Image.fromarray(image[0].numpy()).convert("RGB") for image in PIXELS],
+    "tensors": list(PIXELS),
+    "arrays": [image.numpy() for image in PIXELS],
+}
+
+
+@pytest.mark.parametrize("kind", GOOD_IMAGES)
+def test_whatever_holds_images_is_taken(kind: str, model: VAE) -> None:
+    expected = model.encode(PIXELS)
+    codes = model.encode(GOOD_IMAGES[kind])
+    assert codes.dtype == torch.float32
+    assert torch.allclose(codes, expected, atol=2e-2 if kind == "half" else 1e-5)
+    assert model.reconstruct(GOOD_IMAGES[kind]).shape == (2, 1, 8, 8)
+    found = evaluation.encode(model, GOOD_IMAGES[kind]).means
+    assert torch.allclose(found.float(), expected, atol=2e-2 if kind == "half" else 1e-5)
+
+
+def test_one_image_is_a_batch_of_one(model: VAE) -> None:
+    assert model.encode(PIXELS[0]).shape == (1, 3)
+    assert model.reconstruct(Image.fromarray(PIXELS[0, 0].numpy())).shape == (1, 1, 8, 8)
+    assert model.interpolate(PIXELS[0], PIXELS[1], 5).shape == (5, 1, 8, 8)
+    assert model.interpolate(PIXELS[:1], PIXELS[1:], 1).shape == (1, 1, 8, 8)
+    assert model.decode(torch.zeros(3)).shape == (1, 1, 8, 8)
+
+
+def test_gradients_pass_the_border(model: VAE) -> None:
+    images = rand(2, 1, 8, 8).requires_grad_()
+    model.reconstruct(images).sum().backward()
+    assert images.grad is not None
+    assert images.grad.abs().sum() > 0
+    latents = torch.zeros(2, 3, requires_grad=True)
+    model.decode(latents).sum().backward()
+    assert latents.grad is not None
+
+
+BAD_LATENTS: dict[str, tuple[Any, str]] = {
+    "too many": (torch.zeros(2, 4), r"\(B, 3\) are wanted, and these are \(2, 4\)"),
+    "too few": (torch.zeros(2), r"\(B, 3\) are wanted"),
+    "none": (torch.zeros(0, 3), r"\(B, 3\) are wanted"),
+    "three dimensions": (torch.zeros(1, 2, 3), r"\(B, 3\) are wanted"),
+    "NaN": (torch.full((2, 3), float("nan")), "finite"),
+    "infinite": (torch.full((2, 3), float("inf")), "finite"),
+    "too large": (torch.full((2, 3), 1e300, dtype=torch.float64), "finite"),
+    "true and false": (torch.ones(2, 3, dtype=torch.bool), "floating point is wanted"),
+    "complex": (torch.ones(2, 3, dtype=torch.complex64), "floating point is wanted"),
+    "a text": ("abc", r"\(B, 3\) numbers are wanted"),
+    "nothing": (None, r"\(B, 3\) numbers are wanted"),
+    "texts": ([["a"]], r"\(B, 3\) numbers are wanted"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_LATENTS)
+def test_what_are_no_latents_of_the_model_is_one_sentence(kind: str, model: VAE) -> None:
+    latents, message = BAD_LATENTS[kind]
+    for decode in (model.decode, lambda latents: evaluation.decode(model, latents)):
+        with pytest.raises(ValueError, match=rf"^latents: .*{message}"):
+            decode(latents)
+
+
+@pytest.mark.parametrize(
+    "latents", [np.zeros((2, 3)), [[0, 0, 0], [0, 0, 0]], torch.zeros(2, 3).half(), torch.zeros(2, 3).long()]
+)
+def test_latents_are_converted(latents: Any, model: VAE) -> None:
+    assert torch.equal(model.decode(latents), model.decode(torch.zeros(2, 3)))
+
+
+COUNTS = [0, -1, True, 1.0, "3", None, 10**10, [1], float("nan")]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_count_is_a_whole_number_that_memory_can_hold(count: Any, model: VAE) -> None:
+    for name, call in (
+        ("count", lambda: model.sample(count)),
+        ("steps", lambda: model.interpolate(PIXELS[0], PIXELS[1], count)),
+        ("samples", lambda: evaluation.importance_weighted_bound(model, PIXELS, count)),
+        ("components", lambda: evaluation.fit_pca(PIXELS, count)),
+        ("components", lambda: CodeMixture(rand(20, 3), count)),
+    ):
+        with pytest.raises(ValueError, match=rf"^{name}="):
+            call()
+
+
+@pytest.mark.parametrize("seed", [-1, True, 0.5, 2**32, "0", None])
+def test_a_seed_is_a_whole_number(seed: Any, model: VAE) -> None:
+    for call in (
+        lambda: evaluation.encode(model, PIXELS, seed),
+        lambda: evaluation.importance_weighted_bound(model, PIXELS, 2, seed=seed),
+        lambda: evaluation.fit_pca(PIXELS, 1, seed),
+        lambda: CodeMixture(rand(20, 3), 2, seed),
+    ):
+        with pytest.raises(ValueError, match=r"^seed="):
+            call()
+
+
+@pytest.mark.parametrize("sigma2", [0, -1, float("nan"), float("inf"), "abc", [], [[1.0, 0.0]], {}])
+def test_a_variance_is_positive_and_finite(sigma2: Any, model: VAE) -> None:
+    codes = Codes(DiagonalGaussian(torch.zeros(3, 3), torch.zeros(3, 3)), torch.zeros(3, 3))
+    for call in (
+        lambda: evaluation.importance_weighted_bound(model, PIXELS, 2, sigma2),
+        lambda: evaluation.diagnose(model, codes, sigma2),
+    ):
+        with pytest.raises(ValueError, match=r"^sigma2=.*positive and finite"):
+            call()
+
+
+@pytest.mark.parametrize("generator", [3, "seed", np.random.default_rng(0)])
+def test_a_generator_is_one_of_torch(generator: Any, model: VAE) -> None:
+    with pytest.raises(ValueError, match=r"^generator="):
+        model.sample(2, generator)
+
+
+def test_statistics_of_too_few_codes_are_one_sentence() -> None:
+    one = DiagonalGaussian(torch.zeros(1, 2), torch.zeros(1, 2))
+    with pytest.raises(ValueError, match="one for each of at least 2 posteriors"):
+        evaluation.aggregate_posterior(one, torch.zeros(1, 2))
+    two = DiagonalGaussian(torch.zeros(2, 2), torch.zeros(2, 2))
+    for latents in (torch.zeros(3, 2), torch.zeros(2, 3), torch.full((2, 2), float("nan")), "x"):
+        with pytest.raises(ValueError, match=r"^latents: "):
+            evaluation.aggregate_posterior(two, latents)
+    for features in (torch.zeros(1, 2), torch.zeros(2, 0), torch.zeros(3), "x", torch.full((3, 2), float("inf"))):
+        with pytest.raises(ValueError, match=r"wanted|takes at least 2|do not compare"):
+            evaluation.frechet_distance(features, torch.zeros(3, 2))
+    with pytest.raises(ValueError, match="do not compare"):
+        evaluation.frechet_distance(torch.zeros(3, 2), torch.zeros(3, 4))
+
+
+def test_codes_and_labels_go_together() -> None:
+    codes, labels = rand(10, 3), torch.arange(10) % 2
+    for probe in (evaluation.linear_probe, evaluation.nearest_neighbours):
+        assert 0 <= probe(codes, labels, codes, labels) <= 1
+        for wrong in (
+            (codes, labels[:5], codes, labels),
+            (codes, labels * 0, codes, labels),
+            (codes[:0], labels[:0], codes, labels),
+            (codes, labels, codes[:, :2], labels),
+            (codes * float("nan"), labels, codes, labels),
+            (codes, "labels", codes, labels),
+        ):
+            with pytest.raises(ValueError, match=r"labels|latents|do not compare"):
+                probe(*wrong)

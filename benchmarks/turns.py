@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 from benchmarks import report
+from reslag_vae import process
 
 ROOT = Path(__file__).parents[1]
 # Progress bars are drawn as in a terminal, but into nowhere; W&B stays offline and quiet.
@@ -124,9 +125,12 @@ class Child:
 
     Args:
         job: what it is to do.
+        variables: of its environment, beside this process'; by default what train.py sets for our own training.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, variables: dict[str, str] | None = None) -> None:
+        if variables is None:
+            variables = process.PASSIVE if job.contender.startswith("ours") else {}
         self.log = Path(job.folder) / "log.txt"
         with self.log.open("w") as log:
             # A session of its own, so that its workers can be ended with it.
@@ -137,7 +141,7 @@ class Child:
                 stderr=log,
                 text=True,
                 cwd=ROOT,
-                env=os.environ | ENVIRONMENT,
+                env=os.environ | ENVIRONMENT | variables,
                 start_new_session=True,
             )
         assert self.process.stdin is not None
@@ -173,8 +177,20 @@ class Child:
         Raises:
             LostError: it has died.
         """
+        self.go()
+        return self.result()
+
+    def go(self) -> None:
+        """Begin a turn."""
         with suppress(BrokenPipeError):
             print("go", file=self.to, flush=True)
+
+    def result(self) -> dict[str, Any]:
+        """Wait for the end of the turn that has begun.
+
+        Raises:
+            LostError: it has died.
+        """
         answer: dict[str, Any] = json.loads(self.read())
         return answer | {"memory": held(self.process.pid)}
 

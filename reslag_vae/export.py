@@ -14,6 +14,7 @@ from reslag_vae.errors import UserError, printable
 from reslag_vae.escape import markdown
 from reslag_vae.files import write_atomically
 from reslag_vae.runs import CARD_FILE, MODEL_FILE, WEIGHTS_FILE, RunError
+from reslag_vae.terminal import prepare
 
 USE = """import reslag_vae
 
@@ -131,6 +132,7 @@ def number(split: str, name: str, value: object) -> str:
 
 def main() -> None:
     """Export what the command line names."""
+    prepare()
     parser = argparse.ArgumentParser(prog="python -m reslag_vae.export", description="A trained model without its run.")
     parser.add_argument("run", type=Path, help="the run's folder")
     parser.add_argument("out", type=Path, help="a new folder")

@@ -28,7 +28,8 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
     Raises:
         WriteError: the disk is full, say.
     """
-    data = content.encode() if isinstance(content, str) else content
+    # Names of files that are no UTF-8 have letters that cannot be written as they are.
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

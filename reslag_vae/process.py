@@ -4,10 +4,12 @@ import ctypes
 import os
 import sys
 
-import torch
-
 # Of <malloc.h>.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+
+# Of OpenMP and of GNU's library for it: how long a thread without work turns round before it sleeps.
+PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 
 
 def peak_memory() -> int:
@@ -16,6 +18,17 @@ def peak_memory() -> int:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def wait_passively() -> None:
+    """Have threads without work sleep at once, unless the user has set how they wait. Results are the same, bitwise.
+
+    By default they turn round for milliseconds. Where other processes want the cores, those of one step then keep
+    each other from working. To be called before PyTorch is loaded, which reads the environment only then; the
+    processes that this one starts have it too.
+    """
+    if not any(name in os.environ for name in WAITING):
+        os.environ.update(PASSIVE)
 
 
 def tune() -> None:
@@ -45,5 +58,7 @@ def hide_missing_gpus() -> None:
 
     Otherwise each step of each optimizer loads the driver's library anew to look for one (PyTorch 2.15).
     """
+    import torch
+
     if not torch.cuda.is_available():
         os.environ["CUDA_VISIBLE_DEVICES"] = ""

@@ -1,13 +1,16 @@
 """How Lightning runs several processes."""
 
+import os
 import signal
 import threading
 
 from lightning.fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
+from torch import distributed
 
 from reslag_vae import interruption, parallel
+from reslag_vae.errors import ConfigError, first_line
 
 
 class Replicas(DDPStrategy):
@@ -16,7 +19,31 @@ class Replicas(DDPStrategy):
     Lightning's own strategy wraps the model in DistributedDataParallel, whose one reduction for each forward pass does
     not go with several updates in a training step, of which each leaves half of the parameters alone. Here the
     training step averages the gradients of the group that it updates.
+
+    Raises:
+        ConfigError: MASTER_PORT in the environment is no port.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        port = os.environ.get("MASTER_PORT", "1")
+        if not port.isdecimal() or not 0 < int(port) < 1 << 16:
+            raise ConfigError(f"MASTER_PORT={port}: must be a port, from 1 to {(1 << 16) - 1}; or leave it unset.")
+
+    def setup_environment(self) -> None:
+        """Find the other processes.
+
+        Raises:
+            ConfigError: another program has the port, or nobody is at the address.
+        """
+        try:
+            super().setup_environment()
+        except distributed.DistNetworkError as error:
+            place = [f"{name}={os.environ[name]}" for name in ("MASTER_ADDR", "MASTER_PORT") if name in os.environ]
+            raise ConfigError(
+                f"{', '.join(place)}: the processes of the devices cannot meet there; free the port, or leave both "
+                f"unset ({first_line(error)})."
+            ) from None
 
     def configure_ddp(self) -> None:
         assert self.lightning_module is not None

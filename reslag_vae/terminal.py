@@ -137,5 +137,5 @@ def quoted(text: str) -> str:
     """The text in quotes of Hydra's grammar, with what OmegaConf would take for an interpolation escaped."""
     literal = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
     # A backslash means itself but before a quote.
-    doubled = re.sub(r"(\\+)(?='|\Z)", r"\1\1", literal)
-    return "'" + doubled.replace("'", r"\'") + "'"
+    doubled = re.sub(r'(\\+)(?="|\Z)', r"\1\1", literal)
+    return '"' + doubled.replace('"', r"\"") + '"'

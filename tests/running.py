@@ -7,6 +7,7 @@ import os
 import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,23 @@ def assert_same_runs(first: Path, second: Path) -> None:
             assert same(one[part], other[part]), f"{part} of {which}.ckpt differs"
     assert rows(first) == rows(second)
     assert metrics(first) == metrics(second)
+
+
+def wandb_records(path: Path) -> Iterator[Any]:
+    """What W&B has written of a run: a file in the format of LevelDB's logs, after a header of W&B's own."""
+    from wandb.proto import wandb_internal_pb2
+
+    content, at, parts = path.read_bytes(), 7, b""
+    while at + 7 <= len(content):
+        if 32768 - at % 32768 < 7:
+            at += 32768 - at % 32768  # no header fits into the rest of the block
+            continue
+        length, kind = int.from_bytes(content[at + 4 : at + 6], "little"), content[at + 6]
+        parts += content[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):  # whole, or the last part
+            yield wandb_internal_pb2.Record.FromString(parts)
+            parts = b""
 
 
 def command(*arguments: str) -> list[str]:

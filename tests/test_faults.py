@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from reslag_vae import configs, runs
 from reslag_vae.runs import RunError
-from tests.running import BARE, assert_same_runs, command, fork, rows, start
+from tests.running import BARE, assert_same_runs, command, fork, rows, start, wandb_records
 
 Compose = Callable[..., DictConfig]
 Train = Callable[[DictConfig, Path], float]
@@ -128,26 +128,8 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
 def wandb_exit_codes(folder: Path) -> list[int]:
     """With which the W&B run in a run's folder was closed: of one that was not, none."""
-    from wandb.proto import wandb_internal_pb2
-
     (path,) = folder.glob("wandb/offline-run-*/*.wandb")
-    records = (wandb_internal_pb2.Record.FromString(data) for data in wandb_records(path.read_bytes()))
-    return [record.exit.exit_code for record in records if record.WhichOneof("record_type") == "exit"]
-
-
-def wandb_records(content: bytes) -> Iterator[bytes]:
-    """Of a file in the format of LevelDB's logs, after W&B's own header."""
-    at, parts = 7, b""
-    while at + 7 <= len(content):
-        if 32768 - at % 32768 < 7:
-            at += 32768 - at % 32768  # no header fits into the rest of the block
-            continue
-        length, kind = int.from_bytes(content[at + 4 : at + 6], "little"), content[at + 6]
-        parts += content[at + 7 : at + 7 + length]
-        at += 7 + length
-        if kind in (1, 4):  # whole, or the last part
-            yield parts
-            parts = b""
+    return [record.exit.exit_code for record in wandb_records(path) if record.WhichOneof("record_type") == "exit"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

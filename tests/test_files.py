@@ -15,6 +15,11 @@ def test_content_is_written_as_given(tmp_path: Path, content: str | bytes) -> No
     assert [p.name for p in path.parent.iterdir()] == ["file"]
 
 
+def test_names_that_are_no_utf8_are_written_as_escapes(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "file", os.fsdecode(b"k\xe4se"))
+    assert (tmp_path / "file").read_text() == r"k\udce4se"
+
+
 @pytest.mark.parametrize("umask", [0o077, 0o002, 0o022])
 def test_the_umask_is_respected(tmp_path: Path, umask: int) -> None:
     """By new files, by those that take the place of others, and by folders."""

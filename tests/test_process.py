@@ -1,11 +1,14 @@
 """Settings of the process, seen in a process of their own."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import joblib
 import pytest
 import torch
+from joblib.externals.loky import get_reusable_executor
 
 from reslag_vae import process
 
@@ -54,3 +57,48 @@ def test_peak_memory_is_in_bytes_and_never_falls() -> None:
     during = process.peak_memory()
     del block
     assert process.peak_memory() >= during >= before
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"OMP_WAIT_POLICY": "PASSIVE"}),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, {"OMP_WAIT_POLICY": "ACTIVE"}),
+        ({"GOMP_SPINCOUNT": "7"}, {"GOMP_SPINCOUNT": "7"}),
+    ],
+)
+def test_threads_sleep_unless_the_user_says_otherwise(
+    before: dict[str, str], after: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", dict(before))
+    process.wait_passively()
+    assert os.environ == after
+
+
+POLICY = """
+import sys
+from reslag_vae import process
+assert "torch" not in sys.modules
+process.wait_passively()
+import torch
+torch.ones(10_000_000).sum()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of GNU's OpenMP")
+def test_the_policy_is_set_before_pytorch_reads_it() -> None:
+    """GNU's library says at its start what it has read."""
+    environment = {name: value for name, value in os.environ.items() if name not in process.WAITING}
+    command = [sys.executable, "-c", POLICY]
+    variables = environment | {"OMP_DISPLAY_ENV": "true"}
+    said = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, check=True, text=True).stderr
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in said
+
+
+def test_jobs_of_one_launcher_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """joblib says to each of its workers how many threads are its own, before that loads PyTorch."""
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    names = ["OMP_NUM_THREADS"] * 2
+    threads = joblib.Parallel(n_jobs=2, backend="loky")(joblib.delayed(os.getenv)(name) for name in names)
+    get_reusable_executor().shutdown()
+    assert threads == [str(max(1, joblib.cpu_count() // 2))] * 2

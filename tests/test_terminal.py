@@ -26,9 +26,10 @@ from reslag_vae import terminal
 terminal.prepare()
 from rich.console import Console
 logging.basicConfig(stream=sys.stdout, level=logging.INFO)
-for number in range(300):  # more than a pipe holds
-    print("1 · β", number, "-" * 300)
-    Console().print("2 · β", number)
+console = Console()
+for number in range(100):  # more than a pipe holds
+    print("1 · β", number, "-" * 1000)
+    console.print("2 · β", number)
     logging.getLogger().info("3 · β %d", number)
 with open(sys.argv[1], "w") as file:
     print("done", file=file)
@@ -106,6 +107,10 @@ def test_a_printed_command_gives_the_path_back(text: str) -> None:
     read = PARSER.parse_override(pasted).value()
     assert name == "train.py"
     assert OmegaConf.create({"resume": getattr(read, "text", read)}).resume == text
+
+
+def test_other_paths_are_quoted_for_hydra_and_for_the_shell() -> None:
+    assert command("train.py", override("resume", "/p/Photos (1)")) == "train.py 'resume=\"/p/Photos (1)\"'"
 
 
 def test_plain_paths_are_not_quoted() -> None:

@@ -3,7 +3,6 @@
 import logging
 import os
 import shlex
-import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +12,10 @@ import pytest
 import wandb
 from omegaconf import DictConfig
 from PIL import Image
-from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]  # it is there for one of the versions
 
 from reslag_vae import wiring
 from reslag_vae.tracking import SteadyLogger, add_evaluation, logged_in, wandb_logger
+from tests.running import wandb_records
 
 Compose = Callable[..., DictConfig]
 CONFIG: dict[str, Any] = {"model": "vae", "data": "digits", "objective": "elbo", "schedule": "joint"}
@@ -224,27 +223,11 @@ def test_without_a_home_wandb_keeps_its_files_with_the_run(tmp_path: Path, monke
     assert os.environ["WANDB_CONFIG_DIR"] == str(tmp_path / "run" / "wandb")
 
 
-def records(path: Path) -> Iterator[Record]:
-    """What W&B has written of a segment: a log in LevelDB's format, in blocks of 32 KiB."""
-    content, start, message = path.read_bytes(), 7, b""
-    while start + 7 <= len(content):
-        if (rest := -start % 32_768) < 7:
-            start += rest
-        _, size, kind = struct.unpack_from("<IHB", content, start)
-        message += content[start + 7 : start + 7 + size]
-        start += 7 + size
-        if kind in (1, 4):  # whole, or its last part
-            record = Record()
-            record.ParseFromString(message)
-            message = b""
-            yield record
-
-
 def steps(folder: Path) -> list[list[int]]:
     """Of every row of history in every offline segment of a run, in the order of the segments' names."""
     wandb.teardown()  # its service may not have written all of it before
     segments = sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))
-    rows = [[record.history for record in records(path) if record.HasField("history")] for path in segments]
+    rows = [[record.history for record in wandb_records(path) if record.HasField("history")] for path in segments]
     return [[row.step.num for row in segment] for segment in rows]
 
 

@@ -5,15 +5,16 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from reslag_vae import entry, options
+from reslag_vae import entry, options, process
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
 def main(config: DictConfig) -> None:
     """Numbers and pictures of every run into its folder, and of several a comparison."""
     options.check_evaluation(config)
+    process.wait_passively()
     try:
-        from reslag_vae import evaluations, process, wiring
+        from reslag_vae import evaluations, wiring
 
         wiring.quiet()
         process.hide_missing_gpus()

@@ -11,7 +11,7 @@ import hydra
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
-from reslag_vae import configs, entry, job_folder, options, provenance, ranks, runs, terminal
+from reslag_vae import configs, entry, job_folder, options, process, provenance, ranks, runs, terminal
 from reslag_vae.errors import UserError
 from reslag_vae.interruption import interruptible, postponed
 from reslag_vae.occupancy import OccupiedError, failure_kept, occupied
@@ -34,10 +34,11 @@ def train(config: DictConfig, folder: Path) -> float:
     Returns:
         The monitored value of the best epoch; NaN in all processes but the first.
     """
+    process.wait_passively()
     with postponed():
         from lightning import seed_everything
 
-        from reslag_vae import preparation, process, wiring
+        from reslag_vae import preparation, wiring
 
     wiring.quiet()
     process.tune()
@@ -87,6 +88,7 @@ def fit(
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(config: DictConfig) -> float | None:
     """Compose the configuration, or read that of the run to resume."""
+    terminal.prepare()  # also where a launcher calls this in a process of its own
     folder = job_folder.folder_of_job()
     try:
         with interruptible():  # also where a launcher calls this in a process of its own

@@ -22,6 +22,7 @@ from reslag_vae.run_config import (
 )
 from reslag_vae.runs import CHECKPOINTS, CONFIG_FILE, RESULT_FILE, RunError, config_path
 from reslag_vae.settings import material_differences
+from reslag_vae.terminal import override
 
 # What may differ in a resumed run: where and how long it runs, not what it is.
 NO_LOGGER = "logger=none"
@@ -92,7 +93,8 @@ def refuse_mixing(folder: Path) -> None:
         RunError: it does.
     """
     if (folder / CONFIG_FILE).exists():
-        raise RunError(f"{folder} holds a run already: go on with it by resume={folder}, or choose another folder.")
+        again = override("resume", folder)
+        raise RunError(f"{folder} holds a run already: go on with it by {again}, or choose another folder.")
     for path in (folder / RESULT_FILE, *sorted((folder / CHECKPOINTS).glob("*.ckpt"))):
         if path.exists():
             raise RunError(f"{path} is of another run: choose another folder.")
@@ -180,7 +182,7 @@ def resumed(folder: Path, overrides: list[str], trust: tuple[str, ...] = ()) -> 
         RunError: the folder holds no run, or one that is made of other things than this package's parts.
         ConfigError: an override would make it another run, or is none of its options.
     """
-    changes = [override.lstrip("+") for override in overrides if not override.startswith("resume=")]
+    changes = [own.lstrip("+") for own in overrides if not own.startswith("resume=")]
     fixed = [change for change in changes if not change.startswith(RESUMABLE)]
     if fixed:
         raise ConfigError(
@@ -191,24 +193,24 @@ def resumed(folder: Path, overrides: list[str], trust: tuple[str, ...] = ()) -> 
     foreign = foreign_target(plain(config), RUN_MODULES, trust, RUN_TARGETS)
     if foreign is not None:
         raise RunError(f"{config_path(folder)} is not gone on with: {refusal(foreign)}")
-    for override in overrides:
-        merge(config, override)
+    for own in overrides:
+        merge(config, own)
     return config
 
 
-def merge(config: DictConfig, override: str) -> None:
+def merge(config: DictConfig, argument: str) -> None:
     """Set one option of a resumed run; `+` before its name adds one that it does not have.
 
     Raises:
         ConfigError: it has no such option, or the value is none.
     """
-    change = override.lstrip("+")
+    change = argument.lstrip("+")
     if change.startswith("resume="):
         return
     if change == NO_LOGGER:
         config.logger = None
         return
-    OmegaConf.set_struct(config, change == override)
+    OmegaConf.set_struct(config, change == argument)
     name, _, value = change.partition("=")
     try:
         config.merge_with_dotlist([change])

@@ -8,9 +8,11 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from reslag_vae import provenance, runs
+from reslag_vae.errors import printable
 from reslag_vae.evaluation import gallery
 from reslag_vae.evaluation.collapse import Diagnosis, diagnose
 from reslag_vae.evaluation.exhibits import exhibit
@@ -21,6 +23,7 @@ from reslag_vae.evaluation.numbers import Numbers
 from reslag_vae.evaluation.pictures import SIGMA2_KEYS, RatePoint
 from reslag_vae.evaluation.subject import Subject
 from reslag_vae.figures import save_figure
+from reslag_vae.files import remove_unfinished
 from reslag_vae.loading import Run
 from reslag_vae.objectives import Beta
 from reslag_vae.process import peak_memory
@@ -93,6 +96,8 @@ def evaluate_run(run: Run, subject: Subject, wanted: Wanted) -> Evaluated:
         UserError: what the perceptual distances need is missing. They come first, so that nothing is lost then.
     """
     start = monotonic()
+    remove_unfinished(run.folder, ["evaluation*.json"])
+    remove_unfinished(run.folder / "figures" / label_of(subject.settings.split, run.checkpoint), ["*.png"])
     learned = {"perceptual": perceptual(subject, wanted.weights)} if wanted.perceptual else {}
     numbers = measure(subject) | learned
     evaluated = Evaluated(run, subject, numbers, diagnosis_of(subject), None, [])
@@ -189,7 +194,7 @@ def verdict(subject: Subject, diagnosis: Diagnosis) -> dict[str, Any]:
 def show(evaluated: Evaluated) -> None:
     """The numbers as a table, with their standard errors over images; what is missing, and where the files are."""
     run, console = evaluated.run, Console()
-    table = Table(title=f"{run.title}: {run.folder}, epoch {run.epoch}", title_justify="left")
+    table = Table(title=escape(f"{run.title}: {run.folder}, epoch {run.epoch}"), title_justify="left")
     for column in ("", "value", "± s.e.", "unit"):
         table.add_column(column, justify="left" if column in ("", "unit") else "right", no_wrap=column != "unit")
     missing: dict[str, list[str]] = defaultdict(list)
@@ -207,4 +212,4 @@ def show(evaluated: Evaluated) -> None:
     if evaluated.diagnosis is not None:
         lines.append(evaluated.diagnosis.verdict)
     for line in (*lines, *(f"  {path}" for path in (evaluated.file, *evaluated.pictures))):
-        console.print(line, soft_wrap=True, highlight=False)
+        console.print(printable(line), soft_wrap=True, highlight=False, markup=False)

@@ -15,7 +15,7 @@ from reslag_vae import runs
 from reslag_vae.comparison import compare
 from reslag_vae.configs import plain
 from reslag_vae.data import CelebA, DataError, ImageDataModule
-from reslag_vae.errors import ConfigError, first_line
+from reslag_vae.errors import ConfigError, first_line, printable
 from reslag_vae.evaluated import Evaluated, Wanted, evaluate_run, evaluation_file, show
 from reslag_vae.evaluation.progress import shown
 from reslag_vae.evaluation.subject import Settings, Subject
@@ -63,7 +63,7 @@ def evaluate(config: DictConfig) -> list[Evaluated]:
             log_to_wandb(config.logger, results[-1])
     compared = compare(results, Path(str(config.out))) if len(results) > 1 else []
     for path in compared:
-        Console().print(f"  {path}", soft_wrap=True, highlight=False)
+        Console().print(printable(f"  {path}"), soft_wrap=True, highlight=False, markup=False)
     if len(results) > 1 and not compared:
         log.info("No two of the runs were evaluated on the same images: there is nothing to compare.")
     return results

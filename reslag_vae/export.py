@@ -6,13 +6,14 @@ the model back.
 
 import argparse
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from reslag_vae import runs
 from reslag_vae.errors import UserError, printable
 from reslag_vae.escape import markdown
-from reslag_vae.files import write_atomically
+from reslag_vae.files import UNFINISHED, remove_unfinished, write_atomically
 from reslag_vae.runs import CARD_FILE, MODEL_FILE, WEIGHTS_FILE, RunError
 from reslag_vae.terminal import prepare
 
@@ -21,6 +22,8 @@ USE = """import reslag_vae
 model = reslag_vae.load({folder})
 codes = model.encode(images)  # (B, C, H, W) uint8, or floating point in [0, 1] -> (B, d)
 model.decode(codes), model.reconstruct(images), model.sample(16)"""
+
+FILES = (MODEL_FILE, CARD_FILE, WEIGHTS_FILE)
 
 # Of the metrics, those that say most.
 SHOWN = {
@@ -32,13 +35,14 @@ SHOWN = {
 }
 
 
-def export(run: str | Path, out: str | Path, which: str = "best") -> None:
+def export(run: str | Path, out: str | Path, which: str = "best", trust: Collection[str] = ()) -> None:
     """Write a run's model into a new folder.
 
     Args:
         run: the run's folder.
-        out: the new folder; it may be there, but empty.
+        out: the new folder; it may be there, but empty, or with what an export that was interrupted has left.
         which: the run's `best` or `last` checkpoint.
+        trust: modules of the user's own that the model may be made of.
 
     Raises:
         RunError: the run has no such checkpoint, it is damaged or not one of ours, or the new folder holds something.
@@ -48,8 +52,8 @@ def export(run: str | Path, out: str | Path, which: str = "best") -> None:
 
     from reslag_vae.loading import read_run
 
-    read, out = read_run(run, which), Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    read, out = read_run(run, which, trust), Path(out)
+    if out.exists() and (not out.is_dir() or not is_interrupted(out)):
         raise RunError(f"{out} is there already, and not an empty folder.")
     state = {name: value.contiguous() for name, value in read.model.state_dict().items()}
     # As `read_run` has found it: of our own classes alone.
@@ -58,10 +62,18 @@ def export(run: str | Path, out: str | Path, which: str = "best") -> None:
     if result.get("epoch") != read.epoch:
         # They are the numbers of other weights, or the run has not finished.
         result = {name: value for name, value in result.items() if name not in ("val", "test")}
+    text = card(read.title, read.model.card(), result, read.epoch, out.name)
+    remove_unfinished(out, FILES)
     write_atomically(out / MODEL_FILE, json.dumps({"model": model}, indent=2) + "\n")
-    write_atomically(out / CARD_FILE, card(read.title, read.model.card(), result, read.epoch, out.name))
+    write_atomically(out / CARD_FILE, text)
     # Last: an export whose weights are there is whole.
     write_atomically(out / WEIGHTS_FILE, save(state, {"format": "pt"}))
+
+
+def is_interrupted(folder: Path) -> bool:
+    """Whether a folder holds nothing but what an export that was interrupted has left."""
+    names = {path.name for path in folder.iterdir() if not path.name.endswith(UNFINISHED)}
+    return WEIGHTS_FILE not in names and names <= set(FILES)
 
 
 def card(title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, folder: str) -> str:
@@ -137,9 +149,10 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="the run's folder")
     parser.add_argument("out", type=Path, help="a new folder")
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="(default: %(default)s)")
+    parser.add_argument("--trust", nargs="*", default=[], metavar="MODULE", help="your own, that the model is made of")
     options = parser.parse_args()
     try:
-        export(options.run, options.out, options.checkpoint)
+        export(options.run, options.out, options.checkpoint, options.trust)
     except UserError as error:
         parser.exit(1, f"{error}\n")
     print(printable(str(options.out)))

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae import configs, identity, results, runs, wiring
 from reslag_vae.data import ImageDataModule
-from reslag_vae.errors import ConfigError
+from reslag_vae.errors import ConfigError, printable
 from reslag_vae.models import BaseVAE
 
 log = logging.getLogger(__name__)
@@ -86,8 +86,8 @@ def begin(start: Start, config: DictConfig, trainer: Trainer, data: ImageDataMod
     identity.write_identity(start.folder, start.identity)
     wiring.sign(model, config, start.identity["id"])
     wiring.add_logger(trainer, config, data, model)
-    log.info("%s in %s", "Training" if start.last is None else "Resuming", start.folder)
-    log.info("Data: %s", data.inventory.line())
+    log.info("%s in %s", "Training" if start.last is None else "Resuming", printable(str(start.folder)))
+    log.info("Data: %s", printable(data.inventory.line()))
     for note in data.inventory.notes:
-        log.warning("Data: %s", note)
+        log.warning("Data: %s", printable(note))
     results.show_card(model)

@@ -160,3 +160,17 @@ def test_from_the_command_line(
         main()
     assert stopped.value.code == 1
     assert "is not the folder of a run" in capsys.readouterr().err
+
+
+def test_an_interrupted_export_is_finished_by_the_same_command(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export(run, out)
+    (out / "model.safetensors").unlink()
+    (out / ".model.safetensors.abcd1234.unfinished").write_bytes(b"half")
+    with pytest.raises(RunError, match="is an export that was interrupted"):
+        reslag_vae.load(out)
+    export(run, out)
+    assert {path.name for path in out.iterdir()} == {"model.safetensors", "config.json", "README.md"}
+    reslag_vae.load(out)
+    with pytest.raises(RunError, match="is there already"):
+        export(run, out)

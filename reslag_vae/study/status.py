@@ -98,7 +98,7 @@ def show(found: Standings, console: Console | None = None) -> None:
     console = Console() if console is None else console
     console.print(table_of(found))
     for line in [*reasons(found), *filter(None, (count_of(found), time_left(found)))]:
-        console.print(line, soft_wrap=True, highlight=False)
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def table_of(found: Standings) -> Table:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reslag_vae.report.finished import Finished, read_finished
-from reslag_vae.report.questions import Answered, answers
+from reslag_vae.report.questions import Answered, answers, intervals
 from reslag_vae.report.rows import Row, rows_of
 from reslag_vae.report.thesis import title_of
 from reslag_vae.runs import RunError
@@ -62,6 +62,26 @@ class Contents(NamedTuple):
     def seeds(self) -> list[int]:
         """Of all runs."""
         return sorted({run.seed for run in self.runs})
+
+    @property
+    def how(self) -> list[str]:
+        """How its numbers are to be read, in sentences."""
+        count = sum(intervals(chapter.answered) for chapter in self.chapters)
+        notes = [
+            "The thesis chooses the best epoch by its validation split and reports on that; here the validation split "
+            "chooses it and the numbers are those of a test split that training never saw.",
+        ]
+        if any(row.total_at_thesis_sigma2 for chapter in self.chapters for row in chapter.rows):
+            notes.append(
+                "A Total under sigma_data moves with the variance of the pixels: beside ours stands that with the "
+                "variance that solves the thesis' own row, and only that one compares with the thesis'."
+            )
+        if count:
+            notes.append(
+                f"The answers rest on {count} intervals at 95%, none of them corrected for their number: were all "
+                f"differences zero, about {count / 20:.0f} would exclude it."
+            )
+        return notes
 
     @property
     def made_by(self) -> list[str]:

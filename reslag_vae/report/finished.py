@@ -59,6 +59,18 @@ class Finished(NamedTuple):
         """Numbers of an image."""
         return int(np.prod(self.config["recipe"]["image_shape"]))
 
+    @property
+    def notes(self) -> list[str]:
+        """What may surprise about its data; nothing of runs that kept no inventory."""
+        notes = self.result.get("inventory", {}).get("notes", [])
+        return [str(note) for note in notes] if isinstance(notes, list) else []
+
+    @property
+    def test_digest(self) -> str | None:
+        """Of its test images; None of runs that kept no inventory."""
+        digests = self.result.get("inventory", {}).get("digests", {})
+        return digests.get("test") if isinstance(digests, dict) else None
+
     def picture(self, name: str) -> Path | None:
         """A picture of the run; None if it is not there."""
         path = self.folder / "figures" / f"{name}.png"
@@ -108,9 +120,24 @@ def read_run(folder: Path) -> Finished:
         result=result,
         config=config,
         history=read_metrics(folder),
-        per_image=read_arrays(folder / PER_IMAGE_FILE),
+        per_image=read_per_image(folder / PER_IMAGE_FILE),
         evaluation=evaluation,
     )
+
+
+def read_per_image(path: Path) -> dict[str, np.ndarray]:
+    """per_image.npz; nothing if it is not there.
+
+    Raises:
+        RunError: it is damaged, or holds anything but one number for each image.
+    """
+    arrays = read_arrays(path)
+    for name, values in arrays.items():
+        if values.ndim != 1 or values.dtype.kind != "f" or len(values) != len(next(iter(arrays.values()))):
+            raise RunError(
+                f"{path} is damaged: {name} is {values.dtype} of {values.shape}, not a number for each image."
+            )
+    return arrays
 
 
 def check_result(result: dict[str, Any], path: Path) -> None:
@@ -119,10 +146,25 @@ def check_result(result: dict[str, Any], path: Path) -> None:
     lacking = [name for name in NEEDED if name not in result]
     if not isinstance(test, dict) or not all(isinstance(test.get(name), float | int) for name in ("rec", "loss")):
         lacking.append("rec and loss of test")
-    if not isinstance(images, dict) or not all(isinstance(images.get(name), int) for name in ("train", "val", "test")):
+    if not isinstance(images, dict) or not all(type(images.get(name)) is int for name in ("train", "val", "test")):
         lacking.append("the number of images")
+    for name in ("val", "test", "parameters", "monitored", "versions", "inventory"):
+        if not isinstance(result.get(name, {}), dict):
+            lacking.append(f"{name} by names")
+    for name in ("epoch", "epochs_run"):
+        if name in result and type(result[name]) is not int:
+            lacking.append(f"{name} as a whole number")
+    if isinstance(test, dict) and not all(is_number(value) for value in test.values()):
+        lacking.append("numbers in test")
+    if not is_number(result.get("yardstick_sigma2")):
+        lacking.append("yardstick_sigma2 as a number")
     if lacking:
         raise RunError(f"{path} is damaged, or not of this package: it lacks {', '.join(lacking)}.")
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number, or none where a variant has no such number."""
+    return value is None or type(value) in (int, float)
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Is one row better than another? Paired image by image, and seed by seed."""
 
+import math
 from enum import Enum
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 from reslag_vae.objectives.base import gaussian_elbo
 from reslag_vae.report.finished import Finished
 from reslag_vae.report.rows import Row
-from reslag_vae.report.statistics import Interval, bootstrap, over_seeds
+from reslag_vae.report.statistics import EQUIVALENCE_LEVEL, Interval, bootstrap, over_seeds
 from reslag_vae.settings import SEEDS, material_differences, under
 from reslag_vae.study.plan import Question
 
@@ -33,6 +34,7 @@ class Comparison(NamedTuple):
         images: the difference, and its interval over images: of these trained models.
         seeds: the difference, and its interval over seeds: of the methods; None of a single seed.
         shared_seeds: number of seeds that both rows have.
+        margin: within which both are equivalent, in the unit of the measure; None asks which is better.
     """
 
     measure: str
@@ -40,18 +42,27 @@ class Comparison(NamedTuple):
     images: Interval
     seeds: Interval | None
     shared_seeds: int
+    margin: float | None = None
+
+    def answer(self, interval: Interval) -> Answer:
+        """By an interval of the difference."""
+        if self.margin is None:
+            return answer(interval, self.higher_is_better)
+        if interval.within(self.margin):
+            return Answer.YES
+        return Answer.NO if interval.beyond(self.margin) else Answer.NOT_RESOLVED
 
     @property
     def of_models(self) -> Answer:
-        """Whether the first of these trained models is better than the second."""
-        return answer(self.images, self.higher_is_better)
+        """Whether the first of these trained models is better than the second, or as good as it."""
+        return self.answer(self.images)
 
     @property
     def of_methods(self) -> Answer:
-        """Whether the first method is better than the second: both intervals have to say so."""
+        """Whether the first method is better than the second, or as good: both intervals have to say so."""
         if self.seeds is None:
             return Answer.NOT_RESOLVED
-        by_seeds = answer(self.seeds, self.higher_is_better)
+        by_seeds = self.answer(self.seeds)
         return by_seeds if by_seeds is self.of_models else Answer.NOT_RESOLVED
 
 
@@ -88,7 +99,7 @@ def answers(questions: list[Question], rows: list[Row]) -> list[Answered]:
         first, second = by_name.get(question.first), by_name.get(question.second)
         if first is None or second is None or (question.data is not None and first.data not in question.data):
             continue
-        comparisons = compare(first, second)
+        comparisons = compare(first, second) if question.margin is None else equivalent(first, second, question.margin)
         if comparisons:
             found.append(Answered(question, first, second, comparisons, unlike(first, second)))
     return found
@@ -115,11 +126,32 @@ def compare(first: Row, second: Row) -> list[Comparison]:
     return found
 
 
+def equivalent(first: Row, second: Row, margin: float) -> list[Comparison]:
+    """By the bits/dim of the yardstick, where both rows have it: do they differ by less than a margin of these?"""
+    pairs = paired(first, second)
+    both = [(yardstick(one), yardstick(other), one.dimensions) for one, other in pairs]
+    bits = [(other - one) / (size * math.log(2)) for one, other, size in both if one is not None and other is not None]
+    if not bits or len(bits) < len(pairs):
+        return []
+    by_image = bootstrap(np.mean(bits, axis=0), EQUIVALENCE_LEVEL)
+    by_seed = over_seeds([float(own.mean()) for own in bits], EQUIVALENCE_LEVEL)
+    return [Comparison(f"bits/dim, to within {margin:g}", False, by_image, by_seed, len(pairs), margin)]
+
+
+def intervals(answered: list[Answered]) -> int:
+    """How many 95% intervals are given as answers."""
+    compared = [own for one in answered for own in one.comparisons if own.margin is None]
+    return sum(1 + (own.seeds is not None) for own in compared)
+
+
 def paired(first: Row, second: Row) -> list[tuple[Finished, Finished]]:
-    """Runs of the same seed that were tested on as many images and kept the values of each."""
+    """Runs of the same seed that were tested on the same images, as far as it is known, and kept the values of each."""
     others = {run.seed: run for run in second.runs}
     pairs = [(run, others[run.seed]) for run in first.runs if run.seed in others]
-    return [(one, other) for one, other in pairs if 0 < tested(one) == tested(other)]
+    same = [
+        (one, other) for one, other in pairs if one.test_digest in (None, other.test_digest) or not other.test_digest
+    ]
+    return [(one, other) for one, other in same if 0 < tested(one) == tested(other)]
 
 
 def tested(run: Finished) -> int:

@@ -1,13 +1,16 @@
 """The rows of the tables: what is the same of runs that differ in their seeds alone."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from scipy.optimize import brentq
 
 from reslag_vae.models.titles import TITLES, is_usual, title_of
 from reslag_vae.report.finished import Finished
 from reslag_vae.report.statistics import Estimate, estimate
-from reslag_vae.report.thesis import LEARNING_RATE, STANDS_FOR, TERMS, setting_of, table1
+from reslag_vae.report.thesis import BATCH_SIZE, LEARNING_RATE, STANDS_FOR, TERMS, setting_of, table1
 from reslag_vae.runs import RunError
 from reslag_vae.settings import SEEDS, material_differences
 
@@ -69,6 +72,16 @@ class Row(NamedTuple):
         return table1().get((STANDS_FOR.get(self.data, self.data), self.model), {})
 
     @property
+    def total_at_thesis_sigma2(self) -> Estimate | None:
+        """Total with the variance that solves the thesis' own row, so that both compare; None where it printed none."""
+        printed = self.printed
+        if self.objective != "sigma_data" or not {"rec", "lat", "total"} <= printed.keys():
+            return None
+        dimensions = self.runs[0].dimensions
+        sigma2 = implied_sigma2(printed["rec"], printed["lat"], printed["total"], dimensions)
+        return self.estimate(lambda run: sigma_total(run.result["test"], sigma2, dimensions))
+
+    @property
     def caveats(self) -> list[str]:
         """In what its runs differ from those of the thesis, so that their numbers do not compare."""
         own = [caveat for run in self.runs for caveat in (*scale_of(run), *([] if self.axes else settings_of(run)))]
@@ -85,6 +98,24 @@ def term_of(run: Finished, name: str) -> float | None:
     return number(test.get(name))
 
 
+def sigma_total(test: dict[str, Any], sigma2: float, dimensions: int) -> float | None:
+    """(D/2) ln s2 + Rec / (2 s2) + KL: the Total of the sigma rows."""
+    rec, kl = number(test.get("rec")), number(test.get("kl"))
+    return None if rec is None or kl is None else dimensions / 2 * math.log(sigma2) + rec / (2 * sigma2) + kl
+
+
+def implied_sigma2(rec: float, lat: float, total: float, dimensions: int) -> float:
+    """The variance with which a Rec and a Lat of the thesis give its Total.
+
+    The Total falls up to the mean squared error and rises above it; the thesis' variance, that of the data, lies above.
+    """
+
+    def excess(sigma2: float) -> float:
+        return dimensions / 2 * math.log(sigma2) + rec / (2 * sigma2) + lat - total
+
+    return float(brentq(excess, rec / dimensions, 1.0))
+
+
 def number(value: object) -> float | None:
     """As a float."""
     return float(value) if isinstance(value, int | float) else None
@@ -92,9 +123,9 @@ def number(value: object) -> float | None:
 
 def scale_of(run: Finished) -> list[str]:
     """Fewer epochs or images than the thesis, or other pixels."""
-    setting, found = setting_of(run.data), []
+    setting, found = setting_of(run.data), seen_of(run)
     if setting is None:
-        return []
+        return found
     planned, done = int(run.config["trainer"]["max_epochs"]), int(run.result["epochs_run"])
     stopped = str(run.result.get("stopped_because", "")).startswith("the trainer was told to stop")
     if planned != setting.epochs or (stopped and done < planned):
@@ -105,6 +136,18 @@ def scale_of(run: Finished) -> list[str]:
         found.append("saved as pictures, not the official pixels")
     elif known < WHOLE * setting.images:
         found.append(f"{known:,} of {setting.images:,} training images")
+    return found
+
+
+def seen_of(run: Finished) -> list[str]:
+    """What a run did not see of its data, and what is unusual about these, by its own files."""
+    found = [str(note) for note in run.notes]
+    trainer = run.config["trainer"]
+    found += [f"{name} {trainer[name]}" for name in sorted(trainer) if name.startswith("limit_") and trainer[name] != 1]
+    seen = run.history[-1].get("images_seen") if run.history else None
+    expected = run.result["images"]["train"] * int(run.result["epochs_run"])
+    if seen is not None and seen < WHOLE * expected:
+        found.append(f"{seen:,.0f} images seen, where its epochs have {expected:,}")
     return found
 
 
@@ -119,6 +162,10 @@ def settings_of(run: Finished) -> list[str]:
         ("convolution blocks", sum(network["blocks"]), setting.blocks),
         ("learning rate", run.config["optimizer"]["lr"], LEARNING_RATE),
     ]
+    own = run.config.get("data", {}).get("batch_size", BATCH_SIZE)
+    batches = (
+        [] if own == BATCH_SIZE else [f"batch size {own}, not the {BATCH_SIZE} that the thesis' Figure 5 speaks for"]
+    )
     if "ratio" in schedule:
         pairs += [
             ("ratio", schedule["ratio"], setting.ratio),
@@ -126,7 +173,7 @@ def settings_of(run: Finished) -> list[str]:
         ]
     if "beta" in objective:
         pairs += [("beta", objective["beta"], setting.beta)]
-    return [f"{name} {ours:g}, the thesis' {printed:g}" for name, ours, printed in pairs if ours != printed]
+    return [f"{name} {ours:g}, the thesis' {printed:g}" for name, ours, printed in pairs if ours != printed] + batches
 
 
 def rows_of(runs: Iterable[Finished]) -> dict[str, list[Row]]:
@@ -149,6 +196,11 @@ def check_alike(row: Row) -> None:
     """Raise a RunError if the runs differ in more than their seeds."""
     first, *others = row.runs
     for other in others:
+        if None not in (first.test_digest, other.test_digest) and first.test_digest != other.test_digest:
+            raise RunError(
+                f"{first.folder} and {other.folder} were tested on different images (inventory in their metrics.json): "
+                "they are of different rows."
+            )
         for name, one, two in material_differences(first.config, other.config):
             if name not in SEEDS:
                 raise RunError(

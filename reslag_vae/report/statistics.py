@@ -7,6 +7,10 @@ import numpy as np
 from scipy import stats
 
 LEVEL = 0.95
+
+# Of the intervals of a test of equivalence: two one-sided tests at 5% (Schuirmann 1987,
+# https://doi.org/10.1007/BF01068419).
+EQUIVALENCE_LEVEL = 0.90
 REPLICATES = 1000
 SEED = 0
 
@@ -37,7 +41,7 @@ class Estimate(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """A difference, and where it lies with 95%.
+    """A difference, and where it lies with 95%, or with 90% where it is asked whether two methods are equivalent.
 
     Attributes:
         difference: the estimate.
@@ -54,6 +58,14 @@ class Interval(NamedTuple):
         """Whether the difference has a sign."""
         return self.low > 0 or self.high < 0
 
+    def within(self, margin: float) -> bool:
+        """Whether the difference is smaller than a margin, whichever its sign."""
+        return -margin < self.low and self.high < margin
+
+    def beyond(self, margin: float) -> bool:
+        """Whether the difference is larger than a margin, whichever its sign."""
+        return self.low > margin or self.high < -margin
+
 
 def estimate(values: Sequence[float]) -> Estimate:
     """Of one value from each run."""
@@ -63,25 +75,26 @@ def estimate(values: Sequence[float]) -> Estimate:
     return Estimate(float(np.mean(values)), error, count)
 
 
-def bootstrap(differences: np.ndarray) -> Interval:
+def bootstrap(differences: np.ndarray, level: float = LEVEL) -> Interval:
     """The mean of paired differences, and its percentile interval over images drawn with replacement.
 
     Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13. Always the same replicates.
 
     Args:
         differences: (N,) of the same images under two models.
+        level: of the interval.
     """
     generator, count = np.random.default_rng(SEED), len(differences)
     values = np.asarray(differences, dtype=np.float64)
     means = [values[generator.integers(count, size=count)].mean() for _ in range(REPLICATES)]
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(values.mean()), float(low), float(high))
 
 
-def over_seeds(differences: Sequence[float]) -> Interval | None:
+def over_seeds(differences: Sequence[float], level: float = LEVEL) -> Interval | None:
     """The mean of one difference from each seed, and Student's interval of it; None of a single one."""
     found = estimate(differences)
     if found.error is None:
         return None
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, found.runs - 1)) * found.error
+    half = float(stats.t.ppf(0.5 + level / 2, found.runs - 1)) * found.error
     return Interval(found.mean, found.mean - half, found.mean + half)

@@ -1,7 +1,9 @@
 """Tables of a study, for a README, a paper, and a program."""
 
 import csv
+import html
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -44,16 +46,18 @@ def against(row: Row, term: str) -> Against:
     """A term of a row beside that of the thesis.
 
     The thesis ran each cell once, so that the question is whether one more run of ours could have given its number: the
-    difference has to exceed the 95% prediction interval for that.
+    difference has to exceed the 95% prediction interval for that. The Total of a sigma_data row is that at the
+    thesis' own variance.
     """
     ours, printed = row.term(term), row.printed.get(term)
     if ours is None or printed is None or row.caveats or term not in LESS_IS_BETTER:
         return Against(ours, printed, "")
-    if ours.spread_of_one is None:
+    compared = (row.total_at_thesis_sigma2 if term == "total" else None) or ours
+    if compared.spread_of_one is None:
         return Against(ours, printed, "one seed")
-    if abs(ours.mean - printed) <= ours.spread_of_one:
+    if abs(compared.mean - printed) <= compared.spread_of_one:
         return Against(ours, printed, "within")
-    return Against(ours, printed, "better" if ours.mean < printed else "worse")
+    return Against(ours, printed, "better" if compared.mean < printed else "worse")
 
 
 class Column(NamedTuple):
@@ -90,6 +94,8 @@ def of_result(*path: str) -> Callable[[Row], Estimate | None]:
 
     return lambda row: row.estimate(value)
 
+
+THESIS_TOTAL = Column("total_at_thesis_sigma2", "Total at the thesis' s2", lambda row: row.total_at_thesis_sigma2, 2)
 
 YARDSTICK = (
     Column("elbo", "ELBO, yardstick", of_result("test", "elbo"), 1, "max"),
@@ -181,6 +187,10 @@ def thesis_table(rows: Sequence[Row]) -> list[list[str]]:
             mark = f" ({pair.verdict})" if pair.verdict in ("better", "worse", "within") else ""
             cells.append(text_of(pair.ours, digits_of(term)) + mark)
         lines.append(cells)
+    if any(row.total_at_thesis_sigma2 for row in rows):
+        lines[0].append(THESIS_TOTAL.name)
+        for line, row in zip(lines[1:], rows, strict=True):
+            line.append(text_of(row.total_at_thesis_sigma2, THESIS_TOTAL.digits))
     return lines
 
 
@@ -212,26 +222,36 @@ def answer_table(answered: Sequence[Answered]) -> list[list[str]]:
 def cells_of(comparison: Comparison) -> list[str]:
     """What a line of answers says beside its question."""
     seeds, images = comparison.seeds, comparison.images
+    digits, level = (2, "") if comparison.margin is None else (4, ", 90%")
     return [
-        f"{comparison.measure} ({'higher' if comparison.higher_is_better else 'lower'} is better)",
-        f"{images.difference:+,.2f}",
-        f"{images.low:+,.2f} to {images.high:+,.2f}",
-        "one seed" if seeds is None else f"{seeds.low:+,.2f} to {seeds.high:+,.2f} ({comparison.shared_seeds} seeds)",
+        f"{comparison.measure}{direction(comparison)}",
+        f"{images.difference:+,.{digits}f}",
+        f"{images.low:+,.{digits}f} to {images.high:+,.{digits}f}{level}",
+        "one seed"
+        if seeds is None
+        else f"{seeds.low:+,.{digits}f} to {seeds.high:+,.{digits}f} ({comparison.shared_seeds} seeds){level}",
         comparison.of_models.value,
         comparison.of_methods.value,
     ]
 
 
+def direction(comparison: Comparison) -> str:
+    """Which way is better, where that is asked."""
+    if comparison.margin is not None:
+        return ""
+    return f" ({'higher' if comparison.higher_is_better else 'lower'} is better)"
+
+
 def markdown(lines: Sequence[Sequence[str]]) -> str:
     """A table of Markdown; all columns but the first are numbers."""
-    head, *body = ([cell.replace("|", r"\|") for cell in line] for line in lines)
+    head, *body = ([neutral(line[0]), *(cell.replace("|", r"\|") for cell in line[1:])] for line in lines)
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *body]) + "\n"
 
 
 def as_csv(rows: Mapping[str, Sequence[Row]]) -> str:
     """A line for each row: every number, its standard error over seeds, and what the thesis printed."""
-    columns = [column for column in (*YARDSTICK, *COST) if column.key not in TERMS]
+    columns = [column for column in (THESIS_TOTAL, *YARDSTICK, *COST) if column.key not in TERMS]
     head = ["data", "row", "model", "objective", "title", "seeds"]
     head += [f"{term}{suffix}" for term in TERMS for suffix in ("", "_error", "_thesis")]
     head += [f"{column.key}{suffix}" for column in columns for suffix in ("", "_error")]
@@ -245,8 +265,20 @@ def as_csv(rows: Mapping[str, Sequence[Row]]) -> str:
                 cells += [*pair_of(row.term(term)), row.printed.get(term, "")]
             for column in columns:
                 cells += pair_of(column.value(row))
-            writer.writerow([*cells, "; ".join(row.caveats)])
+            cells.append("; ".join(row.caveats))
+            writer.writerow([plain(cell) if isinstance(cell, str) else cell for cell in cells])
     return text.getvalue()
+
+
+def neutral(text: str) -> str:
+    """Text, such as the name of a folder, that no reader of Markdown takes for HTML, a link or a cell's end."""
+    line = " ".join(text.split())
+    return re.sub(r"([\\|\[\]`])", r"\\\1", html.escape(line, quote=False))
+
+
+def plain(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def pair_of(own: Estimate | None) -> list[object]:

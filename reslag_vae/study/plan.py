@@ -1,13 +1,12 @@
 """study.json: the runs that a study has been asked for, and the questions that it is to answer."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from reslag_vae.errors import ConfigError
+from reslag_vae.errors import ConfigError, first_line
 from reslag_vae.occupancy import occupied
-from reslag_vae.runs import RunError, write_json
+from reslag_vae.runs import RunError, read_json, write_json
 from reslag_vae.study.grid import Job
 
 STUDY_FILE = "study.json"
@@ -18,19 +17,22 @@ WAIT = 30.0
 
 
 class Question(NamedTuple):
-    """Is one row better than another?
+    """Is one row better than another, or as good as it?
 
     Attributes:
         text: the question, as the report asks it.
         first: the row that is asked about.
         second: the row that it is compared with.
         data: the data sets on which it is asked; None for all.
+        margin: the largest difference, in bits/dim of the yardstick, at which the first is as good as the second; None
+            asks whether it is better.
     """
 
     text: str
     first: str
     second: str
     data: tuple[str, ...] | None = None
+    margin: float | None = None
 
 
 class Plan(NamedTuple):
@@ -53,8 +55,13 @@ def question(node: dict[str, Any]) -> Question:
     """
     if not isinstance(node, dict) or not {"text", "first", "second"} <= node.keys() <= set(Question._fields):
         raise ConfigError(f"A question of a study has text, first, second and perhaps data, and this one is {node}.")
-    data = node.get("data")
-    return Question(node["text"], node["first"], node["second"], None if data is None else tuple(data))
+    data, margin = node.get("data"), node.get("margin")
+    texts = [node["text"], node["first"], node["second"], *(data if isinstance(data, list | tuple) else [])]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(data, list | tuple | None):
+        raise ConfigError(f"A question of a study is made of texts, and this one is {node}.")
+    if margin is not None and (type(margin) not in (int, float) or not margin > 0):
+        raise ConfigError(f"The margin of a question is a positive number of bits/dim, and this one is {margin}.")
+    return Question(node["text"], node["first"], node["second"], None if data is None else tuple(data), margin)
 
 
 def check_questions(questions: Sequence[Question], jobs: Sequence[Job]) -> None:
@@ -86,14 +93,28 @@ def read_plan(folder: Path) -> Plan:
         RunError: it is not there, or damaged.
     """
     path = folder / STUDY_FILE
+    if not path.exists():
+        raise RunError(f"{path} is not there: no run of this study has been started.")
+    content = read_json(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        jobs = [Job(job["folder"], tuple(job["overrides"])) for job in content["jobs"]]
-        return Plan(jobs, [question(node) for node in content["questions"]])
-    except FileNotFoundError:
-        raise RunError(f"{path} is not there: no run of this study has been started.") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} is damaged: {error}") from None
+        return Plan([job_of(node) for node in content["jobs"]], [question(node) for node in content["questions"]])
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} is damaged: {first_line(error)}") from None
+
+
+def job_of(node: dict[str, Any]) -> Job:
+    """A run of study.json.
+
+    Raises:
+        ValueError: it does not name a folder within the study and its overrides.
+    """
+    folder, overrides = node["folder"], node["overrides"]
+    parts = PurePosixPath(folder).parts if isinstance(folder, str) else ()
+    if len(parts) < 2 or ".." in parts or parts[0] == "/":
+        raise ValueError(f"a run's folder is {folder}")
+    if not isinstance(overrides, list) or not all(isinstance(own, str) for own in overrides):
+        raise ValueError(f"the overrides of {folder} are no list of texts")
+    return Job(folder, tuple(overrides))
 
 
 def add_to_plan(folder: Path, jobs: Sequence[Job], questions: Sequence[Question]) -> Plan:

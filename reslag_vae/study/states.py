@@ -1,13 +1,12 @@
 """How far a run of a study is, read from its folder."""
 
-import json
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from reslag_vae.occupancy import FAILURE_FILE, is_occupied
 from reslag_vae.run_config import read_config
-from reslag_vae.runs import CONFIG_FILE, RESULT_FILE, RunError, read_metrics, read_result
+from reslag_vae.runs import CONFIG_FILE, RESULT_FILE, RunError, read_json, read_metrics, read_result
 
 
 class State(Enum):
@@ -111,7 +110,6 @@ def planned_epochs(folder: Path) -> int:
 def failure(folder: Path) -> str:
     """Why a run failed."""
     try:
-        content: Any = json.loads((folder / FAILURE_FILE).read_text(encoding="utf-8"))
-        return str(content["reason"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(read_json(folder / FAILURE_FILE)["reason"])
+    except (RunError, KeyError):
         return f"{folder / FAILURE_FILE} cannot be read"

@@ -112,7 +112,7 @@ def test_the_text_says_the_same(page: str, study: Path) -> None:
     assert "| Optimal Sigma VAE | 2 | 12.19 | 8.95 ± 0.05 (better) |" in text
     assert "| PCA, as many components | - | 19.09 | - | - |" in text
     assert "Not answered yet: And the other?\n" in text
-    assert "- `mnist/vae/seed_0`: refused: loss < 0 & not finite" in text
+    assert "- mnist/vae/seed_0: refused: loss &lt; 0 &amp; not finite" in text
     assert (study / "report.csv").read_text().count("\n") == 4
 
 

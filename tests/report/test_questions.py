@@ -1,5 +1,6 @@
 """Is one row better than another?"""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,3 +110,37 @@ def test_what_cannot_be_answered_is_left_out(make_run: MakeRun, study: Path) -> 
     rows = rows_of(read_finished(study))["mnist"]
     questions = [Question("?", "a", other) for other in ("b", "c", "d")]
     assert answers([*questions, Question("?", "a", "a", ("celeba",))], rows) == []
+
+
+SAME = Question("Are a and b the same, to 0.01 bits/dim?", "a", "b", margin=0.01)
+
+
+@pytest.mark.parametrize(
+    ("rec", "expected"), [(10.0, Answer.YES), (10.05, Answer.YES), (12.0, Answer.NO), (8.0, Answer.NO)]
+)
+def test_equivalence_is_asked_within_a_margin(rec: float, expected: Answer, make_run: MakeRun, study: Path) -> None:
+    for seed in range(4):
+        make_run(f"mnist/a/seed_{seed}", rec=rec + 0.001 * seed)
+        make_run(f"mnist/b/seed_{seed}", rec=10.0)
+    [(measure, found)] = compared(study, SAME).items()
+    assert measure == "bits/dim, to within 0.01"
+    # Rec / (2 · 0.0125) in nats, with the same KL, over 784 numbers.
+    assert found.images.difference == pytest.approx((rec - 10 + 0.0015) * 40 / (784 * np.log(2)), abs=1e-4)
+    assert (found.of_models, found.of_methods) == (expected, expected)
+
+
+def test_what_is_not_known_is_neither_the_same_nor_different(make_run: MakeRun, study: Path) -> None:
+    for seed, difference in enumerate((-1.0, 1.0, 0.0)):
+        make_run(f"mnist/a/seed_{seed}", rec=10.0 + difference)
+        make_run(f"mnist/b/seed_{seed}", rec=10.0)
+    [found] = compared(study, SAME).values()
+    assert found.of_methods is Answer.NOT_RESOLVED
+
+
+def test_runs_that_were_tested_on_other_images_are_not_paired(make_run: MakeRun, study: Path) -> None:
+    for row, digest in (("a", "0" * 64), ("b", "1" * 64)):
+        folder = make_run(f"mnist/{row}/seed_0")
+        result = json.loads((folder / "metrics.json").read_text())
+        result["inventory"] = {"digests": {"test": digest}, "notes": []}
+        (folder / "metrics.json").write_text(json.dumps(result))
+    assert answers([ASKED], rows_of(read_finished(study))["mnist"]) == []

@@ -1,15 +1,18 @@
 """Rows of tables."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from reslag_vae.report.finished import read_finished
-from reslag_vae.report.rows import Row, rows_of
+from reslag_vae.report.rows import Row, implied_sigma2, rows_of
 from reslag_vae.report.statistics import Estimate, estimate
-from reslag_vae.runs import RunError
+from reslag_vae.report.tables import against
+from reslag_vae.runs import RunError, write_arrays
 
 MakeRun = Callable[..., Path]
 
@@ -132,3 +135,104 @@ def test_a_number_that_was_drawn_is_shown_with_three_digits(make_run: MakeRun, s
     make_run(place, model="beta_vae", settings={"objective.beta": 1.5119336467641016})
     [row] = rows(study)["fashion_mnist"]
     assert row.axes == ["tuned", "beta 1.51"]
+
+
+def rewrite(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_the_total_is_held_against_the_thesis_at_its_own_variance(make_run: MakeRun, study: Path) -> None:
+    """The thesis: Rec 12.1918, Lat 14.1663, Total -751.9987, which its variance of 0.12508 gives."""
+    for seed in range(3):
+        make_run(
+            f"fashion_mnist/optimal_sigma-sigma_data/seed_{seed}",
+            rec=12.1918 + 0.01 * (seed - 1),
+            kl=14.1663,
+            loss=-9999.0 + seed,
+        )
+    [row] = rows(study)["fashion_mnist"]
+    assert row.total_at_thesis_sigma2 is not None
+    assert row.total_at_thesis_sigma2.mean == pytest.approx(-751.9987)
+    assert implied_sigma2(12.1918, 14.1663, -751.9987, 784) == pytest.approx(0.12508, abs=1e-5)
+    assert against(row, "total").verdict == "within"
+    make_run("fashion_mnist/optimal_sigma-sigma_optimal/seed_0", objective="sigma_optimal")
+    assert rows(study)["fashion_mnist"][1].total_at_thesis_sigma2 is None
+
+
+def test_a_run_that_saw_a_part_of_its_data_says_so(make_run: MakeRun, study: Path) -> None:
+    """Also one that was edited to look whole."""
+    folder = make_run("fashion_mnist/vae/seed_0", objective="elbo")
+    (folder / "metrics.csv").write_text("epoch,images_seen\n1,480\n40,19200\n")
+    [row] = rows(study)["fashion_mnist"]
+    assert row.caveats == ["19,200 images seen, where its epochs have 2,280,000"]
+    (folder / "metrics.csv").write_text("epoch,images_seen\n40,2280000\n")
+    assert rows(study)["fashion_mnist"][0].caveats == []
+    config = (folder / "config.yaml").read_text().replace("max_epochs: 40", "max_epochs: 40\n  limit_train_batches: 15")
+    (folder / "config.yaml").write_text(config.replace("\ndata:\n", "\ndata:\n  batch_size: 256\n"))
+    assert rows(study)["fashion_mnist"][0].caveats == [
+        "limit_train_batches 15",
+        "batch size 256, where the thesis' Figure 5 speaks for 32",
+    ]
+
+
+def test_what_is_unusual_about_the_data_is_told(make_run: MakeRun, study: Path) -> None:
+    folder = make_run("zebras/vae/seed_0", objective="elbo")
+    rewrite(folder / "metrics.json", inventory={"notes": ["3 files have several pages"], "digests": {"test": "a"}})
+    assert rows(study)["zebras"][0].caveats == ["3 files have several pages"]
+
+
+def test_runs_on_other_test_images_are_no_seeds_of_one_row(make_run: MakeRun, study: Path) -> None:
+    for seed, digest in enumerate("ab"):
+        folder = make_run(f"mnist/vae/seed_{seed}", objective="elbo")
+        rewrite(folder / "metrics.json", inventory={"notes": [], "digests": {"test": digest}})
+    with pytest.raises(RunError, match="were tested on different images"):
+        rows(study)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"versions": 5},
+        {"images": [1, 2]},
+        {"images": {"train": True, "val": 1, "test": 1}},
+        {"test": {"rec": "x", "loss": 1.0}},
+        {"test": {"rec": 1.0, "loss": 1.0, "kl": "x"}},
+        {"test": None},
+        {"val": [1]},
+        {"epoch": "3"},
+        {"epochs_run": 2.5},
+        {"parameters": 3},
+        {"yardstick_sigma2": "x"},
+        {"inventory": "x"},
+    ],
+)
+def test_a_result_of_wrong_types_is_one_sentence(changes: Any, make_run: MakeRun, study: Path) -> None:
+    folder = make_run("mnist/vae/seed_0", objective="elbo")
+    rewrite(folder / "metrics.json", **changes)
+    with pytest.raises(RunError, match=r"metrics\.json is damaged") as error:
+        rows(study)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"rec": np.zeros((2, 2), np.float32)},
+        {"rec": np.float32(1)},
+        {"rec": np.array(["a", "b"])},
+        {"rec": np.zeros(3, np.float32), "kl": np.zeros(2, np.float32)},
+        {"rec": np.zeros(3, np.int64)},
+    ],
+)
+def test_values_of_images_that_are_none_are_one_sentence(arrays: Any, make_run: MakeRun, study: Path) -> None:
+    folder = make_run("mnist/vae/seed_0", objective="elbo")
+    write_arrays(folder / "per_image.npz", arrays)
+    with pytest.raises(RunError, match=r"per_image\.npz is damaged: "):
+        rows(study)
+
+
+def test_arrays_that_would_fill_the_memory_are_refused(make_run: MakeRun, study: Path) -> None:
+    folder = make_run("mnist/vae/seed_0", objective="elbo")
+    write_arrays(folder / "per_image.npz", {"rec": np.zeros(80_000_000, np.float32)})
+    with pytest.raises(RunError, match=r"per_image\.npz is damaged: it would take"):
+        rows(study)

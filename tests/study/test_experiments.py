@@ -8,9 +8,10 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.reslag_vae_study import axes_of
+from reslag_vae.options import check
 from reslag_vae.study.grid import Job, jobs
 from reslag_vae.study.plan import question
-from reslag_vae.wiring import build_model, check
+from reslag_vae.wiring import build_model
 
 Compose = Callable[..., DictConfig]
 

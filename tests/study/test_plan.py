@@ -62,3 +62,26 @@ def test_a_damaged_plan_is_named(content: str, tmp_path: Path) -> None:
     (tmp_path / "study.json").write_text(content)
     with pytest.raises(RunError, match=r"study\.json is damaged"):
         read_plan(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"jobs": [{"folder": 5, "overrides": []}], "questions": []}',
+        '{"jobs": [{"folder": "../x/y", "overrides": []}], "questions": []}',
+        '{"jobs": [{"folder": "/a/b", "overrides": []}], "questions": []}',
+        '{"jobs": [{"folder": "a/b", "overrides": [1]}], "questions": []}',
+        '{"jobs": [{"folder": "a/b", "overrides": "x"}], "questions": []}',
+        '{"jobs": [], "questions": [{"text": "t", "first": [1], "second": "b"}]}',
+        '{"jobs": [], "questions": [{"text": "t", "first": "a", "second": "b", "data": 3}]}',
+        '{"jobs": [], "questions": [{"text": "t", "first": "a", "second": "b", "margin": "x"}]}',
+        '{"jobs": 3}',
+        "[" * 100_000,
+        "{",
+    ],
+)
+def test_a_damaged_plan_is_one_sentence(content: str, tmp_path: Path) -> None:
+    (tmp_path / "study.json").write_text(content)
+    with pytest.raises(RunError, match=r"study\.json is damaged") as error:
+        read_plan(tmp_path)
+    assert "\n" not in str(error.value)

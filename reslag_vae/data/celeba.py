@@ -10,7 +10,7 @@ from torch import Tensor
 
 from reslag_vae.data.base import ImageDataModule, SplitName
 from reslag_vae.data.cache import Decoded, decoded
-from reslag_vae.data.celeba_lists import find_list, official_parts, read_list
+from reslag_vae.data.celeba_lists import find_list, official_parts, read_list, read_parts, refuse_doubles
 from reslag_vae.data.checks import notes_on, refuse_meaningless
 from reslag_vae.data.errors import PLACE_HINT, DataError
 from reslag_vae.data.images import Images, Source
@@ -79,18 +79,19 @@ class CelebA(ImageDataModule):
         return f"{self.name}-size{self.image_shape[1]}-crop{self.crop or 'none'}"
 
     def read(self) -> Source:
-        files, left_out = find_pictures(self.folder / "img_align_celeba")
+        files, left_out, listed = find_pictures(self.folder / "img_align_celeba")
         if not files:
             pictures = (self.folder / "img_align_celeba").absolute()
             raise DataError(RECIPE.format(pictures=pictures, folder=self.folder.absolute(), hint=PLACE_HINT))
         self._pictures = [path.name for path in files]  # 202,599 paths would take 100 MB
+        refuse_doubles(self._pictures)
         parts = self._parts()
         size = self.image_shape[1]
         how = partial(decode, size=size, channels=3, region=_region(self.crop))
         check = partial(refuse_meaningless, files=files)
         self._found = decoded(files, how, self.image_shape, self.key, self.folder, self.root, check)
         store, labels = self._found.images, torch.full((len(files),), -1)
-        notes = notes_on(self._found)
+        notes = [*listed, *notes_on(self._found)]
         if len(files) != COUNT:
             notes.append(f"{len(files):,} pictures, and not the official {COUNT:,}: results are not those of CelebA")
         if min(torch.bincount(parts, minlength=3)) == 0:
@@ -128,7 +129,7 @@ class CelebA(ImageDataModule):
 
     def _parts(self) -> Tensor:
         path = find_list(self.folder, "list_eval_partition")
-        return official_parts(self._pictures) if path is None else read_list(path, self._pictures)[1][:, 0]
+        return official_parts(self._pictures) if path is None else read_parts(path, self._pictures)
 
 
 def _region(crop: int | None) -> Region:

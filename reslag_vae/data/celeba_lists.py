@@ -53,6 +53,31 @@ def read_list(path: Path, pictures: Sequence[str]) -> tuple[list[str], Tensor]:
     return columns, torch.from_numpy(values)
 
 
+def read_parts(path: Path, pictures: Sequence[str]) -> Tensor:
+    """(N,) int64: 0 for train, 1 for val, 2 for test, as the list says.
+
+    Raises:
+        DataError: as `read_list`, or a number is none of these.
+    """
+    values = read_list(path, pictures)[1]
+    if values.ndim != 2 or values.shape[1] != 1 or not 0 <= int(values.min()) <= int(values.max()) <= 2:
+        raise damaged(path, "its lines are not a picture and 0 for train, 1 for val or 2 for test")
+    return values[:, 0]
+
+
+def refuse_doubles(pictures: Sequence[str]) -> None:
+    """Refuse two pictures of one number, as where an archive was unpacked twice.
+
+    Raises:
+        DataError: naming the first two.
+    """
+    seen: dict[str, str] = {}
+    for name in pictures:
+        other = seen.setdefault(stem_of(name), name)
+        if other is not name:
+            raise DataError(f"CelebA's {printable(stem_of(name))} is there twice: remove one of its two files.")
+
+
 def stem_of(name: str) -> str:
     """A picture's name without its suffix."""
     return name.rpartition(".")[0] or name

@@ -1,5 +1,6 @@
 """The classes of pictures by the folders that they lie in."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,7 +38,8 @@ def classes_of(paths: Mapping[str, Sequence[Path]]) -> Classes:
     """
     every = [path for own in paths.values() for path in own]
     loose = [path for path in every if len(path.parts) == 1]
-    if 2 * len(loose) >= len(every):
+    flat = [split for split, own in paths.items() if all(len(path.parts) == 1 for path in own)]
+    if 2 * len(loose) >= len(every) or flat:
         note = f"there are no labels, because {len(loose):,} of {len(every):,} pictures lie in no folder of a class"
         notes = [note] if len(loose) < len(every) else []
         return Classes({split: list(own) for split, own in paths.items()}, [], [-1] * len(every), Counter(), notes)
@@ -47,22 +49,27 @@ def classes_of(paths: Mapping[str, Sequence[Path]]) -> Classes:
     numbers = {name: number for number, name in enumerate(names)}
     labels = [numbers[path.parts[0]] for own in taken.values() for path in own]
     left_out = Counter({"beside the folders of classes": len(loose)})
-    return Classes(taken, names, labels, +left_out, notes_on_splits(taken))
+    notes = notes_on_splits(taken)
+    if loose:
+        notes.append(
+            f"left out, beside the folders of classes: {', '.join(printable(str(path)) for path in loose[:5])}"
+        )
+    return Classes(taken, names, labels, +left_out, notes)
 
 
 def refuse_same_but_for_case(names: Sequence[str]) -> None:
     """Refuse classes that are meant to be one.
 
     Raises:
-        DataError: two names differ in nothing but the case of letters.
+        DataError: two names differ in nothing but the case of letters, or in how their accents are composed.
     """
     seen: dict[str, str] = {}
     for name in names:
-        other = seen.setdefault(name.casefold(), name)
+        other = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
         if other != name:
             raise DataError(
-                f"The classes {printable(other)} and {printable(name)} differ in the case of letters alone: give them "
-                "one name."
+                f"The classes {printable(other)} and {printable(name)} differ in the case of letters alone, or in "
+                "how accents are written: give them one name."
             )
 
 

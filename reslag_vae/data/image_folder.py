@@ -1,5 +1,6 @@
 """Any folder of pictures."""
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from reslag_vae.data.checks import notes_on, refuse_meaningless
 from reslag_vae.data.classes import Classes, classes_of
 from reslag_vae.data.errors import DataError
 from reslag_vae.data.images import Images, Source
-from reslag_vae.data.listing import SUFFIXES, Listing, find_pictures
+from reslag_vae.data.listing import SUFFIXES, Listing, find_in_each
 from reslag_vae.data.pictures import Range, centre_square, decode
 from reslag_vae.data.splits import split_folders, split_notes
 from reslag_vae.errors import printable
@@ -75,7 +76,7 @@ class ImageFolder(ImageDataModule):
     def read(self) -> Source:
         folder = self._existing_folder()
         parts, left_out = split_folders(folder)
-        listings: dict[str, Listing] = {split: find_pictures(part) for split, part in parts.items()}
+        listings = dict(zip(parts, find_in_each(list(parts.values())), strict=True))
         for listing in listings.values():
             left_out += listing.left_out
         _refuse_too_few(parts, listings)
@@ -87,7 +88,7 @@ class ImageFolder(ImageDataModule):
         return self._as_source(classes, parts, files, found)._replace(
             names=[path.relative_to(folder).as_posix() for path in files],
             left_out=left_out,
-            notes=[*split_notes(folder, parts), *classes.notes, *notes_on(found)],
+            notes=[*split_notes(folder, parts), *_notes(listings), *classes.notes, *notes_on(found)],
         )
 
     def _decoded(self, files: list[Path], folder: Path) -> Decoded:
@@ -109,7 +110,7 @@ class ImageFolder(ImageDataModule):
 
     def _existing_folder(self) -> Path:
         for place in (self.folder, self.root / self.folder):
-            if place.is_dir():
+            if os.path.isdir(place):  # Path.is_dir raises for names that are too long
                 return place
         places = f"neither in {Path.cwd()} nor in {self.root.absolute()}"
         raise DataError(f"data.folder: there is no folder {printable(str(self.folder))}, {places}.")
@@ -128,6 +129,11 @@ def checked_range(values: Sequence[float] | None) -> Range | None:
     if low >= high:
         raise ValueError(f"data.range={list(values)}: black must be smaller than white, as in data.range=[0,1].")
     return low, high
+
+
+def _notes(listings: dict[str, Listing]) -> list[str]:
+    several = len(listings) > 1
+    return [f"{split}: {note}" if several else note for split, own in listings.items() for note in own.notes]
 
 
 def _refuse_too_few(parts: dict[str, Path], listings: dict[str, Listing]) -> None:

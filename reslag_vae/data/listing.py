@@ -3,7 +3,7 @@
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,13 +19,26 @@ SUFFIXES = frozenset(
 
 # What tells a folder that this program has written: all names of one of these are in it.
 OWN_FOLDERS = (
-    {"config.yaml", "checkpoints"},
-    {"config.yaml", "metrics.csv"},
-    {"config.yaml", "run.json"},
+    *({"config.yaml", name} for name in ("checkpoints", "figures", "metrics.csv", "run.json", "train.log")),
     {"config.json", "model.safetensors"},
     {"comparison.md"},
     {"study.json"},
 )
+
+# Folders that a run may leave in a folder that holds other things, too.
+RUN_FOLDERS = frozenset({"checkpoints", "figures", "wandb"})
+
+# What is named beside being counted, because pictures may be missing by it.
+NAMED = frozenset(
+    {
+        "folders that are read already",
+        "folders that this program has written",
+        "further names of the same file",
+        "links that lead nowhere",
+        "pipes, sockets and devices",
+    }
+)
+SHOWN = 5
 
 Identity = tuple[int, int]
 
@@ -36,10 +49,12 @@ class Listing(NamedTuple):
     Attributes:
         files: sorted by path.
         left_out: how many other files and folders there are, by the reason.
+        notes: sentences that name those of them by which pictures may be missing.
     """
 
     files: list[Path]
     left_out: Counter[str]
+    notes: list[str]
 
 
 def find_pictures(folder: Path) -> Listing:
@@ -51,19 +66,34 @@ def find_pictures(folder: Path) -> Listing:
     Raises:
         DataError: a folder cannot be read.
     """
-    walk = Walk()
-    if folder.is_dir():
-        walk.folder(folder)
+    return find_in_each([folder])[0]
+
+
+def find_in_each(folders: Sequence[Path]) -> list[Listing]:
+    """The pictures below each of some folders, as `find_pictures`; what is below several is listed once.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
+    there = [folder for folder in folders if os.path.isdir(folder)]
+    # A link to where the folders are would lead out of them.
+    outside = {identity_of(parent.stat()) for folder in there for parent in Path(os.path.realpath(folder)).parents}
+    seen = outside - {identity_of(folder.stat()) for folder in there}
+    walks = {folder: Walk(folder, seen) for folder in folders}
+    for folder in there:
+        walks[folder].folder(folder, first=True)
     # Links come last: what they lead to may be there under its own name.
-    while walk.links:
-        links, walk.links = sorted(walk.links), []
-        for link in links:
-            walk.link(link)
-    return Listing(sorted(walk.files), walk.left_out)
+    for walk in walks.values():
+        walk.follow()
+    return [Listing(sorted(walk.files), walk.left_out, walk.notes()) for walk in walks.values()]
 
 
 class Walk:
     """A walk through folders that goes into each once.
+
+    Args:
+        start: the folder that names are told from.
+        seen: folders and files that are not to be taken; what is taken is added.
 
     Attributes:
         files: the pictures so far.
@@ -71,32 +101,59 @@ class Walk:
         links: that are still to be followed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, start: Path, seen: set[Identity]) -> None:
+        self.start = start
+        self.seen = seen
         self.files: list[Path] = []
         self.left_out: Counter[str] = Counter()
         self.links: list[Path] = []
-        self.seen: set[Identity] = set()
+        self.named: dict[str, list[Path]] = {}
 
-    def folder(self, folder: Path) -> None:
-        """Go through a folder and those below it."""
+    def leave(self, path: Path, reason: str) -> None:
+        """Count a file or folder that is not taken."""
+        self.left_out[reason] += 1
+        if reason in NAMED:
+            self.named.setdefault(reason, []).append(path)
+
+    def notes(self) -> list[str]:
+        """Sentences that name what is not taken."""
+        names = {why: [printable(os.path.relpath(path, self.start)) for path in own] for why, own in self.named.items()}
+        return [
+            f"left out, {why}: {', '.join(own[:SHOWN])}" + (f" and {len(own) - SHOWN} more" if len(own) > SHOWN else "")
+            for why, own in names.items()
+        ]
+
+    def folder(self, folder: Path, first: bool = False) -> None:
+        """Go through a folder and those below it; the first one is read, whatever is in it."""
         folders = [folder]
         while folders:
-            folders += self.inside(folders.pop())
+            folders += self.inside(folders.pop(), first)
+            first = False
 
-    def inside(self, folder: Path) -> Iterator[Path]:
+    def follow(self) -> None:
+        """Go where the links lead."""
+        while self.links:
+            links, self.links = sorted(self.links), []
+            for link in links:
+                self.link(link)
+
+    def inside(self, folder: Path, first: bool) -> Iterator[Path]:
         """The folders in a folder, whose files are taken."""
-        if not self.is_new(folder.stat()):
-            self.left_out["folders that are read already"] += 1
-            return
         entries = listed(folder)
-        if is_own({entry.name for entry in entries}):
-            self.left_out["folders that this program has written"] += 1
+        if not self.is_new(folder.stat()):
+            self.leave(folder, "folders that are read already")
+            return
+        own = is_own(folder, {entry.name for entry in entries})
+        if own and not first:
+            self.leave(folder, "folders that this program has written")
             return
         for entry in entries:
             if entry.name.startswith("."):
                 self.left_out["hidden"] += 1
             elif entry.is_symlink():
                 self.links.append(Path(entry.path))
+            elif entry.is_dir(follow_symlinks=False) and own and entry.name in RUN_FOLDERS:
+                self.leave(Path(entry.path), "folders that this program has written")
             elif entry.is_dir(follow_symlinks=False):
                 yield Path(entry.path)
             else:
@@ -107,7 +164,7 @@ class Walk:
         try:
             state = path.stat()
         except OSError:
-            self.left_out["links that lead nowhere"] += 1
+            self.leave(path, "links that lead nowhere")
             return
         if stat.S_ISDIR(state.st_mode):
             self.folder(path)
@@ -118,17 +175,17 @@ class Walk:
         """Take a file, if it is a picture."""
         suffix = path.suffix.lower()
         if not stat.S_ISREG(state.st_mode):
-            self.left_out["pipes, sockets and devices"] += 1
+            self.leave(path, "pipes, sockets and devices")
         elif suffix not in SUFFIXES:
             self.left_out[printable(suffix) or "without a suffix"] += 1
         elif not self.is_new(state):
-            self.left_out["further names of the same file"] += 1
+            self.leave(path, "further names of the same file")
         else:
             self.files.append(path)
 
     def is_new(self, state: os.stat_result) -> bool:
         """Whether a file or folder is met for the first time, under whichever name."""
-        identity = (state.st_dev, state.st_ino)
+        identity = identity_of(state)
         new = identity not in self.seen
         self.seen.add(identity)
         return new
@@ -149,6 +206,12 @@ def listed(folder: Path) -> list[os.DirEntry[str]]:
         ) from None
 
 
-def is_own(names: set[str]) -> bool:
-    """Whether a folder with these names in it was written by this program: its pictures are results."""
-    return any(own <= names for own in OWN_FOLDERS)
+def is_own(folder: Path, names: set[str]) -> bool:
+    """Whether a folder with these names in it was written by this program or by W&B: its pictures are results."""
+    of_dashboard = folder.name == "wandb" and any(name.startswith(("run-", "offline-run-")) for name in names)
+    return of_dashboard or any(own <= names for own in OWN_FOLDERS)
+
+
+def identity_of(state: os.stat_result) -> Identity:
+    """What a file or folder has under all of its names."""
+    return state.st_dev, state.st_ino

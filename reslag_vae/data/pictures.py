@@ -1,6 +1,7 @@
 """One picture file decoded to a square of fixed size."""
 
 from collections.abc import Callable
+from functools import cache
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,6 +25,14 @@ MOST_PIXELS = 1 << 28
 BUDGET = Budget(1 << 26)
 
 
+# By Pillow's names, and what Pillow must have been built with to read them.
+FORMATS = {
+    **dict.fromkeys(("JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM"), ""),
+    **{"WEBP": "webp", "JPEG2000": "jpg_2000", "AVIF": "avif"},
+    "TGA": "",
+}
+
+
 class ScaleError(ValueError):
     """A picture's file does not say which of its values is white."""
 
@@ -40,6 +49,18 @@ class Picture(NamedTuple):
     pixels: NDArray[np.uint8]
     frames: int = 1
     peak: int = 0
+
+
+@cache
+def formats() -> list[str]:
+    """Pillow's names of the formats that are opened, whatever a file is called.
+
+    Pillow knows others, and hands some of them to other programs: PostScript to Ghostscript.
+    """
+    from PIL import features
+
+    here = features.get_supported()
+    return [name for name, needs in FORMATS.items() if not needs or needs in here]
 
 
 def whole(width: int, height: int) -> tuple[int, int, int, int]:
@@ -72,7 +93,7 @@ def decode(path: Path, size: int, channels: int, region: Region, scale: Range | 
     """
     from PIL import Image, ImageOps
 
-    with Image.open(path) as file:
+    with Image.open(path, formats=formats()) as file:
         width, height = file.size
         if width * height > MOST_PIXELS:
             raise ValueError(f"it has {width:,} x {height:,} pixels, more than {MOST_PIXELS:,}")

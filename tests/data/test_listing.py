@@ -105,4 +105,4 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_folder_that_is_not_there_has_none(tmp_path: Path) -> None:
-    assert find_pictures(tmp_path / "nothing") == ([], {})
+    assert find_pictures(tmp_path / "nothing") == ([], {}, [])

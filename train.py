@@ -130,16 +130,15 @@ def in_folder(config: DictConfig, folder: Path) -> float:
     """Train in a folder that the first process keeps others out of."""
     with occupied(folder) if ranks.is_first() else nullcontext():
         config = configs.of_job(config, folder)
-        options.check(config)
         # Another process may have finished a run of a study meanwhile.
         value = runs.monitored_value(folder) if config.study else None
         if value is not None:
             return value
         if not ranks.is_first():
             logging.disable(logging.INFO)  # the first process says it all
-            return train(config, folder)
         # Of a study why a run was refused is kept, too: nobody may be looking.
-        with failure_kept(folder) if config.study else nullcontext():
+        with failure_kept(folder) if config.study and ranks.is_first() else nullcontext():
+            options.check(config)
             return train(config, folder)
 
 

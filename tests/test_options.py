@@ -105,12 +105,15 @@ def test_every_option_of_training_takes_a_value_or_says_why_not(chosen: str, com
             tree["model"][part] = tree[part]
         wiring.build(OmegaConf.create(tree), tmp_path / "run")
 
+    # What all configurations have is tried with the first alone.
+    first = next(iter(CONFIGURATIONS))
+    common = set() if chosen == first else set(names(options.resolved(compose(*CONFIGURATIONS[first], *SMALL))))
     for name in names(base):
-        for value in VALUES:
+        for value in VALUES if name not in common else ():
             found[outcome(partial(attempt, name, value), name, value)] += 1
     print(f"{chosen}: {sum(found.values())} values tried, {dict(found)}")
-    assert found["one sentence"] > 500
-    assert found["accepted"] > 50
+    assert found["one sentence"] > 20
+    assert found["accepted"] > 5
     assert not (tmp_path / "run").exists(), "something was written"
 
 

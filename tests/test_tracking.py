@@ -76,7 +76,8 @@ def test_every_run_has_its_own_id_and_keeps_it(
     ids, settings = [], []
 
     def job(folder: Path, fails: bool) -> None:
-        trainer = wiring.build(config, folder)[2]
+        data, model, trainer = wiring.build(config, folder)
+        wiring.add_logger(trainer, config, data, model)
         with wiring.finished_loggers(trainer):
             run = trainer.loggers[0].experiment
             ids.append(run.id)

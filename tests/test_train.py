@@ -230,13 +230,14 @@ def test_a_run_that_stopped_by_itself_is_finished(compose: Compose, train: Train
     overrides = (
         "model=mmd_infovae",
         "optimizer.lr=1",
+        "optimizer.plateau.factor=0.1",
         "optimizer.plateau.patience=1",
-        "optimizer.plateau.stop_below=2",
+        "optimizer.plateau.stop_below=0.9",
     )
-    config = compose(*BARE, *overrides, "trainer.max_epochs=3")
+    config = compose(*BARE, *overrides, "trainer.max_epochs=30")
     train(config, tmp_path / "run")
-    assert metrics(tmp_path / "run")["epochs_run"] == 1
-    assert metrics(tmp_path / "run")["stopped_because"] == "learning rate 1 fell below 2"
+    assert metrics(tmp_path / "run")["epochs_run"] < 30
+    assert metrics(tmp_path / "run")["stopped_because"] == "learning rate 0.1 fell below 0.9"
     shutil.copytree(tmp_path / "run", tmp_path / "again")
     train(configs.resumed(tmp_path / "again", []), tmp_path / "again")
     assert_same_runs(tmp_path / "run", tmp_path / "again")
@@ -388,7 +389,7 @@ def test_the_other_jobs_of_a_multirun_go_on_after_one_fails(tmp_path: Path) -> N
     options = (*BARE, "model=vae", "trainer.max_epochs=1", "data.batch_size=512", "data.val_fraction=2,0.1")
     done = start(tmp_path, "-m", *options, f"hydra.sweep.dir={tmp_path / 'sweep'}")
     assert done.returncode != 0
-    assert "data.val_fraction must lie between 0 and 1, not 2" in done.stderr
+    assert "data.val_fraction=2: must be a number between 0 and 1" in done.stderr
     folders = {path.name: path for path in (tmp_path / "sweep").iterdir() if path.is_dir()}
     # The refused job leaves no folder, and its message says which one it is.
     assert set(folders) == {"1_vae_digits_elbo_0"}
@@ -408,6 +409,6 @@ def test_resuming_what_is_no_run_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_a_refused_command_leaves_nothing_behind(tmp_path: Path) -> None:
     done = start(tmp_path, *BARE, "model=vae", "trainer.precision=16-mixed", "hydra.run.dir=run")
     assert done.returncode != 0
-    assert "trainer.precision=16-mixed: choose" in done.stderr
+    assert "trainer.precision=16-mixed: must be" in done.stderr
     assert len(done.stderr.splitlines()) <= 4, done.stderr
     assert not (tmp_path / "run").exists()

@@ -163,9 +163,7 @@ def settings_of(run: Finished) -> list[str]:
         ("learning rate", run.config["optimizer"]["lr"], LEARNING_RATE),
     ]
     own = run.config.get("data", {}).get("batch_size", BATCH_SIZE)
-    batches = (
-        [] if own == BATCH_SIZE else [f"batch size {own}, not the {BATCH_SIZE} that the thesis' Figure 5 speaks for"]
-    )
+    batches = [] if own == BATCH_SIZE else [f"batch size {own}, where the thesis' Figure 5 speaks for {BATCH_SIZE}"]
     if "ratio" in schedule:
         pairs += [
             ("ratio", schedule["ratio"], setting.ratio),

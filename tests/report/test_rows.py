@@ -161,7 +161,7 @@ def test_the_total_is_held_against_the_thesis_at_its_own_variance(make_run: Make
 
 def test_a_run_that_saw_a_part_of_its_data_says_so(make_run: MakeRun, study: Path) -> None:
     """Also one that was edited to look whole."""
-    folder = make_run("fashion_mnist/vae/seed_0", objective="elbo")
+    folder = make_run("fashion_mnist/vae/seed_0", model="vae", objective="elbo")
     (folder / "metrics.csv").write_text("epoch,images_seen\n1,480\n40,19200\n")
     [row] = rows(study)["fashion_mnist"]
     assert row.caveats == ["19,200 images seen, where its epochs have 2,280,000"]

@@ -6,19 +6,22 @@ import hydra
 from omegaconf import DictConfig
 
 from reslag_vae import entry, options, process
+from reslag_vae.errors import UserError
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
 def main(config: DictConfig) -> None:
     """Numbers and pictures of every run into its folder, and of several a comparison."""
-    options.check_evaluation(config)
     process.wait_passively()
     try:
+        options.check_evaluation(config)
         from reslag_vae import evaluations, wiring
 
         wiring.quiet()
         process.hide_missing_gpus()
         evaluations.evaluate(config)
+    except UserError as error:
+        raise entry.told(str(error)) from None
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         raise

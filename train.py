@@ -2,13 +2,11 @@
 
 import logging
 import math
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
-from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
 from reslag_vae import configs, entry, job_folder, options, process, provenance, ranks, runs, terminal
@@ -95,7 +93,7 @@ def main(config: DictConfig) -> float | None:
             return in_folder(config, folder)
     except OccupiedError as error:
         if config.study is None or ranks.started() > 1:
-            raise told(str(error)) from None
+            raise entry.told(str(error)) from None
         log.info("left to the other process that is at work on it")
         return None
     except UserError as error:
@@ -105,7 +103,7 @@ def main(config: DictConfig) -> float | None:
             log.error("failed: %s", error)
         else:
             job_folder.discard()
-        raise told(str(error)) from None
+        raise entry.told(str(error)) from None
     except SystemExit:
         if config.study is None and ranks.is_first() and not job_folder.discard():
             again = terminal.command("python", "train.py", terminal.override("resume", folder))
@@ -115,15 +113,6 @@ def main(config: DictConfig) -> float | None:
         if config.study:
             log.exception("failed")
         raise
-
-
-def told(message: str) -> Exception | SystemExit:
-    """What ends a job with a message: the whole program, or one of the jobs of a multirun."""
-    name = configs.job_name()
-    if name:
-        return CompactHydraException(f"{name}{message}")
-    print(terminal.printable(message), file=sys.stderr)
-    return SystemExit(1)
 
 
 def in_folder(config: DictConfig, folder: Path) -> float:

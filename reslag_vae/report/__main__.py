@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from reslag_vae.errors import UserError
-from reslag_vae.files import write_atomically
+from reslag_vae.files import remove_unfinished, write_atomically
 
 
 def main() -> None:
@@ -44,6 +44,7 @@ def build(study: Path, out: Path) -> list[Path]:
     contents = contents_of(study)
     rows = {chapter.data: chapter.rows for chapter in contents.chapters}
     written = {"report.html": page(contents), "report.md": as_markdown(contents), "report.csv": as_csv(rows)}
+    remove_unfinished(out, written)
     for name, content in written.items():
         write_atomically(out / name, content)
     return [out / name for name in written]

@@ -150,7 +150,7 @@ def test_what_was_refused_is_run_as_soon_as_it_can_be(sweep: Sweep, tmp_path: Pa
     options = ("model=vae", "trainer.max_epochs=1")
     first = sweep("study", *options, "data.val_fraction=2")
     assert first.returncode == 1
-    assert "refused: digits/vae/seed_0\ndata.val_fraction must lie between 0 and 1, not 2" in first.stdout
+    assert "refused: digits/vae/seed_0\ndata.val_fraction=2: must be a number between 0 and 1" in first.stdout
     second = sweep("study", *options)
     assert second.returncode == 0, second.stderr
     assert "1 of 1 runs finished" in second.stdout

@@ -22,7 +22,7 @@ train: setup  ## train a real model on real images, bundled: no account, no down
 test: setup  ## the tests
 	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
-soak: setup  ## the slow tests: twenty kills, fifty jobs at once, CelebA's full size
+soak: setup  ## the slow tests: twenty kills, clusters, fifty jobs at once, CelebA's full size
 	$(BIN)/python -m pytest -q -m slow
 
 check: setup  ## lint, format and types

@@ -95,9 +95,11 @@ def train() -> Callable[[DictConfig, Path], float]:
 def make_network() -> Callable[..., Network]:
     """A network for 1x8x8 images with three latent dimensions."""
 
-    def network(kind: type[Network] = PlainNetwork, parameters_per_latent: int = 2) -> Network:
+    def network(
+        kind: type[Network] = PlainNetwork, parameters_per_latent: int = 2, channels: Sequence[int] = (4, 6)
+    ) -> Network:
         options: dict[str, Any] = {"parameters_per_latent": parameters_per_latent}
-        return kind((1, 8, 8), 3, [4, 6], [1, 2], **options)  # type: ignore[arg-type]
+        return kind((1, 8, 8), 3, list(channels), [1, 2][: len(channels)], **options)  # type: ignore[arg-type]
 
     return network
 

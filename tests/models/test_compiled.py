@@ -48,7 +48,7 @@ class Watched:
 
 def reslag_light(make_network: MakeNetwork) -> BaseVAE:
     torch.manual_seed(0)
-    return ResLagLightVAE(make_network(LightResidualNetwork), SigmaData(SHAPE), Lagging(ratio=2, epochs=1))
+    return ResLagLightVAE(make_network(LightResidualNetwork, channels=[4]), SigmaData(SHAPE), Lagging(ratio=2, epochs=1))
 
 
 def trained(model: BaseVAE, data: ImageDataModule, fit: Fit, compile_it: bool) -> Watched:
@@ -107,7 +107,7 @@ def test_noise_is_drawn_as_without_compilation(
     for choice in (False, True):
         torch.manual_seed(0)
         variant = MMDInfoVAE if isinstance(objective, MMD) else AutoEncoder
-        network = make_network(parameters_per_latent=2 if variant is MMDInfoVAE else 1)
+        network = make_network(parameters_per_latent=2 if variant is MMDInfoVAE else 1, channels=[4])
         losses.append(trained(variant(network, objective), make_data(), fit, choice).losses)
     torch.testing.assert_close(*losses, rtol=2e-4, atol=0)
 

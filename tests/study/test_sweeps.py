@@ -238,6 +238,7 @@ def test_a_study_keeps_its_settings(sweep: Sweep, tmp_path: Path) -> None:
     assert sweep("study", "model=autoencoder", "trainer.max_epochs=1", "callbacks.report=null").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("launcher", "options"),
     [

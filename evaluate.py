@@ -12,7 +12,7 @@ from reslag_vae.errors import UserError
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
 def main(config: DictConfig) -> None:
     """Numbers and pictures of every run into its folder, and of several a comparison."""
-    process.wait_passively()
+    process.wait_briefly()
     try:
         options.check_evaluation(config)
         from reslag_vae import evaluations, wiring

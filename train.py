@@ -32,7 +32,7 @@ def train(config: DictConfig, folder: Path) -> float:
     Returns:
         The monitored value of the best epoch; NaN in all processes but the first.
     """
-    process.wait_passively()
+    process.wait_briefly()
     with postponed():
         from lightning import seed_everything
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.report import Table, middle, parser, publish, ratios
 from benchmarks.turns import Child, Job
-from reslag_vae.process import PASSIVE, WAITING
+from reslag_vae.process import BRIEF, WAITING
 
 WORK = "fashion_mnist"
 IMAGES = 1_024  # in a turn
@@ -21,8 +21,9 @@ CORES = {"OMP_NUM_THREADS": str(os.cpu_count())}
 DEFAULT = "OpenMP's default"
 KINDS: dict[str, dict[str, str]] = {
     DEFAULT: CORES,
-    "OMP_WAIT_POLICY=PASSIVE": CORES | PASSIVE,
+    "ours": CORES | BRIEF,
     "GOMP_SPINCOUNT=1000": CORES | {"GOMP_SPINCOUNT": "1000"},
+    "OMP_WAIT_POLICY=PASSIVE": CORES | {"OMP_WAIT_POLICY": "PASSIVE"},
     "one thread": {"OMP_NUM_THREADS": "1"},
 }
 ALONE, TWO = "alone", "two at once"

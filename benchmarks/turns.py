@@ -130,7 +130,7 @@ class Child:
 
     def __init__(self, job: Job, variables: dict[str, str] | None = None) -> None:
         if variables is None:
-            variables = process.PASSIVE if job.contender.startswith("ours") else {}
+            variables = process.BRIEF if job.contender.startswith("ours") else {}
         self.log = Path(job.folder) / "log.txt"
         with self.log.open("w") as log:
             # A session of its own, so that its workers can be ended with it.

@@ -1,7 +1,6 @@
 """Finished runs evaluated from their checkpoints alone, and compared: what evaluate.py does."""
 
 import glob
-import json
 import logging
 import os
 from pathlib import Path
@@ -142,11 +141,11 @@ def to_evaluate(config: DictConfig) -> list[Path]:
 def is_evaluated(folder: Path, split: str, checkpoint: str) -> bool:
     """Whether a finished run has an evaluation of this split and checkpoint, of the epoch that it ended with."""
     try:
-        content = json.loads(evaluation_file(folder, split, checkpoint).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = runs.read_json(evaluation_file(folder, split, checkpoint))
+    except runs.RunError:
         return False
     epoch = runs.read_result(folder).get("epoch" if checkpoint == "best" else "epochs_run")
-    return isinstance(content, dict) and content.get("epoch") == epoch
+    return bool(content) and content.get("epoch") == epoch
 
 
 def folders(config: DictConfig) -> list[Path]:

@@ -363,6 +363,10 @@ def check_together(tree: Mapping[str, Any]) -> None:
     monitor = tree["monitor"]
     if monitor not in METRICS and not own:
         raise ConfigError(f"monitor={shown(monitor)}: there is no such metric{did_you_mean(monitor, METRICS)}.")
+    if monitor in (f"val/{name}" for name in OF_LATENT):
+        raise ConfigError(
+            f"monitor={monitor}: the epoch with the smallest value is kept, and of this a large one is good."
+        )
 
 
 def check_evaluation(config: DictConfig) -> None:

@@ -7,8 +7,9 @@ import sys
 # Of <malloc.h>.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
-# Of OpenMP and of GNU's library for it: how long a thread without work turns round before it sleeps.
-PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
+# Of OpenMP and of GNU's library for it: how long a thread without work turns round before it sleeps. So many turns
+# reach over the gaps within a step; `benchmarks/results/busy` has what others cost.
+BRIEF = {"GOMP_SPINCOUNT": "3000"}
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 
 
@@ -20,15 +21,15 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def wait_passively() -> None:
-    """Have threads without work sleep at once, unless the user has set how they wait. Results are the same, bitwise.
+def wait_briefly() -> None:
+    """Have threads without work sleep soon, unless the user has set how they wait. Results are the same, bitwise.
 
     By default they turn round for milliseconds. Where other processes want the cores, those of one step then keep
     each other from working. To be called before PyTorch is loaded, which reads the environment only then; the
     processes that this one starts have it too.
     """
     if not any(name in os.environ for name in WAITING):
-        os.environ.update(PASSIVE)
+        os.environ.update(BRIEF)
 
 
 def tune() -> None:

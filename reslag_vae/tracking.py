@@ -17,7 +17,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from reslag_vae.errors import printable
 from reslag_vae.files import write_atomically
-from reslag_vae.runs import ID_FILE
+from reslag_vae.runs import ID_FILE, RunError, read_bytes
 from reslag_vae.terminal import command
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ Mode = Literal["auto", "online", "offline"]
 # How many steps W&B has of a run: an offline segment of a resumed run does not know of those before it.
 STEP_FILE = "wandb_step.txt"
 LONGEST = 250  # letters of an error in the log
+MOST_BYTES = 1_000  # of an id or a number of steps
 VALID_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -167,7 +168,10 @@ def id_of(folder: Path) -> str:
     """
     path, found = folder / ID_FILE, None
     if path.exists():
-        found = path.read_text(encoding="utf-8", errors="replace").strip()
+        try:
+            found = read_bytes(path, MOST_BYTES).decode("utf-8", errors="replace").strip()
+        except RunError:
+            found = ""
         if VALID_ID.fullmatch(found):
             return found
     new = secrets.token_hex(4)
@@ -189,8 +193,8 @@ def where(run: Any) -> str:
 
 def go_on(run: Any, folder: Path) -> None:
     """Have a run count its steps on from those before, on our own axis."""
-    with suppress(OSError, ValueError):  # of a run that has begun just now, or a damaged file
-        before = int((folder / STEP_FILE).read_text(encoding="utf-8"))
+    with suppress(FileNotFoundError, RunError, ValueError):  # of a run that has begun just now, or a damaged file
+        before = int(read_bytes(folder / STEP_FILE, MOST_BYTES))
         if before > run.step:
             run.log({}, step=before)
     # Never global_step: that counts the steps of every optimizer.

@@ -92,6 +92,17 @@ def check_devices(config: DictConfig, trainer: Trainer) -> None:
         raise ValueError("trainer.compile=true: takes one device; leave it out, or trainer.devices=1.")
 
 
+def check_monitor(monitor: str, model: BaseVAE) -> None:
+    """Refuse to choose the best epoch by what this model does not log.
+
+    Raises:
+        ValueError: naming what it logs.
+    """
+    there = [f"{split}/{name}" for split in ("val", "train") for name in model.metric_names()]
+    if monitor in options.METRICS and monitor not in there:  # another one may be that of the user's own callback
+        raise ValueError(f"monitor={monitor}: this model has no such metric; there are {', '.join(there)}.")
+
+
 def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, Trainer]:
     """Data module, model and trainer of a configuration, checked against each other; nothing is written.
 
@@ -108,6 +119,7 @@ def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, T
         if isinstance(model.schedule, Lagging):
             model.schedule.check_length(config.trainer.max_epochs)
         model.objective.check_length(config.trainer.max_epochs)
+        check_monitor(config.monitor, model)
         data = build_data(config, model)
         callbacks = [instantiate(node) for node in config.callbacks.values() if node]
         trainer = build_trainer(config, callbacks, folder)

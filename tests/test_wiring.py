@@ -190,3 +190,12 @@ def test_logging_is_off_without_a_logger(compose: Compose, tmp_path: Path) -> No
         logger for logger in build(compose("model=vae", *SMALL), tmp_path)[2].loggers if isinstance(logger, WandbLogger)
     ]
     assert wandb.run is None
+
+
+@pytest.mark.parametrize("metric", ["kl", "elbo", "mmd", "sigma2_floored"])
+def test_the_best_epoch_is_not_chosen_by_what_the_model_does_not_log(
+    metric: str, compose: Compose, tmp_path: Path
+) -> None:
+    config = compose("model=autoencoder", "data=digits", f"monitor=val/{metric}")
+    with pytest.raises(ConfigError, match=rf"monitor=val/{metric}: this model has no such metric; .*val/rec"):
+        build(config, tmp_path)

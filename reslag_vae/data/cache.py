@@ -1,5 +1,6 @@
 """Pictures decoded once, in parallel, into a memory-mapped file."""
 
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -18,11 +19,11 @@ from torch import Tensor
 from reslag_vae.data.alone import alone
 from reslag_vae.data.errors import DataError
 from reslag_vae.data.inventory import DIGEST_BYTES, image_digests
-from reslag_vae.data.pictures import Picture, ScaleError
+from reslag_vae.data.pictures import Picture, ScaleError, likely_range
 from reslag_vae.data.scratch import scratch
 from reslag_vae.errors import first_line, printable
 
-VERSION = 3  # raise it when the files' content changes
+VERSION = 4  # raise it when the files' content changes
 CHUNK = 256  # pictures decoded between two writes
 SHOWN = 5  # files named in a message
 
@@ -39,6 +40,7 @@ class Decoded(NamedTuple):
         frames: (N,) how many frames or pages each picture has.
         peaks: (N,) the largest value of each picture of 16 bits; 0 of the others.
         constant: (N,) whether all pixels of the image are the same.
+        cut: (N,) whether the picture has values beyond those that were said to be black and white.
     """
 
     images: Tensor
@@ -46,6 +48,7 @@ class Decoded(NamedTuple):
     frames: NDArray[np.int64]
     peaks: NDArray[np.int64]
     constant: NDArray[np.bool_]
+    cut: NDArray[np.bool_]
 
 
 def decoded(
@@ -195,6 +198,7 @@ def _facts(pictures: list[Picture], pixels: NDArray[np.uint8]) -> dict[str, NDAr
         "digests": digests.view(np.uint8).reshape(len(pixels), DIGEST_BYTES),
         "frames": np.array([picture.frames for picture in pictures]),
         "peaks": np.array([picture.peak for picture in pictures]),
+        "cut": np.array([picture.cut for picture in pictures]),
         "constant": (pixels == pixels[:, :1, :1]).all((1, 2, 3)),
     }
 
@@ -205,18 +209,27 @@ class _Failures:
     Attributes:
         damaged: a line for each file that is no whole picture.
         scales: likewise, whose file does not say what its values mean.
+        low: the smallest value of these.
+        high: the largest value of these.
     """
 
     def __init__(self) -> None:
         self.damaged: list[str] = []
         self.scales: list[str] = []
+        self.low, self.high = math.inf, -math.inf
+
+    def add_scale(self, path: Path, error: ScaleError) -> None:
+        """Note a file that does not say which of its values is white."""
+        self.scales.append(printable(f"{path}: {error}"))
+        self.low, self.high = min(self.low, error.low), max(self.high, error.high)
 
     def raise_any(self, count: int) -> None:
         """Raise a DataError that counts them, of `count` pictures, and names the first."""
         if self.scales:
             raise DataError(
                 f"{len(self.scales)} of {count} pictures do not say which value is white; say it by "
-                f"data.range=[black,white], as in data.range=[0,1]: {_listing(self.scales)}"
+                f"data.range=[black,white], as in data.range={likely_range(self.low, self.high)}: "
+                f"{_listing(self.scales)}"
             )
         if self.damaged:
             raise DataError(
@@ -242,7 +255,7 @@ def _decode_all(files: Sequence[Path], decode: Decode) -> Iterator[list[Picture]
         except MemoryError:
             raise DataError(f"{printable(str(path))}: there is too little memory to decode it.") from None
         except ScaleError as reason:
-            failures.scales.append(printable(f"{path}: {reason}"))
+            failures.add_scale(path, reason)
         except Exception as reason:  # Pillow raises a dozen kinds; each is told with its file
             failures.damaged.append(printable(f"{path}: {first_line(reason)}"))
         return None

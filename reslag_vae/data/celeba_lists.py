@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reslag_vae.data.errors import DataError, damaged
+from reslag_vae.data.errors import DataError, damaged, refuse_special
 from reslag_vae.errors import printable
 
 # https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html: the last number of train, of val and of test.
@@ -30,8 +30,9 @@ def read_list(path: Path, pictures: Sequence[str]) -> tuple[list[str], Tensor]:
     list may name other pictures, too.
 
     Raises:
-        DataError: no line, or an unreadable one, for a picture.
+        DataError: no line, or an unreadable one, for a picture, or no file.
     """
+    refuse_special(path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as reason:

@@ -7,6 +7,7 @@ import torch
 
 from reslag_vae.data.cache import Decoded
 from reslag_vae.data.errors import DataError
+from reslag_vae.data.pictures import likely_range
 from reslag_vae.errors import printable
 
 # Pictures of 16 bits none of which uses the highest hold fewer: their scale is not known.
@@ -31,7 +32,8 @@ def refuse_meaningless(found: Decoded, files: Sequence[Path]) -> None:
         first = files[int(found.peaks.argmax())]
         raise DataError(
             f"The pictures of 16 bits have no value above {peak} of 65535 ({printable(str(first))} has it): say which "
-            f"value is white by data.range=[0,{likely_white(peak)}], or whichever it is."
+            f"value is white by data.range={likely_range(0, peak)}, or whichever it is; colours of 16 bits must be "
+            "saved anew, with 8."
         )
     lightest = int(torch.amax(found.images))
     if lightest <= BLACK:
@@ -43,17 +45,14 @@ def refuse_meaningless(found: Decoded, files: Sequence[Path]) -> None:
         raise DataError(f"All {len(files)} pictures are of one colour each: there is nothing to learn from them.")
 
 
-def likely_white(peak: int) -> int:
-    """The largest value of the fewest bits, 8 at least, that hold this one."""
-    return int(2 ** max(8, peak.bit_length()) - 1)
-
-
 def notes_on(found: Decoded) -> list[str]:
     """What may surprise about decoded pictures, in sentences."""
-    several, constant = int((found.frames > 1).sum()), int(found.constant.sum())
+    several, constant, cut = (int(fact.sum()) for fact in (found.frames > 1, found.constant, found.cut))
     sentences = []
     if several:
         sentences.append(f"{several:,} files have several pages or frames: the first of each is read")
     if constant:
         sentences.append(f"{constant:,} pictures are of one colour")
+    if cut:
+        sentences.append(f"{cut:,} pictures have values outside of data.range, which are cut to it")
     return sentences

@@ -12,7 +12,7 @@ import torch
 
 from reslag_vae.data.alone import alone
 from reslag_vae.data.download import fetch
-from reslag_vae.data.errors import PLACE_HINT, DataError, damaged
+from reslag_vae.data.errors import PLACE_HINT, DataError, damaged, refuse_special
 from reslag_vae.data.images import Images
 from reslag_vae.data.scratch import scratch
 
@@ -50,6 +50,7 @@ def _check(files: dict[Path, str]) -> None:
     from torchvision.datasets.utils import check_integrity
 
     for path, md5 in files.items():
+        refuse_special(path)
         if not check_integrity(path, md5):
             raise damaged(path, f"its md5 is not {md5}")
 

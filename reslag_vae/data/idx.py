@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data.download import fetch
-from reslag_vae.data.errors import DataError, damaged
+from reslag_vae.data.errors import DataError, damaged, refuse_special
 from reslag_vae.data.images import Images
+from reslag_vae.errors import printable
 
 if TYPE_CHECKING:
     from torchvision.datasets import MNIST
@@ -36,6 +37,8 @@ OFFICIAL = {
         "15d484375f8d13e6eb1aabb0c3f46965",
     ),
 }
+
+SIDE, CLASSES = 28, 10  # of the images, in pixels, and of the labels: of all data sets that are read here
 
 # No data set in this format has files of more bytes: the largest, EMNIST's, has 550 million.
 MOST_BYTES = 1 << 30
@@ -70,15 +73,16 @@ def _others(name: str, folder: Path, contents: Sequence[bytes | bytearray]) -> l
     """The files that are not the official ones of a data set.
 
     Raises:
-        DataError: one is another data set's.
+        DataError: one is another data set's, or another one of the four.
     """
     found = []
     for file, content, official in zip(FILES, contents, OFFICIAL[name], strict=True):
         md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        whose = [other for other, own in OFFICIAL.items() if md5 in own and other != name]
-        if whose:
+        known = [(other, FILES[own.index(md5)]) for other, own in OFFICIAL.items() if md5 in own]
+        if known and known[0] != (name, file):
+            whose, own_name = known[0]
             raise DataError(
-                f"{folder / file} is the file of {whose[0]}, and not of {name}: put each in its own folder."
+                f"{printable(str(folder / file))} is {own_name} of {whose}: each file has its own name and folder."
             )
         if md5 != official:
             found.append(file)
@@ -89,6 +93,16 @@ def _split(folder: Path, files: Sequence[str], contents: Sequence[bytearray]) ->
     images, labels = (_values(content, dimensions) for content, dimensions in zip(contents, (3, 1), strict=True))
     if len(labels) != len(images):
         raise damaged(folder / files[1], f"it has {len(labels)} labels for {len(images)} images")
+    if not len(images):
+        raise damaged(folder / files[0], "it has no images")
+    if images.shape[1:] != (SIDE, SIDE):
+        raise damaged(
+            folder / files[0], f"its images have {images.shape[1]} x {images.shape[2]} pixels, not {SIDE} x {SIDE}"
+        )
+    if int(labels.max()) >= CLASSES:
+        raise damaged(
+            folder / files[1], f"it has the label {int(labels.max())}, and there are {CLASSES} classes from 0"
+        )
     return Images(images[:, None], labels.long())
 
 
@@ -112,6 +126,7 @@ def _content(path: Path, dimensions: int) -> bytearray:
         DataError: it cannot be read or unpacked, or is not what its header says.
     """
     path = path if path.exists() else path.with_name(path.name + ".gz")
+    refuse_special(path)
     magic = bytes([0, 0, 8, dimensions])  # 8: unsigned bytes
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:

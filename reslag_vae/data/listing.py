@@ -85,7 +85,7 @@ def find_in_each(folders: Sequence[Path]) -> list[Listing]:
     # Links come last: what they lead to may be there under its own name.
     for walk in walks.values():
         walk.follow()
-    return [Listing(sorted(walk.files), walk.left_out, walk.notes()) for walk in walks.values()]
+    return [Listing(walk.pictures(), walk.left_out, walk.notes()) for walk in walks.values()]
 
 
 class Walk:
@@ -96,7 +96,7 @@ class Walk:
         seen: folders and files that are not to be taken; what is taken is added.
 
     Attributes:
-        files: the pictures so far.
+        files: the paths of the pictures so far.
         left_out: what was not taken, by the reason.
         links: that are still to be followed.
     """
@@ -104,7 +104,7 @@ class Walk:
     def __init__(self, start: Path, seen: set[Identity]) -> None:
         self.start = start
         self.seen = seen
-        self.files: list[Path] = []
+        self.files: list[str] = []
         self.left_out: Counter[str] = Counter()
         self.links: list[Path] = []
         self.named: dict[str, list[Path]] = {}
@@ -114,6 +114,10 @@ class Walk:
         self.left_out[reason] += 1
         if reason in NAMED:
             self.named.setdefault(reason, []).append(path)
+
+    def pictures(self) -> list[Path]:
+        """Those so far, in the order of their paths, which is much slower to find of objects than of their names."""
+        return [Path(path) for path in sorted(self.files, key=lambda path: path.split(os.sep))]
 
     def notes(self) -> list[str]:
         """Sentences that name what is not taken."""
@@ -156,8 +160,8 @@ class Walk:
                 self.leave(Path(entry.path), "folders that this program has written")
             elif entry.is_dir(follow_symlinks=False):
                 yield Path(entry.path)
-            else:
-                self.file(Path(entry.path), entry.stat(follow_symlinks=False))
+            else:  # not entry.inode(), which some file systems make up
+                self.file(entry.path, entry.stat(follow_symlinks=False))
 
     def link(self, path: Path) -> None:
         """Take what a link leads to."""
@@ -169,17 +173,17 @@ class Walk:
         if stat.S_ISDIR(state.st_mode):
             self.folder(path)
         else:
-            self.file(path, state)
+            self.file(str(path), state)
 
-    def file(self, path: Path, state: os.stat_result) -> None:
+    def file(self, path: str, state: os.stat_result) -> None:
         """Take a file, if it is a picture."""
-        suffix = path.suffix.lower()
+        suffix = os.path.splitext(path)[1].lower()
         if not stat.S_ISREG(state.st_mode):
-            self.leave(path, "pipes, sockets and devices")
+            self.leave(Path(path), "pipes, sockets and devices")
         elif suffix not in SUFFIXES:
             self.left_out[printable(suffix) or "without a suffix"] += 1
         elif not self.is_new(state):
-            self.leave(path, "further names of the same file")
+            self.leave(Path(path), "further names of the same file")
         else:
             self.files.append(path)
 

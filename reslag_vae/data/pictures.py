@@ -1,8 +1,8 @@
 """One picture file decoded to a square of fixed size."""
 
+import math
 from collections.abc import Callable
 from functools import cache
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -34,7 +34,16 @@ FORMATS = {
 
 
 class ScaleError(ValueError):
-    """A picture's file does not say which of its values is white."""
+    """A picture's file does not say which of its values is white.
+
+    Attributes:
+        low: the smallest of its values.
+        high: the largest of them.
+    """
+
+    def __init__(self, kind: str, low: float, high: float) -> None:
+        super().__init__(f"its values are of {kind}, from {low:g} to {high:g}")
+        self.low, self.high = low, high
 
 
 class Picture(NamedTuple):
@@ -44,11 +53,13 @@ class Picture(NamedTuple):
         pixels: (size, size, channels) uint8.
         frames: of an animation, or pages; the first one is decoded.
         peak: the largest value of a picture of 16 bits; 0 of any other.
+        cut: whether it has values beyond those that were said to be black and white.
     """
 
     pixels: NDArray[np.uint8]
     frames: int = 1
     peak: int = 0
+    cut: bool = False
 
 
 @cache
@@ -101,12 +112,16 @@ def decode(path: Path, size: int, channels: int, region: Region, scale: Range | 
             _decode_smaller(file, size, region)
             frames = int(getattr(file, "n_frames", 1))
             deep = file.mode.startswith("I;16") or (file.mode, file.format) == ("I", "PNG")
-            upright, peak = _in_eight_bits(ImageOps.exif_transpose(file), deep, scale)
+            if not deep and any(";16" in str(tile[3]) for tile in file.tile):
+                peak, cut = _peak_of_colours(file, scale), False
+                upright = ImageOps.exif_transpose(file)
+            else:
+                upright, peak, cut = _in_eight_bits(ImageOps.exif_transpose(file), deep, scale)
             picture = _to_mode(upright, "L" if channels == 1 else "RGB")
             # Not resize(box=...), which lets pixels around the region into its border.
             part = picture.crop(region(*picture.size))
             square = part.resize((size, size), Image.Resampling.BILINEAR)
-    return Picture(np.asarray(square).reshape(size, size, channels), frames, peak)
+    return Picture(np.asarray(square).reshape(size, size, channels), frames, peak, cut)
 
 
 def _decode_smaller(file: "PillowImage", size: int, region: Region) -> None:
@@ -114,29 +129,38 @@ def _decode_smaller(file: "PillowImage", size: int, region: Region) -> None:
     # the resize still does its own averaging. For other formats this does nothing.
     width, height = file.size
     left, top, right, bottom = region(width, height)
-    least = (ceil(2 * size * width / (right - left)), ceil(2 * size * height / (bottom - top)))
+    least = (math.ceil(2 * size * width / (right - left)), math.ceil(2 * size * height / (bottom - top)))
     file.draft(file.mode, least)
 
 
-def _in_eight_bits(picture: "PillowImage", deep: bool, scale: Range | None) -> tuple["PillowImage", int]:
-    """The picture with values of 8 bits, and the largest one of a `deep` picture of 16."""
+def _peak_of_colours(picture: "PillowImage", scale: Range | None) -> int:
+    """The largest value that colours of 16 bits may have, of which Pillow reads the upper 8."""
+    if scale is not None:
+        raise ValueError("data.range is not for colours of 16 bits, of which only the upper 8 are read: save it with 8")
+    bands = zip(picture.getbands(), np.reshape(picture.getextrema(), (-1, 2)), strict=True)
+    return max(int(high) << 8 | 255 for band, (_, high) in bands if band != "A")
+
+
+def _in_eight_bits(picture: "PillowImage", deep: bool, scale: Range | None) -> tuple["PillowImage", int, bool]:
+    """The picture with values of 8 bits, the largest one of a `deep` picture of 16, and whether any was cut."""
     from PIL import Image
 
     numbers = deep or picture.mode in ("I", "F")
     # Palettes and the like have colours, not values.
     if not numbers and (scale is None or picture.mode not in ("L", "RGB")):
-        return picture, 0
+        return picture, 0, False
     values = np.asarray(picture)
     if not np.isfinite(values).all():
         raise ValueError("it holds values that are not finite")
     if scale is not None:
         low, high = scale
         scaled = (values.astype(np.float64) - low) * (255 / (high - low))
-        return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8)), 0
+        cut = bool(values.min() < low or values.max() > high)
+        return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8)), 0, cut
     if not deep:
         kind = "floating point" if picture.mode == "F" else "32 bits"
-        raise ScaleError(f"its values are of {kind}, from {values.min():g} to {values.max():g}")
-    return Image.fromarray((values >> 8).clip(0, 255).astype(np.uint8)), int(values.max())
+        raise ScaleError(kind, float(values.min()), float(values.max()))
+    return Image.fromarray((values >> 8).clip(0, 255).astype(np.uint8)), int(values.max()), False
 
 
 def _to_mode(picture: "PillowImage", mode: str) -> "PillowImage":
@@ -146,3 +170,15 @@ def _to_mode(picture: "PillowImage", mode: str) -> "PillowImage":
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     return picture.convert(mode)
+
+
+def likely_range(low: float, high: float) -> str:
+    """A guess at black and white from the values of pictures, as one would write it: `[0,4095]`.
+
+    The largest value is that of the fewest bits, 8 at least, that hold all; 1 where there are none above it.
+    """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "[0,1]"
+    largest = max(abs(low), abs(high))
+    white = 1 if largest <= 1 else 2 ** max(8, math.ceil(largest).bit_length()) - 1
+    return f"[{-white if low < 0 else 0},{white}]"

@@ -86,6 +86,18 @@ class BaseVAE(EvaluationHooks):
         """The parameters of a group."""
         return [parameter for module in self.group(name) for parameter in module.parameters()]
 
+    def metric_names(self) -> list[str]:
+        """What an evaluation of this model yields, found by one of two black images; nothing of the model changes."""
+        training = self.training
+        self.eval()
+        self.begin_evaluation()
+        images = torch.zeros(2, *self.network.image_shape, dtype=torch.uint8, device=self.train_mse.device)
+        self.evaluate_batch(Batch(images, torch.full((2,), -1)))
+        names = list(self.end_evaluation())
+        self.begin_evaluation()
+        self.train(training)
+        return names
+
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
         optimizers = [self.optimizer.build(self.parameters_of(name)) for name in GROUPS]
         plateau = self.optimizer.plateau

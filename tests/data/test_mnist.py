@@ -1,6 +1,7 @@
 """MNIST's files: plain, compressed, read-only, damaged, missing."""
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -151,8 +152,41 @@ def test_files_that_are_not_the_official_ones_are_told(raw: Path) -> None:
 def test_the_official_files_are_known(tmp_path: Path) -> None:
     assert mnist(REAL).inventory.notes == []
     (tmp_path / "MNIST").symlink_to(REAL / "FashionMNIST")
-    with pytest.raises(DataError, match="is the file of FashionMNIST"):
+    with pytest.raises(DataError, match="is train-images-idx3-ubyte of FashionMNIST"):
         mnist(tmp_path)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="needs the real files of MNIST")
+def test_files_of_one_data_set_that_have_changed_places_are_told(tmp_path: Path) -> None:
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for split, other in (("train", "t10k"), ("t10k", "train")):
+        for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"):
+            (raw / f"{split}-{kind}").symlink_to(REAL / "MNIST" / "raw" / f"{other}-{kind}")
+    with pytest.raises(DataError, match="train-images-idx3-ubyte is t10k-images-idx3-ubyte of MNIST"):
+        mnist(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "reason"),
+    [
+        (LABELS, np.full(40, 10, np.uint8), "it has the label 10, and there are 10 classes from 0"),
+        (IMAGES, np.zeros((40, 32, 32), np.uint8), "its images have 32 x 32 pixels, not 28 x 28"),
+    ],
+)
+def test_whole_files_of_another_kind_of_data_set_are_told(
+    name: str, values: np.ndarray, reason: str, raw: Path
+) -> None:
+    (raw / name).write_bytes(idx(values))
+    with pytest.raises(DataError, match=f"{name} is damaged: {reason}"):
+        mnist(raw.parents[1])
+
+
+def test_a_pipe_in_a_file_s_place_is_told(raw: Path) -> None:
+    (raw / IMAGES).unlink()
+    os.mkfifo(raw / IMAGES)
+    with pytest.raises(DataError, match="it is no regular file"):
+        mnist(raw.parents[1])
 
 
 def test_a_compressed_file_grows_no_larger_than_it_promises(raw: Path) -> None:

@@ -92,7 +92,7 @@ def test_values_without_a_scale_are_refused_with_the_option_that_states_it(kind:
     folder = saved(tmp_path / "mine", values, suffix)
     message = refusal(folder)
     assert f".{suffix}" in message
-    assert "data.range=[" in message
+    assert f"data.range=[0,{scale[1]}]" in message
     data = opened(folder, range=scale)
     store = data.split("train").store.float()
     assert store.std() > 25
@@ -108,6 +108,7 @@ def test_a_stated_range_is_linear_and_cut(tmp_path: Path) -> None:
     values = np.repeat(np.array([[-1.0, 0.0, 0.5, 1.0, 9.0]], np.float32), 5, axis=0)
     folder = saved(tmp_path / "mine", lambda _: values, "tif")
     data = opened(folder, size=5, range=[0, 1])
+    assert "5 pictures have values outside of data.range, which are cut to it" in data.inventory.notes
     assert data.split("test").images[0, 0, 0].tolist() == [0, 0, 128, 255, 255]
 
 
@@ -122,7 +123,8 @@ def test_values_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     assert "finite" in refusal(folder, range=[0, 1])
 
 
-def test_colour_of_16_bits_that_is_not_filled_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("bits", "reason"), [(12, "saved anew"), (14, "no value above 16383 of 65535")])
+def test_colour_of_16_bits_that_is_not_filled_is_refused(bits: int, reason: str, tmp_path: Path) -> None:
     """Pillow keeps the upper 8 bits alone, and says nothing."""
     import struct
     import zlib
@@ -132,12 +134,13 @@ def test_colour_of_16_bits_that_is_not_filled_is_refused(tmp_path: Path) -> None
 
     (tmp_path / "mine").mkdir()
     for number in range(4):
-        rows = np.random.default_rng(number).integers(4096, size=(8, 8, 3)).astype(">u2")
+        rows = np.random.default_rng(number).integers(1 << bits, size=(8, 8, 3)).astype(">u2")
         lines = b"".join(b"\0" + row.tobytes() for row in rows)
         head = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0))
         content = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
         (tmp_path / "mine" / f"{number}.png").write_bytes(content)
-    assert "more than 8 bits" in refusal(tmp_path / "mine", channels=3)
+    assert reason in refusal(tmp_path / "mine", channels=3)
+    assert "data.range is not for colours of 16 bits" in refusal(tmp_path / "mine", channels=3, range=[0, 4095])
 
 
 def test_masks_of_0_and_1_need_a_range_and_one_colour_throughout_stops(tmp_path: Path) -> None:

@@ -136,3 +136,33 @@ def test_what_cannot_be_is_cut_off() -> None:
     result = aggregate_posterior(posterior, latents)
     assert 0 <= result.total_correlation.low <= result.total_correlation.high <= result.aggregate_kl.high
     assert result.mutual_information.high <= result.kl
+
+
+CENTRES = torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]], dtype=torch.float64)
+
+
+def information_of_clusters(deviation: float) -> float:
+    """I(x; z) in nats where x chooses one of the centres and z lies around it: the entropies, summed over a grid."""
+    axis = torch.linspace(-10, 12, 1101, dtype=torch.float64)
+    places = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1)
+    squared = torch.stack([(places - centre).square().sum(-1) for centre in CENTRES])
+    normal = math.log(2 * math.pi * deviation**2)
+    log_density = torch.logsumexp(-squared / (2 * deviation**2), 0) - math.log(len(CENTRES)) - normal
+    return -float((log_density.exp() * log_density).sum() * (axis[1] - axis[0]) ** 2) - (1 + normal)
+
+
+@pytest.mark.parametrize("deviation", [1.0, 0.3])
+def test_where_posteriors_overlap_the_standard_errors_cover_the_truth_and_the_bracket_alone_does_not(
+    deviation: float,
+) -> None:
+    truth = information_of_clusters(deviation)
+    bare = covered = 0
+    for _ in range(40):
+        mean = CENTRES[torch.randint(len(CENTRES), (500,))]
+        posterior = DiagonalGaussian(mean, torch.full_like(mean, 2 * math.log(deviation)))
+        found = aggregate_posterior(posterior, posterior.sample())
+        (low, high), errors = found.mutual_information, found.errors["mutual_information"]
+        bare += low <= truth <= high
+        covered += low - 1.96 * errors.low <= truth <= high + 1.96 * errors.high
+    assert bare < 25
+    assert covered >= 36

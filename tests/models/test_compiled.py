@@ -48,7 +48,9 @@ class Watched:
 
 def reslag_light(make_network: MakeNetwork) -> BaseVAE:
     torch.manual_seed(0)
-    return ResLagLightVAE(make_network(LightResidualNetwork, channels=[4]), SigmaData(SHAPE), Lagging(ratio=2, epochs=1))
+    return ResLagLightVAE(
+        make_network(LightResidualNetwork, channels=[4]), SigmaData(SHAPE), Lagging(ratio=2, epochs=1)
+    )
 
 
 def trained(model: BaseVAE, data: ImageDataModule, fit: Fit, compile_it: bool) -> Watched:

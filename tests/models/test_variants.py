@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hydra.utils import get_class
 from lightning import Trainer
 from omegaconf import DictConfig, OmegaConf
@@ -116,6 +117,17 @@ def test_every_model_is_built_for_every_data_set(data: str, compose: Compose) ->
         assert variant.name == model
         assert variant.network.image_shape == shape
         assert variant.network.latent_dim == config.recipe.latent_dim
+
+
+@pytest.mark.parametrize("model", names("model"))
+def test_what_a_model_logs_is_known_before_it_is_trained(model: str, compose: Compose) -> None:
+    variant = build_model(compose(f"model={model}", *TINY)).train()
+    before = {name: value.clone() for name, value in variant.state_dict().items()}
+    random = torch.get_rng_state()
+    assert {"loss", "rec"} <= set(variant.metric_names())
+    assert all(torch.equal(value, before[name]) for name, value in variant.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(module.training for module in variant.modules())
 
 
 def test_the_recipe_of_the_data_set_is_that_of_the_run(compose: Compose) -> None:

@@ -10,4 +10,5 @@ def markdown(text: str) -> str:
     """
     line = " ".join(text.split())
     entities = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\|*_\[\]()#!`~])", r"\\\1", entities)
+    # An underscore within a word, as in the names of models, is no emphasis; brackets without [] are no link.
+    return re.sub(r"([\\|*\[\]`~]|^#|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", entities)

@@ -9,10 +9,13 @@ from reslag_vae.escape import markdown
     ("text", "expected"),
     [
         ("fashion mnist-2.0", "fashion mnist-2.0"),
-        ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert\\(1\\)&gt;"),
-        ("[a](javascript:b)", "\\[a\\]\\(javascript:b\\)"),
-        ("a|b*c_d`e#f!g\\h~i&j", "a\\|b\\*c\\_d\\`e\\#f\\!g\\\\h\\~i&amp;j"),
-        ("one\n\n# two\r\n---\n", "one \\# two ---"),
+        ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)&gt;"),
+        ("[a](javascript:b)", "\\[a\\](javascript:b)"),
+        ("a|b*c_d`e#f!g\\h~i&j", "a\\|b\\*c_d\\`e#f!g\\\\h\\~i&amp;j"),
+        ("one\n\n# two\r\n---\n", "one # two ---"),
+        ("# one", "\\# one"),
+        ("_a_ _", "\\_a\\_ \\_"),
+        ("![a](b)", "!\\[a\\](b)"),
     ],
 )
 def test_markdown_shows_the_text_as_it_is(text: str, expected: str) -> None:

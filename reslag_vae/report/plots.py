@@ -9,7 +9,7 @@ import numpy as np
 from reslag_vae.evaluation.pictures.axes import add_legend, empty_axes
 from reslag_vae.evaluation.pictures.palette import COLORS
 from reslag_vae.evaluation.pictures.rates import RatePoint, rate_distortion
-from reslag_vae.figures import default_settings
+from reslag_vae.figures import default_settings, drawable
 from reslag_vae.report.finished import Finished
 from reslag_vae.report.rows import Row
 
@@ -65,7 +65,7 @@ def draw_row(axis: "Axes", row: Row, name: str, number: int) -> None:
     length = min(map(len, seeds))
     mean = np.mean([points[:length] for points in seeds], axis=0)
     # With markers, because a single epoch has no line.
-    axis.plot(*mean.T, color=color, linestyle=style, linewidth=1.6, marker=".", markersize=3, label=row.title)
+    axis.plot(*mean.T, color=color, linestyle=style, linewidth=1.6, marker=".", markersize=3, label=drawable(row.title))
     for points in seeds if len(seeds) > 1 else ():
         axis.plot(*points.T, color=color, linestyle=style, linewidth=0.5, alpha=0.5)
 

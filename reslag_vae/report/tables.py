@@ -1,12 +1,11 @@
 """Tables of a study, for a README, a paper, and a program."""
 
 import csv
-import html
 import io
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from reslag_vae.escape import markdown
 from reslag_vae.report.finished import Finished
 from reslag_vae.report.questions import Answered, Comparison
 from reslag_vae.report.rows import Row, has, number
@@ -242,9 +241,9 @@ def direction(comparison: Comparison) -> str:
     return f" ({'higher' if comparison.higher_is_better else 'lower'} is better)"
 
 
-def markdown(lines: Sequence[Sequence[str]]) -> str:
+def markdown_table(lines: Sequence[Sequence[str]]) -> str:
     """A table of Markdown; all columns but the first are numbers."""
-    head, *body = ([neutral(line[0]), *(cell.replace("|", r"\|") for cell in line[1:])] for line in lines)
+    head, *body = ([markdown(line[0]), *(cell.replace("|", r"\|") for cell in line[1:])] for line in lines)
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *body]) + "\n"
 
@@ -268,12 +267,6 @@ def as_csv(rows: Mapping[str, Sequence[Row]]) -> str:
             cells.append("; ".join(row.caveats))
             writer.writerow([plain(cell) if isinstance(cell, str) else cell for cell in cells])
     return text.getvalue()
-
-
-def neutral(text: str) -> str:
-    """Text, such as the name of a folder, that no reader of Markdown takes for HTML, a link or a cell's end."""
-    line = " ".join(text.split())
-    return re.sub(r"([\\|\[\]`])", r"\\\1", html.escape(line, quote=False))
 
 
 def plain(text: str) -> str:

@@ -1,16 +1,17 @@
 """The report as Markdown."""
 
+from reslag_vae.escape import markdown
 from reslag_vae.report import tables
 from reslag_vae.report.contents import Chapter, Contents
-from reslag_vae.report.tables import markdown, neutral
+from reslag_vae.report.tables import markdown_table
 
 
 def as_markdown(contents: Contents) -> str:
     """The report's tables, and what they need to be read."""
-    parts = [f"# {neutral(contents.name)}", ""]
+    parts = [f"# {markdown(contents.name)}", ""]
     parts += [contents.question, ""] if contents.question else []
     seeds = ", ".join(map(str, contents.seeds))
-    made_by = "; ".join(map(neutral, contents.made_by))
+    made_by = "; ".join(map(markdown, contents.made_by))
     parts += [
         f"{len(contents.runs)} finished runs, seeds {seeds}. {made_by}.",
         "",
@@ -22,7 +23,7 @@ def as_markdown(contents: Contents) -> str:
         parts += [
             "## Not finished",
             "",
-            *(f"- {neutral(folder)}: {neutral(state)}" for folder, state in contents.missing.items()),
+            *(f"- {markdown(folder)}: {markdown(state)}" for folder, state in contents.missing.items()),
             "",
         ]
     return "\n".join(parts)
@@ -39,11 +40,11 @@ def chapter_lines(chapter: Chapter) -> list[str]:
         "",
     ]
     if chapter.caveats:
-        lines += [f"**Not the thesis' experiment:** {'; '.join(map(neutral, chapter.caveats))}.", ""]
-    lines += [markdown(tables.thesis_table(chapter.rows))]
+        lines += [f"**Not the thesis' experiment:** {'; '.join(map(markdown, chapter.caveats))}.", ""]
+    lines += [markdown_table(tables.thesis_table(chapter.rows))]
     if chapter.answered:
-        lines += [markdown(tables.answer_table(chapter.answered))]
+        lines += [markdown_table(tables.answer_table(chapter.answered))]
     if chapter.unanswered:
         lines += [f"Not answered yet: {' '.join(chapter.unanswered)}", ""]
-    lines += [markdown(tables.number_table(chapter.rows, tables.YARDSTICK, chapter.pca))]
-    return [*lines, markdown(tables.number_table(chapter.rows, tables.COST))]
+    lines += [markdown_table(tables.number_table(chapter.rows, tables.YARDSTICK, chapter.pca))]
+    return [*lines, markdown_table(tables.number_table(chapter.rows, tables.COST))]

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from pathlib import Path
 
+from reslag_vae.escape import markdown
 from reslag_vae.evaluated import Evaluated, save_all
 from reslag_vae.evaluation import gallery
 from reslag_vae.evaluation.exhibits import SHOWN, spread
@@ -118,16 +119,17 @@ def as_markdown(titled: dict[str, Evaluated]) -> str:
     lines = ["| | " + " | ".join(column for column, _, _ in COLUMNS) + " |", "| --- |" + " ---: |" * len(COLUMNS)]
     for title, result in titled.items():
         cells = [cell(result.numbers[group][name]) for _, group, name in COLUMNS]
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+        lines.append(f"| {markdown(title)} | " + " | ".join(cells) + " |")
     lines += ["", NOTE, ""]
     for title, result in titled.items():
         words = "" if result.diagnosis is None else f"; {result.diagnosis.verdict}"
-        lines.append(f"- {title}: `{result.run.folder}`, epoch {result.run.epoch} ({result.run.checkpoint}){words}")
+        place = f"{markdown(str(result.run.folder))}, epoch {result.run.epoch} ({result.run.checkpoint})"
+        lines.append(f"- {markdown(title)}: {place}{words}")
     lines += ["", "How each number was measured:", ""]
     for column, group, name in COLUMNS:
         for how, titles in protocols(titled, group, name).items():
-            whose = "" if len(titles) == len(titled) else f" ({'; '.join(titles)})"
-            lines.append(f"- {column}{whose}: {how}")
+            whose = "" if len(titles) == len(titled) else f" ({'; '.join(map(markdown, titles))})"
+            lines.append(f"- {column}{whose}: {markdown(how)}")
     return "\n".join([*lines, ""])
 
 

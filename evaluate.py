@@ -5,8 +5,10 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from reslag_vae import entry, options, process
-from reslag_vae.errors import UserError
+from reslag_vae import options
+from reslag_vae._runtime import process
+from reslag_vae._runtime.errors import UserError
+from reslag_vae.cli import run, told
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
@@ -15,17 +17,18 @@ def main(config: DictConfig) -> None:
     process.wait_briefly()
     try:
         options.check_evaluation(config)
-        from reslag_vae import evaluations, wiring
+        from reslag_vae.evaluation.main import evaluate
+        from reslag_vae.training.build import quiet
 
-        wiring.quiet()
+        quiet()
         process.hide_missing_gpus()
-        evaluations.evaluate(config)
+        evaluate(config)
     except UserError as error:
-        raise entry.told(str(error)) from None
+        raise told(str(error)) from None
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         raise
 
 
 if __name__ == "__main__":
-    entry.run(main)
+    run(main)

@@ -9,16 +9,22 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig
 
-from reslag_vae import configs, entry, job_folder, options, process, provenance, ranks, runs, terminal
-from reslag_vae.errors import UserError
-from reslag_vae.interruption import interruptible, postponed
-from reslag_vae.occupancy import OccupiedError, failure_kept, occupied
+from reslag_vae import options
+from reslag_vae._runtime import process, ranks, terminal
+from reslag_vae._runtime.errors import UserError
+from reslag_vae._runtime.signals import interruptible, postponed
+from reslag_vae.cli import run, told
+from reslag_vae.runs import provenance
+from reslag_vae.runs.folder import checkpoint_to_resume, monitored_value
+from reslag_vae.runs.lock import OccupiedError, failure_kept, occupied
+from reslag_vae.training import job_folder
+from reslag_vae.training.job import of_job
 
 if TYPE_CHECKING:
     from lightning import Trainer
 
     from reslag_vae.data import ImageDataModule
-    from reslag_vae.models import BaseVAE
+    from reslag_vae.training.system import BaseVAE
 
 log = logging.getLogger(__name__)
 
@@ -36,16 +42,17 @@ def train(config: DictConfig, folder: Path) -> float:
     with postponed():
         from lightning import seed_everything
 
-        from reslag_vae import preparation, wiring
+        from reslag_vae.training import preparation
+        from reslag_vae.training.build import build, finished_loggers, quiet
 
-    wiring.quiet()
+    quiet()
     process.tune()
     seed_everything(config.seed, verbose=False)
-    last = runs.checkpoint_to_resume(folder)  # a damaged one is named before anything else is done
-    data, model, trainer = wiring.build(config, folder)
+    last = checkpoint_to_resume(folder)  # a damaged one is named before anything else is done
+    data, model, trainer = build(config, folder)
     start = preparation.prepare(config, folder, last, data) if trainer.is_global_zero else None
     keep = failure_kept(folder) if start is not None and not config.study else nullcontext()
-    with keep, wiring.finished_loggers(trainer):
+    with keep, finished_loggers(trainer):
         if start is not None:
             preparation.begin(start, config, trainer, data, model)
         return fit(config, folder, last, data, model, trainer)
@@ -72,7 +79,7 @@ def fit(
     Returns:
         The monitored value of the best epoch; NaN in all processes but the first.
     """
-    from reslag_vae import results
+    from reslag_vae.training import finish
 
     origin = {
         "seed": config.seed,
@@ -80,7 +87,7 @@ def fit(
         "commit": provenance.commit(),
     }
     trainer.fit(model, data, ckpt_path=last, weights_only=True)
-    return results.finish(trainer, model, data, folder, origin) if trainer.is_global_zero else math.nan
+    return finish.finish(trainer, model, data, folder, origin) if trainer.is_global_zero else math.nan
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
@@ -93,7 +100,7 @@ def main(config: DictConfig) -> float | None:
             return in_folder(config, folder)
     except OccupiedError as error:
         if config.study is None or ranks.started() > 1:
-            raise entry.told(str(error)) from None
+            raise told(str(error)) from None
         log.info("left to the other process that is at work on it")
         return None
     except UserError as error:
@@ -103,7 +110,7 @@ def main(config: DictConfig) -> float | None:
             log.error("failed: %s", error)
         else:
             job_folder.discard()
-        raise entry.told(str(error)) from None
+        raise told(str(error)) from None
     except SystemExit:
         if config.study is None and ranks.is_first() and not job_folder.discard():
             again = terminal.command("python", "train.py", terminal.override("resume", folder))
@@ -118,9 +125,9 @@ def main(config: DictConfig) -> float | None:
 def in_folder(config: DictConfig, folder: Path) -> float:
     """Train in a folder that the first process keeps others out of."""
     with occupied(folder) if ranks.is_first() else nullcontext():
-        config = configs.of_job(config, folder)
+        config = of_job(config, folder)
         # Another process may have finished a run of a study meanwhile.
-        value = runs.monitored_value(folder) if config.study else None
+        value = monitored_value(folder) if config.study else None
         if value is not None:
             return value
         if not ranks.is_first():
@@ -132,4 +139,4 @@ def in_folder(config: DictConfig, folder: Path) -> float:
 
 
 if __name__ == "__main__":
-    entry.run(main)
+    run(main)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.report import Table, middle, parser, publish, ratios
 from benchmarks.turns import Child, Job
-from reslag_vae.process import BRIEF, WAITING
+from reslag_vae._runtime.process import BRIEF, WAITING
 
 WORK = "fashion_mnist"
 IMAGES = 1_024  # in a turn

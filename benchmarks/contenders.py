@@ -19,9 +19,10 @@ from benchmarks.frameworks import automatic, pythae
 from benchmarks.loops import RATIO, data_loader, plain, plain_aggressive
 from benchmarks.turns import FinishedError, Job, Turns, stopped
 from benchmarks.works import WORKS, composed
-from reslag_vae import process, wiring
-from reslag_vae.callbacks import callbacks_of
-from reslag_vae.models import BaseVAE
+from reslag_vae._runtime import process
+from reslag_vae.training.build import build, finished_loggers, quiet
+from reslag_vae.training.callbacks import callbacks_of
+from reslag_vae.training.system import BaseVAE
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Contender:
 
 def prepare() -> None:
     """What train.py does to its process before anything is built."""
-    wiring.quiet()
+    quiet()
     process.tune()
     seed_everything(0, verbose=False)
 
@@ -54,9 +55,9 @@ def ours(job: Job, turns: Turns, overrides: tuple[str, ...] = ()) -> None:
     prepare()
     options = ("trainer.max_epochs=1", "logger=wandb", "logger.mode=offline", *overrides)
     config = composed(WORKS[job.work], job.batch_size, job.count, options)
-    data, model, trainer = wiring.build(config, Path(job.folder))
+    data, model, trainer = build(config, Path(job.folder))
     callbacks_of(trainer).insert(0, BatchTurns(turns, job.batches))
-    with wiring.finished_loggers(trainer):
+    with finished_loggers(trainer):
         trainer.fit(model, data)
 
 

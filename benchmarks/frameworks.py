@@ -8,9 +8,9 @@ from torch.optim import Adam
 
 from benchmarks.loops import LEARNING_RATE, loader_of, loss_of, network_of, pixels_of
 from benchmarks.turns import Job, Turns, stopped
-from reslag_vae import wiring
-from reslag_vae.callbacks import callbacks_of
 from reslag_vae.networks import Network
+from reslag_vae.training.build import quiet
+from reslag_vae.training.callbacks import callbacks_of
 
 # More than will ever be trained: the parent says when there are no more turns.
 EPOCHS = 1_000_000
@@ -48,7 +48,7 @@ class AutomaticTurns(Callback):
 
 def automatic(job: Job, turns: Turns) -> None:
     """A minimal module with automatic optimization, over the data loader; a turn is an epoch."""
-    wiring.quiet()
+    quiet()
     bare: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
     trainer = Trainer(max_epochs=EPOCHS, devices=1, default_root_dir=job.folder, **bare)
     callbacks_of(trainer).insert(0, AutomaticTurns(turns))

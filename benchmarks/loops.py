@@ -11,10 +11,11 @@ from torch.utils.data import DataLoader, Subset
 
 from benchmarks.turns import Job, Turns
 from benchmarks.works import WORKS, composed
-from reslag_vae import process, wiring
+from reslag_vae._runtime import process
 from reslag_vae.networks import Network
-from reslag_vae.networks.doubling import Doubling
 from reslag_vae.networks.normalization import BatchNorm
+from reslag_vae.networks.upsampling import Doubling
+from reslag_vae.runs.build import build_data, build_model
 
 RATIO = 5  # encoder steps of an aggressive step
 LEARNING_RATE = 2e-3
@@ -93,7 +94,7 @@ def device() -> torch.device:
 
 def network_of(job: Job) -> Network:
     """The network of the work, ready to be trained, in PyTorch's usual memory layout and of PyTorch's own layers."""
-    model = wiring.build_model(composed(WORKS[job.work], job.batch_size, job.count))
+    model = build_model(composed(WORKS[job.work], job.batch_size, job.count))
     network = model.network.to(device()).train()
     network.to(memory_format=torch.contiguous_format)
     plain: dict[type[nn.Module], type[nn.Module]] = {BatchNorm: nn.BatchNorm2d, Doubling: nn.ConvTranspose2d}
@@ -105,7 +106,7 @@ def network_of(job: Job) -> Network:
 def pixels_of(job: Job) -> Tensor:
     """(count, C, H, W) uint8 on the device, in PyTorch's usual memory layout."""
     config = composed(WORKS[job.work], job.batch_size, job.count)
-    data = wiring.build_data(config, wiring.build_model(config))
+    data = build_data(config, build_model(config))
     data.setup()
     return data.split("train").images.contiguous().to(device())
 

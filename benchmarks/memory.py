@@ -19,9 +19,10 @@ from lightning.pytorch.callbacks import Callback
 
 from benchmarks.report import Table, parser, publish
 from benchmarks.works import WORKS, RandomImages, composed
-from reslag_vae import process, wiring
-from reslag_vae.callbacks import callbacks_of
+from reslag_vae._runtime import process
 from reslag_vae.data.images import Images, Source
+from reslag_vae.training.build import build, quiet
+from reslag_vae.training.callbacks import callbacks_of
 
 CELEBA, FEW = 202_599, 2_000
 BATCH_SIZE = 128
@@ -85,7 +86,7 @@ def write_pictures(path: Path, count: int) -> None:
 
 def trained(folder: str, count: int, epochs: int) -> list[Memory]:
     """The memory when everything is imported, when everything is built, and after each epoch."""
-    wiring.quiet()
+    quiet()
     process.tune()
     network = ("recipe.channels=[8,8]", "recipe.blocks=[1,1]", "recipe.latent_dim=8")
     limits = (f"trainer.max_epochs={epochs}", f"+trainer.limit_train_batches={EPOCH}", "+trainer.limit_val_batches=1")
@@ -94,7 +95,7 @@ def trained(folder: str, count: int, epochs: int) -> list[Memory]:
     imported = memory()
     readings = Readings()
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-        data, model, trainer = wiring.build(config, Path(folder))
+        data, model, trainer = build(config, Path(folder))
         callbacks_of(trainer).append(readings)
         built = memory()
         trainer.fit(model, data)

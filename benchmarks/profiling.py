@@ -19,8 +19,9 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.report import Table, parser, publish, synchronize
 from benchmarks.works import WORKS, Work, composed
-from reslag_vae import process, wiring
-from reslag_vae.callbacks import callbacks_of
+from reslag_vae._runtime import process
+from reslag_vae.training.build import build, quiet
+from reslag_vae.training.callbacks import callbacks_of
 
 BATCH_SIZE = 128
 WARM_UP = 5  # steps before anything is measured
@@ -75,7 +76,7 @@ def main() -> None:
     command.add_argument("--works", nargs="+", choices=list(WORKS), default=list(WORKS))
     command.add_argument("--steps", type=int, default=10, help="with the profiler (default: %(default)s)")
     arguments = command.parse_args()
-    wiring.quiet()
+    quiet()
     process.tune()
     results = {name: profiled(WORKS[name], arguments.steps) for name in arguments.works}
     publish(arguments, "profiling", tables(results), results)
@@ -87,7 +88,7 @@ def profiled(work: Work, steps: int) -> Profile:
     config = composed(work, BATCH_SIZE, batches * BATCH_SIZE, ("trainer.max_epochs=1", "callbacks.images=null"))
     profiler = Profiler(steps)
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-        data, model, trainer = wiring.build(config, Path(folder))
+        data, model, trainer = build(config, Path(folder))
         callbacks_of(trainer).append(profiler)
         trainer.fit(model, data)
     operations, kernels = {}, {}

@@ -17,8 +17,8 @@ import torch
 from rich.console import Console
 from rich.text import Text
 
-from reslag_vae import provenance
-from reslag_vae.files import write_atomically
+from reslag_vae._runtime.files import write_atomically
+from reslag_vae.runs import provenance
 
 RESULTS = Path("benchmarks/results")
 

@@ -19,11 +19,13 @@ import torch
 from benchmarks.report import Table, middle, parser, publish, ratios, synchronize
 from benchmarks.scaling_plot import Series, per_step, plot
 from benchmarks.works import WORKS, Work, composed
-from reslag_vae import process, wiring
+from reslag_vae._runtime import process
 from reslag_vae.data.sampling import shuffled
 from reslag_vae.evaluation.losses import evaluate
-from reslag_vae.figures import save_figure
-from reslag_vae.runs import METRICS_FILE
+from reslag_vae.evaluation.pictures.figures import save_figure
+from reslag_vae.runs.build import build_data, build_model
+from reslag_vae.runs.folder import METRICS_FILE
+from reslag_vae.training.build import build, quiet
 
 BATCH_SIZE = 128
 BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)
@@ -40,7 +42,7 @@ def main() -> None:
     command.add_argument("--images", type=int, default=6_400, help="of 28x28 in an epoch (default: %(default)s)")
     command.add_argument("--largest", type=int, default=COUNTS[-1], help="training split (default: %(default)s)")
     arguments = command.parse_args()
-    wiring.quiet()
+    quiet()
     process.tune()
     images: int = arguments.images
     counts = [count for count in COUNTS if count <= arguments.largest]
@@ -118,7 +120,7 @@ def trained(
     config = composed(work, batch_size, count or steps * batch_size, options)
     # The progress bar is drawn, as it would be, but not shown between the figures.
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-        data, model, trainer = wiring.build(config, Path(folder))
+        data, model, trainer = build(config, Path(folder))
         trainer.fit(model, data)
         with Path(folder, METRICS_FILE).open() as file:
             speeds = [float(row["images_per_second"]) for row in csv.DictReader(file)]
@@ -132,9 +134,9 @@ def of_evaluation(point: str, images: int) -> float:
     pixels = work.shape[0] * work.shape[1] * work.shape[2]
     count = max(1_024, images * 28**2 // pixels)
     config = composed(work, int(batch_size), count)
-    model = wiring.build_model(config)
+    model = build_model(config)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    data = wiring.build_data(config, model)
+    data = build_data(config, model)
     data.setup()
     # The made-up test split holds but two batches: the training split, read in the same way.
     batches = data.in_order("train")

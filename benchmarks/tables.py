@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import report
 from benchmarks.contenders import CONTENDERS
-from reslag_vae.figures import ACTIVE, INACTIVE, save_figure
+from reslag_vae.evaluation.pictures.figures import ACTIVE, INACTIVE, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from benchmarks import report
-from reslag_vae import process
+from reslag_vae._runtime import process
 
 ROOT = Path(__file__).parents[1]
 # Progress bars are drawn as in a terminal, but into nowhere; W&B stays offline and quiet.

@@ -17,8 +17,8 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from reslag_vae.errors import ConfigError, UserError, first_line
-from reslag_vae.study.grid import Axes, Job, jobs
+from reslag_vae._runtime.errors import ConfigError, UserError, first_line
+from reslag_vae.studies.grid import Axes, Job, jobs
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class StudySweeper(Sweeper):
             RunError: a folder holds a run with other settings.
             CompactHydraException: a run has no result, or the launcher ended before its runs did.
         """
-        from reslag_vae.study import plan, status
+        from reslag_vae.studies import plan, status
 
         assert self.config is not None, "set up"
         assert self.hydra_context is not None, "set up"
@@ -103,7 +103,7 @@ class StudySweeper(Sweeper):
 
     def is_to_run(self, state: Any) -> bool:
         """Whether a run in this state is to be launched."""
-        from reslag_vae.study.states import State
+        from reslag_vae.studies.states import State
 
         return state in (State.TO_GO, State.INTERRUPTED, State.REFUSED) or (self.retry and state is State.FAILED)
 
@@ -113,14 +113,14 @@ class StudySweeper(Sweeper):
         Raises:
             RunError: the run's folder holds a run with other settings.
         """
-        from reslag_vae import configs
+        from reslag_vae.training.job import check_same
 
         assert self.config is not None, "set up"
         assert self.hydra_context is not None, "set up"
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, overrides_of(job))
         OmegaConf.set_struct(composed, False)
         del composed["hydra"]
-        configs.check_same(composed, folder / job.folder)
+        check_same(composed, folder / job.folder)
 
 
 def finish(standings: Any) -> None:

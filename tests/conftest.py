@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.images import Source
-from reslag_vae.models import BaseVAE
 from reslag_vae.networks import Network, PlainNetwork
+from reslag_vae.training.system import BaseVAE
 
 ROOT = Path(__file__).parents[1]
 

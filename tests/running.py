@@ -88,7 +88,7 @@ def command(*arguments: str) -> list[str]:
 
 # Forked from a process that has loaded what they need and done nothing else: seconds sooner than from nothing.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["reslag_vae.evaluations", "reslag_vae.results", "torchvision"])
+FORKS.set_forkserver_preload(["reslag_vae.evaluation.main", "reslag_vae.training.finish", "torchvision"])
 
 
 def fork(folder: Path, *arguments: str, script: str = "train.py", **variables: str) -> BaseProcess:

@@ -8,9 +8,9 @@ import pytest
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from reslag_vae import configs
-from reslag_vae.errors import ConfigError
-from reslag_vae.runs import RunError
+from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.runs.folder import RunError
+from reslag_vae.training import job as job_module
 
 Compose = Callable[..., DictConfig]
 
@@ -18,7 +18,7 @@ Compose = Callable[..., DictConfig]
 @pytest.fixture
 def folder(compose: Compose, tmp_path: Path) -> Path:
     """Of a run of the lagging VAE on digits."""
-    configs.save(compose("model=lagging", "data=digits", "logger=none", "seed=3"), tmp_path / "run")
+    job_module.save(compose("model=lagging", "data=digits", "logger=none", "seed=3"), tmp_path / "run")
     return tmp_path / "run"
 
 
@@ -38,19 +38,19 @@ def test_the_data_are_found_from_any_working_directory(
     monkeypatch.chdir(tmp_path)
     for folder, expected in (("pictures", str(tmp_path / "pictures")), ("in_root", "in_root")):
         config = compose("model=vae", "data=image_folder", f"data.folder={folder}", "data.root=sets")
-        configs.save(config, tmp_path / "run")
+        job_module.save(config, tmp_path / "run")
         saved = OmegaConf.load(tmp_path / "run" / "config.yaml")
         assert (saved.data.root, saved.data.folder) == (str(tmp_path / "sets"), expected)
 
 
 def test_a_resumed_run_keeps_its_configuration(folder: Path) -> None:
-    config = configs.resumed(folder, [f"resume={folder}"])
+    config = job_module.resumed(folder, [f"resume={folder}"])
     assert config == OmegaConf.load(folder / "config.yaml")
 
 
 def test_where_and_how_long_a_resumed_run_runs_may_change(folder: Path) -> None:
-    before = configs.resumed(folder, [])
-    config = configs.resumed(folder, [f"resume={folder}", "trainer.max_epochs=99", "data.root=/elsewhere"])
+    before = job_module.resumed(folder, [])
+    config = job_module.resumed(folder, [f"resume={folder}", "trainer.max_epochs=99", "data.root=/elsewhere"])
     assert (config.trainer.max_epochs, config.data.root) == (99, "/elsewhere")
     config.trainer.max_epochs, config.data.root = before.trainer.max_epochs, before.data.root
     assert config == before
@@ -59,14 +59,14 @@ def test_where_and_how_long_a_resumed_run_runs_may_change(folder: Path) -> None:
 @pytest.mark.parametrize("override", ["seed=4", "model=vae", "data.batch_size=64", "objective=elbo", "data=mnist"])
 def test_what_would_make_it_another_run_is_refused(override: str, folder: Path) -> None:
     with pytest.raises(ValueError, match=r"cannot be set beside resume=.*may change") as error:
-        configs.resumed(folder, [f"resume={folder}", override, "trainer.devices=1"])
+        job_module.resumed(folder, [f"resume={folder}", override, "trainer.devices=1"])
     assert override in str(error.value)
     assert "trainer.devices" not in str(error.value)
 
 
 def test_an_unknown_option_of_a_resumed_run_is_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"^trainer.max_epoch: the run has no such option"):
-        configs.resumed(folder, ["trainer.max_epoch=99"])
+        job_module.resumed(folder, ["trainer.max_epoch=99"])
 
 
 def test_a_run_of_an_earlier_version_gets_the_options_of_this_one(folder: Path) -> None:
@@ -74,24 +74,24 @@ def test_a_run_of_an_earlier_version_gets_the_options_of_this_one(folder: Path) 
     del config.trainer.compile
     config.callbacks.progress.refresh_rate = 20
     OmegaConf.save(config, folder / "config.yaml")
-    assert configs.resumed(folder, []).trainer.compile is False
-    resumed = configs.resumed(folder, ["trainer.compile=true"])
+    assert job_module.resumed(folder, []).trainer.compile is False
+    resumed = job_module.resumed(folder, ["trainer.compile=true"])
     assert resumed.trainer.compile is True
     assert "refresh_rate" not in resumed.callbacks.progress
 
 
 def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is not the folder of a run"):
-        configs.resumed(tmp_path, [])
+        job_module.resumed(tmp_path, [])
     # Hydra would wrap another exception in its own words.
     with pytest.raises(SystemExit, match="is not the folder of a run"):
-        configs.run_folder(str(tmp_path / "nothing"), "runs/new")
+        job_module.run_folder(str(tmp_path / "nothing"), "runs/new")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_folder_is_that_of_the_run_to_resume_or_a_new_one(folder: Path) -> None:
-    assert configs.run_folder(None, "runs/new") == "runs/new"
-    assert configs.run_folder(str(folder), "runs/new") == str(folder)
+    assert job_module.run_folder(None, "runs/new") == "runs/new"
+    assert job_module.run_folder(str(folder), "runs/new") == str(folder)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def job(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             sweep=SimpleNamespace(dir=str(folder.parent), subdir=folder.name),
             job=SimpleNamespace(name="train"),
         )
-        monkeypatch.setattr(configs, "HydraConfig", SimpleNamespace(get=lambda: hydra))
+        monkeypatch.setattr(job_module, "HydraConfig", SimpleNamespace(get=lambda: hydra))
 
     return job
 
@@ -114,14 +114,14 @@ def job(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def test_a_new_run_is_as_composed(compose: Compose, job: Callable[..., None], tmp_path: Path) -> None:
     job(tmp_path)
     config = compose("model=vae", "data=digits", "logger=none")
-    assert configs.of_job(config, tmp_path) == config
-    assert configs.job_name() == ""
+    assert job_module.of_job(config, tmp_path) == config
+    assert job_module.job_name() == ""
 
 
 def test_a_run_is_resumed_by_its_folder_alone(compose: Compose, job: Callable[..., None], folder: Path) -> None:
     job(folder, f"resume={folder}")
     config = compose("model=vae", "data=digits", f"resume={folder}")
-    assert configs.of_job(config, folder) == OmegaConf.load(folder / "config.yaml")
+    assert job_module.of_job(config, folder) == OmegaConf.load(folder / "config.yaml")
 
 
 @pytest.mark.parametrize("mode", list(RunMode))
@@ -131,15 +131,15 @@ def test_a_new_run_is_not_mixed_with_another(
     job(folder, mode=mode)
     before = (folder / "config.yaml").read_bytes()
     with pytest.raises(RunError, match=f"{folder} holds a run already: .*resume={folder}"):
-        configs.of_job(compose("model=vae", "data=digits"), folder)
+        job_module.of_job(compose("model=vae", "data=digits"), folder)
     assert (folder / "config.yaml").read_bytes() == before
 
 
 def test_a_multirun_resumes_nothing(compose: Compose, job: Callable[..., None], folder: Path) -> None:
     job(folder, f"resume={folder}", mode=RunMode.MULTIRUN)
     with pytest.raises(ConfigError, match="resume= takes one run: leave out -m"):
-        configs.of_job(compose("model=vae", "data=digits", f"resume={folder}"), folder)
-    assert configs.job_name() == "run: "
+        job_module.of_job(compose("model=vae", "data=digits", f"resume={folder}"), folder)
+    assert job_module.job_name() == "run: "
 
 
 STUDY = ("model=lagging", "data=digits", "logger=none", "seed=3")
@@ -150,8 +150,8 @@ def test_a_run_of_a_study_goes_on_with_its_own_settings(
 ) -> None:
     job(folder, mode=RunMode.MULTIRUN)
     asked = compose(*STUDY, "study=mine", "data.root=/elsewhere", "trainer.compile=true", "callbacks.images=null")
-    config = configs.of_job(asked, folder)
-    begun = configs.resumed(folder, [])
+    config = job_module.of_job(asked, folder)
+    begun = job_module.resumed(folder, [])
     assert (config.data.root, config.trainer.compile) == ("/elsewhere", True)
     config.data.root, config.trainer.compile, config.logger = begun.data.root, False, begun.logger
     assert config == begun
@@ -162,7 +162,7 @@ def test_a_run_of_a_study_that_has_not_begun_is_as_composed(
 ) -> None:
     job(tmp_path / "new", mode=RunMode.MULTIRUN)
     asked = compose("model=lagging", "data=digits", "study=mine")
-    assert configs.of_job(asked, tmp_path / "new") == asked
+    assert job_module.of_job(asked, tmp_path / "new") == asked
     assert asked.logger.group == "mine"
 
 
@@ -180,12 +180,12 @@ def test_a_run_of_a_study_that_has_not_begun_is_as_composed(
 )
 def test_a_study_keeps_its_settings(override: str, name: str, compose: Compose, folder: Path) -> None:
     with pytest.raises(RunError, match=f"holds a run with {name}=.*is asked for: a study keeps its settings"):
-        configs.check_same(compose(*STUDY, override), folder)
+        job_module.check_same(compose(*STUDY, override), folder)
 
 
 def test_what_does_not_change_the_result_may_differ_in_a_study(compose: Compose, folder: Path) -> None:
     different = ("data.root=/elsewhere", "trainer.devices=[0]", "trainer.accelerator=cpu", "callbacks.sigma2=null")
-    configs.check_same(compose(*STUDY, *different, "study=mine"), folder)
+    job_module.check_same(compose(*STUDY, *different, "study=mine"), folder)
 
 
 def test_other_pictures_are_another_run_and_a_relative_path_is_not(
@@ -195,14 +195,14 @@ def test_other_pictures_are_another_run_and_a_relative_path_is_not(
     for name in ("pictures", "others"):
         (tmp_path / name).mkdir()
     options = ("model=vae", "data=image_folder", "logger=none")
-    configs.save(compose(*options, "data.folder=pictures"), tmp_path / "run")
-    configs.check_same(compose(*options, f"data.folder={tmp_path}/pictures"), tmp_path / "run")
+    job_module.save(compose(*options, "data.folder=pictures"), tmp_path / "run")
+    job_module.check_same(compose(*options, f"data.folder={tmp_path}/pictures"), tmp_path / "run")
     with pytest.raises(RunError, match=r"data\.folder="):
-        configs.check_same(compose(*options, "data.folder=others"), tmp_path / "run")
+        job_module.check_same(compose(*options, "data.folder=others"), tmp_path / "run")
 
 
 @pytest.mark.parametrize("content", ["a: [", "", "- 1"])
 def test_a_damaged_configuration_of_a_study_is_named(content: str, compose: Compose, folder: Path) -> None:
     (folder / "config.yaml").write_text(content)
     with pytest.raises(RunError, match=r"config\.yaml is damaged"):
-        configs.check_same(compose(*STUDY), folder)
+        job_module.check_same(compose(*STUDY), folder)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 
-from reslag_vae.distributions import (
+from reslag_vae.latents.gaussian import (
     DiagonalGaussian,
     Point,
     aggregate_log_prob,

@@ -7,8 +7,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
-from reslag_vae import entry
-from reslag_vae.errors import ConfigError
+from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.cli import own_errors, sentence
 from tests.running import ROOT, start
 
 
@@ -17,7 +17,7 @@ def told(*arguments: str) -> str:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         with pytest.raises((HydraException, ValueError)) as error:
             compose("train", list(arguments))
-        return entry.sentence(error.value, arguments)
+        return sentence(error.value, arguments)
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_a_path_is_quoted_twice() -> None:
 
 
 def test_what_the_scripts_raise_is_said_as_it_is() -> None:
-    assert entry.sentence(ConfigError("seed=-1: wrong"), []) == "seed=-1: wrong"
+    assert sentence(ConfigError("seed=-1: wrong"), []) == "seed=-1: wrong"
 
 
 def test_hydras_own_variable_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-    with entry.own_errors():
+    with own_errors():
         assert os.environ["HYDRA_FULL_ERROR"] == "1"
     assert "HYDRA_FULL_ERROR" not in os.environ
 

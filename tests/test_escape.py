@@ -2,7 +2,7 @@
 
 import pytest
 
-from reslag_vae.escape import markdown
+from reslag_vae._runtime.escape import markdown
 
 
 @pytest.mark.parametrize(

@@ -14,17 +14,18 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from reslag_vae import evaluations, runs, tracking
-from reslag_vae.comparison import distinct
+from reslag_vae._runtime.errors import ConfigError, UserError
 from reslag_vae.data import DataError
-from reslag_vae.errors import ConfigError, UserError
-from reslag_vae.evaluated import Evaluated
-from reslag_vae.evaluation import classifier
-from reslag_vae.evaluations import evaluate, folders, read_data, to_evaluate
-from reslag_vae.loading import Run, read_run
+from reslag_vae.evaluation import main
+from reslag_vae.evaluation.compare import distinct
+from reslag_vae.evaluation.main import evaluate, folders, read_data, to_evaluate
+from reslag_vae.evaluation.metrics import classifier
+from reslag_vae.evaluation.record import Evaluated
 from reslag_vae.options import EVALUATE
-from reslag_vae.runs import RunError
-from reslag_vae.wiring import build_model
+from reslag_vae.runs import tracking
+from reslag_vae.runs.build import build_model
+from reslag_vae.runs.folder import RunError, read_metrics
+from reslag_vae.runs.load import Run, read_run
 from tests.running import ROOT, TINY, start
 
 SMALL = (*TINY, "trainer.max_epochs=2", "callbacks.progress=null")
@@ -314,7 +315,7 @@ def test_results_go_into_the_runs_own_wandb_run(
         logged.update(dict(logger.experiment.summary))
         logged["project"], logged["group"] = logger.experiment.project, logger.experiment.group
 
-    monkeypatch.setattr(evaluations, "add_evaluation", record)
+    monkeypatch.setattr(main, "add_evaluation", record)
     evaluate(options(f"run={tmp_path}/run"))
     numbers = result(tmp_path / "run")["numbers"]
     assert logged["evaluation/thesis/rec"] == numbers["thesis"]["rec"]["value"]
@@ -407,7 +408,7 @@ def test_the_script_tells_what_is_wrong_without_a_stack_of_calls(
 def test_the_script_evaluates_and_leaves_nothing_but_in_the_run(copies: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     code = (
-        "import runpy, sys; from reslag_vae.evaluation import classifier; classifier.STEPS = 5; "
+        "import runpy, sys; from reslag_vae.evaluation.metrics import classifier; classifier.STEPS = 5; "
         f"sys.argv = ['evaluate.py', 'run={copies}/lagging', 'samples=2', 'tsne=0', 'device=cpu']; "
         f"runpy.run_path({str(ROOT / 'evaluate.py')!r}, run_name='__main__')"
     )
@@ -424,8 +425,8 @@ def test_the_script_evaluates_and_leaves_nothing_but_in_the_run(copies: Path, tm
 
 def test_ctrl_c_ends_it_without_a_stack_of_calls(tmp_path: Path) -> None:
     code = (
-        "import runpy, signal, sys; from reslag_vae import evaluations; "
-        "evaluations.evaluate = lambda config: signal.raise_signal(signal.SIGINT); "
+        "import runpy, signal, sys; from reslag_vae.evaluation import main; "
+        "main.evaluate = lambda config: signal.raise_signal(signal.SIGINT); "
         f"sys.argv = ['evaluate.py', 'run=any']; runpy.run_path({str(ROOT / 'evaluate.py')!r}, run_name='__main__')"
     )
     (tmp_path / "stopped.py").write_text(code)
@@ -437,7 +438,7 @@ def test_ctrl_c_ends_it_without_a_stack_of_calls(tmp_path: Path) -> None:
 
 def test_a_metrics_file_comes_back_without_its_empty_cells(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("epoch,val/loss,lr\n1,2.5,\n2,nan,0.1\n")
-    rows = runs.read_metrics(tmp_path)
+    rows = read_metrics(tmp_path)
     assert rows[0] == {"epoch": 1.0, "val/loss": 2.5}
     assert rows[1]["lr"] == 0.1
     assert rows[1]["val/loss"] != rows[1]["val/loss"]

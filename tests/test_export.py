@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import reslag_vae
-from reslag_vae.escape import markdown
-from reslag_vae.export import card, export, main
-from reslag_vae.models import ResLagLightVAE
-from reslag_vae.runs import RunError
+from reslag_vae._runtime.escape import markdown
+from reslag_vae.runs.export import card, export, main
+from reslag_vae.runs.folder import RunError
+from reslag_vae.variants import ResLagLightVAE
 from tests.running import BARE
 
 

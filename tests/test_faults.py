@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig
 
-from reslag_vae import configs, runs
-from reslag_vae.runs import RunError
+from reslag_vae.runs.folder import RunError, checkpoint_to_resume, read_checkpoint
+from reslag_vae.training.job import resumed
 from tests.running import BARE, assert_same_runs, command, fork, rows, start, wandb_records
 
 Compose = Callable[..., DictConfig]
@@ -41,8 +41,8 @@ def saved_at(folder: Path) -> int:
 def assert_whole(folder: Path) -> None:
     """Whatever is there can be read."""
     for path in (folder / "checkpoints").glob("*.ckpt"):
-        runs.read_checkpoint(path)
-    runs.checkpoint_to_resume(folder)
+        read_checkpoint(path)
+    checkpoint_to_resume(folder)
     if (folder / "metrics.json").exists():
         json.loads((folder / "metrics.json").read_text())
 
@@ -78,11 +78,11 @@ def test_a_run_killed_twenty_times_at_random_moments_ends_as_if_it_had_not_been(
         assert child.exitcode == -signal.SIGKILL
         assert_whole(killed)
         assert not (killed / "metrics.json").exists()
-        last = runs.checkpoint_to_resume(killed)
-        at.append(0 if last is None else runs.read_checkpoint(last)["epoch"] + 1)
+        last = checkpoint_to_resume(killed)
+        at.append(0 if last is None else read_checkpoint(last)["epoch"] + 1)
     assert at == sorted(at), "a finished epoch was lost"
     assert at[-1] >= KILLS // 4
-    train(configs.resumed(killed, []), killed)
+    train(resumed(killed, []), killed)
     train(compose(*options), whole)
     assert_same_runs(whole, killed)
     assert not list(killed.rglob("*.unfinished"))
@@ -156,7 +156,7 @@ def test_a_signal_ends_a_run_cleanly_and_it_goes_on(
     assert not (tmp_path / "run" / "failed.json").exists()
     done = epochs_done(tmp_path / "run")
     shorter = f"trainer.max_epochs={done + 1}"
-    train(configs.resumed(tmp_path / "run", [shorter, "logger=none"]), tmp_path / "run")
+    train(resumed(tmp_path / "run", [shorter, "logger=none"]), tmp_path / "run")
     train(compose(*BARE, "model=vae", shorter), tmp_path / "whole")
     assert_same_runs(tmp_path / "whole", tmp_path / "run")
 
@@ -172,7 +172,7 @@ def test_a_signal_ends_all_processes_of_a_run(launch: Callable[..., subprocess.P
     slow = tmp_path / "slow"
     slow.mkdir()
     (slow / "sitecustomize.py").write_text(
-        "import time, lightning.pytorch.loggers\nfrom reslag_vae.tracking import SteadyLogger\n"
+        "import time, lightning.pytorch.loggers\nfrom reslag_vae.runs.tracking import SteadyLogger\n"
         "close = SteadyLogger.close\n"
         "SteadyLogger.close = lambda self, exit_code=0: (time.sleep(7), close(self, exit_code))[1]\n"
     )
@@ -295,7 +295,7 @@ def test_a_full_disk_stops_a_run_with_a_word_and_leaves_its_checkpoints(
     kept = tmp_path / "kept" / "run"
     assert not [path.name for path in kept.rglob("*") if path.name.startswith(".") or "unfinished" in path.name]
     assert_whole(kept)
-    assert runs.checkpoint_to_resume(kept) is not None
+    assert checkpoint_to_resume(kept) is not None
     resumed = start(tmp_path, f"resume={kept}", f"trainer.max_epochs={epochs_done(kept) + 1}")
     assert resumed.returncode == 0, resumed.stderr
 
@@ -345,11 +345,11 @@ def test_a_damaged_last_checkpoint_is_refused_and_the_one_before_offered(
     with pytest.raises(
         RunError, match=r"last\.ckpt is damaged.*previous\.ckpt, of epoch 2, is whole: remove last\.ckpt"
     ):
-        train(configs.resumed(tmp_path / "damaged", []), tmp_path / "damaged")
+        train(resumed(tmp_path / "damaged", []), tmp_path / "damaged")
     last.unlink()
-    train(configs.resumed(tmp_path / "damaged", []), tmp_path / "damaged")
+    train(resumed(tmp_path / "damaged", []), tmp_path / "damaged")
     assert_same_runs(tmp_path / "whole", tmp_path / "damaged")
     shutil.copy(tmp_path / "whole/config.yaml", last)
     shutil.copy(tmp_path / "whole/config.yaml", last.with_name("previous.ckpt"))
     with pytest.raises(RunError, match=r"last\.ckpt is damaged or no checkpoint: File is not a zip file$"):
-        train(configs.resumed(tmp_path / "damaged", []), tmp_path / "damaged")
+        train(resumed(tmp_path / "damaged", []), tmp_path / "damaged")

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from reslag_vae.evaluation import pictures
 from reslag_vae.evaluation.pictures import RatePoint
 from reslag_vae.evaluation.pictures.curves import SIGMA2_KEYS
-from reslag_vae.figures import ACTIVE, INACTIVE, drawable, image_grid, kl_bars, save_figure, tiled
+from reslag_vae.evaluation.pictures.figures import ACTIVE, INACTIVE, drawable, image_grid, kl_bars, save_figure, tiled
 
 
 def numbered(values: Sequence[float]) -> torch.Tensor:

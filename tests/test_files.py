@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from reslag_vae.files import remove_unfinished, write_atomically
+from reslag_vae._runtime.files import remove_unfinished, write_atomically
 
 
 @pytest.mark.parametrize("content", ["käse\n", b"\x00\xff\n", ""])

@@ -10,12 +10,12 @@ from PIL import Image
 from torch import Tensor
 
 from reslag_vae import evaluation
-from reslag_vae.distributions import DiagonalGaussian
 from reslag_vae.evaluation.codes import Codes
-from reslag_vae.evaluation.mixture import CodeMixture
-from reslag_vae.models import VAE
+from reslag_vae.evaluation.metrics.mixture import CodeMixture
+from reslag_vae.latents.gaussian import DiagonalGaussian
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
+from reslag_vae.variants import VAE
 
 MakeNetwork = Callable[..., Network]
 

@@ -9,8 +9,8 @@ import pytest
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from reslag_vae import job_folder
-from reslag_vae.job_folder import FolderWatch, discard, note_missing
+from reslag_vae.training import job_folder
+from reslag_vae.training.job_folder import FolderWatch, discard, note_missing
 from tests.running import SMALL, start
 
 Begin = Callable[[Path], None]

@@ -52,9 +52,9 @@ def test_an_epoch_on_as_many_images_as_celeba_has_takes_no_memory_of_its_own(tmp
 def main(root: Path) -> None:
     from lightning import Trainer
 
-    from reslag_vae.models import OptimalSigmaVAE
     from reslag_vae.networks import PlainNetwork
     from reslag_vae.objectives import SigmaOptimal
+    from reslag_vae.variants import OptimalSigmaVAE
 
     torch.set_num_threads(1)
     data = Large(root, batch_size=512, val_fraction=0.01, seed=0)

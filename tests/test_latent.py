@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from reslag_vae.distributions import DiagonalGaussian, mutual_information
-from reslag_vae.latent import LatentStatistics
+from reslag_vae.latents.gaussian import DiagonalGaussian, mutual_information
+from reslag_vae.latents.statistics import LatentStatistics
 
 
 def posterior_of(spread: list[float], count: int = 60) -> DiagonalGaussian:

@@ -11,16 +11,16 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 import reslag_vae
-from reslag_vae import configs
 from reslag_vae.data import DataError, Digits
-from reslag_vae.loading import load_config, load_data, read_run
-from reslag_vae.models import ResLagLightVAE
-from reslag_vae.runs import RunError
-from reslag_vae.wiring import build_model
+from reslag_vae.runs.build import build_model
+from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.load import load_config, load_data, read_run
+from reslag_vae.training import job
+from reslag_vae.variants import ResLagLightVAE
 
 Compose = Callable[..., DictConfig]
 
-OURS = "reslag_vae.models.VAE"
+OURS = "reslag_vae.variants.VAE"
 SMALL = ("data=digits", "recipe.channels=[2,4]", "recipe.blocks=[1,1]", "logger=none", "trainer.accelerator=cpu")
 
 
@@ -151,7 +151,7 @@ def test_what_is_not_there_cannot_be_loaded(tmp_path: Path) -> None:
         {"_target_": OURS, "network": {"a": {"b": {"_target_": "os.mkdir", "path": "BUILT"}}}},
         {"_target_": "reslag_vae_other.VAE"},
         {"_target_": OURS, "network": [{"_target_": "os.mkdir", "path": "BUILT"}]},
-        {"_target_": "reslag_vae.configs.shutil.os.mkdir", "path": "BUILT"},
+        {"_target_": "reslag_vae.training.job.shutil.os.mkdir", "path": "BUILT"},
     ],
 )
 def test_nothing_foreign_is_built(config: dict[str, Any], tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_checkpoint_of_another_version_is_named(spoil: str, compose: Compose, 
 @pytest.fixture
 def run(compose: Compose, tmp_path: Path) -> Path:
     """The folder of a run on digits, of which only the configuration is there."""
-    configs.save(compose("model=vae", "seed=4", *SMALL), tmp_path)
+    job.save(compose("model=vae", "seed=4", *SMALL), tmp_path)
     return tmp_path
 
 
@@ -206,7 +206,7 @@ def test_the_data_may_have_moved(run: Path, tmp_path: Path) -> None:
 
 def test_missing_data_are_told_as_in_training(compose: Compose, tmp_path: Path) -> None:
     options = ("data=image_folder", "data.folder=pictures", f"data.root={tmp_path}", "logger=none")
-    configs.save(compose("model=vae", *options), tmp_path)
+    job.save(compose("model=vae", *options), tmp_path)
     with pytest.raises(DataError, match="there is no folder pictures"):
         load_data(tmp_path)
 

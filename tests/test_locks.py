@@ -13,10 +13,10 @@ from time import sleep
 
 import pytest
 
-from reslag_vae import locks
-from reslag_vae.locks import HeldError, held, is_held
+from reslag_vae._runtime import locks
+from reslag_vae._runtime.locks import HeldError, held, is_held
 
-HOLD = "import sys, time, pathlib; from reslag_vae.locks import held\n"
+HOLD = "import sys, time, pathlib; from reslag_vae._runtime.locks import held\n"
 HOLD += "with held(pathlib.Path(sys.argv[1]), 5): print('held', flush=True); time.sleep(60)"
 
 

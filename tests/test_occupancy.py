@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from reslag_vae.occupancy import OccupiedError, failure_kept, is_occupied, occupied
+from reslag_vae.runs.lock import OccupiedError, failure_kept, is_occupied, occupied
 
-HOLD = "import sys, time, pathlib; from reslag_vae.occupancy import occupied\n"
+HOLD = "import sys, time, pathlib; from reslag_vae.runs.lock import occupied\n"
 HOLD += "with occupied(pathlib.Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from reslag_vae.optimizers import AdamSettings, Plateau, match_layout
+from reslag_vae.training.optimizers import AdamSettings, Plateau, match_layout
 
 
 def plateau_rates(plateau: Plateau, losses: list[float]) -> list[float]:

@@ -16,9 +16,11 @@ import pytest
 from lightning import Trainer
 from omegaconf import DictConfig, OmegaConf
 
-from reslag_vae import evaluations, options, wiring
-from reslag_vae.errors import ConfigError
-from reslag_vae.options import REFUSED, TRAIN, TRAINER, check, check_evaluation, check_tree, did_you_mean
+from reslag_vae import options
+from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.evaluation.main import device_of
+from reslag_vae.options import REFUSED, TRAIN, TRAINER, check, check_evaluation, check_tree, checks, did_you_mean
+from reslag_vae.training.build import build
 from tests.running import ROOT
 
 Compose = Callable[..., DictConfig]
@@ -93,7 +95,7 @@ def outcome(attempt: Callable[[], object], name: str, value: Any) -> str:
 
 @pytest.mark.parametrize("chosen", CONFIGURATIONS)
 def test_every_option_of_training_takes_a_value_or_says_why_not(chosen: str, compose: Compose, tmp_path: Path) -> None:
-    base = options.resolved(compose(*CONFIGURATIONS[chosen], *SMALL))
+    base = checks.resolved(compose(*CONFIGURATIONS[chosen], *SMALL))
     found: Counter[str] = Counter()
 
     def attempt(name: str, value: Any) -> None:
@@ -103,11 +105,11 @@ def test_every_option_of_training_takes_a_value_or_says_why_not(chosen: str, com
         check_tree(tree)
         for part in ("network", "objective", "schedule", "optimizer"):
             tree["model"][part] = tree[part]
-        wiring.build(OmegaConf.create(tree), tmp_path / "run")
+        build(OmegaConf.create(tree), tmp_path / "run")
 
     # What all configurations have is tried with the first alone.
     first = next(iter(CONFIGURATIONS))
-    common = set() if chosen == first else set(names(options.resolved(compose(*CONFIGURATIONS[first], *SMALL))))
+    common = set() if chosen == first else set(names(checks.resolved(compose(*CONFIGURATIONS[first], *SMALL))))
     for name in names(base):
         for value in VALUES if name not in common else ():
             found[outcome(partial(attempt, name, value), name, value)] += 1
@@ -125,7 +127,7 @@ def test_every_option_of_evaluation_takes_a_value_or_says_why_not(compose: Compo
         config = OmegaConf.create(OmegaConf.to_container(base))
         OmegaConf.update(config, name, value, merge=False)
         check_evaluation(config)
-        evaluations.device_of(config.device)
+        device_of(config.device)
 
     for name in names(OmegaConf.to_container(base, resolve=False)):
         for value in VALUES:
@@ -228,7 +230,8 @@ def test_the_nearest_name_is_offered(name: str, meant: str) -> None:
 
 
 def test_the_checks_load_no_pytorch() -> None:
-    code = "import sys; from reslag_vae import entry, options, configs, job_folder; assert 'torch' not in sys.modules"
+    modules = "reslag_vae.cli, reslag_vae.options, reslag_vae.training.job, reslag_vae.training.job_folder"
+    code = f"import sys, {modules}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=os.environ)
 
 
@@ -236,4 +239,4 @@ def test_the_bounds_of_a_network_are_those_of_memory(compose: Compose) -> None:
     config = compose("model=vae", "data=digits", "recipe.channels=[8192,8192]", "recipe.blocks=[100,100]")
     options.check(config)
     with pytest.raises(ConfigError, match=r"network\.channels=.*a network of more than 1,073,741,824 weights"):
-        wiring.build(config, Path("unused"))
+        build(config, Path("unused"))

@@ -12,24 +12,19 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from reslag_vae import parallel, wiring
-from reslag_vae.callbacks import EpochSeed, Sigma2Statistics
+from reslag_vae._runtime import collectives
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.images import Source
-from reslag_vae.models import (
-    AutoEncoder,
-    BaseVAE,
-    LaggingVAE,
-    MMDInfoVAE,
-    OptimalSigmaVAE,
-    ResLagVAE,
-    latent_variable_model,
-)
+from reslag_vae.models import latent_variable_model
 from reslag_vae.networks import PlainNetwork, ResidualNetwork
 from reslag_vae.objectives import MMD, Reconstruction, SigmaData, SigmaLearned, SigmaOptimal
-from reslag_vae.optimizers import AdamSettings, Plateau
-from reslag_vae.schedules import Joint, Lagging
-from reslag_vae.strategy import Replicas
+from reslag_vae.training.build import quiet
+from reslag_vae.training.callbacks import EpochSeed, Sigma2Statistics
+from reslag_vae.training.optimizers import AdamSettings, Plateau
+from reslag_vae.training.schedules import Joint, Lagging
+from reslag_vae.training.strategy import Replicas
+from reslag_vae.training.system import BaseVAE
+from reslag_vae.variants import AutoEncoder, LaggingVAE, MMDInfoVAE, OptimalSigmaVAE, ResLagVAE
 
 SHAPE = (1, 8, 8)
 SAME, FRESH = Lagging(2, 1, "same"), Lagging(3, 1, "fresh")
@@ -82,7 +77,7 @@ class Record(Callback):
 
     @staticmethod
     def check(model: LightningModule) -> None:
-        states = parallel.objects({name: value.clone() for name, value in model.state_dict().items()})
+        states = collectives.objects({name: value.clone() for name, value in model.state_dict().items()})
         for state in states:
             for name, value in states[0].items():
                 assert torch.equal(value, state[name]), f"{name} differs between processes"
@@ -141,20 +136,20 @@ def test_two_processes_do_what_one_does(case: str, together: dict[str, Any], mon
 
 def test_alone_everything_is_as_it_is() -> None:
     values = torch.rand(3, 2, requires_grad=True)
-    assert parallel.count() == 1
-    assert parallel.rank() == 0
-    assert parallel.mean(values) is values
-    assert parallel.gathered(values) is values
-    assert torch.equal(parallel.own_part(values), values)
-    assert parallel.objects("own") == ["own"]
+    assert collectives.count() == 1
+    assert collectives.rank() == 0
+    assert collectives.mean(values) is values
+    assert collectives.gathered(values) is values
+    assert torch.equal(collectives.own_part(values), values)
+    assert collectives.objects("own") == ["own"]
 
 
 def main(out: Path) -> None:
     torch.set_num_threads(1)
-    wiring.quiet()
+    quiet()
     latent_variable_model.unit_interval = double_images
     results = {case: run(case, devices=2, strategy=Replicas()) for case in CASES}
-    if parallel.rank() == 0:
+    if collectives.rank() == 0:
         torch.save(results, out)
 
 

@@ -14,11 +14,12 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 import reslag_vae
-from reslag_vae import configs, evaluations
+from reslag_vae._runtime.errors import ConfigError, UserError
 from reslag_vae.data import DataError
-from reslag_vae.errors import ConfigError, UserError
-from reslag_vae.evaluation import classifier
-from reslag_vae.runs import RunError
+from reslag_vae.evaluation.main import evaluate
+from reslag_vae.evaluation.metrics import classifier
+from reslag_vae.runs.folder import RunError
+from reslag_vae.training.job import resumed
 from tests.running import BARE
 
 Compose = Callable[..., DictConfig]
@@ -96,10 +97,10 @@ def test_a_run_does_not_go_on_with_other_data(
     before = content(place / "run")
     longer = [*moved, "trainer.max_epochs=4"]
     with pytest.raises(RunError, match=r"its data have changed: .*changed_data=accept"):
-        train(configs.resumed(place / "run", longer), place / "run")
+        train(resumed(place / "run", longer), place / "run")
     assert content(place / "run") == before
 
-    train(configs.resumed(place / "run", [*longer, "changed_data=accept"]), place / "run")
+    train(resumed(place / "run", [*longer, "changed_data=accept"]), place / "run")
     assert "may hold images of its train" in caplog.text
     assert json.loads((place / "run" / "run.json").read_text())["changed_data"] is True
 
@@ -111,7 +112,7 @@ def test_a_run_is_not_evaluated_on_other_data(change: str, place: Path, compose:
     options = ("figures=false", "samples=1", f"root={place}", f"folder={place / 'pictures'}")
     config = compose(f"run={place / 'run'}", *options, script="evaluate")
     with pytest.raises(DataError, match=r"its data have changed: .*changed_data=accept"):
-        evaluations.evaluate(config)
+        evaluate(config)
     assert content(place / "run") == before
 
 
@@ -121,24 +122,24 @@ def test_other_data_are_evaluated_where_that_is_accepted(
     monkeypatch.setattr(classifier, "STEPS", 2)
     CHANGES["one for another"](place / "pictures")
     options = ("figures=false", "samples=1", f"root={place}", f"folder={place / 'pictures'}", "changed_data=accept")
-    evaluations.evaluate(compose(f"run={place / 'run'}", *options, script="evaluate"))
+    evaluate(compose(f"run={place / 'run'}", *options, script="evaluate"))
     assert "may know images of test" in caplog.text
     assert (place / "run" / "evaluation.json").exists()
 
 
 def test_a_picture_edited_with_the_same_size_and_time_is_another(place: Path, moved: list[str], train: Train) -> None:
-    train(configs.resumed(place / "run", moved), place / "run")
+    train(resumed(place / "run", moved), place / "run")
     path = place / "pictures" / "100.png"
     before = path.stat()
     draw(path, 1000)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert path.stat().st_size == before.st_size
     with pytest.raises(RunError, match=r"its data have changed: .*not the same"):
-        train(configs.resumed(place / "run", moved), place / "run")
+        train(resumed(place / "run", moved), place / "run")
 
 
 def test_moved_data_are_the_same_data(place: Path, moved: list[str], train: Train) -> None:
-    train(configs.resumed(place / "run", [*moved, "trainer.max_epochs=4"]), place / "run")
+    train(resumed(place / "run", [*moved, "trainer.max_epochs=4"]), place / "run")
     assert json.loads((place / "run" / "metrics.json").read_text())["epochs_run"] == 4
     assert json.loads((place / "run" / "run.json").read_text())["changed_data"] is False
 
@@ -147,9 +148,9 @@ def test_a_run_of_an_earlier_version_is_compared_by_its_numbers(place: Path, mov
     (place / "run" / "run.json").unlink()
     draw(place / "pictures" / "zz.png", 1000)
     with pytest.raises(RunError, match=r"its data have changed: .* had .* images and has"):
-        train(configs.resumed(place / "run", moved), place / "run")
+        train(resumed(place / "run", moved), place / "run")
     (place / "pictures" / "zz.png").unlink()
-    train(configs.resumed(place / "run", moved), place / "run")
+    train(resumed(place / "run", moved), place / "run")
     assert (place / "run" / "run.json").exists()
 
 
@@ -157,9 +158,9 @@ def test_a_root_that_is_not_here_is_not_made(place: Path, train: Train, compose:
     gone = tmp_path / "gone"
     before = content(place / "run")
     with pytest.raises(ConfigError, match=f"data.root={gone}: is not here"):
-        train(configs.resumed(place / "run", [f"data.root={gone}"]), place / "run")
+        train(resumed(place / "run", [f"data.root={gone}"]), place / "run")
     with pytest.raises(RunError, match=f"the folder of its data, {gone}, is not here"):
-        evaluations.evaluate(compose(f"run={place / 'run'}", f"root={gone}", script="evaluate"))
+        evaluate(compose(f"run={place / 'run'}", f"root={gone}", script="evaluate"))
     assert not gone.exists()
     assert content(place / "run") == before
 
@@ -168,9 +169,9 @@ def test_a_refused_command_changes_nothing_of_a_run(place: Path, moved: list[str
     before = content(place / "run")
     for override in ("trainer.max_epochs=1", "trainer.max_epochs=0", "trainer.precision=16", "changed_data=perhaps"):
         with pytest.raises(UserError, match=override.partition("=")[0].rpartition(".")[2]):
-            train(configs.resumed(place / "run", [*moved, override]), place / "run")
+            train(resumed(place / "run", [*moved, override]), place / "run")
         assert content(place / "run") == before
-    train(configs.resumed(place / "run", moved), place / "run")
+    train(resumed(place / "run", moved), place / "run")
 
 
 def test_a_run_without_its_checkpoints_does_not_begin_anew(place: Path, moved: list[str], train: Train) -> None:
@@ -178,7 +179,7 @@ def test_a_run_without_its_checkpoints_does_not_begin_anew(place: Path, moved: l
         (place / "run" / "checkpoints" / f"{name}.ckpt").unlink()
     before = content(place / "run")
     with pytest.raises(RunError, match=r"last\.ckpt and previous\.ckpt are gone"):
-        train(configs.resumed(place / "run", moved), place / "run")
+        train(resumed(place / "run", moved), place / "run")
     assert content(place / "run") == before
 
 
@@ -207,7 +208,7 @@ def test_a_checkpoint_of_another_run_is_not_gone_on_from(
     torch.save(checkpoint, path)
     before = content(place / "run")
     with pytest.raises(RunError, match=rf"last\.ckpt is .*{message}") as error:
-        train(configs.resumed(place / "run", moved), place / "run")
+        train(resumed(place / "run", moved), place / "run")
     assert "\n" not in str(error.value)
     assert content(place / "run") == before
 
@@ -217,7 +218,7 @@ def test_a_configuration_that_was_edited_is_not_gone_on_with(place: Path, moved:
     config.model.optimizer.lr = 0.5
     OmegaConf.save(config, place / "run" / "config.yaml")
     with pytest.raises(RunError, match=r"last\.ckpt is of another model than .*config\.yaml"):
-        train(configs.resumed(place / "run", moved), place / "run")
+        train(resumed(place / "run", moved), place / "run")
 
 
 @pytest.fixture

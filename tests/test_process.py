@@ -10,13 +10,13 @@ import pytest
 import torch
 from joblib.externals.loky import get_reusable_executor
 
-from reslag_vae import process
+from reslag_vae._runtime import process
 
 ROOT = Path(__file__).parents[1]
 # Of 40 MB each: the memory of smaller ones glibc sometimes keeps by itself.
 FAULTS = """
 import resource, torch
-from reslag_vae import process
+from reslag_vae._runtime import process
 {setting}
 torch.set_num_threads(1)
 for _ in range(10):
@@ -77,7 +77,7 @@ def test_threads_sleep_unless_the_user_says_otherwise(
 
 POLICY = """
 import sys
-from reslag_vae import process
+from reslag_vae._runtime import process
 assert "torch" not in sys.modules
 process.wait_briefly()
 import torch

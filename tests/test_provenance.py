@@ -2,7 +2,7 @@ import re
 
 import torch
 
-from reslag_vae import provenance
+from reslag_vae.runs import provenance
 
 
 def test_versions_and_commit() -> None:

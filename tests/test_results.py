@@ -11,15 +11,17 @@ import torch
 from lightning import Trainer
 from torch import Tensor
 
-from reslag_vae import results
-from reslag_vae.callbacks import BestAndLast, CollapseMonitor, ImageGrids, Throughput, collapse, images
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.losses import evaluate
-from reslag_vae.models import AutoEncoder, BaseVAE, LaggingVAE, OptimalSigmaVAE
+from reslag_vae.evaluation.numbers import format_number
 from reslag_vae.networks import Network
 from reslag_vae.objectives import MMD, Reconstruction, SigmaLearned, SigmaOptimal
-from reslag_vae.runs import RunError
-from reslag_vae.schedules import Lagging
+from reslag_vae.runs.folder import RunError
+from reslag_vae.training import finish
+from reslag_vae.training.callbacks import BestAndLast, CollapseMonitor, ImageGrids, Throughput, collapse, images
+from reslag_vae.training.schedules import Lagging
+from reslag_vae.training.system import BaseVAE
+from reslag_vae.variants import AutoEncoder, LaggingVAE, OptimalSigmaVAE
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
@@ -36,7 +38,7 @@ def feed(model: BaseVAE, losses: list[float]) -> None:
 def test_what_an_autoencoder_does_not_have_is_none(
     objective: Reconstruction | MMD, make_network: MakeNetwork, make_data: MakeData
 ) -> None:
-    measured = results.measure(AutoEncoder(make_network(parameters_per_latent=1), objective), make_data())
+    measured = finish.measure(AutoEncoder(make_network(parameters_per_latent=1), objective), make_data())
     for metrics in measured.values():
         assert metrics["loss"] is not None
         assert metrics["rec"] is not None
@@ -51,7 +53,7 @@ def test_the_best_epoch_is_measured_and_not_the_last(
     feed(model, [3.0, 1.0, 2.0])
     trainer = fit(model, data, 3, [Throughput(), BestAndLast()])
     model.end_evaluation = unfed  # type: ignore[method-assign]
-    assert results.finish(trainer, model, data, tmp_path, {"seed": 7}) == 1.0
+    assert finish.finish(trainer, model, data, tmp_path, {"seed": 7}) == 1.0
     result = json.loads((tmp_path / "metrics.json").read_text())
     state = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
     best = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8)))
@@ -84,7 +86,7 @@ def test_the_last_pictures_are_of_the_best_epoch(
     third = grids["reconstructions: optimal_sigma, epoch 3"][1][1]
     for drawn in (grids, bars):
         drawn.clear()
-    results.finish(trainer, model, data, tmp_path, {"seed": 0})
+    finish.finish(trainer, model, data, tmp_path, {"seed": 0})
 
     assert sorted(grids) == ["prior samples: optimal_sigma, epoch 2", "reconstructions: optimal_sigma, epoch 2"]
     best = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8)))
@@ -111,12 +113,12 @@ def test_the_last_pictures_are_of_the_best_epoch(
 )
 def test_why_training_ended(own: str | None, epochs_run: int, words: str) -> None:
     trainer, model = SimpleNamespace(max_epochs=5), SimpleNamespace(stopped_because=own)
-    assert results.stopped_because(cast(Trainer, trainer), cast(BaseVAE, model), epochs_run) == words
+    assert finish.stopped_because(cast(Trainer, trainer), cast(BaseVAE, model), epochs_run) == words
 
 
 def test_parameters_are_counted_by_group(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
     model, data = LaggingVAE(make_network(), SigmaLearned((1, 8, 8), "pixel"), Lagging(ratio=1, epochs=1)), make_data()
-    found = results.summary(fit(model, data, 1, [BestAndLast()]), model, data, epoch=1, epochs_run=1)["parameters"]
+    found = finish.summary(fit(model, data, 1, [BestAndLast()]), model, data, epoch=1, epochs_run=1)["parameters"]
     sizes = [sum(p.numel() for p in half.parameters()) for half in (model.network.inference, model.network.generative)]
     assert found == {"inference": sizes[0], "generative": sizes[1] + 64, "total": sum(sizes) + 64}
 
@@ -128,16 +130,16 @@ def test_a_run_without_a_best_checkpoint_has_no_result(
     trainer = fit(model, data, 1, [BestAndLast()])
     (tmp_path / "checkpoints" / "best.ckpt").unlink()
     with pytest.raises(RunError, match=r"best.ckpt"):
-        results.finish(trainer, model, data, tmp_path, {"seed": 0})
+        finish.finish(trainer, model, data, tmp_path, {"seed": 0})
     assert not (tmp_path / "metrics.json").exists()
 
 
 def test_the_card_is_shown(make_network: MakeNetwork, capsys: pytest.CaptureFixture[str]) -> None:
-    results.show_card(LaggingVAE(make_network(), SigmaOptimal((1, 8, 8)), Lagging(ratio=3)))
+    finish.show_card(LaggingVAE(make_network(), SigmaOptimal((1, 8, 8)), Lagging(ratio=3)))
     shown = capsys.readouterr().out
     for part in ("objective card", "lagging: PlainNetwork", "sigma_optimal", "ratio=3", "lr 0.002"):
         assert part in shown
 
 
 def test_numbers_are_short_and_missing_ones_a_dash() -> None:
-    assert (results.format_number(None), results.format_number(123.456789)) == ("-", "123.46")
+    assert (format_number(None), format_number(123.456789)) == ("-", "123.46")

@@ -8,11 +8,13 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from reslag_vae import callbacks, configs, data, models, networks, objectives, optimizers, schedules
-from reslag_vae.errors import ConfigError
-from reslag_vae.run_config import RUN_MODULES, check_trust, foreign_target, is_exported, read_config, refusal
-from reslag_vae.runs import RunError
-from reslag_vae.study.states import State, standing
+from reslag_vae import data, networks, objectives, variants
+from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.runs.config import RUN_MODULES, check_trust, foreign_target, is_exported, read_config, refusal
+from reslag_vae.runs.folder import RunError
+from reslag_vae.studies.states import State, standing
+from reslag_vae.training import callbacks, optimizers, schedules
+from reslag_vae.training.job import final, of_study, resumed, save
 from tests.running import ROOT, SMALL
 
 Compose = Callable[..., DictConfig]
@@ -24,7 +26,7 @@ BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for 
 def saved(compose: Compose, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The configuration of a run, as its folder keeps it."""
     folder = tmp_path_factory.mktemp("saved")
-    configs.save(compose("model=vae", *SMALL), folder)
+    save(compose("model=vae", *SMALL), folder)
     return (folder / "config.yaml").read_text()
 
 
@@ -68,7 +70,7 @@ DAMAGED = {
 def test_a_damaged_configuration_is_one_sentence(content: bytes, run: Path) -> None:
     (run / "config.yaml").write_bytes(content)
     with pytest.raises(RunError, match=r"config\.yaml") as error:
-        configs.resumed(run, [])
+        resumed(run, [])
     assert "\n" not in str(error.value)
     assert standing(run).state in (State.DAMAGED, State.INTERRUPTED), "others of its study are told of"
 
@@ -82,7 +84,7 @@ def test_a_configuration_that_is_no_file_is_one_sentence(kind: str, run: Path) -
     else:
         path.symlink_to("nowhere" if kind == "link to nothing" else "/dev/zero")
     with pytest.raises(RunError, match=r"config\.yaml") as error:
-        configs.resumed(run, [])
+        resumed(run, [])
     assert "\n" not in str(error.value)
 
 
@@ -94,7 +96,7 @@ def test_a_configuration_that_would_grow_is_refused_at_once(run: Path) -> None:
 
 
 def test_a_saved_configuration_is_read_as_it_was(compose: Compose, run: Path) -> None:
-    assert read_config(run) == OmegaConf.to_container(configs.final(compose("model=vae", *SMALL)))
+    assert read_config(run) == OmegaConf.to_container(final(compose("model=vae", *SMALL)))
 
 
 PAYLOADS = {
@@ -104,9 +106,9 @@ PAYLOADS = {
     "a partial": {"_target_": "os.mkdir", "_partial_": True, "path": "BUILT"},
     "builtins": {"_target_": "builtins.eval", "_args_": ["__import__('os').mkdir('BUILT')"]},
     "a file": {"_target_": "logging.FileHandler", "filename": "BUILT"},
-    "through ours": {"_target_": "reslag_vae.configs.Path.mkdir", "self": "BUILT"},
-    "imported by ours": {"_target_": "reslag_vae.models.base.torch.load", "f": "EVIL"},
-    "no class of ours": {"_target_": "reslag_vae.optimizers.Adam", "params": []},
+    "through ours": {"_target_": "reslag_vae.training.job.Path.mkdir", "self": "BUILT"},
+    "imported by ours": {"_target_": "reslag_vae.training.system.torch.load", "f": "EVIL"},
+    "no class of ours": {"_target_": "reslag_vae.training.optimizers.Adam", "params": []},
     "not a name": {"_target_": 3},
     "a list": {"_target_": ["os.mkdir"], "path": "BUILT"},
 }
@@ -120,7 +122,7 @@ def test_nothing_foreign_is_built_of_a_run_that_is_gone_on_with(payload: Any, pl
     OmegaConf.update(config, place, payload, merge=False, force_add=True)
     OmegaConf.save(config, run / "config.yaml")
     with pytest.raises(RunError, match=r"config\.yaml (is not gone on with: it would build|is damaged)") as error:
-        configs.resumed(run, [])
+        resumed(run, [])
     assert "\n" not in str(error.value)
 
 
@@ -129,7 +131,7 @@ def test_what_a_study_does_not_compare_is_not_built_either(run: Path, compose: C
     config.callbacks.progress = {"_target_": "sympy.sympify", "a": "1"}
     OmegaConf.save(config, run / "config.yaml")
     with pytest.raises(RunError, match=r"it would build sympy\.sympify"):
-        configs.of_study(compose("model=vae", *SMALL, "study=mine"), run)
+        of_study(compose("model=vae", *SMALL, "study=mine"), run)
 
 
 def test_references_are_not_resolved(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +139,7 @@ def test_references_are_not_resolved(run: Path, monkeypatch: pytest.MonkeyPatch)
     text = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(text.replace("monitor: val/loss", "monitor: ${oc.env:SECRET}"))
     with pytest.raises(RunError, match="it holds references") as error:
-        configs.resumed(run, [])
+        resumed(run, [])
     assert "told" not in str(error.value)
 
 
@@ -146,15 +148,15 @@ def test_the_users_own_modules_are_built_where_they_are_trusted(run: Path) -> No
     config.model._target_ = "mymodels.mine.MyVAE"
     OmegaConf.save(config, run / "config.yaml")
     with pytest.raises(RunError, match=r"mymodels\.mine\.MyVAE.*trust=\[mymodels\.mine\]"):
-        configs.resumed(run, [])
+        resumed(run, [])
     for trust in ("mymodels", "mymodels.mine", "mymodels.mine.MyVAE"):
-        assert configs.resumed(run, [], (trust,)).model._target_ == "mymodels.mine.MyVAE"
+        assert resumed(run, [], (trust,)).model._target_ == "mymodels.mine.MyVAE"
     for other in ("my", "mymodel", "mymodels.mine.My", "mymodels.other"):
         with pytest.raises(RunError, match="it would build"):
-            configs.resumed(run, [], (other,))
+            resumed(run, [], (other,))
 
 
-@pytest.mark.parametrize("target", ["os.mkdir", "sympy.sympify", "torch.load", "reslag_vae.configs.Path"])
+@pytest.mark.parametrize("target", ["os.mkdir", "sympy.sympify", "torch.load", "reslag_vae.training.job.Path"])
 def test_nobody_is_told_to_trust_what_is_installed(target: str) -> None:
     assert refusal(target) == f"it would build {target}, which is none of this package's parts."
     assert "trust=[mymodels]" in refusal("mymodels.MyVAE")
@@ -170,14 +172,14 @@ def test_everything_that_a_command_can_name_may_be_built_again() -> None:
     """The groups of conf/ are made of exported classes alone."""
     text = "\n".join(path.read_text() for path in (ROOT / "conf").rglob("*.yaml"))
     named = {line.split("_target_:")[1].split("#")[0].strip() for line in text.splitlines() if "_target_:" in line}
-    others = {"lightning.Trainer", "reslag_vae.tracking.wandb_logger"}
-    folder = {"reslag_vae.job_folder.FolderWatch", "hydra_plugins.reslag_vae_study.StudySweeper"}
+    others = {"lightning.Trainer", "reslag_vae.runs.tracking.wandb_logger"}
+    folder = {"reslag_vae.training.job_folder.FolderWatch", "hydra_plugins.reslag_vae_study.StudySweeper"}
     for target in named - folder - others:
         assert is_exported(target, RUN_MODULES), target
     assert foreign_target({"a": [{"_target_": "lightning.Trainer"}]}, RUN_MODULES, others=others) is None
 
 
-@pytest.mark.parametrize("module", [models, networks, objectives, schedules, optimizers, data, callbacks])
+@pytest.mark.parametrize("module", [variants, networks, objectives, schedules, optimizers, data, callbacks])
 def test_what_is_exported_is_of_this_package(module: Any) -> None:
     for name in module.__all__:
         value = getattr(module, name)
@@ -186,7 +188,7 @@ def test_what_is_exported_is_of_this_package(module: Any) -> None:
 
 def test_a_model_is_not_built_beyond_what_its_checkpoint_holds(run: Path) -> None:
     import reslag_vae
-    from reslag_vae.wiring import build_model
+    from reslag_vae.runs.build import build_model
 
     config: Any = read_config(run)["model"]
     state = dict(build_model(OmegaConf.create({"model": config})).state_dict())

@@ -11,8 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from reslag_vae import runs
-from reslag_vae.runs import RunError, finite, read_checkpoint, write_result
+from reslag_vae.runs.folder import (
+    RunError,
+    checkpoint_path,
+    config_path,
+    finite,
+    monitored_value,
+    read_arrays,
+    read_checkpoint,
+    write_arrays,
+    write_result,
+)
 
 CHECKPOINT = {"epoch": 3, "state_dict": {"weight": torch.arange(6.0).view(2, 3)}, "hyper_parameters": {"a": [1, "b"]}}
 
@@ -113,15 +122,15 @@ def test_code_in_a_checkpoint_is_refused_and_never_run(tmp_path: Path, how: str)
 
 def test_checkpoint_and_config_paths(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"checkpoints/best\.ckpt"):
-        runs.checkpoint_path(tmp_path, "best")
+        checkpoint_path(tmp_path, "best")
     with pytest.raises(RunError, match=r"config\.yaml"):
-        runs.config_path(tmp_path)
+        config_path(tmp_path)
 
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "best.ckpt").touch()
     (tmp_path / "config.yaml").touch()
-    assert runs.checkpoint_path(tmp_path, "best") == tmp_path / "checkpoints" / "best.ckpt"
-    assert runs.config_path(tmp_path) == tmp_path / "config.yaml"
+    assert checkpoint_path(tmp_path, "best") == tmp_path / "checkpoints" / "best.ckpt"
+    assert config_path(tmp_path) == tmp_path / "config.yaml"
 
 
 @pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
@@ -164,29 +173,29 @@ def test_a_result_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> N
 
 def test_arrays_come_back(tmp_path: Path) -> None:
     arrays = {"rec": np.arange(5, dtype=np.float32), "kl": np.ones(5, dtype=np.float32)}
-    runs.write_arrays(tmp_path / "a.npz", arrays)
-    read = runs.read_arrays(tmp_path / "a.npz")
+    write_arrays(tmp_path / "a.npz", arrays)
+    read = read_arrays(tmp_path / "a.npz")
     assert read.keys() == arrays.keys()
     assert all(np.array_equal(read[name], arrays[name]) for name in arrays)
-    assert runs.read_arrays(tmp_path / "b.npz") == {}
+    assert read_arrays(tmp_path / "b.npz") == {}
 
 
 def test_damaged_arrays_and_those_of_objects_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
-    runs.write_arrays(path, {"rec": np.arange(500.0)})
+    write_arrays(path, {"rec": np.arange(500.0)})
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(RunError, match=re.escape(f"{path} is damaged")):
-        runs.read_arrays(path)
+        read_arrays(path)
     np.savez(path, rec=np.array([Payload(tmp_path / "executed")], dtype=object))
     with pytest.raises(RunError, match=re.escape(f"{path} is damaged")):
-        runs.read_arrays(path)
+        read_arrays(path)
     assert not (tmp_path / "executed").exists()
 
 
 def test_the_value_that_chose_the_epoch(tmp_path: Path) -> None:
-    assert runs.monitored_value(tmp_path) is None
+    assert monitored_value(tmp_path) is None
     write_result(tmp_path, {"monitored": {"name": "val/loss", "value": -3.5}})
-    assert runs.monitored_value(tmp_path) == -3.5
+    assert monitored_value(tmp_path) == -3.5
     write_result(tmp_path, {"epoch": 3})
     with pytest.raises(RunError, match=r"metrics\.json does not say by which value"):
-        runs.monitored_value(tmp_path)
+        monitored_value(tmp_path)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from reslag_vae.schedules import Joint, Lagging, Schedule
+from reslag_vae.training.schedules import Joint, Lagging, Schedule
 
 JOINT = (("inference", "generative"),)
 

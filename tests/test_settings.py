@@ -1,6 +1,6 @@
 """Which settings of two runs differ."""
 
-from reslag_vae.settings import differences, material_differences
+from reslag_vae.runs.differences import differences, material_differences
 
 
 def test_differences_are_named_by_their_paths() -> None:

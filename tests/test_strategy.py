@@ -4,8 +4,8 @@ import pytest
 from lightning.pytorch.strategies import DDPStrategy
 from torch import distributed
 
-from reslag_vae.errors import ConfigError
-from reslag_vae.strategy import Replicas
+from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.training.strategy import Replicas
 
 
 @pytest.mark.parametrize("port", ["", "abc", "0", "-1", "65536", "1.5", "²"])

@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from reslag_vae.errors import printable
-from reslag_vae.terminal import command, override, prepare
+from reslag_vae._runtime.errors import printable
+from reslag_vae._runtime.terminal import command, override, prepare
 
 ROOT = Path(__file__).parents[1]
 PARSER = OverridesParser.create()
@@ -22,7 +22,7 @@ TEXTS = st.text(st.sampled_from(SPECIAL) | st.characters(exclude_categories=("Cs
 # As a command would: through rich and logging, too, and something still unwritten at the end of the process.
 TALK = """
 import logging, os, sys
-from reslag_vae import terminal
+from reslag_vae._runtime import terminal
 terminal.prepare()
 from rich.console import Console
 logging.basicConfig(stream=sys.stdout, level=logging.INFO)

@@ -13,8 +13,8 @@ import wandb
 from omegaconf import DictConfig
 from PIL import Image
 
-from reslag_vae import wiring
-from reslag_vae.tracking import SteadyLogger, add_evaluation, logged_in, wandb_logger
+from reslag_vae.runs.tracking import SteadyLogger, add_evaluation, logged_in, wandb_logger
+from reslag_vae.training.build import add_logger, build, finished_loggers
 from tests.running import wandb_records
 
 Compose = Callable[..., DictConfig]
@@ -76,9 +76,9 @@ def test_every_run_has_its_own_id_and_keeps_it(
     ids, settings = [], []
 
     def job(folder: Path, fails: bool) -> None:
-        data, model, trainer = wiring.build(config, folder)
-        wiring.add_logger(trainer, config, data, model)
-        with wiring.finished_loggers(trainer):
+        data, model, trainer = build(config, folder)
+        add_logger(trainer, config, data, model)
+        with finished_loggers(trainer):
             run = trainer.loggers[0].experiment
             ids.append(run.id)
             settings.append((run.offline, run.project, run.group, run.name, Path(run.dir).is_relative_to(folder)))
@@ -122,7 +122,7 @@ def used(folder: Path, project: Any = "project", number: int = 0) -> SteadyLogge
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
     """The lines of the log that are ours."""
-    return [record.getMessage() for record in caplog.records if record.name == "reslag_vae.tracking"]
+    return [record.getMessage() for record in caplog.records if record.name == "reslag_vae.runs.tracking"]
 
 
 def wrong_folder(folder: Path, name: str) -> None:

@@ -17,10 +17,10 @@ from PIL import Image
 from torch import Tensor
 
 import reslag_vae
-from reslag_vae import configs
-from reslag_vae.models import BaseVAE
 from reslag_vae.records import Batch
-from reslag_vae.runs import RunError, read_arrays
+from reslag_vae.runs.folder import RunError, read_arrays
+from reslag_vae.training.job import resumed
+from reslag_vae.training.system import BaseVAE
 from tests.running import (
     BARE,
     METRICS,
@@ -147,7 +147,7 @@ def test_checkpoints_hold_plain_containers_and_what_they_are_of(finished: tuple[
         metrics(folder)["epoch"] - 1,
     )
     hyperparameters = checkpoint(folder, "best")["hyper_parameters"]
-    assert hyperparameters["model"]["_target_"] == "reslag_vae.models.ResLagLightVAE"
+    assert hyperparameters["model"]["_target_"] == "reslag_vae.variants.ResLagLightVAE"
     assert hyperparameters["model"]["network"]["channels"] == [4, 8]
 
 
@@ -178,7 +178,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
             train(config, parts)
     assert len(rows(parts)) == stop[0]
     assert not (parts / "metrics.json").exists()
-    assert train(configs.resumed(parts, []), parts) == value
+    assert train(resumed(parts, []), parts) == value
     assert_same_runs(whole, parts)
 
 
@@ -197,7 +197,7 @@ def test_an_interrupted_run_that_stood_still_ends_as_if_it_had_not_been(
         with pytest.raises(InterruptedRunError):
             train(config, parts)
     assert checkpoint(parts, "last")["epoch"] == 1
-    train(configs.resumed(parts, []), parts)
+    train(resumed(parts, []), parts)
     assert [float(row["lr/inference"]) for row in rows(parts)] == pytest.approx([2e-3, 2e-3, 1e-3, 5e-4])
     assert_same_runs(whole, parts)
 
@@ -213,7 +213,7 @@ def test_a_moved_run_goes_on_in_its_new_place(
             train(config, tmp_path / "parts")
     moved = tmp_path / "elsewhere" / "moved"
     shutil.move(tmp_path / "parts", moved)
-    train(configs.resumed(moved, []), moved)
+    train(resumed(moved, []), moved)
     assert_same_runs(tmp_path / "whole", moved)
     assert not (tmp_path / "parts").exists()
 
@@ -222,7 +222,7 @@ def test_a_finished_run_is_only_measured_again(compose: Compose, train: Train, t
     config = compose(*BARE, "model=vae", "trainer.max_epochs=1")
     value = train(config, tmp_path / "run")
     shutil.copytree(tmp_path / "run", tmp_path / "again")
-    assert train(configs.resumed(tmp_path / "again", []), tmp_path / "again") == value
+    assert train(resumed(tmp_path / "again", []), tmp_path / "again") == value
     assert_same_runs(tmp_path / "run", tmp_path / "again")
 
 
@@ -239,14 +239,14 @@ def test_a_run_that_stopped_by_itself_is_finished(compose: Compose, train: Train
     assert metrics(tmp_path / "run")["epochs_run"] < 30
     assert metrics(tmp_path / "run")["stopped_because"] == "learning rate 0.1 fell below 0.9"
     shutil.copytree(tmp_path / "run", tmp_path / "again")
-    train(configs.resumed(tmp_path / "again", []), tmp_path / "again")
+    train(resumed(tmp_path / "again", []), tmp_path / "again")
     assert_same_runs(tmp_path / "run", tmp_path / "again")
 
 
 def test_a_finished_run_can_be_made_longer(compose: Compose, train: Train, tmp_path: Path) -> None:
     config = compose(*BARE, "model=vae", "trainer.max_epochs=1")
     train(config, tmp_path / "parts")
-    train(configs.resumed(tmp_path / "parts", ["trainer.max_epochs=2"]), tmp_path / "parts")
+    train(resumed(tmp_path / "parts", ["trainer.max_epochs=2"]), tmp_path / "parts")
     config.trainer.max_epochs = 2
     train(config, tmp_path / "whole")
     assert_same_runs(tmp_path / "whole", tmp_path / "parts")
@@ -281,7 +281,7 @@ def test_a_wrong_configuration_writes_nothing(override: str, compose: Compose, t
 def test_a_damaged_checkpoint_is_named_before_anything_is_done(
     compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reslag_vae.wiring.build", None)
+    monkeypatch.setattr("reslag_vae.training.build.build", None)
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.ckpt").write_bytes(b"half of it")
     with pytest.raises(RunError, match=r"last\.ckpt is damaged"):

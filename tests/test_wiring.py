@@ -13,13 +13,15 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.profilers import SimpleProfiler
 from omegaconf import DictConfig
 
-from reslag_vae.callbacks import BestAndLast
-from reslag_vae.errors import ConfigError
-from reslag_vae.models import LaggingVAE
-from reslag_vae.optimizers import AdamSettings, Plateau
-from reslag_vae.profiler import NoProfiler
-from reslag_vae.schedules import Lagging
-from reslag_vae.wiring import build, build_data, build_model, flat_names, flatten, instantiate
+from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.runs.build import build_data, build_model, instantiate
+from reslag_vae.runs.tracking import flat_names, flatten
+from reslag_vae.training.build import build
+from reslag_vae.training.callbacks import BestAndLast
+from reslag_vae.training.optimizers import AdamSettings, Plateau
+from reslag_vae.training.profiler import NoProfiler
+from reslag_vae.training.schedules import Lagging
+from reslag_vae.variants import LaggingVAE
 
 Compose = Callable[..., DictConfig]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from reslag_vae.locks import HeldError, held
+from reslag_vae._runtime.locks import HeldError, held
 
 log = logging.getLogger(__name__)
 

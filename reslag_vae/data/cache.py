@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reslag_vae._runtime.errors import first_line, printable
 from reslag_vae.data.alone import alone
 from reslag_vae.data.errors import DataError
 from reslag_vae.data.inventory import DIGEST_BYTES, image_digests
 from reslag_vae.data.pictures import Picture, ScaleError, likely_range
 from reslag_vae.data.scratch import scratch
-from reslag_vae.errors import first_line, printable
 
 VERSION = 4  # raise it when the files' content changes
 CHUNK = 256  # pictures decoded between two writes

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reslag_vae._runtime.errors import printable
 from reslag_vae.data.errors import DataError, damaged, refuse_special
-from reslag_vae.errors import printable
 
 # https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html: the last number of train, of val and of test.
 LAST_NUMBERS = (162_770, 182_637, 202_599)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
+from reslag_vae._runtime.errors import printable
 from reslag_vae.data.cache import Decoded
 from reslag_vae.data.errors import DataError
 from reslag_vae.data.pictures import likely_range
-from reslag_vae.errors import printable
 
 # Pictures of 16 bits none of which uses the highest hold fewer: their scale is not known.
 HIGHEST_BIT = 1 << 15

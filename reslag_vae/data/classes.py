@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from reslag_vae._runtime.errors import printable
 from reslag_vae.data.errors import DataError
-from reslag_vae.errors import printable
 
 
 class Classes(NamedTuple):

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from reslag_vae.errors import UserError, printable
+from reslag_vae._runtime.errors import UserError, printable
 
 PLACE_HINT = "Where the data lie in another folder, say so with RESLAG_DATA=/that/folder or data.root=/that/folder."
 

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reslag_vae._runtime.errors import printable
 from reslag_vae.data.download import fetch
 from reslag_vae.data.errors import DataError, damaged, refuse_special
 from reslag_vae.data.images import Images
-from reslag_vae.errors import printable
 
 if TYPE_CHECKING:
     from torchvision.datasets import MNIST

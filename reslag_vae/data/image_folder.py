@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reslag_vae._runtime.errors import printable
 from reslag_vae.data.base import ImageDataModule
 from reslag_vae.data.cache import Decoded, decoded
 from reslag_vae.data.checks import notes_on, refuse_meaningless
@@ -19,7 +20,6 @@ from reslag_vae.data.images import Images, Source
 from reslag_vae.data.listing import SUFFIXES, Listing, find_in_each
 from reslag_vae.data.pictures import Range, centre_square, decode
 from reslag_vae.data.splits import split_folders, split_notes
-from reslag_vae.errors import printable
 from reslag_vae.options import require
 
 

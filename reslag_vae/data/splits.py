@@ -3,9 +3,9 @@
 from collections import Counter
 from pathlib import Path
 
+from reslag_vae._runtime.errors import printable
 from reslag_vae.data.errors import DataError
 from reslag_vae.data.listing import SUFFIXES, find_pictures
-from reslag_vae.errors import printable
 
 # What folders of splits are called, in any case.
 SPLITS = {

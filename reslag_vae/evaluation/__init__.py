@@ -3,18 +3,18 @@
 Each function takes a `LatentModel`: what `reslag_vae.load` returns, or a foreign pair in an `EncoderDecoder`.
 """
 
-from reslag_vae.evaluation.aggregate import Aggregate, Bracket, aggregate_posterior
-from reslag_vae.evaluation.bounds import Bounds, importance_weighted_bound
-from reslag_vae.evaluation.classifier import Classifier, train_classifier
+from reslag_vae.evaluation.adapters import EncoderDecoder, LatentModel
 from reslag_vae.evaluation.codes import Codes, decode, encode
-from reslag_vae.evaluation.collapse import Diagnosis, diagnose
-from reslag_vae.evaluation.frechet import frechet_distance
-from reslag_vae.evaluation.mixture import CodeMixture
-from reslag_vae.evaluation.models import EncoderDecoder, LatentModel
-from reslag_vae.evaluation.pca import PCA, fit_pca
-from reslag_vae.evaluation.perceptual import inception_distances, lpips
-from reslag_vae.evaluation.probes import linear_probe, nearest_neighbours
-from reslag_vae.evaluation.quality import Quality, reconstruction_quality
+from reslag_vae.evaluation.metrics.aggregate import Aggregate, Bracket, aggregate_posterior
+from reslag_vae.evaluation.metrics.bounds import Bounds, importance_weighted_bound
+from reslag_vae.evaluation.metrics.classifier import Classifier, train_classifier
+from reslag_vae.evaluation.metrics.collapse import Diagnosis, diagnose
+from reslag_vae.evaluation.metrics.frechet import frechet_distance
+from reslag_vae.evaluation.metrics.mixture import CodeMixture
+from reslag_vae.evaluation.metrics.pca import PCA, fit_pca
+from reslag_vae.evaluation.metrics.perceptual import inception_distances, lpips
+from reslag_vae.evaluation.metrics.probes import linear_probe, nearest_neighbours
+from reslag_vae.evaluation.metrics.quality import Quality, reconstruction_quality
 
 __all__ = [
     "PCA",

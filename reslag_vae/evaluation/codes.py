@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.distributions import DiagonalGaussian, Posterior, normal_rows
-from reslag_vae.evaluation.models import LatentModel, check_seed, chunk_size, chunks, device_of, evaluating, wanted
+from reslag_vae.evaluation.adapters import LatentModel, check_seed, chunk_size, chunks, device_of, evaluating, wanted
 from reslag_vae.evaluation.progress import Progress, silent
-from reslag_vae.inputs import as_latents
+from reslag_vae.latents.gaussian import DiagonalGaussian, Posterior, normal_rows
+from reslag_vae.models.inputs import as_latents
 
 
 class Codes(NamedTuple):

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
-from reslag_vae.evaluation.models import device_of, evaluating
-from reslag_vae.models import BaseVAE
+from reslag_vae.evaluation.adapters import device_of, evaluating
 from reslag_vae.records import Batch, Terms
+from reslag_vae.training.system import BaseVAE
 
 
 def evaluate(

@@ -41,3 +41,8 @@ def mean_over_images(values: Tensor, unit: str, protocol: str) -> Number:
 def missing(unit: str, why: str) -> Number:
     """A number that cannot be had."""
     return Number(None, unit, why)
+
+
+def format_number(value: float | None) -> str:
+    """Five significant digits, or a dash where the variant has no such number."""
+    return "-" if value is None else f"{value:.5g}"

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from reslag_vae.distributions import DiagonalGaussian, normal_rows
-from reslag_vae.latent import LatentStatistics
+from reslag_vae.latents.gaussian import DiagonalGaussian, normal_rows
+from reslag_vae.latents.statistics import LatentStatistics
 from reslag_vae.models.latent_variable_model import LatentVariableModel
-from reslag_vae.models.means import Means
+from reslag_vae.objectives.averages import Means
 from reslag_vae.objectives.base import bits_per_dim, gaussian_elbo
 from reslag_vae.records import Batch, Terms
 

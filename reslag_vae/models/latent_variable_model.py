@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from reslag_vae.distributions import DiagonalGaussian, Point, Posterior
-from reslag_vae.inputs import as_images, as_latents, check_count, on_model
+from reslag_vae.latents.gaussian import DiagonalGaussian, Point, Posterior
+from reslag_vae.models.inputs import as_images, as_latents, check_count, on_model
 from reslag_vae.networks import Network
 from reslag_vae.objectives import Objective
 from reslag_vae.records import Terms, unit_interval

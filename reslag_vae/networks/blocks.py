@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reslag_vae.networks.base import ImageShape
-from reslag_vae.networks.doubling import Doubling
 from reslag_vae.networks.normalization import BatchNorm
+from reslag_vae.networks.upsampling import Doubling
 
 Size = tuple[int, int]
 

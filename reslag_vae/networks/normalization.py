@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reslag_vae import parallel
+from reslag_vae._runtime import collectives
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -30,10 +30,10 @@ class BatchNorm(nn.BatchNorm2d):
 
     def forward(self, features: Tensor) -> Tensor:
         count = features.numel() // features.shape[1]
-        if self.training and count * parallel.count() < 2:  # one image of one pixel, as the last of an epoch may be
+        if self.training and count * collectives.count() < 2:  # one image of one pixel, as the last of an epoch may be
             return F.batch_norm(features, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-        if self.training and parallel.count() > 1:
-            return self._over_processes(features, count * parallel.count())
+        if self.training and collectives.count() > 1:
+            return self._over_processes(features, count * collectives.count())
         compiled = self.training and torch.compiler.is_compiling() and features.device.type == "cpu"
         if not compiled:
             return super().forward(features)
@@ -44,9 +44,9 @@ class BatchNorm(nn.BatchNorm2d):
     def _over_processes(self, features: Tensor, count: int) -> Tensor:
         """With the moments of `count` numbers for each channel, of all processes."""
         x = features.to(torch.promote_types(features.dtype, torch.float32))
-        mean = parallel.mean(x.mean((0, 2, 3)))
+        mean = collectives.mean(x.mean((0, 2, 3)))
         difference = x - mean[:, None, None]
-        variance = parallel.mean(difference.square().mean((0, 2, 3)))
+        variance = collectives.mean(difference.square().mean((0, 2, 3)))
         scale = self.weight * (variance + self.eps).rsqrt()
         self._update_running(mean, variance, count)
         return (difference * scale[:, None, None] + self.bias[:, None, None]).to(features.dtype)

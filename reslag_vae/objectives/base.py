@@ -7,7 +7,7 @@ from typing import ClassVar, TypeVar
 import torch
 from torch import Tensor, nn
 
-from reslag_vae.distributions import Posterior
+from reslag_vae.latents.gaussian import Posterior
 from reslag_vae.records import Terms
 
 Nats = TypeVar("Nats", float, Tensor)

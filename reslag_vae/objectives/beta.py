@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from reslag_vae.distributions import Posterior
+from reslag_vae.latents.gaussian import Posterior
 from reslag_vae.objectives.base import Objective, require_kl, squared_error
 from reslag_vae.options import require
 from reslag_vae.records import Terms

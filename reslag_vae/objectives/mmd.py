@@ -4,8 +4,8 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from reslag_vae import parallel
-from reslag_vae.distributions import Posterior
+from reslag_vae._runtime import collectives
+from reslag_vae.latents.gaussian import Posterior
 from reslag_vae.objectives.base import Objective, require_kl, squared_error
 from reslag_vae.options import require
 from reslag_vae.records import Terms
@@ -80,7 +80,7 @@ class MMD(Objective):
         assert prior is not None, "MMD compares latents with samples of the prior"
         rec = squared_error(images, reconstruction)
         # In training, of all processes; an evaluation gives each whole minibatches.
-        latents = parallel.gathered(latents) if self.training else latents
+        latents = collectives.gathered(latents) if self.training else latents
         mmd = squared_mmd(latents, prior, self.bandwidth or latents.shape[1] ** 2, self.estimator)
         loss = rec + (self.alpha + self.lambda_ - 1) * mmd
         if self.alpha == 1:

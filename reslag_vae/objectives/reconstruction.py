@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from reslag_vae.distributions import Posterior
+from reslag_vae.latents.gaussian import Posterior
 from reslag_vae.objectives.base import Objective, squared_error
 from reslag_vae.records import Terms
 

@@ -11,8 +11,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from reslag_vae import parallel
-from reslag_vae.distributions import Posterior
+from reslag_vae._runtime import collectives
+from reslag_vae.latents.gaussian import Posterior
 from reslag_vae.objectives.base import Objective, require_kl
 from reslag_vae.options import require
 from reslag_vae.records import Terms
@@ -120,7 +120,7 @@ class MovingVariance(SigmaRule):
     def observe(self, terms: Terms) -> None:
         assert terms.sigma2 is not None
         # Where each image has its own variance, the processes have different ones.
-        value = parallel.mean(terms.sigma2.mean(0, keepdim=True))
+        value = collectives.mean(terms.sigma2.mean(0, keepdim=True))
         self.running.lerp_(value.to(self.running.dtype), 1 - self.decay)
         self.weight.lerp_(torch.ones_like(self.weight), 1 - self.decay)
 
@@ -128,7 +128,7 @@ class MovingVariance(SigmaRule):
         """Mean of (B, C, H, W) values, of all processes, over the axes that the granularity shares."""
         axes = _AVERAGED[self.granularity]
         means = values.mean(axes, keepdim=True)
-        return parallel.mean(means) if 0 in axes else means
+        return collectives.mean(means) if 0 in axes else means
 
 
 class SigmaData(MovingVariance):
@@ -149,10 +149,10 @@ class SigmaData(MovingVariance):
         return {"s2": "variance of the minibatch's pixels; moving average at evaluation", "beta_eff": "2 s2"}
 
     def minibatch_variance(self, images: Tensor, squares: Tensor) -> Tensor:
-        if parallel.count() == 1:
+        if collectives.count() == 1:
             return images.var(unbiased=False).view(1, 1, 1, 1)
-        centre = parallel.mean(images.mean())
-        return parallel.mean((images - centre).square().mean()).view(1, 1, 1, 1)
+        centre = collectives.mean(images.mean())
+        return collectives.mean((images - centre).square().mean()).view(1, 1, 1, 1)
 
 
 class SigmaOptimal(MovingVariance):

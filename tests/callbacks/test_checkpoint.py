@@ -11,12 +11,12 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 
-from reslag_vae.callbacks import BestAndLast
+from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import ImageDataModule
-from reslag_vae.errors import ConfigError
-from reslag_vae.models import VAE
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
+from reslag_vae.training.callbacks import BestAndLast
+from reslag_vae.variants import VAE
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]

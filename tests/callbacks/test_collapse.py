@@ -9,13 +9,13 @@ from lightning import Trainer
 from PIL import Image
 from torch import nn
 
-from reslag_vae.callbacks import CollapseMonitor
-from reslag_vae.callbacks import collapse as module
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.losses import evaluate
-from reslag_vae.models import VAE, AutoEncoder
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO, Reconstruction
+from reslag_vae.training.callbacks import CollapseMonitor
+from reslag_vae.training.callbacks import collapse as module
+from reslag_vae.variants import VAE, AutoEncoder
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]

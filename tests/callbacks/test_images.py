@@ -9,13 +9,13 @@ from lightning import Trainer
 from PIL import Image
 from torch import Tensor
 
-from reslag_vae.callbacks import ImageGrids
-from reslag_vae.callbacks import images as module
-from reslag_vae.callbacks.images import picture_rows
 from reslag_vae.data import ImageDataModule
-from reslag_vae.models import VAE
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
+from reslag_vae.training.callbacks import ImageGrids
+from reslag_vae.training.callbacks import images as module
+from reslag_vae.training.callbacks.images import picture_rows
+from reslag_vae.variants import VAE
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from lightning import Trainer
 
-from reslag_vae.callbacks import BestAndLast, MetricsFile, Sigma2Statistics, Throughput
-from reslag_vae.callbacks.metrics_file import as_csv
 from reslag_vae.data import ImageDataModule
-from reslag_vae.models import VAE
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO, SigmaOptimal
+from reslag_vae.training.callbacks import BestAndLast, MetricsFile, Sigma2Statistics, Throughput
+from reslag_vae.training.callbacks.metrics_file import as_csv
+from reslag_vae.variants import VAE
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]

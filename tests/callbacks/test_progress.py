@@ -6,12 +6,12 @@ from collections.abc import Callable
 import pytest
 from lightning import Callback, LightningModule, Trainer
 
-from reslag_vae.callbacks import BestAndLast, CollapseMonitor, EpochReport, ProgressBar, Throughput
 from reslag_vae.data import ImageDataModule
-from reslag_vae.models import LaggingVAE, MMDInfoVAE
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO, MMD, SigmaData
-from reslag_vae.schedules import Lagging
+from reslag_vae.training.callbacks import BestAndLast, CollapseMonitor, EpochReport, ProgressBar, Throughput
+from reslag_vae.training.schedules import Lagging
+from reslag_vae.variants import LaggingVAE, MMDInfoVAE
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
@@ -19,7 +19,7 @@ Fit = Callable[..., Trainer]
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.message for record in caplog.records if record.name == "reslag_vae.callbacks.progress"]
+    return [record.message for record in caplog.records if record.name == "reslag_vae.training.callbacks.progress"]
 
 
 def test_every_epoch_is_reported_in_one_line(
@@ -75,7 +75,7 @@ def test_the_bar_reads_the_device_at_intervals(
 ) -> None:
     # Each minibatch takes a second of this clock: 5 of the 9 are due for update every two, the last one always is.
     clock = iter(range(1_000))
-    monkeypatch.setattr("reslag_vae.callbacks.progress.monotonic", lambda: next(clock))
+    monkeypatch.setattr("reslag_vae.training.callbacks.progress.monotonic", lambda: next(clock))
     bar, updates = ProgressBar(interval=2.0), []
     bar.get_metrics = lambda trainer, model: updates.append(trainer.fit_loop.batch_idx) or {}  # type: ignore[method-assign, func-returns-value]
     fit(MMDInfoVAE(make_network(), MMD()), make_data(train=70), callbacks=[bar], enable_progress_bar=True)

@@ -8,11 +8,11 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 
-from reslag_vae.callbacks import EpochSeed
 from reslag_vae.data import ImageDataModule
-from reslag_vae.models import VAE
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
+from reslag_vae.training.callbacks import EpochSeed
+from reslag_vae.variants import VAE
 
 
 def noise(seed: int, epoch: int) -> tuple[float, ...]:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from lightning import Trainer
 
-from reslag_vae.callbacks import Sigma2Statistics
 from reslag_vae.data import ImageDataModule
-from reslag_vae.models import VAE, OptimalSigmaVAE
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO, SigmaData
-from reslag_vae.schedules import Joint, Lagging, Schedule
+from reslag_vae.training.callbacks import Sigma2Statistics
+from reslag_vae.training.schedules import Joint, Lagging, Schedule
+from reslag_vae.variants import VAE, OptimalSigmaVAE
 
 
 @pytest.mark.parametrize("schedule", [Joint(), Lagging(ratio=2, epochs=2)])

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from lightning import Callback, LightningModule, Trainer
 
-from reslag_vae.callbacks import Throughput
 from reslag_vae.data import ImageDataModule
-from reslag_vae.models import LaggingVAE
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
-from reslag_vae.schedules import Lagging
+from reslag_vae.training.callbacks import Throughput
+from reslag_vae.training.schedules import Lagging
+from reslag_vae.variants import LaggingVAE
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
@@ -23,7 +23,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr("reslag_vae.callbacks.throughput.time", self)
+        monkeypatch.setattr("reslag_vae.training.callbacks.throughput.time", self)
 
     def perf_counter(self) -> float:
         return self.now

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reslag_vae.evaluation.models import EncoderDecoder
+from reslag_vae.evaluation.adapters import EncoderDecoder
 
 SHAPE = (1, 4, 4)
 

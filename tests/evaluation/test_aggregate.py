@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal, kl_divergence
 
-from reslag_vae.distributions import DiagonalGaussian
-from reslag_vae.evaluation.aggregate import aggregate_posterior
+from reslag_vae.evaluation.metrics.aggregate import aggregate_posterior
+from reslag_vae.latents.gaussian import DiagonalGaussian
 
 
 def posteriors(count: int = 12, dimension: int = 3) -> tuple[DiagonalGaussian, Tensor]:

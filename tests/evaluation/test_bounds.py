@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from reslag_vae.evaluation import bounds as module
-from reslag_vae.evaluation import models
-from reslag_vae.evaluation.bounds import dequantised_bits_per_dim, importance_weighted_bound, log_mean_exp
-from reslag_vae.evaluation.models import EncoderDecoder
-from reslag_vae.models import VAE, AutoEncoder, BaseVAE, BetaVAE, MMDInfoVAE, OptimalSigmaVAE
+from reslag_vae.evaluation import adapters
+from reslag_vae.evaluation.adapters import EncoderDecoder
+from reslag_vae.evaluation.metrics import bounds as module
+from reslag_vae.evaluation.metrics.bounds import dequantised_bits_per_dim, importance_weighted_bound, log_mean_exp
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO, MMD, Beta, Objective, Reconstruction, SigmaFixed, SigmaOptimal
+from reslag_vae.training.system import BaseVAE
+from reslag_vae.variants import VAE, AutoEncoder, BetaVAE, MMDInfoVAE, OptimalSigmaVAE
 
 MakeNetwork = Callable[..., Network]
 
@@ -74,7 +75,7 @@ def test_it_does_not_depend_on_the_chunks(
 ) -> None:
     images = linear.images(10)
     whole = importance_weighted_bound(vague(linear), images, 16, linear.sigma2)
-    monkeypatch.setattr(models, "CHUNK", chunk)
+    monkeypatch.setattr(adapters, "CHUNK", chunk)
     monkeypatch.setattr(module, "LATENTS", latents)
     parts = importance_weighted_bound(vague(linear), images, 16, linear.sigma2)
     for a, b in zip(whole, parts, strict=True):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation import classifier as module
-from reslag_vae.evaluation.classifier import Classifier, cached_classifier, train_classifier
+from reslag_vae.evaluation.metrics import classifier as module
+from reslag_vae.evaluation.metrics.classifier import Classifier, cached_classifier, train_classifier
 
 
 @pytest.fixture(autouse=True)

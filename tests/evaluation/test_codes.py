@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from reslag_vae.data import Images
-from reslag_vae.distributions import DiagonalGaussian, Point
-from reslag_vae.evaluation import models
-from reslag_vae.evaluation.bounds import importance_weighted_bound
+from reslag_vae.evaluation import adapters
+from reslag_vae.evaluation.adapters import EncoderDecoder, chunks, device_of, evaluating
 from reslag_vae.evaluation.codes import decode, encode
-from reslag_vae.evaluation.models import EncoderDecoder, chunks, device_of, evaluating
-from reslag_vae.models import VAE, AutoEncoder
+from reslag_vae.evaluation.metrics.bounds import importance_weighted_bound
+from reslag_vae.latents.gaussian import DiagonalGaussian, Point
 from reslag_vae.objectives import ELBO, Reconstruction
+from reslag_vae.variants import VAE, AutoEncoder
 
 
 def test_codes_are_those_of_the_model_in_evaluation_mode(make_network: Any) -> None:
@@ -32,7 +32,7 @@ def test_codes_are_those_of_the_model_in_evaluation_mode(make_network: Any) -> N
 def test_samples_depend_on_the_seed_and_not_on_the_chunks(linear: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     images = linear.images(11)
     whole, other = encode(linear.exact(), images, seed=3), encode(linear.exact(), images, seed=4)
-    monkeypatch.setattr(models, "CHUNK", 2)
+    monkeypatch.setattr(adapters, "CHUNK", 2)
     parts = encode(linear.exact(), images, seed=3)
     torch.testing.assert_close(parts.latents, whole.latents, rtol=1e-12, atol=1e-12)
     assert not torch.equal(other.latents, whole.latents)
@@ -49,7 +49,7 @@ def test_a_point_is_its_own_sample(make_network: Any) -> None:
 def test_decoding_in_chunks_is_decoding(make_network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model = VAE(make_network(), ELBO()).eval()
     latents = torch.randn(7, 3)
-    monkeypatch.setattr(models, "CHUNK", 3)
+    monkeypatch.setattr(adapters, "CHUNK", 3)
     torch.testing.assert_close(decode(model, latents), model.decode(latents).detach())
 
 
@@ -114,7 +114,7 @@ def test_methods_of_a_foreign_module_bring_it_along() -> None:
 
 @pytest.mark.parametrize(("numbers", "size"), [(784, 512), (3072, 341), (12288, 85), (10**7, 1)])
 def test_fewer_images_go_through_a_network_the_larger_they_are(numbers: int, size: int) -> None:
-    assert models.chunk_size(numbers) == size
+    assert adapters.chunk_size(numbers) == size
 
 
 @pytest.mark.parametrize("training", [True, False])

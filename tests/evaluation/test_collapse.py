@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from reslag_vae.evaluation.aggregate import aggregate_posterior
+from reslag_vae.evaluation.adapters import EncoderDecoder
 from reslag_vae.evaluation.codes import encode
-from reslag_vae.evaluation.collapse import diagnose, precision
-from reslag_vae.evaluation.models import EncoderDecoder
+from reslag_vae.evaluation.metrics.aggregate import aggregate_posterior
+from reslag_vae.evaluation.metrics.collapse import diagnose, precision
 
 
 def silenced(linear: Any, dimensions: list[int]) -> EncoderDecoder:

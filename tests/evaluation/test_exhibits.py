@@ -10,7 +10,8 @@ from torch import Tensor
 
 from reslag_vae.data import CelebA, ImageDataModule, Images
 from reslag_vae.data.images import Source
-from reslag_vae.evaluation.exhibits import (
+from reslag_vae.evaluation.context import Settings, Subject
+from reslag_vae.evaluation.pictures.material import (
     DEVIATIONS,
     MIXTURE,
     STRENGTHS,
@@ -21,9 +22,8 @@ from reslag_vae.evaluation.exhibits import (
     translations,
     traversals,
 )
-from reslag_vae.evaluation.subject import Settings, Subject
-from reslag_vae.models import VAE, AutoEncoder
 from reslag_vae.objectives import ELBO, Reconstruction
+from reslag_vae.variants import VAE, AutoEncoder
 
 
 def random_images(count: int, labels: Tensor | None = None) -> Images:

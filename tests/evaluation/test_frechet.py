@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from reslag_vae.evaluation.frechet import frechet_distance
+from reslag_vae.evaluation.metrics.frechet import frechet_distance
 
 
 def features(count: int, dimension: int, seed: int = 0) -> Tensor:

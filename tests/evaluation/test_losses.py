@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.losses import evaluate, measure_yardstick
-from reslag_vae.models import VAE
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO, SigmaFixed
+from reslag_vae.variants import VAE
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from reslag_vae.evaluation.mixture import CodeMixture
+from reslag_vae.evaluation.metrics.mixture import CodeMixture
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from reslag_vae._runtime.errors import UserError
 from reslag_vae.data import Images
-from reslag_vae.errors import UserError
-from reslag_vae.evaluation import perceptual
-from reslag_vae.evaluation.frechet import frechet_distance
-from reslag_vae.evaluation.models import EncoderDecoder
-from reslag_vae.evaluation.perceptual import ALEXNET, INCEPTION, inception_distances, kernel_distance, lpips
+from reslag_vae.evaluation.adapters import EncoderDecoder
+from reslag_vae.evaluation.metrics import perceptual
+from reslag_vae.evaluation.metrics.frechet import frechet_distance
+from reslag_vae.evaluation.metrics.perceptual import ALEXNET, INCEPTION, inception_distances, kernel_distance, lpips
 
 
 def name_of(url: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from reslag_vae.evaluation.probes import linear_probe, nearest_neighbours
+from reslag_vae.evaluation.metrics.probes import linear_probe, nearest_neighbours
 
 
 def clusters(count: int, distance: float) -> tuple[Tensor, Tensor]:

@@ -16,21 +16,9 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from reslag_vae.callbacks import BestAndLast
+from reslag_vae._runtime.errors import NonFiniteError
 from reslag_vae.data import ImageDataModule
-from reslag_vae.errors import NonFiniteError
 from reslag_vae.evaluation.losses import evaluate
-from reslag_vae.models import (
-    VAE,
-    AutoEncoder,
-    BaseVAE,
-    BetaVAE,
-    LaggingVAE,
-    MMDInfoVAE,
-    OptimalSigmaVAE,
-    ResLagLightVAE,
-    ResLagVAE,
-)
 from reslag_vae.networks import LightResidualNetwork, Network, PlainNetwork, ResidualNetwork
 from reslag_vae.objectives import (
     ELBO,
@@ -45,9 +33,21 @@ from reslag_vae.objectives import (
     SigmaOptimal,
 )
 from reslag_vae.objectives.sigma import SIGMA2_FLOOR
-from reslag_vae.optimizers import AdamSettings, Plateau
 from reslag_vae.records import Batch, Terms
-from reslag_vae.schedules import GROUPS, Joint, Lagging, Schedule, Update
+from reslag_vae.training.callbacks import BestAndLast
+from reslag_vae.training.optimizers import AdamSettings, Plateau
+from reslag_vae.training.schedules import GROUPS, Joint, Lagging, Schedule, Update
+from reslag_vae.training.system import BaseVAE
+from reslag_vae.variants import (
+    VAE,
+    AutoEncoder,
+    BetaVAE,
+    LaggingVAE,
+    MMDInfoVAE,
+    OptimalSigmaVAE,
+    ResLagLightVAE,
+    ResLagVAE,
+)
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reslag_vae.models.freezing import frozen
 from reslag_vae.networks import LightResidualNetwork, Network, PlainNetwork
 from reslag_vae.objectives import SigmaLearned
+from reslag_vae.training.freezing import frozen
 
 Maker = Callable[[], Network]
 every_network = pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from reslag_vae.models import VAE, AutoEncoder, BaseVAE, BetaVAE, LaggingVAE
 from reslag_vae.networks import LightResidualNetwork, Network
 from reslag_vae.objectives import (
     ELBO,
@@ -19,7 +18,9 @@ from reslag_vae.objectives import (
     SigmaLearned,
     SigmaOptimal,
 )
-from reslag_vae.schedules import Lagging
+from reslag_vae.training.schedules import Lagging
+from reslag_vae.training.system import BaseVAE
+from reslag_vae.variants import VAE, AutoEncoder, BetaVAE, LaggingVAE
 
 MakeNetwork = Callable[..., Network]
 SHAPE = (1, 8, 8)

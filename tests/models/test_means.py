@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from reslag_vae import parallel
-from reslag_vae.models.means import Means, reduced
+from reslag_vae._runtime import collectives
+from reslag_vae.objectives.averages import Means, reduced
 from reslag_vae.records import Terms
 
 
@@ -86,9 +86,9 @@ def test_means_of_other_processes_are_taken_together(monkeypatch: pytest.MonkeyP
     for value in (1.0, 2.0):
         first.add(Terms(torch.full((2,), value), torch.ones(2), None))
         second.add(Terms(torch.full((3,), 4.0 if value == 1 else math.nan), torch.ones(3), None))
-    monkeypatch.setattr(parallel, "count", lambda: 2)
+    monkeypatch.setattr(collectives, "count", lambda: 2)
     monkeypatch.setattr(
-        parallel, "objects", lambda own: [(m.names, (m.sums, m.finite), m.count) for m in (first, second)]
+        collectives, "objects", lambda own: [(m.names, (m.sums, m.finite), m.count) for m in (first, second)]
     )
     assert first.of_all().first_broken() == 2
     assert first.of_all(in_turns=True).first_broken() is None

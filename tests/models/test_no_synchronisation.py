@@ -11,16 +11,16 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from reslag_vae.callbacks import Sigma2Statistics, Throughput
 from reslag_vae.data import ImageDataModule
-from reslag_vae.models import BetaVAE, LaggingVAE, MMDInfoVAE, OptimalSigmaVAE
-from reslag_vae.models.base import BaseVAE
-from reslag_vae.models.means import Means
 from reslag_vae.networks import Network
 from reslag_vae.objectives import MMD, Beta, Objective, SigmaData, SigmaLearned, SigmaOptimal
-from reslag_vae.optimizers import AdamSettings
+from reslag_vae.objectives.averages import Means
 from reslag_vae.records import Batch, Terms
-from reslag_vae.schedules import Joint, Lagging
+from reslag_vae.training.callbacks import Sigma2Statistics, Throughput
+from reslag_vae.training.optimizers import AdamSettings
+from reslag_vae.training.schedules import Joint, Lagging
+from reslag_vae.training.system import BaseVAE
+from reslag_vae.variants import BetaVAE, LaggingVAE, MMDInfoVAE, OptimalSigmaVAE
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]

@@ -12,8 +12,8 @@ from lightning import Trainer
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae.data import Digits, ImageDataModule
-from reslag_vae.models import BaseVAE
-from reslag_vae.wiring import build_model, instantiate
+from reslag_vae.runs.build import build_model, instantiate
+from reslag_vae.training.system import BaseVAE
 
 Compose = Callable[..., DictConfig]
 Fit = Callable[..., Trainer]
@@ -49,7 +49,7 @@ def test_the_name_of_a_model_is_its_path(name: str) -> None:
     variant = get_class(node("model", name)._target_)
     assert issubclass(variant, BaseVAE)
     assert variant.name == name
-    assert variant.__module__ == f"reslag_vae.models.{name}"
+    assert variant.__module__ == f"reslag_vae.variants.{name}"
 
 
 def test_every_variant_has_its_configuration() -> None:
@@ -64,7 +64,9 @@ def files() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("group", "name"), list(files()))
 def test_a_file_names_a_class_that_has_its_name(group: str, name: str) -> None:
-    part = get_class(OmegaConf.to_container(node(group, name)).get("_target_", "reslag_vae.optimizers.AdamSettings"))
+    part = get_class(
+        OmegaConf.to_container(node(group, name)).get("_target_", "reslag_vae.training.optimizers.AdamSettings")
+    )
     assert getattr(part, "name", name) == name
     assert part.__module__.startswith("reslag_vae.")
     if group == "data":

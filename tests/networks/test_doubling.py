@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from reslag_vae.networks.doubling import Doubling, subpixel
+from reslag_vae.networks.upsampling import Doubling, subpixel
 
 Traced = Callable[..., list[str]]
 

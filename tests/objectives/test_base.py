@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
-from reslag_vae.distributions import DiagonalGaussian, Point
+from reslag_vae.latents.gaussian import DiagonalGaussian, Point
 from reslag_vae.objectives import (
     ELBO,
     MMD,

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from reslag_vae.distributions import DiagonalGaussian
+from reslag_vae.latents.gaussian import DiagonalGaussian
 from reslag_vae.objectives import Capacity
 
 IMAGES, RECONSTRUCTION = torch.rand(2, 4, 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from reslag_vae.distributions import DiagonalGaussian
+from reslag_vae.latents.gaussian import DiagonalGaussian
 from reslag_vae.objectives import ELBO
 from reslag_vae.objectives.base import gaussian_elbo
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from reslag_vae.distributions import DiagonalGaussian, Point
+from reslag_vae.latents.gaussian import DiagonalGaussian, Point
 from reslag_vae.objectives import MMD
 from reslag_vae.objectives.mmd import Estimator, squared_mmd
 

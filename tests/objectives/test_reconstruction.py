@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from reslag_vae.distributions import Point
+from reslag_vae.latents.gaussian import Point
 from reslag_vae.objectives import Reconstruction
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from reslag_vae.distributions import DiagonalGaussian
+from reslag_vae.latents.gaussian import DiagonalGaussian
 from reslag_vae.objectives import Objective, SigmaData, SigmaFixed, SigmaLearned, SigmaOptimal
 from reslag_vae.objectives.sigma import SIGMA2_FLOOR, Granularity, gaussian_nll
 from reslag_vae.records import Terms

@@ -14,13 +14,13 @@ import pytest
 import torch
 
 import reslag_vae
-from reslag_vae.distributions import DiagonalGaussian
+from reslag_vae.latents.gaussian import DiagonalGaussian
 from reslag_vae.objectives import MMD, Beta, Objective, SigmaData
 from reslag_vae.records import Terms
 
 Row = dict[str, str]
 
-with (Path(reslag_vae.__file__).parent / "report" / "table1.csv").open() as file:
+with (Path(reslag_vae.__file__).parent / "studies" / "report" / "table1.csv").open() as file:
     ROWS: list[Row] = list(csv.DictReader(file))
 
 SHAPES = {

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from reslag_vae.report.thesis import SETTINGS, setting_of
-from reslag_vae.runs import write_arrays
+from reslag_vae.runs.folder import write_arrays
+from reslag_vae.studies.report.thesis import SETTINGS, setting_of
 
 MakeRun = Callable[..., Path]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reslag_vae.report.finished import read_finished
-from reslag_vae.runs import RunError
+from reslag_vae.runs.folder import RunError
+from reslag_vae.studies.report.finished import read_finished
 
 MakeRun = Callable[..., Path]
 

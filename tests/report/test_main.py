@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reslag_vae.report.__main__ import main
+from reslag_vae.studies.report.command import main
 
 MakeRun = Callable[..., Path]
 

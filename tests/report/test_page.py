@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from reslag_vae.report.__main__ import build
-from reslag_vae.study.grid import Job
-from reslag_vae.study.plan import Question, add_to_plan
+from reslag_vae.studies.grid import Job
+from reslag_vae.studies.plan import Question, add_to_plan
+from reslag_vae.studies.report.command import build
 
 MakeRun = Callable[..., Path]
 

@@ -9,9 +9,9 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from reslag_vae.report.finished import read_finished
-from reslag_vae.report.plots import curves, rates, svg
-from reslag_vae.report.rows import Row, rows_of
+from reslag_vae.studies.report.finished import read_finished
+from reslag_vae.studies.report.plots import curves, rates, svg
+from reslag_vae.studies.report.rows import Row, rows_of
 
 MakeRun = Callable[..., Path]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reslag_vae.report.finished import read_finished
-from reslag_vae.report.questions import Answer, Comparison, answers
-from reslag_vae.report.rows import rows_of
-from reslag_vae.runs import read_arrays
-from reslag_vae.study.plan import Question
+from reslag_vae.runs.folder import read_arrays
+from reslag_vae.studies.plan import Question
+from reslag_vae.studies.report.finished import read_finished
+from reslag_vae.studies.report.questions import Answer, Comparison, answers
+from reslag_vae.studies.report.rows import rows_of
 
 MakeRun = Callable[..., Path]
 ASKED = Question("Is a better than b?", "a", "b")

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reslag_vae.report.finished import read_finished
-from reslag_vae.report.rows import Row, implied_sigma2, rows_of
-from reslag_vae.report.statistics import Estimate, estimate
-from reslag_vae.report.tables import against
-from reslag_vae.runs import RunError, write_arrays
+from reslag_vae.runs.folder import RunError, write_arrays
+from reslag_vae.studies.report.finished import read_finished
+from reslag_vae.studies.report.rows import Row, implied_sigma2, rows_of
+from reslag_vae.studies.report.statistics import Estimate, estimate
+from reslag_vae.studies.report.tables import against
 
 MakeRun = Callable[..., Path]
 

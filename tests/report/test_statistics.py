@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reslag_vae.report.statistics import Estimate, Interval, bootstrap, estimate, over_seeds
+from reslag_vae.studies.report.statistics import Estimate, Interval, bootstrap, estimate, over_seeds
 
 
 def test_mean_and_standard_error() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from reslag_vae.report.finished import read_finished
-from reslag_vae.report.rows import Row, rows_of
-from reslag_vae.report.statistics import Estimate
-from reslag_vae.report.tables import (
+from reslag_vae.studies.report.finished import read_finished
+from reslag_vae.studies.report.rows import Row, rows_of
+from reslag_vae.studies.report.statistics import Estimate
+from reslag_vae.studies.report.tables import (
     COST,
     YARDSTICK,
     against,

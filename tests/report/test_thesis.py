@@ -1,7 +1,7 @@
 """What the thesis printed."""
 
-from reslag_vae.models.titles import TITLES
-from reslag_vae.report.thesis import SETTINGS, setting_of, table1, title_of
+from reslag_vae.studies.report.thesis import SETTINGS, setting_of, table1, title_of
+from reslag_vae.variants.titles import TITLES
 
 
 def test_table1_is_whole() -> None:

@@ -9,9 +9,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.reslag_vae_study import axes_of
 from reslag_vae.options import check
-from reslag_vae.study.grid import Job, jobs
-from reslag_vae.study.plan import question
-from reslag_vae.wiring import build_model
+from reslag_vae.runs.build import build_model
+from reslag_vae.studies.grid import Job, jobs
+from reslag_vae.studies.plan import question
 
 Compose = Callable[..., DictConfig]
 
@@ -63,7 +63,7 @@ def test_every_question_is_about_rows_of_the_study(name: str) -> None:
 
 
 def test_table1_has_every_cell_of_the_thesis() -> None:
-    from reslag_vae.report.thesis import table1
+    from reslag_vae.studies.report.thesis import table1
 
     places = {(job.data, job.row.split("-")[0]) for job in runs("table1")}
     assert table1().keys() <= places

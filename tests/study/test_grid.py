@@ -2,8 +2,8 @@
 
 import pytest
 
-from reslag_vae.errors import ConfigError
-from reslag_vae.study.grid import Job, jobs, label
+from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.studies.grid import Job, jobs, label
 
 GRIDS = [
     {"model": ["vae", "beta_vae"], "data": ["mnist", "celeba"]},

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from reslag_vae.errors import ConfigError
-from reslag_vae.runs import RunError
-from reslag_vae.study.grid import Job
-from reslag_vae.study.plan import Plan, Question, add_to_plan, check_questions, question, read_plan, results_of
+from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.runs.folder import RunError
+from reslag_vae.studies.grid import Job
+from reslag_vae.studies.plan import Plan, Question, add_to_plan, check_questions, question, read_plan, results_of
 
 VAE, LAGGING = Job("mnist/vae/seed_0", ("model=vae", "data=mnist")), Job("mnist/lagging/seed_0", ("model=lagging",))
 ASKED = Question("Does it help?", "lagging", "vae", ("mnist",))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reslag_vae.occupancy import failure_kept, occupied
-from reslag_vae.study.states import Standing, State, standing
+from reslag_vae.runs.lock import failure_kept, occupied
+from reslag_vae.studies.states import Standing, State, standing
 
 ROWS = "epoch,images_seen,images_per_second\n1,1000,500\n2,2000,250\n"
 

@@ -2,9 +2,9 @@
 
 from rich.console import Console
 
-from reslag_vae.study.grid import Job
-from reslag_vae.study.states import Standing, State
-from reslag_vae.study.status import count_of, duration, seconds_left, show, time_left
+from reslag_vae.studies.grid import Job
+from reslag_vae.studies.states import Standing, State
+from reslag_vae.studies.status import count_of, duration, seconds_left, show, time_left
 
 
 def job(row: str, data: str = "mnist", seed: int = 0) -> Job:

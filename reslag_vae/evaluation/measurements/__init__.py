@@ -1,5 +1,6 @@
 """Every number of a trained model, in groups; each group is one function of a `Subject`."""
 
+from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements.classes import classes
 from reslag_vae.evaluation.measurements.latent import latent
 from reslag_vae.evaluation.measurements.likelihood import likelihood
@@ -7,7 +8,6 @@ from reslag_vae.evaluation.measurements.losses import losses
 from reslag_vae.evaluation.measurements.reconstruction import reconstruction
 from reslag_vae.evaluation.measurements.samples import samples
 from reslag_vae.evaluation.numbers import Numbers
-from reslag_vae.evaluation.subject import Subject
 
 
 def measure(subject: Subject) -> dict[str, Numbers]:

@@ -2,9 +2,9 @@
 
 import torch
 
+from reslag_vae.evaluation.context import Subject
+from reslag_vae.evaluation.metrics.probes import NEIGHBOURS, linear_probe, nearest_neighbours
 from reslag_vae.evaluation.numbers import Number, Numbers, missing
-from reslag_vae.evaluation.probes import NEIGHBOURS, linear_probe, nearest_neighbours
-from reslag_vae.evaluation.subject import Subject
 
 PROBES = {
     "linear_probe": (linear_probe, "logistic regression"),

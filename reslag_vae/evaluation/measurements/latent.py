@@ -1,10 +1,10 @@
 """What the code carries: information in nats, and how many dimensions carry it."""
 
-from reslag_vae.distributions import DiagonalGaussian
-from reslag_vae.evaluation.aggregate import MARGINAL_SAMPLES, aggregate_posterior
+from reslag_vae.evaluation.context import Subject
+from reslag_vae.evaluation.metrics.aggregate import MARGINAL_SAMPLES, aggregate_posterior
 from reslag_vae.evaluation.numbers import NO_DENSITY, Number, Numbers, mean_over_images, missing
-from reslag_vae.evaluation.subject import Subject
-from reslag_vae.latent import ACTIVE_VARIANCE, active_dimensions
+from reslag_vae.latents.gaussian import DiagonalGaussian
+from reslag_vae.latents.statistics import ACTIVE_VARIANCE, active_dimensions
 
 BRACKETED = ("mutual_information", "aggregate_kl", "total_correlation")
 INSIDE = "q(z) estimated by the mixture of their posteriors, each latent's own in it"

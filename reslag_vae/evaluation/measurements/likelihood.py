@@ -1,8 +1,8 @@
 """How likely the model holds the images to be."""
 
-from reslag_vae.evaluation.bounds import dequantised_bits_per_dim
+from reslag_vae.evaluation.context import Subject
+from reslag_vae.evaluation.metrics.bounds import dequantised_bits_per_dim
 from reslag_vae.evaluation.numbers import NO_DENSITY, Number, Numbers, mean_over_images, missing
-from reslag_vae.evaluation.subject import Subject
 
 NAMES = ("elbo", "importance_weighted_bound", "bits_per_dim", "sigma2")
 

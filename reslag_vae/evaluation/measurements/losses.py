@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
+from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.losses import evaluate
 from reslag_vae.evaluation.numbers import NO_DENSITY, Number, Numbers, mean_over_images, missing
 from reslag_vae.evaluation.progress import tracked
-from reslag_vae.evaluation.subject import Subject
-from reslag_vae.models import EVALUATION_SEED
+from reslag_vae.models.evaluated_model import EVALUATION_SEED
 from reslag_vae.objectives import MMD, Beta
 from reslag_vae.objectives.base import bits_per_dim, gaussian_elbo
 from reslag_vae.records import Terms

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from reslag_vae.evaluation.codes import decode
+from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements.samples import DECODED, WORDS
+from reslag_vae.evaluation.metrics.perceptual import inception_distances, lpips, prepare
 from reslag_vae.evaluation.numbers import Number, Numbers, mean_over_images
-from reslag_vae.evaluation.perceptual import inception_distances, lpips, prepare
-from reslag_vae.evaluation.subject import Subject
 
 
 def perceptual(subject: Subject, weights: Path | None) -> Numbers:

@@ -2,10 +2,10 @@
 
 import torch
 
-from reslag_vae.evaluation.models import chunks
+from reslag_vae.evaluation.adapters import chunks
+from reslag_vae.evaluation.context import Subject
+from reslag_vae.evaluation.metrics.pca import fit_pca
 from reslag_vae.evaluation.numbers import Number, Numbers, mean_over_images, missing
-from reslag_vae.evaluation.pca import fit_pca
-from reslag_vae.evaluation.subject import Subject
 
 SQUARES = "sum of squared errors per image"
 

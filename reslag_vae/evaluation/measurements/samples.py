@@ -9,12 +9,12 @@ from torch import Tensor
 from reslag_vae.data import CelebA, ImageDataModule, Images
 from reslag_vae.data.base import SplitName
 from reslag_vae.data.cache import cache_folder
-from reslag_vae.evaluation.classifier import Classifier, cached_classifier, train_classifier
 from reslag_vae.evaluation.codes import decode
-from reslag_vae.evaluation.frechet import frechet_distance
-from reslag_vae.evaluation.mixture import COMPONENTS
+from reslag_vae.evaluation.context import Subject, drawn
+from reslag_vae.evaluation.metrics.classifier import Classifier, cached_classifier, train_classifier
+from reslag_vae.evaluation.metrics.frechet import frechet_distance
+from reslag_vae.evaluation.metrics.mixture import COMPONENTS
 from reslag_vae.evaluation.numbers import Number, Numbers, missing
-from reslag_vae.evaluation.subject import Subject, drawn
 
 UNIT = "classifier Fréchet distance"
 SPLITS: tuple[SplitName, SplitName] = ("train", "val")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from reslag_vae.figures import DPI, default_settings, drawable, show, tiled
+from reslag_vae.evaluation.pictures.figures import DPI, default_settings, drawable, show, tiled
 from reslag_vae.records import unit_interval
 
 if TYPE_CHECKING:

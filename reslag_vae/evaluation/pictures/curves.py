@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reslag_vae.evaluation.pictures.axes import add_legend, empty_axes, log_if_wide
+from reslag_vae.evaluation.pictures.figures import default_settings, drawable
 from reslag_vae.evaluation.pictures.palette import COLORS, DASHES
-from reslag_vae.figures import default_settings, drawable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from reslag_vae.evaluation.pictures.axes import add_legend, empty_axes, log_if_wide
+from reslag_vae.evaluation.pictures.figures import default_settings, drawable
 from reslag_vae.evaluation.pictures.palette import COLORS, MARKERS
-from reslag_vae.figures import default_settings, drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reslag_vae.evaluation.pictures.figures import default_settings, drawable
 from reslag_vae.evaluation.pictures.palette import COLORS
-from reslag_vae.figures import default_settings, drawable
 
 if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap, Normalize

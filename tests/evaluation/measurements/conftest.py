@@ -9,10 +9,11 @@ import torch
 
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.images import Source
-from reslag_vae.evaluation import classifier
-from reslag_vae.evaluation.subject import Settings, Subject
-from reslag_vae.models import BaseVAE, OptimalSigmaVAE
+from reslag_vae.evaluation.context import Settings, Subject
+from reslag_vae.evaluation.metrics import classifier
 from reslag_vae.objectives import Objective, SigmaFixed
+from reslag_vae.training.system import BaseVAE
+from reslag_vae.variants import OptimalSigmaVAE
 
 
 class Stripes(ImageDataModule):

@@ -8,9 +8,7 @@ import pytest
 import torch
 
 from reslag_vae.data import ImageDataModule
-from reslag_vae.distributions import DiagonalGaussian
-from reslag_vae.evaluation.aggregate import aggregate_posterior
-from reslag_vae.evaluation.bounds import importance_weighted_bound
+from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.losses import evaluate
 from reslag_vae.evaluation.measurements import measure
 from reslag_vae.evaluation.measurements.latent import latent
@@ -18,9 +16,12 @@ from reslag_vae.evaluation.measurements.likelihood import likelihood
 from reslag_vae.evaluation.measurements.losses import losses
 from reslag_vae.evaluation.measurements.reconstruction import reconstruction
 from reslag_vae.evaluation.measurements.samples import classifier_path, development, samples
-from reslag_vae.evaluation.subject import Subject
-from reslag_vae.models import VAE, AutoEncoder, BaseVAE, BetaVAE, MMDInfoVAE, OptimalSigmaVAE
+from reslag_vae.evaluation.metrics.aggregate import aggregate_posterior
+from reslag_vae.evaluation.metrics.bounds import importance_weighted_bound
+from reslag_vae.latents.gaussian import DiagonalGaussian
 from reslag_vae.objectives import ELBO, MMD, Beta, Objective, Reconstruction, SigmaFixed
+from reslag_vae.training.system import BaseVAE
+from reslag_vae.variants import VAE, AutoEncoder, BetaVAE, MMDInfoVAE, OptimalSigmaVAE
 
 MakeSubject = Callable[..., Subject]
 

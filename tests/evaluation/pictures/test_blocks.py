@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from reslag_vae.evaluation.pictures.blocks import HEIGHT, WIDTH, Block, alike, draw_blocks, lines_of
-from reslag_vae.figures import DPI, tiled
+from reslag_vae.evaluation.pictures.figures import DPI, tiled
 
 
 def painted(figure: Figure) -> Any:

@@ -1,0 +1,147 @@
+"""What is evaluated, and what its numbers and pictures share."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reslag_vae.data import ImageDataModule, Images
+from reslag_vae.data.base import SplitName
+from reslag_vae.evaluation.codes import Codes, encode
+from reslag_vae.evaluation.losses import measure_yardstick
+from reslag_vae.evaluation.metrics.bounds import Bounds, importance_weighted_bound
+from reslag_vae.evaluation.metrics.mixture import CodeMixture
+from reslag_vae.evaluation.metrics.quality import Quality, reconstruction_quality
+from reslag_vae.evaluation.progress import Progress, silent, tracked
+from reslag_vae.latents.gaussian import normal_rows
+from reslag_vae.training.system import BaseVAE
+
+
+class Settings(NamedTuple):
+    """What an evaluation depends on beside the model and its data.
+
+    Attributes:
+        split: that is evaluated.
+        samples: K of the importance-weighted bound.
+        reference: of the split's images, the most whose codes are compared with each other and whose likelihood is
+            bounded; so many samples are drawn from the model at most.
+        train_images: of the training images, the most whose codes are used.
+        seed: of every random number.
+    """
+
+    split: SplitName = "test"
+    samples: int = 512
+    reference: int = 10_000
+    train_images: int = 20_000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model and its data. What several numbers or pictures are made from is computed once, when first asked for."""
+
+    model: BaseVAE
+    data: ImageDataModule
+    settings: Settings
+    progress: Progress = silent
+
+    @property
+    def images(self) -> Images:
+        """The evaluated split."""
+        return self.data.split(self.settings.split)
+
+    @property
+    def of_split(self) -> str:
+        """The start of the protocol of a number of all images of the split."""
+        return f"{self.settings.split} split, {len(self.images):,} images"
+
+    @property
+    def of_reference(self) -> str:
+        """The start of the protocol of a number of `reference`."""
+        return f"{self.settings.split} split, {len(self.reference):,} images, seed {self.settings.seed}"
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the images have classes."""
+        return self.data.num_classes > 1
+
+    @cached_property
+    def train_positions(self) -> Tensor:
+        """Where in the training split its images are that are used: a random part if there are more than are wanted."""
+        return drawn(len(self.data.split("train")), self.settings.train_images, self.settings.seed)
+
+    @property
+    def train_images(self) -> Images:
+        """The training images whose codes are used."""
+        return self.data.split("train").part(self.train_positions)
+
+    @cached_property
+    def reference(self) -> Images:
+        """Images of the evaluated split, or a part of them, in random order: the first of them stand for all."""
+        order = np.random.default_rng(self.settings.seed).permutation(len(self.images))
+        return self.images.part(torch.from_numpy(order[: self.settings.reference]))
+
+    @cached_property
+    def codes(self) -> Codes:
+        """Of `reference`."""
+        return encode(self.model, self.reference, self.settings.seed, self.progress)
+
+    @cached_property
+    def train_codes(self) -> Codes:
+        """Of `train_images`."""
+        return encode(self.model, self.train_images, self.settings.seed + 1, self.progress)
+
+    @cached_property
+    def train_mse(self) -> float:
+        """The yardstick's variance, measured on the whole training split; the model's buffer is set to it."""
+        measure_yardstick(self.model, tracked(self.data.in_order("train"), "yardstick on train", self.progress))
+        return float(self.model.train_mse)
+
+    @cached_property
+    def sigma2(self) -> tuple[Tensor, str]:
+        """The likelihood variance that the bound is taken with, and whose it is."""
+        own = self.model.likelihood_variance()
+        if own is None:
+            return torch.tensor([[[[self.train_mse]]]]), "the mean squared error on train, for want of an own"
+        return own.cpu(), "the model's own"
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """Of `reference`."""
+        settings = self.settings
+        return importance_weighted_bound(
+            self.model, self.reference, settings.samples, self.sigma2[0], settings.seed, self.progress
+        )
+
+    @cached_property
+    def quality(self) -> Quality:
+        """Of the reconstructions of the evaluated split."""
+        return reconstruction_quality(self.model, self.images, self.progress)
+
+    @cached_property
+    def prior_latents(self) -> Tensor:
+        """(len(reference), d) samples of N(0, I), the same for every model of the same d."""
+        generator = torch.Generator().manual_seed(self.settings.seed)
+        return normal_rows(len(self.reference), self.model.network.latent_dim, generator)
+
+    @cached_property
+    def mixture(self) -> CodeMixture:
+        """A Gaussian mixture fitted to samples of the training images' posteriors."""
+        with self.progress("Gaussian mixture of the codes", None):
+            return CodeMixture(self.train_codes.latents, seed=self.settings.seed)
+
+    @cached_property
+    def mixture_latents(self) -> Tensor:
+        """(len(reference), d) samples of the mixture."""
+        return self.mixture.sample(len(self.reference), self.settings.seed)
+
+
+def drawn(count: int, most: int, seed: int) -> Tensor:
+    """The numbers from 0 to `count`, or `most` of them at random, in their order."""
+    if count <= most:
+        return torch.arange(count)
+    chosen = np.random.default_rng(seed).choice(count, most, replace=False)
+    return torch.from_numpy(np.sort(chosen))

@@ -1,0 +1,1 @@
+"""Numbers of any model with an encoder and a decoder."""

@@ -1,0 +1,139 @@
+"""What the codes of a whole data set say together: the aggregate posterior q(z) = E q(z|x)."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from reslag_vae.latents.gaussian import DiagonalGaussian, Posterior, aggregate_log_prob
+from reslag_vae.models.inputs import as_latents, check_count
+
+# Latents that the total correlation is estimated at.
+MARGINAL_SAMPLES = 1024
+
+
+class Bracket(NamedTuple):
+    """Two estimates that a number lies between, in expectation: they bracket the bias of the estimator.
+
+    Attributes:
+        low: the lower.
+        high: the higher.
+    """
+
+    low: float
+    high: float
+
+
+class Aggregate(NamedTuple):
+    """Of N posteriors, all in nats.
+
+    Attributes:
+        kl: mean of KL(q(z|x) || p(z)), which is the mutual information and the aggregate KL together.
+        mutual_information: I(x; z) = E[log q(z|x) - log q(z)].
+        ceiling: log N, which `mutual_information.low` cannot exceed.
+        aggregate_kl: KL(q(z) || p(z)), what the mean KL leaves of the mutual information.
+        total_correlation: KL(q(z) || product of its marginals).
+        errors: of the three brackets by name, the standard errors of both ends: they are means over images, and the
+            brackets do not cover that other images would give others.
+    """
+
+    kl: float
+    mutual_information: Bracket
+    ceiling: float
+    aggregate_kl: Bracket
+    total_correlation: Bracket
+    errors: dict[str, Bracket]
+
+
+def aggregate_posterior(
+    posterior: Posterior, latents: Tensor, fitted: Tensor | None = None, marginal_samples: int = MARGINAL_SAMPLES
+) -> Aggregate:
+    """The statistics of the aggregate posterior, bracketed.
+
+    q(z) is estimated by the mixture of the N posteriors. With each latent's own posterior in the mixture its density
+    is overestimated, and without it underestimated, both in expectation (Poole et al. 2019,
+    https://arxiv.org/abs/1905.06922, section 2): the truth lies between. Where posteriors hardly overlap, as with
+    many dimensions, the bracket is wide, and says so; where they overlap it is narrow, and the standard error over the
+    images is what is not known. A density r(z) that was fitted to other codes narrows it: for
+    any r, E log q(z) >= E log r(z) over q. What cannot be is cut off: no divergence is negative, the mutual
+    information does not exceed the mean KL, nor the total correlation the aggregate KL. The N^2 comparisons take about
+    4 s for N = 10,000 on 2 cores.
+
+    Args:
+        posterior: of N images, at least 2.
+        latents: (N, d), one sample of each posterior.
+        fitted: (N,) log r(z) of the latents in nats.
+        marginal_samples: how many of the latents estimate the total correlation.
+
+    Raises:
+        ValueError: the posteriors are points or fewer than 2, or there is not one latent for each.
+    """
+    if not isinstance(posterior, DiagonalGaussian):
+        raise ValueError("The aggregate of points has no density: the posteriors need means and log-variances.")
+    check_count("marginal_samples", marginal_samples)
+    latents = as_latents(latents, posterior.mean.shape[-1], posterior.mean)
+    if len(latents) < 2 or latents.shape != posterior.mean.shape:
+        raise ValueError(
+            f"latents: one for each of at least 2 posteriors is wanted, and these are {tuple(latents.shape)} for "
+            f"{tuple(posterior.mean.shape)}."
+        )
+    own = DiagonalGaussian(posterior.mean.double(), posterior.log_variance.double()).log_prob(latents.double())
+    high = aggregate_log_prob(posterior, latents)
+    low = aggregate_log_prob(posterior, latents, without_own=True)
+    if fitted is not None and fitted.mean() > low.mean():
+        low = fitted.double()
+    few = slice(min(marginal_samples, len(latents)))
+    marginals, others = (values.sum(-1) for values in marginal_log_probs(posterior, latents[few]))
+    kl = posterior.kl().double().sum(-1)
+    mean_kl = float(kl.mean())
+    few_low, few_high = low[few] - marginals, high[few] - others
+    ends = {
+        "mutual_information": (own - high, own - low),
+        "aggregate_kl": (kl - (own - low), kl - (own - high)),
+        "total_correlation": (few_low, few_high),
+    }
+    information = _bracket(*ends["mutual_information"], mean_kl)
+    aggregate_kl = Bracket(mean_kl - information.high, mean_kl - information.low)
+    return Aggregate(
+        kl=mean_kl,
+        mutual_information=information,
+        ceiling=math.log(len(latents)),
+        aggregate_kl=aggregate_kl,
+        total_correlation=_bracket(few_low, few_high, aggregate_kl.high),
+        errors={name: _errors(*values) for name, values in ends.items()},
+    )
+
+
+def _bracket(low: Tensor, high: Tensor, most: float = math.inf) -> Bracket:
+    # Estimates that lie closer than their errors may come the other way round.
+    return Bracket(*sorted(min(max(0.0, float(values.mean())), most) for values in (low, high)))
+
+
+def _errors(low: Tensor, high: Tensor) -> Bracket:
+    """The standard errors of the lower and of the higher mean."""
+    lower, higher = sorted((low, high), key=lambda values: float(values.mean()))
+    return Bracket(standard_error(lower), standard_error(higher))
+
+
+def standard_error(values: Tensor) -> float:
+    """Of the mean of (M,) values; 0 for a single one."""
+    return float(values.std() / math.sqrt(len(values))) if len(values) > 1 else 0.0
+
+
+def marginal_log_probs(posterior: DiagonalGaussian, latents: Tensor) -> tuple[Tensor, Tensor]:
+    """(M, d) log q(z_j) of each coordinate of (M, d) latents under the even mixture of the N posteriors' marginals.
+
+    Twice: with all posteriors, and without the i-th, from which the i-th latent was drawn. One dimension at a time, so
+    that the memory is that of a few (M, N) numbers.
+    """
+    count, own = len(posterior.mean), torch.arange(len(latents))
+    inside, left_out = (latents.new_empty(latents.shape, dtype=torch.float64) for _ in range(2))
+    columns = zip(posterior.mean.T, posterior.log_variance.T, latents.T, strict=True)
+    for j, (mean, log_variance, z) in enumerate(columns):
+        densities = (z[:, None] - mean).square_().mul_(-0.5 * (-log_variance).exp())
+        densities -= 0.5 * (log_variance + math.log(2 * math.pi))
+        inside[:, j] = densities.logsumexp(1)
+        densities[own, own] = -math.inf
+        left_out[:, j] = densities.logsumexp(1)
+    return inside - math.log(count), left_out - math.log(count - 1)

@@ -1,0 +1,58 @@
+"""A density fitted to the codes after training, to draw from instead of the prior."""
+
+import warnings
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reslag_vae.evaluation.adapters import check_seed
+from reslag_vae.models.inputs import as_latents, check_count
+
+COMPONENTS = 10
+
+
+class CodeMixture:
+    """A Gaussian mixture with full covariances (Ghosh et al. 2020, https://arxiv.org/abs/1903.12436, section 4).
+
+    Args:
+        codes: (N, d) samples of the posteriors of training images; N at least the number of components.
+        components: of the mixture.
+        seed: of its start.
+
+    Raises:
+        ValueError: there are fewer codes than components.
+    """
+
+    def __init__(self, codes: Tensor, components: int = COMPONENTS, seed: int = 0) -> None:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.mixture import GaussianMixture
+
+        codes = as_latents(codes)
+        check_count("components", components)
+        check_seed(seed)
+        if len(codes) < components:
+            raise ValueError(f"components={components}: {len(codes)} codes are too few for them.")
+        self.dtype, self.device = codes.dtype, codes.device
+        self.mixture = GaussianMixture(components, random_state=seed, reg_covar=1e-6)
+        with warnings.catch_warnings():
+            # A likelihood that still rises a little after 100 steps is no worse to draw from.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.mixture.fit(codes.double().cpu().numpy())
+
+    def log_prob(self, latents: Tensor) -> Tensor:
+        """(M,) log density of (M, d) latents, in nats, in float64."""
+        return torch.from_numpy(self.mixture.score_samples(latents.double().cpu().numpy())).to(latents.device)
+
+    def sample(self, count: int, seed: int = 0) -> Tensor:
+        """(count, d) latents, in random order.
+
+        Raises:
+            ValueError: the count or the seed is none.
+        """
+        check_count("count", count)
+        check_seed(seed)
+        self.mixture.random_state = np.random.RandomState(seed)
+        drawn, _ = self.mixture.sample(count)
+        order = np.random.default_rng(seed).permutation(count)  # scikit-learn returns them sorted by component
+        return torch.from_numpy(drawn[order]).to(self.device, self.dtype)

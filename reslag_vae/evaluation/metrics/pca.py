@@ -1,0 +1,79 @@
+"""The limit that any model's code of d numbers is measured against: principal components."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from reslag_vae.data import Images
+from reslag_vae.evaluation.adapters import check_seed, chunks, wanted
+from reslag_vae.evaluation.progress import Progress, silent
+
+# Passes over the data. What they miss falls as (s / s')^(2 passes - 2), s and s' the variances of the component after
+# the last direction that is followed and of the last one that is wanted.
+PASSES = 6
+
+
+class PCA(NamedTuple):
+    """The best linear encoder and decoder: an orthogonal projection.
+
+    Attributes:
+        mean: (C, H, W).
+        axes: (C·H·W, d), orthonormal, by falling variance.
+    """
+
+    mean: Tensor
+    axes: Tensor
+
+    def encode(self, images: Tensor) -> Tensor:
+        """(B, d) codes of (B, C, H, W) images in [0, 1]."""
+        return (images - self.mean).flatten(1) @ self.axes
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """(B, C, H, W) images of (B, d) codes; they may leave [0, 1] a little."""
+        return (latents @ self.axes.T).view(-1, *self.mean.shape) + self.mean
+
+
+def fit_pca(images: Tensor | Images, components: int, seed: int = 0, progress: Progress = silent) -> PCA:
+    """The first principal components, by subspace iteration.
+
+    Halko et al. 2011, https://arxiv.org/abs/0909.4061, algorithm 4.4, followed by a Rayleigh-Ritz step. The images are
+    read once for each pass, in chunks, and never held as a whole in floating point: the memory is that of about 6 d.
+
+    Args:
+        images: (N, C, H, W) uint8, or floating point in [0, 1].
+        components: d.
+        seed: of the first directions.
+        progress: shows how many passes are done.
+
+    Raises:
+        ValueError: there are not as many components.
+    """
+    images = wanted(images)
+    check_seed(seed)
+    mean = mean_image(images, progress)
+    most = min(len(images), mean.numel())
+    if type(components) is not int or not 0 < components <= most:
+        raise ValueError(f"components={components}: {len(images)} images of {mean.numel()} numbers allow 1 to {most}.")
+    width = min(most, 2 * components + 10)
+    directions = torch.randn(mean.numel(), width, generator=torch.Generator().manual_seed(seed)).to(mean)
+    with progress(f"PCA, {components} components", PASSES * len(images)) as advance:
+        for _ in range(PASSES):
+            basis = torch.linalg.qr(directions).Q
+            directions = torch.zeros_like(basis)
+            for part in chunks(images, mean.device):
+                centred = (part - mean).flatten(1)
+                directions += centred.T @ (centred @ basis)
+                advance(len(part))
+    rotation = torch.linalg.eigh(basis.T @ directions).eigenvectors
+    return PCA(mean, basis @ rotation.flip(1)[:, :components])
+
+
+def mean_image(images: Tensor | Images, progress: Progress = silent) -> Tensor:
+    """(C, H, W), in the precision of the images, float32 if they are uint8."""
+    total, dtype = torch.zeros(()), torch.float32
+    with progress("mean image", len(images)) as advance:
+        for part in chunks(images, torch.device("cpu")):
+            total, dtype = total + part.double().sum(0), part.dtype
+            advance(len(part))
+    return (total / len(images)).to(dtype)

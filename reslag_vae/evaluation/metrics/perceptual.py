@@ -1,0 +1,230 @@
+"""Distances in the features of networks that were trained on ImageNet: LPIPS, FID and KID.
+
+Their weights are downloaded once into PyTorch's own cache, or lie in a folder of the user's under their own names;
+then nothing is downloaded.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from reslag_vae._runtime.errors import UserError
+from reslag_vae.data import Images
+from reslag_vae.evaluation.adapters import LatentModel, chunks, device_of, evaluating
+from reslag_vae.evaluation.metrics.frechet import frechet_distance
+from reslag_vae.evaluation.progress import Progress, silent
+from reslag_vae.records import unit_interval
+
+ALEXNET = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
+INCEPTION = (
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
+)
+
+BATCH = 64
+# The linear weights of LPIPS were fitted to patches of this size.
+LPIPS_SIDE = 64
+# Of KID, as in the authors' code.
+SUBSETS, SUBSET_SIZE = 100, 1000
+
+
+class InceptionDistances(NamedTuple):
+    """Between real and generated images.
+
+    Attributes:
+        fid: Fréchet Inception distance.
+        kid: kernel Inception distance, not multiplied by 1000; unbiased, so that it may be negative.
+        kid_error: standard deviation between the subsets that `kid` is the mean of.
+    """
+
+    fid: float
+    kid: float
+    kid_error: float
+
+
+def lpips(
+    model: LatentModel, images: Tensor | Images, weights: Path | None = None, progress: Progress = silent
+) -> Tensor:
+    """(N,) LPIPS between images and their reconstructions from the posterior means, in float64 on the CPU.
+
+    Zhang et al. 2018, https://arxiv.org/abs/1801.03924, Eq. 1, with AlexNet and the linear weights of version 0.1,
+    which torchmetrics brings along. [0, 1] becomes [-1, 1], one channel is repeated to three. Images whose smaller side
+    is less than 64 are enlarged to that, bilinearly: the linear weights were fitted to patches of 64x64, and AlexNet
+    takes nothing below 31. So numbers of smaller images compare only with others made in this way.
+
+    Args:
+        model: any.
+        images: (N, C, H, W) uint8, or floating point in [0, 1]; C is 1 or 3.
+        weights: folder with `alexnet-owt-7be5be79.pth`; None downloads it.
+        progress: shows how many images are done.
+
+    Raises:
+        UserError: the weights are missing or damaged, or cannot be downloaded.
+    """
+    device = device_of(model)
+    network = _lpips_network(weights).to(device)
+    distances = []
+    with evaluating(model), progress("LPIPS", len(images)) as advance:
+        for part in chunks(images, device, BATCH):
+            pair = (_enlarged(_coloured(batch.float())) for batch in (model.decode(model.posterior(part).mean), part))
+            distances.append(network(*pair, normalize=True).flatten().double().cpu())
+            advance(len(part))
+    return torch.cat(distances)
+
+
+def inception_distances(
+    real: Tensor | Images,
+    generated: Mapping[str, Iterable[Tensor]],
+    weights: Path | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress = silent,
+) -> dict[str, InceptionDistances]:
+    """FID and KID, by source of the generated images.
+
+    Heusel et al. 2017, https://arxiv.org/abs/1706.08500, Eq. 6; Bińkowski et al. 2018,
+    https://arxiv.org/abs/1801.01401, section 4.
+
+    In the 2048 features of the Inception network of the original FID, with its way of enlarging images to 299x299
+    (torch-fidelity's copy of both). Generated images are rounded to 8 bits like the real ones, one channel is repeated
+    to three. FID depends on the number of images, which is to be stated with it and the same in what is compared. KID
+    is the mean over 100 random subsets of 1,000 images of each kind, or half as many as there are of the rarer kind.
+    On a CPU Inception takes about 10 images a second.
+
+    Args:
+        real: (N, C, H, W) uint8, or floating point in [0, 1]; C is 1 or 3.
+        generated: by source, (B, C, H, W) floating point, of any B, M images in all.
+        weights: folder with `weights-inception-2015-12-05-6726825d.pth`; None downloads it.
+        device: where Inception runs.
+        progress: shows how many images are done, N of each kind expected.
+
+    Raises:
+        UserError: torch-fidelity is not installed; the weights are missing or damaged, or cannot be downloaded.
+        ValueError: fewer than 4 images of a kind.
+    """
+    network = _inception(weights).to(device)
+
+    def features_of(images: Iterable[Tensor]) -> Tensor:
+        features = []
+        for batch in (batch for chunk in images for batch in torch.split(chunk, BATCH)):
+            features.append(_inception_features(network, batch.to(device)))
+            advance(len(batch))
+        return torch.cat(features)
+
+    with progress("Inception features", (1 + len(generated)) * len(real)) as advance:
+        own = features_of(chunks(real, torch.device("cpu")))
+        others = {source: features_of(images) for source, images in generated.items()}
+    return {
+        source: InceptionDistances(frechet_distance(own, other), *kernel_distance(own, other))
+        for source, other in others.items()
+    }
+
+
+def prepare(weights: Path | None = None) -> None:
+    """See that LPIPS and Inception can be loaded, and download their weights if no folder of them is given.
+
+    Raises:
+        UserError: torch-fidelity is not installed; the weights are missing or damaged, or cannot be downloaded.
+    """
+    _lpips_network(weights)
+    _inception(weights)
+
+
+def kernel_distance(a: Tensor, b: Tensor) -> tuple[float, float]:
+    """Mean and standard deviation over subsets of the unbiased squared MMD with the kernel (xᵀy / d + 1)³.
+
+    Args:
+        a: (N, d) features, N at least 4.
+        b: (M, d) features, M at least 4.
+
+    Raises:
+        ValueError: fewer than 4 features in a set.
+    """
+    from torchmetrics.image.kid import poly_mmd
+
+    size = min(SUBSET_SIZE, len(a) // 2, len(b) // 2)
+    if size < 2:
+        raise ValueError(f"Sets of {len(a)} and {len(b)} images: the kernel Inception distance takes at least 4.")
+    generator = torch.Generator().manual_seed(0)
+    values = []
+    for _ in range(SUBSETS):
+        first, second = (part[torch.randperm(len(part), generator=generator)[:size]].double() for part in (a, b))
+        values.append(poly_mmd(first, second))
+    return float(torch.stack(values).mean()), float(torch.stack(values).std(unbiased=False))
+
+
+@torch.no_grad()
+def _inception_features(network: nn.Module, images: Tensor) -> Tensor:
+    pixels = (_coloured(unit_interval(images)).clamp(0, 1) * 255).round().to(torch.uint8)
+    features: Tensor = network(pixels)[0]
+    return features.cpu()
+
+
+def _coloured(images: Tensor) -> Tensor:
+    return images.expand(-1, 3, -1, -1)
+
+
+def _enlarged(images: Tensor) -> Tensor:
+    scale = LPIPS_SIDE / min(images.shape[-2:])
+    if scale <= 1:
+        return images
+    size = [round(scale * side) for side in images.shape[-2:]]
+    return F.interpolate(images, size, mode="bilinear", align_corners=False)
+
+
+def _lpips_network(weights: Path | None) -> nn.Module:
+    # The public class takes AlexNet's weights from torchvision's download and from nowhere else.
+    from torchmetrics.functional.image.lpips import _NoTrainLpips
+
+    path = _weights_file(ALEXNET, weights)
+    with _whole(path, ALEXNET), torch.random.fork_rng(devices=[]):
+        network = _NoTrainLpips(net="alex", pnet_rand=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        # `slice3.6.weight` here is `features.6.weight` there.
+        own = network.net.state_dict()
+        network.net.load_state_dict({name: state[f"features.{name.split('.', 1)[1]}"] for name in own})
+    return network
+
+
+def _inception(weights: Path | None) -> nn.Module:
+    try:
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+    except ImportError:
+        raise UserError(
+            "FID and KID need torch-fidelity: pip install torch-fidelity, or this package with its extra `perceptual`."
+        ) from None
+    path = _weights_file(INCEPTION, weights)
+    with _whole(path, INCEPTION), torch.random.fork_rng(devices=[]):
+        # torch-fidelity would run whatever code the file holds; this refuses a file with any.
+        torch.load(path, map_location="cpu", weights_only=True)
+        network: nn.Module = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(path))
+    return network
+
+
+def _weights_file(url: str, weights: Path | None) -> Path:
+    folder = Path(torch.hub.get_dir(), "checkpoints") if weights is None else weights
+    path, reason = folder / url.rsplit("/", 1)[1], ""
+    if weights is None and not path.exists():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rsplit("-", 1)[1])
+        except (OSError, RuntimeError, HTTPException) as error:
+            reason = f" and cannot be downloaded ({error})"
+    if not path.is_file():
+        raise UserError(
+            f"{path.name} is missing{reason}. Get it by hand from {url} and put it, as it is, into {folder.absolute()}"
+            ", or name the folder that it is in (evaluate.py: weights=)."
+        )
+    return path
+
+
+@contextmanager
+def _whole(path: Path, url: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception:  # damaged bytes fail anywhere in the reader, with any exception
+        raise UserError(f"{path} does not hold the weights of that name. Replace it by a whole copy of {url}") from None

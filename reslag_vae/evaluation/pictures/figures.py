@@ -1,0 +1,119 @@
+"""Pictures with matplotlib, drawn without a display and independent of the user's settings."""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+
+from reslag_vae._runtime.errors import printable
+from reslag_vae._runtime.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ACTIVE, INACTIVE = "#1f77b4", "#c7c7c7"
+DPI = 120
+LONGEST, LONGEST_TITLE = 40, 120  # letters of a name, and of a line above a picture
+
+
+@contextmanager
+def default_settings() -> Iterator[None]:
+    """Within the context, or a function decorated with it, matplotlib's own settings hold, whatever the user's are.
+
+    Text is drawn as it is: a dollar sign begins no formula. Letters that the font lacks are boxes, without a warning.
+    """
+    from matplotlib import rc_context, style
+
+    with style.context("default"), rc_context({"text.parse_math": False}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)
+        yield
+
+
+def drawable(name: str, longest: int = LONGEST) -> str:
+    """A name from outside, such as that of a class, as matplotlib can draw it: visible, in one line, not too long."""
+    text = printable(name)
+    shown = text if text.strip() else repr(text)
+    short = shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+    # matplotlib leaves names that begin with an underscore out of legends.
+    return f" {short}" if short.startswith("_") else short
+
+
+@default_settings()
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a PNG; an existing file is replaced as a whole."""
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=DPI)
+    write_atomically(path, data.getvalue())
+
+
+@default_settings()
+def image_grid(rows: list[tuple[str, Tensor]], title: str, columns: int = 8) -> "Figure":
+    """Labelled rows of images. Rows of more than `columns` images are broken, and then stay interleaved.
+
+    Args:
+        rows: (label, (N, C, H, W) images in [0, 1]), all of equal N.
+        title: above the grid.
+        columns: images in a line.
+    """
+    from matplotlib.figure import Figure
+
+    count = len(rows[0][1])
+    lines = [(label, images[i : i + columns]) for i in range(0, count, columns) for label, images in rows]
+    width = min(columns, count)
+    mosaic, (height, _) = tiled([images for _, images in lines], width)
+    figure = Figure(figsize=(1.3 + width, 0.35 + width * mosaic.shape[0] / mosaic.shape[1]), layout="constrained")
+    axis = figure.subplots()
+    show(axis, mosaic)
+    axis.set_yticks(
+        [(i + 0.5) * height for i in range(len(lines))], [drawable(label) for label, _ in lines], fontsize=8
+    )
+    axis.set_title(drawable(title, LONGEST_TITLE), fontsize=10)
+    return figure
+
+
+def show(axis: "Axes", mosaic: np.ndarray) -> None:
+    """A picture in [0, 1], (height, width) grey or (height, width, 3), without scales or frame."""
+    axis.imshow(mosaic, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axis.set(xticks=[], yticks=[])
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+
+
+def tiled(lines: list[Tensor], width: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """Lines of (N, C, H, W) images as one picture on white, with a gap around each, and the size of one place."""
+    _, channels, height, breadth = lines[0].shape
+    gap = max(1, breadth // 16)
+    place = (height + gap, breadth + gap)
+    mosaic = np.ones((len(lines) * place[0], width * place[1], channels), dtype=np.float32)
+    for row, images in enumerate(lines):
+        for column, image in enumerate(images.detach().float().clamp(0, 1).cpu().numpy()):
+            top, left = row * place[0] + gap // 2, column * place[1] + gap // 2
+            mosaic[top : top + height, left : left + breadth] = image.transpose(1, 2, 0)
+    return mosaic.squeeze(-1) if channels == 1 else mosaic, place
+
+
+@default_settings()
+def kl_bars(kl: np.ndarray, active: np.ndarray, title: str) -> "Figure":
+    """KL of each latent dimension in nats, largest first; inactive units in grey.
+
+    Args:
+        kl: (d,) nats.
+        active: (d,) bool.
+        title: above the bars.
+    """
+    from matplotlib.figure import Figure
+
+    order = np.argsort(-kl)
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    axis = figure.subplots()
+    axis.bar(np.arange(len(kl)), kl[order], color=np.where(active[order], ACTIVE, INACTIVE), width=0.85)
+    axis.set(xlabel="latent dimension, largest KL first", ylabel="KL (nats)", xlim=(-0.6, len(kl) - 0.4))
+    axis.set_title(drawable(title, LONGEST_TITLE), fontsize=9)
+    axis.spines[["top", "right"]].set_visible(False)
+    return figure

@@ -1,0 +1,77 @@
+"""Means over images, accumulated on the device and read once."""
+
+import torch
+from torch import Tensor
+
+from reslag_vae._runtime import collectives
+from reslag_vae.records import Terms
+
+
+class Means:
+    """Running means of the terms of an objective, each minibatch weighted by its number of images.
+
+    Adding costs no synchronisation with the device; reading costs one.
+    """
+
+    def __init__(self) -> None:
+        self.names: tuple[str, ...] = ()
+        self.sums: Tensor | None = None
+        self.count, self.minibatches = 0, 0
+        # A sum that is not finite stays so: of how many minibatches each was finite.
+        self.finite: Tensor | None = None
+
+    def add(self, terms: Terms) -> None:
+        """Take in the terms of one minibatch."""
+        scalars = reduced(terms)
+        count = len(terms.loss)
+        sums = torch.stack(list(scalars.values())).double() * count
+        self.names = tuple(scalars)
+        self.sums = sums if self.sums is None else self.sums + sums
+        finite = self.sums.isfinite().long()
+        self.finite = finite if self.finite is None else self.finite + finite
+        self.count, self.minibatches = self.count + count, self.minibatches + 1
+
+    def of_all(self, in_turns: bool = False) -> "Means":
+        """Of what all processes have taken in; each must ask for it.
+
+        Args:
+            in_turns: each has taken in minibatches of its own, and not its part of every minibatch.
+        """
+        if collectives.count() == 1:
+            return self
+        united = Means()
+        own = None if self.sums is None or self.finite is None else (self.sums.cpu(), self.finite.cpu())
+        for names, parts, count in collectives.objects((self.names, own, self.count)):
+            if parts is None:
+                continue
+            sums, finite = parts
+            united.names, united.count = names, united.count + count
+            united.minibatches = 0 if in_turns else self.minibatches
+            united.sums = sums if united.sums is None else united.sums + sums
+            united.finite = finite if united.finite is None else torch.minimum(united.finite, finite)
+        return united
+
+    def read(self) -> dict[str, float]:
+        """Mean over images of every term; empty if nothing was added."""
+        if self.sums is None:
+            return {}
+        return dict(zip(self.names, (self.sums / self.count).tolist(), strict=True))
+
+    def first_broken(self) -> int | None:
+        """The number, from 1, of the first minibatch with a term that is not finite; None if none, or not known."""
+        finite = self.minibatches if self.finite is None else int(self.finite.min())
+        return finite + 1 if finite < self.minibatches else None
+
+
+@torch.no_grad()
+def reduced(terms: Terms) -> dict[str, Tensor]:
+    """() tensors: means over the minibatch of the terms that are there, the KL summed over dimensions."""
+    scalars = {
+        "loss": terms.loss.mean(),
+        "rec": terms.rec.mean(),
+        "kl": None if terms.kl is None else terms.kl.sum(1).mean(),
+        "mmd": terms.mmd,
+        "sigma2": None if terms.sigma2 is None else terms.sigma2.mean(),
+        "sigma2_floored": terms.floored,
+    }
+    return {name: value.detach() for name, value in scalars.items() if value is not None}

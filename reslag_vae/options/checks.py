@@ -1,0 +1,219 @@
+"""What is wrong with a configuration, in one sentence that names the option; before PyTorch is loaded."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from reslag_vae._runtime.errors import ConfigError, first_line
+from reslag_vae.options.kinds import shown
+from reslag_vae.options.suggestions import nearest
+from reslag_vae.options.table import ASKED, EVALUATE, GROUPS, METRICS, NEEDED, OF_LATENT, REFUSED, TRAIN, TRAINER
+
+
+def require(name: str, value: Any) -> None:
+    """Refuse a value that an option of train.py may not have.
+
+    Args:
+        name: of the option, dotted.
+        value: that it was given.
+
+    Raises:
+        ValueError: naming the option, its value and what is wanted.
+    """
+    TRAIN[name].require(name, value)
+
+
+def check(config: DictConfig) -> None:
+    """Refuse a run's configuration that would fail or mislead later.
+
+    Raises:
+        ConfigError: naming the first option that is wrong, its value and what is wanted.
+    """
+    check_tree(resolved(config))
+
+
+def check_tree(tree: Mapping[str, Any]) -> None:
+    """As `check`, of a configuration in plain containers.
+
+    Raises:
+        ConfigError: likewise.
+    """
+    for group in NEEDED:
+        if not isinstance(tree.get(group), dict):
+            raise ConfigError(f"{group}={shown(tree.get(group))}: a run needs it; choose one by {group}=name.")
+    check_callbacks(tree["callbacks"])
+    for name, value in sorted(leaves(tree), key=lambda leaf: precedence(leaf[0])):
+        check_leaf(name, value, tree)
+    check_together(tree)
+
+
+def precedence(name: str) -> tuple[bool, int]:
+    """What others refer to comes first: the seed before that of the data, the recipe before the network."""
+    group = name.partition(".")[0]
+    return "." in name, GROUPS.index(group) if group in GROUPS else len(GROUPS)
+
+
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """A configuration in plain containers.
+
+    Raises:
+        ConfigError: an option has no value, or refers to what is not there.
+    """
+    try:
+        missing = sorted(map(str, OmegaConf.missing_keys(config)), key=lambda name: name not in ASKED)
+        if missing:
+            raise ConfigError(needed(missing[0], config))
+        tree = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {first_line(error)}") from None
+    assert isinstance(tree, dict), "a configuration has names"
+    return {str(name): value for name, value in tree.items()}
+
+
+def needed(name: str, config: DictConfig) -> str:
+    """Which option has no value and needs one."""
+    chosen = str(config.get("data", {}).get("_target_", "")) if name.startswith("data.") else ""
+    who = f"data={snake(chosen)}" if chosen else "This command"
+    return f"{who} needs {ASKED.get(name, f'{name}=...')}."
+
+
+def snake(target: str) -> str:
+    """image_folder of reslag_vae.data.ImageFolder."""
+    name = target.rpartition(".")[2]
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+def leaves(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Dotted names and values of the options, but for those of `model`; lists are whole."""
+    for name, value in tree.items():
+        if name == "model" or name.startswith("_") or (value is None and name in ("logger", "experiment")):
+            continue
+        if not isinstance(value, dict) or name in TRAIN:
+            yield name, value
+            continue
+        yield from leaves_of(value, name)
+
+
+def leaves_of(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    """As `leaves`, of one node, without what names its class."""
+    for name, value in node.items():
+        dotted = f"{path}.{name}"
+        if str(name).startswith("_"):
+            continue
+        if isinstance(value, dict) and dotted not in TRAIN and value:
+            yield from leaves_of(value, dotted)
+        else:
+            yield dotted, value
+
+
+def check_leaf(name: str, value: Any, tree: Mapping[str, Any]) -> None:
+    """Refuse the value of one option, or an option that is not there.
+
+    Raises:
+        ConfigError: naming it.
+    """
+    group, _, rest = name.partition(".")
+    if group == "trainer" and rest in REFUSED:
+        harmless, instead = REFUSED[rest]
+        if value not in (None, harmless):
+            raise ConfigError(f"{name}={shown(value)}: {instead}.")
+        return
+    kind = TRAIN.get(name) or (TRAINER.get(rest) if group == "trainer" else None)
+    if name == "optimizer.plateau" and value is not None:
+        raise ConfigError(f"{name}={shown(value)}: must be null; choose the rule by optimizer=adam_plateau.")
+    if kind is None:
+        if not is_free(name, value, tree):
+            raise ConfigError(f"{name}={shown(value)}: there is no such option{did_you_mean(name)}.")
+        return
+    try:
+        kind.require(name, value)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def is_free(name: str, value: Any, tree: Mapping[str, Any]) -> bool:
+    """Whether an option that the table lacks belongs to something of the user's own, or to a part that is left out."""
+    group, _, rest = name.partition(".")
+    if name == "optimizer.plateau":
+        return value is None
+    node = tree.get(group)
+    if group == "callbacks":
+        part = rest.partition(".")[0]
+        own = node.get(part) if isinstance(node, dict) else None
+        return own is None or (isinstance(own, dict) and not is_ours(own))
+    return group in GROUPS and isinstance(node, dict) and not is_ours(node)
+
+
+def is_ours(node: Mapping[str, Any]) -> bool:
+    """Whether a node is built by this package or by Lightning, so that its options are known."""
+    target = str(node.get("_target_", "reslag_vae."))
+    return target.startswith(("reslag_vae.", "lightning."))
+
+
+def check_callbacks(callbacks: Mapping[str, Any]) -> None:
+    """Refuse callbacks that are none.
+
+    Raises:
+        ConfigError: naming the first.
+    """
+    for name, node in callbacks.items():
+        if node is not None and (not isinstance(node, dict) or "_target_" not in node):
+            raise ConfigError(f"callbacks.{name}={shown(node)}: must be null, or name its class by _target_.")
+    if not callbacks.get("checkpoint"):
+        raise ConfigError("callbacks.checkpoint=null: without checkpoints there is no best epoch to be tested.")
+
+
+def check_together(tree: Mapping[str, Any]) -> None:
+    """Refuse options that do not go with each other.
+
+    Raises:
+        ConfigError: naming them.
+    """
+    optimizer, trainer = tree["optimizer"], tree["trainer"]
+    plateau = optimizer.get("plateau")
+    if isinstance(plateau, dict) and plateau.get("stop_below", 0) >= optimizer.get("lr", 1):
+        raise ConfigError(
+            f"optimizer.plateau.stop_below={plateau['stop_below']}: must be below optimizer.lr={optimizer['lr']}, or "
+            "the run ends at its first epoch."
+        )
+    if trainer.get("devices") == 0:
+        raise ConfigError("trainer.devices=0: must be a number of devices, a list of them, auto, or -1 for all.")
+    channels, blocks = tree["recipe"].get("channels", []), tree["recipe"].get("blocks", [])
+    if len(channels) != len(blocks):
+        raise ConfigError(f"recipe.channels={channels} and recipe.blocks={blocks}: must be of equal length.")
+    own = [node for node in tree["callbacks"].values() if node and not is_ours(node)]
+    monitor = tree["monitor"]
+    if monitor not in METRICS and not own:
+        raise ConfigError(f"monitor={shown(monitor)}: there is no such metric{did_you_mean(monitor, METRICS)}.")
+    if monitor in (f"val/{name}" for name in OF_LATENT):
+        raise ConfigError(
+            f"monitor={monitor}: the epoch with the smallest value is kept, and of this a large one is good."
+        )
+
+
+def check_evaluation(config: DictConfig) -> None:
+    """Refuse a configuration of an evaluation.
+
+    Raises:
+        ConfigError: naming the first option that is wrong, its value and what is wanted.
+    """
+    tree = resolved(config)
+    for name, value in tree.items():
+        if name == "logger":
+            if value is not None and not isinstance(value, dict):
+                raise ConfigError(f"logger={shown(value)}: choose one by logger=wandb or logger=none.")
+            continue
+        if name not in EVALUATE:
+            raise ConfigError(f"{name}={shown(value)}: there is no such option{did_you_mean(name, tuple(EVALUATE))}.")
+        try:
+            EVALUATE[name].require(name, value)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+
+
+def did_you_mean(name: str, names: tuple[str, ...] = ()) -> str:
+    """`; did you mean ...?` with the nearest name, or nothing where none is near."""
+    near = nearest(name, names or (*TRAIN, *(f"trainer.{own}" for own in TRAINER)))
+    return f"; did you mean {near}" if near else ""

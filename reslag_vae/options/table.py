@@ -1,0 +1,179 @@
+"""Every option of training and evaluation with the values that it may have."""
+
+import re
+from typing import Any
+
+from reslag_vae.options.kinds import BOOLEAN, NULL, Kind, either, listed, real, text, whole, word
+
+SEED = whole(0, 2**32 - 1)
+EPOCHS = whole(0, 1_000_000)
+POSITIVE = real(1e-12, 1e12)
+IMAGE_SHAPE = listed(whole(1, 4096), 3, 3)
+LATENT_DIM = whole(1, 100_000)
+CHANNELS = listed(whole(1, 8192), 1, 12)
+BLOCKS = listed(whole(1, 100), 1, 12)
+PATH = text()
+METRIC = text(100)
+PRECISION = Kind(
+    "32-true or bf16-mixed; fp16 would need a gradient scaler, which does not work with two optimizers",
+    lambda value: value in ("32-true", "32", "bf16-mixed") or (type(value) is int and value == 32),
+)
+DEVICE = Kind(
+    "auto, cpu, cuda, or one of several by cuda:1",
+    lambda value: isinstance(value, str) and re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", value) is not None,
+)
+DEVICES = Kind(
+    "auto, or numbers as in 0,1",
+    lambda value: isinstance(value, str) and re.fullmatch(r"auto|-1|\d{1,4}(,\d{1,4})*", value) is not None,
+)
+
+TRAIN: dict[str, Kind] = {
+    "seed": SEED,
+    "resume": either(PATH, NULL),
+    "changed_data": word("refuse", "accept"),
+    "trust": listed(text(), 0, 100),
+    "study": either(text(200), NULL),
+    "monitor": METRIC,
+    "data.root": PATH,
+    "data.folder": PATH,
+    "data.batch_size": whole(1, 1_000_000),
+    "data.val_fraction": real(0, 1, exclusive=True),
+    "data.seed": SEED,
+    "data.size": whole(1, 2048),
+    "data.channels": Kind("1 or 3", lambda value: type(value) is int and value in (1, 3)),
+    "data.crop": either(whole(1, 178), NULL),
+    "data.range": either(listed(real(-1e12, 1e12), 2, 2), NULL),
+    "recipe.image_shape": IMAGE_SHAPE,
+    "recipe.latent_dim": LATENT_DIM,
+    "recipe.channels": CHANNELS,
+    "recipe.blocks": BLOCKS,
+    "recipe.residual": BOOLEAN,
+    "recipe.max_epochs": whole(1, 1_000_000),
+    "recipe.aggressive_epochs": EPOCHS,
+    "recipe.ratio": whole(1, 1000),
+    "recipe.beta": POSITIVE,
+    "network.image_shape": IMAGE_SHAPE,
+    "network.latent_dim": LATENT_DIM,
+    "network.channels": CHANNELS,
+    "network.blocks": BLOCKS,
+    "network.residual": BOOLEAN,
+    "network.parameters_per_latent": whole(1, 2),
+    "objective.image_shape": IMAGE_SHAPE,
+    "objective.granularity": word("global", "channel", "pixel", "image"),
+    "objective.decay": Kind("a number from 0 to less than 1", lambda value: real(0, 1).has(value) and value < 1),
+    "objective.sigma2": real(1.2815e-6, 1e6),
+    "objective.beta": POSITIVE,
+    "objective.gamma": POSITIVE,
+    "objective.capacity": real(0, 1e6),
+    "objective.epochs": EPOCHS,
+    "objective.alpha": real(-1e6, 1),
+    "objective.lambda_": real(-1e6, 1e9),
+    "objective.bandwidth": either(real(1e-6, 1e12), NULL),
+    "objective.estimator": word("biased", "unbiased"),
+    "schedule.ratio": whole(1, 1000),
+    "schedule.epochs": EPOCHS,
+    "schedule.batches": word("same", "fresh"),
+    "schedule.until": word("epochs", "mutual_information"),
+    "optimizer.lr": real(1e-8, 10),
+    "optimizer.betas": listed(Kind("from 0 to less than 1", lambda value: real(0, 1).has(value) and value < 1), 2, 2),
+    "optimizer.clip_norm": either(real(1e-6, 1e12), NULL),
+    "optimizer.plateau.factor": real(0, 1, exclusive=True),
+    "optimizer.plateau.patience": whole(1, 1_000_000),
+    "optimizer.plateau.stop_below": real(0, 10),
+    "callbacks.seed.seed": SEED,
+    "callbacks.progress.interval": real(0.01, 86_400),
+    "callbacks.images.count": whole(1, 4096),
+    "callbacks.images.every": whole(1, 1_000_000),
+    "callbacks.checkpoint.monitor": METRIC,
+    "logger.project": text(128),
+    "logger.mode": word("auto", "online", "offline"),
+    "logger.group": either(text(128), NULL),
+    "trainer.max_epochs": whole(1, 1_000_000),
+    "trainer.accelerator": word("auto", "cpu", "gpu", "cuda", "mps"),
+    "trainer.devices": either(whole(-1, 1024), listed(whole(0, 1023), 1, 1024), DEVICES),
+    "trainer.num_nodes": whole(1, 100_000),
+    "trainer.precision": PRECISION,
+    "trainer.compile": BOOLEAN,
+    "trainer.num_sanity_val_steps": whole(-1, 1_000_000),
+    "trainer.enable_model_summary": BOOLEAN,
+    "trainer.use_distributed_sampler": Kind("false", lambda value: value is False),
+    "trainer.log_every_n_steps": whole(1, 1_000_000),
+}
+
+# Of Lightning's Trainer, what may be added by a plus, and which values do no harm; ours are in the table above.
+LIMIT = either(whole(1, 10**9), real(0, 1, exclusive=True), Kind("1.0", lambda value: value == 1.0))
+TRAINER: dict[str, Kind] = {
+    "limit_train_batches": LIMIT,
+    "limit_val_batches": LIMIT,
+    "max_time": either(text(64), NULL),
+    "min_epochs": either(EPOCHS, NULL),
+    "deterministic": either(BOOLEAN, word("warn"), NULL),
+    "benchmark": either(BOOLEAN, NULL),
+    "inference_mode": BOOLEAN,
+    "profiler": either(word("simple", "advanced", "pytorch"), NULL),
+    "detect_anomaly": BOOLEAN,
+    "enable_progress_bar": BOOLEAN,
+    "enable_autolog_hparams": BOOLEAN,
+}
+
+# Others of its options would fail or mislead: the value that does no harm, and what to use instead.
+REFUSED: dict[str, tuple[Any, str]] = {
+    "gradient_clip_val": (None, "does not work with manual optimization; use optimizer.clip_norm"),
+    "gradient_clip_algorithm": (None, "does not work with manual optimization; use optimizer.clip_norm"),
+    "accumulate_grad_batches": (1, "does not work with manual optimization; use data.batch_size"),
+    "max_steps": (-1, "counts every optimizer's step; use trainer.max_epochs"),
+    "min_steps": (None, "counts every optimizer's step; use trainer.min_epochs"),
+    "check_val_every_n_epoch": (1, "every epoch is validated; the best one and the plateau rule need it"),
+    "val_check_interval": (1.0, "every epoch is validated at its end"),
+    "strategy": (None, "the training step shares the work out itself; set trainer.devices"),
+    "plugins": (None, "checkpoints are written by one of ours"),
+    "fast_dev_run": (False, "would leave a result of one batch behind; use trainer.max_epochs=1"),
+    "overfit_batches": (0, "would take the place of the batch sampler; use +trainer.limit_train_batches"),
+    "limit_test_batches": (None, "has no effect: the whole test split is measured at the end"),
+    "limit_predict_batches": (None, "has no effect: nothing is predicted"),
+    "callbacks": (None, "has no effect; add callbacks by +callbacks.<name>"),
+    "logger": (None, "has no effect; use logger=none, or the options of logger"),
+    "default_root_dir": (None, "has no effect; the run's folder is hydra.run.dir"),
+    "enable_checkpointing": (None, "has no effect; callbacks.checkpoint keeps the best epoch and the last"),
+    "barebones": (False, "would leave no result"),
+    "sync_batchnorm": (False, "has no effect: batch normalisation is over all devices already"),
+    "reload_dataloaders_every_n_epochs": (0, "would begin the order of the batches anew"),
+    "model_registry": (None, "has no effect"),
+}
+
+EVALUATE: dict[str, Kind] = {
+    "run": either(PATH, listed(PATH, 1, 100_000)),
+    "skip_evaluated": BOOLEAN,
+    "checkpoint": word("best", "last"),
+    "split": word("test", "val"),
+    "samples": whole(1, 100_000),
+    "reference": whole(10, 10_000_000),
+    "train_images": whole(10, 10_000_000),
+    "seed": SEED,
+    "root": either(PATH, NULL),
+    "folder": either(PATH, NULL),
+    "changed_data": word("refuse", "accept"),
+    "trust": listed(text(), 0, 100),
+    "device": DEVICE,
+    "figures": BOOLEAN,
+    "tsne": whole(0, 1_000_000),
+    "attributes": listed(text(100), 0, 100),
+    "perceptual": BOOLEAN,
+    "weights": either(PATH, NULL),
+    "out": PATH,
+}
+
+# The nodes of a composed configuration that have options of their own; those of `model` are the same once more.
+GROUPS = ("data", "recipe", "network", "objective", "schedule", "optimizer", "callbacks", "logger", "trainer")
+NEEDED = ("data", "network", "objective", "schedule", "optimizer", "model", "callbacks", "trainer")
+
+# Where a new run's own file has to say something.
+ASKED = {
+    "data.folder": "data.folder=/folder/of/pictures",
+    "run": "run=runs/mnist/lagging/2026-01-31_12-00-00",
+}
+
+# What every epoch logs.
+MEANS = ("loss", "rec", "kl", "mmd", "sigma2", "sigma2_floored", "kl_per_dim", "elbo", "bits_per_dim")
+OF_LATENT = ("active_units", "mutual_information", "mutual_information_ceiling")
+METRICS = (*(f"val/{name}" for name in (*MEANS, *OF_LATENT)), *(f"train/{name}" for name in MEANS))

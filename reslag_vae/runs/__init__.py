@@ -1,0 +1,1 @@
+"""The folder of a run: its files, configuration, checkpoints, lock, identity, loading and export."""

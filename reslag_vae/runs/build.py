@@ -1,0 +1,57 @@
+"""From the configuration of a run to its model and its data."""
+
+from typing import Any
+
+import hydra
+from hydra.errors import InstantiationException
+from omegaconf import DictConfig
+
+from reslag_vae.data import ImageDataModule
+from reslag_vae.training.system import BaseVAE
+
+
+def instantiate(config: DictConfig) -> Any:
+    """Build what the `_target_` of a node names, with plain containers all the way down.
+
+    Raises:
+        ValueError: what the constructor said, without Hydra's words around it.
+        TypeError: likewise.
+    """
+    try:
+        return hydra.utils.instantiate(config, _convert_="all")
+    except InstantiationException as error:
+        cause: BaseException | None = error
+        while isinstance(cause, InstantiationException):
+            cause = cause.__cause__
+        if isinstance(cause, TypeError):
+            raise TypeError(f"{config.get('_target_')}: {cause}") from None
+        raise (cause if isinstance(cause, ValueError) else error) from None
+
+
+def build_model(config: DictConfig) -> BaseVAE:
+    """The variant of a resolved configuration.
+
+    Raises:
+        ValueError: the parts do not fit each other, or a value is out of its range.
+    """
+    model = instantiate(config.model)
+    if not isinstance(model, BaseVAE):
+        raise ValueError(f"model._target_={config.model.get('_target_')}: is not a variant.")
+    return model
+
+
+def build_data(config: DictConfig, model: BaseVAE) -> ImageDataModule:
+    """The data module of a resolved configuration.
+
+    Raises:
+        ValueError: its images are not those that the network is built for.
+    """
+    data = instantiate(config.data)
+    if not isinstance(data, ImageDataModule):
+        raise ValueError(f"data._target_={config.data.get('_target_')}: is not a data module.")
+    if tuple(data.image_shape) != model.network.image_shape:
+        raise ValueError(
+            f"The network is built for images of {model.network.image_shape}, and data={data.name} has "
+            f"{tuple(data.image_shape)}: set recipe.image_shape."
+        )
+    return data

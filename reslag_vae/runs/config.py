@@ -1,0 +1,166 @@
+"""The configuration of a run as its folder keeps it: read with distrust, for it may come from anywhere."""
+
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+
+from reslag_vae._runtime.errors import ConfigError, first_line
+from reslag_vae.runs.folder import RunError, config_path, read_bytes
+from reslag_vae.runs.migrations import migrated
+
+# A configuration of this package has some 6 kB, 250 values and 6 levels.
+MOST_BYTES, MOST_VALUES, MOST_LEVELS = 1 << 18, 10_000, 20
+
+PARTS = ("variants", "networks", "objectives", "training.schedules", "training.optimizers")
+
+# Whose exported classes a model, its data and a whole run may be made of.
+MODEL_MODULES = tuple(f"reslag_vae.{name}" for name in PARTS)
+DATA_MODULES = ("reslag_vae.data",)
+RUN_MODULES = (*MODEL_MODULES, *DATA_MODULES, "reslag_vae.training.callbacks")
+
+# What else a whole run is made of.
+RUN_TARGETS = frozenset({"lightning.Trainer", "reslag_vae.runs.tracking.wandb_logger"})
+
+MODULE_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """A run's config.yaml: names and plain values, without references.
+
+    Raises:
+        RunError: it is missing, damaged, or not the configuration of a run.
+    """
+    path = config_path(folder)
+    content = read_bytes(path, MOST_BYTES)
+    try:
+        text = content.decode("utf-8")
+        refuse_unplain(text)
+        tree = OmegaConf.to_container(OmegaConf.create(text))
+    except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
+        raise RunError(f"{path} is damaged: {first_line(error)}") from None
+    if not isinstance(tree, dict) or not tree:
+        raise RunError(f"{path} is damaged: it is not the configuration of a run.")
+    if not is_final(tree):
+        raise RunError(f"{path} is not the configuration of a run: it holds references.")
+    return {str(name): value for name, value in migrated(tree).items()}
+
+
+def refuse_unplain(text: str) -> None:
+    """Refuse YAML that grows when it is read, names types, or is larger than any configuration.
+
+    Raises:
+        ValueError: saying what it holds.
+        yaml.YAMLError: it is not YAML.
+    """
+    level = 0
+    for count, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise ValueError("it holds references to its own parts")
+        if getattr(event, "tag", None) is not None:
+            raise ValueError(f"it names a type, {event.tag}")
+        level += isinstance(event, yaml.CollectionStartEvent)
+        level -= isinstance(event, yaml.CollectionEndEvent)
+        if level > MOST_LEVELS or count > MOST_VALUES:
+            raise ValueError("it is larger than the configuration of a run")
+
+
+def is_final(tree: Any, levels: int = MOST_LEVELS) -> bool:
+    """Whether a configuration is made of plain values, without references, which could run code when resolved."""
+    if levels == 0:
+        return False
+    if isinstance(tree, dict):
+        names = all(isinstance(key, str) and "${" not in key for key in tree)
+        return names and all(is_final(branch, levels - 1) for branch in tree.values())
+    if isinstance(tree, list):
+        return all(is_final(branch, levels - 1) for branch in tree)
+    if isinstance(tree, str):
+        return "${" not in tree
+    return tree is None or type(tree) in (bool, int, float)
+
+
+def foreign_target(
+    tree: Any, modules: Collection[str], trust: Collection[str] = (), others: Collection[str] = ()
+) -> str | None:
+    """The first class or function that a configuration would build and may not; None if there is none.
+
+    Args:
+        tree: of plain values.
+        modules: whose exported classes it may build.
+        trust: modules and packages of the user's own, of which it may build anything.
+        others: further names that it may build.
+    """
+    for target in targets_of(tree):
+        if target not in others and not is_trusted(target, trust) and not is_exported(target, modules):
+            return target
+    return None
+
+
+def targets_of(tree: Any) -> Iterator[str]:
+    """What a configuration of plain values would build."""
+    if isinstance(tree, dict):
+        if "_target_" in tree:
+            yield str(tree["_target_"])
+        branches = list(tree.values())
+    else:
+        branches = tree if isinstance(tree, list) else []
+    for branch in branches:
+        yield from targets_of(branch)
+
+
+def is_exported(target: str, modules: Collection[str]) -> bool:
+    """Whether a dotted name is that of a class which one of the modules exports."""
+    module, _, name = target.rpartition(".")
+    return module in modules and name in importlib.import_module(module).__all__
+
+
+def is_trusted(target: str, trust: Collection[str]) -> bool:
+    """Whether a dotted name is one of these, or within one."""
+    return any(target == own or target.startswith(f"{own}.") for own in trust)
+
+
+def check_trust(trust: Any) -> tuple[str, ...]:
+    """The modules of the user's own that a run may be made of.
+
+    Raises:
+        ConfigError: they are no list of names of modules.
+    """
+    names = [trust] if isinstance(trust, str) else trust
+    if not isinstance(names, list | tuple):
+        raise ConfigError(f"trust={trust}: must be a list of modules, as in trust=[mymodels].")
+    for name in names:
+        if not isinstance(name, str) or not MODULE_NAME.fullmatch(name):
+            raise ConfigError(f"trust={name}: is not the name of a module, as in trust=[mymodels].")
+    return tuple(names)
+
+
+def refusal(target: str) -> str:
+    """Why something is not built, and how the user may allow it where it may be code of the user's own."""
+    reason = f"it would build {target}, which is none of this package's parts."
+    module = target.rpartition(".")[0]
+    if not MODULE_NAME.fullmatch(module) or is_installed(module):
+        return reason
+    return (
+        f"{reason} If that is code of your own that you trust: trust=[{module}] on the command line, "
+        f"trust=({module!r},) in Python."
+    )
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module belongs to Python or to an installed package, and so is none of the user's own."""
+    top = module.partition(".")[0]
+    if top in sys.stdlib_module_names or top == "reslag_vae":
+        return True
+    spec = importlib.util.find_spec(top)
+    return spec is not None and "site-packages" in str(spec.origin)
+
+
+def plain(node: Any) -> Any:
+    """A node of a configuration in Python's own containers."""
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node

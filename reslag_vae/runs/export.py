@@ -1,0 +1,170 @@
+"""A trained model as files that hold no code and need no run: python -m reslag_vae.export runs/... exported
+
+model.safetensors, config.json and README.md, a card that says what it is and how good; `reslag_vae.load(folder)` gives
+the model back.
+"""
+
+import argparse
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from reslag_vae._runtime.errors import UserError, printable
+from reslag_vae._runtime.escape import markdown
+from reslag_vae._runtime.files import UNFINISHED, remove_unfinished, write_atomically
+from reslag_vae._runtime.terminal import prepare
+from reslag_vae.runs.folder import (
+    CARD_FILE,
+    MODEL_FILE,
+    RESULT_FILE,
+    WEIGHTS_FILE,
+    RunError,
+    checkpoint_path,
+    read_checkpoint,
+    read_result,
+)
+
+USE = """import reslag_vae
+
+model = reslag_vae.load({folder})
+codes = model.encode(images)  # (B, C, H, W) uint8, or floating point in [0, 1] -> (B, d)
+model.decode(codes), model.reconstruct(images), model.sample(16)"""
+
+FILES = (MODEL_FILE, CARD_FILE, WEIGHTS_FILE)
+
+# Of the metrics, those that say most.
+SHOWN = {
+    "rec": "sum of squared errors of an image in [0, 1]",
+    "kl": "nats per image",
+    "elbo": "nats per image, one global variance",
+    "bits_per_dim": "bits of the ELBO",
+    "sigma2": "likelihood variance",
+}
+
+
+def export(run: str | Path, out: str | Path, which: str = "best", trust: Collection[str] = ()) -> None:
+    """Write a run's model into a new folder.
+
+    Args:
+        run: the run's folder.
+        out: the new folder; it may be there, but empty, or with what an export that was interrupted has left.
+        which: the run's `best` or `last` checkpoint.
+        trust: modules of the user's own that the model may be made of.
+
+    Raises:
+        RunError: the run has no such checkpoint, it is damaged or not one of ours, or the new folder holds something.
+        WriteError: the folder cannot be written.
+    """
+    from safetensors.torch import save
+
+    from reslag_vae.runs.load import read_run
+
+    read, out = read_run(run, which, trust), Path(out)
+    if out.exists() and (not out.is_dir() or not is_interrupted(out)):
+        raise RunError(f"{out} is there already, and not an empty folder.")
+    state = {name: value.contiguous() for name, value in read.model.state_dict().items()}
+    # As `read_run` has found it: of our own classes alone.
+    model = read_checkpoint(checkpoint_path(read.folder, which))["hyper_parameters"]["model"]
+    result = read_result(read.folder)
+    if result.get("epoch") != read.epoch:
+        # They are the numbers of other weights, or the run has not finished.
+        result = {name: value for name, value in result.items() if name not in ("val", "test")}
+    text = card(read.title, read.model.card(), result, read.epoch, out.name)
+    remove_unfinished(out, FILES)
+    write_atomically(out / MODEL_FILE, json.dumps({"model": model}, indent=2) + "\n")
+    write_atomically(out / CARD_FILE, text)
+    # Last: an export whose weights are there is whole.
+    write_atomically(out / WEIGHTS_FILE, save(state, {"format": "pt"}))
+
+
+def is_interrupted(folder: Path) -> bool:
+    """Whether a folder holds nothing but what an export that was interrupted has left."""
+    names = {path.name for path in folder.iterdir() if not path.name.endswith(UNFINISHED)}
+    return WEIGHTS_FILE not in names and names <= set(FILES)
+
+
+def card(title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, folder: str) -> str:
+    """The model card, in Markdown with the head that model hubs read.
+
+    Args:
+        title: of the model.
+        lines: of its objective card.
+        result: the run's metrics.json; without `val` and `test` where they are not of these weights.
+        epoch: of the weights.
+        folder: the name of the export's.
+    """
+    facts: dict[str, Any] = {
+        name: result[name] for name in ("data", "seed", "commit", "device", "precision") if name in result
+    }
+    facts |= {"epoch": epoch} | mapping(result, "versions")
+    parts = [
+        "---\nlibrary_name: reslag_vae\ntags:\n- variational-autoencoder\n---",
+        f"# {markdown(title)}" + (f" on {markdown(str(result['data']))}" if "data" in result else ""),
+        "\n".join(f"- **{markdown(label)}**: {markdown(text)}" for label, text in lines.items()),
+        "## Use",
+        f"```python\n{USE.format(folder=ascii(folder))}\n```",
+        "## Numbers",
+        numbers(result) if "test" in result else "These weights were not measured.",
+        "## Training",
+        "\n".join(f"- {markdown(str(name))}: {markdown(str(value))}" for name, value in facts.items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def numbers(result: dict[str, Any]) -> str:
+    """A table of the metrics of the validation and test splits.
+
+    Raises:
+        RunError: they are no numbers.
+    """
+    lines = ["| | val | test | |", "| --- | ---: | ---: | --- |"]
+    for name, unit in SHOWN.items():
+        cells = [number(split, name, mapping(result, split).get(name)) for split in ("val", "test")]
+        lines.append(f"| {name} | {cells[0]} | {cells[1]} | {unit} |")
+    return "\n".join(lines)
+
+
+def mapping(result: dict[str, Any], name: str) -> dict[str, Any]:
+    """The names and values under a name of metrics.json; none where it is not there.
+
+    Raises:
+        RunError: there is something else.
+    """
+    found = result.get(name, {})
+    if not isinstance(found, dict):
+        raise RunError(f"{RESULT_FILE} is damaged: its {name} are no names and values.")
+    return found
+
+
+def number(split: str, name: str, value: object) -> str:
+    """Five digits of a metric; a dash where the variant has none.
+
+    Raises:
+        RunError: it is no number.
+    """
+    if value is None:
+        return "-"
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise RunError(f"{RESULT_FILE} is damaged: its {split}.{name} is no number.")
+    return f"{value:.5g}"
+
+
+def main() -> None:
+    """Export what the command line names."""
+    prepare()
+    parser = argparse.ArgumentParser(prog="python -m reslag_vae.export", description="A trained model without its run.")
+    parser.add_argument("run", type=Path, help="the run's folder")
+    parser.add_argument("out", type=Path, help="a new folder")
+    parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="(default: %(default)s)")
+    parser.add_argument("--trust", nargs="*", default=[], metavar="MODULE", help="your own, that the model is made of")
+    options = parser.parse_args()
+    try:
+        export(options.run, options.out, options.checkpoint, options.trust)
+    except UserError as error:
+        parser.exit(1, f"{error}\n")
+    print(printable(str(options.out)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""run.json: an identity that a run's checkpoints share, and what its data were when it began."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from reslag_vae.data.inventory import Inventory
+from reslag_vae.runs.folder import IDENTITY_FILE, RunError, config_path, read_json, read_result, write_json
+
+# What may be done about it, after each message on data that are not the same.
+CONSEQUENCE = (
+    "The model may have been trained on images that are in val or test now. If the data lie elsewhere, name that "
+    "folder; to accept the change all the same: changed_data=accept."
+)
+
+
+def read_identity(folder: Path) -> dict[str, Any]:
+    """What a run's run.json says; nothing if it has none, as runs of version 0.1.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    content = read_json(folder / IDENTITY_FILE)
+    digests = content.get("data", {}).get("digests", {}) if isinstance(content.get("data", {}), dict) else None
+    if content and not (isinstance(content.get("id"), str) and isinstance(digests, dict)):
+        raise RunError(f"{folder / IDENTITY_FILE} is damaged: it is not the identity of a run.")
+    return content
+
+
+def new_identity(inventory: Inventory) -> dict[str, Any]:
+    """The identity of a run that begins with these data."""
+    return {"id": secrets.token_hex(8), "data": inventory.as_dict(), "changed_data": False}
+
+
+def write_identity(folder: Path, identity: dict[str, Any]) -> None:
+    """Write run.json, whole or not at all."""
+    write_json(folder / IDENTITY_FILE, identity)
+
+
+def refuse_other(folder: Path, checkpoint: dict[str, Any], path: Path, config: Any) -> None:
+    """Refuse a checkpoint that is not of the run in `folder`.
+
+    Args:
+        folder: of the run.
+        checkpoint: read from `path`.
+        path: of the checkpoint.
+        config: the run's configuration.
+
+    Raises:
+        RunError: its model is another than that of the run's configuration, or it is of another run.
+    """
+    parameters = checkpoint.get("hyper_parameters")
+    own = parameters if isinstance(parameters, dict) else {}
+    if own.get("model") != config["model"]:
+        raise RunError(f"{path} is of another model than {config_path(folder)}.")
+    identity = read_identity(folder).get("id")
+    if identity is not None and own.get("run") not in (None, identity):
+        raise RunError(f"{path} is of another run than {folder / IDENTITY_FILE}.")
+
+
+def changes(folder: Path, inventory: Inventory) -> str:
+    """How the data differ from those that a run began with, in words; empty if they do not.
+
+    A run without run.json is compared by the numbers of images that its result names.
+    """
+    recorded = read_identity(folder).get("data") or {"images": read_result(folder).get("images", {})}
+    parts = [difference(split, recorded, inventory) for split in inventory.images]
+    return "; ".join(filter(None, parts))
+
+
+def difference(split: str, recorded: dict[str, Any], inventory: Inventory) -> str:
+    """How one split differs, in words; empty if it does not."""
+    digest = recorded.get("digests", {}).get(split)
+    now: int = dict(inventory.images)[split]
+    before = recorded.get("images", {}).get(split, now)
+    if before != now:
+        return f"{split} had {before} images and has {now} now"
+    if digest is not None and digest != dict(inventory.digests)[split]:
+        return f"{split} has as many images as before, {now}, and they are not the same or not in that order"
+    return ""

@@ -1,0 +1,191 @@
+"""The finished runs of a study, read from its folder."""
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from reslag_vae.runs.config import read_config
+from reslag_vae.runs.folder import (
+    CONFIG_FILE,
+    PER_IMAGE_FILE,
+    RESULT_FILE,
+    RunError,
+    read_arrays,
+    read_json,
+    read_metrics,
+    read_result,
+)
+from reslag_vae.studies.plan import RESULTS, results_of
+
+EVALUATION_FILE = "evaluation.json"
+
+# What metrics.json must say.
+NEEDED = ("model", "objective", "epoch", "epochs_run", "parameters", "yardstick_sigma2")
+
+GROUPS = {"recipe", "trainer", "objective", "network", "schedule", "optimizer"}
+
+SEED = re.compile(r"seed_\d+")
+
+
+class Finished(NamedTuple):
+    """A finished run of a study.
+
+    Attributes:
+        folder: of the run.
+        data: its data set.
+        row: its place in the tables, the same for every seed.
+        seed: of training.
+        result: metrics.json.
+        config: config.yaml.
+        history: metrics.csv.
+        per_image: (N,) values of the test split by name.
+        evaluation: evaluation.json; empty if the run was not evaluated.
+    """
+
+    folder: Path
+    data: str
+    row: str
+    seed: int
+    result: dict[str, Any]
+    config: dict[str, Any]
+    history: list[dict[str, float]]
+    per_image: dict[str, np.ndarray]
+    evaluation: dict[str, Any]
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers of an image."""
+        return int(np.prod(self.config["recipe"]["image_shape"]))
+
+    @property
+    def notes(self) -> list[str]:
+        """What may surprise about its data; nothing of runs that kept no inventory."""
+        notes = self.result.get("inventory", {}).get("notes", [])
+        return [str(note) for note in notes] if isinstance(notes, list) else []
+
+    @property
+    def test_digest(self) -> str | None:
+        """Of its test images; None of runs that kept no inventory."""
+        digests = self.result.get("inventory", {}).get("digests", {})
+        return digests.get("test") if isinstance(digests, dict) else None
+
+    def picture(self, name: str) -> Path | None:
+        """A picture of the run; None if it is not there."""
+        path = self.folder / "figures" / f"{name}.png"
+        return path if path.is_file() else None
+
+    def evaluated(self, group: str, name: str) -> float | None:
+        """A number of evaluation.json; None if it is not there."""
+        node: object = self.evaluation.get("numbers")
+        for key in (group, name, "value"):
+            node = node.get(key) if isinstance(node, dict) else None
+        return float(node) if isinstance(node, int | float) else None
+
+
+def read_finished(study: Path) -> list[Finished]:
+    """Every finished run of a study: `results/<data>/<row>/seed_<seed>/`.
+
+    Raises:
+        RunError: there is none, or a file of one is damaged.
+    """
+    results = results_of(study)
+    paths = sorted(path for path in results.glob(f"*/*/seed_*/{RESULT_FILE}") if SEED.fullmatch(path.parent.name))
+    if not paths:
+        raise RunError(f"{study} has no finished run: there is no {RESULTS}/<data>/<row>/seed_<seed>/{RESULT_FILE}.")
+    return [read_run(path.parent) for path in paths]
+
+
+def read_run(folder: Path) -> Finished:
+    """One of them.
+
+    Raises:
+        RunError: a file is damaged, or the evaluation is of another epoch than the result.
+    """
+    result, config = read_result(folder), read_settings(folder)
+    check_result(result, folder / RESULT_FILE)
+    data, row, seed = folder.parts[-3:]
+    evaluation = read_evaluation(folder)
+    if evaluation and evaluation.get("epoch") != result["epoch"]:
+        raise RunError(
+            f"{folder / EVALUATION_FILE} is of epoch {evaluation.get('epoch')}, and the run's result of epoch "
+            f"{result['epoch']}: evaluate it anew, or remove the file."
+        )
+    return Finished(
+        folder=folder,
+        data=data,
+        row=row,
+        seed=int(seed.removeprefix("seed_")),
+        result=result,
+        config=config,
+        history=read_metrics(folder),
+        per_image=read_per_image(folder / PER_IMAGE_FILE),
+        evaluation=evaluation,
+    )
+
+
+def read_per_image(path: Path) -> dict[str, np.ndarray]:
+    """per_image.npz; nothing if it is not there.
+
+    Raises:
+        RunError: it is damaged, or holds anything but one number for each image.
+    """
+    arrays = read_arrays(path)
+    for name, values in arrays.items():
+        if values.ndim != 1 or values.dtype.kind != "f" or len(values) != len(next(iter(arrays.values()))):
+            raise RunError(
+                f"{path} is damaged: {name} is {values.dtype} of {values.shape}, not a number for each image."
+            )
+    return arrays
+
+
+def check_result(result: dict[str, Any], path: Path) -> None:
+    """Raise a RunError if metrics.json lacks what the report needs."""
+    images, test = result.get("images"), result.get("test")
+    lacking = [name for name in NEEDED if name not in result]
+    if not isinstance(test, dict) or not all(isinstance(test.get(name), float | int) for name in ("rec", "loss")):
+        lacking.append("rec and loss of test")
+    if not isinstance(images, dict) or not all(type(images.get(name)) is int for name in ("train", "val", "test")):
+        lacking.append("the number of images")
+    for name in ("val", "test", "parameters", "monitored", "versions", "inventory"):
+        if not isinstance(result.get(name, {}), dict):
+            lacking.append(f"{name} by names")
+    for name in ("epoch", "epochs_run"):
+        if name in result and type(result[name]) is not int:
+            lacking.append(f"{name} as a whole number")
+    if isinstance(test, dict) and not all(is_number(value) for value in test.values()):
+        lacking.append("numbers in test")
+    if not is_number(result.get("yardstick_sigma2")):
+        lacking.append("yardstick_sigma2 as a number")
+    if lacking:
+        raise RunError(f"{path} is damaged, or not of this package: it lacks {', '.join(lacking)}.")
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number, or none where a variant has no such number."""
+    return value is None or type(value) in (int, float)
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """config.yaml.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    content = read_config(folder)
+    if not content.keys() >= GROUPS:
+        raise RunError(f"{folder / CONFIG_FILE} is damaged: it is not the configuration of a run of this package.")
+    return content
+
+
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """evaluation.json; nothing if it is not there.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    content = read_json(folder / EVALUATION_FILE)
+    if content and not isinstance(content.get("numbers"), dict):
+        raise RunError(f"{folder / EVALUATION_FILE} is damaged: it is not an evaluation.")
+    return content

@@ -1,0 +1,1 @@
+"""The one training step, its schedules and optimizers, and what a run does beside it."""

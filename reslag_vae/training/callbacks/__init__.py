@@ -1,0 +1,25 @@
+"""Callbacks: what a run shows, writes and logs beside training."""
+
+from reslag_vae.training.callbacks.checkpoint import BestAndLast
+from reslag_vae.training.callbacks.collapse import CollapseMonitor
+from reslag_vae.training.callbacks.images import ImageGrids
+from reslag_vae.training.callbacks.lookup import callback_of, callbacks_of
+from reslag_vae.training.callbacks.metrics_file import MetricsFile
+from reslag_vae.training.callbacks.progress import EpochReport, ProgressBar
+from reslag_vae.training.callbacks.seed import EpochSeed
+from reslag_vae.training.callbacks.throughput import Throughput
+from reslag_vae.training.callbacks.variance import Sigma2Statistics
+
+__all__ = [
+    "BestAndLast",
+    "CollapseMonitor",
+    "EpochReport",
+    "EpochSeed",
+    "ImageGrids",
+    "MetricsFile",
+    "ProgressBar",
+    "Sigma2Statistics",
+    "Throughput",
+    "callback_of",
+    "callbacks_of",
+]

@@ -1,0 +1,36 @@
+"""Has the latent collapsed? Active units, KL per dimension, and one plain sentence."""
+
+from lightning import Trainer
+from lightning.pytorch.callbacks import Callback
+
+from reslag_vae.evaluation.pictures.figures import kl_bars, save_figure
+from reslag_vae.training.callbacks.images import figure_path, log_picture
+from reslag_vae.training.system import BaseVAE
+
+
+class CollapseMonitor(Callback):
+    """After every epoch: a verdict for the progress report, and `figures/kl_per_dimension.png` sorted by size.
+
+    Active units and the mutual information are logged by the model itself, as `val/active_units` and
+    `val/mutual_information`.
+
+    Attributes:
+        verdict: of the last validation; empty where the posterior is a point.
+    """
+
+    def __init__(self) -> None:
+        self.verdict = ""
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
+        if trainer.is_global_zero:
+            self.draw(trainer, pl_module, trainer.current_epoch + 1)
+
+    def draw(self, trainer: Trainer, model: BaseVAE, epoch: int) -> None:
+        """Judge the model's latest evaluation and draw it, at the end of `epoch` (from 1)."""
+        statistics = model.latent_statistics
+        if statistics.count:
+            self.verdict = statistics.verdict()
+            path = figure_path(trainer, "kl_per_dimension")
+            kl, active = statistics.kl_per_dimension().cpu().numpy(), statistics.active().cpu().numpy()
+            save_figure(kl_bars(kl, active, f"{model.name}, epoch {epoch}: {self.verdict}"), path)
+            log_picture(trainer, "kl_per_dimension", path, model.images_seen)

@@ -1,0 +1,91 @@
+"""Pictures of every epoch: reconstructions beside their originals, and samples of the prior."""
+
+from pathlib import Path
+
+import torch
+from lightning import Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from reslag_vae.evaluation.pictures.figures import image_grid, save_figure
+from reslag_vae.options import require
+from reslag_vae.records import Batch, unit_interval
+from reslag_vae.runs.tracking import SteadyLogger
+from reslag_vae.training.system import BaseVAE
+
+LATENT_SEED = 0
+
+
+class ImageGrids(Callback):
+    """Writes `figures/reconstructions.png` and `figures/prior_samples.png`, and logs them to W&B.
+
+    Each new picture replaces that of the epoch before. The images are the first of the validation split and the
+    latents are drawn from a fixed seed, so that pictures of different epochs, models and runs lie side by side.
+
+    Args:
+        count: images in each picture.
+        every: epochs between pictures. After training the best epoch is drawn.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    def __init__(self, count: int = 16, every: int = 1) -> None:
+        require("callbacks.images.count", count)
+        require("callbacks.images.every", every)
+        self.count, self.every = count, every
+        self.originals: Tensor | None = None
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: BaseVAE) -> None:
+        self.originals = None
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: BaseVAE, outputs: object, batch: Batch, batch_idx: int
+    ) -> None:
+        if trainer.sanity_checking:
+            return
+        held = 0 if self.originals is None else len(self.originals)
+        if held < self.count:
+            more = unit_interval(batch.images[: self.count - held])
+            self.originals = more if self.originals is None else torch.cat([self.originals, more])
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
+        if trainer.is_global_zero and trainer.current_epoch % self.every == 0:
+            self.draw(trainer, pl_module, trainer.current_epoch + 1)
+
+    def draw(self, trainer: Trainer, model: BaseVAE, epoch: int) -> None:
+        """Replace the pictures by those of the model as it is, at the end of `epoch` (from 1)."""
+        if self.originals is None:
+            return
+        for name, rows in picture_rows(model, self.originals.to(model.device)).items():
+            path = figure_path(trainer, name)
+            save_figure(image_grid(rows, f"{name.replace('_', ' ')}: {model.name}, epoch {epoch}"), path)
+            log_picture(trainer, name, path, model.images_seen)
+
+
+def figure_path(trainer: Trainer, name: str) -> Path:
+    """Where a run keeps the picture of that name."""
+    return Path(trainer.default_root_dir) / "figures" / f"{name}.png"
+
+
+@torch.no_grad()
+def picture_rows(model: BaseVAE, originals: Tensor) -> dict[str, list[tuple[str, Tensor]]]:
+    """Named pictures, each as rows of (label, (N, C, H, W) images)."""
+    training = model.training
+    model.eval()
+    try:
+        samples = model.sample(len(originals), torch.Generator().manual_seed(LATENT_SEED))
+        reconstructions = model.reconstruct(originals)
+    finally:
+        model.train(training)
+    return {
+        "reconstructions": [("original", originals), ("posterior mean", reconstructions)],
+        "prior_samples": [("prior sample", samples)],
+    }
+
+
+def log_picture(trainer: Trainer, name: str, path: Path, images_seen: int) -> None:
+    """Show a picture file in the run's W&B dashboard, if it has one."""
+    for logger in trainer.loggers:
+        if isinstance(logger, SteadyLogger):
+            logger.log_pictures({f"figures/{name}": path}, images_seen=images_seen)

@@ -1,0 +1,45 @@
+"""metrics.csv: one row an epoch."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+
+from reslag_vae._runtime.files import write_atomically
+from reslag_vae.runs.folder import METRICS_FILE
+
+
+class MetricsFile(Checkpoint):
+    """Writes every metric of every epoch to `metrics.csv` in the run's folder.
+
+    The rows travel in the checkpoint, so a resumed run's file holds each epoch once. It is a `Checkpoint` because
+    Lightning calls those after the model has logged its epoch; it must stand before the one that saves.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.rows.append({"epoch": trainer.current_epoch + 1} | metrics)
+        if trainer.is_global_zero:
+            write_atomically(Path(trainer.default_root_dir) / METRICS_FILE, as_csv(self.rows))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = state_dict["rows"]
+
+
+def as_csv(rows: list[dict[str, float]]) -> str:
+    """The rows as text; a column that a row lacks is left empty in it."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,98 @@
+"""What a person sees while a run trains."""
+
+import logging
+from math import ceil, inf
+from time import monotonic
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
+from lightning.pytorch.callbacks.progress.rich_progress import RichProgressBarTheme
+from lightning.pytorch.utilities.types import STEP_OUTPUT
+
+from reslag_vae.options import require
+from reslag_vae.training.callbacks.collapse import CollapseMonitor
+from reslag_vae.training.callbacks.lookup import callback_of
+from reslag_vae.training.system import BaseVAE
+
+log = logging.getLogger(__name__)
+
+SHOWN = ("loss", "rec", "kl", "mmd", "sigma2")
+
+
+class ProgressBar(RichProgressBar):
+    """Lightning's rich bar with the running means of the epoch: loss, rec, kl, mmd, sigma2.
+
+    Args:
+        interval: seconds between updates. Each reads the device once and draws the bar anew, which Lightning's own does
+            for every minibatch; that costs small networks a twentieth of their speed.
+
+    Raises:
+        ValueError: the interval is not positive.
+    """
+
+    def __init__(self, interval: float = 1.0) -> None:
+        require("callbacks.progress.interval", interval)
+        super().__init__(refresh_rate=ceil(1 / interval), leave=False, theme=RichProgressBarTheme())
+        self.interval, self.updated = interval, -inf
+
+    def _due(self, last: bool) -> bool:
+        now = monotonic()
+        due = last or now - self.updated >= self.interval
+        if due:
+            self.updated = now
+        return due
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # An epoch shorter than the interval is shown at its first minibatch too: from one alone the bar knows no speed.
+        self.updated = -inf
+        super().on_train_epoch_start(trainer, pl_module)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
+    ) -> None:
+        if self._due(last=trainer.is_last_batch):
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: STEP_OUTPUT,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if self._due(last=False):
+            super().on_validation_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        # Lightning counts from 0, and everything else here the epochs that are done.
+        return f"Epoch {current_epoch + 1}/{self.trainer.max_epochs}".ljust(len(self.validation_description))
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        assert isinstance(pl_module, BaseVAE)
+        means = pl_module.train_means.read()
+        return {name: f"{means[name]:.4g}" for name in SHOWN if name in means}
+
+
+class EpochReport(Checkpoint):
+    """One line an epoch, in the terminal and in the run's log: losses, speed, and the verdict on collapse.
+
+    A `Checkpoint` only because Lightning calls those after the model has logged its epoch.
+    """
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, BaseVAE)
+        metrics = trainer.callback_metrics
+        phase = "aggressive" if pl_module.aggressive else "joint"
+        parts = [f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {phase}"]
+        parts += [
+            f"{name} {float(metrics[name]):.6g}" for name in ("val/loss", "val/rec", "val/elbo") if name in metrics
+        ]
+        parts.append(f"{float(metrics['images_per_second']):.0f} images/s" if "images_per_second" in metrics else "")
+        collapse = callback_of(trainer, CollapseMonitor)
+        parts.append(collapse.verdict if collapse else "")
+        floored = float(metrics.get("train/sigma2_floored", 0.0))
+        parts.append(f"sigma2 at its floor: {floored:.1%} of its entries" if floored else "")
+        log.info(" | ".join(filter(None, parts)))

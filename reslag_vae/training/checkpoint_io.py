@@ -1,0 +1,28 @@
+"""How Lightning writes checkpoints."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
+
+from reslag_vae._runtime.files import write_atomically
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are whole or not there.
+
+    Lightning's own are first written to the system's folder for temporary files, which may be small, and copied from
+    there where the run's folder is on another disk: a kill or a full disk leaves half a file.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write plain containers and tensors to a file.
+
+        Raises:
+            WriteError: it cannot be written; nothing is left of it.
+        """
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_atomically(Path(path), content.getbuffer())

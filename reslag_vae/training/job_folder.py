@@ -1,0 +1,94 @@
+"""The folder of a job while it is checked: a refused command leaves nothing behind, and takes nothing away."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from reslag_vae.runs.folder import CONFIG_FILE, LOG_FILE
+
+# Of this process: the folders that are made for it, innermost first, and what was in that of its job before.
+_made: list[Path] = []
+_before: set[str] = set()
+
+
+class FolderWatch(Callback):
+    """Sees to it, before Hydra makes a job's folder, that it can be written, and notes what was there."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        HydraConfig.instance().set_config(config)  # the folder's name refers to it
+        note_missing(Path(str(config.hydra.run.dir)))
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        HydraConfig.instance().set_config(config)
+        note_missing(Path(str(config.hydra.sweep.dir)))
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        folder = folder_of_job()
+        _before.clear()
+        _before.update(path.name for path in folder.iterdir())
+        # Hydra makes the folders of a multirun's jobs unasked: one that is empty was made for its job.
+        if HydraConfig.get().mode == RunMode.MULTIRUN and not _before:
+            _made[:] = [folder, *(path for path in _made if path in folder.parents)]
+
+
+def folder_of_job() -> Path:
+    """The folder of Hydra's current job."""
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+def note_missing(folder: Path) -> None:
+    """Note which folders will be made for this one.
+
+    Raises:
+        SystemExit: it cannot be made or written. Hydra would not let another exception through.
+    """
+    missing = []
+    place = folder.absolute()
+    while not os.path.lexists(place):
+        missing.append(place)
+        place = place.parent
+    if not place.is_dir():
+        raise SystemExit(f"{folder} cannot be the folder of a run: {place} is not a folder.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise SystemExit(f"{folder} cannot be the folder of a run: {place} cannot be written.")
+    _made[:] = missing
+
+
+def discard() -> bool:
+    """Remove what this start has made, where it has not come to a run: nothing else.
+
+    Returns:
+        Whether it has not.
+    """
+    folder = folder_of_job()
+    if (folder / CONFIG_FILE).exists():
+        return False
+    if LOG_FILE not in _before:
+        (folder / LOG_FILE).unlink(missing_ok=True)
+    remove_made()
+    return True
+
+
+def discard_sweep() -> None:
+    """Remove the folder of a multirun that was made by this start and has come to no run."""
+    for made in _made:
+        record = made / "multirun.yaml"
+        if record.is_file() and len(list(made.iterdir())) == 1:
+            record.unlink()
+    remove_made()
+
+
+def remove_made() -> None:
+    """Remove the folders that were made by this start, from the innermost to the first that is not empty."""
+    for made in _made:
+        try:
+            made.rmdir()
+        except FileNotFoundError:
+            continue
+        except OSError:  # something is in it
+            break

@@ -1,0 +1,21 @@
+"""The variants: each the named meeting of a network, an objective and a schedule."""
+
+from reslag_vae.variants.autoencoder import AutoEncoder
+from reslag_vae.variants.beta_vae import BetaVAE
+from reslag_vae.variants.lagging import LaggingVAE
+from reslag_vae.variants.mmd_infovae import MMDInfoVAE
+from reslag_vae.variants.optimal_sigma import OptimalSigmaVAE
+from reslag_vae.variants.reslag import ResLagVAE
+from reslag_vae.variants.reslag_light import ResLagLightVAE
+from reslag_vae.variants.vae import VAE
+
+__all__ = [
+    "VAE",
+    "AutoEncoder",
+    "BetaVAE",
+    "LaggingVAE",
+    "MMDInfoVAE",
+    "OptimalSigmaVAE",
+    "ResLagLightVAE",
+    "ResLagVAE",
+]

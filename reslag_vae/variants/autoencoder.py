@@ -1,0 +1,17 @@
+"""The deterministic autoencoder."""
+
+from reslag_vae.objectives import MMD, Reconstruction
+from reslag_vae.training.system import BaseVAE
+
+
+class AutoEncoder(BaseVAE):
+    """A point code and the squared error: the benchmark that every variational model gives up some error against.
+
+    With `objective=mmd` and alpha 1 it is the Wasserstein autoencoder (Tolstikhin et al. 2018,
+    https://arxiv.org/abs/1711.01558).
+    """
+
+    name = "autoencoder"
+    title = "AutoEncoder"
+    objectives = (Reconstruction, MMD)
+    deterministic = True

@@ -1,0 +1,15 @@
+"""Optimal Sigma VAE."""
+
+from reslag_vae.objectives import SigmaRule
+from reslag_vae.training.system import BaseVAE
+
+
+class OptimalSigmaVAE(BaseVAE):
+    """Rybkin et al. 2021, https://arxiv.org/abs/2006.13202: the likelihood variance is computed, not tuned.
+
+    The thesis' rule `sigma_data` is the default; the paper's own is `objective=sigma_optimal`.
+    """
+
+    name = "optimal_sigma"
+    title = "Optimal Sigma VAE"
+    objectives = (SigmaRule,)

@@ -6,7 +6,7 @@ import hydra
 from omegaconf import DictConfig
 
 from reslag_vae import entry, options, process
-from reslag_vae.errors import UserError
+from reslag_vae.errors import UserError, closed_doors
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
@@ -14,12 +14,13 @@ def main(config: DictConfig) -> None:
     """Numbers and pictures of every run into its folder, and of several a comparison."""
     process.wait_briefly()
     try:
-        options.check_evaluation(config)
-        from reslag_vae import evaluations, wiring
+        with closed_doors():
+            options.check_evaluation(config)
+            from reslag_vae import evaluations, wiring
 
-        wiring.quiet()
-        process.hide_missing_gpus()
-        evaluations.evaluate(config)
+            wiring.quiet()
+            process.hide_missing_gpus()
+            evaluations.evaluate(config)
     except UserError as error:
         raise entry.told(str(error)) from None
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ import hydra
 from omegaconf import DictConfig
 
 from reslag_vae import configs, entry, job_folder, options, process, provenance, ranks, runs, terminal
-from reslag_vae.errors import UserError
+from reslag_vae.errors import UserError, closed_doors
 from reslag_vae.interruption import interruptible, postponed
 from reslag_vae.occupancy import OccupiedError, failure_kept, occupied
 
@@ -89,7 +89,7 @@ def main(config: DictConfig) -> float | None:
     terminal.prepare()  # also where a launcher calls this in a process of its own
     folder = job_folder.folder_of_job()
     try:
-        with interruptible():  # also where a launcher calls this in a process of its own
+        with interruptible(), closed_doors():  # also where a launcher calls this in a process of its own
             return in_folder(config, folder)
     except OccupiedError as error:
         if config.study is None or ranks.started() > 1:

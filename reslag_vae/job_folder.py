@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, read_write
 
 from reslag_vae.runs import CONFIG_FILE, LOG_FILE
 
@@ -21,10 +21,12 @@ class FolderWatch(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         HydraConfig.instance().set_config(config)  # the folder's name refers to it
+        expand(config.hydra.run)
         note_missing(Path(str(config.hydra.run.dir)))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         HydraConfig.instance().set_config(config)
+        expand(config.hydra.sweep)
         note_missing(Path(str(config.hydra.sweep.dir)))
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -34,6 +36,14 @@ class FolderWatch(Callback):
         # Hydra makes the folders of a multirun's jobs unasked: one that is empty was made for its job.
         if HydraConfig.get().mode == RunMode.MULTIRUN and not _before:
             _made[:] = [folder, *(path for path in _made if path in folder.parents)]
+
+
+def expand(node: DictConfig) -> None:
+    """Write the user's home for a `~` at the beginning of a folder's name."""
+    name = str(node.dir)
+    if name.startswith("~"):
+        with read_write(node):
+            node.dir = os.path.expanduser(name)
 
 
 def folder_of_job() -> Path:

@@ -1,6 +1,8 @@
 """The start of a run: everything is checked first, and then written."""
 
 import logging
+import math
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,7 +44,9 @@ def prepare(config: DictConfig, folder: Path, last: Path | None, data: ImageData
         raise ConfigError(f"data.root={data.root}: is not here; name the folder of the data by data.root=.")
     if last is not None:
         check_checkpoint(config, folder, last)
+    check_places(folder)
     data.prepare_data()
+    check_limits(config, data)
     own = identity.read_identity(folder)
     changed = identity.changes(folder, data.inventory) if began else ""
     if changed and config.changed_data != "accept":
@@ -51,7 +55,36 @@ def prepare(config: DictConfig, folder: Path, last: Path | None, data: ImageData
         log.warning("The run goes on with other data: %s. Its val and test may hold images of its train.", changed)
     if changed or not own:
         own = {**identity.new_identity(data.inventory), **{key: own[key] for key in ("id",) if own}}
-    return Start(folder, last, own | {"changed_data": bool(changed) or own["changed_data"]})
+    return Start(folder, last, own | {"changed_data": bool(changed) or bool(own.get("changed_data"))})
+
+
+def check_places(folder: Path) -> None:
+    """See that nothing stands where the files and folders of a run will be written.
+
+    Raises:
+        RunError: naming it.
+    """
+    for name in (runs.CHECKPOINTS, runs.FIGURES):
+        if os.path.lexists(folder / name) and not (folder / name).is_dir():
+            raise runs.RunError(f"{folder / name} is in the way: it is not a folder.")
+    for name in (runs.METRICS_FILE, runs.RESULT_FILE, runs.IDENTITY_FILE):
+        if (folder / name).is_dir():
+            raise runs.RunError(f"{folder / name} is in the way: it is a folder.")
+
+
+def check_limits(config: DictConfig, data: ImageDataModule) -> None:
+    """See that the part of the minibatches that an epoch is limited to has any.
+
+    Raises:
+        ConfigError: naming the option.
+    """
+    for split in ("train", "val"):
+        limit = config.trainer.get(f"limit_{split}_batches")
+        batches = math.ceil(data.inventory.images[split] / data.batch_size)
+        if isinstance(limit, float) and int(limit * batches) < 1:
+            raise ConfigError(
+                f"trainer.limit_{split}_batches={limit}: is none of the {batches} minibatches of {split}."
+            )
 
 
 def check_checkpoint(config: DictConfig, folder: Path, last: Path) -> None:

@@ -1,6 +1,7 @@
 """From a configuration to data module, model and trainer. With the entry scripts, the only importer of Hydra."""
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +57,9 @@ def instantiate(config: DictConfig) -> Any:
         while isinstance(cause, InstantiationException):
             cause = cause.__cause__
         if isinstance(cause, TypeError):
-            raise TypeError(f"{config.get('_target_')}: {cause}") from None
+            unknown = re.search(r"unexpected keyword argument '(\w+)'", str(cause))
+            what = f"has no option {unknown[1]}" if unknown else str(cause)
+            raise TypeError(f"{config.get('_target_')}: {what}") from None
         raise (cause if isinstance(cause, ValueError) else error) from None
 
 
@@ -159,8 +162,8 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -
     options.keywords.setdefault("enable_progress_bar", any(isinstance(own, ProgressBar) for own in callbacks))
     try:
         trainer: Trainer = options(callbacks=callbacks, logger=False, default_root_dir=folder)
-    except MisconfigurationException as error:
-        raise ValueError(f"trainer: {error}") from None
+    except (MisconfigurationException, RuntimeError) as error:  # the latter of Slurm's variables
+        raise ValueError(f"trainer: {' '.join(str(error).split())}") from None
     return trainer
 
 

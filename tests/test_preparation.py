@@ -270,3 +270,32 @@ def test_weights_of_another_type_are_refused(dtype: torch.dtype, place: Path) ->
     torch.save(checkpoint, path)
     with pytest.raises(RunError, match=f"{name} is .* of {dtype}"):
         reslag_vae.load(place / "run")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["+trainer.limit_val_batches=0.01"], "trainer.limit_val_batches=0.01: leaves none of|is none of the"),
+        (["+trainer.limit_train_batches=0.001"], "trainer.limit_train_batches=0.001: leaves none of|is none of the"),
+    ],
+)
+def test_a_limit_that_leaves_nothing_is_refused_before_anything_is_written(
+    options: list[str], message: str, place: Path, moved: list[str], train: Train
+) -> None:
+    before = content(place / "run")
+    with pytest.raises(ConfigError, match=message):
+        train(configs.resumed(place / "run", ["trainer.max_epochs=4", *options, *moved]), place / "run")
+    assert content(place / "run") == before
+
+
+@pytest.mark.parametrize(("name", "kind"), [("figures", "file"), ("metrics.csv", "folder")])
+def test_what_is_in_the_way_is_told_before_anything_is_written(
+    name: str, kind: str, place: Path, moved: list[str], train: Train
+) -> None:
+    path = place / "run" / name
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    path.touch() if kind == "file" else path.mkdir()
+    before = content(place / "run")
+    with pytest.raises(RunError, match="is in the way"):
+        train(configs.resumed(place / "run", ["trainer.max_epochs=4", *moved]), place / "run")
+    assert content(place / "run") == before

@@ -48,6 +48,8 @@ def run_folder(resume: str | None, new: str) -> str:
         config_path(Path(resume).expanduser())
     except RunError as error:
         raise SystemExit(str(error)) from None
+    except OSError as error:
+        raise SystemExit(f"{resume} cannot be read: {error.strerror}.") from None
     return resume
 
 
@@ -230,7 +232,7 @@ def _bring_up_to_date(config: DictConfig) -> None:
     config.setdefault("logger", None)
     config.trainer.setdefault("compile", False)
     config.trainer.setdefault("num_nodes", 1)
-    if config.callbacks.get("progress"):
+    if OmegaConf.is_dict(config.callbacks.get("progress")):
         config.callbacks.progress.pop("refresh_rate", None)
 
 

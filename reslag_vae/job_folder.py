@@ -31,11 +31,22 @@ class FolderWatch(Callback):
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         folder = folder_of_job()
+        refuse_log(folder / LOG_FILE)
         _before.clear()
         _before.update(path.name for path in folder.iterdir())
         # Hydra makes the folders of a multirun's jobs unasked: one that is empty was made for its job.
         if HydraConfig.get().mode == RunMode.MULTIRUN and not _before:
             _made[:] = [folder, *(path for path in _made if path in folder.parents)]
+
+
+def refuse_log(path: Path) -> None:
+    """Refuse a log that is a link, which could lead anywhere, or no file.
+
+    Raises:
+        SystemExit: it is. Hydra would not let another exception through.
+    """
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        raise SystemExit(f"{path} is in the way: it is not a regular file.")
 
 
 def expand(node: DictConfig) -> None:

@@ -3,12 +3,14 @@
 import argparse
 from pathlib import Path
 
+from reslag_vae import terminal
 from reslag_vae.errors import UserError
 from reslag_vae.files import remove_unfinished, write_atomically
 
 
 def main() -> None:
     """Read the study's files, and write its report beside them."""
+    terminal.prepare()
     parser = argparse.ArgumentParser(
         prog="python -m reslag_vae.report",
         description="Write report.html, report.md and report.csv of a study, from the files in its folder alone.",

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from reslag_vae import terminal
 from reslag_vae.errors import UserError
 from reslag_vae.study.plan import read_plan, results_of
 from reslag_vae.study.status import show, standings
@@ -10,6 +11,7 @@ from reslag_vae.study.status import show, standings
 
 def main() -> None:
     """Print the table."""
+    terminal.prepare()
     parser = argparse.ArgumentParser(prog="python -m reslag_vae.study", description="How far a study is.")
     parser.add_argument("study", type=Path, help="its folder, such as studies/table1")
     folder = results_of(parser.parse_args().study)

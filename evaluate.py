@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 from reslag_vae import options
 from reslag_vae._runtime import process
-from reslag_vae._runtime.errors import UserError
+from reslag_vae._runtime.errors import UserError, closed_doors
 from reslag_vae.cli import run, told
 
 
@@ -16,13 +16,14 @@ def main(config: DictConfig) -> None:
     """Numbers and pictures of every run into its folder, and of several a comparison."""
     process.wait_briefly()
     try:
-        options.check_evaluation(config)
-        from reslag_vae.evaluation.main import evaluate
-        from reslag_vae.training.build import quiet
+        with closed_doors():
+            options.check_evaluation(config)
+            from reslag_vae.evaluation.main import evaluate
+            from reslag_vae.training.build import quiet
 
-        quiet()
-        process.hide_missing_gpus()
-        evaluate(config)
+            quiet()
+            process.hide_missing_gpus()
+            evaluate(config)
     except UserError as error:
         raise told(str(error)) from None
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from reslag_vae import options
 from reslag_vae._runtime import process, ranks, terminal
-from reslag_vae._runtime.errors import UserError
+from reslag_vae._runtime.errors import UserError, closed_doors
 from reslag_vae._runtime.signals import interruptible, postponed
 from reslag_vae.cli import run, told
 from reslag_vae.runs import provenance
@@ -96,7 +96,7 @@ def main(config: DictConfig) -> float | None:
     terminal.prepare()  # also where a launcher calls this in a process of its own
     folder = job_folder.folder_of_job()
     try:
-        with interruptible():  # also where a launcher calls this in a process of its own
+        with interruptible(), closed_doors():  # also where a launcher calls this in a process of its own
             return in_folder(config, folder)
     except OccupiedError as error:
         if config.study is None or ranks.started() > 1:

@@ -65,6 +65,8 @@ class StudySweeper(Sweeper):
 
         assert self.config is not None, "set up"
         assert self.hydra_context is not None, "set up"
+        if self.config.get("resume") is not None:
+            raise ConfigError("resume= takes one run: leave out experiment= and -m.")
         folder = Path(self.config.hydra.sweep.dir)
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         asked = jobs(self.grids, chosen_by(parser.parse_overrides(arguments)))

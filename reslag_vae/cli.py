@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from reslag_vae import options
 from reslag_vae._runtime import terminal
-from reslag_vae._runtime.errors import UserError, first_line
+from reslag_vae._runtime.errors import UserError, closed_doors, first_line
 from reslag_vae._runtime.signals import interruptible
 from reslag_vae.options.suggestions import nearest
 from reslag_vae.training import job_folder
@@ -22,6 +22,7 @@ CONFIGURATION = Path(__file__).parents[1] / "conf"
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 # How Hydra says that an argument sets what is not there.
+OF_HYDRA = ("Config group override must be", "flag can only be used in conjunction")
 NOT_THERE = ("Could not override", "Error merging override", "Config group override must be")
 
 
@@ -37,14 +38,17 @@ def run(main: Callable[[], object]) -> None:
             main()
             return
         try:
-            with own_errors():
+            with own_errors(), closed_doors():
                 main()
-        except (UserError, HydraException, OmegaConfBaseException, ValueError) as error:
+        except (UserError, HydraException, OmegaConfBaseException, ValueError, FileNotFoundError) as error:
             known = isinstance(error, UserError | HydraException | OmegaConfBaseException)
-            if not known and NOT_THERE[-1] not in str(error):
+            if isinstance(error, FileNotFoundError) and not is_removed():
+                raise
+            if isinstance(error, ValueError) and not known and not any(words in str(error) for words in OF_HYDRA):
                 raise
             job_folder.discard_sweep()
-            print(terminal.printable(sentence(error, sys.argv[1:])), file=sys.stderr)
+            said = "The working directory was removed." if is_removed() else sentence(error, sys.argv[1:])
+            print(terminal.printable(said), file=sys.stderr)
             raise SystemExit(1) from None
 
 
@@ -56,6 +60,15 @@ def own_errors() -> Iterator[None]:
         yield
     finally:
         os.environ.pop(FULL_ERROR, None)
+
+
+def is_removed() -> bool:
+    """Whether the working directory is no longer there."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def told(message: str) -> Exception | SystemExit:
@@ -83,12 +96,16 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     if any(words in text for words in NOT_THERE):
         wrong = re.search(r"override '?([^\s'=]+)", text)
+        if wrong and wrong[1].startswith("hydra."):
+            return f"{wrong[1]}: Hydra does not take this value, or has no such option."
         unknown = f"{wrong[1]}: there is no such option{did_you_mean(wrong[1])}." if wrong else text
         return wrong_argument(arguments) or unknown
     if "Ambiguous value" in text:
         # Hydra says so too where an experiment that runs many jobs cannot be composed for another reason.
         argument = re.search(r"argument '(.*?)'", text)
         several = argument[1] if argument else text
+        if several.startswith("run=") and is_evaluation():
+            return f"{several}: several runs are a list: run=[{several.partition('=')[2]}]."
         return wrong_argument(arguments) or f"{several}: add -m to run one job for each value."
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return f"{error.full_key}: {first_line(error)}"
@@ -98,6 +115,8 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
 def missing_file(error: MissingConfigException) -> str:
     """Of a choice that a group of the configuration does not have."""
     group, _, choice = str(error.missing_cfg_file or "").rpartition("/")
+    if not group:
+        return f"--config-name={choice}: there is no such file in {CONFIGURATION}."
     choices = sorted(error.options or [])
     near = nearest(choice, choices)
     meant = f"; did you mean {group}={near}" if near else ""
@@ -111,6 +130,8 @@ def wrong_argument(arguments: Sequence[str]) -> str | None:
         if not equals or name.startswith(("-", "+", "~", "hydra")):
             continue
         name = name.partition("@")[0]
+        if is_evaluation() and name not in options.EVALUATE and (is_group(name) or name in options.TRAIN):
+            return f"{argument}: is an option of train.py, not of evaluate.py."
         if is_group(name):
             if value == "null":
                 none = "; write logger=none" if name == "logger" else ""
@@ -131,6 +152,11 @@ def did_you_mean(name: str) -> str:
     """The nearest option or group."""
     groups = [path.name for path in CONFIGURATION.iterdir() if path.is_dir()]
     return options.did_you_mean(name, (*groups, *options.TRAIN, *(f"trainer.{own}" for own in options.TRAINER)))
+
+
+def is_evaluation() -> bool:
+    """Whether this is evaluate.py."""
+    return Path(sys.argv[0]).name == "evaluate.py"
 
 
 def is_group(name: str) -> bool:

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from reslag_vae.runs.folder.folder import RunError
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.runs.folder import RunError
 from reslag_vae.training import job as job_module
 
 Compose = Callable[..., DictConfig]
@@ -102,7 +102,10 @@ def job(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         hydra = SimpleNamespace(
             runtime=SimpleNamespace(output_dir=str(folder)),
             mode=mode,
-            overrides=SimpleNamespace(task=list(overrides)),
+            overrides=SimpleNamespace(
+                task=[own for own in overrides if not own.startswith("hydra.")],
+                hydra=[own for own in overrides if own.startswith("hydra.")],
+            ),
             sweep=SimpleNamespace(dir=str(folder.parent), subdir=folder.name),
             job=SimpleNamespace(name="train"),
         )
@@ -122,6 +125,9 @@ def test_a_run_is_resumed_by_its_folder_alone(compose: Compose, job: Callable[..
     job(folder, f"resume={folder}")
     config = compose("model=vae", "data=digits", f"resume={folder}")
     assert job_module.of_job(config, folder) == OmegaConf.load(folder / "config.yaml")
+    job(folder, f"resume={folder}", "hydra.run.dir=elsewhere")
+    with pytest.raises(ConfigError, match=r"hydra\.run\.dir=elsewhere cannot be set beside resume="):
+        job_module.of_job(config, folder)
 
 
 @pytest.mark.parametrize("mode", list(RunMode))

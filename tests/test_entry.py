@@ -64,6 +64,11 @@ def test_hydras_own_variable_is_as_before(monkeypatch: pytest.MonkeyPatch) -> No
     ("arguments", "expected"),
     [
         (["seed=0,1"], "seed=0,1: add -m to run one job for each value.\n"),
+        (
+            ["resume=x", "experiment=lagging"],
+            "resume= takes one run: leave out experiment= and -m.\n",
+        ),
+        (["--resolve"], "The --resolve flag can only be used in conjunction with --cfg or --help\n"),
         (["data=image_folder"], "data=image_folder needs data.folder=/folder/of/pictures.\n"),
         (
             ["experiment=table1", "data=fashion_mnist", "seed=0,1", "trainer.limit_train_batches=20"],
@@ -85,3 +90,16 @@ def test_a_refused_multirun_leaves_nothing(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "recipe.latent_dim=-1: must be a whole number" in refused.stderr
     assert list((tmp_path / "here").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run=a,b"], "run=a,b: several runs are a list: run=[a,b].\n"),
+        (["run=a", "model=vae"], "model=vae: is an option of train.py, not of evaluate.py.\n"),
+    ],
+)
+def test_an_evaluation_says_what_is_its_own(arguments: list[str], expected: str, tmp_path: Path) -> None:
+    done = start(tmp_path, *arguments, script="evaluate.py")
+    assert done.returncode == 1
+    assert done.stderr == expected

@@ -13,6 +13,7 @@ from reslag_vae import evaluation
 from reslag_vae.evaluation.codes import Codes
 from reslag_vae.evaluation.metrics.mixture import CodeMixture
 from reslag_vae.latents.gaussian import DiagonalGaussian
+from reslag_vae.models.inputs import as_images
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
 from reslag_vae.variants import VAE
@@ -231,3 +232,26 @@ def test_codes_and_labels_go_together() -> None:
         ):
             with pytest.raises(ValueError, match=r"labels|latents|do not compare"):
                 probe(*wrong)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        torch.zeros(1, 1, 4, 4).to_sparse(),
+        torch.zeros(1, 1, 4, 4, device="meta"),
+        torch.zeros(1, 1, 4, 4).to(torch.float8_e4m3fn),
+        Image.fromarray(np.full((4, 4), 0.5, np.float32)),
+        Image.fromarray(np.full((4, 4), 40_000, np.uint16)),
+        Image.fromarray(np.full((4, 4), 40_000, np.int32)),
+    ],
+)
+def test_what_has_no_pixels_of_ours_is_a_sentence(given: object) -> None:
+    with pytest.raises(ValueError, match=r"^images: .* (is|are) wanted"):
+        as_images(given, (1, 4, 4))
+
+
+@pytest.mark.parametrize("dtype", ["u2", ">u2", "u4", ">f4", "f8", "longdouble"])
+def test_every_kind_of_number_is_taken(dtype: str) -> None:
+    value = 200 if "u" in dtype and "long" not in dtype else 0.5
+    images = as_images(np.full((1, 1, 4, 4), value, dtype), (1, 4, 4))
+    assert float(images[0, 0, 0, 0]) == value

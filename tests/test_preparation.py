@@ -12,13 +12,14 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
+from reslag_vae.runs.folder.folder import RunError
 
 import reslag_vae
 from reslag_vae._runtime.errors import ConfigError, UserError
 from reslag_vae.data import DataError
 from reslag_vae.evaluation.main import evaluate
 from reslag_vae.evaluation.metrics import classifier
-from reslag_vae.runs.folder import RunError
+from reslag_vae.training import job_folder
 from reslag_vae.training.job import resumed
 from tests.running import BARE
 
@@ -271,3 +272,78 @@ def test_weights_of_another_type_are_refused(dtype: torch.dtype, place: Path) ->
     torch.save(checkpoint, path)
     with pytest.raises(RunError, match=f"{name} is .* of {dtype}"):
         reslag_vae.load(place / "run")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["+trainer.limit_val_batches=0.01"], "trainer.limit_val_batches=0.01: leaves none of|is none of the"),
+        (["+trainer.limit_train_batches=0.001"], "trainer.limit_train_batches=0.001: leaves none of|is none of the"),
+    ],
+)
+def test_a_limit_that_leaves_nothing_is_refused_before_anything_is_written(
+    options: list[str], message: str, place: Path, moved: list[str], train: Train
+) -> None:
+    before = content(place / "run")
+    with pytest.raises(ConfigError, match=message):
+        train(resumed(place / "run", ["trainer.max_epochs=4", *options, *moved]), place / "run")
+    assert content(place / "run") == before
+
+
+@pytest.mark.parametrize(("name", "kind"), [("figures", "file"), ("metrics.csv", "folder")])
+def test_what_is_in_the_way_is_told_before_anything_is_written(
+    name: str, kind: str, place: Path, moved: list[str], train: Train
+) -> None:
+    path = place / "run" / name
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    path.touch() if kind == "file" else path.mkdir()
+    before = content(place / "run")
+    with pytest.raises(RunError, match="is in the way"):
+        train(resumed(place / "run", ["trainer.max_epochs=4", *moved]), place / "run")
+    assert content(place / "run") == before
+
+
+def nested(checkpoint: dict[str, Any]) -> None:
+    """A small file, and ten to the twelve values for whoever goes through them."""
+    part: list[Any] = ["x"]
+    for _ in range(12):
+        part = [part] * 10
+    checkpoint["hyper_parameters"]["model"]["network"]["more"] = part
+
+
+def expanded(checkpoint: dict[str, Any]) -> None:
+    """Four bytes that look like 3.6 gigabytes."""
+    name = next(iter(checkpoint["state_dict"]))
+    checkpoint["state_dict"][name] = torch.zeros(1).expand(30_000, 30_000)
+
+
+@pytest.mark.parametrize("grow", [nested, expanded])
+def test_what_grows_without_end_is_refused_at_once(grow: Callable[[dict[str, Any]], None], place: Path) -> None:
+    path = place / "run" / "checkpoints" / "best.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    grow(checkpoint)
+    torch.save(checkpoint, path)
+    with pytest.raises(RunError, match=r"larger than what is stored|not a checkpoint of this package"):
+        reslag_vae.load(place / "run")
+
+
+@pytest.mark.parametrize("part", ["recipe", "monitor", "callbacks", "trainer", "seed"])
+def test_a_configuration_that_lacks_a_part_is_one_sentence(
+    part: str, place: Path, moved: list[str], train: Train
+) -> None:
+    tree = OmegaConf.load(place / "run" / "config.yaml")
+    del tree[part]
+    OmegaConf.save(tree, place / "run" / "config.yaml")
+    with pytest.raises(UserError, match=part):
+        train(resumed(place / "run", ["trainer.max_epochs=4", *moved]), place / "run")
+
+
+def test_a_log_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "link").symlink_to("mine")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe"):
+        with pytest.raises(SystemExit, match="is not a regular file"):
+            job_folder.refuse_log(tmp_path / name)
+    job_folder.refuse_log(tmp_path / "mine")
+    job_folder.refuse_log(tmp_path / "nothing")

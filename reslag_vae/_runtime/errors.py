@@ -31,6 +31,15 @@ def config_errors() -> Iterator[None]:
         raise ConfigError(str(error)) from None
 
 
+@contextmanager
+def closed_doors() -> Iterator[None]:
+    """Within the context a file or folder that may not be read or written is told as what a user can mend."""
+    try:
+        yield
+    except PermissionError as error:
+        raise UserError(f"{printable(str(error.filename))} cannot be read or written: {error.strerror}.") from None
+
+
 def printable(text: str) -> str:
     """The text with control characters and halves of surrogate pairs as escapes, such as \\x1b, \\u202e and \\udcff.
 

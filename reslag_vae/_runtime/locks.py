@@ -46,8 +46,8 @@ def held(path: Path, patience: float) -> Iterator[None]:
 def is_held(path: Path) -> bool:
     """Whether a process of this machine, or of one that shares its files and their locks, holds the lock."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:  # not there, or none of ours
         return False
     try:
         wait(descriptor, fcntl.LOCK_SH, time.monotonic())

@@ -23,7 +23,7 @@ from reslag_vae.data.inventory import DIGEST_BYTES, image_digests
 from reslag_vae.data.pictures import Picture, ScaleError, likely_range
 from reslag_vae.data.scratch import scratch
 
-VERSION = 4  # raise it when the files' content changes
+VERSION = 5  # raise it when the files' content changes
 CHUNK = 256  # pictures decoded between two writes
 SHOWN = 5  # files named in a message
 
@@ -39,6 +39,7 @@ class Decoded(NamedTuple):
         digests: (N,) of the pixels of each.
         frames: (N,) how many frames or pages each picture has.
         peaks: (N,) the largest value of each picture of 16 bits; 0 of the others.
+        lightest: (N,) the largest number of the image.
         constant: (N,) whether all pixels of the image are the same.
         cut: (N,) whether the picture has values beyond those that were said to be black and white.
     """
@@ -47,6 +48,7 @@ class Decoded(NamedTuple):
     digests: NDArray[np.void]
     frames: NDArray[np.int64]
     peaks: NDArray[np.int64]
+    lightest: NDArray[np.uint8]
     constant: NDArray[np.bool_]
     cut: NDArray[np.bool_]
 
@@ -199,6 +201,7 @@ def _facts(pictures: list[Picture], pixels: NDArray[np.uint8]) -> dict[str, NDAr
         "frames": np.array([picture.frames for picture in pictures]),
         "peaks": np.array([picture.peak for picture in pictures]),
         "cut": np.array([picture.cut for picture in pictures]),
+        "lightest": pixels.max((1, 2, 3)),
         "constant": (pixels == pixels[:, :1, :1]).all((1, 2, 3)),
     }
 

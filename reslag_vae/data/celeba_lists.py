@@ -34,7 +34,7 @@ def read_list(path: Path, pictures: Sequence[str]) -> tuple[list[str], Tensor]:
     """
     refuse_special(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as reason:
         raise damaged(path, str(reason)) from None
     lines = [line.replace(",", " ").split() for line in text.splitlines()]
@@ -51,6 +51,8 @@ def read_list(path: Path, pictures: Sequence[str]) -> tuple[list[str], Tensor]:
     except ValueError as reason:
         raise damaged(path, str(reason)) from None
     columns = [name for name in head[-1] if name != "image_id"] if head else []
+    if columns and len(set(columns)) != values.shape[1]:
+        raise damaged(path, f"its head has {len(set(columns))} names for {values.shape[1]} columns")
     return columns, torch.from_numpy(values)
 
 
@@ -86,5 +88,6 @@ def stem_of(name: str) -> str:
 
 def official_parts(pictures: Sequence[str]) -> Tensor:
     """(N,) int64: 0 for train, 1 for val, 2 for test, by the number in the name; no number means train."""
-    numbers = [int(stem) if (stem := Path(name).stem).isdecimal() else 0 for name in pictures]
+    # No number of CelebA's has more digits than these.
+    numbers = [int(stem[-9:]) if (stem := Path(name).stem).isdecimal() else 0 for name in pictures]
     return torch.bucketize(torch.tensor(numbers), torch.tensor(LAST_NUMBERS[:2]))

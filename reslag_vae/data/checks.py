@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from reslag_vae._runtime.errors import printable
 from reslag_vae.data.cache import Decoded
 from reslag_vae.data.errors import DataError
@@ -35,7 +33,7 @@ def refuse_meaningless(found: Decoded, files: Sequence[Path]) -> None:
             f"value is white by data.range={likely_range(0, peak)}, or whichever it is; colours of 16 bits must be "
             "saved anew, with 8."
         )
-    lightest = int(torch.amax(found.images))
+    lightest = int(found.lightest.max())
     if lightest <= BLACK:
         raise DataError(
             f"The pictures are black: none has a value above {lightest} of 255. If their values are on another scale, "
@@ -49,6 +47,11 @@ def notes_on(found: Decoded) -> list[str]:
     """What may surprise about decoded pictures, in sentences."""
     several, constant, cut = (int(fact.sum()) for fact in (found.frames > 1, found.constant, found.cut))
     sentences = []
+    dim, black = int(((found.peaks > 0) & (found.peaks < HIGHEST_BIT)).sum()), int((found.lightest <= BLACK).sum())
+    if dim:
+        sentences.append(f"{dim:,} of the pictures of 16 bits use less than half of their values: other scales?")
+    if black > constant:
+        sentences.append(f"{black:,} pictures are nearly black, with no value above {BLACK} of 255: other scales?")
     if several:
         sentences.append(f"{several:,} files have several pages or frames: the first of each is read")
     if constant:

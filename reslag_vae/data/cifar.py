@@ -74,7 +74,7 @@ def _unpack(dataset: type["CIFAR10"], root: Path, files: Iterable[Path]) -> None
                 for path in unpacked:
                     os.replace(path, target / path.name)
     except (OSError, tarfile.TarError) as reason:
-        raise DataError(f"{archive} cannot be unpacked into {target}: {reason}\n{PLACE_HINT}") from None
+        raise DataError(f"{archive} cannot be unpacked into {target}: {reason}. {PLACE_HINT}") from None
 
 
 def _images(dataset: "CIFAR10") -> Images:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def fetch(target: Path, urls: Sequence[str], md5: str) -> None:
     Raises:
         DataError: no address gives the file, or it cannot be written.
     """
+    made = [folder for folder in target.parents if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with alone(target.with_name(f".{target.name}.lock"), f"downloading {target.name}"):
@@ -26,10 +28,12 @@ def fetch(target: Path, urls: Sequence[str], md5: str) -> None:
                 return
     except OSError as reason:
         reasons = [str(reason)]
+    for folder in made:
+        with suppress(OSError):  # something is in it
+            folder.rmdir()
     raise DataError(
-        f"{target.name} is missing and cannot be downloaded ({'; '.join(reasons)}).\n"
-        f"Get it by hand from {' or '.join(urls)}\n"
-        f"and put it, as it is, into {target.parent.absolute()}\n{PLACE_HINT}"
+        f"{target.name} is missing and cannot be downloaded ({'; '.join(reasons)}). "
+        f"Get it by hand from {' or '.join(urls)} and put it, as it is, into {target.parent.absolute()}. {PLACE_HINT}"
     )
 
 

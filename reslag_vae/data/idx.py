@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae._runtime.errors import printable
+from reslag_vae.data.checks import BLACK
 from reslag_vae.data.download import fetch
 from reslag_vae.data.errors import DataError, damaged, refuse_special
 from reslag_vae.data.images import Images
@@ -103,6 +104,8 @@ def _split(folder: Path, files: Sequence[str], contents: Sequence[bytearray]) ->
         raise damaged(
             folder / files[1], f"it has the label {int(labels.max())}, and there are {CLASSES} classes from 0"
         )
+    if int(images.max()) <= BLACK:
+        raise damaged(folder / files[0], f"its pixels are 0 to {int(images.max())}, and 255 is white")
     return Images(images[:, None], labels.long())
 
 

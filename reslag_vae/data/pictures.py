@@ -21,6 +21,7 @@ Region = Callable[[int, int], tuple[int, int, int, int]]
 Range = tuple[float, float]
 
 # Of one picture, and of all that are decoded at the same time; one of a hundred million takes a gigabyte.
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # of TIFF
 MOST_PIXELS = 1 << 28
 BUDGET = Budget(1 << 26)
 
@@ -111,12 +112,17 @@ def decode(path: Path, size: int, channels: int, region: Region, scale: Range | 
         with BUDGET.spent(width * height):
             _decode_smaller(file, size, region)
             frames = int(getattr(file, "n_frames", 1))
-            deep = file.mode.startswith("I;16") or (file.mode, file.format) == ("I", "PNG")
-            if not deep and any(";16" in str(tile[3]) for tile in file.tile):
-                peak, cut = _peak_of_colours(file, scale), False
-                upright = ImageOps.exif_transpose(file)
+            deep = file.mode.startswith("I;16") or (file.mode == "I" and file.format in ("PNG", "PPM"))
+            colours = not deep and file.mode not in ("I", "F") and any(";16" in str(tile[3]) for tile in file.tile)
+            negative = deep and getattr(file, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
+            if file.format == "PPM":  # whose head says which value is white: Pillow has scaled it
+                scale = None
+            upright, cut = ImageOps.exif_transpose(file), False
+            if colours:
+                peak = _peak_of_colours(file, scale)
             else:
-                upright, peak, cut = _in_eight_bits(ImageOps.exif_transpose(file), deep, scale)
+                upright, peak, cut = _in_eight_bits(upright, deep, negative, scale)
+                peak = 0 if file.format == "PPM" else peak
             picture = _to_mode(upright, "L" if channels == 1 else "RGB")
             # Not resize(box=...), which lets pixels around the region into its border.
             part = picture.crop(region(*picture.size))
@@ -141,26 +147,49 @@ def _peak_of_colours(picture: "PillowImage", scale: Range | None) -> int:
     return max(int(high) << 8 | 255 for band, (_, high) in bands if band != "A")
 
 
-def _in_eight_bits(picture: "PillowImage", deep: bool, scale: Range | None) -> tuple["PillowImage", int, bool]:
-    """The picture with values of 8 bits, the largest one of a `deep` picture of 16, and whether any was cut."""
+def _in_eight_bits(
+    picture: "PillowImage", deep: bool, negative: bool, scale: Range | None
+) -> tuple["PillowImage", int, bool]:
+    """The picture with values of 8 bits, the largest one of a `deep` picture of 16, and whether any was cut.
+
+    Args:
+        picture: of any mode.
+        deep: whether it is grey, of 16 bits.
+        negative: whether its 0 is white.
+        scale: the values that stand for black and white, if it is said.
+    """
     from PIL import Image
 
-    numbers = deep or picture.mode in ("I", "F")
-    # Palettes and the like have colours, not values.
-    if not numbers and (scale is None or picture.mode not in ("L", "RGB")):
-        return picture, 0, False
+    if not deep and picture.mode not in ("I", "F"):
+        if scale is None:
+            return picture, 0, False
+        if picture.mode not in ("L", "LA", "RGB", "RGBA"):
+            raise ValueError(f"data.range is for values, and its mode is {picture.mode}: save it as grey or RGB")
     values = np.asarray(picture)
     if not np.isfinite(values).all():
         raise ValueError("it holds values that are not finite")
+    if negative:
+        values = 65535 - values
+    alpha = values[..., -1:] if picture.mode in ("LA", "RGBA") else None
+    seen = values if alpha is None else values[..., :-1]
+    peak, cut = 0, False
     if scale is not None:
         low, high = scale
-        scaled = (values.astype(np.float64) - low) * (255 / (high - low))
-        cut = bool(values.min() < low or values.max() > high)
-        return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8)), 0, cut
-    if not deep:
-        kind = "floating point" if picture.mode == "F" else "32 bits"
-        raise ScaleError(kind, float(values.min()), float(values.max()))
-    return Image.fromarray((values >> 8).clip(0, 255).astype(np.uint8)), int(values.max()), False
+        cut = bool(seen.min() < low or seen.max() > high)
+        eight = ((seen.astype(np.float64) - low) * (255 / (high - low))).round().clip(0, 255).astype(np.uint8)
+    elif deep:
+        peak = int(seen.max())
+        eight = (seen >> 8).clip(0, 255).astype(np.uint8)
+    else:
+        kind = "floating point" if picture.mode == "F" else "32 bits, or 16 with a sign"
+        raise ScaleError(kind, float(seen.min()), float(seen.max()))
+    through = picture.info.get("transparency")  # one value, of a picture without an alpha channel
+    if alpha is not None:
+        eight = np.concatenate([eight, alpha], axis=-1)
+    elif through is not None:
+        clear = np.asarray(picture) == np.asarray(through)
+        eight[clear.all(-1) if eight.ndim == 3 else clear] = 255
+    return Image.fromarray(eight), peak, cut
 
 
 def _to_mode(picture: "PillowImage", mode: str) -> "PillowImage":

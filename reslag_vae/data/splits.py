@@ -1,11 +1,12 @@
 """The folders of a data set's splits."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from reslag_vae._runtime.errors import printable
 from reslag_vae.data.errors import DataError
-from reslag_vae.data.listing import SUFFIXES, find_pictures
+from reslag_vae.data.listing import SHOWN, SUFFIXES, find_pictures
 
 # What folders of splits are called, in any case.
 SPLITS = {
@@ -60,7 +61,22 @@ def split_notes(folder: Path, parts: dict[str, Path]) -> list[str]:
     """What may surprise about the splits, in sentences."""
     if parts["train"] != folder:
         return []
-    named = [path.name for path in sorted(folder.iterdir()) if path.is_dir() and path.name.lower() in SPLITS]
-    if not named:
-        return []
-    return [f"there is no folder train, and so {', '.join(map(printable, named))} are read as any other folder"]
+    folders = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.is_symlink()]
+    named = [path.name for path in folders if path.name.lower() in SPLITS]
+    below = [
+        f"{path.name}/{inner.name}"
+        for path in folders
+        for inner in sorted(path.iterdir())
+        if inner.name.lower() in SPLITS and inner.is_dir()
+    ]
+    sentences = []
+    if named:
+        sentences.append(f"there is no folder train, and so {shown(named)} are read as any other folder")
+    if below:
+        sentences.append(f"{shown(below)} are read together, not as splits: name the folder that they are in")
+    return sentences
+
+
+def shown(names: Sequence[str]) -> str:
+    """The first of some names."""
+    return ", ".join(map(printable, names[:SHOWN])) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

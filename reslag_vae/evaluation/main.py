@@ -154,7 +154,7 @@ def folders(config: DictConfig) -> list[Path]:
     """
     run = "" if OmegaConf.is_missing(config, "run") else config.run
     listed: list[Any] = list(run) if isinstance(run, ListConfig) else [run]
-    names = [name for name in listed if isinstance(name, str) and name]
+    names = [os.path.expanduser(name) for name in listed if isinstance(name, str) and name]
     if not names or len(names) < len(listed):
         raise ConfigError(f"run={run}: name a run's folder, as in run=runs/mnist/lagging/2026-01-31_12-00-00.")
     found: dict[Path, None] = {}

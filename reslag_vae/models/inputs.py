@@ -14,6 +14,9 @@ ImageShape = tuple[int, int, int]
 # By which images in floating point may leave [0, 1], as those do that were resized.
 TOLERANCE = 0.01
 
+# With which torch can do little.
+UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
+
 # Samples that are drawn at a time, at most: more would not fit into memory.
 MOST_SAMPLES = 1_000_000
 
@@ -57,13 +60,22 @@ def as_tensor(given: Any, shape: ImageShape | None) -> Tensor:
         ValueError: it holds none.
     """
     if isinstance(given, Tensor):
-        return given
+        eight = given.is_floating_point() and given.dtype.itemsize == 1
+        if given.layout != torch.strided or given.is_meta or given.is_quantized or eight:
+            what = "no plain tensor" if given.layout != torch.strided or given.is_meta else str(given.dtype)
+            raise ValueError(f"images: a tensor of uint8 or floating point is wanted, and this is {what}.")
+        return given.long() if given.dtype in UNSIGNED else given
     if isinstance(given, np.ndarray) and given.dtype.kind in "fiub":
-        return torch.from_numpy(np.ascontiguousarray(given))
+        own = given.astype(given.dtype.newbyteorder("="))
+        native = np.ascontiguousarray(own, np.float64 if own.dtype == np.longdouble else None)
+        return as_tensor(torch.from_numpy(native), shape)
     if type(given).__module__.startswith("PIL."):
         return from_picture(given, shape)
     if isinstance(given, Sequence) and not isinstance(given, str | bytes) and len(given):
-        parts = [as_tensor(part, shape) for part in given]
+        try:
+            parts = [as_tensor(part, shape) for part in given]
+        except RecursionError:
+            raise ValueError("images: this is a list that holds itself.") from None
         shapes = {tuple(part.shape) for part in parts}
         if len(shapes) > 1:
             raise ValueError(f"images: all of one size are wanted, and these are {sorted(shapes)}.")
@@ -83,6 +95,11 @@ def from_picture(picture: Any, shape: ImageShape | None) -> Tensor:
     if shape is not None and picture.size != (shape[2], shape[1]):
         raise ValueError(
             f"images: pictures of {shape[2]} x {shape[1]} are wanted, and this is {picture.size}: resize it."
+        )
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
+        raise ValueError(
+            f"images: pictures of 8 bits are wanted, and the mode of this one is {picture.mode}: give it as an array "
+            "of floating point in [0, 1]."
         )
     grey = shape[0] == 1 if shape is not None else picture.mode in ("1", "L")
     pixels = np.asarray(picture.convert("L" if grey else "RGB"))
@@ -126,6 +143,8 @@ def as_latents(given: Any, dimensions: int | None = None, parameter: Tensor | No
     wanted = f"(B, {'d' if dimensions is None else dimensions})"
     try:
         latents = torch.as_tensor(given)
+        if latents.layout != torch.strided or latents.is_meta or latents.is_quantized:
+            raise TypeError
     except (TypeError, ValueError, RuntimeError):
         raise ValueError(f"latents: {wanted} numbers are wanted, and this is {type(given).__name__}.") from None
     if latents.dim() == 1 and latents.numel():

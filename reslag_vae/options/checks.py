@@ -43,6 +43,9 @@ def check_tree(tree: Mapping[str, Any]) -> None:
     for group in NEEDED:
         if not isinstance(tree.get(group), dict):
             raise ConfigError(f"{group}={shown(tree.get(group))}: a run needs it; choose one by {group}=name.")
+    for group in NEEDED:
+        if group != "callbacks" and not isinstance(tree[group].get("_target_"), str):
+            raise ConfigError(f"{group}: does not name its class by _target_.")
     check_callbacks(tree["callbacks"])
     for name, value in sorted(leaves(tree), key=lambda leaf: precedence(leaf[0])):
         check_leaf(name, value, tree)
@@ -180,11 +183,16 @@ def check_together(tree: Mapping[str, Any]) -> None:
         )
     if trainer.get("devices") == 0:
         raise ConfigError("trainer.devices=0: must be a number of devices, a list of them, auto, or -1 for all.")
-    channels, blocks = tree["recipe"].get("channels", []), tree["recipe"].get("blocks", [])
+    recipe = tree.get("recipe")
+    if not isinstance(recipe, dict):
+        raise ConfigError(f"recipe={shown(recipe)}: a run needs it.")
+    channels, blocks = recipe.get("channels", []), recipe.get("blocks", [])
     if len(channels) != len(blocks):
         raise ConfigError(f"recipe.channels={channels} and recipe.blocks={blocks}: must be of equal length.")
     own = [node for node in tree["callbacks"].values() if node and not is_ours(node)]
-    monitor = tree["monitor"]
+    monitor = tree.get("monitor")
+    if not isinstance(monitor, str):
+        raise ConfigError(f"monitor={shown(monitor)}: must be the name of a metric.")
     if monitor not in METRICS and not own:
         raise ConfigError(f"monitor={shown(monitor)}: there is no such metric{did_you_mean(monitor, METRICS)}.")
     if monitor in (f"val/{name}" for name in OF_LATENT):

@@ -1,5 +1,6 @@
 """From the configuration of a run to its model and its data."""
 
+import re
 from typing import Any
 
 import hydra
@@ -24,7 +25,9 @@ def instantiate(config: DictConfig) -> Any:
         while isinstance(cause, InstantiationException):
             cause = cause.__cause__
         if isinstance(cause, TypeError):
-            raise TypeError(f"{config.get('_target_')}: {cause}") from None
+            unknown = re.search(r"unexpected keyword argument '(\w+)'", str(cause))
+            what = f"has no option {unknown[1]}" if unknown else str(cause)
+            raise TypeError(f"{config.get('_target_')}: {what}") from None
         raise (cause if isinstance(cause, ValueError) else error) from None
 
 

@@ -71,18 +71,26 @@ def refuse_unplain(text: str) -> None:
             raise ValueError("it is larger than the configuration of a run")
 
 
-def is_final(tree: Any, levels: int = MOST_LEVELS) -> bool:
-    """Whether a configuration is made of plain values, without references, which could run code when resolved."""
-    if levels == 0:
-        return False
-    if isinstance(tree, dict):
-        names = all(isinstance(key, str) and "${" not in key for key in tree)
-        return names and all(is_final(branch, levels - 1) for branch in tree.values())
-    if isinstance(tree, list):
-        return all(is_final(branch, levels - 1) for branch in tree)
-    if isinstance(tree, str):
-        return "${" not in tree
-    return tree is None or type(tree) in (bool, int, float)
+def is_final(tree: Any) -> bool:
+    """Whether a configuration is made of plain values, not too many, without references, which could run code.
+
+    A part that is there several times counts as often as it is there: it would be visited so often.
+    """
+    left, count = [(tree, 0)], 0
+    while left:
+        node, level = left.pop()
+        count += 1
+        if count > MOST_VALUES or level > MOST_LEVELS:
+            return False
+        if isinstance(node, dict):
+            left += [(part, level + 1) for own in node.items() for part in own]
+        elif isinstance(node, list):
+            left += [(part, level + 1) for part in node]
+        elif "${" in node if isinstance(node, str) else not (node is None or type(node) in (bool, int, float)):
+            return False
+        if len(left) > MOST_VALUES:
+            return False
+    return True
 
 
 def foreign_target(
@@ -157,7 +165,10 @@ def is_installed(module: str) -> bool:
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names or top == "reslag_vae":
         return True
-    spec = importlib.util.find_spec(top)
+    try:
+        spec = importlib.util.find_spec(top)
+    except ValueError:  # of __main__
+        return False
     return spec is not None and "site-packages" in str(spec.origin)
 
 

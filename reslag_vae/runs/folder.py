@@ -24,6 +24,7 @@ PER_IMAGE_FILE = "per_image.npz"
 
 LOG_FILE = "train.log"
 FIGURES = "figures"
+MOST_DIGITS = 30
 
 # What training writes, for what a kill leaves of it
 WRITTEN = {
@@ -205,7 +206,7 @@ def read_json(path: Path) -> dict[str, Any]:
         RunError: the file is damaged.
     """
     try:
-        content = json.loads(read_bytes(path, MOST_BYTES).decode("utf-8"))
+        content = json.loads(read_bytes(path, MOST_BYTES).decode("utf-8"), parse_int=whole)
     except FileNotFoundError:
         return {}
     except (ValueError, RecursionError) as error:
@@ -213,6 +214,17 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RunError(f"{path} is damaged: it holds no names and values.")
     return content
+
+
+def whole(digits: str) -> int:
+    """A whole number of a JSON file, as large as any of ours.
+
+    Raises:
+        ValueError: it has more digits.
+    """
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"it holds a number of {len(digits)} digits")
+    return int(digits)
 
 
 def read_bytes(path: Path, most: int) -> bytes:

@@ -172,6 +172,10 @@ def state_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError("its state_dict does not hold tensors by name")
     for name, value in state.items():
+        if value.layout != torch.strided or value.is_meta or value.is_quantized:
+            raise ValueError(f"{name} is no plain tensor")
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise ValueError(f"{name} is larger than what is stored of it")
         if value.is_floating_point() and not value.isfinite().all():
             raise ValueError(f"{name} holds numbers that are not finite")
     return state
@@ -183,7 +187,7 @@ def as_in_training() -> Iterator[None]:
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), torch.device("cpu"), torch.inference_mode(False):
             yield
     finally:
         torch.set_default_dtype(before)

@@ -1,8 +1,9 @@
-"""How far a study is: python -m reslag_vae.study studies/table1"""
+"""How far a study is: python -m reslag_vae.studies studies/table1"""
 
 import argparse
 from pathlib import Path
 
+from reslag_vae._runtime import terminal
 from reslag_vae._runtime.errors import UserError
 from reslag_vae.studies.plan import read_plan, results_of
 from reslag_vae.studies.status import show, standings
@@ -10,7 +11,8 @@ from reslag_vae.studies.status import show, standings
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m reslag_vae.study", description="How far a study is.")
+    terminal.prepare()
+    parser = argparse.ArgumentParser(prog="python -m reslag_vae.studies", description="How far a study is.")
     parser.add_argument("study", type=Path, help="its folder, such as studies/table1")
     folder = results_of(parser.parse_args().study)
     try:

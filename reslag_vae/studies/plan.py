@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from reslag_vae._runtime.errors import ConfigError, first_line
+from reslag_vae._runtime.errors import ConfigError, first_line, printable
 from reslag_vae.runs.folder import RunError, read_json, write_json
 from reslag_vae.runs.lock import occupied
 from reslag_vae.studies.grid import Job
@@ -110,8 +110,8 @@ def job_of(node: dict[str, Any]) -> Job:
     """
     folder, overrides = node["folder"], node["overrides"]
     parts = PurePosixPath(folder).parts if isinstance(folder, str) else ()
-    if len(parts) < 2 or ".." in parts or parts[0] == "/":
-        raise ValueError(f"a run's folder is {folder}")
+    if len(parts) < 2 or ".." in parts or parts[0] == "/" or printable(folder) != folder:
+        raise ValueError(f"a run's folder is {printable(str(folder))}")
     if not isinstance(overrides, list) or not all(isinstance(own, str) for own in overrides):
         raise ValueError(f"the overrides of {folder} are no list of texts")
     return Job(folder, tuple(overrides))

@@ -103,7 +103,7 @@ def planned_epochs(folder: Path) -> int:
         return 0
     try:
         return int(read_config(folder)["trainer"]["max_epochs"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise RunError(f"{folder / CONFIG_FILE} is damaged: it does not say for how many epochs the run is.") from None
 
 

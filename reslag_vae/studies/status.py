@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from statistics import mean
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -110,7 +111,7 @@ def table_of(found: Standings) -> Table:
     for job, own in found.items():
         groups.setdefault((job.data, job.row), []).append((job, own))
     for (data, row), members in groups.items():
-        table.add_row(data, row, "; ".join(described(job, own) for job, own in members))
+        table.add_row(escape(data), escape(row), "; ".join(described(job, own) for job, own in members))
     return table
 
 
@@ -129,4 +130,4 @@ def described(job: Job, own: Standing) -> str:
     """The seed and the state, with the epochs of a run that has begun and not ended."""
     begun = own.state in (State.RUNNING, State.INTERRUPTED)
     text = f"{own.state.value} ({own.epochs} of {own.planned} epochs)" if begun else own.state.value
-    return f"{PurePosixPath(job.folder).name.replace('_', ' ')} [{MARKS[own.state]}]{text}[/]"
+    return f"{escape(PurePosixPath(job.folder).name.replace('_', ' '))} [{MARKS[own.state]}]{text}[/]"

@@ -122,15 +122,15 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -
     options = instantiate(config.trainer)
     options.keywords.pop("compile", None)  # not Lightning's: see build
     options.keywords.setdefault("profiler", NoProfiler())
-    options.keywords["plugins"] = plugins()
     if several_devices(config):
         options.keywords["strategy"] = Replicas()
     # Where ours is left out, Lightning would put its own.
     options.keywords.setdefault("enable_progress_bar", any(isinstance(own, ProgressBar) for own in callbacks))
     try:
+        options.keywords["plugins"] = plugins()
         trainer: Trainer = options(callbacks=callbacks, logger=False, default_root_dir=folder)
-    except MisconfigurationException as error:
-        raise ValueError(f"trainer: {error}") from None
+    except (MisconfigurationException, RuntimeError) as error:  # the latter of Slurm's variables
+        raise ValueError(f"trainer: {' '.join(str(error).split())}") from None
     return trainer
 
 

@@ -45,9 +45,11 @@ def run_folder(resume: str | None, new: str) -> str:
             raise SystemExit("Several processes train one run: name its folder by hydra.run.dir=runs/my_run.")
         return new
     try:
-        config_path(Path(resume))
+        config_path(Path(resume).expanduser())
     except RunError as error:
         raise SystemExit(str(error)) from None
+    except OSError as error:
+        raise SystemExit(f"{resume} cannot be read: {error.strerror}.") from None
     return resume
 
 
@@ -74,6 +76,9 @@ def of_job(config: DictConfig, folder: Path) -> DictConfig:
     if config.resume is not None:
         if hydra.mode == RunMode.MULTIRUN:
             raise ConfigError("resume= takes one run: leave out -m.")
+        elsewhere = [own for own in hydra.overrides.hydra if own.startswith("hydra.run.dir=")]
+        if elsewhere:
+            raise ConfigError(f"{elsewhere[0]} cannot be set beside resume=: a run goes on in its own folder.")
         return resumed(folder, list(hydra.overrides.task), check_trust(plain(config.trust)))
     if config.study is not None:
         if config.logger and config.logger.group is None:
@@ -222,7 +227,7 @@ def _bring_up_to_date(config: DictConfig) -> None:
     config.setdefault("logger", None)
     config.trainer.setdefault("compile", False)
     config.trainer.setdefault("num_nodes", 1)
-    if config.callbacks.get("progress"):
+    if OmegaConf.is_dict(config.callbacks.get("progress")):
         config.callbacks.progress.pop("refresh_rate", None)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, read_write
 
 from reslag_vae.runs.folder import CONFIG_FILE, LOG_FILE
 
@@ -21,19 +21,40 @@ class FolderWatch(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         HydraConfig.instance().set_config(config)  # the folder's name refers to it
+        expand(config.hydra.run)
         note_missing(Path(str(config.hydra.run.dir)))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         HydraConfig.instance().set_config(config)
+        expand(config.hydra.sweep)
         note_missing(Path(str(config.hydra.sweep.dir)))
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         folder = folder_of_job()
+        refuse_log(folder / LOG_FILE)
         _before.clear()
         _before.update(path.name for path in folder.iterdir())
         # Hydra makes the folders of a multirun's jobs unasked: one that is empty was made for its job.
         if HydraConfig.get().mode == RunMode.MULTIRUN and not _before:
             _made[:] = [folder, *(path for path in _made if path in folder.parents)]
+
+
+def refuse_log(path: Path) -> None:
+    """Refuse a log that is a link, which could lead anywhere, or no file.
+
+    Raises:
+        SystemExit: it is. Hydra would not let another exception through.
+    """
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        raise SystemExit(f"{path} is in the way: it is not a regular file.")
+
+
+def expand(node: DictConfig) -> None:
+    """Write the user's home for a `~` at the beginning of a folder's name."""
+    name = str(node.dir)
+    if name.startswith("~"):
+        with read_write(node):
+            node.dir = os.path.expanduser(name)
 
 
 def folder_of_job() -> Path:

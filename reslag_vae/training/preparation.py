@@ -1,6 +1,8 @@
 """The start of a run: everything is checked first, and then written."""
 
 import logging
+import math
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +12,18 @@ from omegaconf import DictConfig, OmegaConf
 from reslag_vae._runtime.errors import ConfigError, printable
 from reslag_vae.data import ImageDataModule
 from reslag_vae.runs import identity
-from reslag_vae.runs.folder import CONFIG_FILE, RunError, clean, epoch_of, read_checkpoint
+from reslag_vae.runs.folder import (
+    CHECKPOINTS,
+    CONFIG_FILE,
+    FIGURES,
+    IDENTITY_FILE,
+    METRICS_FILE,
+    RESULT_FILE,
+    RunError,
+    clean,
+    epoch_of,
+    read_checkpoint,
+)
 from reslag_vae.training import finish
 from reslag_vae.training.build import add_logger, sign
 from reslag_vae.training.job import save
@@ -46,7 +59,9 @@ def prepare(config: DictConfig, folder: Path, last: Path | None, data: ImageData
         raise ConfigError(f"data.root={data.root}: is not here; name the folder of the data by data.root=.")
     if last is not None:
         check_checkpoint(config, folder, last)
+    check_places(folder)
     data.prepare_data()
+    check_limits(config, data)
     own = identity.read_identity(folder)
     changed = identity.changes(folder, data.inventory) if began else ""
     if changed and config.changed_data != "accept":
@@ -55,7 +70,36 @@ def prepare(config: DictConfig, folder: Path, last: Path | None, data: ImageData
         log.warning("The run goes on with other data: %s. Its val and test may hold images of its train.", changed)
     if changed or not own:
         own = {**identity.new_identity(data.inventory), **{key: own[key] for key in ("id",) if own}}
-    return Start(folder, last, own | {"changed_data": bool(changed) or own["changed_data"]})
+    return Start(folder, last, own | {"changed_data": bool(changed) or bool(own.get("changed_data"))})
+
+
+def check_places(folder: Path) -> None:
+    """See that nothing stands where the files and folders of a run will be written.
+
+    Raises:
+        RunError: naming it.
+    """
+    for name in (CHECKPOINTS, FIGURES):
+        if os.path.lexists(folder / name) and not (folder / name).is_dir():
+            raise RunError(f"{folder / name} is in the way: it is not a folder.")
+    for name in (METRICS_FILE, RESULT_FILE, IDENTITY_FILE):
+        if (folder / name).is_dir():
+            raise RunError(f"{folder / name} is in the way: it is a folder.")
+
+
+def check_limits(config: DictConfig, data: ImageDataModule) -> None:
+    """See that the part of the minibatches that an epoch is limited to has any.
+
+    Raises:
+        ConfigError: naming the option.
+    """
+    for split in ("train", "val"):
+        limit = config.trainer.get(f"limit_{split}_batches")
+        batches = math.ceil(data.inventory.images[split] / data.batch_size)
+        if isinstance(limit, float) and int(limit * batches) < 1:
+            raise ConfigError(
+                f"trainer.limit_{split}_batches={limit}: is none of the {batches} minibatches of {split}."
+            )
 
 
 def check_checkpoint(config: DictConfig, folder: Path, last: Path) -> None:

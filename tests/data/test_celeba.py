@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from reslag_vae.data import CelebA, DataError, celeba
+from reslag_vae.data import CelebA, DataError, celeba, celeba_lists
 
 NAMES = ["Bald", "Smiling"]
 NUMBERS = (1, 2, 3, 162_770, 162_771, 182_637, 182_638, 202_599)
@@ -139,3 +139,13 @@ def test_the_crop_removes_the_frame(tmp_path: Path) -> None:
 def test_an_argument_out_of_range_is_named(tmp_path: Path, option: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"data.{option}"):
         CelebA(tmp_path, batch_size=4, val_fraction=0.1, seed=0, **{option: value})
+
+
+def test_a_list_may_begin_with_a_byte_order_mark_and_names_every_column_once(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("image_id,A,B\n1.jpg,1,-1\n", encoding="utf-8-sig")
+    assert celeba_lists.read_list(path, ["1.jpg"])[0] == ["A", "B"]
+    for names in ("A", "A,A", "A,B,C"):
+        path.write_text(f"image_id,{names}\n1.jpg,1,-1\n")
+        with pytest.raises(DataError, match="names for 2 columns"):
+            celeba_lists.read_list(path, ["1.jpg"])

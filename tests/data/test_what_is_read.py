@@ -628,3 +628,55 @@ def test_a_face_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     place(tmp_path / "celeba" / "img_align_celeba", *names, "img_align_celeba/000003.jpg")
     with pytest.raises(DataError, match="000003 is there twice"):
         CelebA(tmp_path, 4, 0.2, 0, size=8).setup()
+
+
+# Grey of more than 8 bits, and what is transparent
+
+
+def test_grey_of_16_bits_is_read_in_every_format(tmp_path: Path) -> None:
+    values = {str(number): noise(str(number), 2**16).astype(np.uint16) for number in range(5)}
+    for suffix in ("png", "tif", "pgm"):
+        folder = saved(tmp_path / suffix, lambda name: values[name], suffix)
+        store = opened(folder, size=12).split("train").store
+        assert np.abs(store[0, 0].numpy().astype(int) - (values["0"] >> 8).astype(int)).max() <= 1
+
+
+def test_a_negative_of_16_bits_is_turned(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for number in range(5):
+        values = noise(str(number), 2**16).astype(np.uint16)
+        Image.fromarray(values).save(tmp_path / "mine" / f"{number}.tif", tiffinfo={262: 0})
+    store = opened(tmp_path / "mine", size=12).split("train").store
+    assert np.abs(store[0, 0].numpy().astype(int) - ((65535 - noise("0", 2**16)) >> 8)).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["16 bits", "8 bits with a range"])
+def test_what_is_transparent_is_white(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for number in range(5):
+        deep = kind == "16 bits"
+        values = noise(str(number), 2**16 if deep else 256).astype(np.uint16 if deep else np.uint8)
+        values[:6] = 0
+        Image.fromarray(values).save(tmp_path / "mine" / f"{number}.png", transparency=0)
+    store = opened(tmp_path / "mine", size=12, range=None if kind == "16 bits" else [0, 255]).split("train").store
+    assert store[:, :, :6].min() == 255
+
+
+def test_a_range_is_of_the_colours_beside_an_alpha_channel_and_not_of_a_palette(tmp_path: Path) -> None:
+    for number in range(5):
+        grey = Image.fromarray(noise(str(number), 20).astype(np.uint8))
+        for name, picture in (("alpha", grey.convert("LA")), ("palette", grey.convert("P"))):
+            (tmp_path / name).mkdir(exist_ok=True)
+            picture.save(tmp_path / name / f"{number}.png")
+    assert inventory(tmp_path / "alpha", range=[0, 19]).pixel_range[1] > 180
+    assert "its mode is P" in refusal(tmp_path / "palette", range=[0, 19])
+
+
+def test_pictures_on_another_scale_among_others_are_told(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "mine", lambda name: noise(name, 256 if name == "0" else 2).astype(np.uint8), "png")
+    assert "4 pictures are nearly black, with no value above 15 of 255: other scales?" in said(folder)
+
+
+def test_splits_one_level_down_are_told(tmp_path: Path) -> None:
+    place(tmp_path / "mine", *(f"images/{split}/{number}.png" for split in ("train", "test") for number in range(4)))
+    assert "images/test, images/train are read together, not as splits" in said(tmp_path / "mine")

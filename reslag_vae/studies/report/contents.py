@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.folder import MOST_BYTES, RunError, read_bytes
 from reslag_vae.studies.grid import Job
 from reslag_vae.studies.plan import STUDY_FILE, Plan, read_plan, results_of
 from reslag_vae.studies.report.finished import Finished, read_finished
@@ -147,10 +147,10 @@ def missing(study: Path, jobs: list[Job]) -> dict[str, str]:
 def question_of(study: Path) -> str:
     """The first paragraph under the title of the study's README, without its marks."""
     try:
-        paragraphs = (study / "README.md").read_text(encoding="utf-8").split("\n\n")
+        paragraphs = read_bytes(study / "README.md", MOST_BYTES).decode("utf-8").split("\n\n")
     except FileNotFoundError:
         return ""
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise RunError(f"{study / 'README.md'} cannot be read: {error}") from None
     plain = [" ".join(paragraph.split()) for paragraph in paragraphs if not paragraph.startswith("#")]
     return plain[0].replace("**", "").replace("`", "") if plain else ""

@@ -1,6 +1,7 @@
 """Plots of a study, as SVG."""
 
 import io
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,7 @@ def calm(run: Finished) -> list[dict[str, float]]:
 
 def zoom(axis: "Axes", values: Sequence[float]) -> None:
     """To these values."""
+    values = [value for value in values if math.isfinite(value)]
     if values and max(values) > min(values):
         margin = 0.05 * (max(values) - min(values))
         axis.set_ylim(min(values) - margin, max(values) + margin)

@@ -126,7 +126,7 @@ def test_a_run_is_resumed_by_its_folder_alone(compose: Compose, job: Callable[..
     config = compose("model=vae", "data=digits", f"resume={folder}")
     assert configs.of_job(config, folder) == OmegaConf.load(folder / "config.yaml")
     job(folder, f"resume={folder}", "hydra.run.dir=elsewhere")
-    with pytest.raises(ConfigError, match="hydra.run.dir=elsewhere cannot be set beside resume="):
+    with pytest.raises(ConfigError, match=r"hydra\.run\.dir=elsewhere cannot be set beside resume="):
         configs.of_job(config, folder)
 
 

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from reslag_vae.runs.folder.folder import RunError
 
 from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.runs.folder import RunError
 from reslag_vae.training import job as job_module
 
 Compose = Callable[..., DictConfig]

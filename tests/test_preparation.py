@@ -12,13 +12,13 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
-from reslag_vae.runs.folder.folder import RunError
 
 import reslag_vae
 from reslag_vae._runtime.errors import ConfigError, UserError
 from reslag_vae.data import DataError
 from reslag_vae.evaluation.main import evaluate
 from reslag_vae.evaluation.metrics import classifier
+from reslag_vae.runs.folder import RunError
 from reslag_vae.training import job_folder
 from reslag_vae.training.job import resumed
 from tests.running import BARE

@@ -126,20 +126,19 @@ def test_a_killed_study_finishes_and_runs_nothing_twice(sweep: Sweep, launched: 
 
 def test_a_failed_run_is_told_left_alone_and_run_once_more_on_request(sweep: Sweep, tmp_path: Path) -> None:
     options = ("model=vae,autoencoder", "trainer.max_epochs=1")
-    # A file stands where the run's checkpoints are to be.
-    (tmp_path / "study/digits/vae/seed_0").mkdir(parents=True)
-    (tmp_path / "study/digits/vae/seed_0/checkpoints").touch()
+    # A folder stands where the run's last file is to be.
+    (tmp_path / "study/digits/vae/seed_0/per_image.npz").mkdir(parents=True)
     first = sweep("study", *options)
     assert first.returncode == 1
     assert "1 of 2 runs finished, 1 failed" in first.stdout
     assert "1 of 2 runs have no result, the others are not touched by it. hydra.sweeper.retry=true" in first.stderr
     # Why is kept with the run.
-    assert "cannot be written: File exists" in (tmp_path / "study/digits/vae/seed_0/train.log").read_text()
+    assert "cannot be written: Is a directory" in (tmp_path / "study/digits/vae/seed_0/train.log").read_text()
     assert {name.split("/")[1] for name in outcome(tmp_path / "study")} == {"autoencoder"}
     second = sweep("study", *options)
     assert second.returncode == 1
     assert started(second.stdout) == []
-    (tmp_path / "study/digits/vae/seed_0/checkpoints").unlink()
+    (tmp_path / "study/digits/vae/seed_0/per_image.npz").rmdir()
     third = sweep("study", *options, "hydra.sweeper.retry=true")
     assert third.returncode == 0, third.stderr
     assert started(third.stdout) == ["digits/vae/seed_0"]

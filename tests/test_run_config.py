@@ -199,3 +199,13 @@ def test_a_model_is_not_built_beyond_what_its_checkpoint_holds(run: Path) -> Non
         torch.save(checkpoint, run / "checkpoints" / "best.ckpt")
         with pytest.raises(RunError, match=r"best\.ckpt is damaged, or of another version"):
             reslag_vae.load(run)
+
+
+def test_what_is_trusted_and_cannot_be_imported_or_has_no_name_is_one_sentence() -> None:
+    from reslag_vae.runs.build import build_model
+
+    missing: Any = {"model": {"_target_": "no_such_module.MyVAE"}}
+    with pytest.raises(
+        ConfigError, match=r"^no_such_module\.MyVAE: cannot be imported: .*No module named .no_such_module"
+    ):
+        build_model(OmegaConf.create(missing))

@@ -7,6 +7,7 @@ import hydra
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
+from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import ImageDataModule
 from reslag_vae.training.system import BaseVAE
 
@@ -15,7 +16,7 @@ def instantiate(config: DictConfig) -> Any:
     """Build what the `_target_` of a node names, with plain containers all the way down.
 
     Raises:
-        ValueError: what the constructor said, without Hydra's words around it.
+        ValueError: what the constructor said, without Hydra's words around it, or that there is no such class.
         TypeError: likewise.
     """
     try:
@@ -28,6 +29,8 @@ def instantiate(config: DictConfig) -> Any:
             unknown = re.search(r"unexpected keyword argument '(\w+)'", str(cause))
             what = f"has no option {unknown[1]}" if unknown else str(cause)
             raise TypeError(f"{config.get('_target_')}: {what}") from None
+        if isinstance(cause, ImportError):
+            raise ConfigError(f"{config.get('_target_')}: cannot be imported: {' '.join(str(cause).split())}") from None
         raise (cause if isinstance(cause, ValueError) else error) from None
 
 
@@ -40,6 +43,8 @@ def build_model(config: DictConfig) -> BaseVAE:
     model = instantiate(config.model)
     if not isinstance(model, BaseVAE):
         raise ValueError(f"model._target_={config.model.get('_target_')}: is not a variant.")
+    if not all(isinstance(getattr(model, own, None), str) for own in ("name", "title")):
+        raise ValueError(f"model._target_={config.model.get('_target_')}: a variant has a `name` and a `title`.")
     return model
 
 

@@ -152,6 +152,8 @@ def model_of(checkpoint: dict[str, Any], path: Path, trust: Collection[str] = ()
             model = build_model(OmegaConf.create({"model": config}))
             refuse_other_tensors(model.state_dict(), state)
             model.load_state_dict(state)
+    except ConfigError:  # what the user trusts cannot be imported
+        raise
     except Exception as error:  # a foreign configuration fails in any constructor, with any exception
         raise RunError(f"{path} is damaged, or of another version of this package: {first_line(error)}") from None
     return model.requires_grad_(False).eval()

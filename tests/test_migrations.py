@@ -10,7 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 import reslag_vae
 from reslag_vae.runs.build import build_model
 from reslag_vae.runs.config import RUN_MODULES, RUN_TARGETS, foreign_target, read_config, targets_of
+from reslag_vae.runs.load import read_run
 from reslag_vae.runs.migrations import MOVED, migrated
+from reslag_vae.training.job import resumed
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 COMMITTED = sorted(path.parent for path in EXPERIMENTS.rglob("config.yaml"))
@@ -53,3 +55,18 @@ def test_a_checkpoint_of_version_0_1_loads(model: str, compose: Any, tmp_path: P
 def test_names_of_others_stay() -> None:
     tree = {"_target_": "mymodels.VAE", "a": [{"_target_": "lightning.Trainer", "b": "reslag_vae.models.VAE"}], "c": 1}
     assert migrated(tree) == tree
+
+
+def test_a_run_of_version_0_1_goes_on_and_is_evaluated(compose: Any, train: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train(compose("model=vae", *SMALL, "trainer.max_epochs=1", "callbacks.images=null"), folder)
+    tree: Any = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+    OmegaConf.save(OmegaConf.create(earlier(tree)), folder / "config.yaml")
+    assert "reslag_vae.models.VAE" in (folder / "config.yaml").read_text()
+    for path in (folder / "checkpoints").glob("*.ckpt"):
+        checkpoint = torch.load(path, weights_only=True)
+        checkpoint["hyper_parameters"]["model"] = earlier(checkpoint["hyper_parameters"]["model"])
+        torch.save(checkpoint, path)
+    assert read_run(folder).epoch == 1
+    train(resumed(folder, ["trainer.max_epochs=2"]), folder)
+    assert read_run(folder, "last").epoch == 2

@@ -37,6 +37,8 @@ def closed_doors() -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
+        if error.filename is None:  # of a process, say, and no file
+            raise
         raise UserError(f"{printable(str(error.filename))} cannot be read or written: {error.strerror}.") from None
 
 

@@ -22,7 +22,7 @@ def test_missing_files_are_looked_for_in_its_own_folder(tmp_path: Path, monkeypa
         fashion_mnist(tmp_path).setup()
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="needs ../shared/data")
+@pytest.mark.skipif(not REAL.exists(), reason="needs the real files")
 def test_the_real_files() -> None:
     data = fashion_mnist(REAL)
     data.setup()
@@ -33,7 +33,7 @@ def test_the_real_files() -> None:
     assert counts.tolist() == [6_000] * 10
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="needs ../shared/data")
+@pytest.mark.skipif(not REAL.exists(), reason="needs the real files")
 def test_the_pixel_variance_of_train_is_the_known_one() -> None:
     data = fashion_mnist(REAL)
     data.setup()

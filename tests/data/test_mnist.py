@@ -134,7 +134,7 @@ def test_a_damaged_compressed_file_is_named(raw: Path, content: bytes) -> None:
         mnist(raw.parents[1])
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="needs ../shared/data")
+@pytest.mark.skipif(not REAL.exists(), reason="needs the real files")
 def test_the_real_files() -> None:
     data = mnist(REAL)
     assert len(data.split("test")) == 10_000

@@ -141,7 +141,7 @@ def test_it_is_the_same_every_time(page: str, study: Path) -> None:
 def test_a_browser_has_nothing_against_it(page: str, study: Path, tmp_path: Path) -> None:
     browser = shutil.which("chromium")
     if browser is None:
-        pytest.skip("needs chromium, a browser that no package index has")
+        pytest.skip("needs chromium, which no package brings")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={tmp_path}"]
     done = subprocess.run(
         [browser, *options, "--window-size=390,800", "--dump-dom", f"file://{study / 'report.html'}"],

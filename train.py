@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 def train(config: DictConfig, folder: Path) -> float:
     """Train, measure the best checkpoint, and leave everything in the run's folder.
 
-    A folder that holds an interrupted run is gone on with. With several devices each has a process that calls this.
-    Everything is checked before anything is written.
+    A folder that holds an interrupted run is gone on with. With several devices each has a process
+    that calls this. Everything is checked before anything is written.
 
     Returns:
         The monitored value of the best epoch; NaN in all processes but the first.
@@ -87,7 +87,9 @@ def fit(
         "commit": provenance.commit(),
     }
     trainer.fit(model, data, ckpt_path=last, weights_only=True)
-    return finish.finish(trainer, model, data, folder, origin) if trainer.is_global_zero else math.nan
+    return (
+        finish.finish(trainer, model, data, folder, origin) if trainer.is_global_zero else math.nan
+    )
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
@@ -96,7 +98,10 @@ def main(config: DictConfig) -> float | None:
     terminal.prepare()  # also where a launcher calls this in a process of its own
     folder = job_folder.folder_of_job()
     try:
-        with interruptible(), closed_doors():  # also where a launcher calls this in a process of its own
+        with (
+            interruptible(),
+            closed_doors(),
+        ):  # also where a launcher calls this in a process of its own
             return in_folder(config, folder)
     except OccupiedError as error:
         if config.study is None or ranks.started() > 1:

@@ -1,7 +1,8 @@
 """Training on a busy machine, by how OpenMP's threads wait for work: python -m benchmarks.busy
 
-Our own training on noise of FashionMNIST's size, alone and beside a second one of its kind. All kinds are there from
-the start and take turns, so that a change of the machine's speed meets all of them. About three minutes on two cores.
+Our own training on noise of FashionMNIST's size, alone and beside a second one of its kind. All
+kinds are there from the start and take turns, so that a change of the machine's speed meets all of
+them. About three minutes on two cores.
 """
 
 import argparse
@@ -34,12 +35,16 @@ Speeds = dict[str, dict[str, list[float]]]
 def main() -> None:
     """Measure, and write the tables."""
     command = parser(__doc__, "busy", repetitions=5)
-    command.add_argument("--batch-sizes", nargs="+", type=int, default=[32, 128], help="(default: 32 128)")
+    command.add_argument(
+        "--batch-sizes", nargs="+", type=int, default=[32, 128], help="(default: 32 128)"
+    )
     arguments = command.parse_args()
     for name in WAITING:
         os.environ.pop(name, None)
     results = {str(size): measured(size, arguments) for size in arguments.batch_sizes}
-    publish(arguments, "busy", [as_table(size, speeds) for size, speeds in results.items()], results)
+    publish(
+        arguments, "busy", [as_table(size, speeds) for size, speeds in results.items()], results
+    )
 
 
 def measured(batch_size: int, arguments: argparse.Namespace) -> Speeds:
@@ -47,17 +52,26 @@ def measured(batch_size: int, arguments: argparse.Namespace) -> Speeds:
     speeds: Speeds = {kind: {ALONE: [], TWO: []} for kind in KINDS}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
-        pairs = {kind: pair_of(kind, batch_size, folder, arguments.repetitions, stack) for kind in KINDS}
+        pairs = {
+            kind: pair_of(kind, batch_size, folder, arguments.repetitions, stack) for kind in KINDS
+        }
         for repetition in range(arguments.repetitions):
             for kind, pair in pairs.items():
                 speeds[kind][ALONE].append(together(pair[:1]))
                 speeds[kind][TWO].append(together(pair))
-            newest = ", ".join(f"{kind}: {own[ALONE][-1]:.0f}, {own[TWO][-1]:.0f}" for kind, own in speeds.items())
-            print(f"batch {batch_size}, {repetition + 1}/{arguments.repetitions}, images/s of {newest}", flush=True)
+            newest = ", ".join(
+                f"{kind}: {own[ALONE][-1]:.0f}, {own[TWO][-1]:.0f}" for kind, own in speeds.items()
+            )
+            print(
+                f"batch {batch_size}, {repetition + 1}/{arguments.repetitions}, images/s of {newest}",
+                flush=True,
+            )
     return speeds
 
 
-def pair_of(kind: str, batch_size: int, root: Path, repetitions: int, stack: ExitStack) -> list[Child]:
+def pair_of(
+    kind: str, batch_size: int, root: Path, repetitions: int, stack: ExitStack
+) -> list[Child]:
     """Two processes of a kind that have had their warm-up, one after the other."""
     pair = []
     for number in range(2):
@@ -87,7 +101,13 @@ def as_table(batch_size: str, speeds: Speeds) -> Table:
         for place in (ALONE, TWO):
             cells += [middle(own[place]), middle(ratios(own[place], speeds[DEFAULT][place]), 2)]
         rows.append((kind, *cells))
-    columns = ("", "alone, images/s", "times the default", "two at once, images/s together", "times the default")
+    columns = (
+        "",
+        "alone, images/s",
+        "times the default",
+        "two at once, images/s together",
+        "times the default",
+    )
     note = "Medians and ranges; ratios repetition by repetition."
     return Table(f"How threads wait: fashion_mnist, joint, batch {batch_size}", columns, rows, note)
 

@@ -1,7 +1,8 @@
 """What takes turns in `benchmarks.training`: our own training, and what people would write instead.
 
-All do the same work on the same network: float32 (but for one that says otherwise), Adam with one learning rate, the
-loss of `sigma_data` (pythae its own). A child process is one of them: python -m benchmarks.contenders '<json of a Job>'
+All do the same work on the same network: float32 (but for one that says otherwise), Adam with one
+learning rate, the loss of `sigma_data` (pythae its own). A child process is one of them: python -m
+benchmarks.contenders '<json of a Job>'
 """
 
 import json
@@ -32,7 +33,8 @@ class Contender:
     Attributes:
         name: for the tables.
         train: trains in turns until there are no more.
-        joint: for one that trains aggressively, the key of the one whose joint steps its cost is counted in.
+        joint: for one that trains aggressively, the key of the one whose joint steps its cost is
+            counted in.
     """
 
     name: str
@@ -64,14 +66,16 @@ def ours(job: Job, turns: Turns, overrides: tuple[str, ...] = ()) -> None:
 class BatchTurns(Callback):
     """Some minibatches of a long epoch in turns. To be the first of the callbacks.
 
-    A turn is no epoch, because what Weights & Biases does in the background at the end of one would weigh many times
-    more than in epochs of full length.
+    A turn is no epoch, because what Weights & Biases does in the background at the end of one would
+    weigh many times more than in epochs of full length.
     """
 
     def __init__(self, turns: Turns, batches: int) -> None:
         self.turns, self.batches, self.started = turns, batches, 0.0
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         assert isinstance(pl_module, BaseVAE)
         if pl_module.compiled is not None and pl_module.compiled.failed:
             raise RuntimeError("it could not be compiled here")
@@ -89,7 +93,8 @@ CONTENDERS = {
     "ours": Contender("reslag_vae", ours),
     "ours_compiled": Contender("reslag_vae, compiled", partial(ours, overrides=(COMPILED,))),
     "ours_compiled_bf16": Contender(
-        "reslag_vae, compiled, bf16-mixed", partial(ours, overrides=(COMPILED, "trainer.precision=bf16-mixed"))
+        "reslag_vae, compiled, bf16-mixed",
+        partial(ours, overrides=(COMPILED, "trainer.precision=bf16-mixed")),
     ),
     "plain": Contender("plain loop", plain),
     "plain_tuned": Contender("plain loop, our layout and allocator", partial(plain, tuned=True)),
@@ -97,7 +102,9 @@ CONTENDERS = {
     "dataloader": Contender("DataLoader loop", data_loader),
     "lightning": Contender("Lightning, over that DataLoader", automatic),
     "pythae": Contender("pythae", pythae),
-    "ours_aggressive": Contender("reslag_vae, aggressive n = 5", partial(ours, overrides=AGGRESSIVE), joint="ours"),
+    "ours_aggressive": Contender(
+        "reslag_vae, aggressive n = 5", partial(ours, overrides=AGGRESSIVE), joint="ours"
+    ),
     "ours_aggressive_compiled": Contender(
         "reslag_vae, aggressive n = 5, compiled",
         partial(ours, overrides=(*AGGRESSIVE, COMPILED)),

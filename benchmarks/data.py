@@ -1,7 +1,8 @@
 """Data alone: the images that a loader gives out in a second, ours beside torchvision's: python -m benchmarks.data
 
-torchvision: its data set with ToTensor in a DataLoader of two worker processes. Ours: the data module's loader, with
-the conversion to float32 in [0, 1] that the training step makes, and without it. All three alternate within one run.
+torchvision: its data set with ToTensor in a DataLoader of two worker processes. Ours: the data
+module's loader, with the conversion to float32 in [0, 1] that the training step makes, and without
+it. All three alternate within one run.
 """
 
 import argparse
@@ -23,7 +24,8 @@ from reslag_vae.data import CelebA, ImageDataModule
 from reslag_vae.records import unit_interval
 
 BATCH_SIZE = 128
-# FashionMNIST's and CIFAR10's own sizes; of CelebA's pictures as many as torchvision decodes in a few seconds.
+# FashionMNIST's and CIFAR10's own sizes; of CelebA's pictures as many as torchvision decodes in a
+# few seconds.
 COUNTS = {"fashion_mnist": 60_000, "cifar10": 50_000, "celeba": 1_024}
 TORCHVISION, CONVERTED, OURS = "torchvision, 2 workers", "ours, converted", "ours, as uint8"
 DECODING = "pictures/s of the first decoding"
@@ -35,12 +37,24 @@ def main() -> None:
     """Measure, and write the tables."""
     command = parser(__doc__, "data", repetitions=7)
     command.add_argument("--works", nargs="+", choices=list(WORKS), default=list(WORKS))
-    command.add_argument("--most", type=int, default=60_000, help="at most so many images (default: %(default)s)")
-    command.add_argument("--seconds", type=float, default=2.0, help="of a repetition, at least (default: %(default)s)")
+    command.add_argument(
+        "--most", type=int, default=60_000, help="at most so many images (default: %(default)s)"
+    )
+    command.add_argument(
+        "--seconds",
+        type=float,
+        default=2.0,
+        help="of a repetition, at least (default: %(default)s)",
+    )
     arguments = command.parse_args()
     process.tune()
-    logging.getLogger("reslag_vae").setLevel(logging.ERROR)  # that made-up pictures have no official splits
-    results = {name: measured(name, min(COUNTS[name], arguments.most), arguments) for name in arguments.works}
+    logging.getLogger("reslag_vae").setLevel(
+        logging.ERROR
+    )  # that made-up pictures have no official splits
+    results = {
+        name: measured(name, min(COUNTS[name], arguments.most), arguments)
+        for name in arguments.works
+    }
     publish(arguments, "data", list(tables(results)), results)
 
 
@@ -52,14 +66,20 @@ def measured(name: str, count: int, arguments: argparse.Namespace) -> Speeds:
         WRITERS[name](root, count)
         data: ImageDataModule
         if name == "celeba":
-            speeds[DECODING] = [count / decoding_seconds(root) for _ in range(arguments.repetitions)]
+            speeds[DECODING] = [
+                count / decoding_seconds(root) for _ in range(arguments.repetitions)
+            ]
             data = CelebA(root, BATCH_SIZE, val_fraction=0.1, seed=0)
         else:
             data = RandomImages(folder, BATCH_SIZE, 0.1, 0, WORKS[name].shape, count)
         data.setup()
         ours = data.train_dataloader()
         theirs: DataLoader[Any] = DataLoader(
-            torchvision_dataset(name, root), BATCH_SIZE, shuffle=True, num_workers=2, persistent_workers=True
+            torchvision_dataset(name, root),
+            BATCH_SIZE,
+            shuffle=True,
+            num_workers=2,
+            persistent_workers=True,
         )
         contenders = {TORCHVISION: (theirs, False), CONVERTED: (ours, True), OURS: (ours, False)}
         for loader, convert in contenders.values():
@@ -67,8 +87,12 @@ def measured(name: str, count: int, arguments: argparse.Namespace) -> Speeds:
         for repetition in range(arguments.repetitions):
             for contender, (loader, convert) in contenders.items():
                 speeds[contender].append(speed(loader, convert, arguments.seconds))
-            newest = ", ".join(f"{contender}: {speeds[contender][-1]:,.0f}" for contender in contenders)
-            print(f"{name} {repetition + 1}/{arguments.repetitions}, images/s of {newest}", flush=True)
+            newest = ", ".join(
+                f"{contender}: {speeds[contender][-1]:,.0f}" for contender in contenders
+            )
+            print(
+                f"{name} {repetition + 1}/{arguments.repetitions}, images/s of {newest}", flush=True
+            )
     return speeds
 
 
@@ -98,9 +122,7 @@ def tables(results: dict[str, Speeds]) -> Iterator[Table]:
             times = ratios(speeds[contender], speeds[TORCHVISION])
             rows.append((f"{name}, {contender}", middle(speeds[contender]), middle(times, 1)))
     columns = ("", "images/s", "times torchvision")
-    note = (
-        "Medians and ranges; ratios repetition by repetition. torchvision's workers have the cores to themselves here."
-    )
+    note = "Medians and ranges; ratios repetition by repetition. torchvision's workers have the cores to themselves here."
     yield Table("Data alone, batch 128", columns, rows, note)
     if "celeba" in results:
         row = ("celeba, 178x218 JPEG to 3x64x64", middle(results["celeba"][DECODING]))

@@ -24,7 +24,9 @@ def write_fashion_mnist(root: Path, count: int) -> None:
     for split, size in (("train", count), ("t10k", max(1, count // TEST_SHARE))):
         pixels = generator.integers(256, size=(size, 28, 28), dtype=np.uint8)
         _write_idx(folder / f"{split}-images-idx3-ubyte", pixels)
-        _write_idx(folder / f"{split}-labels-idx1-ubyte", generator.integers(10, size=size, dtype=np.uint8))
+        _write_idx(
+            folder / f"{split}-labels-idx1-ubyte", generator.integers(10, size=size, dtype=np.uint8)
+        )
 
 
 def _write_idx(path: Path, array: NDArray[np.uint8]) -> None:
@@ -39,7 +41,10 @@ def write_cifar10(root: Path, count: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     names = [name for name, _ in datasets.CIFAR10.train_list]
     sizes = [len(part) for part in np.array_split(np.arange(count), len(names))]
-    for name, size in [*zip(names, sizes, strict=True), ("test_batch", max(1, count // TEST_SHARE))]:
+    for name, size in [
+        *zip(names, sizes, strict=True),
+        ("test_batch", max(1, count // TEST_SHARE)),
+    ]:
         pixels = generator.integers(256, size=(size, 3 * 32 * 32), dtype=np.uint8)
         labels = generator.integers(10, size=size).tolist()
         (folder / name).write_bytes(pickle.dumps({"data": pixels, "labels": labels}))
@@ -53,7 +58,8 @@ def write_celeba(root: Path, count: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
     def write(number: int) -> None:
-        # A few colours blown up: a JPEG of about the size of a photograph, where noise would be many times larger.
+        # A few colours blown up: a JPEG of about the size of a photograph, where noise would be
+        # many times larger.
         few = np.random.default_rng([SEED, number]).integers(256, size=(10, 8, 3), dtype=np.uint8)
         picture = Image.fromarray(few).resize(CELEBA_SIZE, Image.Resampling.BICUBIC)
         picture.save(folder / f"{number:06d}.jpg", quality=90)

@@ -49,7 +49,11 @@ class AutomaticTurns(Callback):
 def automatic(job: Job, turns: Turns) -> None:
     """A minimal module with automatic optimization, over the data loader; a turn is an epoch."""
     quiet()
-    bare: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
+    bare: dict[str, Any] = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_model_summary": False,
+    }
     trainer = Trainer(max_epochs=EPOCHS, devices=1, default_root_dir=job.folder, **bare)
     callbacks_of(trainer).insert(0, AutomaticTurns(turns))
     trainer.fit(Automatic(network_of(job)), loader_of(job))
@@ -68,11 +72,15 @@ def pythae(job: Job, turns: Turns) -> None:
         raise SystemExit(f"{error}: pip install .[bench]") from None
 
     network, processor = network_of(job), DataProcessor()
-    # In place: if a copy of this size were freed here, the C library would from then on keep the steps' memory too.
+    # In place: if a copy of this size were freed here, the C library would from then on keep the
+    # steps' memory too.
     images = pixels_of(job)[: job.images].cpu().float().div_(255)
     data = processor.to_dataset(processor.process_data(images))
     config = BetaVAEConfig(
-        input_dim=network.image_shape, latent_dim=network.latent_dim, reconstruction_loss="mse", beta=1.0
+        input_dim=network.image_shape,
+        latent_dim=network.latent_dim,
+        reconstruction_loss="mse",
+        beta=1.0,
     )
     settings = BaseTrainerConfig(
         output_dir=job.folder,
@@ -82,7 +90,9 @@ def pythae(job: Job, turns: Turns) -> None:
         optimizer_params={"fused": True},  # as all others here
     )
     model = BetaVAE(config, *halves_for_pythae(network))
-    BaseTrainer(model, data, training_config=settings, callbacks=[turns_for_pythae(job, turns)]).train()
+    BaseTrainer(
+        model, data, training_config=settings, callbacks=[turns_for_pythae(job, turns)]
+    ).train()
 
 
 def halves_for_pythae(network: Network) -> tuple[nn.Module, nn.Module]:
@@ -117,7 +127,9 @@ def turns_for_pythae(job: Job, turns: Turns) -> Any:
     class EpochTurns(TrainingCallback):
         started, batches = 0.0, 0
 
-        def on_train_step_begin(self, training_config: Any, **_: Any) -> None:  # before the first batch of an epoch
+        def on_train_step_begin(
+            self, training_config: Any, **_: Any
+        ) -> None:  # before the first batch of an epoch
             turns.begin()
             self.started, self.batches = stopped(), 0
 

@@ -97,7 +97,10 @@ def network_of(job: Job) -> Network:
     model = build_model(composed(WORKS[job.work], job.batch_size, job.count))
     network = model.network.to(device()).train()
     network.to(memory_format=torch.contiguous_format)
-    plain: dict[type[nn.Module], type[nn.Module]] = {BatchNorm: nn.BatchNorm2d, Doubling: nn.ConvTranspose2d}
+    plain: dict[type[nn.Module], type[nn.Module]] = {
+        BatchNorm: nn.BatchNorm2d,
+        Doubling: nn.ConvTranspose2d,
+    }
     for module in network.modules():
         module.__class__ = plain.get(type(module), type(module))
     return network
@@ -124,5 +127,9 @@ def loader_of(job: Job) -> DataLoader[Any]:
     files, folder = min(job.images, FILES), Path(job.folder)
     WRITERS[job.work](folder, files)
     # Where an epoch is longer than the files there are, it goes through them again.
-    images = Subset(torchvision_dataset(job.work, folder), [index % files for index in range(job.images)])
-    return DataLoader(images, job.batch_size, shuffle=True, num_workers=2, persistent_workers=True, drop_last=True)
+    images = Subset(
+        torchvision_dataset(job.work, folder), [index % files for index in range(job.images)]
+    )
+    return DataLoader(
+        images, job.batch_size, shuffle=True, num_workers=2, persistent_workers=True, drop_last=True
+    )

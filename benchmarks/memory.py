@@ -1,8 +1,9 @@
 """Memory of training on all of CelebA, 202,599 pictures, beside 2,000: python -m benchmarks.memory
 
-The decoded pictures, 2.49 GB, lie in a file that is mapped into memory as the data sets' cache is. Its pages belong to
-the system, which takes them back when it needs to (RssFile); what the process itself holds (RssAnon) must not grow with
-the data. A tiny network, and the same steps and epochs, in a new process for each size. Linux only.
+The decoded pictures, 2.49 GB, lie in a file that is mapped into memory as the data sets' cache is.
+Its pages belong to the system, which takes them back when it needs to (RssFile); what the process
+itself holds (RssAnon) must not grow with the data. A tiny network, and the same steps and epochs,
+in a new process for each size. Linux only.
 """
 
 import multiprocessing
@@ -38,7 +39,9 @@ class MappedImages(RandomImages):
     name = "mapped"
 
     def read(self) -> Source:
-        store = torch.from_numpy(np.load(self.root / "images.npy", mmap_mode="c")).permute(0, 3, 1, 2)
+        store = torch.from_numpy(np.load(self.root / "images.npy", mmap_mode="c")).permute(
+            0, 3, 1, 2
+        )
         return Source(Images(store, torch.full((len(store),), -1)), None, None, [])
 
 
@@ -55,11 +58,18 @@ class Readings(Callback):
 def main() -> None:
     """Measure, and write the tables."""
     command = parser(__doc__, "memory")
-    command.add_argument("--folder", type=Path, help="for 2.49 GB of temporary files (default: the system's)")
     command.add_argument(
-        "--epochs", type=int, default=25, help=f"of {EPOCH} batches of {BATCH_SIZE} (default: %(default)s)"
+        "--folder", type=Path, help="for 2.49 GB of temporary files (default: the system's)"
     )
-    command.add_argument("--pictures", type=int, default=CELEBA, help="the larger number (default: %(default)s)")
+    command.add_argument(
+        "--epochs",
+        type=int,
+        default=25,
+        help=f"of {EPOCH} batches of {BATCH_SIZE} (default: %(default)s)",
+    )
+    command.add_argument(
+        "--pictures", type=int, default=CELEBA, help="the larger number (default: %(default)s)"
+    )
     arguments = command.parse_args()
     sizes = [FEW, arguments.pictures]
     results: dict[str, list[Memory]] = {}
@@ -69,8 +79,12 @@ def main() -> None:
             ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process_of_its_own,
         ):
             write_pictures(Path(folder, "images.npy"), size)
-            results[str(size)] = process_of_its_own.submit(trained, folder, size, arguments.epochs).result()
-        print(f"{size:,} pictures: {results[str(size)][-1]['RssAnon']:,.1f} MB of its own", flush=True)
+            results[str(size)] = process_of_its_own.submit(
+                trained, folder, size, arguments.epochs
+            ).result()
+        print(
+            f"{size:,} pictures: {results[str(size)][-1]['RssAnon']:,.1f} MB of its own", flush=True
+        )
     publish(arguments, "memory", tables(results), results)
 
 
@@ -89,8 +103,14 @@ def trained(folder: str, count: int, epochs: int) -> list[Memory]:
     quiet()
     process.tune()
     network = ("recipe.channels=[8,8]", "recipe.blocks=[1,1]", "recipe.latent_dim=8")
-    limits = (f"trainer.max_epochs={epochs}", f"+trainer.limit_train_batches={EPOCH}", "+trainer.limit_val_batches=1")
-    config = composed(WORKS["celeba"], BATCH_SIZE, count, (*network, *limits, "callbacks.images=null"))
+    limits = (
+        f"trainer.max_epochs={epochs}",
+        f"+trainer.limit_train_batches={EPOCH}",
+        "+trainer.limit_val_batches=1",
+    )
+    config = composed(
+        WORKS["celeba"], BATCH_SIZE, count, (*network, *limits, "callbacks.images=null")
+    )
     config.data.update({"_target_": "benchmarks.memory.MappedImages", "root": folder})
     imported = memory()
     readings = Readings()
@@ -105,7 +125,11 @@ def trained(folder: str, count: int, epochs: int) -> list[Memory]:
 def memory() -> Memory:
     """MB of this process that are its own (RssAnon), and of files that it has mapped (RssFile)."""
     lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
-    return {words[0].rstrip(":"): int(words[1]) / 1024 for words in lines if words[0] in ("RssAnon:", "RssFile:")}
+    return {
+        words[0].rstrip(":"): int(words[1]) / 1024
+        for words in lines
+        if words[0] in ("RssAnon:", "RssFile:")
+    }
 
 
 def tables(results: dict[str, list[Memory]]) -> list[Table]:
@@ -116,12 +140,21 @@ def tables(results: dict[str, list[Memory]]) -> list[Table]:
     for kind, meaning in (("RssAnon", "own"), ("RssFile", "files")):
         for when, index in zip(WHEN, (0, 1, 2, -1), strict=True):
             one, other = few[index][kind], many[index][kind]
-            rows.append((f"{meaning}, {when}", f"{one:,.1f}", f"{other:,.1f}", f"{other - one:+,.1f}"))
+            rows.append(
+                (f"{meaning}, {when}", f"{one:,.1f}", f"{other:,.1f}", f"{other - one:+,.1f}")
+            )
     note = (
         f"Own: RssAnon. Files: RssFile, the libraries and the pages of the pictures. Rows and labels of {sizes[1]} are "
         f"{int(list(results)[1]) * 8 * 3 / 1e6:.1f} MB: a number of 8 bytes each for label, row and place in the order."
     )
-    return [Table(f"Memory of a training process, MB, batch {BATCH_SIZE}", ("", *sizes, "difference"), rows, note)]
+    return [
+        Table(
+            f"Memory of a training process, MB, batch {BATCH_SIZE}",
+            ("", *sizes, "difference"),
+            rows,
+            note,
+        )
+    ]
 
 
 if __name__ == "__main__":

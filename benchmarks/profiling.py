@@ -1,7 +1,8 @@
 """Where the time of a joint training step goes, by kinds of operations: python -m benchmarks.profiling
 
-PyTorch's profiler over some steps of the Trainer, in self times. On a GPU the sum of the kernels' times is set beside
-the wall time of as many steps without the profiler: near one, the GPU never waits for Python.
+PyTorch's profiler over some steps of the Trainer, in self times. On a GPU the sum of the kernels'
+times is set beside the wall time of as many steps without the profiler: near one, the GPU never
+waits for Python.
 """
 
 import os
@@ -53,7 +54,9 @@ class Profiler(Callback):
         activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * torch.cuda.is_available()
         self.profile = profile(activities=activities)
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         if batch_idx == WARM_UP:
             synchronize()
             self.started = time.perf_counter()
@@ -74,7 +77,9 @@ def main() -> None:
     """Measure, and write the tables."""
     command = parser(__doc__, "profiling")
     command.add_argument("--works", nargs="+", choices=list(WORKS), default=list(WORKS))
-    command.add_argument("--steps", type=int, default=10, help="with the profiler (default: %(default)s)")
+    command.add_argument(
+        "--steps", type=int, default=10, help="with the profiler (default: %(default)s)"
+    )
     arguments = command.parse_args()
     quiet()
     process.tune()
@@ -85,9 +90,15 @@ def main() -> None:
 def profiled(work: Work, steps: int) -> Profile:
     """Wall seconds of a step, and the self time in seconds of every operation and kernel in it."""
     batches = WARM_UP + 2 * steps
-    config = composed(work, BATCH_SIZE, batches * BATCH_SIZE, ("trainer.max_epochs=1", "callbacks.images=null"))
+    config = composed(
+        work, BATCH_SIZE, batches * BATCH_SIZE, ("trainer.max_epochs=1", "callbacks.images=null")
+    )
     profiler = Profiler(steps)
-    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open(os.devnull, "w") as nowhere,
+        redirect_stdout(nowhere),
+    ):
         data, model, trainer = build(config, Path(folder))
         callbacks_of(trainer).append(profiler)
         trainer.fit(model, data)
@@ -103,17 +114,34 @@ def profiled(work: Work, steps: int) -> Profile:
 
 def family(name: str) -> str:
     """The kind of an operation."""
-    return next((kind for kind, pattern in FAMILIES.items() if re.search(pattern, name, re.IGNORECASE)), "other")
+    return next(
+        (kind for kind, pattern in FAMILIES.items() if re.search(pattern, name, re.IGNORECASE)),
+        "other",
+    )
 
 
 def tables(results: dict[str, Profile]) -> list[Table]:
     """On the CPU the kinds of operations; on a GPU how busy it is, and its longest kernels."""
     if torch.cuda.is_available():
         return [busy(results), *(longest(name, result) for name, result in results.items())]
-    kinds = {kind: [_share(result["operations"], kind) for result in results.values()] for kind in [*FAMILIES, "other"]}
+    kinds = {
+        kind: [_share(result["operations"], kind) for result in results.values()]
+        for kind in [*FAMILIES, "other"]
+    }
     rows = [(kind, *(f"{100 * share:.1f} %" for share in shares)) for kind, shares in kinds.items()]
-    rows.append(("ms per step, without the profiler", *(f"{1e3 * result['wall']:,.1f}" for result in results.values())))
-    return [Table(f"Share of the operators' own time in a joint step, batch {BATCH_SIZE}", ("", *results), rows)]
+    rows.append(
+        (
+            "ms per step, without the profiler",
+            *(f"{1e3 * result['wall']:,.1f}" for result in results.values()),
+        )
+    )
+    return [
+        Table(
+            f"Share of the operators' own time in a joint step, batch {BATCH_SIZE}",
+            ("", *results),
+            rows,
+        )
+    ]
 
 
 def busy(results: dict[str, Profile]) -> Table:
@@ -122,7 +150,12 @@ def busy(results: dict[str, Profile]) -> Table:
     for name, result in results.items():
         computing = sum(result["kernels"].values())
         rows.append(
-            (name, f"{1e3 * computing:.2f}", f"{1e3 * result['wall']:.2f}", f"{computing / result['wall']:.2f}")
+            (
+                name,
+                f"{1e3 * computing:.2f}",
+                f"{1e3 * result['wall']:.2f}",
+                f"{computing / result['wall']:.2f}",
+            )
         )
     columns = ("", "ms of kernels per step", "ms per step, without the profiler", "ratio")
     return Table(f"How busy the GPU is in a joint step, batch {BATCH_SIZE}", columns, rows)
@@ -133,12 +166,17 @@ def longest(name: str, result: Profile) -> Table:
     kernels = sorted(result["kernels"].items(), key=lambda kernel: kernel[1], reverse=True)
     total = sum(seconds for _, seconds in kernels)
     # A kernel's name is its whole C++ signature.
-    rows = [(key[:80], f"{1e3 * seconds:.3f}", f"{100 * seconds / total:.1f} %") for key, seconds in kernels[:TOP]]
+    rows = [
+        (key[:80], f"{1e3 * seconds:.3f}", f"{100 * seconds / total:.1f} %")
+        for key, seconds in kernels[:TOP]
+    ]
     return Table(f"Longest kernels of {name}", ("kernel", "ms per step", "share"), rows)
 
 
 def _share(operations: dict[str, float], kind: str) -> float:
-    return sum(seconds for name, seconds in operations.items() if family(name) == kind) / sum(operations.values())
+    return sum(seconds for name, seconds in operations.items() if family(name) == kind) / sum(
+        operations.values()
+    )
 
 
 if __name__ == "__main__":

@@ -39,17 +39,26 @@ class Table(NamedTuple):
     note: str = ""
 
 
-def parser(description: str | None, name: str, repetitions: int | None = None) -> argparse.ArgumentParser:
+def parser(
+    description: str | None, name: str, repetitions: int | None = None
+) -> argparse.ArgumentParser:
     """A command line with the options that measurements share; without `repetitions` there is but one."""
     form = argparse.RawDescriptionHelpFormatter
-    command = argparse.ArgumentParser(f"python -m benchmarks.{name}", description=description, formatter_class=form)
+    command = argparse.ArgumentParser(
+        f"python -m benchmarks.{name}", description=description, formatter_class=form
+    )
     command.add_argument(
-        "--out", type=Path, default=RESULTS / name, help="folder of the results (default: %(default)s)"
+        "--out",
+        type=Path,
+        default=RESULTS / name,
+        help="folder of the results (default: %(default)s)",
     )
     if repetitions is None:
         command.set_defaults(repetitions=1)
     else:
-        command.add_argument("--repetitions", type=int, default=repetitions, help="(default: %(default)s)")
+        command.add_argument(
+            "--repetitions", type=int, default=repetitions, help="(default: %(default)s)"
+        )
     return command
 
 
@@ -68,7 +77,9 @@ def publish(arguments: argparse.Namespace, name: str, tables: Sequence[Table], r
     console.print(heading)
     for table in tables:
         console.print(_as_rich(table))
-    write_atomically(arguments.out / "table.md", "\n\n".join([heading, *map(_as_markdown, tables)]) + "\n")
+    write_atomically(
+        arguments.out / "table.md", "\n\n".join([heading, *map(_as_markdown, tables)]) + "\n"
+    )
     content = {"conditions": circumstances, "results": raw}
     write_atomically(arguments.out / f"{name}.json", json.dumps(content, indent=2) + "\n")
 
@@ -106,7 +117,9 @@ def synchronize() -> None:
 
 def middle(values: Sequence[float], digits: int = 0) -> str:
     """Median and range."""
-    median, least, most = (f"{value:,.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
+    median, least, most = (
+        f"{value:,.{digits}f}" for value in (statistics.median(values), min(values), max(values))
+    )
     return f"{median} ({least} to {most})"
 
 

@@ -1,7 +1,8 @@
 """How the cost of a training step grows: python -m benchmarks.scaling
 
-With the batch, the image, the updates of an aggressive step and the training split; and the speed of an evaluation.
-Everything is trained as train.py does it, through the Trainer, and timed by the run's own `images_per_second`.
+With the batch, the image, the updates of an aggressive step and the training split; and the speed
+of an evaluation. Everything is trained as train.py does it, through the Trainer, and timed by the
+run's own `images_per_second`.
 """
 
 import csv
@@ -39,8 +40,12 @@ EVALUATED = [f"{name} {batch_size}" for name in WORKS for batch_size in (32, 128
 def main() -> None:
     """Measure, plot, and write the tables."""
     command = parser(__doc__, "scaling", repetitions=3)
-    command.add_argument("--images", type=int, default=6_400, help="of 28x28 in an epoch (default: %(default)s)")
-    command.add_argument("--largest", type=int, default=COUNTS[-1], help="training split (default: %(default)s)")
+    command.add_argument(
+        "--images", type=int, default=6_400, help="of 28x28 in an epoch (default: %(default)s)"
+    )
+    command.add_argument(
+        "--largest", type=int, default=COUNTS[-1], help="training split (default: %(default)s)"
+    )
     arguments = command.parse_args()
     quiet()
     process.tune()
@@ -57,12 +62,16 @@ def main() -> None:
     results: dict[str, Series] = {}
     for name, (points, measure) in sweeps.items():
         results[name] = {str(point): [] for point in points}
-        # Every point once in each repetition, so that a change of the machine's speed meets all of them.
+        # Every point once in each repetition, so that a change of the machine's speed meets all of
+        # them.
         for repetition in range(arguments.repetitions):
             for point in points:
                 value = measure(point)
                 results[name][str(point)].append(value)
-                print(f"{name} {point}, {repetition + 1}/{arguments.repetitions}: {value:,.4g}", flush=True)
+                print(
+                    f"{name} {point}, {repetition + 1}/{arguments.repetitions}: {value:,.4g}",
+                    flush=True,
+                )
     publish(arguments, "scaling", tables(results), results)
     save_figure(plot(results), arguments.out / "scaling.png")
 
@@ -119,7 +128,11 @@ def trained(
     options = (f"trainer.max_epochs={epochs}", "callbacks.images=null", *options)
     config = composed(work, batch_size, count or steps * batch_size, options)
     # The progress bar is drawn, as it would be, but not shown between the figures.
-    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open(os.devnull, "w") as nowhere,
+        redirect_stdout(nowhere),
+    ):
         data, model, trainer = build(config, Path(folder))
         trainer.fit(model, data)
         with Path(folder, METRICS_FILE).open() as file:
@@ -176,14 +189,21 @@ def tables(results: dict[str, Series]) -> list[Table]:
         Table(
             f"Encoder updates of an aggressive step: fashion_mnist, batch {BATCH_SIZE}",
             ("n", "images/s", "cost in joint steps"),
-            [(key, middle(speeds), middle(ratios(ratio["0"], speeds), 2)) for key, speeds in ratio.items()],
+            [
+                (key, middle(speeds), middle(ratios(ratio["0"], speeds), 2))
+                for key, speeds in ratio.items()
+            ],
             "n = 0: the joint step. An aggressive step is n encoder updates and one decoder update.",
         ),
         Table(
             f"Training images: fashion_mnist, joint, batch {BATCH_SIZE}",
             ("training images", "ms per step, without the shuffle", "ms to shuffle, once an epoch"),
             [
-                (f"{int(key):,}", middle(steps[key], 1), middle([1e3 * seconds for seconds in shuffles], 2))
+                (
+                    f"{int(key):,}",
+                    middle(steps[key], 1),
+                    middle([1e3 * seconds for seconds in shuffles], 2),
+                )
                 for key, shuffles in results["shuffle"].items()
             ],
         ),

@@ -20,9 +20,17 @@ def plot(results: dict[str, Series]) -> "Figure":
     (batch, size), (ratio, count) = figure.subplots(2, 2)
 
     _draw(batch, results["batch size"])
-    batch.set(title="fashion_mnist, joint", xlabel="batch size", ylabel="images/s", xscale="log", yscale="log")
+    batch.set(
+        title="fashion_mnist, joint",
+        xlabel="batch size",
+        ylabel="images/s",
+        xscale="log",
+        yscale="log",
+    )
 
-    costs = {key: [1e3 / speed for speed in speeds] for key, speeds in results["image size"].items()}
+    costs = {
+        key: [1e3 / speed for speed in speeds] for key, speeds in results["image size"].items()
+    }
     _draw(size, costs)
     middle = statistics.median(costs["64"])
     size.plot(
@@ -32,18 +40,35 @@ def plot(results: dict[str, Series]) -> "Figure":
         linestyle="--",
         label="proportional to the pixels",
     )
-    size.set(title="celeba's network, joint, batch 32", xlabel="height and width", ylabel="ms per image")
+    size.set(
+        title="celeba's network, joint, batch 32", xlabel="height and width", ylabel="ms per image"
+    )
     size.set(xscale="log", yscale="log")
     size.legend(frameon=False)
 
     speeds = dict(results["encoder updates"])
     joint = speeds.pop("0")
-    _draw(ratio, {key: [one / own for one, own in zip(joint, values, strict=True)] for key, values in speeds.items()})
-    ratio.set(title="fashion_mnist, batch 128", xlabel="encoder updates n", ylabel="aggressive step / joint step")
+    _draw(
+        ratio,
+        {
+            key: [one / own for one, own in zip(joint, values, strict=True)]
+            for key, values in speeds.items()
+        },
+    )
+    ratio.set(
+        title="fashion_mnist, batch 128",
+        xlabel="encoder updates n",
+        ylabel="aggressive step / joint step",
+    )
     ratio.set_ylim(bottom=0)
 
     _draw(count, per_step(results))
-    count.set(title="fashion_mnist, joint, batch 128", xlabel="training images", ylabel="ms per step", xscale="log")
+    count.set(
+        title="fashion_mnist, joint, batch 128",
+        xlabel="training images",
+        ylabel="ms per step",
+        xscale="log",
+    )
     count.set_ylim(bottom=0)
 
     for axis, points in ((batch, results["batch size"]), (size, costs), (ratio, speeds)):

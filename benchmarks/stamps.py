@@ -16,8 +16,8 @@ class Stamps(Callback):
     """Ends the process after its first training step, and leaves the moments and the pictures opened as JSON.
 
     Args:
-        path: of the file: `fit` and `step` in seconds since the epoch, `pictures` opened since this was made, which is
-            before the data are read.
+        path: of the file: `fit` and `step` in seconds since the epoch, `pictures` opened since this
+            was made, which is before the data are read.
     """
 
     def __init__(self, path: str) -> None:

@@ -1,8 +1,8 @@
 """From the command to the first training step, in new processes of train.py: python -m benchmarks.startup
 
-Each start is train.py as it is, Weights & Biases offline and every callback on, with one callback more that notes the
-moments and ends the process after its first step. CelebA is started with an empty cache, which decodes every picture,
-and again, which must open none.
+Each start is train.py as it is, Weights & Biases offline and every callback on, with one callback
+more that notes the moments and ends the process after its first step. CelebA is started with an
+empty cache, which decodes every picture, and again, which must open none.
 """
 
 import json
@@ -21,24 +21,36 @@ from benchmarks.report import Table, middle, parser, publish
 ROOT = Path(__file__).parents[1]
 Start = dict[str, float]
 
-HELP, DIGITS, FIRST, SECOND = "--help", "model=lagging data=digits", "data=celeba, first start", "second start"
+HELP, DIGITS, FIRST, SECOND = (
+    "--help",
+    "model=lagging data=digits",
+    "data=celeba, first start",
+    "second start",
+)
 
 
 def main() -> None:
     """Measure, and write the table."""
     command = parser(__doc__, "startup", repetitions=5)
     command.add_argument(
-        "--celeba-root", type=Path, help="a folder that holds a real celeba/ (default: made-up pictures)"
+        "--celeba-root",
+        type=Path,
+        help="a folder that holds a real celeba/ (default: made-up pictures)",
     )
-    command.add_argument("--pictures", type=int, default=2_000, help="of them, made up (default: %(default)s)")
+    command.add_argument(
+        "--pictures", type=int, default=2_000, help="of them, made up (default: %(default)s)"
+    )
     arguments = command.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         if arguments.celeba_root is None:
             write_celeba(root, arguments.pictures)
         else:
-            # Beside a link the decoded cache is made here, and that of the real folder stays as it is.
-            (root / "celeba").symlink_to(arguments.celeba_root.resolve() / "celeba", target_is_directory=True)
+            # Beside a link the decoded cache is made here, and that of the real folder stays as it
+            # is.
+            (root / "celeba").symlink_to(
+                arguments.celeba_root.resolve() / "celeba", target_is_directory=True
+            )
         results = measured(root, arguments.repetitions)
     publish(arguments, "startup", [as_table(results)], results)
 
@@ -53,7 +65,9 @@ def measured(root: Path, repetitions: int) -> dict[str, list[Start]]:
         results[DIGITS].append(started(["model=lagging", "data=digits"]))
         results[FIRST].append(started(celeba))
         results[SECOND].append(started(celeba))
-        newest = ", ".join(f"{name}: {starts[-1]['step']:.1f} s" for name, starts in results.items())
+        newest = ", ".join(
+            f"{name}: {starts[-1]['step']:.1f} s" for name, starts in results.items()
+        )
         print(f"{repetition + 1}/{repetitions} {newest}", flush=True)
     return results
 
@@ -69,7 +83,10 @@ def started(options: Sequence[str]) -> Start:
     """Seconds from the start of the process to `fit` and to the end of the first `step`, and `pictures` opened."""
     with tempfile.TemporaryDirectory() as folder:
         stamps = Path(folder, "stamps.json")
-        callback = ["+callbacks.stamps._target_=benchmarks.stamps.Stamps", f"+callbacks.stamps.path={stamps}"]
+        callback = [
+            "+callbacks.stamps._target_=benchmarks.stamps.Stamps",
+            f"+callbacks.stamps.path={stamps}",
+        ]
         began = time.time()
         _run([*options, *callback, f"hydra.run.dir={folder}/run"])
         start: Start = json.loads(stamps.read_text())
@@ -80,7 +97,9 @@ def _run(options: Sequence[str]) -> None:
     try:
         command = [sys.executable, "train.py", *options]
         environment = os.environ | {"WANDB_MODE": "offline"}
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+        subprocess.run(
+            command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+        )
     except subprocess.CalledProcessError as error:
         raise SystemExit(f"train.py {' '.join(options)} failed:\n{error.stderr[-2000:]}") from None
 

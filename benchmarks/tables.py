@@ -37,26 +37,41 @@ def write(results: list[dict[str, Any]], arguments: argparse.Namespace) -> None:
 def table(result: dict[str, Any]) -> report.Table:
     """All contenders on one work; who was lost at any time has no numbers but a note."""
     contenders = result["contenders"]
-    memory = ["memory, MB"] + (["GPU memory, MB"] if any(one["device_memory"] for one in contenders.values()) else [])
+    memory = ["memory, MB"] + (
+        ["GPU memory, MB"] if any(one["device_memory"] for one in contenders.values()) else []
+    )
     rows, notes = [], [NOTE]
     for key, entry in contenders.items():
         contender = CONTENDERS[key]
         if entry["lost"]:
             notes.append(f"{contender.name} is left out: {entry['lost'].splitlines()[-1]}.")
             continue
-        peaks = [max(turn["memory"] for turn in entry["turns"]), entry["device_memory"] or 0][: len(memory)]
+        peaks = [max(turn["memory"] for turn in entry["turns"]), entry["device_memory"] or 0][
+            : len(memory)
+        ]
         cells = [
             report.middle(speeds(entry)),
             compared(result, key, UNIT),
             compared(result, contender.joint, key) if contender.joint else "",
         ]
         rows.append((contender.name, *cells, *(f"{peak / 1e6:,.0f}" for peak in peaks)))
-    notes.append("With " + ", ".join(f"{package} {version}" for package, version in result["packages"].items()) + ".")
+    notes.append(
+        "With "
+        + ", ".join(f"{package} {version}" for package, version in result["packages"].items())
+        + "."
+    )
     turns = " or ".join(
-        f"{size:,}" for size in sorted({entry["images"] for entry in contenders.values()}, reverse=True)
+        f"{size:,}"
+        for size in sorted({entry["images"] for entry in contenders.values()}, reverse=True)
     )
     title = f"{result['work']}, batch {result['batch_size']}, turns of {turns} images"
-    columns = ("contender", "images/s", f"/ {CONTENDERS[UNIT].name}", "cost in joint steps", *memory)
+    columns = (
+        "contender",
+        "images/s",
+        f"/ {CONTENDERS[UNIT].name}",
+        "cost in joint steps",
+        *memory,
+    )
     return report.Table(title, columns, rows, " ".join(notes))
 
 
@@ -74,7 +89,9 @@ def compared(result: dict[str, Any], key: str, unit: str) -> str:
     """The speed of one contender over that of another, or a dash where one of them is missing."""
     if not (measured(result, key) and measured(result, unit)):
         return "-"
-    return report.middle(report.ratios(*(speeds(result["contenders"][one]) for one in (key, unit))), 2)
+    return report.middle(
+        report.ratios(*(speeds(result["contenders"][one]) for one in (key, unit))), 2
+    )
 
 
 def plot(results: list[dict[str, Any]]) -> "Figure":
@@ -84,7 +101,9 @@ def plot(results: list[dict[str, Any]]) -> "Figure":
     sizes = list(dict.fromkeys(result["batch_size"] for result in results))
     works = list(dict.fromkeys(result["work"] for result in results))
     shown = [
-        key for key in CONTENDERS if not CONTENDERS[key].joint and any(key in one["contenders"] for one in results)
+        key
+        for key in CONTENDERS
+        if not CONTENDERS[key].joint and any(key in one["contenders"] for one in results)
     ]
     size = (2.2 + 3.6 * len(sizes), 0.5 + (0.7 + 0.27 * len(shown)) * len(works))
     figure = Figure(figsize=size, layout="constrained")
@@ -110,7 +129,12 @@ def panel(axis: "Axes", result: dict[str, Any], shown: list[str]) -> None:
         axis.barh(place, middle, height=0.7, color=ACTIVE if key.startswith("ours") else INACTIVE)
         axis.plot([min(ratios), max(ratios)], [place, place], color="black", linewidth=1)
         axis.annotate(
-            f"{middle:.2f}", (max(ratios), place), (3, 0), textcoords="offset points", va="center", fontsize=8
+            f"{middle:.2f}",
+            (max(ratios), place),
+            (3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
         )
     axis.axvline(1, color="black", linewidth=0.6, linestyle=":")
     axis.set_yticks(range(len(shown)), [CONTENDERS[key].name for key in shown], fontsize=8)

@@ -1,8 +1,8 @@
 """Training speed beside what people would write instead, and the cost of an aggressive step.
 
-All contenders do the same work, on noise of each data set's size, and alternate in processes of their own, so that a
-change of the machine's speed meets all of them. Only training is timed: neither validation nor pictures, checkpoints or
-compilation.
+All contenders do the same work, on noise of each data set's size, and alternate in processes of
+their own, so that a change of the machine's speed meets all of them. Only training is timed:
+neither validation nor pictures, checkpoints or compilation.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from benchmarks.contenders import CONTENDERS
 from benchmarks.turns import Child, Job, LostError
 from benchmarks.works import WORKS
 
-# Images of a turn, which takes 1 to 3 seconds on two cores of a server, and at least how many are in memory: as many
-# as there are, or of CelebA a twentieth.
+# Images of a turn, which takes 1 to 3 seconds on two cores of a server, and at least how many are
+# in memory: as many as there are, or of CelebA a twentieth.
 IMAGES = {"fashion_mnist": (4_096, 60_000), "cifar10": (1_536, 50_000), "celeba": (256, 10_000)}
 FASTER = 20  # a GPU
 SHARE = 4  # an aggressive contender's turn has one image of so many
@@ -49,8 +49,12 @@ class Entry:
 def main() -> None:
     """Measure, and write tables, numbers and a plot."""
     parser = report.parser(__doc__, "training", repetitions=7)
-    parser.add_argument("--works", nargs="+", choices=WORKS, default=list(WORKS), help="(default: all)")
-    parser.add_argument("--batch-sizes", nargs="+", type=int, default=[32, 128], help="(default: 32 128)")
+    parser.add_argument(
+        "--works", nargs="+", choices=WORKS, default=list(WORKS), help="(default: all)"
+    )
+    parser.add_argument(
+        "--batch-sizes", nargs="+", type=int, default=[32, 128], help="(default: 32 128)"
+    )
     parser.add_argument(
         "--contenders",
         nargs="+",
@@ -68,7 +72,14 @@ def main() -> None:
             for batch_size in arguments.batch_sizes:
                 entries = measured(work, batch_size, arguments)
                 contenders = {key: vars(entry) for key, entry in entries.items()}
-                results.append({"work": work, "batch_size": batch_size, "packages": packages, "contenders": contenders})
+                results.append(
+                    {
+                        "work": work,
+                        "batch_size": batch_size,
+                        "packages": packages,
+                        "contenders": contenders,
+                    }
+                )
     finally:
         # Also what there is of a run that was interrupted.
         if results:
@@ -91,7 +102,11 @@ def measured(work: str, batch_size: int, arguments: argparse.Namespace) -> dict[
     def lose(key: str, error: LostError) -> None:
         entries[key].lost = str(error)
         children.pop(key, None)
-        print(f"{work}, batch {batch_size}, {CONTENDERS[key].name} is left out:\n{error}", file=sys.stderr, flush=True)
+        print(
+            f"{work}, batch {batch_size}, {CONTENDERS[key].name} is left out:\n{error}",
+            file=sys.stderr,
+            flush=True,
+        )
 
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
@@ -115,7 +130,10 @@ def measured(work: str, batch_size: int, arguments: argparse.Namespace) -> dict[
                     continue
                 entries[key].turns.append(turn)
                 speed = f"{CONTENDERS[key].name}: {turn['images'] / turn['seconds']:.0f} images/s"
-                print(f"{work}, batch {batch_size}, {repetition + 1}/{arguments.repetitions} {speed}", flush=True)
+                print(
+                    f"{work}, batch {batch_size}, {repetition + 1}/{arguments.repetitions} {speed}",
+                    flush=True,
+                )
         for key, child in list(children.items()):
             try:
                 entries[key].device_memory = child.end()["device_memory"]

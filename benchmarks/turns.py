@@ -1,8 +1,9 @@
 """Contenders in processes of their own that take turns, so that they share nothing but the machine.
 
-A child trains a warm-up turn, says "ready", trains one turn for each "go" and says how long it took, and after "end"
-says how much of the accelerator's memory it has used. What it says comes when it is idle again: also what a framework
-does after an epoch is over by then, and disturbs nobody's turn.
+A child trains a warm-up turn, says "ready", trains one turn for each "go" and says how long it
+took, and after "end" says how much of the accelerator's memory it has used. What it says comes when
+it is idle again: also what a framework does after an epoch is over by then, and disturbs nobody's
+turn.
 """
 
 import json
@@ -25,7 +26,12 @@ from reslag_vae._runtime import process
 
 ROOT = Path(__file__).parents[1]
 # Progress bars are drawn as in a terminal, but into nowhere; W&B stays offline and quiet.
-ENVIRONMENT = {"FORCE_COLOR": "1", "TERM": "xterm-256color", "WANDB_MODE": "offline", "WANDB_SILENT": "true"}
+ENVIRONMENT = {
+    "FORCE_COLOR": "1",
+    "TERM": "xterm-256color",
+    "WANDB_MODE": "offline",
+    "WANDB_SILENT": "true",
+}
 PATIENCE = 30.0  # seconds for a child to end by itself
 TAIL = 2_000  # characters of a failed child's log
 
@@ -93,7 +99,11 @@ class Turns:
 
     def end(self, seconds: float) -> None:
         """A turn of that length is over."""
-        self.answer = "ready" if self.answer is None else json.dumps({"seconds": seconds, "images": self.images})
+        self.answer = (
+            "ready"
+            if self.answer is None
+            else json.dumps({"seconds": seconds, "images": self.images})
+        )
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -125,7 +135,8 @@ class Child:
 
     Args:
         job: what it is to do.
-        variables: of its environment, beside this process'; by default what train.py sets for our own training.
+        variables: of its environment, beside this process'; by default what train.py sets for our
+            own training.
     """
 
     def __init__(self, job: Job, variables: dict[str, str] | None = None) -> None:
@@ -159,7 +170,9 @@ class Child:
             code = self.process.wait()
             # Of a progress bar's states, which end in a return, only the last is worth reading.
             log = re.sub(r"[^\n]*\r", "", self.log.read_text(errors="replace")).strip()[-TAIL:]
-            raise LostError(log if code > 0 and log else f"{log}\nended with exit code {code}".strip())
+            raise LostError(
+                log if code > 0 and log else f"{log}\nended with exit code {code}".strip()
+            )
         return line.strip()
 
     def ready(self) -> None:
@@ -225,5 +238,7 @@ def held(process: int) -> int:
             for children in Path(f"/proc/{one}/task").glob("*/children"):
                 processes += map(int, children.read_text().split())
             rollup = Path(f"/proc/{one}/smaps_rollup").read_text()
-            total += 1024 * sum(int(number) for number in re.findall(r"^Pss:\s+(\d+)", rollup, re.MULTILINE))
+            total += 1024 * sum(
+                int(number) for number in re.findall(r"^Pss:\s+(\d+)", rollup, re.MULTILINE)
+            )
     return total

@@ -73,16 +73,26 @@ class RandomImages(ImageDataModule):
     def _random(self, size: int) -> Images:
         generator = torch.Generator().manual_seed(self.seed)
         channels, height, width = self.image_shape
-        pixels = torch.randint(256, (size, height, width, channels), generator=generator, dtype=torch.uint8)
+        pixels = torch.randint(
+            256, (size, height, width, channels), generator=generator, dtype=torch.uint8
+        )
         return Images(pixels.permute(0, 3, 1, 2), torch.full((size,), -1))
 
 
-def composed(work: Work, batch_size: int, count: int, overrides: tuple[str, ...] = ()) -> DictConfig:
+def composed(
+    work: Work, batch_size: int, count: int, overrides: tuple[str, ...] = ()
+) -> DictConfig:
     """The configuration of train.py for this work on `count` random training images.
 
     Without other overrides every epoch is joint, and nothing goes to a dashboard.
     """
-    options = [f"model={work.model}", f"data={work.name}", "schedule.epochs=0", "logger=none", *overrides]
+    options = [
+        f"model={work.model}",
+        f"data={work.name}",
+        "schedule.epochs=0",
+        "logger=none",
+        *overrides,
+    ]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", options)
     data: dict[str, Any] = {

@@ -32,11 +32,15 @@ class StudySweeper(Sweeper):
         retry: whether failed runs are run once more.
     """
 
-    def __init__(self, grids: list[dict[str, Any]], questions: list[dict[str, Any]], retry: bool) -> None:
+    def __init__(
+        self, grids: list[dict[str, Any]], questions: list[dict[str, Any]], retry: bool
+    ) -> None:
         self.grids: list[Axes] = [axes_of(grid) for grid in plain(grids)]
         self.questions, self.retry = plain(questions), retry
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
         self.hydra_context, self.config = hydra_context, config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
@@ -56,8 +60,8 @@ class StudySweeper(Sweeper):
         """Launch every run that is to be run; afterwards say how far the study is.
 
         Raises:
-            ConfigError: an option is none of this study's, a question is about none of its rows, or there is nothing to
-                run.
+            ConfigError: an option is none of this study's, a question is about none of its rows, or
+                there is nothing to run.
             RunError: a folder holds a run with other settings.
             CompactHydraException: a run has no result, or the launcher ended before its runs did.
         """
@@ -92,7 +96,8 @@ class StudySweeper(Sweeper):
         """Run these, and wait for them.
 
         Raises:
-            CompactHydraException: the launcher ended before its runs did, because a process of its own was killed, say.
+            CompactHydraException: the launcher ended before its runs did, because a process of its
+                own was killed, say.
         """
         assert self.launcher is not None, "set up"
         try:
@@ -107,7 +112,9 @@ class StudySweeper(Sweeper):
         """Whether a run in this state is to be launched."""
         from reslag_vae.studies.states import State
 
-        return state in (State.TO_GO, State.INTERRUPTED, State.REFUSED) or (self.retry and state is State.FAILED)
+        return state in (State.TO_GO, State.INTERRUPTED, State.REFUSED) or (
+            self.retry and state is State.FAILED
+        )
 
     def check(self, job: Job, folder: Path) -> None:
         """Compose a run's configuration, which finds misspelt options, and compare it with what is there.
@@ -119,7 +126,9 @@ class StudySweeper(Sweeper):
 
         assert self.config is not None, "set up"
         assert self.hydra_context is not None, "set up"
-        composed = self.hydra_context.config_loader.load_sweep_config(self.config, overrides_of(job))
+        composed = self.hydra_context.config_loader.load_sweep_config(
+            self.config, overrides_of(job)
+        )
         OmegaConf.set_struct(composed, False)
         del composed["hydra"]
         check_same(composed, folder / job.folder)
@@ -162,7 +171,9 @@ def chosen_by(overrides: Sequence[Override]) -> dict[str, list[str]]:
         elif override.is_discrete_sweep():
             chosen[key] = list(override.sweep_string_iterator())
         else:
-            raise ConfigError(f"{override.input_line}: a study takes lists of values, as in seed=0,1,2.")
+            raise ConfigError(
+                f"{override.input_line}: a study takes lists of values, as in seed=0,1,2."
+            )
     return chosen
 
 

@@ -7,7 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hydra.errors import CompactHydraException, HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import (
+    CompactHydraException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf.errors import OmegaConfBaseException
 
 from reslag_vae import options
@@ -40,14 +45,28 @@ def run(main: Callable[[], object]) -> None:
         try:
             with own_errors(), closed_doors():
                 main()
-        except (UserError, HydraException, OmegaConfBaseException, ValueError, FileNotFoundError) as error:
+        except (
+            UserError,
+            HydraException,
+            OmegaConfBaseException,
+            ValueError,
+            FileNotFoundError,
+        ) as error:
             known = isinstance(error, UserError | HydraException | OmegaConfBaseException)
             if isinstance(error, FileNotFoundError) and not is_removed():
                 raise
-            if isinstance(error, ValueError) and not known and not any(words in str(error) for words in OF_HYDRA):
+            if (
+                isinstance(error, ValueError)
+                and not known
+                and not any(words in str(error) for words in OF_HYDRA)
+            ):
                 raise
             job_folder.discard_sweep()
-            said = "The working directory was removed." if is_removed() else sentence(error, sys.argv[1:])
+            said = (
+                "The working directory was removed."
+                if is_removed()
+                else sentence(error, sys.argv[1:])
+            )
             print(terminal.printable(said), file=sys.stderr)
             raise SystemExit(1) from None
 
@@ -87,7 +106,9 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
         error: of ours, of Hydra's or of OmegaConf's.
         arguments: of the command.
     """
-    if isinstance(error, UserError) or type(error) is CompactHydraException:  # what the scripts have raised
+    if (
+        isinstance(error, UserError) or type(error) is CompactHydraException
+    ):  # what the scripts have raised
         return str(error)
     if isinstance(error, MissingConfigException):
         return missing_file(error)
@@ -101,7 +122,8 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
         unknown = f"{wrong[1]}: there is no such option{did_you_mean(wrong[1])}." if wrong else text
         return wrong_argument(arguments) or unknown
     if "Ambiguous value" in text:
-        # Hydra says so too where an experiment that runs many jobs cannot be composed for another reason.
+        # Hydra says so too where an experiment that runs many jobs cannot be composed for another
+        # reason.
         argument = re.search(r"argument '(.*?)'", text)
         several = argument[1] if argument else text
         if several.startswith("run=") and is_evaluation():
@@ -130,7 +152,11 @@ def wrong_argument(arguments: Sequence[str]) -> str | None:
         if not equals or name.startswith(("-", "+", "~", "hydra")):
             continue
         name = name.partition("@")[0]
-        if is_evaluation() and name not in options.EVALUATE and (is_group(name) or name in options.TRAIN):
+        if (
+            is_evaluation()
+            and name not in options.EVALUATE
+            and (is_group(name) or name in options.TRAIN)
+        ):
             return f"{argument}: is an option of train.py, not of evaluate.py."
         if is_group(name):
             if value == "null":
@@ -151,7 +177,9 @@ def wrong_argument(arguments: Sequence[str]) -> str | None:
 def did_you_mean(name: str) -> str:
     """The nearest option or group."""
     groups = [path.name for path in CONFIGURATION.iterdir() if path.is_dir()]
-    return options.did_you_mean(name, (*groups, *options.TRAIN, *(f"trainer.{own}" for own in options.TRAINER)))
+    return options.did_you_mean(
+        name, (*groups, *options.TRAIN, *(f"trainer.{own}" for own in options.TRAINER))
+    )
 
 
 def is_evaluation() -> bool:

@@ -96,7 +96,9 @@ def make_network() -> Callable[..., Network]:
     """A network for 1x8x8 images with three latent dimensions."""
 
     def network(
-        kind: type[Network] = PlainNetwork, parameters_per_latent: int = 2, channels: Sequence[int] = (4, 6)
+        kind: type[Network] = PlainNetwork,
+        parameters_per_latent: int = 2,
+        channels: Sequence[int] = (4, 6),
     ) -> Network:
         options: dict[str, Any] = {"parameters_per_latent": parameters_per_latent}
         return kind((1, 8, 8), 3, list(channels), [1, 2][: len(channels)], **options)  # type: ignore[arg-type]

@@ -30,20 +30,29 @@ METRICS = {"loss", "rec", "kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2"}
 
 def checkpoint(folder: Path, which: str) -> dict[str, Any]:
     """Read without running any code in it."""
-    content: dict[str, Any] = torch.load(folder / "checkpoints" / f"{which}.ckpt", weights_only=True)
+    content: dict[str, Any] = torch.load(
+        folder / "checkpoints" / f"{which}.ckpt", weights_only=True
+    )
     return content
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
     """metrics.csv without what the clock says."""
     with (folder / "metrics.csv").open() as file:
-        return [{k: v for k, v in row.items() if k != "images_per_second"} for row in csv.DictReader(file)]
+        return [
+            {k: v for k, v in row.items() if k != "images_per_second"}
+            for row in csv.DictReader(file)
+        ]
 
 
 def metrics(folder: Path) -> dict[str, Any]:
     """metrics.json without what the clock says."""
     result: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
-    return {name: value for name, value in result.items() if name not in ("seconds", "images_per_second")}
+    return {
+        name: value
+        for name, value in result.items()
+        if name not in ("seconds", "images_per_second")
+    }
 
 
 def same(first: Any, second: Any) -> bool:
@@ -51,7 +60,9 @@ def same(first: Any, second: Any) -> bool:
     if isinstance(first, dict):
         return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
     if isinstance(first, list | tuple):
-        return len(first) == len(second) and all(same(a, b) for a, b in zip(first, second, strict=True))
+        return len(first) == len(second) and all(
+            same(a, b) for a, b in zip(first, second, strict=True)
+        )
     return torch.equal(first, second) if isinstance(first, Tensor) else bool(first == second)
 
 
@@ -59,7 +70,14 @@ def assert_same_runs(first: Path, second: Path) -> None:
     """Everything that is kept of two runs is equal, bitwise, but for the clock."""
     for which in ("best", "last"):
         one, other = checkpoint(first, which), checkpoint(second, which)
-        for part in ("epoch", "global_step", "state_dict", "optimizer_states", "lr_schedulers", "progress"):
+        for part in (
+            "epoch",
+            "global_step",
+            "state_dict",
+            "optimizer_states",
+            "lr_schedulers",
+            "progress",
+        ):
             assert same(one[part], other[part]), f"{part} of {which}.ckpt differs"
     assert rows(first) == rows(second)
     assert metrics(first) == metrics(second)
@@ -86,9 +104,12 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, str(ROOT / "train.py"), *arguments]
 
 
-# Forked from a process that has loaded what they need and done nothing else: seconds sooner than from nothing.
+# Forked from a process that has loaded what they need and done nothing else: seconds sooner than
+# from nothing.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["reslag_vae.evaluation.main", "reslag_vae.training.finish", "torchvision"])
+FORKS.set_forkserver_preload(
+    ["reslag_vae.evaluation.main", "reslag_vae.training.finish", "torchvision"]
+)
 
 
 def fork(folder: Path, *arguments: str, script: str = "train.py", **variables: str) -> BaseProcess:
@@ -96,11 +117,22 @@ def fork(folder: Path, *arguments: str, script: str = "train.py", **variables: s
 
     What it says goes into the files `said` and `complained` beside that directory.
     """
-    said, complained = (folder.with_name(f"{folder.name}.{name}") for name in ("said", "complained"))
-    order = {"folder": str(folder), "environment": os.environ | variables, "files": [str(said), str(complained)]}
+    said, complained = (
+        folder.with_name(f"{folder.name}.{name}") for name in ("said", "complained")
+    )
+    order = {
+        "folder": str(folder),
+        "environment": os.environ | variables,
+        "files": [str(said), str(complained)],
+    }
     before = sys.argv
     # multiprocessing hands this process' own on.
-    sys.argv = [str(ROOT / "tests" / "forked.py"), json.dumps(order), str(ROOT / script), *arguments]
+    sys.argv = [
+        str(ROOT / "tests" / "forked.py"),
+        json.dumps(order),
+        str(ROOT / script),
+        *arguments,
+    ]
     try:
         process = FORKS.Process(target=runpy.run_path, args=(sys.argv[0],))
         process.start()
@@ -118,5 +150,7 @@ def start(folder: Path, *arguments: str, **options: str) -> subprocess.Completed
     finally:
         process.kill()
         process.join()
-    said, complained = (folder.with_name(f"{folder.name}.{name}").read_text() for name in ("said", "complained"))
+    said, complained = (
+        folder.with_name(f"{folder.name}.{name}").read_text() for name in ("said", "complained")
+    )
     return subprocess.CompletedProcess(arguments, process.exitcode, said, complained)

@@ -18,7 +18,9 @@ Compose = Callable[..., DictConfig]
 @pytest.fixture
 def folder(compose: Compose, tmp_path: Path) -> Path:
     """Of a run of the lagging VAE on digits."""
-    job_module.save(compose("model=lagging", "data=digits", "logger=none", "seed=3"), tmp_path / "run")
+    job_module.save(
+        compose("model=lagging", "data=digits", "logger=none", "seed=3"), tmp_path / "run"
+    )
     return tmp_path / "run"
 
 
@@ -37,7 +39,9 @@ def test_the_data_are_found_from_any_working_directory(
     (tmp_path / "pictures").mkdir()
     monkeypatch.chdir(tmp_path)
     for folder, expected in (("pictures", str(tmp_path / "pictures")), ("in_root", "in_root")):
-        config = compose("model=vae", "data=image_folder", f"data.folder={folder}", "data.root=sets")
+        config = compose(
+            "model=vae", "data=image_folder", f"data.folder={folder}", "data.root=sets"
+        )
         job_module.save(config, tmp_path / "run")
         saved = OmegaConf.load(tmp_path / "run" / "config.yaml")
         assert (saved.data.root, saved.data.folder) == (str(tmp_path / "sets"), expected)
@@ -50,13 +54,17 @@ def test_a_resumed_run_keeps_its_configuration(folder: Path) -> None:
 
 def test_where_and_how_long_a_resumed_run_runs_may_change(folder: Path) -> None:
     before = job_module.resumed(folder, [])
-    config = job_module.resumed(folder, [f"resume={folder}", "trainer.max_epochs=99", "data.root=/elsewhere"])
+    config = job_module.resumed(
+        folder, [f"resume={folder}", "trainer.max_epochs=99", "data.root=/elsewhere"]
+    )
     assert (config.trainer.max_epochs, config.data.root) == (99, "/elsewhere")
     config.trainer.max_epochs, config.data.root = before.trainer.max_epochs, before.data.root
     assert config == before
 
 
-@pytest.mark.parametrize("override", ["seed=4", "model=vae", "data.batch_size=64", "objective=elbo", "data=mnist"])
+@pytest.mark.parametrize(
+    "override", ["seed=4", "model=vae", "data.batch_size=64", "objective=elbo", "data=mnist"]
+)
 def test_what_would_make_it_another_run_is_refused(override: str, folder: Path) -> None:
     with pytest.raises(ValueError, match=r"cannot be set beside resume=.*may change") as error:
         job_module.resumed(folder, [f"resume={folder}", override, "trainer.devices=1"])
@@ -114,19 +122,25 @@ def job(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return job
 
 
-def test_a_new_run_is_as_composed(compose: Compose, job: Callable[..., None], tmp_path: Path) -> None:
+def test_a_new_run_is_as_composed(
+    compose: Compose, job: Callable[..., None], tmp_path: Path
+) -> None:
     job(tmp_path)
     config = compose("model=vae", "data=digits", "logger=none")
     assert job_module.of_job(config, tmp_path) == config
     assert job_module.job_name() == ""
 
 
-def test_a_run_is_resumed_by_its_folder_alone(compose: Compose, job: Callable[..., None], folder: Path) -> None:
+def test_a_run_is_resumed_by_its_folder_alone(
+    compose: Compose, job: Callable[..., None], folder: Path
+) -> None:
     job(folder, f"resume={folder}")
     config = compose("model=vae", "data=digits", f"resume={folder}")
     assert job_module.of_job(config, folder) == OmegaConf.load(folder / "config.yaml")
     job(folder, f"resume={folder}", "hydra.run.dir=elsewhere")
-    with pytest.raises(ConfigError, match=r"hydra\.run\.dir=elsewhere cannot be set beside resume="):
+    with pytest.raises(
+        ConfigError, match=r"hydra\.run\.dir=elsewhere cannot be set beside resume="
+    ):
         job_module.of_job(config, folder)
 
 
@@ -141,7 +155,9 @@ def test_a_new_run_is_not_mixed_with_another(
     assert (folder / "config.yaml").read_bytes() == before
 
 
-def test_a_multirun_resumes_nothing(compose: Compose, job: Callable[..., None], folder: Path) -> None:
+def test_a_multirun_resumes_nothing(
+    compose: Compose, job: Callable[..., None], folder: Path
+) -> None:
     job(folder, f"resume={folder}", mode=RunMode.MULTIRUN)
     with pytest.raises(ConfigError, match="resume= takes one run: leave out -m"):
         job_module.of_job(compose("model=vae", "data=digits", f"resume={folder}"), folder)
@@ -155,7 +171,13 @@ def test_a_run_of_a_study_goes_on_with_its_own_settings(
     compose: Compose, job: Callable[..., None], folder: Path
 ) -> None:
     job(folder, mode=RunMode.MULTIRUN)
-    asked = compose(*STUDY, "study=mine", "data.root=/elsewhere", "trainer.compile=true", "callbacks.images=null")
+    asked = compose(
+        *STUDY,
+        "study=mine",
+        "data.root=/elsewhere",
+        "trainer.compile=true",
+        "callbacks.images=null",
+    )
     config = job_module.of_job(asked, folder)
     begun = job_module.resumed(folder, [])
     assert (config.data.root, config.trainer.compile) == ("/elsewhere", True)
@@ -184,13 +206,24 @@ def test_a_run_of_a_study_that_has_not_begun_is_as_composed(
         ("callbacks.seed=null", "callbacks.seed"),
     ],
 )
-def test_a_study_keeps_its_settings(override: str, name: str, compose: Compose, folder: Path) -> None:
-    with pytest.raises(RunError, match=f"holds a run with {name}=.*is asked for: a study keeps its settings"):
+def test_a_study_keeps_its_settings(
+    override: str, name: str, compose: Compose, folder: Path
+) -> None:
+    with pytest.raises(
+        RunError, match=f"holds a run with {name}=.*is asked for: a study keeps its settings"
+    ):
         job_module.check_same(compose(*STUDY, override), folder)
 
 
-def test_what_does_not_change_the_result_may_differ_in_a_study(compose: Compose, folder: Path) -> None:
-    different = ("data.root=/elsewhere", "trainer.devices=[0]", "trainer.accelerator=cpu", "callbacks.sigma2=null")
+def test_what_does_not_change_the_result_may_differ_in_a_study(
+    compose: Compose, folder: Path
+) -> None:
+    different = (
+        "data.root=/elsewhere",
+        "trainer.devices=[0]",
+        "trainer.accelerator=cpu",
+        "callbacks.sigma2=null",
+    )
     job_module.check_same(compose(*STUDY, *different, "study=mine"), folder)
 
 
@@ -208,7 +241,9 @@ def test_other_pictures_are_another_run_and_a_relative_path_is_not(
 
 
 @pytest.mark.parametrize("content", ["a: [", "", "- 1"])
-def test_a_damaged_configuration_of_a_study_is_named(content: str, compose: Compose, folder: Path) -> None:
+def test_a_damaged_configuration_of_a_study_is_named(
+    content: str, compose: Compose, folder: Path
+) -> None:
     (folder / "config.yaml").write_text(content)
     with pytest.raises(RunError, match=r"config\.yaml is damaged"):
         job_module.check_same(compose(*STUDY), folder)

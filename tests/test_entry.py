@@ -23,12 +23,30 @@ def told(*arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["model=reslag_ligth"], "model=reslag_ligth: there is no such choice; did you mean model=reslag_light. There"),
-        (["experiment=tabel1"], "experiment=tabel1: there is no such choice; did you mean experiment=table1"),
-        (["trainer.max_epoch=3"], "trainer.max_epoch=3: there is no such option; did you mean trainer.max_epochs."),
-        (["batch_size=128"], "batch_size=128: there is no such option; did you mean data.batch_size."),
-        (["trainer.limit_train_batches=20"], "trainer.limit_train_batches=20: is not set by default: write +trainer."),
-        (["trainer.max_steps=20"], "trainer.max_steps=20: counts every optimizer's step; use trainer.max_epochs"),
+        (
+            ["model=reslag_ligth"],
+            "model=reslag_ligth: there is no such choice; did you mean model=reslag_light. There",
+        ),
+        (
+            ["experiment=tabel1"],
+            "experiment=tabel1: there is no such choice; did you mean experiment=table1",
+        ),
+        (
+            ["trainer.max_epoch=3"],
+            "trainer.max_epoch=3: there is no such option; did you mean trainer.max_epochs.",
+        ),
+        (
+            ["batch_size=128"],
+            "batch_size=128: there is no such option; did you mean data.batch_size.",
+        ),
+        (
+            ["trainer.limit_train_batches=20"],
+            "trainer.limit_train_batches=20: is not set by default: write +trainer.",
+        ),
+        (
+            ["trainer.max_steps=20"],
+            "trainer.max_steps=20: counts every optimizer's step; use trainer.max_epochs",
+        ),
         (["modle=vae"], "modle=vae: there is no such option; did you mean model."),
         (["logger=null"], "logger=null: is not a choice of logger; write logger=none."),
         (["callbacks=null"], "callbacks=null: is not a choice of callbacks."),
@@ -68,15 +86,25 @@ def test_hydras_own_variable_is_as_before(monkeypatch: pytest.MonkeyPatch) -> No
             ["resume=x", "experiment=lagging"],
             "resume= takes one run: leave out experiment= and -m.\n",
         ),
-        (["--resolve"], "The --resolve flag can only be used in conjunction with --cfg or --help\n"),
+        (
+            ["--resolve"],
+            "The --resolve flag can only be used in conjunction with --cfg or --help\n",
+        ),
         (["data=image_folder"], "data=image_folder needs data.folder=/folder/of/pictures.\n"),
         (
-            ["experiment=table1", "data=fashion_mnist", "seed=0,1", "trainer.limit_train_batches=20"],
+            [
+                "experiment=table1",
+                "data=fashion_mnist",
+                "seed=0,1",
+                "trainer.limit_train_batches=20",
+            ],
             "trainer.limit_train_batches=20: is not set by default: write +trainer.limit_train_batches=20.\n",
         ),
     ],
 )
-def test_the_command_says_one_sentence_and_leaves_nothing(arguments: list[str], expected: str, tmp_path: Path) -> None:
+def test_the_command_says_one_sentence_and_leaves_nothing(
+    arguments: list[str], expected: str, tmp_path: Path
+) -> None:
     (tmp_path / "here").mkdir()
     refused = start(tmp_path / "here", *arguments)
     assert refused.returncode == 1
@@ -86,7 +114,9 @@ def test_the_command_says_one_sentence_and_leaves_nothing(arguments: list[str], 
 
 def test_a_refused_multirun_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
-    refused = start(tmp_path / "here", "-m", "seed=1,2", "data=digits", "recipe.latent_dim=-1", "logger=none")
+    refused = start(
+        tmp_path / "here", "-m", "seed=1,2", "data=digits", "recipe.latent_dim=-1", "logger=none"
+    )
     assert refused.returncode == 1
     assert "recipe.latent_dim=-1: must be a whole number" in refused.stderr
     assert list((tmp_path / "here").iterdir()) == []
@@ -99,7 +129,9 @@ def test_a_refused_multirun_leaves_nothing(tmp_path: Path) -> None:
         (["run=a", "model=vae"], "model=vae: is an option of train.py, not of evaluate.py.\n"),
     ],
 )
-def test_an_evaluation_says_what_is_its_own(arguments: list[str], expected: str, tmp_path: Path) -> None:
+def test_an_evaluation_says_what_is_its_own(
+    arguments: list[str], expected: str, tmp_path: Path
+) -> None:
     done = start(tmp_path, *arguments, script="evaluate.py")
     assert done.returncode == 1
     assert done.stderr == expected

@@ -60,7 +60,10 @@ def trained(train: Any, compose: Any, tmp_path_factory: pytest.TempPathFactory) 
     """A folder with a run of each of three variants, without W&B."""
     folder = tmp_path_factory.mktemp("runs")
     for model, option in MODELS.items():
-        train(compose(f"model={model}", option, "logger=none", f"data.root={folder}", *SMALL), folder / model)
+        train(
+            compose(f"model={model}", option, "logger=none", f"data.root={folder}", *SMALL),
+            folder / model,
+        )
     return folder
 
 
@@ -81,7 +84,10 @@ def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, ca
     evaluate(options(f"run='{copies}/*'", f"out={copies}/comparison"))
     printed = capsys.readouterr().out
     for model in MODELS:
-        evaluation, trained = result(copies / model), json.loads((copies / model / "metrics.json").read_text())
+        evaluation, trained = (
+            result(copies / model),
+            json.loads((copies / model / "metrics.json").read_text()),
+        )
         assert evaluation["model"] == model
         assert evaluation["epoch"] == trained["epoch"]
         assert evaluation["settings"]["samples"] == 4
@@ -94,22 +100,32 @@ def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, ca
                 assert number["value"] is None or abs(number["value"]) < 1e9
         # Nothing is trained again: the numbers are those that training ended with.
         assert numbers["thesis"]["rec"]["value"] == pytest.approx(trained["test"]["rec"], rel=1e-5)
-        assert numbers["thesis"]["total"]["value"] == pytest.approx(trained["test"]["loss"], rel=1e-5)
-        assert numbers["yardstick"]["sigma2"]["value"] == pytest.approx(trained["yardstick_sigma2"], rel=1e-5)
+        assert numbers["thesis"]["total"]["value"] == pytest.approx(
+            trained["test"]["loss"], rel=1e-5
+        )
+        assert numbers["yardstick"]["sigma2"]["value"] == pytest.approx(
+            trained["yardstick_sigma2"], rel=1e-5
+        )
         if model == "autoencoder":
             assert evaluation["verdict"] is None
         else:
             assert evaluation["verdict"]["sentence"] in printed
             assert len(evaluation["verdict"]["dimensions"]) == 5
             assert "test split, 180 images" in evaluation["verdict"]["protocol"]
-            assert numbers["yardstick"]["elbo"]["value"] == pytest.approx(trained["test"]["elbo"], rel=1e-5)
+            assert numbers["yardstick"]["elbo"]["value"] == pytest.approx(
+                trained["test"]["elbo"], rel=1e-5
+            )
         pictures = {path.stem for path in (copies / model / "figures" / "test").iterdir()}
-        assert pictures == PICTURES - {"rate_distortion"} | ({"sigma2"} if model == "lagging" else set())
+        assert pictures == PICTURES - {"rate_distortion"} | (
+            {"sigma2"} if model == "lagging" else set()
+        )
     assert {path: path.read_bytes() for path in before} == before, "what training left is as it was"
 
     compared = copies / "comparison" / "digits"
     shared = PICTURES - {"traversals", "extremes", "translations"} | {"sigma2"}
-    assert {path.name for path in compared.iterdir()} == {f"{name}.png" for name in shared} | {"comparison.md"}
+    assert {path.name for path in compared.iterdir()} == {f"{name}.png" for name in shared} | {
+        "comparison.md"
+    }
     table = (compared / "comparison.md").read_text()
     assert all(f"| {title} |" in table for title in ("AutoEncoder", "beta-VAE", "Lagging VAE"))
     assert "- Lat (beta-VAE): nats per latent dimension; test split" in table
@@ -128,13 +144,20 @@ def test_runs_that_are_evaluated_can_be_left_out(copies: Path, options: Any) -> 
     (copies / "interrupted" / "metrics.json").unlink()
     # Evaluated, and then trained on.
     (copies / "longer" / "evaluation.json").write_text(json.dumps({"epoch": epoch + 1}))
-    asked = options(f"run='{copies}/*'", "skip_evaluated=true", "figures=false", f"out={copies}/comparison")
+    asked = options(
+        f"run='{copies}/*'", "skip_evaluated=true", "figures=false", f"out={copies}/comparison"
+    )
     done = evaluate(asked)
-    assert [own.run.folder.name for own in done] == sorted((MODELS.keys() | {"longer"}) - {"lagging"})
+    assert [own.run.folder.name for own in done] == sorted(
+        (MODELS.keys() | {"longer"}) - {"lagging"}
+    )
     assert result(copies / "lagging") == {"epoch": epoch}
     assert evaluate(asked) == []
     # An evaluation of another split is another one.
-    assert len(to_evaluate(options(f"run='{copies}/*'", "skip_evaluated=true", "split=val"))) == len(MODELS) + 1
+    assert (
+        len(to_evaluate(options(f"run='{copies}/*'", "skip_evaluated=true", "split=val")))
+        == len(MODELS) + 1
+    )
 
 
 def test_one_run_without_pictures_on_the_validation_split(copies: Path, options: Any) -> None:
@@ -142,13 +165,18 @@ def test_one_run_without_pictures_on_the_validation_split(copies: Path, options:
     evaluation = result(copies / "lagging", "evaluation_val_last.json")
     assert not (copies / "lagging" / "evaluation.json").exists()
     trained = json.loads((copies / "lagging" / "metrics.json").read_text())
-    assert f"val split, {trained['images']['val']} images" in evaluation["numbers"]["thesis"]["rec"]["protocol"]
+    assert (
+        f"val split, {trained['images']['val']} images"
+        in evaluation["numbers"]["thesis"]["rec"]["protocol"]
+    )
     assert evaluation["checkpoint"] == "last"
     assert not (copies / "lagging" / "figures" / "test").exists()
     assert not list((copies / "lagging" / "figures").glob("val*"))
 
 
-def test_an_unfinished_run_is_evaluated_with_a_word(copies: Path, options: Any, caplog: Any) -> None:
+def test_an_unfinished_run_is_evaluated_with_a_word(
+    copies: Path, options: Any, caplog: Any
+) -> None:
     (copies / "lagging" / "metrics.json").unlink()
     evaluate(options(f"run={copies}/lagging", "figures=false"))
     assert "lagging has not finished training" in caplog.text
@@ -163,28 +191,46 @@ def test_only_the_checkpoint_and_the_configuration_are_needed(copies: Path, opti
     assert (copies / "lagging" / "figures" / "test" / "traversals.png").exists()
 
 
-def test_data_that_changed_since_training_are_refused(compose: Any, train: Any, options: Any, tmp_path: Path) -> None:
+def test_data_that_changed_since_training_are_refused(
+    compose: Any, train: Any, options: Any, tmp_path: Path
+) -> None:
     (tmp_path / "pictures").mkdir()
     for number in range(150):
         picture = Image.new("L", (16, 16), number)
         picture.putpixel((number % 16, number // 16), 255)
         picture.save(tmp_path / "pictures" / f"{number}.png")
-    data = ("data=image_folder", f"data.folder={tmp_path / 'pictures'}", "data.size=16", "data.channels=1")
+    data = (
+        "data=image_folder",
+        f"data.folder={tmp_path / 'pictures'}",
+        "data.size=16",
+        "data.channels=1",
+    )
     small = [option for option in SMALL if not option.startswith("data")]
-    train(compose("model=vae", "logger=none", f"data.root={tmp_path}", *data, *small), tmp_path / "run")
+    train(
+        compose("model=vae", "logger=none", f"data.root={tmp_path}", *data, *small),
+        tmp_path / "run",
+    )
     (tmp_path / "pictures" / "7.png").unlink()
-    with pytest.raises(DataError, match=r"run: its data have changed: train had 128 images and has 127 now"):
+    with pytest.raises(
+        DataError, match=r"run: its data have changed: train had 128 images and has 127 now"
+    ):
         evaluate(options(f"run={tmp_path}/run"))
 
 
-def test_a_folder_that_cannot_be_made_is_told_before_anything_is_measured(copies: Path, options: Any) -> None:
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_measured(
+    copies: Path, options: Any
+) -> None:
     with pytest.raises(ConfigError, match=r"out=.*cannot be made"):
         evaluate(options(f"run='{copies}/*'", f"out={copies}/lagging/config.yaml/x"))
     assert not (copies / "lagging" / "evaluation.json").exists()
 
 
-def test_an_option_that_is_not_there_is_refused_also_where_it_is_added(trained: Path, options: Any) -> None:
-    with pytest.raises(ConfigError, match=r"^sample=16: there is no such option; did you mean samples"):
+def test_an_option_that_is_not_there_is_refused_also_where_it_is_added(
+    trained: Path, options: Any
+) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^sample=16: there is no such option; did you mean samples"
+    ):
         evaluate(options(f"run={trained}/lagging", "+sample=16"))
     assert set(options()) == EVALUATE.keys() | {"logger"}
 
@@ -261,7 +307,9 @@ def test_a_checkpoint_of_another_run_is_told(copies: Path, options: Any) -> None
         ("run=''", "^run=.*must be a text, or a list"),
     ],
 )
-def test_options_out_of_range_are_named(override: str, message: str, trained: Path, options: Any) -> None:
+def test_options_out_of_range_are_named(
+    override: str, message: str, trained: Path, options: Any
+) -> None:
     with pytest.raises(ConfigError, match=message):
         evaluate(options(f"run={trained}/lagging", override))
 
@@ -289,14 +337,28 @@ def test_titles_of_a_comparison_differ(trained: Path) -> None:
             run.model.objective.beta = beta
         return Evaluated(run, subject, {}, None, None, [])
 
-    group = [evaluated("beta_vae", 1.0), evaluated("beta_vae", 2.0), evaluated("lagging"), evaluated("autoencoder")]
-    assert list(distinct(group)) == ["beta-VAE, beta 1", "beta-VAE, beta 2", "Lagging VAE", "AutoEncoder"]
+    group = [
+        evaluated("beta_vae", 1.0),
+        evaluated("beta_vae", 2.0),
+        evaluated("lagging"),
+        evaluated("autoencoder"),
+    ]
+    assert list(distinct(group)) == [
+        "beta-VAE, beta 1",
+        "beta-VAE, beta 2",
+        "Lagging VAE",
+        "AutoEncoder",
+    ]
     (first, second) = (evaluated("lagging"), evaluated("lagging"))
     assert list(distinct([first, second])) == ["Lagging VAE (1)", "Lagging VAE (2)"]
     second.run.config.seed = 7
     assert list(distinct([first, second])) == ["Lagging VAE, seed 0", "Lagging VAE, seed 7"]
     group = [evaluated("beta_vae", 1.0), evaluated("beta_vae", 2.0), evaluated("beta_vae", 2.0)]
-    assert list(distinct(group)) == ["beta-VAE, beta 1", "beta-VAE, beta 2 (1)", "beta-VAE, beta 2 (2)"]
+    assert list(distinct(group)) == [
+        "beta-VAE, beta 1",
+        "beta-VAE, beta 2 (1)",
+        "beta-VAE, beta 2 (2)",
+    ]
 
 
 def test_results_go_into_the_runs_own_wandb_run(
@@ -304,13 +366,21 @@ def test_results_go_into_the_runs_own_wandb_run(
 ) -> None:
     import wandb
 
-    overrides = ("model=optimal_sigma", "logger.project=mine", "logger.group=some", f"data.root={tmp_path}", *SMALL)
+    overrides = (
+        "model=optimal_sigma",
+        "logger.project=mine",
+        "logger.group=some",
+        f"data.root={tmp_path}",
+        *SMALL,
+    )
     train(compose(*overrides), tmp_path / "run")
     (first,) = (tmp_path / "run" / "wandb").glob("offline-run-*")
     logged: dict[str, Any] = {}
     original = tracking.add_evaluation
 
-    def record(logger: Any, evaluation: str, numbers: dict[str, Any], pictures: dict[str, Path]) -> None:
+    def record(
+        logger: Any, evaluation: str, numbers: dict[str, Any], pictures: dict[str, Path]
+    ) -> None:
         original(logger, evaluation, numbers, pictures)
         logged.update(dict(logger.experiment.summary))
         logged["project"], logged["group"] = logger.experiment.project, logger.experiment.group
@@ -325,7 +395,9 @@ def test_results_go_into_the_runs_own_wandb_run(
     other = set((tmp_path / "run" / "wandb").glob("offline-run-*")) - {first}
     assert len(other) == 1
     assert (
-        other.pop().name.split("-")[-1] == first.name.split("-")[-1] == (tmp_path / "run" / "wandb_id.txt").read_text()
+        other.pop().name.split("-")[-1]
+        == first.name.split("-")[-1]
+        == (tmp_path / "run" / "wandb_id.txt").read_text()
     )
     assert wandb.run is None
 
@@ -335,7 +407,9 @@ def test_a_run_without_wandb_gets_none(copies: Path, options: Any) -> None:
     assert not (copies / "autoencoder" / "wandb").exists()
 
 
-def test_missing_weights_are_a_message_before_anything_is_measured(copies: Path, options: Any) -> None:
+def test_missing_weights_are_a_message_before_anything_is_measured(
+    copies: Path, options: Any
+) -> None:
     with pytest.raises(UserError, match=r"alexnet.*is missing. Get it by hand from https://"):
         evaluate(options(f"run={copies}/lagging", "perceptual=true", f"weights={copies}"))
     assert not (copies / "lagging" / "evaluation.json").exists()
@@ -347,15 +421,33 @@ def test_too_few_images_are_told(compose: Any, train: Any, options: Any, tmp_pat
         picture = Image.new("L", (16, 16), number * 10)
         picture.putpixel((0, 0), 255)
         picture.save(tmp_path / "pictures" / f"{number}.png")
-    data = ("data=image_folder", f"data.folder={tmp_path / 'pictures'}", "data.size=16", "data.channels=1")
+    data = (
+        "data=image_folder",
+        f"data.folder={tmp_path / 'pictures'}",
+        "data.size=16",
+        "data.channels=1",
+    )
     small = [option for option in SMALL if not option.startswith("data")]
-    train(compose("model=vae", "logger=none", f"data.root={tmp_path}", *data, *small), tmp_path / "run")
-    with pytest.raises(DataError, match=r"run: its test split has 2 images; an evaluation takes 10"):
+    train(
+        compose("model=vae", "logger=none", f"data.root={tmp_path}", *data, *small),
+        tmp_path / "run",
+    )
+    with pytest.raises(
+        DataError, match=r"run: its test split has 2 images; an evaluation takes 10"
+    ):
         evaluate(options(f"run={tmp_path}/run"))
 
 
-def test_a_code_of_one_number_is_evaluated(compose: Any, train: Any, options: Any, tmp_path: Path) -> None:
-    overrides = ("model=vae", "logger=none", f"data.root={tmp_path}", "network.latent_dim=1", *SMALL)
+def test_a_code_of_one_number_is_evaluated(
+    compose: Any, train: Any, options: Any, tmp_path: Path
+) -> None:
+    overrides = (
+        "model=vae",
+        "logger=none",
+        f"data.root={tmp_path}",
+        "network.latent_dim=1",
+        *SMALL,
+    )
     train(compose(*overrides), tmp_path / "run")
     evaluate(options(f"run={tmp_path}/run"))
     pictures = {path.stem for path in (tmp_path / "run" / "figures" / "test").iterdir()}
@@ -405,7 +497,9 @@ def test_the_script_tells_what_is_wrong_without_a_stack_of_calls(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_script_evaluates_and_leaves_nothing_but_in_the_run(copies: Path, tmp_path: Path) -> None:
+def test_the_script_evaluates_and_leaves_nothing_but_in_the_run(
+    copies: Path, tmp_path: Path
+) -> None:
     (tmp_path / "elsewhere").mkdir()
     code = (
         "import runpy, sys; from reslag_vae.evaluation.metrics import classifier; classifier.STEPS = 5; "

@@ -23,26 +23,37 @@ from tests.running import BARE
 def run(train: Any, compose: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    train(compose(*BARE, "model=reslag_light", "recipe.residual=true", "trainer.max_epochs=2"), folder)
+    train(
+        compose(*BARE, "model=reslag_light", "recipe.residual=true", "trainer.max_epochs=2"), folder
+    )
     return folder
 
 
 @pytest.mark.parametrize("which", ["best", "last"])
 def test_the_model_comes_back_bitwise(which: str, run: Path, tmp_path: Path) -> None:
     export(run, tmp_path / "out", which)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"model.safetensors", "config.json", "README.md"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "model.safetensors",
+        "config.json",
+        "README.md",
+    }
     theirs, ours = reslag_vae.load(run, which), reslag_vae.load(tmp_path / "out")
     assert type(ours) is type(theirs)
     assert not ours.training
     assert ours.state_dict().keys() == theirs.state_dict().keys()
-    assert all(torch.equal(value, ours.state_dict()[name]) for name, value in theirs.state_dict().items())
+    assert all(
+        torch.equal(value, ours.state_dict()[name]) for name, value in theirs.state_dict().items()
+    )
     images = torch.rand(3, 1, 28, 28)
     assert torch.equal(ours.reconstruct(images), theirs.reconstruct(images))
 
 
 def test_the_card_says_what_it_is_and_how_good(run: Path, tmp_path: Path) -> None:
     export(run, tmp_path / "out")
-    text, result = (tmp_path / "out" / "README.md").read_text(), json.loads((run / "metrics.json").read_text())
+    text, result = (
+        (tmp_path / "out" / "README.md").read_text(),
+        json.loads((run / "metrics.json").read_text()),
+    )
     assert text.startswith("---\nlibrary_name: reslag_vae\n")
     assert f"# {markdown(ResLagLightVAE.title)} on digits" in text
     assert f"| rec | {result['val']['rec']:.5g} | {result['test']['rec']:.5g} |" in text
@@ -64,14 +75,22 @@ def test_names_in_the_card_are_text(name: str) -> None:
     """Each as it is, in the heading, in the list of facts and in that of the objective."""
     result = {"data": name, "device": name, "versions": {name: name}, "val": {}, "test": {}}
     text = card(name, {name: name}, result, 1, "out")
-    plain = card("name", {"name": "name"}, result | {"data": "x", "device": "x", "versions": {"x": "x"}}, 1, "out")
+    plain = card(
+        "name",
+        {"name": "name"},
+        result | {"data": "x", "device": "x", "versions": {"x": "x"}},
+        1,
+        "out",
+    )
     assert [line[:2] for line in text.splitlines()] == [line[:2] for line in plain.splitlines()]
     assert text.count(markdown(name)) == 8
     for mark in ("<", "](", "`c`", "**d", "\n# Another"):
         assert mark not in text.replace(markdown(name), "")
 
 
-@pytest.mark.parametrize("folder", ['exo"); import os; os.system("x', "a'b", "a\\", "a\n```\nb", "käse"])
+@pytest.mark.parametrize(
+    "folder", ['exo"); import os; os.system("x', "a'b", "a\\", "a\n```\nb", "käse"]
+)
 def test_the_snippet_in_the_card_loads_that_folder_and_does_nothing_else(folder: str) -> None:
     [code] = re.findall(r"```python\n(.*?)\n```\n", card("x", {}, {}, 1, folder), re.DOTALL)
     calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
@@ -130,7 +149,9 @@ def test_damaged_and_foreign_exports_are_named(run: Path, tmp_path: Path) -> Non
     export(run, tmp_path)
     weights, model = tmp_path / "model.safetensors", tmp_path / "config.json"
     whole = weights.read_bytes()
-    state = {name: value.clone() for name, value in load_file(weights).items()}  # it maps the file into memory
+    state = {
+        name: value.clone() for name, value in load_file(weights).items()
+    }  # it maps the file into memory
     weights.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(RunError, match=r"model\.safetensors is damaged"):
         reslag_vae.load(tmp_path)
@@ -139,7 +160,9 @@ def test_damaged_and_foreign_exports_are_named(run: Path, tmp_path: Path) -> Non
     with pytest.raises(RunError, match=r"model\.safetensors is damaged, or of another version"):
         reslag_vae.load(tmp_path)
     weights.write_bytes(whole)
-    model.write_text(json.dumps({"model": {"_target_": "os.mkdir", "path": str(tmp_path / "made")}}))
+    model.write_text(
+        json.dumps({"model": {"_target_": "os.mkdir", "path": str(tmp_path / "made")}})
+    )
     with pytest.raises(RunError, match=r"it would build os\.mkdir"):
         reslag_vae.load(tmp_path)
     assert not (tmp_path / "made").exists()
@@ -151,7 +174,9 @@ def test_damaged_and_foreign_exports_are_named(run: Path, tmp_path: Path) -> Non
 def test_from_the_command_line(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["export", str(run), str(tmp_path / "out"), "--checkpoint", "last"])
+    monkeypatch.setattr(
+        "sys.argv", ["export", str(run), str(tmp_path / "out"), "--checkpoint", "last"]
+    )
     main()
     assert capsys.readouterr().out.strip() == str(tmp_path / "out")
     assert (tmp_path / "out" / "model.safetensors").exists()
@@ -170,7 +195,11 @@ def test_an_interrupted_export_is_finished_by_the_same_command(run: Path, tmp_pa
     with pytest.raises(RunError, match="is an export that was interrupted"):
         reslag_vae.load(out)
     export(run, out)
-    assert {path.name for path in out.iterdir()} == {"model.safetensors", "config.json", "README.md"}
+    assert {path.name for path in out.iterdir()} == {
+        "model.safetensors",
+        "config.json",
+        "README.md",
+    }
     reslag_vae.load(out)
     with pytest.raises(RunError, match="is there already"):
         export(run, out)

@@ -51,7 +51,13 @@ def assert_whole(folder: Path) -> None:
 def test_a_run_killed_twenty_times_at_random_moments_ends_as_if_it_had_not_been(
     compose: Compose, train: Train, tmp_path: Path
 ) -> None:
-    options = (*BARE, "model=lagging", "schedule.epochs=20", "schedule.batches=fresh", "trainer.max_epochs=60")
+    options = (
+        *BARE,
+        "model=lagging",
+        "schedule.epochs=20",
+        "schedule.batches=fresh",
+        "trainer.max_epochs=60",
+    )
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     moments = random.Random(0)
     at: list[int] = []
@@ -112,7 +118,8 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
                 env=environment | variables,
                 stdout=log,
                 stderr=log,
-                # A shell starts what runs in its background with SIGINT ignored, and all below inherit that.
+                # A shell starts what runs in its background with SIGINT ignored, and all below
+                # inherit that.
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
                 start_new_session=True,
             )
@@ -129,7 +136,11 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 def wandb_exit_codes(folder: Path) -> list[int]:
     """With which the W&B run in a run's folder was closed: of one that was not, none."""
     (path,) = folder.glob("wandb/offline-run-*/*.wandb")
-    return [record.exit.exit_code for record in wandb_records(path) if record.WhichOneof("record_type") == "exit"]
+    return [
+        record.exit.exit_code
+        for record in wandb_records(path)
+        if record.WhichOneof("record_type") == "exit"
+    ]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -140,7 +151,12 @@ def test_a_signal_ends_a_run_cleanly_and_it_goes_on(
     train: Train,
     tmp_path: Path,
 ) -> None:
-    options = ("model=vae", "trainer.max_epochs=400", "logger=wandb", f"hydra.run.dir={tmp_path / 'run'}")
+    options = (
+        "model=vae",
+        "trainer.max_epochs=400",
+        "logger=wandb",
+        f"hydra.run.dir={tmp_path / 'run'}",
+    )
     process = launch(*BARE, *options)
     begun(process, tmp_path / "run", 2)
     if number == signal.SIGINT:  # a terminal sends it to all processes, W&B's own too
@@ -166,7 +182,9 @@ def group_of(process: subprocess.Popen[bytes]) -> list[str]:
     return [said for *_, group, said in processes() if group == process.pid]
 
 
-def test_a_signal_ends_all_processes_of_a_run(launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path) -> None:
+def test_a_signal_ends_all_processes_of_a_run(
+    launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
     """Also where W&B takes longer to close than Lightning gives the first process after the others have ended."""
     options = ("model=lagging", "trainer.max_epochs=400", "trainer.devices=2", "logger=wandb")
     slow = tmp_path / "slow"
@@ -203,8 +221,15 @@ def test_a_signal_before_training_leaves_nothing_behind(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_signal_to_a_multirun_ends_its_jobs(launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path) -> None:
-    options = ("model=vae", "trainer.max_epochs=2000", "seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+def test_a_signal_to_a_multirun_ends_its_jobs(
+    launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    options = (
+        "model=vae",
+        "trainer.max_epochs=2000",
+        "seed=0,1",
+        f"hydra.sweep.dir={tmp_path / 'sweep'}",
+    )
     process = launch("-m", *BARE, *options, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     deadline = time.monotonic() + 120
     while len(list((tmp_path / "sweep").glob("*/metrics.csv"))) < 2:
@@ -230,11 +255,22 @@ def processes() -> Iterator[tuple[int, int, int, str]]:
                 yield int(folder.name), int(parent), int(group), said
 
 
-def test_training_goes_on_where_wandb_dies(launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path) -> None:
-    options = ("model=vae", "trainer.max_epochs=40", "logger=wandb", f"hydra.run.dir={tmp_path / 'run'}")
+def test_training_goes_on_where_wandb_dies(
+    launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    options = (
+        "model=vae",
+        "trainer.max_epochs=40",
+        "logger=wandb",
+        f"hydra.run.dir={tmp_path / 'run'}",
+    )
     process = launch(*BARE, *options)
     begun(process, tmp_path / "run")
-    services = [number for number, parent, _, said in processes() if parent == process.pid and "wandb" in said]
+    services = [
+        number
+        for number, parent, _, said in processes()
+        if parent == process.pid and "wandb" in said
+    ]
     assert services
     for service in services:
         os.kill(service, signal.SIGKILL)
@@ -248,8 +284,17 @@ def test_training_goes_on_where_wandb_dies(launch: Callable[..., subprocess.Pope
 def test_a_run_is_kept_offline_where_wandb_cannot_be_reached(
     launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
-    options = ("model=vae", "trainer.max_epochs=1", "logger=wandb", f"hydra.run.dir={tmp_path / 'run'}")
-    nowhere = {"WANDB_BASE_URL": "http://localhost:1", "WANDB_API_KEY": "0" * 40, "WANDB_INIT_TIMEOUT": "2"}
+    options = (
+        "model=vae",
+        "trainer.max_epochs=1",
+        "logger=wandb",
+        f"hydra.run.dir={tmp_path / 'run'}",
+    )
+    nowhere = {
+        "WANDB_BASE_URL": "http://localhost:1",
+        "WANDB_API_KEY": "0" * 40,
+        "WANDB_INIT_TIMEOUT": "2",
+    }
     process = launch(*BARE, *options, **nowhere, WANDB_MODE="online")
     assert process.wait(120) == 0, (tmp_path / "log").read_text()
     assert "W&B cannot be reached, and the run is kept offline" in (tmp_path / "log").read_text()
@@ -266,9 +311,7 @@ def small_disk(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
 
     def run(size: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         quoted = " ".join(f"'{word}'" for word in command(*arguments))
-        script = (
-            f"mount -t tmpfs -o size={size} none disk && {{ {quoted}; code=$?; cp -a disk kept; df disk; exit $code; }}"
-        )
+        script = f"mount -t tmpfs -o size={size} none disk && {{ {quoted}; code=$?; cp -a disk kept; df disk; exit $code; }}"
         return subprocess.run(
             ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
             cwd=tmp_path,
@@ -278,8 +321,21 @@ def small_disk(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
             timeout=300,
         )
 
-    probe = ["unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", str(tmp_path / "disk")]
-    if shutil.which("unshare") is None or subprocess.run(probe, capture_output=True, check=False).returncode:
+    probe = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "mount",
+        "-t",
+        "tmpfs",
+        "none",
+        str(tmp_path / "disk"),
+    ]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run(probe, capture_output=True, check=False).returncode
+    ):
         pytest.skip("needs a system that lets users mount a tmpfs of their own")
     return run
 
@@ -288,12 +344,20 @@ def test_a_full_disk_stops_a_run_with_a_word_and_leaves_its_checkpoints(
     small_disk: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     """There is room for three checkpoints of 130 kB, not for a fourth."""
-    done = small_disk("500k", *BARE, "model=vae", "trainer.max_epochs=400", "hydra.run.dir=disk/run")
+    done = small_disk(
+        "500k", *BARE, "model=vae", "trainer.max_epochs=400", "hydra.run.dir=disk/run"
+    )
     assert done.returncode == 1
-    assert re.search(r"disk/run/\S+ cannot be written: No space left on device", done.stderr), done.stderr
+    assert re.search(r"disk/run/\S+ cannot be written: No space left on device", done.stderr), (
+        done.stderr
+    )
     assert "Traceback" not in done.stderr
     kept = tmp_path / "kept" / "run"
-    assert not [path.name for path in kept.rglob("*") if path.name.startswith(".") or "unfinished" in path.name]
+    assert not [
+        path.name
+        for path in kept.rglob("*")
+        if path.name.startswith(".") or "unfinished" in path.name
+    ]
     assert_whole(kept)
     assert checkpoint_to_resume(kept) is not None
     resumed = start(tmp_path, f"resume={kept}", f"trainer.max_epochs={epochs_done(kept) + 1}")
@@ -343,7 +407,8 @@ def test_a_damaged_last_checkpoint_is_refused_and_the_one_before_offered(
     content[len(content) // 2] ^= 1
     last.write_bytes(content)
     with pytest.raises(
-        RunError, match=r"last\.ckpt is damaged.*previous\.ckpt, of epoch 2, is whole: remove last\.ckpt"
+        RunError,
+        match=r"last\.ckpt is damaged.*previous\.ckpt, of epoch 2, is whole: remove last\.ckpt",
     ):
         train(resumed(tmp_path / "damaged", []), tmp_path / "damaged")
     last.unlink()
@@ -351,5 +416,7 @@ def test_a_damaged_last_checkpoint_is_refused_and_the_one_before_offered(
     assert_same_runs(tmp_path / "whole", tmp_path / "damaged")
     shutil.copy(tmp_path / "whole/config.yaml", last)
     shutil.copy(tmp_path / "whole/config.yaml", last.with_name("previous.ckpt"))
-    with pytest.raises(RunError, match=r"last\.ckpt is damaged or no checkpoint: File is not a zip file$"):
+    with pytest.raises(
+        RunError, match=r"last\.ckpt is damaged or no checkpoint: File is not a zip file$"
+    ):
         train(resumed(tmp_path / "damaged", []), tmp_path / "damaged")

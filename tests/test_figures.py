@@ -12,7 +12,15 @@ from matplotlib.colors import to_hex
 from reslag_vae.evaluation import pictures
 from reslag_vae.evaluation.pictures import RatePoint
 from reslag_vae.evaluation.pictures.curves import SIGMA2_KEYS
-from reslag_vae.evaluation.pictures.figures import ACTIVE, INACTIVE, drawable, image_grid, kl_bars, save_figure, tiled
+from reslag_vae.evaluation.pictures.figures import (
+    ACTIVE,
+    INACTIVE,
+    drawable,
+    image_grid,
+    kl_bars,
+    save_figure,
+    tiled,
+)
 
 
 def numbered(values: Sequence[float]) -> torch.Tensor:
@@ -29,9 +37,15 @@ def test_grid_keeps_broken_rows_interleaved() -> None:
     assert mosaic.shape == (20, 15)
     # The places that stay empty are white.
     assert mosaic[1::5, 1::5].tolist() == [
-        pytest.approx(line) for line in ([0.0, 0.1, 0.2], [0.5, 0.6, 0.7], [0.3, 0.4, 1.0], [0.8, 0.9, 1.0])
+        pytest.approx(line)
+        for line in ([0.0, 0.1, 0.2], [0.5, 0.6, 0.7], [0.3, 0.4, 1.0], [0.8, 0.9, 1.0])
     ]
-    assert [label.get_text() for label in axis.get_yticklabels()] == ["input", "output", "input", "output"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == [
+        "input",
+        "output",
+        "input",
+        "output",
+    ]
     assert list(axis.get_yticks()) == [2.5, 7.5, 12.5, 17.5]
     assert axis.get_title() == "title"
     assert picture.get_clim() == (0, 1)
@@ -39,9 +53,14 @@ def test_grid_keeps_broken_rows_interleaved() -> None:
 
 @pytest.mark.parametrize(("size", "gap"), [((4, 5), 1), ((32, 32), 2)])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_tiles_are_clamped_channels_last_and_apart(channels: int, size: tuple[int, int], gap: int) -> None:
+def test_tiles_are_clamped_channels_last_and_apart(
+    channels: int, size: tuple[int, int], gap: int
+) -> None:
     height, width = size
-    lines = [torch.empty(count, channels, height, width).uniform_(-1, 2).requires_grad_() for count in (3, 2)]
+    lines = [
+        torch.empty(count, channels, height, width).uniform_(-1, 2).requires_grad_()
+        for count in (3, 2)
+    ]
     mosaic, place = tiled(lines, 3)
 
     assert place == (height + gap, width + gap)
@@ -51,7 +70,9 @@ def test_tiles_are_clamped_channels_last_and_apart(channels: int, size: tuple[in
     for row, images in enumerate(lines):
         for column, image in enumerate(images.detach().clamp(0, 1).permute(0, 2, 3, 1).numpy()):
             top, left = row * place[0] + gap // 2, column * place[1] + gap // 2
-            rest[top : top + height, left : left + width] = image.squeeze(-1) if channels == 1 else image
+            rest[top : top + height, left : left + width] = (
+                image.squeeze(-1) if channels == 1 else image
+            )
     assert np.array_equal(mosaic, rest)
 
 
@@ -64,14 +85,21 @@ def test_kl_bars_are_sorted_and_inactive_ones_grey() -> None:
 
 
 def test_figure_is_saved_as_png(tmp_path: Path) -> None:
-    save_figure(image_grid([("row", torch.rand(2, 3, 8, 8))], "title"), tmp_path / "figures" / "a.png")
+    save_figure(
+        image_grid([("row", torch.rand(2, 3, 8, 8))], "title"), tmp_path / "figures" / "a.png"
+    )
 
     assert (tmp_path / "figures" / "a.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert [p.name for p in (tmp_path / "figures").iterdir()] == ["a.png"]
 
 
 def test_the_users_settings_change_nothing(tmp_path: Path) -> None:
-    settings = {"axes.facecolor": "black", "figure.facecolor": "red", "savefig.bbox": "tight", "font.size": 20}
+    settings = {
+        "axes.facecolor": "black",
+        "figure.facecolor": "red",
+        "savefig.bbox": "tight",
+        "font.size": 20,
+    }
     pairs: list[tuple[str, dict[Any, Any]]] = [("plain", {}), ("changed", settings)]
     for name, changed in pairs:
         with matplotlib.rc_context(changed):
@@ -122,10 +150,16 @@ def test_no_name_spoils_a_picture(name: str, tmp_path: Path) -> None:
         "bars": kl_bars(np.ones(2), np.ones(2, dtype=bool), name),
         "blocks": pictures.reconstructions(images, {name: images}),
         "samples": pictures.samples({name: {name: images}}),
-        "rates": pictures.rate_distortion([RatePoint(name, 1.0, 2.0), RatePoint(f"{name}2", None, 30.0)]),
+        "rates": pictures.rate_distortion(
+            [RatePoint(name, 1.0, 2.0), RatePoint(f"{name}2", None, 30.0)]
+        ),
         "sigma2": pictures.sigma2_curves({name: [dict.fromkeys(SIGMA2_KEYS, 1.0)]}),
-        "few": pictures.posterior_scatter({name: torch.rand(2, 2)}, torch.arange(2), [name, "b"], ("x", "y")),
-        "many": pictures.posterior_scatter({name: torch.rand(2, 2)}, torch.arange(2), [name] * 11, ("x", "y")),
+        "few": pictures.posterior_scatter(
+            {name: torch.rand(2, 2)}, torch.arange(2), [name, "b"], ("x", "y")
+        ),
+        "many": pictures.posterior_scatter(
+            {name: torch.rand(2, 2)}, torch.arange(2), [name] * 11, ("x", "y")
+        ),
     }
     for title, figure in figures.items():
         save_figure(figure, tmp_path / title)

@@ -59,7 +59,12 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
 
 
 def test_what_a_kill_leaves_goes_and_nothing_else(tmp_path: Path) -> None:
-    kept = {"my_thesis.unfinished", ".metrics.json.unfinished", ".other.txt.abcd1234.unfinished", "best.unfinished"}
+    kept = {
+        "my_thesis.unfinished",
+        ".metrics.json.unfinished",
+        ".other.txt.abcd1234.unfinished",
+        "best.unfinished",
+    }
     left = {".metrics.json.abcd1234.unfinished", ".a.png.abcd_234.unfinished"}
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / ".metrics.json.abcd1234.unfinished").touch()
@@ -72,7 +77,9 @@ def test_what_a_kill_leaves_goes_and_nothing_else(tmp_path: Path) -> None:
     assert (tmp_path / "below" / ".metrics.json.abcd1234.unfinished").exists()
 
 
-def test_what_another_process_is_writing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_process_is_writing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fsync = os.fsync
 
     def meanwhile(descriptor: int) -> None:

@@ -20,8 +20,9 @@ RUNS = {
     "reslag_light": ["model=reslag_light", "recipe.residual=true", "objective=sigma_optimal"],
 }
 
-# The files were made on one processor; another one, or another order of a sum, rounds otherwise, and training amplifies
-# that from step to step. On the same processor and with the same code the text is the same to the last digit.
+# The files were made on one processor; another one, or another order of a sum, rounds otherwise,
+# and training amplifies that from step to step. On the same processor and with the same code the
+# text is the same to the last digit.
 ROUNDING = {1: 2e-3, 2: 1e-2, 3: 5e-2}
 
 
@@ -30,7 +31,10 @@ def losses(folder: Path) -> str:
     with (folder / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     columns = [name for name in COLUMNS if name in rows[0]]
-    return "\n".join([",".join(columns), *(",".join(row[name] for name in columns) for row in rows)]) + "\n"
+    return (
+        "\n".join([",".join(columns), *(",".join(row[name] for name in columns) for row in rows)])
+        + "\n"
+    )
 
 
 def numbers(text: str) -> list[list[float]]:
@@ -39,15 +43,28 @@ def numbers(text: str) -> list[list[float]]:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_the_losses_are_those_of_the_golden_run(name: str, compose: Compose, train: Train, tmp_path: Path) -> None:
-    small = ["data=digits", "recipe.channels=[4,8]", "recipe.blocks=[1,1]", "recipe.aggressive_epochs=1", "logger=none"]
+def test_the_losses_are_those_of_the_golden_run(
+    name: str, compose: Compose, train: Train, tmp_path: Path
+) -> None:
+    small = [
+        "data=digits",
+        "recipe.channels=[4,8]",
+        "recipe.blocks=[1,1]",
+        "recipe.aggressive_epochs=1",
+        "logger=none",
+    ]
     quick = ["trainer.max_epochs=3", "trainer.accelerator=cpu", "+trainer.limit_train_batches=12"]
-    train(compose(*RUNS[name], *small, *quick, "callbacks.images=null", "callbacks.collapse=null"), tmp_path / "run")
+    train(
+        compose(*RUNS[name], *small, *quick, "callbacks.images=null", "callbacks.collapse=null"),
+        tmp_path / "run",
+    )
     text = losses(tmp_path / "run")
     (tmp_path / f"{name}.csv").write_text(text)
     golden = (GOLDEN / f"{name}.csv").read_text()
     assert text.splitlines()[0] == golden.splitlines()[0]
-    for epoch, (ours, theirs) in enumerate(zip(numbers(text), numbers(golden), strict=True), start=1):
+    for epoch, (ours, theirs) in enumerate(
+        zip(numbers(text), numbers(golden), strict=True), start=1
+    ):
         assert ours == pytest.approx(theirs, rel=ROUNDING[epoch]), (
             f"If the change is meant and explained, {tmp_path / name}.csv is the new golden file."
         )

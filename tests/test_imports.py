@@ -59,14 +59,22 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             module = str(node.module)
-            names |= {f"{module}.{alias.name}" for alias in node.names} if module == "reslag_vae" else {module}
+            names |= (
+                {f"{module}.{alias.name}" for alias in node.names}
+                if module == "reslag_vae"
+                else {module}
+            )
     return names
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_imports_point_down(path: Path) -> None:
     room = room_of(path)
-    others = {name.removeprefix("reslag_vae.") for name in imported(path) if name.startswith("reslag_vae.")}
+    others = {
+        name.removeprefix("reslag_vae.")
+        for name in imported(path)
+        if name.startswith("reslag_vae.")
+    }
     others = {name for name in others if name.partition(".")[0] != room}
     if room not in DOORS:
         above = {name for name in others if FLOOR[name.partition(".")[0]] >= FLOOR[room]}

@@ -32,7 +32,10 @@ def rand(*shape: int) -> Tensor:
 
 
 BAD_IMAGES: dict[str, tuple[Any, str]] = {
-    "another size": (rand(2, 1, 25, 30), r"\(B, 1, 8, 8\) are wanted, and these are \(2, 1, 25, 30\)"),
+    "another size": (
+        rand(2, 1, 25, 30),
+        r"\(B, 1, 8, 8\) are wanted, and these are \(2, 1, 25, 30\)",
+    ),
     "larger": (rand(2, 1, 9, 9), r"\(B, 1, 8, 8\) are wanted"),
     "colour": (rand(2, 3, 8, 8), r"\(B, 1, 8, 8\) are wanted"),
     "channels last": (rand(2, 8, 8, 1), "channels come before height and width"),
@@ -40,7 +43,10 @@ BAD_IMAGES: dict[str, tuple[Any, str]] = {
     "five dimensions": (rand(1, 1, 1, 8, 8), "are wanted"),
     "none": (rand(0, 1, 8, 8), "are wanted"),
     "no number": (torch.tensor(0.5), "are wanted"),
-    "0 to 255": (rand(2, 1, 8, 8) * 255, r"must lie in \[0, 1\].* divide them by 255, or give uint8"),
+    "0 to 255": (
+        rand(2, 1, 8, 8) * 255,
+        r"must lie in \[0, 1\].* divide them by 255, or give uint8",
+    ),
     "negative": (rand(2, 1, 8, 8) - 0.5, r"must lie in \[0, 1\], and these go from -0\."),
     "standardised": (torch.randn(2, 1, 8, 8), r"must lie in \[0, 1\]"),
     "huge": (rand(2, 1, 8, 8) * 1e30, r"must lie in \[0, 1\]"),
@@ -65,14 +71,18 @@ OF_IMAGES: dict[str, Callable[[VAE, Any], object]] = {
     "reconstruct": lambda model, images: model.reconstruct(images),
     "interpolate": lambda model, images: model.interpolate(images, images),
     "evaluation.encode": evaluation.encode,
-    "importance_weighted_bound": lambda model, images: evaluation.importance_weighted_bound(model, images, 2),
+    "importance_weighted_bound": lambda model, images: evaluation.importance_weighted_bound(
+        model, images, 2
+    ),
     "reconstruction_quality": evaluation.reconstruction_quality,
 }
 
 
 @pytest.mark.parametrize("function", OF_IMAGES)
 @pytest.mark.parametrize("kind", BAD_IMAGES)
-def test_what_are_no_images_of_the_model_is_one_sentence(kind: str, function: str, model: VAE) -> None:
+def test_what_are_no_images_of_the_model_is_one_sentence(
+    kind: str, function: str, model: VAE
+) -> None:
     images, message = BAD_IMAGES[kind]
     with pytest.raises(ValueError, match=rf"^images: .*{message}") as error:
         OF_IMAGES[function](model, images)
@@ -152,7 +162,8 @@ def test_what_are_no_latents_of_the_model_is_one_sentence(kind: str, model: VAE)
 
 
 @pytest.mark.parametrize(
-    "latents", [np.zeros((2, 3)), [[0, 0, 0], [0, 0, 0]], torch.zeros(2, 3).half(), torch.zeros(2, 3).long()]
+    "latents",
+    [np.zeros((2, 3)), [[0, 0, 0], [0, 0, 0]], torch.zeros(2, 3).half(), torch.zeros(2, 3).long()],
 )
 def test_latents_are_converted(latents: Any, model: VAE) -> None:
     assert torch.equal(model.decode(latents), model.decode(torch.zeros(2, 3)))
@@ -211,7 +222,13 @@ def test_statistics_of_too_few_codes_are_one_sentence() -> None:
     for latents in (torch.zeros(3, 2), torch.zeros(2, 3), torch.full((2, 2), float("nan")), "x"):
         with pytest.raises(ValueError, match=r"^latents: "):
             evaluation.aggregate_posterior(two, latents)
-    for features in (torch.zeros(1, 2), torch.zeros(2, 0), torch.zeros(3), "x", torch.full((3, 2), float("inf"))):
+    for features in (
+        torch.zeros(1, 2),
+        torch.zeros(2, 0),
+        torch.zeros(3),
+        "x",
+        torch.full((3, 2), float("inf")),
+    ):
         with pytest.raises(ValueError, match=r"wanted|takes at least 2|do not compare"):
             evaluation.frechet_distance(features, torch.zeros(3, 2))
     with pytest.raises(ValueError, match="do not compare"):

@@ -26,7 +26,9 @@ def begin(monkeypatch: pytest.MonkeyPatch) -> Begin:
         watch = FolderWatch()
         mode = RunMode.RUN if sweep is None else RunMode.MULTIRUN
         own = SimpleNamespace(runtime=SimpleNamespace(output_dir=str(folder)), mode=mode)
-        stand_in = SimpleNamespace(get=lambda: own, instance=lambda: SimpleNamespace(set_config=lambda _: None))
+        stand_in = SimpleNamespace(
+            get=lambda: own, instance=lambda: SimpleNamespace(set_config=lambda _: None)
+        )
         monkeypatch.setattr(job_folder, "HydraConfig", stand_in)
         (watch.on_run_start if sweep is None else watch.on_multirun_start)(config)
         folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +50,9 @@ def test_folders_that_were_made_for_the_job_go(log: bool, begin: Begin, tmp_path
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("own", ["train.log", "wandb/old.wandb", "failed.json", "wandb_id.txt", ".lock", "notes.txt"])
+@pytest.mark.parametrize(
+    "own", ["train.log", "wandb/old.wandb", "failed.json", "wandb_id.txt", ".lock", "notes.txt"]
+)
 def test_what_was_there_stays(own: str, begin: Begin, tmp_path: Path) -> None:
     path = tmp_path / "folder" / own
     path.parent.mkdir(parents=True)
@@ -86,9 +90,13 @@ def test_a_refused_job_of_a_multirun_leaves_the_others_alone(begin: Begin, tmp_p
     assert names(tmp_path) == ["multirun", "multirun/0", "multirun/0/config.yaml"]
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_made_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SystemExit, match=r"file/run cannot be the folder of a run: .*file is not a folder"):
+    with pytest.raises(
+        SystemExit, match=r"file/run cannot be the folder of a run: .*file is not a folder"
+    ):
         note_missing(tmp_path / "file" / "run")
     (tmp_path / "link").symlink_to("nowhere")
     with pytest.raises(SystemExit, match="link is not a folder"):

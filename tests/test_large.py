@@ -23,24 +23,38 @@ class Large(ImageDataModule):
     def read(self) -> Source:
         path, shape = self.root / "images.npy", (CELEBA, 64, 64, 3)
         with path.open("wb") as file:
-            np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": "|u1", "fortran_order": False, "shape": shape}
+            )
             file.truncate(file.tell() + CELEBA * 64 * 64 * 3)
         pixels = np.load(path, mmap_mode="c")
-        pixels[::10_000] = np.random.default_rng(0).integers(256, size=pixels[::10_000].shape, dtype=np.uint8)
+        pixels[::10_000] = np.random.default_rng(0).integers(
+            256, size=pixels[::10_000].shape, dtype=np.uint8
+        )
         store = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         return Source(Images(store, torch.full((CELEBA,), -1)), None, None, [])
 
 
 def own_memory() -> float:
     """MB that the process itself holds, without the pages of files."""
-    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon")]
+    (line,) = [
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("RssAnon")
+    ]
     return int(line.split()[1]) / 1024
 
 
 @pytest.mark.slow
-def test_an_epoch_on_as_many_images_as_celeba_has_takes_no_memory_of_its_own(tmp_path: Path) -> None:
+def test_an_epoch_on_as_many_images_as_celeba_has_takes_no_memory_of_its_own(
+    tmp_path: Path,
+) -> None:
     done = subprocess.run(
-        [sys.executable, __file__, tmp_path], capture_output=True, text=True, check=False, timeout=600
+        [sys.executable, __file__, tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
@@ -72,7 +86,11 @@ def main(root: Path) -> None:
     before = own_memory()
     trainer.fit(model, data)
     grown = own_memory() - before
-    print(json.dumps({"images_seen": model.images_seen, "train": len(data.split("train")), "grown": grown}))
+    print(
+        json.dumps(
+            {"images_seen": model.images_seen, "train": len(data.split("train")), "grown": grown}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -16,10 +16,14 @@ def posterior_of(spread: list[float], count: int = 60) -> DiagonalGaussian:
     )
 
 
-def gather(posterior: DiagonalGaussian, latents: torch.Tensor, batch: int, reference: int = 2048) -> LatentStatistics:
+def gather(
+    posterior: DiagonalGaussian, latents: torch.Tensor, batch: int, reference: int = 2048
+) -> LatentStatistics:
     statistics = LatentStatistics(reference)
     for i in range(0, len(latents), batch):
-        part = DiagonalGaussian(posterior.mean[i : i + batch], posterior.log_variance[i : i + batch])
+        part = DiagonalGaussian(
+            posterior.mean[i : i + batch], posterior.log_variance[i : i + batch]
+        )
         statistics.add(part, latents[i : i + batch], part.kl())
     return statistics
 
@@ -29,9 +33,14 @@ def gather(posterior: DiagonalGaussian, latents: torch.Tensor, batch: int, refer
 def test_statistics_do_not_depend_on_the_batching(batch: int, reference: int) -> None:
     posterior = posterior_of([1.0, 0.05, 0.5])
     latents = posterior.sample()
-    parts, whole = gather(posterior, latents, batch, reference), gather(posterior, latents, 60, reference)
+    parts, whole = (
+        gather(posterior, latents, batch, reference),
+        gather(posterior, latents, 60, reference),
+    )
 
-    torch.testing.assert_close(parts.kl_per_dimension(), whole.kl_per_dimension(), rtol=1e-12, atol=0)
+    torch.testing.assert_close(
+        parts.kl_per_dimension(), whole.kl_per_dimension(), rtol=1e-12, atol=0
+    )
     assert torch.equal(parts.active(), whole.active())
     assert parts.mutual_information() == pytest.approx(whole.mutual_information(), rel=1e-12)
     assert parts.verdict() == whole.verdict()
@@ -41,7 +50,9 @@ def test_kl_is_the_mean_over_images() -> None:
     posterior = posterior_of([1.0, 0.2])
     statistics = gather(posterior, posterior.sample(), 16)
 
-    torch.testing.assert_close(statistics.kl_per_dimension(), posterior.kl().mean(0), rtol=1e-12, atol=0)
+    torch.testing.assert_close(
+        statistics.kl_per_dimension(), posterior.kl().mean(0), rtol=1e-12, atol=0
+    )
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3])

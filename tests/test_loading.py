@@ -21,7 +21,13 @@ from reslag_vae.variants import ResLagLightVAE
 Compose = Callable[..., DictConfig]
 
 OURS = "reslag_vae.variants.VAE"
-SMALL = ("data=digits", "recipe.channels=[2,4]", "recipe.blocks=[1,1]", "logger=none", "trainer.accelerator=cpu")
+SMALL = (
+    "data=digits",
+    "recipe.channels=[2,4]",
+    "recipe.blocks=[1,1]",
+    "logger=none",
+    "trainer.accelerator=cpu",
+)
 
 
 def save(folder: Path, which: str, config: Any, state: dict[str, torch.Tensor]) -> None:
@@ -32,10 +38,17 @@ def save(folder: Path, which: str, config: Any, state: dict[str, torch.Tensor]) 
 
 
 @pytest.mark.parametrize("which", ["best", "last"])
-def test_a_model_comes_back_from_its_checkpoint(which: str, compose: Compose, tmp_path: Path) -> None:
+def test_a_model_comes_back_from_its_checkpoint(
+    which: str, compose: Compose, tmp_path: Path
+) -> None:
     config = compose("model=reslag_light", "recipe.residual=true", *SMALL)
     model = build_model(config)
-    save(tmp_path, which, OmegaConf.to_container(config.model, resolve=True), dict(model.state_dict()))
+    save(
+        tmp_path,
+        which,
+        OmegaConf.to_container(config.model, resolve=True),
+        dict(model.state_dict()),
+    )
     # What config.yaml says does not count.
     (tmp_path / "config.yaml").write_text("model: {_target_: no.such.model}")
     loaded = reslag_vae.load(tmp_path, which)
@@ -63,7 +76,9 @@ def careless(tmp_path: Path) -> tuple[dict[str, Any], str, Path]:
     built = tmp_path / "built"
     torch.save(Payload(built), tmp_path / "evil.pt")
     node = {"_target_": "torch.load", "f": str(tmp_path / "evil.pt"), "weights_only": False}
-    reference = f"${{oc.create:{{_target_:torch.load,f:'{tmp_path / 'evil.pt'}',weights_only:false}}}}"
+    reference = (
+        f"${{oc.create:{{_target_:torch.load,f:'{tmp_path / 'evil.pt'}',weights_only:false}}}}"
+    )
     return node, reference, built
 
 
@@ -162,8 +177,12 @@ def test_nothing_foreign_is_built(config: dict[str, Any], tmp_path: Path) -> Non
     assert not built.exists()
 
 
-@pytest.mark.parametrize("spoil", ["renamed", "missing", "wrong shape", "wrong option", "wrong value"])
-def test_a_checkpoint_of_another_version_is_named(spoil: str, compose: Compose, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "spoil", ["renamed", "missing", "wrong shape", "wrong option", "wrong value"]
+)
+def test_a_checkpoint_of_another_version_is_named(
+    spoil: str, compose: Compose, tmp_path: Path
+) -> None:
     config: Any = OmegaConf.to_container(compose("model=vae", *SMALL).model, resolve=True)
     state = dict(build_model(OmegaConf.create({"model": config})).state_dict())
     first = next(iter(state))
@@ -212,7 +231,8 @@ def test_missing_data_are_told_as_in_training(compose: Compose, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "content", [b"a: [", b"\xff\xfe\x00", b"- 1\n", b"", b"data: 3\n", b"model: {}\nseed: 1\n", b"${x"]
+    "content",
+    [b"a: [", b"\xff\xfe\x00", b"- 1\n", b"", b"data: 3\n", b"model: {}\nseed: 1\n", b"${x"],
 )
 def test_a_damaged_or_foreign_configuration_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_bytes(content)

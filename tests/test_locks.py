@@ -55,7 +55,9 @@ def test_an_error_within_the_context_frees_it(lock: Path) -> None:
     assert not lock.exists()
 
 
-def test_another_process_has_it_until_it_is_killed(lock: Path, holder: subprocess.Popen[bytes]) -> None:
+def test_another_process_has_it_until_it_is_killed(
+    lock: Path, holder: subprocess.Popen[bytes]
+) -> None:
     assert is_held(lock)
     with pytest.raises(HeldError), held(lock, 0.1):
         pass
@@ -67,7 +69,9 @@ def test_another_process_has_it_until_it_is_killed(lock: Path, holder: subproces
         pass
 
 
-def test_one_that_waits_gets_it_when_it_is_free(lock: Path, holder: subprocess.Popen[bytes]) -> None:
+def test_one_that_waits_gets_it_when_it_is_free(
+    lock: Path, holder: subprocess.Popen[bytes]
+) -> None:
     timer = threading.Timer(0.3, holder.kill)
     timer.start()
     with held(lock, math.inf):
@@ -86,7 +90,9 @@ def test_one_that_only_asks_does_not_keep_others_from_it(lock: Path) -> None:
     timer.join()
 
 
-def test_no_two_are_ever_in_it_although_its_file_comes_and_goes(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_two_are_ever_in_it_although_its_file_comes_and_goes(
+    lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(locks, "PAUSE", 1e-4)
     inside: list[int] = []
     most: list[int] = []

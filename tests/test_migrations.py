@@ -49,15 +49,23 @@ def test_a_checkpoint_of_version_0_1_loads(model: str, compose: Any, tmp_path: P
     torch.save({"hyper_parameters": {"model": old}, "state_dict": dict(built.state_dict())}, path)
     loaded = reslag_vae.load(path)
     assert type(loaded) is type(built)
-    assert all(torch.equal(value, built.state_dict()[name]) for name, value in loaded.state_dict().items())
+    assert all(
+        torch.equal(value, built.state_dict()[name]) for name, value in loaded.state_dict().items()
+    )
 
 
 def test_names_of_others_stay() -> None:
-    tree = {"_target_": "mymodels.VAE", "a": [{"_target_": "lightning.Trainer", "b": "reslag_vae.models.VAE"}], "c": 1}
+    tree = {
+        "_target_": "mymodels.VAE",
+        "a": [{"_target_": "lightning.Trainer", "b": "reslag_vae.models.VAE"}],
+        "c": 1,
+    }
     assert migrated(tree) == tree
 
 
-def test_a_run_of_version_0_1_goes_on_and_is_evaluated(compose: Any, train: Any, tmp_path: Path) -> None:
+def test_a_run_of_version_0_1_goes_on_and_is_evaluated(
+    compose: Any, train: Any, tmp_path: Path
+) -> None:
     folder = tmp_path / "run"
     train(compose("model=vae", *SMALL, "trainer.max_epochs=1", "callbacks.images=null"), folder)
     tree: Any = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))

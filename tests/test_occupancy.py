@@ -45,7 +45,10 @@ def test_another_process_keeps_it_until_it_is_killed(tmp_path: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         assert is_occupied(tmp_path)
-        with pytest.raises(OccupiedError, match="another process is at work"), occupied(tmp_path, patience=0.1):
+        with (
+            pytest.raises(OccupiedError, match="another process is at work"),
+            occupied(tmp_path, patience=0.1),
+        ):
             pass
     finally:
         os.kill(holder.pid, signal.SIGKILL)

@@ -34,7 +34,9 @@ def test_any_improvement_starts_the_count_again() -> None:
 
 
 def test_factor_is_that_of_the_cut() -> None:
-    assert plateau_rates(Plateau(factor=0.1, patience=1), [0.0, 0.0, 0.0]) == pytest.approx([1.0, 0.1, 0.01])
+    assert plateau_rates(Plateau(factor=0.1, patience=1), [0.0, 0.0, 0.0]) == pytest.approx(
+        [1.0, 0.1, 0.01]
+    )
 
 
 def test_two_adams_on_disjoint_groups_equal_one_bitwise() -> None:
@@ -42,7 +44,9 @@ def test_two_adams_on_disjoint_groups_equal_one_bitwise() -> None:
         torch.manual_seed(0)
         halves = [nn.Linear(5, 4), nn.Linear(4, 5)]
         together = nn.ModuleList(halves)
-        optimizers = [AdamSettings().build(m.parameters()) for m in (halves if groups == 2 else [together])]
+        optimizers = [
+            AdamSettings().build(m.parameters()) for m in (halves if groups == 2 else [together])
+        ]
         data = torch.randn(20, 8, 5)
         for x in data:
             loss = (halves[1](halves[0](x).tanh()) - x).square().sum()
@@ -80,7 +84,9 @@ def test_plateau_names_what_is_out_of_range(option: str, value: Any) -> None:
         Plateau(**{option: value})
 
 
-@pytest.mark.parametrize(("option", "value"), [("lr", 0.0), ("lr", -1.0), ("clip_norm", 0.0), ("clip_norm", -2.0)])
+@pytest.mark.parametrize(
+    ("option", "value"), [("lr", 0.0), ("lr", -1.0), ("clip_norm", 0.0), ("clip_norm", -2.0)]
+)
 def test_adam_names_what_is_out_of_range(option: str, value: Any) -> None:
     with pytest.raises(ValueError, match=rf"optimizer\.{option}={value}"):
         AdamSettings(**{option: value})
@@ -94,7 +100,10 @@ def test_settings_are_frozen_values() -> None:
 
 @pytest.mark.parametrize("betas", [(0.9, 1.0), (-0.1, 0.9), (0.9,), (0.9, 0.99, 0.999)])
 def test_betas_out_of_range_are_named(betas: Any) -> None:
-    with pytest.raises(ValueError, match=r"optimizer\.betas=.*must be a list of 2 values, each from 0 to less than 1"):
+    with pytest.raises(
+        ValueError,
+        match=r"optimizer\.betas=.*must be a list of 2 values, each from 0 to less than 1",
+    ):
         AdamSettings(betas=betas)
 
 
@@ -117,7 +126,9 @@ def test_moments_of_another_memory_layout_are_those_of_their_parameter() -> None
             adam.step()
             if step == 1:
                 for name in ("exp_avg", "exp_avg_sq"):
-                    adam.state[weight][name] = adam.state[weight][name].contiguous(memory_format=layout)
+                    adam.state[weight][name] = adam.state[weight][name].contiguous(
+                        memory_format=layout
+                    )
                 match_layout(adam)
         ends.append(weight.detach())
     assert torch.equal(*ends)

@@ -19,7 +19,16 @@ from omegaconf import DictConfig, OmegaConf
 from reslag_vae import options
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.evaluation.main import device_of
-from reslag_vae.options import REFUSED, TRAIN, TRAINER, check, check_evaluation, check_tree, checks, did_you_mean
+from reslag_vae.options import (
+    REFUSED,
+    TRAIN,
+    TRAINER,
+    check,
+    check_evaluation,
+    check_tree,
+    checks,
+    did_you_mean,
+)
 from reslag_vae.training.build import build
 from tests.running import ROOT
 
@@ -62,7 +71,12 @@ CONFIGURATIONS = {
     "reslag_light": ("model=reslag_light", "data=digits", "objective=sigma_optimal"),
     "mmd": ("model=mmd_infovae", "data=digits"),
     "capacity": ("model=beta_vae", "data=digits", "objective=capacity"),
-    "fixed": ("model=optimal_sigma", "data=image_folder", "objective=sigma_fixed", "data.folder=pictures"),
+    "fixed": (
+        "model=optimal_sigma",
+        "data=image_folder",
+        "objective=sigma_fixed",
+        "data.folder=pictures",
+    ),
     "celeba": ("model=lagging", "data=celeba", "objective=sigma_learned"),
 }
 SMALL = ("recipe.channels=[2,2]", "recipe.blocks=[1,1]", "recipe.latent_dim=2", "logger=none")
@@ -87,14 +101,18 @@ def outcome(attempt: Callable[[], object], name: str, value: Any) -> str:
     except ConfigError as error:
         message = str(error)
         assert "\n" not in message, f"{name}={value!r}: {message}"
-        assert name.rpartition(".")[2] in message or name.partition(".")[0] in message, f"{name}={value!r}: {message}"
+        assert name.rpartition(".")[2] in message or name.partition(".")[0] in message, (
+            f"{name}={value!r}: {message}"
+        )
         assert len(message) < 500, f"{name}={value!r}: {message}"
         return "one sentence"
     return "accepted"
 
 
 @pytest.mark.parametrize("chosen", CONFIGURATIONS)
-def test_every_option_of_training_takes_a_value_or_says_why_not(chosen: str, compose: Compose, tmp_path: Path) -> None:
+def test_every_option_of_training_takes_a_value_or_says_why_not(
+    chosen: str, compose: Compose, tmp_path: Path
+) -> None:
     base = checks.resolved(compose(*CONFIGURATIONS[chosen], *SMALL))
     found: Counter[str] = Counter()
 
@@ -109,7 +127,11 @@ def test_every_option_of_training_takes_a_value_or_says_why_not(chosen: str, com
 
     # What all configurations have is tried with the first alone.
     first = next(iter(CONFIGURATIONS))
-    common = set() if chosen == first else set(names(checks.resolved(compose(*CONFIGURATIONS[first], *SMALL))))
+    common = (
+        set()
+        if chosen == first
+        else set(names(checks.resolved(compose(*CONFIGURATIONS[first], *SMALL))))
+    )
     for name in names(base):
         for value in VALUES if name not in common else ():
             found[outcome(partial(attempt, name, value), name, value)] += 1
@@ -143,9 +165,13 @@ def test_every_option_is_in_the_table(compose: Compose) -> None:
 
 
 def test_every_option_of_lightnings_trainer_is_ours_allowed_or_refused() -> None:
-    known = {name.removeprefix("trainer.") for name in TRAIN if name.startswith("trainer.")} - {"compile"}
+    known = {name.removeprefix("trainer.") for name in TRAIN if name.startswith("trainer.")} - {
+        "compile"
+    }
     theirs = set(inspect.signature(Trainer.__init__).parameters) - {"self"}
-    assert theirs <= known | TRAINER.keys() | REFUSED.keys(), theirs - known - TRAINER.keys() - REFUSED.keys()
+    assert theirs <= known | TRAINER.keys() | REFUSED.keys(), (
+        theirs - known - TRAINER.keys() - REFUSED.keys()
+    )
     assert not TRAINER.keys() & REFUSED.keys()
 
 
@@ -161,7 +187,10 @@ def test_every_option_of_lightnings_trainer_is_ours_allowed_or_refused() -> None
         ("logger.mode=nope", r"^logger\.mode=nope: must be one of auto, online, offline"),
         ("optimizer.plateau=0.5", r"^optimizer\.plateau=0\.5: must be null; .*adam_plateau"),
         ("optimizer.lr=1e-45", r"^optimizer\.lr=1e-45: must be"),
-        ("+optimizer.lrr=1", r"^optimizer\.lrr=1: there is no such option; did you mean optimizer\.lr"),
+        (
+            "+optimizer.lrr=1",
+            r"^optimizer\.lrr=1: there is no such option; did you mean optimizer\.lr",
+        ),
         ("network.residual=1e18", r"^network\.residual=1e\+18: must be true or false"),
         ("+trainer.limit_test_batches=0", r"^trainer\.limit_test_batches=0: has no effect"),
         ("+trainer.callbacks=[]", r"^trainer\.callbacks=\[\]: has no effect"),
@@ -182,7 +211,9 @@ def test_a_slip_is_one_sentence(override: str, message: str, compose: Compose) -
 
 
 def test_a_missing_folder_is_asked_for(compose: Compose) -> None:
-    with pytest.raises(ConfigError, match=r"^data=image_folder needs data\.folder=/folder/of/pictures\.$"):
+    with pytest.raises(
+        ConfigError, match=r"^data=image_folder needs data\.folder=/folder/of/pictures\.$"
+    ):
         check(compose("data=image_folder"))
     with pytest.raises(ConfigError, match=r"^This command needs run="):
         check_evaluation(compose(script="evaluate"))
@@ -208,9 +239,13 @@ def test_what_is_accepted(compose: Compose) -> None:
 
 
 def test_the_plateau_rule_must_be_able_to_hold(compose: Compose) -> None:
-    with pytest.raises(ConfigError, match=r"plateau\.stop_below=1000: must be a number from 0 to 10"):
+    with pytest.raises(
+        ConfigError, match=r"plateau\.stop_below=1000: must be a number from 0 to 10"
+    ):
         check(compose("model=beta_vae", "data=digits", "optimizer.plateau.stop_below=1000"))
-    with pytest.raises(ConfigError, match=r"plateau\.stop_below=1: must be below optimizer\.lr=0\.002"):
+    with pytest.raises(
+        ConfigError, match=r"plateau\.stop_below=1: must be below optimizer\.lr=0\.002"
+    ):
         check(compose("model=beta_vae", "data=digits", "optimizer.plateau.stop_below=1"))
 
 
@@ -236,7 +271,11 @@ def test_the_checks_load_no_pytorch() -> None:
 
 
 def test_the_bounds_of_a_network_are_those_of_memory(compose: Compose) -> None:
-    config = compose("model=vae", "data=digits", "recipe.channels=[8192,8192]", "recipe.blocks=[100,100]")
+    config = compose(
+        "model=vae", "data=digits", "recipe.channels=[8192,8192]", "recipe.blocks=[100,100]"
+    )
     options.check(config)
-    with pytest.raises(ConfigError, match=r"network\.channels=.*a network of more than 1,073,741,824 weights"):
+    with pytest.raises(
+        ConfigError, match=r"network\.channels=.*a network of more than 1,073,741,824 weights"
+    ):
         build(config, Path("unused"))

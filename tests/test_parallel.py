@@ -30,13 +30,20 @@ SHAPE = (1, 8, 8)
 SAME, FRESH = Lagging(2, 1, "same"), Lagging(3, 1, "fresh")
 CASES: dict[str, Callable[[], BaseVAE]] = {
     "joint": lambda: OptimalSigmaVAE(network(), SigmaOptimal(SHAPE, "pixel")),
-    "joint, a variance for each image": lambda: OptimalSigmaVAE(network(), SigmaOptimal(SHAPE, "image")),
-    "joint, MMD": lambda: MMDInfoVAE(network(), MMD(alpha=0.5), Joint(), AdamSettings(plateau=Plateau())),
+    "joint, a variance for each image": lambda: OptimalSigmaVAE(
+        network(), SigmaOptimal(SHAPE, "image")
+    ),
+    "joint, MMD": lambda: MMDInfoVAE(
+        network(), MMD(alpha=0.5), Joint(), AdamSettings(plateau=Plateau())
+    ),
     "joint, a point": lambda: AutoEncoder(network(1), Reconstruction()),
     "lagging, same": lambda: LaggingVAE(network(), SigmaData(SHAPE), SAME),
     "lagging, fresh": lambda: LaggingVAE(network(), SigmaOptimal(SHAPE), FRESH),
     "lagging, residual": lambda: ResLagVAE(
-        ResidualNetwork(SHAPE, 3, [4, 6], [1, 2]), SigmaLearned(SHAPE), SAME, AdamSettings(clip_norm=1.0)
+        ResidualNetwork(SHAPE, 3, [4, 6], [1, 2]),
+        SigmaLearned(SHAPE),
+        SAME,
+        AdamSettings(clip_norm=1.0),
     ),
 }
 
@@ -54,9 +61,13 @@ class Noise(ImageDataModule):
         super().__init__("unused", batch_size=8, val_fraction=0.1, seed=0)
 
     def read(self) -> Source:
-        pixels = torch.randint(256, (40, *SHAPE), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+        pixels = torch.randint(
+            256, (40, *SHAPE), generator=torch.Generator().manual_seed(1), dtype=torch.uint8
+        )
         train, val, test = pixels.split([22, 11, 7])
-        return Source(*(Images(part, torch.full((len(part),), -1)) for part in (train, val, test)), [])
+        return Source(
+            *(Images(part, torch.full((len(part),), -1)) for part in (train, val, test)), []
+        )
 
 
 class Record(Callback):
@@ -77,7 +88,9 @@ class Record(Callback):
 
     @staticmethod
     def check(model: LightningModule) -> None:
-        states = collectives.objects({name: value.clone() for name, value in model.state_dict().items()})
+        states = collectives.objects(
+            {name: value.clone() for name, value in model.state_dict().items()}
+        )
         for state in states:
             for name, value in states[0].items():
                 assert torch.equal(value, state[name]), f"{name} differs between processes"
@@ -101,7 +114,11 @@ def run(case: str, **options: Any) -> dict[str, Any]:
     trainer.fit(model, Noise())
     record.rows.append({name: float(value) for name, value in trainer.callback_metrics.items()})
     record.rows += trainer.test(model, Noise(), verbose=False)
-    return {"rows": record.rows, "state": dict(model.state_dict()), "tested": model.evaluation_means.count}
+    return {
+        "rows": record.rows,
+        "state": dict(model.state_dict()),
+        "tested": model.evaluation_means.count,
+    }
 
 
 def double_images(images: Tensor) -> Tensor:
@@ -113,7 +130,9 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What two processes make of every case."""
     out = tmp_path_factory.mktemp("together") / "results.pt"
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    done = subprocess.run([*torchrun, __file__, out], capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [*torchrun, __file__, out], capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr, done.stderr
     results: dict[str, Any] = torch.load(out, weights_only=True)
@@ -121,7 +140,9 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_two_processes_do_what_one_does(case: str, together: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_do_what_one_does(
+    case: str, together: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(latent_variable_model, "unit_interval", double_images)
     alone, both = run(case, devices=1), together[case]
     assert both["tested"] == alone["tested"] == 7

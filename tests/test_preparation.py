@@ -29,7 +29,11 @@ Train = Callable[[DictConfig, Path], float]
 
 def content(folder: Path) -> dict[str, bytes]:
     """Every file of a folder."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def draw(path: Path, seed: int) -> None:
@@ -79,7 +83,10 @@ def moved(place: Path) -> list[str]:
 CHANGES: dict[str, Callable[[Path], object]] = {
     "added": lambda pictures: draw(pictures / "zz.png", 1000),
     "removed": lambda pictures: (pictures / "100.png").unlink(),
-    "one for another": lambda pictures: ((pictures / "000.png").unlink(), draw(pictures / "zz.png", 1000)),
+    "one for another": lambda pictures: (
+        (pictures / "000.png").unlink(),
+        draw(pictures / "zz.png", 1000),
+    ),
     "renamed": lambda pictures: (pictures / "000.png").rename(pictures / "zz.png"),
     "swapped": lambda pictures: (
         (pictures / "000.png").rename(pictures / "x"),
@@ -122,13 +129,21 @@ def test_other_data_are_evaluated_where_that_is_accepted(
 ) -> None:
     monkeypatch.setattr(classifier, "STEPS", 2)
     CHANGES["one for another"](place / "pictures")
-    options = ("figures=false", "samples=1", f"root={place}", f"folder={place / 'pictures'}", "changed_data=accept")
+    options = (
+        "figures=false",
+        "samples=1",
+        f"root={place}",
+        f"folder={place / 'pictures'}",
+        "changed_data=accept",
+    )
     evaluate(compose(f"run={place / 'run'}", *options, script="evaluate"))
     assert "may know images of test" in caplog.text
     assert (place / "run" / "evaluation.json").exists()
 
 
-def test_a_picture_edited_with_the_same_size_and_time_is_another(place: Path, moved: list[str], train: Train) -> None:
+def test_a_picture_edited_with_the_same_size_and_time_is_another(
+    place: Path, moved: list[str], train: Train
+) -> None:
     train(resumed(place / "run", moved), place / "run")
     path = place / "pictures" / "100.png"
     before = path.stat()
@@ -145,7 +160,9 @@ def test_moved_data_are_the_same_data(place: Path, moved: list[str], train: Trai
     assert json.loads((place / "run" / "run.json").read_text())["changed_data"] is False
 
 
-def test_a_run_of_an_earlier_version_is_compared_by_its_numbers(place: Path, moved: list[str], train: Train) -> None:
+def test_a_run_of_an_earlier_version_is_compared_by_its_numbers(
+    place: Path, moved: list[str], train: Train
+) -> None:
     (place / "run" / "run.json").unlink()
     draw(place / "pictures" / "zz.png", 1000)
     with pytest.raises(RunError, match=r"its data have changed: .* had .* images and has"):
@@ -155,7 +172,9 @@ def test_a_run_of_an_earlier_version_is_compared_by_its_numbers(place: Path, mov
     assert (place / "run" / "run.json").exists()
 
 
-def test_a_root_that_is_not_here_is_not_made(place: Path, train: Train, compose: Compose, tmp_path: Path) -> None:
+def test_a_root_that_is_not_here_is_not_made(
+    place: Path, train: Train, compose: Compose, tmp_path: Path
+) -> None:
     gone = tmp_path / "gone"
     before = content(place / "run")
     with pytest.raises(ConfigError, match=f"data.root={gone}: is not here"):
@@ -166,16 +185,25 @@ def test_a_root_that_is_not_here_is_not_made(place: Path, train: Train, compose:
     assert content(place / "run") == before
 
 
-def test_a_refused_command_changes_nothing_of_a_run(place: Path, moved: list[str], train: Train) -> None:
+def test_a_refused_command_changes_nothing_of_a_run(
+    place: Path, moved: list[str], train: Train
+) -> None:
     before = content(place / "run")
-    for override in ("trainer.max_epochs=1", "trainer.max_epochs=0", "trainer.precision=16", "changed_data=perhaps"):
+    for override in (
+        "trainer.max_epochs=1",
+        "trainer.max_epochs=0",
+        "trainer.precision=16",
+        "changed_data=perhaps",
+    ):
         with pytest.raises(UserError, match=override.partition("=")[0].rpartition(".")[2]):
             train(resumed(place / "run", [*moved, override]), place / "run")
         assert content(place / "run") == before
     train(resumed(place / "run", moved), place / "run")
 
 
-def test_a_run_without_its_checkpoints_does_not_begin_anew(place: Path, moved: list[str], train: Train) -> None:
+def test_a_run_without_its_checkpoints_does_not_begin_anew(
+    place: Path, moved: list[str], train: Train
+) -> None:
     for name in ("last", "previous"):
         (place / "run" / "checkpoints" / f"{name}.ckpt").unlink()
     before = content(place / "run")
@@ -198,10 +226,18 @@ def no_epoch(checkpoint: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
-    [(other_run, "of another run"), (other_model, "of another model"), (no_epoch, "does not say of which epoch")],
+    [
+        (other_run, "of another run"),
+        (other_model, "of another model"),
+        (no_epoch, "does not say of which epoch"),
+    ],
 )
 def test_a_checkpoint_of_another_run_is_not_gone_on_from(
-    spoil: Callable[[dict[str, Any]], None], message: str, place: Path, moved: list[str], train: Train
+    spoil: Callable[[dict[str, Any]], None],
+    message: str,
+    place: Path,
+    moved: list[str],
+    train: Train,
 ) -> None:
     path = place / "run" / "checkpoints" / "last.ckpt"
     checkpoint = torch.load(path, weights_only=True)
@@ -214,7 +250,9 @@ def test_a_checkpoint_of_another_run_is_not_gone_on_from(
     assert content(place / "run") == before
 
 
-def test_a_configuration_that_was_edited_is_not_gone_on_with(place: Path, moved: list[str], train: Train) -> None:
+def test_a_configuration_that_was_edited_is_not_gone_on_with(
+    place: Path, moved: list[str], train: Train
+) -> None:
     config = OmegaConf.load(place / "run" / "config.yaml")
     config.model.optimizer.lr = 0.5
     OmegaConf.save(config, place / "run" / "config.yaml")
@@ -277,8 +315,14 @@ def test_weights_of_another_type_are_refused(dtype: torch.dtype, place: Path) ->
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["+trainer.limit_val_batches=0.01"], "trainer.limit_val_batches=0.01: leaves none of|is none of the"),
-        (["+trainer.limit_train_batches=0.001"], "trainer.limit_train_batches=0.001: leaves none of|is none of the"),
+        (
+            ["+trainer.limit_val_batches=0.01"],
+            "trainer.limit_val_batches=0.01: leaves none of|is none of the",
+        ),
+        (
+            ["+trainer.limit_train_batches=0.001"],
+            "trainer.limit_train_batches=0.001: leaves none of|is none of the",
+        ),
     ],
 )
 def test_a_limit_that_leaves_nothing_is_refused_before_anything_is_written(
@@ -318,12 +362,16 @@ def expanded(checkpoint: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("grow", [nested, expanded])
-def test_what_grows_without_end_is_refused_at_once(grow: Callable[[dict[str, Any]], None], place: Path) -> None:
+def test_what_grows_without_end_is_refused_at_once(
+    grow: Callable[[dict[str, Any]], None], place: Path
+) -> None:
     path = place / "run" / "checkpoints" / "best.ckpt"
     checkpoint = torch.load(path, weights_only=True)
     grow(checkpoint)
     torch.save(checkpoint, path)
-    with pytest.raises(RunError, match=r"larger than what is stored|not a checkpoint of this package"):
+    with pytest.raises(
+        RunError, match=r"larger than what is stored|not a checkpoint of this package"
+    ):
         reslag_vae.load(place / "run")
 
 

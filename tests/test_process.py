@@ -43,7 +43,9 @@ def test_freed_memory_is_used_again_without_asking_the_system() -> None:
 
 
 @pytest.mark.parametrize("available", [False, True])
-def test_a_gpu_is_hidden_only_where_there_is_none(monkeypatch: pytest.MonkeyPatch, available: bool) -> None:
+def test_a_gpu_is_hidden_only_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, available: bool
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
     process.hide_missing_gpus()
@@ -91,7 +93,9 @@ def test_the_policy_is_set_before_pytorch_reads_it() -> None:
     environment = {name: value for name, value in os.environ.items() if name not in process.WAITING}
     command = [sys.executable, "-c", POLICY]
     variables = environment | {"OMP_DISPLAY_ENV": "verbose"}
-    said = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, check=True, text=True).stderr
+    said = subprocess.run(
+        command, cwd=ROOT, env=variables, capture_output=True, check=True, text=True
+    ).stderr
     assert "GOMP_SPINCOUNT = '3000'" in said
 
 
@@ -99,6 +103,8 @@ def test_jobs_of_one_launcher_share_the_cores(monkeypatch: pytest.MonkeyPatch) -
     """joblib says to each of its workers how many threads are its own, before that loads PyTorch."""
     monkeypatch.delenv("OMP_NUM_THREADS")
     names = ["OMP_NUM_THREADS"] * 2
-    threads = joblib.Parallel(n_jobs=2, backend="loky")(joblib.delayed(os.getenv)(name) for name in names)
+    threads = joblib.Parallel(n_jobs=2, backend="loky")(
+        joblib.delayed(os.getenv)(name) for name in names
+    )
     get_reusable_executor().shutdown()
     assert threads == [str(max(1, joblib.cpu_count() // 2))] * 2

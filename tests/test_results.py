@@ -18,7 +18,14 @@ from reslag_vae.networks import Network
 from reslag_vae.objectives import MMD, Reconstruction, SigmaLearned, SigmaOptimal
 from reslag_vae.runs.folder import RunError
 from reslag_vae.training import finish
-from reslag_vae.training.callbacks import BestAndLast, CollapseMonitor, ImageGrids, Throughput, collapse, images
+from reslag_vae.training.callbacks import (
+    BestAndLast,
+    CollapseMonitor,
+    ImageGrids,
+    Throughput,
+    collapse,
+    images,
+)
 from reslag_vae.training.schedules import Lagging
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import AutoEncoder, LaggingVAE, OptimalSigmaVAE
@@ -38,11 +45,15 @@ def feed(model: BaseVAE, losses: list[float]) -> None:
 def test_what_an_autoencoder_does_not_have_is_none(
     objective: Reconstruction | MMD, make_network: MakeNetwork, make_data: MakeData
 ) -> None:
-    measured = finish.measure(AutoEncoder(make_network(parameters_per_latent=1), objective), make_data())
+    measured = finish.measure(
+        AutoEncoder(make_network(parameters_per_latent=1), objective), make_data()
+    )
     for metrics in measured.values():
         assert metrics["loss"] is not None
         assert metrics["rec"] is not None
-        assert [metrics[name] for name in ("kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2")] == [None] * 5
+        assert [
+            metrics[name] for name in ("kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2")
+        ] == [None] * 5
 
 
 def test_the_best_epoch_is_measured_and_not_the_last(
@@ -70,27 +81,40 @@ def test_the_best_epoch_is_measured_and_not_the_last(
 
 
 def test_the_last_pictures_are_of_the_best_epoch(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     grids: dict[str, list[tuple[str, Tensor]]] = {}
     bars: dict[str, list[float]] = {}
     monkeypatch.setattr(images, "image_grid", lambda rows, title: grids.update({title: rows}))
-    monkeypatch.setattr(collapse, "kl_bars", lambda kl, active, title: bars.update({title: list(kl)}))
+    monkeypatch.setattr(
+        collapse, "kl_bars", lambda kl, active, title: bars.update({title: list(kl)})
+    )
     for module in (images, collapse):
         monkeypatch.setattr(module, "save_figure", lambda *_: None)
     model, data = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8))), make_data()
     unfed = model.end_evaluation
     feed(model, [3.0, 1.0, 2.0])
-    trainer = fit(model, data, 3, [ImageGrids(count=4), CollapseMonitor(), Throughput(), BestAndLast()])
+    trainer = fit(
+        model, data, 3, [ImageGrids(count=4), CollapseMonitor(), Throughput(), BestAndLast()]
+    )
     model.end_evaluation = unfed  # type: ignore[method-assign]
     third = grids["reconstructions: optimal_sigma, epoch 3"][1][1]
     for drawn in (grids, bars):
         drawn.clear()
     finish.finish(trainer, model, data, tmp_path, {"seed": 0})
 
-    assert sorted(grids) == ["prior samples: optimal_sigma, epoch 2", "reconstructions: optimal_sigma, epoch 2"]
+    assert sorted(grids) == [
+        "prior samples: optimal_sigma, epoch 2",
+        "reconstructions: optimal_sigma, epoch 2",
+    ]
     best = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8)))
-    best.load_state_dict(torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"])
+    best.load_state_dict(
+        torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    )
     evaluate(best, data.in_order("val"))
     originals = data.split("val").images[:4]
     (_, shown), (_, reconstructions) = grids["reconstructions: optimal_sigma, epoch 2"]
@@ -116,10 +140,20 @@ def test_why_training_ended(own: str | None, epochs_run: int, words: str) -> Non
     assert finish.stopped_because(cast(Trainer, trainer), cast(BaseVAE, model), epochs_run) == words
 
 
-def test_parameters_are_counted_by_group(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
-    model, data = LaggingVAE(make_network(), SigmaLearned((1, 8, 8), "pixel"), Lagging(ratio=1, epochs=1)), make_data()
-    found = finish.summary(fit(model, data, 1, [BestAndLast()]), model, data, epoch=1, epochs_run=1)["parameters"]
-    sizes = [sum(p.numel() for p in half.parameters()) for half in (model.network.inference, model.network.generative)]
+def test_parameters_are_counted_by_group(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    model, data = (
+        LaggingVAE(make_network(), SigmaLearned((1, 8, 8), "pixel"), Lagging(ratio=1, epochs=1)),
+        make_data(),
+    )
+    found = finish.summary(
+        fit(model, data, 1, [BestAndLast()]), model, data, epoch=1, epochs_run=1
+    )["parameters"]
+    sizes = [
+        sum(p.numel() for p in half.parameters())
+        for half in (model.network.inference, model.network.generative)
+    ]
     assert found == {"inference": sizes[0], "generative": sizes[1] + 64, "total": sum(sizes) + 64}
 
 

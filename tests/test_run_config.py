@@ -10,7 +10,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae import data, networks, objectives, variants
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.runs.config import RUN_MODULES, check_trust, foreign_target, is_exported, read_config, refusal
+from reslag_vae.runs.config import (
+    RUN_MODULES,
+    check_trust,
+    foreign_target,
+    is_exported,
+    read_config,
+    refusal,
+)
 from reslag_vae.runs.folder import RunError
 from reslag_vae.studies.states import State, standing
 from reslag_vae.training import callbacks, optimizers, schedules
@@ -72,7 +79,9 @@ def test_a_damaged_configuration_is_one_sentence(content: bytes, run: Path) -> N
     with pytest.raises(RunError, match=r"config\.yaml") as error:
         resumed(run, [])
     assert "\n" not in str(error.value)
-    assert standing(run).state in (State.DAMAGED, State.INTERRUPTED), "others of its study are told of"
+    assert standing(run).state in (State.DAMAGED, State.INTERRUPTED), (
+        "others of its study are told of"
+    )
 
 
 @pytest.mark.parametrize("kind", ["folder", "link to nothing", "link to a device"])
@@ -112,16 +121,29 @@ PAYLOADS = {
     "not a name": {"_target_": 3},
     "a list": {"_target_": ["os.mkdir"], "path": "BUILT"},
 }
-PLACES = ["callbacks.x", "callbacks.progress", "data", "data.root", "trainer.profiler", "trainer", "model", "logger"]
+PLACES = [
+    "callbacks.x",
+    "callbacks.progress",
+    "data",
+    "data.root",
+    "trainer.profiler",
+    "trainer",
+    "model",
+    "logger",
+]
 
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS.keys())
-def test_nothing_foreign_is_built_of_a_run_that_is_gone_on_with(payload: Any, place: str, run: Path) -> None:
+def test_nothing_foreign_is_built_of_a_run_that_is_gone_on_with(
+    payload: Any, place: str, run: Path
+) -> None:
     config = OmegaConf.load(run / "config.yaml")
     OmegaConf.update(config, place, payload, merge=False, force_add=True)
     OmegaConf.save(config, run / "config.yaml")
-    with pytest.raises(RunError, match=r"config\.yaml (is not gone on with: it would build|is damaged)") as error:
+    with pytest.raises(
+        RunError, match=r"config\.yaml (is not gone on with: it would build|is damaged)"
+    ) as error:
         resumed(run, [])
     assert "\n" not in str(error.value)
 
@@ -156,13 +178,17 @@ def test_the_users_own_modules_are_built_where_they_are_trusted(run: Path) -> No
             resumed(run, [], (other,))
 
 
-@pytest.mark.parametrize("target", ["os.mkdir", "sympy.sympify", "torch.load", "reslag_vae.training.job.Path"])
+@pytest.mark.parametrize(
+    "target", ["os.mkdir", "sympy.sympify", "torch.load", "reslag_vae.training.job.Path"]
+)
 def test_nobody_is_told_to_trust_what_is_installed(target: str) -> None:
     assert refusal(target) == f"it would build {target}, which is none of this package's parts."
     assert "trust=[mymodels]" in refusal("mymodels.MyVAE")
 
 
-@pytest.mark.parametrize("trust", [3, {"a": 1}, ["a b"], ["os; x"], [""], ["a."], [None], "../x", ["a/b"]])
+@pytest.mark.parametrize(
+    "trust", [3, {"a": 1}, ["a b"], ["os; x"], [""], ["a."], [None], "../x", ["a/b"]]
+)
 def test_trust_names_modules(trust: Any) -> None:
     with pytest.raises(ConfigError, match="trust="):
         check_trust(trust)
@@ -171,15 +197,27 @@ def test_trust_names_modules(trust: Any) -> None:
 def test_everything_that_a_command_can_name_may_be_built_again() -> None:
     """The groups of conf/ are made of exported classes alone."""
     text = "\n".join(path.read_text() for path in (ROOT / "conf").rglob("*.yaml"))
-    named = {line.split("_target_:")[1].split("#")[0].strip() for line in text.splitlines() if "_target_:" in line}
+    named = {
+        line.split("_target_:")[1].split("#")[0].strip()
+        for line in text.splitlines()
+        if "_target_:" in line
+    }
     others = {"lightning.Trainer", "reslag_vae.runs.tracking.wandb_logger"}
-    folder = {"reslag_vae.training.job_folder.FolderWatch", "hydra_plugins.reslag_vae_study.StudySweeper"}
+    folder = {
+        "reslag_vae.training.job_folder.FolderWatch",
+        "hydra_plugins.reslag_vae_study.StudySweeper",
+    }
     for target in named - folder - others:
         assert is_exported(target, RUN_MODULES), target
-    assert foreign_target({"a": [{"_target_": "lightning.Trainer"}]}, RUN_MODULES, others=others) is None
+    assert (
+        foreign_target({"a": [{"_target_": "lightning.Trainer"}]}, RUN_MODULES, others=others)
+        is None
+    )
 
 
-@pytest.mark.parametrize("module", [variants, networks, objectives, schedules, optimizers, data, callbacks])
+@pytest.mark.parametrize(
+    "module", [variants, networks, objectives, schedules, optimizers, data, callbacks]
+)
 def test_what_is_exported_is_of_this_package(module: Any) -> None:
     for name in module.__all__:
         value = getattr(module, name)
@@ -206,6 +244,7 @@ def test_what_is_trusted_and_cannot_be_imported_or_has_no_name_is_one_sentence()
 
     missing: Any = {"model": {"_target_": "no_such_module.MyVAE"}}
     with pytest.raises(
-        ConfigError, match=r"^no_such_module\.MyVAE: cannot be imported: .*No module named .no_such_module"
+        ConfigError,
+        match=r"^no_such_module\.MyVAE: cannot be imported: .*No module named .no_such_module",
     ):
         build_model(OmegaConf.create(missing))

@@ -23,7 +23,11 @@ from reslag_vae.runs.folder import (
     write_result,
 )
 
-CHECKPOINT = {"epoch": 3, "state_dict": {"weight": torch.arange(6.0).view(2, 3)}, "hyper_parameters": {"a": [1, "b"]}}
+CHECKPOINT = {
+    "epoch": 3,
+    "state_dict": {"weight": torch.arange(6.0).view(2, 3)},
+    "hyper_parameters": {"a": [1, "b"]},
+}
 
 
 def test_checkpoint_round_trip(tmp_path: Path) -> None:
@@ -60,7 +64,9 @@ def test_a_flipped_bit_is_named_or_changes_nothing(tmp_path: Path) -> None:
     refused = 0
     for _ in range(300):
         bit = random.randrange(8 * len(data))
-        path.write_bytes(data[: bit // 8] + bytes([data[bit // 8] ^ 1 << bit % 8]) + data[bit // 8 + 1 :])
+        path.write_bytes(
+            data[: bit // 8] + bytes([data[bit // 8] ^ 1 << bit % 8]) + data[bit // 8 + 1 :]
+        )
         try:
             read = read_checkpoint(path)
         except RunError:
@@ -72,7 +78,8 @@ def test_a_flipped_bit_is_named_or_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"hello world\n", b"\x00" * 100, b"\x80\x02garbage", b"version: 1", bytes(range(256))]
+    "content",
+    [b"hello world\n", b"\x00" * 100, b"\x80\x02garbage", b"version: 1", bytes(range(256))],
 )
 def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other.ckpt"

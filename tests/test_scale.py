@@ -39,8 +39,20 @@ def test_fifty_jobs_at_once_do_not_meet(options: list[str], tmp_path: Path) -> N
     (tmp_path / "pictures").mkdir()
     for number in range(40):
         Image.new("RGB", (16, 16), (6 * number, 0, 0)).save(tmp_path / "pictures" / f"{number}.png")
-    sweep = [*BARE, "model=vae", "data=image_folder", f"data.folder={tmp_path / 'pictures'}", f"data.root={tmp_path}"]
-    sweep += ["data.size=16", "trainer.max_epochs=1", "logger=wandb", f"seed=range({JOBS})", "hydra.sweep.dir=sweep"]
+    sweep = [
+        *BARE,
+        "model=vae",
+        "data=image_folder",
+        f"data.folder={tmp_path / 'pictures'}",
+        f"data.root={tmp_path}",
+    ]
+    sweep += [
+        "data.size=16",
+        "trainer.max_epochs=1",
+        "logger=wandb",
+        f"seed=range({JOBS})",
+        "hydra.sweep.dir=sweep",
+    ]
     done = subprocess.run(
         command("-m", *sweep, *options),
         cwd=tmp_path,
@@ -76,7 +88,9 @@ def pictures() -> dict[str, bytes]:
         "写真.webp": encoded(red, "WEBP", lossless=True),
         "cmyk.jpg": encoded(red.convert("CMYK"), "JPEG"),
         "palette.gif": encoded(red.quantize(4), "GIF"),
-        "animated.gif": encoded(red, "GIF", save_all=True, append_images=[Image.new("RGB", (12, 8), (0, 255, 0))]),
+        "animated.gif": encoded(
+            red, "GIF", save_all=True, append_images=[Image.new("RGB", (12, 8), (0, 255, 0))]
+        ),
         "rotated.jpg": encoded(red, "JPEG", exif=exif),
         "grey.png": encoded(Image.new("L", (12, 8), 128), "PNG"),
         "deep.png": encoded(deep, "PNG"),

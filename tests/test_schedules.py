@@ -38,7 +38,8 @@ def test_a_phase_longer_than_the_run_is_refused(max_epochs: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("ratio", 0), ("ratio", -1), ("epochs", -1), ("batches", "other"), ("until", "never")]
+    ("option", "value"),
+    [("ratio", 0), ("ratio", -1), ("epochs", -1), ("batches", "other"), ("until", "never")],
 )
 def test_arguments_out_of_range_are_named(option: str, value: Any) -> None:
     with pytest.raises(ValueError, match=rf"schedule\.{option}={value}"):

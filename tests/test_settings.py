@@ -9,6 +9,17 @@ def test_differences_are_named_by_their_paths() -> None:
 
 
 def test_only_what_a_result_depends_on_is_material() -> None:
-    first = {"data": {"root": "/a", "rooted": 1}, "callbacks": {"images": {"every": 1}, "seed": None}, "study": "x"}
-    second = {"data": {"root": "/b", "rooted": 2}, "callbacks": {"images": None, "seed": 1}, "study": None}
-    assert material_differences(first, second) == [("data.rooted", 1, 2), ("callbacks.seed", None, 1)]
+    first = {
+        "data": {"root": "/a", "rooted": 1},
+        "callbacks": {"images": {"every": 1}, "seed": None},
+        "study": "x",
+    }
+    second = {
+        "data": {"root": "/b", "rooted": 2},
+        "callbacks": {"images": None, "seed": 1},
+        "study": None,
+    }
+    assert material_differences(first, second) == [
+        ("data.rooted", 1, 2),
+        ("callbacks.seed", None, 1),
+    ]

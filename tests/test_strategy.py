@@ -25,5 +25,8 @@ def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         distributed.TCPStore("127.0.0.1", first.port, is_master=True, wait_for_workers=False)
 
     monkeypatch.setattr(DDPStrategy, "setup_environment", meet)
-    with pytest.raises(ConfigError, match=rf"^MASTER_ADDR=127.0.0.1, MASTER_PORT={first.port}: .* cannot meet there"):
+    with pytest.raises(
+        ConfigError,
+        match=rf"^MASTER_ADDR=127.0.0.1, MASTER_PORT={first.port}: .* cannot meet there",
+    ):
         Replicas().setup_environment()

@@ -18,8 +18,11 @@ from reslag_vae._runtime.terminal import command, override, prepare
 ROOT = Path(__file__).parents[1]
 PARSER = OverridesParser.create()
 SPECIAL = "\\'\"${}[](),= /~*:;@%#!äab"
-TEXTS = st.text(st.sampled_from(SPECIAL) | st.characters(exclude_categories=("Cs", "Cc")), max_size=30)
-# As a command would: through rich and logging, too, and something still unwritten at the end of the process.
+TEXTS = st.text(
+    st.sampled_from(SPECIAL) | st.characters(exclude_categories=("Cs", "Cc")), max_size=30
+)
+# As a command would: through rich and logging, too, and something still unwritten at the end of the
+# process.
 TALK = """
 import logging, os, sys
 from reslag_vae._runtime import terminal
@@ -59,15 +62,21 @@ def test_a_lost_output_is_told_once_and_ends_nothing(tmp_path: Path, redirection
     assert process.stderr.startswith(b"Nothing more is shown on standard output (")
 
 
-@pytest.mark.parametrize("redirection", [">&-", "<&- >&- 2>&-", "2>&- | head -1", "2> /dev/full > /dev/full"])
+@pytest.mark.parametrize(
+    "redirection", [">&-", "<&- >&- 2>&-", "2>&- | head -1", "2> /dev/full > /dev/full"]
+)
 def test_closed_streams_end_nothing(tmp_path: Path, redirection: str) -> None:
     process = talk(tmp_path, redirection)
     assert process.returncode == 0
     assert process.stderr == b""
 
 
-@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
-def test_letters_that_the_terminal_lacks_are_escapes(tmp_path: Path, variables: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "variables", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}]
+)
+def test_letters_that_the_terminal_lacks_are_escapes(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
     process = talk(tmp_path, "", PYTHONCOERCECLOCALE="0", **variables)
     assert (process.returncode, process.stderr) == (0, b"")
     assert process.stdout.startswith(rb"1 \xb7 \u03b2 0")
@@ -110,9 +119,14 @@ def test_a_printed_command_gives_the_path_back(text: str) -> None:
 
 
 def test_other_paths_are_quoted_for_hydra_and_for_the_shell() -> None:
-    assert command("train.py", override("resume", "/p/Photos (1)")) == "train.py 'resume=\"/p/Photos (1)\"'"
+    assert (
+        command("train.py", override("resume", "/p/Photos (1)"))
+        == "train.py 'resume=\"/p/Photos (1)\"'"
+    )
 
 
 def test_plain_paths_are_not_quoted() -> None:
-    words = command("python", "train.py", override("resume", Path("runs/mnist/2026-01-31_12-00-00")))
+    words = command(
+        "python", "train.py", override("resume", Path("runs/mnist/2026-01-31_12-00-00"))
+    )
     assert words == "python train.py resume=runs/mnist/2026-01-31_12-00-00"

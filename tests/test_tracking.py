@@ -18,7 +18,12 @@ from reslag_vae.training.build import add_logger, build, finished_loggers
 from tests.running import wandb_records
 
 Compose = Callable[..., DictConfig]
-CONFIG: dict[str, Any] = {"model": "vae", "data": "digits", "objective": "elbo", "schedule": "joint"}
+CONFIG: dict[str, Any] = {
+    "model": "vae",
+    "data": "digits",
+    "objective": "elbo",
+    "schedule": "joint",
+}
 
 
 def test_nobody_is_logged_in_without_a_key() -> None:
@@ -50,7 +55,9 @@ def test_a_key_in_netrc_is_a_login(
     assert logged_in() == expected
 
 
-def test_a_key_counts_for_the_server_that_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_counts_for_the_server_that_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "netrc").write_text("machine wandb.example.org login user password 0123456789\n")
     (tmp_path / "netrc").chmod(0o600)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
@@ -71,7 +78,12 @@ def test_every_run_has_its_own_id_and_keeps_it(
     """Three jobs of one process, the second of which fails and the third of which is the first one, resumed."""
     # With no account and no word of the user's the mode is offline by itself.
     monkeypatch.delenv("WANDB_MODE")
-    options = ("recipe.channels=[2]", "recipe.blocks=[1]", "trainer.accelerator=cpu", "logger.group=sweep")
+    options = (
+        "recipe.channels=[2]",
+        "recipe.blocks=[1]",
+        "trainer.accelerator=cpu",
+        "logger.group=sweep",
+    )
     config = compose("model=vae", "data=digits", *options)
     ids, settings = [], []
 
@@ -81,7 +93,15 @@ def test_every_run_has_its_own_id_and_keeps_it(
         with finished_loggers(trainer):
             run = trainer.loggers[0].experiment
             ids.append(run.id)
-            settings.append((run.offline, run.project, run.group, run.name, Path(run.dir).is_relative_to(folder)))
+            settings.append(
+                (
+                    run.offline,
+                    run.project,
+                    run.group,
+                    run.name,
+                    Path(run.dir).is_relative_to(folder),
+                )
+            )
             assert {name: run.config[name] for name in CONFIG} == CONFIG
             assert run.config["data.batch_size"] == 32
             if fails:
@@ -95,7 +115,9 @@ def test_every_run_has_its_own_id_and_keeps_it(
     job(tmp_path / "first", fails=False)
     assert wandb.run is None
     assert ids[0] == ids[2] != ids[1]
-    assert [(tmp_path / name / "wandb_id.txt").read_text() for name in ("first", "second")] == ids[:2]
+    assert [(tmp_path / name / "wandb_id.txt").read_text() for name in ("first", "second")] == ids[
+        :2
+    ]
     assert settings == [(True, "reslag_vae", "sweep", "vae digits elbo", True)] * 3
 
 
@@ -122,7 +144,11 @@ def used(folder: Path, project: Any = "project", number: int = 0) -> SteadyLogge
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
     """The lines of the log that are ours."""
-    return [record.getMessage() for record in caplog.records if record.name == "reslag_vae.runs.tracking"]
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.name == "reslag_vae.runs.tracking"
+    ]
 
 
 def wrong_folder(folder: Path, name: str) -> None:
@@ -185,7 +211,9 @@ def test_disabled_is_not_told_as_offline(
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\x00", b"a" * 5_000, b"with spaces", b"a/b"])
-def test_a_damaged_id_is_replaced_and_told(content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_id_is_replaced_and_told(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "run").mkdir()
     path = tmp_path / "run" / "wandb_id.txt"
     path.write_bytes(content)
@@ -213,7 +241,9 @@ def test_the_home_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("fresh")
-def test_without_a_home_wandb_keeps_its_files_with_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_home_wandb_keeps_its_files_with_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("HOME")
     monkeypatch.delenv("WANDB_CONFIG_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", "")  # to be put back at the end
@@ -228,11 +258,16 @@ def steps(folder: Path) -> list[list[int]]:
     """Of every row of history in every offline segment of a run, in the order of the segments' names."""
     wandb.teardown()  # its service may not have written all of it before
     segments = sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))
-    rows = [[record.history for record in wandb_records(path) if record.HasField("history")] for path in segments]
+    rows = [
+        [record.history for record in wandb_records(path) if record.HasField("history")]
+        for path in segments
+    ]
     return [[row.step.num for row in segment] for segment in rows]
 
 
-def test_the_segments_of_an_offline_run_count_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_segments_of_an_offline_run_count_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Trained, resumed and evaluated; each of two rows, of which the second has a picture."""
     caplog.set_level(logging.INFO, "reslag_vae")
     folder = tmp_path / "Photos (1)"

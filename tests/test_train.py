@@ -62,14 +62,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory, train: Train) -> tuple[Pa
 
     folder = tmp_path_factory.mktemp("runs") / "reslag_light"
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("train", [*SMALL, "model=reslag_light", "recipe.residual=true", "trainer.max_epochs=2"])
+        config = compose(
+            "train", [*SMALL, "model=reslag_light", "recipe.residual=true", "trainer.max_epochs=2"]
+        )
     return folder, train(config, folder)
 
 
 def test_everything_of_a_run_is_in_its_folder(finished: tuple[Path, float]) -> None:
     folder, _ = finished
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    pictures = {f"figures/{name}.png" for name in ("reconstructions", "prior_samples", "kl_per_dimension")}
+    pictures = {
+        f"figures/{name}.png" for name in ("reconstructions", "prior_samples", "kl_per_dimension")
+    }
     assert files == {
         "config.yaml",
         "run.json",
@@ -135,12 +139,16 @@ def test_a_trained_model_comes_back(finished: tuple[Path, float]) -> None:
     for model, which in ((best, "best"), (last, "last")):
         assert same(dict(model.state_dict()), checkpoint(folder, which)["state_dict"])
         assert model.reconstruct(images).shape == images.shape
-        assert torch.equal(model.reconstruct(images), reslag_vae.load(folder, which).reconstruct(images))
+        assert torch.equal(
+            model.reconstruct(images), reslag_vae.load(folder, which).reconstruct(images)
+        )
     bytes_ = (images * 255).to(torch.uint8)
     assert torch.equal(best.reconstruct(bytes_), best.reconstruct(bytes_ / 255))
 
 
-def test_checkpoints_hold_plain_containers_and_what_they_are_of(finished: tuple[Path, float]) -> None:
+def test_checkpoints_hold_plain_containers_and_what_they_are_of(
+    finished: tuple[Path, float],
+) -> None:
     folder, _ = finished
     assert (checkpoint(folder, "last")["epoch"], checkpoint(folder, "best")["epoch"]) == (
         1,
@@ -155,8 +163,26 @@ def test_checkpoints_hold_plain_containers_and_what_they_are_of(finished: tuple[
     ("epochs", "stop", "overrides"),
     [
         (2, (1, 5), ("model=lagging", "schedule.epochs=1")),
-        (3, (1, 7), ("model=reslag", "schedule.epochs=2", "schedule.batches=fresh", "objective=sigma_learned")),
-        (3, (2, 3), ("model=lagging", "schedule.epochs=3", "schedule.until=mutual_information", "optimizer.lr=0.2")),
+        (
+            3,
+            (1, 7),
+            (
+                "model=reslag",
+                "schedule.epochs=2",
+                "schedule.batches=fresh",
+                "objective=sigma_learned",
+            ),
+        ),
+        (
+            3,
+            (2, 3),
+            (
+                "model=lagging",
+                "schedule.epochs=3",
+                "schedule.until=mutual_information",
+                "optimizer.lr=0.2",
+            ),
+        ),
     ],
     ids=["end_of_phase", "fresh_batches", "mutual_information"],
 )
@@ -187,7 +213,9 @@ def test_an_interrupted_run_that_stood_still_ends_as_if_it_had_not_been(
 ) -> None:
     """The first epoch is the best, the learning rate has been cut twice, and the third is interrupted."""
     original = BaseVAE.end_evaluation
-    monkeypatch.setattr(BaseVAE, "end_evaluation", lambda self: original(self) | {"loss": 1.0 + self.current_epoch})
+    monkeypatch.setattr(
+        BaseVAE, "end_evaluation", lambda self: original(self) | {"loss": 1.0 + self.current_epoch}
+    )
     overrides = ("model=mmd_infovae", "optimizer.plateau.patience=1", "trainer.max_epochs=4")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     config = compose(*BARE, *overrides)
@@ -198,7 +226,9 @@ def test_an_interrupted_run_that_stood_still_ends_as_if_it_had_not_been(
             train(config, parts)
     assert checkpoint(parts, "last")["epoch"] == 1
     train(resumed(parts, []), parts)
-    assert [float(row["lr/inference"]) for row in rows(parts)] == pytest.approx([2e-3, 2e-3, 1e-3, 5e-4])
+    assert [float(row["lr/inference"]) for row in rows(parts)] == pytest.approx(
+        [2e-3, 2e-3, 1e-3, 5e-4]
+    )
     assert_same_runs(whole, parts)
 
 
@@ -218,7 +248,9 @@ def test_a_moved_run_goes_on_in_its_new_place(
     assert not (tmp_path / "parts").exists()
 
 
-def test_a_finished_run_is_only_measured_again(compose: Compose, train: Train, tmp_path: Path) -> None:
+def test_a_finished_run_is_only_measured_again(
+    compose: Compose, train: Train, tmp_path: Path
+) -> None:
     config = compose(*BARE, "model=vae", "trainer.max_epochs=1")
     value = train(config, tmp_path / "run")
     shutil.copytree(tmp_path / "run", tmp_path / "again")
@@ -226,7 +258,9 @@ def test_a_finished_run_is_only_measured_again(compose: Compose, train: Train, t
     assert_same_runs(tmp_path / "run", tmp_path / "again")
 
 
-def test_a_run_that_stopped_by_itself_is_finished(compose: Compose, train: Train, tmp_path: Path) -> None:
+def test_a_run_that_stopped_by_itself_is_finished(
+    compose: Compose, train: Train, tmp_path: Path
+) -> None:
     overrides = (
         "model=mmd_infovae",
         "optimizer.lr=1",
@@ -252,7 +286,9 @@ def test_a_finished_run_can_be_made_longer(compose: Compose, train: Train, tmp_p
     assert_same_runs(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_seeds_give_different_runs_and_one_seed_the_same(compose: Compose, train: Train, tmp_path: Path) -> None:
+def test_seeds_give_different_runs_and_one_seed_the_same(
+    compose: Compose, train: Train, tmp_path: Path
+) -> None:
     options = (*BARE, "model=vae", "trainer.max_epochs=1", "data.batch_size=512")
     for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
         train(compose(*options, f"seed={seed}"), tmp_path / folder)
@@ -260,8 +296,13 @@ def test_seeds_give_different_runs_and_one_seed_the_same(compose: Compose, train
     assert rows(tmp_path / "a")[0]["train/loss"] != rows(tmp_path / "c")[0]["train/loss"]
 
 
-def test_an_autoencoder_has_no_kl_in_its_result(compose: Compose, train: Train, tmp_path: Path) -> None:
-    train(compose(*SMALL, "callbacks.progress=null", "model=autoencoder", "trainer.max_epochs=1"), tmp_path)
+def test_an_autoencoder_has_no_kl_in_its_result(
+    compose: Compose, train: Train, tmp_path: Path
+) -> None:
+    train(
+        compose(*SMALL, "callbacks.progress=null", "model=autoencoder", "trainer.max_epochs=1"),
+        tmp_path,
+    )
     result = metrics(tmp_path)
     assert result["test"]["kl"] is None
     assert result["test"]["elbo"] is None
@@ -270,8 +311,12 @@ def test_an_autoencoder_has_no_kl_in_its_result(compose: Compose, train: Train, 
     assert (tmp_path / "figures" / "prior_samples.png").exists()
 
 
-@pytest.mark.parametrize("override", ["trainer.precision=16-mixed", "data.val_fraction=2", "schedule.epochs=99"])
-def test_a_wrong_configuration_writes_nothing(override: str, compose: Compose, train: Train, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "override", ["trainer.precision=16-mixed", "data.val_fraction=2", "schedule.epochs=99"]
+)
+def test_a_wrong_configuration_writes_nothing(
+    override: str, compose: Compose, train: Train, tmp_path: Path
+) -> None:
     config = compose(*BARE, "model=lagging", "trainer.max_epochs=2", override)
     with pytest.raises(ValueError, match=override.split("=")[0].rpartition(".")[2]):
         train(config, tmp_path / "run")
@@ -292,8 +337,16 @@ def test_a_damaged_checkpoint_is_named_before_anything_is_done(
 # Real processes
 
 
-def test_a_killed_run_ends_as_if_it_had_not_been(compose: Compose, train: Train, tmp_path: Path) -> None:
-    options = (*BARE, "model=lagging", "schedule.epochs=1", "trainer.max_epochs=2", "data.batch_size=16")
+def test_a_killed_run_ends_as_if_it_had_not_been(
+    compose: Compose, train: Train, tmp_path: Path
+) -> None:
+    options = (
+        *BARE,
+        "model=lagging",
+        "schedule.epochs=1",
+        "trainer.max_epochs=2",
+        "data.batch_size=16",
+    )
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     process = subprocess.Popen(
         command(*options, f"hydra.run.dir={killed}"),
@@ -324,9 +377,17 @@ def test_a_killed_run_ends_as_if_it_had_not_been(compose: Compose, train: Train,
 
 def test_two_devices_train_what_one_does(compose: Compose, train: Train, tmp_path: Path) -> None:
     """Of 1,536 training images, so that none is left out. To more digits in float64: test_parallel.py"""
-    options = (*SMALL, "model=lagging", "schedule.epochs=1", "schedule.batches=fresh", "data.val_fraction=0.05")
+    options = (
+        *SMALL,
+        "model=lagging",
+        "schedule.epochs=1",
+        "schedule.batches=fresh",
+        "data.val_fraction=0.05",
+    )
     both = tmp_path / "both"
-    begun = start(tmp_path, *options, f"hydra.run.dir={both}", "trainer.max_epochs=1", "trainer.devices=2")
+    begun = start(
+        tmp_path, *options, f"hydra.run.dir={both}", "trainer.max_epochs=1", "trainer.devices=2"
+    )
     assert begun.returncode == 0, begun.stderr
     assert (both / "train.log").read_text().count("epoch 1/1") == 1  # one process says it
     assert metrics(both)["epochs_run"] == 1
@@ -335,12 +396,19 @@ def test_two_devices_train_what_one_does(compose: Compose, train: Train, tmp_pat
     assert resumed.returncode == 0, resumed.stderr
     train(compose(*options, "trainer.max_epochs=2"), tmp_path / "alone")
     for one, two in zip(rows(tmp_path / "alone"), rows(both), strict=True):
-        assert {k: float(v) for k, v in two.items()} == pytest.approx({k: float(v) for k, v in one.items()}, rel=2e-2)
-    files = [{str(p.relative_to(f)) for p in f.rglob("*") if p.is_file()} for f in (tmp_path / "alone", both)]
+        assert {k: float(v) for k, v in two.items()} == pytest.approx(
+            {k: float(v) for k, v in one.items()}, rel=2e-2
+        )
+    files = [
+        {str(p.relative_to(f)) for p in f.rglob("*") if p.is_file()}
+        for f in (tmp_path / "alone", both)
+    ]
     assert files[1] - files[0] == {"train.log"}
 
 
-def under_torchrun(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def under_torchrun(
+    folder: Path, *arguments: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run train.py in two processes that torchrun starts."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     return subprocess.run(
@@ -355,8 +423,18 @@ def under_torchrun(folder: Path, *arguments: str, **variables: str) -> subproces
 
 
 def test_torchrun_starts_the_processes_within_a_slurm_job_too(tmp_path: Path) -> None:
-    slurm = {"SLURM_NTASKS": "1", "SLURM_NTASKS_PER_NODE": "1", "SLURM_PROCID": "0", "SLURM_JOB_NAME": "job"}
-    slurm |= {"SLURM_STEP_NUM_TASKS": "1", "SLURM_LOCALID": "0", "SLURM_NODEID": "0", "SLURM_JOB_ID": "1"}
+    slurm = {
+        "SLURM_NTASKS": "1",
+        "SLURM_NTASKS_PER_NODE": "1",
+        "SLURM_PROCID": "0",
+        "SLURM_JOB_NAME": "job",
+    }
+    slurm |= {
+        "SLURM_STEP_NUM_TASKS": "1",
+        "SLURM_LOCALID": "0",
+        "SLURM_NODEID": "0",
+        "SLURM_JOB_ID": "1",
+    }
     options = (*BARE, "model=vae", "trainer.max_epochs=1", "trainer.devices=2", "hydra.run.dir=run")
     done = under_torchrun(tmp_path, *options, **slurm)
     assert done.returncode == 0, done.stderr
@@ -367,12 +445,22 @@ def test_torchrun_starts_the_processes_within_a_slurm_job_too(tmp_path: Path) ->
 def test_processes_that_the_run_does_not_know_of_are_refused(tmp_path: Path) -> None:
     done = under_torchrun(tmp_path, *BARE, "model=vae", "trainer.max_epochs=1", "hydra.run.dir=run")
     assert done.returncode == 1
-    assert "2 processes were started together, and the run has 1 device(s): set trainer.devices" in done.stderr
+    assert (
+        "2 processes were started together, and the run has 1 device(s): set trainer.devices"
+        in done.stderr
+    )
     assert not (tmp_path / "run" / "config.yaml").exists()
 
 
 def test_jobs_of_a_multirun_have_one_device(tmp_path: Path) -> None:
-    done = start(tmp_path, "-m", *BARE, "model=vae", "trainer.devices=2", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    done = start(
+        tmp_path,
+        "-m",
+        *BARE,
+        "model=vae",
+        "trainer.devices=2",
+        f"hydra.sweep.dir={tmp_path / 'sweep'}",
+    )
     assert done.returncode != 0
     assert "trainer.devices=2: a run of a multirun has one device" in done.stderr
 
@@ -386,7 +474,13 @@ def test_processes_started_together_need_the_name_of_their_folder(tmp_path: Path
 
 
 def test_the_other_jobs_of_a_multirun_go_on_after_one_fails(tmp_path: Path) -> None:
-    options = (*BARE, "model=vae", "trainer.max_epochs=1", "data.batch_size=512", "data.val_fraction=2,0.1")
+    options = (
+        *BARE,
+        "model=vae",
+        "trainer.max_epochs=1",
+        "data.batch_size=512",
+        "data.val_fraction=2,0.1",
+    )
     done = start(tmp_path, "-m", *options, f"hydra.sweep.dir={tmp_path / 'sweep'}")
     assert done.returncode != 0
     assert "data.val_fraction=2: must be a number between 0 and 1" in done.stderr

@@ -25,11 +25,19 @@ from reslag_vae.variants import LaggingVAE
 
 Compose = Callable[..., DictConfig]
 
-SMALL = ("data=digits", "recipe.channels=[2,4]", "recipe.blocks=[1,1]", "logger=none", "trainer.accelerator=cpu")
+SMALL = (
+    "data=digits",
+    "recipe.channels=[2,4]",
+    "recipe.blocks=[1,1]",
+    "logger=none",
+    "trainer.accelerator=cpu",
+)
 
 
 def test_a_run_is_built_of_what_was_asked_for(compose: Compose, tmp_path: Path) -> None:
-    data, model, trainer = build(compose("model=lagging", "schedule.ratio=4", "trainer.max_epochs=7", *SMALL), tmp_path)
+    data, model, trainer = build(
+        compose("model=lagging", "schedule.ratio=4", "trainer.max_epochs=7", *SMALL), tmp_path
+    )
     assert isinstance(model, LaggingVAE)
     assert model.schedule == Lagging(ratio=4, epochs=1)
     assert (data.name, data.batch_size, trainer.max_epochs) == ("digits", 32, 7)
@@ -51,32 +59,68 @@ def test_values_are_plain_containers(compose: Compose, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (("+trainer.gradient_clip_val=1.0",), r"trainer.gradient_clip_val=1.0: .* use optimizer.clip_norm"),
-        (("+trainer.accumulate_grad_batches=2",), r"trainer.accumulate_grad_batches=2: .* use data.batch_size"),
-        (("trainer.precision=16-mixed",), r"trainer.precision=16-mixed: must be 32-true or bf16-mixed"),
+        (
+            ("+trainer.gradient_clip_val=1.0",),
+            r"trainer.gradient_clip_val=1.0: .* use optimizer.clip_norm",
+        ),
+        (
+            ("+trainer.accumulate_grad_batches=2",),
+            r"trainer.accumulate_grad_batches=2: .* use data.batch_size",
+        ),
+        (
+            ("trainer.precision=16-mixed",),
+            r"trainer.precision=16-mixed: must be 32-true or bf16-mixed",
+        ),
         (("+trainer.max_steps=10",), r"trainer.max_steps=10: .* use trainer.max_epochs"),
-        (("+trainer.overfit_batches=2",), r"trainer.overfit_batches=2: .* use \+trainer.limit_train_batches"),
+        (
+            ("+trainer.overfit_batches=2",),
+            r"trainer.overfit_batches=2: .* use \+trainer.limit_train_batches",
+        ),
         (("trainer.devices=3",), r"data.batch_size=32: must be a multiple of the 3 devices"),
         (("trainer.num_nodes=3",), r"trainer.num_nodes=3: start the processes by torchrun or srun"),
         (("trainer.devices=null",), r"trainer.devices=null: must be a whole number"),
-        (("+trainer.strategy=ddp",), r"trainer.strategy=ddp: the training step shares the work out itself"),
+        (
+            ("+trainer.strategy=ddp",),
+            r"trainer.strategy=ddp: the training step shares the work out itself",
+        ),
         (("+trainer.plugins=[]",), r"trainer.plugins=\[\]: checkpoints are written by one of ours"),
         (("trainer.devices=2", "trainer.compile=true"), r"trainer.compile=true: takes one device"),
         (("trainer.compile=yes_please",), r"trainer.compile=yes_please: must be true or false"),
-        (("callbacks.progress.interval=0",), r"callbacks.progress.interval=0: must be a number from 0.01"),
+        (
+            ("callbacks.progress.interval=0",),
+            r"callbacks.progress.interval=0: must be a number from 0.01",
+        ),
         (("trainer.max_epochs=0",), r"trainer.max_epochs=0: must be a whole number from 1"),
         (("trainer.max_epochs=-1",), r"trainer.max_epochs=-1"),
-        (("trainer.max_epochs=2", "schedule.epochs=3"), r"schedule.epochs=3: the aggressive phase is longer .*=2"),
-        (("recipe.image_shape=[1,32,32]",), r"built for images of \(1, 32, 32\), and data=digits has \(1, 28, 28\)"),
-        (("recipe.latent_dim=784",), r"network.latent_dim=784: the latent must be smaller than the image's 784"),
+        (
+            ("trainer.max_epochs=2", "schedule.epochs=3"),
+            r"schedule.epochs=3: the aggressive phase is longer .*=2",
+        ),
+        (
+            ("recipe.image_shape=[1,32,32]",),
+            r"built for images of \(1, 32, 32\), and data=digits has \(1, 28, 28\)",
+        ),
+        (
+            ("recipe.latent_dim=784",),
+            r"network.latent_dim=784: the latent must be smaller than the image's 784",
+        ),
         (("optimizer.lr=0",), r"optimizer.lr=0"),
         (("schedule.ratio=0",), r"schedule.ratio=0"),
         (("data.val_fraction=2",), r"data.val_fraction=2: must be a number between 0 and 1"),
         (("objective=beta", "objective.beta=-1"), r"objective.beta=-1"),
-        (("objective=reconstruction",), r"model=reslag_light does not take objective=reconstruction; it takes obj"),
+        (
+            ("objective=reconstruction",),
+            r"model=reslag_light does not take objective=reconstruction; it takes obj",
+        ),
         (("callbacks.checkpoint=null",), r"callbacks.checkpoint=null: without checkpoints"),
-        (("+trainer.check_val_every_n_epoch=2",), r"trainer.check_val_every_n_epoch=2: every epoch is validated"),
-        (("+trainer.fast_dev_run=true",), r"trainer.fast_dev_run=true: .* use trainer.max_epochs=1"),
+        (
+            ("+trainer.check_val_every_n_epoch=2",),
+            r"trainer.check_val_every_n_epoch=2: every epoch is validated",
+        ),
+        (
+            ("+trainer.fast_dev_run=true",),
+            r"trainer.fast_dev_run=true: .* use trainer.max_epochs=1",
+        ),
         (("+trainer.fast_dev_run=3",), r"trainer.fast_dev_run=3: .* use trainer.max_epochs=1"),
         (("schedule.ratio=2.5",), r"schedule.ratio=2.5: must be a whole number"),
         (("schedule.epochs=1.5",), r"schedule.epochs=1.5: must be a whole number"),
@@ -84,7 +128,10 @@ def test_values_are_plain_containers(compose: Compose, tmp_path: Path) -> None:
         (("data.batch_size=8.5",), r"data.batch_size=8.5: must be a whole number"),
         (("data.batch_size=many",), r"data.batch_size=many: must be a whole number"),
         (("trainer.max_epochs=1.5",), r"trainer.max_epochs=1.5: must be a whole number"),
-        (("objective=capacity", "objective.epochs=2.5"), r"objective.epochs=2.5: must be a whole number"),
+        (
+            ("objective=capacity", "objective.epochs=2.5"),
+            r"objective.epochs=2.5: must be a whole number",
+        ),
         (
             ("objective=capacity", "objective.epochs=3", "trainer.max_epochs=2"),
             r"objective.epochs=3: the capacity would still rise .*=2",
@@ -95,7 +142,9 @@ def test_values_are_plain_containers(compose: Compose, tmp_path: Path) -> None:
         pytest.param(
             ("trainer.accelerator=gpu",),
             r"trainer: No supported gpu backend found",
-            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU"),
+            marks=pytest.mark.skipif(
+                torch.cuda.is_available(), reason="needs a machine without a GPU"
+            ),
         ),
     ],
 )
@@ -108,34 +157,58 @@ def test_what_would_fail_or_mislead_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("overrides", [("+trainer.accumulate_grad_batches=1",), ("+trainer.gradient_clip_val=null",)])
-def test_a_default_written_out_is_not_refused(overrides: tuple[str, ...], compose: Compose, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "overrides", [("+trainer.accumulate_grad_batches=1",), ("+trainer.gradient_clip_val=null",)]
+)
+def test_a_default_written_out_is_not_refused(
+    overrides: tuple[str, ...], compose: Compose, tmp_path: Path
+) -> None:
     assert isinstance(build(compose("model=vae", *SMALL, *overrides), tmp_path)[2], Trainer)
 
 
-@pytest.mark.parametrize("override", ["data.batchsize=8", "modell=vae", "model=vaee", "objective.beta=2"])
+@pytest.mark.parametrize(
+    "override", ["data.batchsize=8", "modell=vae", "model=vaee", "objective.beta=2"]
+)
 def test_an_unknown_option_is_refused(override: str, compose: Compose) -> None:
     with pytest.raises(ConfigCompositionException):
         compose("model=vae", "data=digits", override)
 
 
 @pytest.mark.parametrize("chosen", [False, True])
-def test_updates_are_compiled_where_the_configuration_says_so(chosen: bool, compose: Compose, tmp_path: Path) -> None:
-    config = compose("model=vae", "data=digits", "logger=none", "trainer.accelerator=cpu", f"trainer.compile={chosen}")
+def test_updates_are_compiled_where_the_configuration_says_so(
+    chosen: bool, compose: Compose, tmp_path: Path
+) -> None:
+    config = compose(
+        "model=vae",
+        "data=digits",
+        "logger=none",
+        "trainer.accelerator=cpu",
+        f"trainer.compile={chosen}",
+    )
     _, model, trainer = build(config, tmp_path)
     assert (model.compiled is not None) is chosen
     assert isinstance(trainer.profiler, NoProfiler)
 
 
 def test_a_profiler_can_be_chosen(compose: Compose, tmp_path: Path) -> None:
-    config = compose("model=vae", "data=digits", "logger=none", "trainer.accelerator=cpu", "+trainer.profiler=simple")
+    config = compose(
+        "model=vae",
+        "data=digits",
+        "logger=none",
+        "trainer.accelerator=cpu",
+        "+trainer.profiler=simple",
+    )
     assert isinstance(build(config, tmp_path)[2].profiler, SimpleProfiler)
 
 
 def test_a_callback_is_left_out_by_null(compose: Compose, tmp_path: Path) -> None:
     every = build(compose("model=vae", *SMALL), tmp_path)[2]
-    fewer = build(compose("model=vae", "callbacks.images=null", "callbacks.collapse=null", *SMALL), tmp_path)[2]
-    kinds = [{type(callback).__name__ for callback in trainer.callbacks} for trainer in (every, fewer)]
+    fewer = build(
+        compose("model=vae", "callbacks.images=null", "callbacks.collapse=null", *SMALL), tmp_path
+    )[2]
+    kinds = [
+        {type(callback).__name__ for callback in trainer.callbacks} for trainer in (every, fewer)
+    ]
     assert kinds[0] - kinds[1] == {"ImageGrids", "CollapseMonitor"}
 
 
@@ -169,7 +242,11 @@ def test_a_dashboard_gets_flat_names(compose: Compose) -> None:
 
 
 def test_flattening() -> None:
-    assert dict(flatten({"a": {"b": 1, "c": {"d": [2]}}, "e": None})) == {"a.b": 1, "a.c.d": [2], "e": None}
+    assert dict(flatten({"a": {"b": 1, "c": {"d": [2]}}, "e": None})) == {
+        "a.b": 1,
+        "a.c.d": [2],
+        "e": None,
+    }
 
 
 def test_an_error_that_is_not_about_values_is_told_whole() -> None:
@@ -177,8 +254,12 @@ def test_an_error_that_is_not_about_values_is_told_whole() -> None:
         instantiate(DictConfig({"_target_": "reslag_vae.models.no_such_class"}))
 
 
-def test_a_trainer_that_cannot_be_built_leaves_no_dashboard_run_open(compose: Compose, tmp_path: Path) -> None:
-    config = compose("model=vae", "data=digits", "trainer.accelerator=cpu", "+trainer.strategy=no_such_strategy")
+def test_a_trainer_that_cannot_be_built_leaves_no_dashboard_run_open(
+    compose: Compose, tmp_path: Path
+) -> None:
+    config = compose(
+        "model=vae", "data=digits", "trainer.accelerator=cpu", "+trainer.strategy=no_such_strategy"
+    )
     with pytest.raises(Exception, match="no_such_strategy"):
         build(config, tmp_path)
     left = wandb.run
@@ -189,7 +270,9 @@ def test_a_trainer_that_cannot_be_built_leaves_no_dashboard_run_open(compose: Co
 
 def test_logging_is_off_without_a_logger(compose: Compose, tmp_path: Path) -> None:
     assert not [
-        logger for logger in build(compose("model=vae", *SMALL), tmp_path)[2].loggers if isinstance(logger, WandbLogger)
+        logger
+        for logger in build(compose("model=vae", *SMALL), tmp_path)[2].loggers
+        if isinstance(logger, WandbLogger)
     ]
     assert wandb.run is None
 
@@ -199,5 +282,7 @@ def test_the_best_epoch_is_not_chosen_by_what_the_model_does_not_log(
     metric: str, compose: Compose, tmp_path: Path
 ) -> None:
     config = compose("model=autoencoder", "data=digits", f"monitor=val/{metric}")
-    with pytest.raises(ConfigError, match=rf"monitor=val/{metric}: this model has no such metric; .*val/rec"):
+    with pytest.raises(
+        ConfigError, match=rf"monitor=val/{metric}: this model has no such metric; .*val/rec"
+    ):
         build(config, tmp_path)

@@ -1,7 +1,8 @@
 """Several processes train one model, each on its part of every minibatch; together they do what one would.
 
-Whatever depends on the whole minibatch (its moments, its latents, the gradient of its mean loss) is put together here.
-With one process every function is the identity. The parts are equally large, so that means of means are means.
+Whatever depends on the whole minibatch (its moments, its latents, the gradient of its mean loss) is
+put together here. With one process every function is the identity. The parts are equally large, so
+that means of means are means.
 """
 
 from collections.abc import Iterable
@@ -15,7 +16,11 @@ Object = TypeVar("Object")
 
 def count() -> int:
     """How many processes train the model."""
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+    return (
+        distributed.get_world_size()
+        if distributed.is_available() and distributed.is_initialized()
+        else 1
+    )
 
 
 def rank() -> int:
@@ -91,7 +96,9 @@ class _Mean(torch.autograd.Function):
 class _Gathered(torch.autograd.Function):
     @staticmethod
     def forward(_: Any, values: Tensor) -> Tensor:
-        parts = [torch.empty_like(values, memory_format=torch.contiguous_format) for _ in range(count())]
+        parts = [
+            torch.empty_like(values, memory_format=torch.contiguous_format) for _ in range(count())
+        ]
         distributed.all_gather(parts, values.contiguous())
         return torch.cat(parts)
 

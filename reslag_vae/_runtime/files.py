@@ -40,7 +40,9 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-            os.replace(temporary, path)  # still locked: nobody takes it for a file that a kill has left
+            os.replace(
+                temporary, path
+            )  # still locked: nobody takes it for a file that a kill has left
     except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -32,7 +32,8 @@ def held(path: Path, patience: float) -> Iterator[None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             wait(descriptor, fcntl.LOCK_EX, deadline)
-            # The one before may have removed the file between the two lines above: then this is a lock on nothing.
+            # The one before may have removed the file between the two lines above: then this is a
+            # lock on nothing.
             if is_file_of(descriptor, path):
                 try:
                     yield

@@ -7,8 +7,9 @@ import sys
 # Of <malloc.h>.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
-# Of OpenMP and of GNU's library for it: how long a thread without work turns round before it sleeps. So many turns
-# reach over the gaps within a step; `benchmarks/results/busy` has what others cost.
+# Of OpenMP and of GNU's library for it: how long a thread without work turns round before it
+# sleeps. So many turns reach over the gaps within a step; `benchmarks/results/busy` has what others
+# cost.
 BRIEF = {"GOMP_SPINCOUNT": "3000"}
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 
@@ -24,9 +25,9 @@ def peak_memory() -> int:
 def wait_briefly() -> None:
     """Have threads without work sleep soon, unless the user has set how they wait. Results are the same, bitwise.
 
-    By default they turn round for milliseconds. Where other processes want the cores, those of one step then keep
-    each other from working. To be called before PyTorch is loaded, which reads the environment only then; the
-    processes that this one starts have it too.
+    By default they turn round for milliseconds. Where other processes want the cores, those of one
+    step then keep each other from working. To be called before PyTorch is loaded, which reads the
+    environment only then; the processes that this one starts have it too.
     """
     if not any(name in os.environ for name in WAITING):
         os.environ.update(BRIEF)
@@ -41,9 +42,9 @@ def tune() -> None:
 def keep_freed_memory() -> None:
     """Have the C library keep the memory of freed tensors for the next step's.
 
-    By default glibc gives large blocks back to the system at once and asks for them again a moment later, and the
-    system clears each page of them anew: thousands of page faults a step, a fifth of its time. With other C libraries
-    this does nothing.
+    By default glibc gives large blocks back to the system at once and asks for them again a moment
+    later, and the system clears each page of them anew: thousands of page faults a step, a fifth of
+    its time. With other C libraries this does nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:
@@ -57,7 +58,8 @@ def keep_freed_memory() -> None:
 def hide_missing_gpus() -> None:
     """Where there is no GPU, say so in the environment.
 
-    Otherwise each step of each optimizer loads the driver's library anew to look for one (PyTorch 2.15).
+    Otherwise each step of each optimizer loads the driver's library anew to look for one (PyTorch
+    2.15).
     """
     import torch
 

@@ -14,4 +14,6 @@ def is_first() -> bool:
 
 def started() -> int:
     """How many processes torchrun or srun has started together; 1 if none did: then the first one starts the others."""
-    return next((int(os.environ.get(size, "1")) for rank, size in SIZES.items() if rank in os.environ), 1)
+    return next(
+        (int(os.environ.get(size, "1")) for rank, size in SIZES.items() if rank in os.environ), 1
+    )

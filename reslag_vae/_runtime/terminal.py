@@ -58,8 +58,9 @@ class SteadyFile(io.RawIOBase):
 def prepare() -> None:
     """Have standard output and error take every text and never fail, once for a process.
 
-    Characters that their encoding lacks become escapes. Where one is closed, its disk full or its reader gone, the
-    program goes on without it. Streams that others have put in their place, as a notebook does, are left alone.
+    Characters that their encoding lacks become escapes. Where one is closed, its disk full or its
+    reader gone, the program goes on without it. Streams that others have put in their place, as a
+    notebook does, are left alone.
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -91,7 +92,11 @@ def steady(stream: TextIO, descriptor: int) -> TextIO:
     """The stream, if it is that of the descriptor, over a SteadyFile."""
     buffer = getattr(stream, "buffer", None)
     raw = getattr(buffer, "raw", buffer)  # python -u has nothing between
-    if not isinstance(stream, io.TextIOWrapper) or type(raw) is not io.FileIO or raw.fileno() != descriptor:
+    if (
+        not isinstance(stream, io.TextIOWrapper)
+        or type(raw) is not io.FileIO
+        or raw.fileno() != descriptor
+    ):
         return stream
     stream.flush()
     lines = stream.line_buffering or stream.write_through

@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 SplitName = Literal["train", "val", "test"]
 
-# A test split that the data set does not have is cut off with these, so that it is the same in every run.
+# A test split that the data set does not have is cut off with these, so that it is the same in
+# every run.
 TEST_FRACTION = 0.1
 TEST_SEED = 20_240_229
 
@@ -34,12 +35,14 @@ GPU_SHARE = 0.5
 class ImageDataModule(LightningDataModule, ABC):
     """Images of one data set, as uint8 minibatches.
 
-    A data set is a final subclass that names itself, gives `image_shape` and says in `read` where its
-    images come from. Official splits are kept as they are; where the data set has no validation split it
-    is a part of train that depends on `seed`, and where it has no test split this is a tenth of train that
-    does not. The loaders fetch a whole batch by one index: there is no work per image.
+    A data set is a final subclass that names itself, gives `image_shape` and says in `read` where
+    its images come from. Official splits are kept as they are; where the data set has no validation
+    split it is a part of train that depends on `seed`, and where it has no test split this is a
+    tenth of train that does not. The loaders fetch a whole batch by one index: there is no work per
+    image.
 
-    Use it with `Trainer(use_distributed_sampler=False)`; the loaders see to the shares of the processes.
+    Use it with `Trainer(use_distributed_sampler=False)`; the loaders see to the shares of the
+    processes.
 
     Args:
         root: the folder of all data sets.
@@ -143,7 +146,9 @@ class ImageDataModule(LightningDataModule, ABC):
             pixel_range=pixel_range(list(stores)),
             left_out=dict(self._source.left_out),
             notes=[*self._source.notes, *copies(splits, digests, names)],
-            digests={name: split_digest(images, digests[name], names) for name, images in splits.items()},
+            digests={
+                name: split_digest(images, digests[name], names) for name, images in splits.items()
+            },
         )
 
     def digests_of(self, store: Tensor) -> NDArray[np.void]:
@@ -154,7 +159,10 @@ class ImageDataModule(LightningDataModule, ABC):
         """Shuffled batches; further iterators of the same epoch give other orders."""
         train = self._placed("train")
         process = self._process()
-        return _loader(train, ShuffledBatches(len(train), self.batch_size, self.seed, *process, train.rows.device))
+        return _loader(
+            train,
+            ShuffledBatches(len(train), self.batch_size, self.seed, *process, train.rows.device),
+        )
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Batches in order, shared among the processes."""
@@ -170,7 +178,10 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def _in_order(self, name: SplitName, rank: int = 0, world_size: int = 1) -> DataLoader[Batch]:
         images = self._placed(name)
-        return _loader(images, SequentialBatches(len(images), self.batch_size, rank, world_size, images.rows.device))
+        return _loader(
+            images,
+            SequentialBatches(len(images), self.batch_size, rank, world_size, images.rows.device),
+        )
 
     def _placed(self, name: SplitName) -> Images:
         """A split, on the trainer's GPU if all splits fit into half of its memory: no image is copied to it twice."""
@@ -184,7 +195,9 @@ class ImageDataModule(LightningDataModule, ABC):
             free = torch.cuda.mem_get_info(device)[0] + held
             missing = {split.store for split in self._splits.values()} - self._on_device.keys()
             if sum(store.nbytes for store in missing) > GPU_SHARE * free:
-                log.info("The images stay in main memory: they would take more than half of the GPU's.")
+                log.info(
+                    "The images stay in main memory: they would take more than half of the GPU's."
+                )
                 return images
         return images.to(device, self._on_device)
 
@@ -193,5 +206,6 @@ class ImageDataModule(LightningDataModule, ABC):
 
 
 def _loader(images: Images, sampler: Sampler[Tensor]) -> DataLoader[Batch]:
-    # Its own generator: without one, each new iterator would draw a seed for its workers from the global one.
+    # Its own generator: without one, each new iterator would draw a seed for its workers from the
+    # global one.
     return DataLoader(images, sampler=sampler, batch_size=None, generator=torch.Generator())

@@ -34,8 +34,8 @@ class Decoded(NamedTuple):
     """Pictures out of the cache.
 
     Attributes:
-        images: (N, C, H, W) uint8, channels last in memory, memory-mapped; what is written to it stays in this
-            process's memory.
+        images: (N, C, H, W) uint8, channels last in memory, memory-mapped; what is written to it
+            stays in this process's memory.
         digests: (N,) of the pixels of each.
         frames: (N,) how many frames or pages each picture has.
         peaks: (N,) the largest value of each picture of 16 bits; 0 of the others.
@@ -64,10 +64,10 @@ def decoded(
 ) -> Decoded:
     """The pictures in their order; decoded only if no file in the cache matches them.
 
-    The cache is `<root>/.cache/reslag_vae`, or the user's cache folder where that cannot be written.
-    Its files are found by the options, and by path, size and times of every picture; they appear whole or not
-    at all. Of several processes one decodes, and the others wait for it. Files of the same source and
-    options that no longer match are removed.
+    The cache is `<root>/.cache/reslag_vae`, or the user's cache folder where that cannot be
+    written. Its files are found by the options, and by path, size and times of every picture; they
+    appear whole or not at all. Of several processes one decodes, and the others wait for it. Files
+    of the same source and options that no longer match are removed.
 
     Args:
         files: the pictures, below `source`.
@@ -113,7 +113,8 @@ def _manifest(files: Sequence[Path], source: Path) -> list[str]:
             state = path.stat()
         except OSError as reason:
             raise DataError(f"{printable(str(path))} cannot be read: {reason.strerror}.") from None
-        # A file edited in place may keep its size and get back its time of writing, but not that of its change.
+        # A file edited in place may keep its size and get back its time of writing, but not that of
+        # its change.
         times = f"{state.st_mtime_ns} {state.st_ctime_ns}"
         lines.append(f"{path.relative_to(source)} {state.st_size} {times}")
     return lines
@@ -191,7 +192,9 @@ def _write(
             os.replace(unfinished, path)
     except OSError as reason:
         size = prod(shape) / 1e9
-        raise DataError(f"The decoded images ({size:.2f} GB) cannot be written to {path}: {reason}.") from None
+        raise DataError(
+            f"The decoded images ({size:.2f} GB) cannot be written to {path}: {reason}."
+        ) from None
 
 
 def _facts(pictures: list[Picture], pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
@@ -256,7 +259,9 @@ def _decode_all(files: Sequence[Path], decode: Decode) -> Iterator[list[Picture]
         try:
             return decode(path)
         except MemoryError:
-            raise DataError(f"{printable(str(path))}: there is too little memory to decode it.") from None
+            raise DataError(
+                f"{printable(str(path))}: there is too little memory to decode it."
+            ) from None
         except ScaleError as reason:
             failures.add_scale(path, reason)
         except Exception as reason:  # Pillow raises a dozen kinds; each is told with its file
@@ -266,7 +271,9 @@ def _decode_all(files: Sequence[Path], decode: Decode) -> Iterator[list[Picture]
     title = f"Decoding {len(files):,} pictures, once"
     starts = track(range(0, len(files), CHUNK), title, console=Console(stderr=True))
     with ThreadPoolExecutor() as pool, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, of large pictures and odd metadata: what it reads is whole
+        warnings.simplefilter(
+            "ignore"
+        )  # Pillow's, of large pictures and odd metadata: what it reads is whole
         for start in starts:
             pictures = list(pool.map(attempt, files[start : start + CHUNK]))
             part = [picture for picture in pictures if picture is not None]

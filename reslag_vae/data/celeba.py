@@ -10,7 +10,13 @@ from torch import Tensor
 
 from reslag_vae.data.base import ImageDataModule, SplitName
 from reslag_vae.data.cache import Decoded, decoded
-from reslag_vae.data.celeba_lists import find_list, official_parts, read_list, read_parts, refuse_doubles
+from reslag_vae.data.celeba_lists import (
+    find_list,
+    official_parts,
+    read_list,
+    read_parts,
+    refuse_doubles,
+)
 from reslag_vae.data.checks import notes_on, refuse_meaningless
 from reslag_vae.data.errors import PLACE_HINT, DataError
 from reslag_vae.data.images import Images, Source
@@ -34,21 +40,24 @@ and unpack it into {folder}, so that there is {pictures}/000001.jpg
 class CelebA(ImageDataModule):
     """202,599 faces with 40 attributes, 3 x size x size, from `<root>/celeba/`, which you place there.
 
-    Official and Kaggle's layout are read. Splits are those of `list_eval_partition`, or by the official
-    numbers if that is not there. Where this leaves a split empty, as in a sample of the pictures, val and
-    test are seeded parts of all. There are no labels. The pictures are decoded once, into a cache.
+    Official and Kaggle's layout are read. Splits are those of `list_eval_partition`, or by the
+    official numbers if that is not there. Where this leaves a split empty, as in a sample of the
+    pictures, val and test are seeded parts of all. There are no labels. The pictures are decoded
+    once, into a cache.
 
     Source: Liu, Luo, Wang and Tang, https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html.
 
     Args:
         root: the folder of all data sets.
         batch_size: images in a minibatch, in every split.
-        val_fraction: the part of train that is taken where the official splits cannot be used, in (0, 1).
+        val_fraction: the part of train that is taken where the official splits cannot be used, in
+            (0, 1).
         seed: of that part, and of the order of the training batches.
         size: height and width of the images, in pixels.
-        crop: side of the centred square that is kept, in pixels of the 178 x 218 original (148 and 178 are
-            usual); a picture of another width is cropped in proportion. None keeps the whole picture and
-            makes it square, whose pixel variance, about .087, is the nearest to the thesis' .0892.
+        crop: side of the centred square that is kept, in pixels of the 178 x 218 original (148 and
+            178 are usual); a picture of another width is cropped in proportion. None keeps the
+            whole picture and makes it square, whose pixel variance, about .087, is the nearest to
+            the thesis' .0892.
 
     Raises:
         ValueError: an argument out of its range.
@@ -82,7 +91,9 @@ class CelebA(ImageDataModule):
         files, left_out, listed = find_pictures(self.folder / "img_align_celeba")
         if not files:
             pictures = (self.folder / "img_align_celeba").absolute()
-            raise DataError(RECIPE.format(pictures=pictures, folder=self.folder.absolute(), hint=PLACE_HINT))
+            raise DataError(
+                RECIPE.format(pictures=pictures, folder=self.folder.absolute(), hint=PLACE_HINT)
+            )
         self._pictures = [path.name for path in files]  # 202,599 paths would take 100 MB
         refuse_doubles(self._pictures)
         parts = self._parts()
@@ -93,11 +104,17 @@ class CelebA(ImageDataModule):
         store, labels = self._found.images, torch.full((len(files),), -1)
         notes = [*listed, *notes_on(self._found)]
         if len(files) != COUNT:
-            notes.append(f"{len(files):,} pictures, and not the official {COUNT:,}: results are not those of CelebA")
+            notes.append(
+                f"{len(files):,} pictures, and not the official {COUNT:,}: results are not those of CelebA"
+            )
         if min(torch.bincount(parts, minlength=3)) == 0:
-            notes.append("the official partition leaves a split empty, and so val and test are random parts")
+            notes.append(
+                "the official partition leaves a split empty, and so val and test are random parts"
+            )
             return Source(Images(store, labels), None, None, [], self._pictures, left_out, notes)
-        train, val, test = (Images(store, labels, (parts == part).nonzero()[:, 0]) for part in range(3))
+        train, val, test = (
+            Images(store, labels, (parts == part).nonzero()[:, 0]) for part in range(3)
+        )
         return Source(train, val, test, [], self._pictures, left_out, notes)
 
     def digests_of(self, store: Tensor) -> NDArray[np.void]:

@@ -19,15 +19,17 @@ NAMES = (".jpg", ".jpeg", ".png")
 
 def find_list(folder: Path, stem: str) -> Path | None:
     """The list of that name, official or Kaggle's, or None."""
-    return next((path for suffix in (".txt", ".csv") if (path := folder / f"{stem}{suffix}").exists()), None)
+    return next(
+        (path for suffix in (".txt", ".csv") if (path := folder / f"{stem}{suffix}").exists()), None
+    )
 
 
 def read_list(path: Path, pictures: Sequence[str]) -> tuple[list[str], Tensor]:
     """Column names, and (N, columns) int64, the numbers of the named pictures in their order.
 
-    Pictures are found by their names without the suffix: they may be kept as .png where the list says .jpg. Lines
-    before the first picture are the head, whose last one names the columns; the list of the partition has no head. The
-    list may name other pictures, too.
+    Pictures are found by their names without the suffix: they may be kept as .png where the list
+    says .jpg. Lines before the first picture are the head, whose last one names the columns; the
+    list of the partition has no head. The list may name other pictures, too.
 
     Raises:
         DataError: no line, or an unreadable one, for a picture, or no file.
@@ -38,7 +40,9 @@ def read_list(path: Path, pictures: Sequence[str]) -> tuple[list[str], Tensor]:
     except (OSError, UnicodeDecodeError) as reason:
         raise damaged(path, str(reason)) from None
     lines = [line.replace(",", " ").split() for line in text.splitlines()]
-    rows = {stem_of(line[0]): line[1:] for line in lines if line and line[0].lower().endswith(NAMES)}
+    rows = {
+        stem_of(line[0]): line[1:] for line in lines if line and line[0].lower().endswith(NAMES)
+    }
     head = [line for line in lines[:2] if line and stem_of(line[0]) not in rows]
     missing = [name for name in pictures if stem_of(name) not in rows]
     if missing:
@@ -63,7 +67,11 @@ def read_parts(path: Path, pictures: Sequence[str]) -> Tensor:
         DataError: as `read_list`, or a number is none of these.
     """
     values = read_list(path, pictures)[1]
-    if values.ndim != 2 or values.shape[1] != 1 or not 0 <= int(values.min()) <= int(values.max()) <= 2:
+    if (
+        values.ndim != 2
+        or values.shape[1] != 1
+        or not 0 <= int(values.min()) <= int(values.max()) <= 2
+    ):
         raise damaged(path, "its lines are not a picture and 0 for train, 1 for val or 2 for test")
     return values[:, 0]
 
@@ -78,7 +86,9 @@ def refuse_doubles(pictures: Sequence[str]) -> None:
     for name in pictures:
         other = seen.setdefault(stem_of(name), name)
         if other is not name:
-            raise DataError(f"CelebA's {printable(stem_of(name))} is there twice: remove one of its two files.")
+            raise DataError(
+                f"CelebA's {printable(stem_of(name))} is there twice: remove one of its two files."
+            )
 
 
 def stem_of(name: str) -> str:

@@ -40,20 +40,33 @@ def refuse_meaningless(found: Decoded, files: Sequence[Path]) -> None:
             f"say so by data.range=[0,{max(lightest, 1)}]; colours of more than 8 bits must be saved anew."
         )
     if found.constant.all():
-        raise DataError(f"All {len(files)} pictures are of one colour each: there is nothing to learn from them.")
+        raise DataError(
+            f"All {len(files)} pictures are of one colour each: there is nothing to learn from them."
+        )
 
 
 def notes_on(found: Decoded) -> list[str]:
     """What may surprise about decoded pictures, in sentences."""
-    several, constant, cut = (int(fact.sum()) for fact in (found.frames > 1, found.constant, found.cut))
+    several, constant, cut = (
+        int(fact.sum()) for fact in (found.frames > 1, found.constant, found.cut)
+    )
     sentences = []
-    dim, black = int(((found.peaks > 0) & (found.peaks < HIGHEST_BIT)).sum()), int((found.lightest <= BLACK).sum())
+    dim, black = (
+        int(((found.peaks > 0) & (found.peaks < HIGHEST_BIT)).sum()),
+        int((found.lightest <= BLACK).sum()),
+    )
     if dim:
-        sentences.append(f"{dim:,} of the pictures of 16 bits use less than half of their values: other scales?")
+        sentences.append(
+            f"{dim:,} of the pictures of 16 bits use less than half of their values: other scales?"
+        )
     if black > constant:
-        sentences.append(f"{black:,} pictures are nearly black, with no value above {BLACK} of 255: other scales?")
+        sentences.append(
+            f"{black:,} pictures are nearly black, with no value above {BLACK} of 255: other scales?"
+        )
     if several:
-        sentences.append(f"{several:,} files have several pages or frames: the first of each is read")
+        sentences.append(
+            f"{several:,} files have several pages or frames: the first of each is read"
+        )
     if constant:
         sentences.append(f"{constant:,} pictures are of one colour")
     if cut:

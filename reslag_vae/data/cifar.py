@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 def read_cifar(dataset: type["CIFAR10"], root: Path) -> tuple[Images, Images, list[str]]:
     """Train, test and class names of CIFAR10 or CIFAR100, from torchvision's layout under `root`.
 
-    The unpacked files are read, or else the archive beside them, which is downloaded if it is missing.
+    The unpacked files are read, or else the archive beside them, which is downloaded if it is
+    missing.
 
     Raises:
-        DataError: the archive is missing and cannot be downloaded, or a file's md5 is not the official one.
+        DataError: the archive is missing and cannot be downloaded, or a file's md5 is not the
+            official one.
     """
     files = _official_files(dataset, root)
     if not all(path.exists() for path in files):
@@ -74,7 +76,9 @@ def _unpack(dataset: type["CIFAR10"], root: Path, files: Iterable[Path]) -> None
                 for path in unpacked:
                     os.replace(path, target / path.name)
     except (OSError, tarfile.TarError) as reason:
-        raise DataError(f"{archive} cannot be unpacked into {target}: {reason}. {PLACE_HINT}") from None
+        raise DataError(
+            f"{archive} cannot be unpacked into {target}: {reason}. {PLACE_HINT}"
+        ) from None
 
 
 def _images(dataset: "CIFAR10") -> Images:

@@ -8,7 +8,8 @@ from reslag_vae.data.image_folder import ImageFolder
 class CIFAR10Folder(ImageFolder):
     """CIFAR10 kept as picture files, in class folders under `train/` and `test/`.
 
-    Not the official data set: saved as JPEG, its pixels differ. Hence a name of its own, under which its results stand.
+    Not the official data set: saved as JPEG, its pixels differ. Hence a name of its own, under
+    which its results stand.
 
     Args:
         root: the folder of all data sets, in which `.cache` is made.
@@ -23,5 +24,7 @@ class CIFAR10Folder(ImageFolder):
 
     name = "cifar10_folder"
 
-    def __init__(self, root: str | Path, batch_size: int, val_fraction: float, seed: int, folder: str | Path) -> None:
+    def __init__(
+        self, root: str | Path, batch_size: int, val_fraction: float, seed: int, folder: str | Path
+    ) -> None:
         super().__init__(root, batch_size, val_fraction, seed, folder, size=32, channels=3)

@@ -31,7 +31,8 @@ class Classes(NamedTuple):
 def classes_of(paths: Mapping[str, Sequence[Path]]) -> Classes:
     """The classes of the pictures of each split, given within the split's folder.
 
-    Where most pictures lie in folders, these are the classes, and the others are left out; else there are none.
+    Where most pictures lie in folders, these are the classes, and the others are left out; else
+    there are none.
 
     Raises:
         DataError: the names of two classes differ in nothing but the case of letters.
@@ -42,7 +43,13 @@ def classes_of(paths: Mapping[str, Sequence[Path]]) -> Classes:
     if 2 * len(loose) >= len(every) or flat:
         note = f"there are no labels, because {len(loose):,} of {len(every):,} pictures lie in no folder of a class"
         notes = [note] if len(loose) < len(every) else []
-        return Classes({split: list(own) for split, own in paths.items()}, [], [-1] * len(every), Counter(), notes)
+        return Classes(
+            {split: list(own) for split, own in paths.items()},
+            [],
+            [-1] * len(every),
+            Counter(),
+            notes,
+        )
     taken = {split: [path for path in own if len(path.parts) > 1] for split, own in paths.items()}
     names = sorted({path.parts[0] for own in taken.values() for path in own})
     refuse_same_but_for_case(names)
@@ -61,7 +68,8 @@ def refuse_same_but_for_case(names: Sequence[str]) -> None:
     """Refuse classes that are meant to be one.
 
     Raises:
-        DataError: two names differ in nothing but the case of letters, or in how their accents are composed.
+        DataError: two names differ in nothing but the case of letters, or in how their accents are
+            composed.
     """
     seen: dict[str, str] = {}
     for name in names:
@@ -81,6 +89,8 @@ def notes_on_splits(paths: Mapping[str, Sequence[Path]]) -> list[str]:
     for split, names in own.items():
         missing = [printable(name) for name in every if name not in names]
         if missing:
-            shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+            shown = ", ".join(missing[:5]) + (
+                f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            )
             sentences.append(f"{split} has no picture of {shown}")
     return sentences

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 
 # The md5 of the official files, unpacked: by data set, in the order of FILES.
-FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 OFFICIAL = {
     "MNIST": (
         "6bbc9ace898e44ae57da46a324031adb",
@@ -39,7 +44,10 @@ OFFICIAL = {
     ),
 }
 
-SIDE, CLASSES = 28, 10  # of the images, in pixels, and of the labels: of all data sets that are read here
+SIDE, CLASSES = (
+    28,
+    10,
+)  # of the images, in pixels, and of the labels: of all data sets that are read here
 
 # No data set in this format has files of more bytes: the largest, EMNIST's, has 550 million.
 MOST_BYTES = 1 << 30
@@ -48,14 +56,16 @@ MOST_BYTES = 1 << 30
 def read_idx(dataset: type["MNIST"], root: Path) -> tuple[Images, Images, list[str]]:
     """Train and test of MNIST or of a set in its format, from `<root>/<class name>/raw`, and what may surprise of them.
 
-    Of each file the plain one is read, or else the compressed one, which is downloaded if it is missing.
-    A file that is there is never fetched again nor written to: the folder may be read-only.
+    Of each file the plain one is read, or else the compressed one, which is downloaded if it is
+    missing. A file that is there is never fetched again nor written to: the folder may be
+    read-only.
 
     Returns:
         The splits; sentences, where a file is not the official one.
 
     Raises:
-        DataError: a file is missing and cannot be downloaded, is damaged, or is that of another data set.
+        DataError: a file is missing and cannot be downloaded, is damaged, or is that of another
+            data set.
     """
     name = dataset.__name__
     folder = root / name / "raw"
@@ -91,21 +101,27 @@ def _others(name: str, folder: Path, contents: Sequence[bytes | bytearray]) -> l
 
 
 def _split(folder: Path, files: Sequence[str], contents: Sequence[bytearray]) -> Images:
-    images, labels = (_values(content, dimensions) for content, dimensions in zip(contents, (3, 1), strict=True))
+    images, labels = (
+        _values(content, dimensions) for content, dimensions in zip(contents, (3, 1), strict=True)
+    )
     if len(labels) != len(images):
         raise damaged(folder / files[1], f"it has {len(labels)} labels for {len(images)} images")
     if not len(images):
         raise damaged(folder / files[0], "it has no images")
     if images.shape[1:] != (SIDE, SIDE):
         raise damaged(
-            folder / files[0], f"its images have {images.shape[1]} x {images.shape[2]} pixels, not {SIDE} x {SIDE}"
+            folder / files[0],
+            f"its images have {images.shape[1]} x {images.shape[2]} pixels, not {SIDE} x {SIDE}",
         )
     if int(labels.max()) >= CLASSES:
         raise damaged(
-            folder / files[1], f"it has the label {int(labels.max())}, and there are {CLASSES} classes from 0"
+            folder / files[1],
+            f"it has the label {int(labels.max())}, and there are {CLASSES} classes from 0",
         )
     if int(images.max()) <= BLACK:
-        raise damaged(folder / files[0], f"its pixels are 0 to {int(images.max())}, and 255 is white")
+        raise damaged(
+            folder / files[0], f"its pixels are 0 to {int(images.max())}, and 255 is white"
+        )
     return Images(images[:, None], labels.long())
 
 
@@ -135,7 +151,9 @@ def _content(path: Path, dimensions: int) -> bytearray:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             header = file.read(_header_size(dimensions))
             if header[:4] != magic:
-                raise damaged(path, f"it begins with {header[:4].hex()}, where {magic.hex()} is expected")
+                raise damaged(
+                    path, f"it begins with {header[:4].hex()}, where {magic.hex()} is expected"
+                )
             size = prod(_shape(header, dimensions))
             # bytearray, because torch warns of a tensor over bytes, which cannot be written to.
             content = bytearray(header + file.read(min(size, MOST_BYTES) + 1))

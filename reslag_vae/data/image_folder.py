@@ -26,22 +26,26 @@ from reslag_vae.options import require
 class ImageFolder(ImageDataModule):
     """Pictures of any sizes in a folder, made square; with or without folders of splits and of classes.
 
-    Where the folder has one called `train` or `training` in it, that one, `val` (`valid`, `validation`, `dev`, `eval`)
-    and `test` (`testing`) are the splits, in any case of letters, and those that are not there are taken from train;
-    else all pictures are train. Where most pictures of a split lie in subfolders, the first level of these names the
-    classes, and pictures beside them are left out; else there are no labels. The pictures are decoded once, into a
-    cache. EXIF orientation is honoured.
+    Where the folder has one called `train` or `training` in it, that one, `val` (`valid`,
+    `validation`, `dev`, `eval`) and `test` (`testing`) are the splits, in any case of letters, and
+    those that are not there are taken from train; else all pictures are train. Where most pictures
+    of a split lie in subfolders, the first level of these names the classes, and pictures beside
+    them are left out; else there are no labels. The pictures are decoded once, into a cache. EXIF
+    orientation is honoured.
 
     Args:
         root: the folder of all data sets, in which `.cache` is made.
         batch_size: images in a minibatch, in every split.
-        val_fraction: the part of train that is taken where there is no validation folder, in (0, 1).
+        val_fraction: the part of train that is taken where there is no validation folder, in (0,
+            1).
         seed: of the validation split and of the order of the training batches.
         folder: of the pictures: absolute, in `root`, or in the working directory.
-        size: the shorter side is resized to this, and the longer one cut to it at both ends; in pixels.
+        size: the shorter side is resized to this, and the longer one cut to it at both ends; in
+            pixels.
         channels: 3 for colour, 1 for grey.
-        range: the values of a picture that stand for black and for white; None takes 0 and the largest one that 8 or 16
-            bits hold, and refuses pictures of floating point or 32 bits, whose files do not say it.
+        range: the values of a picture that stand for black and for white; None takes 0 and the
+            largest one that 8 or 16 bits hold, and refuses pictures of floating point or 32 bits,
+            whose files do not say it.
 
     Raises:
         ValueError: an argument out of its range.
@@ -80,7 +84,10 @@ class ImageFolder(ImageDataModule):
         for listing in listings.values():
             left_out += listing.left_out
         _refuse_too_few(parts, listings)
-        paths = {split: [path.relative_to(parts[split]) for path in own.files] for split, own in listings.items()}
+        paths = {
+            split: [path.relative_to(parts[split]) for path in own.files]
+            for split, own in listings.items()
+        }
         classes = classes_of(paths)
         left_out += classes.left_out
         files = [parts[split] / path for split, own in classes.paths.items() for path in own]
@@ -88,7 +95,12 @@ class ImageFolder(ImageDataModule):
         return self._as_source(classes, parts, files, found)._replace(
             names=[path.relative_to(folder).as_posix() for path in files],
             left_out=left_out,
-            notes=[*split_notes(folder, parts), *_notes(listings), *classes.notes, *notes_on(found)],
+            notes=[
+                *split_notes(folder, parts),
+                *_notes(listings),
+                *classes.notes,
+                *notes_on(found),
+            ],
         )
 
     def _decoded(self, files: list[Path], folder: Path) -> Decoded:
@@ -98,10 +110,14 @@ class ImageFolder(ImageDataModule):
         self._found = decoded(files, how, self.image_shape, self.key, folder, self.root, check)
         return self._found
 
-    def _as_source(self, classes: Classes, parts: dict[str, Path], files: list[Path], found: Decoded) -> Source:
+    def _as_source(
+        self, classes: Classes, parts: dict[str, Path], files: list[Path], found: Decoded
+    ) -> Source:
         labels = torch.tensor(classes.labels)
         rows = torch.split(torch.arange(len(files)), [len(own) for own in classes.paths.values()])
-        splits = {split: Images(found.images, labels, own) for split, own in zip(parts, rows, strict=True)}
+        splits = {
+            split: Images(found.images, labels, own) for split, own in zip(parts, rows, strict=True)
+        }
         return Source(splits["train"], splits.get("val"), splits.get("test"), classes.names)
 
     def digests_of(self, store: Tensor) -> NDArray[np.void]:
@@ -127,13 +143,19 @@ def checked_range(values: Sequence[float] | None) -> Range | None:
         return None
     low, high = map(float, values)
     if low >= high:
-        raise ValueError(f"data.range={list(values)}: black must be smaller than white, as in data.range=[0,1].")
+        raise ValueError(
+            f"data.range={list(values)}: black must be smaller than white, as in data.range=[0,1]."
+        )
     return low, high
 
 
 def _notes(listings: dict[str, Listing]) -> list[str]:
     several = len(listings) > 1
-    return [f"{split}: {note}" if several else note for split, own in listings.items() for note in own.notes]
+    return [
+        f"{split}: {note}" if several else note
+        for split, own in listings.items()
+        for note in own.notes
+    ]
 
 
 def _refuse_too_few(parts: dict[str, Path], listings: dict[str, Listing]) -> None:

@@ -15,8 +15,8 @@ from reslag_vae.records import Batch
 class Images(Dataset[Batch]):
     """Some rows of a store of images, in a fixed order.
 
-    Splits of one data set share its store, which may be memory-mapped: making a split copies nothing. The store and
-    the batches lie in memory with channels last, as the networks take them.
+    Splits of one data set share its store, which may be memory-mapped: making a split copies
+    nothing. The store and the batches lie in memory with channels last, as the networks take them.
 
     Args:
         store: (M, C, H, W) uint8; copied if its channels do not lie last.
@@ -44,7 +44,8 @@ class Images(Dataset[Batch]):
 
     def __getitem__(self, index: Tensor) -> Batch:
         """The whole batch at the (B,) int64 positions `index` of this split."""
-        # On the CPU index_select copies whole images, where indexing by [] goes through them byte by byte.
+        # On the CPU index_select copies whole images, where indexing by [] goes through them byte
+        # by byte.
         rows = self.rows.index_select(0, index)
         # index_select puts the channels of what it returns where those of its argument's shape are.
         pixels = self.store.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
@@ -55,7 +56,8 @@ class Images(Dataset[Batch]):
 
         Args:
             device: where to.
-            stores: the copies made there so far, by their original, so that splits go on sharing their store.
+            stores: the copies made there so far, by their original, so that splits go on sharing
+                their store.
         """
         if self.store not in stores:
             stores[self.store] = self.store.to(device)
@@ -64,14 +66,16 @@ class Images(Dataset[Batch]):
     def divide(self, fraction: float, seed: int) -> tuple["Images", "Images"]:
         """Two disjoint parts, the second a random `fraction` of the images (at least one).
 
-        The first keeps its order. The second is in random order, so that its first images, which the pictures show,
-        are of every class also where the data set is sorted by class.
+        The first keeps its order. The second is in random order, so that its first images, which
+        the pictures show, are of every class also where the data set is sorted by class.
 
         Raises:
             DataError: fewer than two images.
         """
         if len(self) < 2:
-            raise DataError(f"{len(self)} image(s) cannot be divided into two splits: give more images.")
+            raise DataError(
+                f"{len(self)} image(s) cannot be divided into two splits: give more images."
+            )
         size = min(max(1, round(fraction * len(self))), len(self) - 1)
         chosen = torch.from_numpy(np.random.default_rng(seed).permutation(len(self))[:size])
         rest = torch.ones(len(self), dtype=torch.bool)

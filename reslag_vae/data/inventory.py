@@ -11,7 +11,8 @@ from torch import Tensor
 
 from reslag_vae.data.images import Images
 
-# Bytes of the digest of an image: among a million images two different ones agree once in 10^26 times.
+# Bytes of the digest of an image: among a million images two different ones agree once in 10^26
+# times.
 DIGEST_BYTES = 16
 SHOWN_CLASSES = 10
 SHOWN_COPIES = 5
@@ -79,7 +80,9 @@ def split_digest(images: Images, digests: NDArray[np.void], names: Sequence[str]
     return total.hexdigest()
 
 
-def copies(splits: Mapping[str, Images], digests: Mapping[str, NDArray[np.void]], names: Sequence[str]) -> list[str]:
+def copies(
+    splits: Mapping[str, Images], digests: Mapping[str, NDArray[np.void]], names: Sequence[str]
+) -> list[str]:
     """Sentences on images of val and test that are in another split, too, pixel by pixel.
 
     Args:
@@ -92,15 +95,27 @@ def copies(splits: Mapping[str, Images], digests: Mapping[str, NDArray[np.void]]
     for split, images in splits.items():
         rows = images.rows.tolist()
         own = [digest.tobytes() for digest in digests[split][images.rows.numpy()]]
-        found = [(row, seen[digest]) for row, digest in zip(rows, own, strict=True) if digest in seen]
+        found = [
+            (row, seen[digest]) for row, digest in zip(rows, own, strict=True) if digest in seen
+        ]
         others = sorted({other for _, (other, _) in found})
         if found:
-            pairs = [f"{names[row]} = {names[twin]}" for row, (_, twin) in found[:SHOWN_COPIES]] if names else []
-            listing = f": {', '.join(pairs)}{', ...' if len(found) > len(pairs) else ''}" if pairs else ""
+            pairs = (
+                [f"{names[row]} = {names[twin]}" for row, (_, twin) in found[:SHOWN_COPIES]]
+                if names
+                else []
+            )
+            listing = (
+                f": {', '.join(pairs)}{', ...' if len(found) > len(pairs) else ''}" if pairs else ""
+            )
             sentences.append(
                 f"{len(found):,} images of {split} are copies of images of {' and '.join(others)}{listing}"
             )
-        seen |= {digest: (split, row) for digest, row in zip(own, rows, strict=True) if digest not in seen}
+        seen |= {
+            digest: (split, row)
+            for digest, row in zip(own, rows, strict=True)
+            if digest not in seen
+        }
     return sentences
 
 

@@ -19,7 +19,10 @@ SUFFIXES = frozenset(
 
 # What tells a folder that this program has written: all names of one of these are in it.
 OWN_FOLDERS = (
-    *({"config.yaml", name} for name in ("checkpoints", "figures", "metrics.csv", "run.json", "train.log")),
+    *(
+        {"config.yaml", name}
+        for name in ("checkpoints", "figures", "metrics.csv", "run.json", "train.log")
+    ),
     {"config.json", "model.safetensors"},
     {"comparison.md"},
     {"study.json"},
@@ -60,8 +63,8 @@ class Listing(NamedTuple):
 def find_pictures(folder: Path) -> Listing:
     """All pictures below a folder; none if it is not there.
 
-    Every file is listed once, under its own name rather than that of a link to it. Hidden files, files of other kinds,
-    and folders that this program has written are left out.
+    Every file is listed once, under its own name rather than that of a link to it. Hidden files,
+    files of other kinds, and folders that this program has written are left out.
 
     Raises:
         DataError: a folder cannot be read.
@@ -77,7 +80,11 @@ def find_in_each(folders: Sequence[Path]) -> list[Listing]:
     """
     there = [folder for folder in folders if os.path.isdir(folder)]
     # A link to where the folders are would lead out of them.
-    outside = {identity_of(parent.stat()) for folder in there for parent in Path(os.path.realpath(folder)).parents}
+    outside = {
+        identity_of(parent.stat())
+        for folder in there
+        for parent in Path(os.path.realpath(folder)).parents
+    }
     seen = outside - {identity_of(folder.stat()) for folder in there}
     walks = {folder: Walk(folder, seen) for folder in folders}
     for folder in there:
@@ -121,9 +128,13 @@ class Walk:
 
     def notes(self) -> list[str]:
         """Sentences that name what is not taken."""
-        names = {why: [printable(os.path.relpath(path, self.start)) for path in own] for why, own in self.named.items()}
+        names = {
+            why: [printable(os.path.relpath(path, self.start)) for path in own]
+            for why, own in self.named.items()
+        }
         return [
-            f"left out, {why}: {', '.join(own[:SHOWN])}" + (f" and {len(own) - SHOWN} more" if len(own) > SHOWN else "")
+            f"left out, {why}: {', '.join(own[:SHOWN])}"
+            + (f" and {len(own) - SHOWN} more" if len(own) > SHOWN else "")
             for why, own in names.items()
         ]
 
@@ -212,7 +223,9 @@ def listed(folder: Path) -> list[os.DirEntry[str]]:
 
 def is_own(folder: Path, names: set[str]) -> bool:
     """Whether a folder with these names in it was written by this program or by W&B: its pictures are results."""
-    of_dashboard = folder.name == "wandb" and any(name.startswith(("run-", "offline-run-")) for name in names)
+    of_dashboard = folder.name == "wandb" and any(
+        name.startswith(("run-", "offline-run-")) for name in names
+    )
     return of_dashboard or any(own <= names for own in OWN_FOLDERS)
 
 

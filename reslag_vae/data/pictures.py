@@ -20,7 +20,8 @@ Region = Callable[[int, int], tuple[int, int, int, int]]
 # The values of a picture that stand for black and for white.
 Range = tuple[float, float]
 
-# Of one picture, and of all that are decoded at the same time; one of a hundred million takes a gigabyte.
+# Of one picture, and of all that are decoded at the same time; one of a hundred million takes a
+# gigabyte.
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # of TIFF
 MOST_PIXELS = 1 << 28
 BUDGET = Budget(1 << 26)
@@ -87,7 +88,9 @@ def centre_square(width: int, height: int, side: int | None = None) -> tuple[int
     return left, top, left + side, top + side
 
 
-def decode(path: Path, size: int, channels: int, region: Region, scale: Range | None = None) -> Picture:
+def decode(
+    path: Path, size: int, channels: int, region: Region, scale: Range | None = None
+) -> Picture:
     """The region of the upright picture, resized bilinearly with antialiasing.
 
     Transparent parts are laid over white; of an animation the first frame is taken.
@@ -97,7 +100,8 @@ def decode(path: Path, size: int, channels: int, region: Region, scale: Range | 
         size: of the square, in pixels.
         channels: 1 for grey, 3 for colour.
         region: what is kept of it.
-        scale: the values that stand for black and white; None takes 0 and the largest that its 8 or 16 bits hold.
+        scale: the values that stand for black and white; None takes 0 and the largest that its 8 or
+            16 bits hold.
 
     Raises:
         ScaleError: it is of a kind whose file does not say what white is, and neither does `scale`.
@@ -112,8 +116,14 @@ def decode(path: Path, size: int, channels: int, region: Region, scale: Range | 
         with BUDGET.spent(width * height):
             _decode_smaller(file, size, region)
             frames = int(getattr(file, "n_frames", 1))
-            deep = file.mode.startswith("I;16") or (file.mode == "I" and file.format in ("PNG", "PPM"))
-            colours = not deep and file.mode not in ("I", "F") and any(";16" in str(tile[3]) for tile in file.tile)
+            deep = file.mode.startswith("I;16") or (
+                file.mode == "I" and file.format in ("PNG", "PPM")
+            )
+            colours = (
+                not deep
+                and file.mode not in ("I", "F")
+                and any(";16" in str(tile[3]) for tile in file.tile)
+            )
             negative = deep and getattr(file, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
             if file.format == "PPM":  # whose head says which value is white: Pillow has scaled it
                 scale = None
@@ -131,18 +141,23 @@ def decode(path: Path, size: int, channels: int, region: Region, scale: Range | 
 
 
 def _decode_smaller(file: "PillowImage", size: int, region: Region) -> None:
-    # A JPEG can be decoded at 1/2, 1/4 or 1/8 for less work. Twice the size we need is left, so that
-    # the resize still does its own averaging. For other formats this does nothing.
+    # A JPEG can be decoded at 1/2, 1/4 or 1/8 for less work. Twice the size we need is left, so
+    # that the resize still does its own averaging. For other formats this does nothing.
     width, height = file.size
     left, top, right, bottom = region(width, height)
-    least = (math.ceil(2 * size * width / (right - left)), math.ceil(2 * size * height / (bottom - top)))
+    least = (
+        math.ceil(2 * size * width / (right - left)),
+        math.ceil(2 * size * height / (bottom - top)),
+    )
     file.draft(file.mode, least)
 
 
 def _peak_of_colours(picture: "PillowImage", scale: Range | None) -> int:
     """The largest value that colours of 16 bits may have, of which Pillow reads the upper 8."""
     if scale is not None:
-        raise ValueError("data.range is not for colours of 16 bits, of which only the upper 8 are read: save it with 8")
+        raise ValueError(
+            "data.range is not for colours of 16 bits, of which only the upper 8 are read: save it with 8"
+        )
     bands = zip(picture.getbands(), np.reshape(picture.getextrema(), (-1, 2)), strict=True)
     return max(int(high) << 8 | 255 for band, (_, high) in bands if band != "A")
 
@@ -164,7 +179,9 @@ def _in_eight_bits(
         if scale is None:
             return picture, 0, False
         if picture.mode not in ("L", "LA", "RGB", "RGBA"):
-            raise ValueError(f"data.range is for values, and its mode is {picture.mode}: save it as grey or RGB")
+            raise ValueError(
+                f"data.range is for values, and its mode is {picture.mode}: save it as grey or RGB"
+            )
     values = np.asarray(picture)
     if not np.isfinite(values).all():
         raise ValueError("it holds values that are not finite")
@@ -176,7 +193,12 @@ def _in_eight_bits(
     if scale is not None:
         low, high = scale
         cut = bool(seen.min() < low or seen.max() > high)
-        eight = ((seen.astype(np.float64) - low) * (255 / (high - low))).round().clip(0, 255).astype(np.uint8)
+        eight = (
+            ((seen.astype(np.float64) - low) * (255 / (high - low)))
+            .round()
+            .clip(0, 255)
+            .astype(np.uint8)
+        )
     elif deep:
         peak = int(seen.max())
         eight = (seen >> 8).clip(0, 255).astype(np.uint8)
@@ -204,7 +226,8 @@ def _to_mode(picture: "PillowImage", mode: str) -> "PillowImage":
 def likely_range(low: float, high: float) -> str:
     """A guess at black and white from the values of pictures, as one would write it: `[0,4095]`.
 
-    The largest value is that of the fewest bits, 8 at least, that hold all; 1 where there are none above it.
+    The largest value is that of the fewest bits, 8 at least, that hold all; 1 where there are none
+    above it.
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         return "[0,1]"

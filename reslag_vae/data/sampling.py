@@ -20,9 +20,10 @@ def _batches(length: int, batch_size: int) -> int:
 class ShuffledBatches(Sampler[Tensor]):
     """Batches of a new random order in each pass over the data; the last one may be smaller.
 
-    The order depends on `seed`, the epoch and the number of passes begun in that epoch, so a resumed run
-    sees the batches that an uninterrupted one would. Several processes divide each batch among them, evenly: up to
-    `world_size - 1` images of the last one, others in each pass, are left out. One process leaves out none.
+    The order depends on `seed`, the epoch and the number of passes begun in that epoch, so a
+    resumed run sees the batches that an uninterrupted one would. Several processes divide each
+    batch among them, evenly: up to `world_size - 1` images of the last one, others in each pass,
+    are left out. One process leaves out none.
 
     The indices lie on `device`: the order is copied there once for each pass, not batch by batch.
     """
@@ -50,7 +51,8 @@ class ShuffledBatches(Sampler[Tensor]):
         self.passes = 0
 
     def __iter__(self) -> Iterator[Tensor]:
-        # A generator draws the order with its first batch: Lightning makes an iterator before set_epoch.
+        # A generator draws the order with its first batch: Lightning makes an iterator before
+        # set_epoch.
         order = shuffled(self.length, self.seed, self.epoch, self.passes)
         self.passes += 1
         for batch in torch.split(order.to(self.device), self.batch_size):
@@ -59,18 +61,26 @@ class ShuffledBatches(Sampler[Tensor]):
                 yield batch[self.rank * share : (self.rank + 1) * share]
 
     def __len__(self) -> int:
-        return _batches(self.length, self.batch_size) - (0 < self.length % self.batch_size < self.world_size)
+        return _batches(self.length, self.batch_size) - (
+            0 < self.length % self.batch_size < self.world_size
+        )
 
 
 class SequentialBatches(Sampler[Tensor]):
     """Batches in the order of the data, indices on `device`; several processes take turns with whole batches."""
 
     def __init__(
-        self, length: int, batch_size: int, rank: int = 0, world_size: int = 1, device: torch.device | None = None
+        self,
+        length: int,
+        batch_size: int,
+        rank: int = 0,
+        world_size: int = 1,
+        device: torch.device | None = None,
     ) -> None:
         self.batch_size = batch_size
         order = torch.arange(length, device=device)
-        # Where a process has none, it has an empty one: Lightning would leave its evaluation out, and the others wait.
+        # Where a process has none, it has an empty one: Lightning would leave its evaluation out,
+        # and the others wait.
         self.batches = torch.split(order, batch_size)[rank::world_size] or (order[:0],)
 
     def __iter__(self) -> Iterator[Tensor]:

@@ -41,7 +41,9 @@ def split_folders(folder: Path) -> tuple[dict[str, Path], Counter[str]]:
     for split, paths in found.items():
         if len({path.resolve() for path in paths}) > 1:
             names = " and ".join(printable(path.name) for path in paths)
-            raise DataError(f"{printable(str(folder))}: {names} are both for {split}: keep one of them there.")
+            raise DataError(
+                f"{printable(str(folder))}: {names} are both for {split}: keep one of them there."
+            )
     chosen = {split: found[split][0] for split in sorted(found, key=ORDER.index)}
     taken = {path.name for path in chosen.values()}
     for path in sorted(folder.iterdir()):
@@ -71,12 +73,18 @@ def split_notes(folder: Path, parts: dict[str, Path]) -> list[str]:
     ]
     sentences = []
     if named:
-        sentences.append(f"there is no folder train, and so {shown(named)} are read as any other folder")
+        sentences.append(
+            f"there is no folder train, and so {shown(named)} are read as any other folder"
+        )
     if below:
-        sentences.append(f"{shown(below)} are read together, not as splits: name the folder that they are in")
+        sentences.append(
+            f"{shown(below)} are read together, not as splits: name the folder that they are in"
+        )
     return sentences
 
 
 def shown(names: Sequence[str]) -> str:
     """The first of some names."""
-    return ", ".join(map(printable, names[:SHOWN])) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return ", ".join(map(printable, names[:SHOWN])) + (
+        f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    )

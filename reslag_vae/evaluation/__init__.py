@@ -1,6 +1,7 @@
 """What a trained model is worth: numbers of any model with an encoder and a decoder, and pictures of them.
 
-Each function takes a `LatentModel`: what `reslag_vae.load` returns, or a foreign pair in an `EncoderDecoder`.
+Each function takes a `LatentModel`: what `reslag_vae.load` returns, or a foreign pair in an
+`EncoderDecoder`.
 """
 
 from reslag_vae.evaluation.adapters import EncoderDecoder, LatentModel

@@ -12,8 +12,8 @@ from reslag_vae.latents.gaussian import DiagonalGaussian, Point, Posterior
 from reslag_vae.models.inputs import as_images
 from reslag_vae.records import unit_interval
 
-# Images that go through a network at a time, and the numbers in them, at most: enough to be fast, and a bound on the
-# memory, since the features of a network are many times larger than the images.
+# Images that go through a network at a time, and the numbers in them, at most: enough to be fast,
+# and a bound on the memory, since the features of a network are many times larger than the images.
 CHUNK, NUMBERS = 512, 2**20
 
 T = TypeVar("T")
@@ -41,12 +41,13 @@ class LatentModel(Protocol):
 class EncoderDecoder(nn.Module):
     """A foreign pair, for the functions of this package that take a model.
 
-    Modules, or methods of modules, are put into evaluation mode with it; of other functions it knows no parameters, so
-    that they are taken to be on the CPU and in evaluation mode already, unless their modules are given.
+    Modules, or methods of modules, are put into evaluation mode with it; of other functions it
+    knows no parameters, so that they are taken to be on the CPU and in evaluation mode already,
+    unless their modules are given.
 
     Args:
-        encoder: (B, C, H, W) images in [0, 1] to (B, d) codes, or to a pair of (B, d) means and (B, d) natural
-            logarithms of variances.
+        encoder: (B, C, H, W) images in [0, 1] to (B, d) codes, or to a pair of (B, d) means and (B,
+            d) natural logarithms of variances.
         decoder: (B, d) latents to (B, C, H, W) means in [0, 1].
         modules: that the two functions use.
 
@@ -63,24 +64,36 @@ class EncoderDecoder(nn.Module):
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
         owners = [getattr(function, "__self__", None) for function in (encoder, decoder)]
-        self.owners = nn.ModuleList([*(owner for owner in owners if isinstance(owner, nn.Module)), *modules])
+        self.owners = nn.ModuleList(
+            [*(owner for owner in owners if isinstance(owner, nn.Module)), *modules]
+        )
 
     def posterior(self, images: Tensor) -> Posterior:
         """Posterior of (B, C, H, W) images, floating point in [0, 1]."""
         encoded = self.encoder(images)
         parts = (encoded,) if isinstance(encoded, Tensor) else encoded
-        if not isinstance(parts, tuple) or len(parts) > 2 or not all(isinstance(part, Tensor) for part in parts):
-            raise ValueError(f"The encoder gives {type(encoded).__name__}, not codes or a pair (means, log-variances).")
+        if (
+            not isinstance(parts, tuple)
+            or len(parts) > 2
+            or not all(isinstance(part, Tensor) for part in parts)
+        ):
+            raise ValueError(
+                f"The encoder gives {type(encoded).__name__}, not codes or a pair (means, log-variances)."
+            )
         if parts[0].dim() != 2 or len(parts[0]) != len(images) or parts[0].shape != parts[-1].shape:
             shapes = " and ".join(str(tuple(part.shape)) for part in parts)
-            raise ValueError(f"The encoder gives {shapes} for {len(images)} images, not one line of numbers for each.")
+            raise ValueError(
+                f"The encoder gives {shapes} for {len(images)} images, not one line of numbers for each."
+            )
         return Point(*parts) if len(parts) == 1 else DiagonalGaussian(*parts)
 
     def decode(self, latents: Tensor) -> Tensor:
         """(B, C, H, W) images of (B, d) latents."""
         images = self.decoder(latents)
         if images.dim() != 4:
-            raise ValueError(f"The decoder gives {tuple(images.shape)} for {len(latents)} latents, not (B, C, H, W).")
+            raise ValueError(
+                f"The decoder gives {tuple(images.shape)} for {len(latents)} latents, not (B, C, H, W)."
+            )
         return images
 
 
@@ -106,7 +119,9 @@ def chunk_size(numbers: int) -> int:
     return max(1, min(CHUNK, NUMBERS // numbers))
 
 
-def chunks(images: Tensor | Images, device: torch.device, most: int | None = None) -> Iterator[Tensor]:
+def chunks(
+    images: Tensor | Images, device: torch.device, most: int | None = None
+) -> Iterator[Tensor]:
     """(B, C, H, W) images in [0, 1] on a device, some at a time, in order.
 
     Args:
@@ -116,7 +131,9 @@ def chunks(images: Tensor | Images, device: torch.device, most: int | None = Non
     """
     store = images.store if isinstance(images, Images) else images
     size = chunk_size(store[0].numel())
-    for rows in torch.split(torch.arange(len(images)), size if most is None else max(1, min(size, most))):
+    for rows in torch.split(
+        torch.arange(len(images)), size if most is None else max(1, min(size, most))
+    ):
         part = images[rows].images if isinstance(images, Images) else images[rows]
         yield unit_interval(part.to(device))
 
@@ -135,7 +152,9 @@ def wanted(images: Any, model: LatentModel | None = None) -> Tensor | Images:
     if isinstance(images, Images):
         if not len(images) or (shape is not None and tuple(images.store.shape[1:]) != tuple(shape)):
             has = (len(images), *images.store.shape[1:])
-            raise ValueError(f"images: (B, *{shape}) are wanted, B at least 1, and the split has {has}.")
+            raise ValueError(
+                f"images: (B, *{shape}) are wanted, B at least 1, and the split has {has}."
+            )
         return images
     own = as_images(images, shape)
     parameter = None if model is None else next(model.parameters(), None)

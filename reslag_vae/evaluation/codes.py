@@ -6,7 +6,15 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation.adapters import LatentModel, check_seed, chunk_size, chunks, device_of, evaluating, wanted
+from reslag_vae.evaluation.adapters import (
+    LatentModel,
+    check_seed,
+    chunk_size,
+    chunks,
+    device_of,
+    evaluating,
+    wanted,
+)
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.gaussian import DiagonalGaussian, Posterior, normal_rows
 from reslag_vae.models.inputs import as_latents
@@ -29,7 +37,9 @@ class Codes(NamedTuple):
         return self.posterior.mean
 
 
-def encode(model: LatentModel, images: Tensor | Images, seed: int = 0, progress: Progress = silent) -> Codes:
+def encode(
+    model: LatentModel, images: Tensor | Images, seed: int = 0, progress: Progress = silent
+) -> Codes:
     """The codes of (N, C, H, W) images; the samples depend on `seed` and not on the size of the chunks.
 
     Args:
@@ -52,7 +62,9 @@ def encode(model: LatentModel, images: Tensor | Images, seed: int = 0, progress:
     noise = None
     if isinstance(posterior, DiagonalGaussian):
         count, dimensions = posterior.mean.shape
-        noise = normal_rows(count, dimensions, torch.Generator().manual_seed(seed)).to(posterior.mean)
+        noise = normal_rows(count, dimensions, torch.Generator().manual_seed(seed)).to(
+            posterior.mean
+        )
     return Codes(posterior, posterior.sample(noise))
 
 

@@ -85,7 +85,9 @@ def distinct(group: list[Evaluated]) -> dict[str, Evaluated]:
     for distinguish in (with_beta, with_seed):
         longer = [distinguish(title, result) for title, result in zip(titles, group, strict=True)]
         told = Counter(dict(zip(longer, titles, strict=True)).values())
-        titles = [new if told[title] > 1 else title for title, new in zip(titles, longer, strict=True)]
+        titles = [
+            new if told[title] > 1 else title for title, new in zip(titles, longer, strict=True)
+        ]
     counts, seen = Counter(titles), Counter[str]()
     for number, title in enumerate(titles):
         seen[title] += 1
@@ -108,14 +110,19 @@ def drawn(titled: dict[str, Evaluated]) -> dict[str, Shown]:
     """What is drawn of the runs. Those of a sweep of beta keep one title between rate and distortion: a curve."""
     shown = {title: result.shown for title, result in titled.items() if result.shown is not None}
     return {
-        title: own if own.rate.beta is not None else own._replace(rate=own.rate._replace(title=title))
+        title: own
+        if own.rate.beta is not None
+        else own._replace(rate=own.rate._replace(title=title))
         for title, own in shown.items()
     }
 
 
 def as_markdown(titled: dict[str, Evaluated]) -> str:
     """A row for each run, and beneath the table its verdict and folder, and how the numbers were measured."""
-    lines = ["| | " + " | ".join(column for column, _, _ in COLUMNS) + " |", "| --- |" + " ---: |" * len(COLUMNS)]
+    lines = [
+        "| | " + " | ".join(column for column, _, _ in COLUMNS) + " |",
+        "| --- |" + " ---: |" * len(COLUMNS),
+    ]
     for title, result in titled.items():
         cells = [cell(result.numbers[group][name]) for _, group, name in COLUMNS]
         lines.append(f"| {markdown(title)} | " + " | ".join(cells) + " |")

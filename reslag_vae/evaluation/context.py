@@ -26,8 +26,8 @@ class Settings(NamedTuple):
     Attributes:
         split: that is evaluated.
         samples: K of the importance-weighted bound.
-        reference: of the split's images, the most whose codes are compared with each other and whose likelihood is
-            bounded; so many samples are drawn from the model at most.
+        reference: of the split's images, the most whose codes are compared with each other and
+            whose likelihood is bounded; so many samples are drawn from the model at most.
         train_images: of the training images, the most whose codes are used.
         seed: of every random number.
     """
@@ -97,7 +97,9 @@ class Subject:
     @cached_property
     def train_mse(self) -> float:
         """The yardstick's variance, measured on the whole training split; the model's buffer is set to it."""
-        measure_yardstick(self.model, tracked(self.data.in_order("train"), "yardstick on train", self.progress))
+        measure_yardstick(
+            self.model, tracked(self.data.in_order("train"), "yardstick on train", self.progress)
+        )
         return float(self.model.train_mse)
 
     @cached_property
@@ -105,7 +107,9 @@ class Subject:
         """The likelihood variance that the bound is taken with, and whose it is."""
         own = self.model.likelihood_variance()
         if own is None:
-            return torch.tensor([[[[self.train_mse]]]]), "the mean squared error on train, for want of an own"
+            return torch.tensor(
+                [[[[self.train_mse]]]]
+            ), "the mean squared error on train, for want of an own"
         return own.cpu(), "the model's own"
 
     @cached_property
@@ -113,7 +117,12 @@ class Subject:
         """Of `reference`."""
         settings = self.settings
         return importance_weighted_bound(
-            self.model, self.reference, settings.samples, self.sigma2[0], settings.seed, self.progress
+            self.model,
+            self.reference,
+            settings.samples,
+            self.sigma2[0],
+            settings.seed,
+            self.progress,
         )
 
     @cached_property

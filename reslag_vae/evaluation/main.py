@@ -62,7 +62,9 @@ def evaluate(config: DictConfig) -> list[Evaluated]:
     for path in compared:
         Console().print(printable(f"  {path}"), soft_wrap=True, highlight=False, markup=False)
     if len(results) > 1 and not compared:
-        log.info("No two of the runs were evaluated on the same images: there is nothing to compare.")
+        log.info(
+            "No two of the runs were evaluated on the same images: there is nothing to compare."
+        )
     return results
 
 
@@ -92,7 +94,9 @@ def read_data(read: list[Run], config: DictConfig, trust: tuple[str, ...]) -> li
 
 def settings_of(config: DictConfig) -> Settings:
     """The settings that the numbers depend on."""
-    return Settings(config.split, config.samples, config.reference, config.train_images, config.seed)
+    return Settings(
+        config.split, config.samples, config.reference, config.train_images, config.seed
+    )
 
 
 def wanted_of(config: DictConfig) -> Wanted:
@@ -118,7 +122,8 @@ def device_of(name: str) -> torch.device:
 def to_evaluate(config: DictConfig) -> list[Path]:
     """The folders of runs that are to be evaluated now.
 
-    With `skip_evaluated` these are the finished ones that have no evaluation of the checkpoint's epoch yet.
+    With `skip_evaluated` these are the finished ones that have no evaluation of the checkpoint's
+    epoch yet.
 
     Raises:
         ConfigError: there is no run, or a pattern matches none.
@@ -156,7 +161,9 @@ def folders(config: DictConfig) -> list[Path]:
     listed: list[Any] = list(run) if isinstance(run, ListConfig) else [run]
     names = [os.path.expanduser(name) for name in listed if isinstance(name, str) and name]
     if not names or len(names) < len(listed):
-        raise ConfigError(f"run={run}: name a run's folder, as in run=runs/mnist/lagging/2026-01-31_12-00-00.")
+        raise ConfigError(
+            f"run={run}: name a run's folder, as in run=runs/mnist/lagging/2026-01-31_12-00-00."
+        )
     found: dict[Path, None] = {}
     for name in names:
         pattern = glob.escape(name) != name and not Path(name).exists()
@@ -180,14 +187,20 @@ def log_to_wandb(node: DictConfig, result: Evaluated) -> None:
     if result.diagnosis is not None:
         numbers["verdict"] = result.diagnosis.verdict
     try:
-        own = {name: run.config.logger[name] for name in ("project", "group") if run.config.get("logger")}
+        own = {
+            name: run.config.logger[name]
+            for name in ("project", "group")
+            if run.config.get("logger")
+        }
         options = flat_names(run.config, subject.data, run.model)
         logger = instantiate(node)(folder=run.folder, config=options, **own)
     except Exception as error:  # the run's configuration may be of another version
         log.warning("W&B does not get this evaluation of %s: %s", run.folder, first_line(error))
         return
     try:
-        add_evaluation(logger, result.file.stem, numbers, {path.stem: path for path in result.pictures})
+        add_evaluation(
+            logger, result.file.stem, numbers, {path.stem: path for path in result.pictures}
+        )
     finally:
         logger.close()
 
@@ -196,7 +209,8 @@ def check(run: Run, data: ImageDataModule, settings: Settings, wanted: Wanted) -
     """See that a run can be evaluated and its folder written; tell of one that is not finished.
 
     Raises:
-        RunError: the checkpoint and the configuration are of different runs, or the folder cannot be written.
+        RunError: the checkpoint and the configuration are of different runs, or the folder cannot
+            be written.
         DataError: there are too few images.
         ConfigError: CelebA has no such attribute.
     """
@@ -208,15 +222,23 @@ def check(run: Run, data: ImageDataModule, settings: Settings, wanted: Wanted) -
     counts = {"train": len(data.split("train")), settings.split: len(data.split(settings.split))}
     for split, count in counts.items():
         if count < FEWEST:
-            raise DataError(f"{run.folder}: its {split} split has {count} images; an evaluation takes {FEWEST}.")
+            raise DataError(
+                f"{run.folder}: its {split} split has {count} images; an evaluation takes {FEWEST}."
+            )
     if isinstance(data, CelebA) and data.attribute_names:
         for name in wanted.attributes:
             if name not in data.attribute_names:
-                raise ConfigError(f"attributes: there is no {name}; there are {', '.join(data.attribute_names)}.")
+                raise ConfigError(
+                    f"attributes: there is no {name}; there are {', '.join(data.attribute_names)}."
+                )
     if not os.access(run.folder, os.W_OK):
         raise RunError(f"{run.folder} cannot be written.")
     if not run.images:
-        log.warning("%s has not finished training, by its files: its epoch %s is evaluated.", run.folder, run.epoch)
+        log.warning(
+            "%s has not finished training, by its files: its epoch %s is evaluated.",
+            run.folder,
+            run.epoch,
+        )
 
 
 def check_identity(run: Run, data: ImageDataModule, accept: bool) -> None:
@@ -234,4 +256,8 @@ def check_identity(run: Run, data: ImageDataModule, accept: bool) -> None:
     if changed and not accept:
         raise DataError(f"{run.folder}: its data have changed: {changed}. {CONSEQUENCE}")
     if changed:
-        log.warning("%s is evaluated on other data: %s. Its model may know images of test.", run.folder, changed)
+        log.warning(
+            "%s is evaluated on other data: %s. Its model may know images of test.",
+            run.folder,
+            changed,
+        )

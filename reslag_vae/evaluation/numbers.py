@@ -12,8 +12,8 @@ class Number(NamedTuple):
     Attributes:
         value: in its unit; None where the model or the data do not have it.
         unit: of the value, such as "nats per image".
-        protocol: split, number of images and of samples, seed, and whatever else makes the number what it is; where
-            there is no value, why.
+        protocol: split, number of images and of samples, seed, and whatever else makes the number
+            what it is; where there is no value, why.
         error: standard error of the value over the images.
     """
 
@@ -24,7 +24,11 @@ class Number(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; no `error` where there is none."""
-        return {name: value for name, value in self._asdict().items() if name != "error" or value is not None}
+        return {
+            name: value
+            for name, value in self._asdict().items()
+            if name != "error" or value is not None
+        }
 
 
 Numbers = dict[str, Number]

@@ -92,11 +92,14 @@ def evaluate_run(run: Run, subject: Subject, wanted: Wanted) -> Evaluated:
         wanted: what it is to give.
 
     Raises:
-        UserError: what the perceptual distances need is missing. They come first, so that nothing is lost then.
+        UserError: what the perceptual distances need is missing. They come first, so that nothing
+            is lost then.
     """
     start = monotonic()
     remove_unfinished(run.folder, ["evaluation*.json"])
-    remove_unfinished(run.folder / "figures" / label_of(subject.settings.split, run.checkpoint), ["*.png"])
+    remove_unfinished(
+        run.folder / "figures" / label_of(subject.settings.split, run.checkpoint), ["*.png"]
+    )
     learned = {"perceptual": perceptual(subject, wanted.weights)} if wanted.perceptual else {}
     numbers = measure(subject) | learned
     evaluated = Evaluated(run, subject, numbers, diagnosis_of(subject), None, [])
@@ -111,7 +114,9 @@ def diagnosis_of(subject: Subject) -> Diagnosis | None:
     """Has the latent collapsed? None where the posterior is a point."""
     if subject.model.deterministic:
         return None
-    return diagnose(subject.model, subject.codes, subject.sigma2[0], subject.settings.seed, subject.progress)
+    return diagnose(
+        subject.model, subject.codes, subject.sigma2[0], subject.settings.seed, subject.progress
+    )
 
 
 def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) -> Shown:
@@ -151,7 +156,8 @@ def summary(evaluated: Evaluated) -> dict[str, Any]:
     """What evaluation.json says."""
     run, subject, model = evaluated.run, evaluated.subject, evaluated.run.model
     numbers = {
-        group: {name: number.as_dict() for name, number in named.items()} for group, named in evaluated.numbers.items()
+        group: {name: number.as_dict() for name, number in named.items()}
+        for group, named in evaluated.numbers.items()
     }
     return {
         "model": model.name,
@@ -177,14 +183,20 @@ def verdict(subject: Subject, diagnosis: Diagnosis) -> dict[str, Any]:
     kl = subject.codes.posterior.kl()
     assert kl is not None, "only a posterior with a density is diagnosed"
     states = [
-        "idle, ignored by the decoder" if ignored else "idle, used by the decoder" if lagging else "active"
+        "idle, ignored by the decoder"
+        if ignored
+        else "idle, used by the decoder"
+        if lagging
+        else "active"
         for ignored, lagging in zip(diagnosis.ignored, diagnosis.lagging, strict=True)
     ]
     return {
         "sentence": diagnosis.verdict,
         "dimensions": [
             {"name": f"z{j}", "kl": value, "state": state}
-            for j, (value, state) in enumerate(zip(kl.double().mean(0).tolist(), states, strict=True), 1)
+            for j, (value, state) in enumerate(
+                zip(kl.double().mean(0).tolist(), states, strict=True), 1
+            )
         ],
         "protocol": f"{subject.of_reference}; KL in nats; the decoder is asked with sigma2, {subject.sigma2[1]}",
     }
@@ -193,9 +205,13 @@ def verdict(subject: Subject, diagnosis: Diagnosis) -> dict[str, Any]:
 def show(evaluated: Evaluated) -> None:
     """The numbers as a table, with their standard errors over images; what is missing, and where the files are."""
     run, console = evaluated.run, Console()
-    table = Table(title=escape(f"{run.title}: {run.folder}, epoch {run.epoch}"), title_justify="left")
+    table = Table(
+        title=escape(f"{run.title}: {run.folder}, epoch {run.epoch}"), title_justify="left"
+    )
     for column in ("", "value", "± s.e.", "unit"):
-        table.add_column(column, justify="left" if column in ("", "unit") else "right", no_wrap=column != "unit")
+        table.add_column(
+            column, justify="left" if column in ("", "unit") else "right", no_wrap=column != "unit"
+        )
     missing: dict[str, list[str]] = defaultdict(list)
     for group, numbers in evaluated.numbers.items():
         table.add_section()

@@ -30,8 +30,9 @@ class DiagonalGaussian(NamedTuple):
     def from_parameters(cls, parameters: Tensor) -> "DiagonalGaussian":
         """From an encoder's (B, 2 d) output: means, then raw log-variances.
 
-        The log-variance is bounded smoothly to (-20, 20), so that its exponential stays finite in float32 and its
-        gradient never vanishes where a network works; near zero the map is the identity.
+        The log-variance is bounded smoothly to (-20, 20), so that its exponential stays finite in
+        float32 and its gradient never vanishes where a network works; near zero the map is the
+        identity.
         """
         mean, raw = parameters.chunk(2, dim=-1)
         return cls(mean, LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND))
@@ -77,13 +78,15 @@ def aggregate_log_prob(
 ) -> Tensor:
     """(M,) log q(z) of (M, d) latents under the even mixture of the N posteriors, in nats, in float64.
 
-    The quadratic form is expanded into two matrix products; `chunk` latents at a time bound the memory.
+    The quadratic form is expanded into two matrix products; `chunk` latents at a time bound the
+    memory.
 
     Args:
         posterior: the N components.
         latents: where the density is wanted.
         chunk: latents at a time.
-        without_own: the i-th latent was drawn from the i-th posterior, which is left out of its mixture.
+        without_own: the i-th latent was drawn from the i-th posterior, which is left out of its
+            mixture.
     """
     mean, log_variance = posterior.mean.double(), posterior.log_variance.double()
     precision = (-log_variance).exp()
@@ -102,8 +105,11 @@ def aggregate_log_prob(
 def mutual_information(posterior: DiagonalGaussian, latents: Tensor) -> Tensor:
     """() estimate of I(x; z) = E[log q(z|x) - log q(z)] in nats, over a reference set of N posteriors.
 
-    `latents` is one (N, d) sample of each posterior. The estimate cannot exceed log N, its ceiling, because each
-    latent's own posterior is part of the mixture (Hoffman & Johnson 2016; He et al. 2019, appendix).
+    `latents` is one (N, d) sample of each posterior. The estimate cannot exceed log N, its ceiling,
+    because each latent's own posterior is part of the mixture (Hoffman & Johnson 2016; He et al.
+    2019, appendix).
     """
-    own = DiagonalGaussian(posterior.mean.double(), posterior.log_variance.double()).log_prob(latents.double())
+    own = DiagonalGaussian(posterior.mean.double(), posterior.log_variance.double()).log_prob(
+        latents.double()
+    )
     return (own - aggregate_log_prob(posterior, latents)).mean()

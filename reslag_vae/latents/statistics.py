@@ -10,7 +10,8 @@ from torch import Tensor
 from reslag_vae._runtime import collectives
 from reslag_vae.latents.gaussian import DiagonalGaussian, mutual_information
 
-# A unit is active if the variance of its posterior mean over the data exceeds this (Burda et al. 2016, section 5.2).
+# A unit is active if the variance of its posterior mean over the data exceeds this (Burda et al.
+# 2016, section 5.2).
 ACTIVE_VARIANCE = 0.01
 
 
@@ -24,8 +25,8 @@ class LatentStatistics:
     """Statistics of the posteriors of one evaluation, accumulated batch by batch on the device.
 
     Args:
-        reference: how many posteriors (the first ones) estimate the mutual information, whose ceiling is the
-            logarithm of that number.
+        reference: how many posteriors (the first ones) estimate the mutual information, whose
+            ceiling is the logarithm of that number.
     """
 
     reference: int = 2048
@@ -48,14 +49,21 @@ class LatentStatistics:
         if collectives.count() == 1:
             return self
         united = LatentStatistics(self.reference)
-        kept = [(mean.cpu(), log_variance.cpu(), latents.cpu()) for mean, log_variance, latents in self.kept]
-        shares = collectives.objects((self.count, None if self.sums is None else self.sums.cpu(), kept))
+        kept = [
+            (mean.cpu(), log_variance.cpu(), latents.cpu())
+            for mean, log_variance, latents in self.kept
+        ]
+        shares = collectives.objects(
+            (self.count, None if self.sums is None else self.sums.cpu(), kept)
+        )
         for count, sums, _ in shares:
             if sums is not None:
                 united.count += count
                 united.sums = sums if united.sums is None else united.sums + sums
         room = self.reference
-        for turn in itertools.chain.from_iterable(itertools.zip_longest(*(kept for _, _, kept in shares))):
+        for turn in itertools.chain.from_iterable(
+            itertools.zip_longest(*(kept for _, _, kept in shares))
+        ):
             if turn is not None and room > 0:
                 mean, log_variance, latents = turn
                 united.kept.append((mean[:room], log_variance[:room], latents[:room]))

@@ -17,7 +17,8 @@ class EvaluatedModel(LatentVariableModel):
     """`begin_evaluation`, then `evaluate_batch` for each minibatch, then `end_evaluation` for the metrics.
 
     Attributes:
-        train_mse: () mean squared error per number on the training split, the common yardstick's variance.
+        train_mse: () mean squared error per number on the training split, the common yardstick's
+            variance.
         latent_statistics: of the posteriors taken in.
     """
 
@@ -39,12 +40,14 @@ class EvaluatedModel(LatentVariableModel):
     def evaluate_batch(self, batch: Batch) -> Terms:
         """Take in one minibatch.
 
-        The result of an evaluation does not depend on how its images are batched, but for the MMD, a statistic of the
-        minibatch.
+        The result of an evaluation does not depend on how its images are batched, but for the MMD,
+        a statistic of the minibatch.
         """
         count = len(batch.images)
         noise = self._fixed_noise(count, self.evaluation_noise)
-        prior = self._fixed_noise(count, self.evaluation_prior) if self.objective.draws_prior else None
+        prior = (
+            self._fixed_noise(count, self.evaluation_prior) if self.objective.draws_prior else None
+        )
         terms, posterior, latents = self.all_terms(batch.images, noise, prior)
         self.evaluation_means.add(terms)
         if isinstance(posterior, DiagonalGaussian) and terms.kl is not None:

@@ -24,9 +24,9 @@ MOST_SAMPLES = 1_000_000
 def as_images(given: Any, shape: ImageShape | None = None) -> Tensor:
     """(B, C, H, W) uint8 or floating point images, of whatever holds them.
 
-    Taken are tensors and numpy arrays of (B, C, H, W) or, as a batch of one, (C, H, W): floating point in [0, 1], or
-    whole numbers in 0..255; PIL pictures of the model's size, which are converted to its channels; and lists of any
-    of these.
+    Taken are tensors and numpy arrays of (B, C, H, W) or, as a batch of one, (C, H, W): floating
+    point in [0, 1], or whole numbers in 0..255; PIL pictures of the model's size, which are
+    converted to its channels; and lists of any of these.
 
     Args:
         given: the images.
@@ -39,16 +39,28 @@ def as_images(given: Any, shape: ImageShape | None = None) -> Tensor:
     if images.dim() == 3:
         images = images[None]
     wanted = "(B, C, H, W)" if shape is None else f"(B, {', '.join(map(str, shape))})"
-    if images.dim() != 4 or not len(images) or (shape is not None and tuple(images.shape[1:]) != tuple(shape)):
+    if (
+        images.dim() != 4
+        or not len(images)
+        or (shape is not None and tuple(images.shape[1:]) != tuple(shape))
+    ):
         last = tuple(images.shape[1:]) if images.dim() == 4 else ()
-        hint = ": channels come before height and width" if shape and last == (*shape[1:], shape[0]) else ""
+        hint = (
+            ": channels come before height and width"
+            if shape and last == (*shape[1:], shape[0])
+            else ""
+        )
         raise ValueError(f"images: {wanted} are wanted, and these are {tuple(images.shape)}{hint}.")
     if images.numel() == 0:
-        raise ValueError(f"images: {wanted} are wanted, and these are {tuple(images.shape)}, without a pixel.")
+        raise ValueError(
+            f"images: {wanted} are wanted, and these are {tuple(images.shape)}, without a pixel."
+        )
     if images.dtype == torch.uint8:
         return images
     if images.is_complex() or images.dtype == torch.bool:
-        raise ValueError(f"images: uint8 or floating point is wanted, and these are {images.dtype}.")
+        raise ValueError(
+            f"images: uint8 or floating point is wanted, and these are {images.dtype}."
+        )
     refuse_out_of_range(images)
     return images if images.is_floating_point() else images.to(torch.uint8)
 
@@ -62,8 +74,14 @@ def as_tensor(given: Any, shape: ImageShape | None) -> Tensor:
     if isinstance(given, Tensor):
         eight = given.is_floating_point() and given.dtype.itemsize == 1
         if given.layout != torch.strided or given.is_meta or given.is_quantized or eight:
-            what = "no plain tensor" if given.layout != torch.strided or given.is_meta else str(given.dtype)
-            raise ValueError(f"images: a tensor of uint8 or floating point is wanted, and this is {what}.")
+            what = (
+                "no plain tensor"
+                if given.layout != torch.strided or given.is_meta
+                else str(given.dtype)
+            )
+            raise ValueError(
+                f"images: a tensor of uint8 or floating point is wanted, and this is {what}."
+            )
         return given.long() if given.dtype in UNSIGNED else given
     if isinstance(given, np.ndarray) and given.dtype.kind in "fiub":
         own = given.astype(given.dtype.newbyteorder("="))
@@ -117,11 +135,15 @@ def refuse_out_of_range(images: Tensor) -> None:
         raise ValueError("images: finite values are wanted, and these hold infinities or NaN.")
     if not images.is_floating_point():
         if low < 0 or high > 255:
-            raise ValueError(f"images: whole numbers must lie in 0..255, and these go from {low:g} to {high:g}.")
+            raise ValueError(
+                f"images: whole numbers must lie in 0..255, and these go from {low:g} to {high:g}."
+            )
         return
     if low < -TOLERANCE or high > 1 + TOLERANCE:
         divide = ": divide them by 255, or give uint8" if low >= 0 and high <= 255.5 else ""
-        raise ValueError(f"images: floating point must lie in [0, 1], and these go from {low:g} to {high:g}{divide}.")
+        raise ValueError(
+            f"images: floating point must lie in [0, 1], and these go from {low:g} to {high:g}{divide}."
+        )
 
 
 def on_model(images: Tensor, parameter: Tensor) -> Tensor:
@@ -129,7 +151,9 @@ def on_model(images: Tensor, parameter: Tensor) -> Tensor:
     return unit_interval(images.to(parameter.device)).to(parameter.dtype)
 
 
-def as_latents(given: Any, dimensions: int | None = None, parameter: Tensor | None = None) -> Tensor:
+def as_latents(
+    given: Any, dimensions: int | None = None, parameter: Tensor | None = None
+) -> Tensor:
     """(B, d) latents in the precision of a model and on its device.
 
     Args:
@@ -146,7 +170,9 @@ def as_latents(given: Any, dimensions: int | None = None, parameter: Tensor | No
         if latents.layout != torch.strided or latents.is_meta or latents.is_quantized:
             raise TypeError
     except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"latents: {wanted} numbers are wanted, and this is {type(given).__name__}.") from None
+        raise ValueError(
+            f"latents: {wanted} numbers are wanted, and this is {type(given).__name__}."
+        ) from None
     if latents.dim() == 1 and latents.numel():
         latents = latents[None]
     if latents.dim() != 2 or not latents.numel() or dimensions not in (None, latents.shape[-1]):

@@ -36,10 +36,15 @@ class LatentVariableModel:
 
     def posterior(self, images: Tensor) -> Posterior:
         """Posterior of (B, C, H, W) images, uint8 or floating point in [0, 1]."""
-        # Only the networks run in autocast's precision: their outputs go back to that of the images.
+        # Only the networks run in autocast's precision: their outputs go back to that of the
+        # images.
         images = unit_interval(images)
         parameters = self.network.inference(images).to(images.dtype)
-        return Point(parameters) if self.deterministic else DiagonalGaussian.from_parameters(parameters)
+        return (
+            Point(parameters)
+            if self.deterministic
+            else DiagonalGaussian.from_parameters(parameters)
+        )
 
     def likelihood_mean(self, latents: Tensor) -> Tensor:
         """(B, C, H, W) likelihood means in [0, 1] of (B, d) latents, which are not looked at."""
@@ -51,7 +56,8 @@ class LatentVariableModel:
         """One of the network's, for its precision and its device."""
         return next(self.network.parameters())
 
-    # What others call: each looks at what it is given, once. `inputs.as_images` says what is taken for images.
+    # What others call: each looks at what it is given, once. `inputs.as_images` says what is taken
+    # for images.
 
     def encode(self, images: Any) -> Tensor:
         """(B, d) posterior means of (B, C, H, W) images.
@@ -59,7 +65,9 @@ class LatentVariableModel:
         Raises:
             ValueError: they are no images of the model's shape, or their values none of pixels.
         """
-        return self.posterior(on_model(as_images(images, self.network.image_shape), self.parameter)).mean
+        return self.posterior(
+            on_model(as_images(images, self.network.image_shape), self.parameter)
+        ).mean
 
     def decode(self, latents: Any) -> Tensor:
         """(B, C, H, W) likelihood means in [0, 1] of (B, d) latents.
@@ -86,9 +94,15 @@ class LatentVariableModel:
             ValueError: the count is no whole number, or the generator lives elsewhere.
         """
         check_count("count", count)
-        if generator is not None and (not isinstance(generator, torch.Generator) or generator.device.type != "cpu"):
-            raise ValueError(f"generator={generator}: must be null or a torch.Generator on the CPU.")
-        latents = torch.randn(count, self.network.latent_dim, dtype=torch.float32, generator=generator)
+        if generator is not None and (
+            not isinstance(generator, torch.Generator) or generator.device.type != "cpu"
+        ):
+            raise ValueError(
+                f"generator={generator}: must be null or a torch.Generator on the CPU."
+            )
+        latents = torch.randn(
+            count, self.network.latent_dim, dtype=torch.float32, generator=generator
+        )
         return self.likelihood_mean(latents.to(self.parameter))
 
     def interpolate(self, start: Any, end: Any, steps: int = 8) -> Tensor:
@@ -100,7 +114,9 @@ class LatentVariableModel:
         check_count("steps", steps)
         first, last = self.encode(start), self.encode(end)
         if len(first) != 1 or len(last) != 1:
-            raise ValueError(f"images: one for each end is wanted, and these are {len(first)} and {len(last)}.")
+            raise ValueError(
+                f"images: one for each end is wanted, and these are {len(first)} and {len(last)}."
+            )
         weights = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device)[:, None]
         return self.likelihood_mean(first.lerp(last, weights))
 
@@ -108,7 +124,9 @@ class LatentVariableModel:
         """The variance of the objective's Gaussian likelihood, broadcastable to (1, C, H, W); None if it has none."""
         return self.objective.likelihood_variance(self.network.latent_dim)
 
-    def terms(self, images: Tensor, noise: Tensor | None = None, prior: Tensor | None = None) -> Terms:
+    def terms(
+        self, images: Tensor, noise: Tensor | None = None, prior: Tensor | None = None
+    ) -> Terms:
         """The objective on (B, C, H, W) images, in their own precision (float32 or better) whatever autocast says.
 
         Args:
@@ -127,7 +145,9 @@ class LatentVariableModel:
         latents = posterior.sample(noise)
         if self.objective.draws_prior and prior is None:
             prior = torch.randn_like(latents)
-        terms: Terms = self.objective(images, self.likelihood_mean(latents), posterior, latents, prior)
+        terms: Terms = self.objective(
+            images, self.likelihood_mean(latents), posterior, latents, prior
+        )
         return terms, posterior, latents
 
     def card(self) -> dict[str, str]:
@@ -143,5 +163,7 @@ class LatentVariableModel:
             lines["KL"] = f"sum over the d = {latent} dimensions, nats per image"
         lines |= self.objective.notes
         if equivalent is not None:
-            lines["beta_eff"] = f"{2 * equivalent:g} in Rec + beta · KL, as a likelihood variance {equivalent:g}"
+            lines["beta_eff"] = (
+                f"{2 * equivalent:g} in Rec + beta · KL, as a likelihood variance {equivalent:g}"
+            )
         return lines

@@ -20,15 +20,17 @@ class Network(nn.Module):
 
     Attributes:
         name: as in `network=<name>` on the command line.
-        inference: (B, C, H, W) images in [0, 1] to (B, d · parameters_per_latent) posterior parameters.
+        inference: (B, C, H, W) images in [0, 1] to (B, d · parameters_per_latent) posterior
+            parameters.
         generative: (B, d) latents to (B, C, H, W) means in (0, 1).
         image_shape: (C, H, W).
         latent_dim: d.
-        parameters_per_latent: 2 for mean and log-variance, 1 for the code of a deterministic autoencoder.
+        parameters_per_latent: 2 for mean and log-variance, 1 for the code of a deterministic
+            autoencoder.
 
     Raises:
-        ValueError: the latent is not smaller than the image, so nothing would be compressed, or the stages do not
-            fit the image.
+        ValueError: the latent is not smaller than the image, so nothing would be compressed, or the
+            stages do not fit the image.
     """
 
     name: ClassVar[str]
@@ -57,13 +59,20 @@ class Network(nn.Module):
         return reconstruction
 
 
-def check_sizes(image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int]) -> None:
+def check_sizes(
+    image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int]
+) -> None:
     """Refuse a network that cannot be built or compresses nothing, before any of it is.
 
     Raises:
         ValueError: naming the option and the limit.
     """
-    sizes = {"image_shape": image_shape, "latent_dim": latent_dim, "channels": channels, "blocks": blocks}
+    sizes = {
+        "image_shape": image_shape,
+        "latent_dim": latent_dim,
+        "channels": channels,
+        "blocks": blocks,
+    }
     for name, value in sizes.items():
         require(f"network.{name}", value)
     dimensions = image_shape[0] * image_shape[1] * image_shape[2]
@@ -73,7 +82,9 @@ def check_sizes(image_shape: ImageShape, latent_dim: int, channels: list[int], b
             f"({' x '.join(map(str, image_shape))}) and at least 1."
         )
     if len(channels) != len(blocks):
-        raise ValueError(f"network.channels={channels}, network.blocks={blocks}: must be of equal length.")
+        raise ValueError(
+            f"network.channels={channels}, network.blocks={blocks}: must be of equal length."
+        )
     weights = 9 * sum(count * depth**2 for depth, count in zip(channels, blocks, strict=True))
     if weights + 4 * latent_dim * dimensions > MOST_WEIGHTS:
         raise ValueError(

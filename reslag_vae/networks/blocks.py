@@ -25,13 +25,19 @@ def block(convolution: nn.Module, channels: int) -> list[nn.Module]:
 
 def down_stage(in_channels: int, out_channels: int, blocks: int) -> nn.Sequential:
     """`blocks` convolution blocks, the first of which halves height and width (rounding up)."""
-    layers = block(nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False), out_channels)
+    layers = block(
+        nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False), out_channels
+    )
     for _ in range(blocks - 1):
-        layers += block(nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False), out_channels)
+        layers += block(
+            nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False), out_channels
+        )
     return nn.Sequential(*layers)
 
 
-def up_stage(in_channels: int, out_channels: int, blocks: int, size: Size, last: bool) -> nn.Sequential:
+def up_stage(
+    in_channels: int, out_channels: int, blocks: int, size: Size, last: bool
+) -> nn.Sequential:
     """The mirror of `down_stage`: `blocks` blocks, the last of which doubles height and width, cropped to `size`.
 
     The `last` stage ends in the sigmoid of its convolution: the means of the pixels, in (0, 1).

@@ -10,10 +10,12 @@ from reslag_vae._runtime import collectives
 class BatchNorm(nn.BatchNorm2d):
     """PyTorch's, but for how it is compiled on a CPU, and for its moments where several processes train: of them all.
 
-    One number has no variance: where a minibatch has but one for each channel, it is normalised as in evaluation.
+    One number has no variance: where a minibatch has but one for each channel, it is normalised as
+    in evaluation.
 
-    Compiled for a CPU, PyTorch's takes the moments by Welford's recurrence, in one pass for every 16 channels.
-    `normalised` says the same in a form that becomes two passes, the second of which takes in the layers that follow.
+    Compiled for a CPU, PyTorch's takes the moments by Welford's recurrence, in one pass for every
+    16 channels. `normalised` says the same in a form that becomes two passes, the second of which
+    takes in the layers that follow.
 
     Args:
         channels: C.
@@ -30,8 +32,12 @@ class BatchNorm(nn.BatchNorm2d):
 
     def forward(self, features: Tensor) -> Tensor:
         count = features.numel() // features.shape[1]
-        if self.training and count * collectives.count() < 2:  # one image of one pixel, as the last of an epoch may be
-            return F.batch_norm(features, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        if (
+            self.training and count * collectives.count() < 2
+        ):  # one image of one pixel, as the last of an epoch may be
+            return F.batch_norm(
+                features, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
         if self.training and collectives.count() > 1:
             return self._over_processes(features, count * collectives.count())
         compiled = self.training and torch.compiler.is_compiling() and features.device.type == "cpu"
@@ -60,12 +66,15 @@ class BatchNorm(nn.BatchNorm2d):
         self.num_batches_tracked.add_(1)
 
 
-def normalised(features: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+def normalised(
+    features: Tensor, weight: Tensor, bias: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
     """(x - mean) / sqrt(variance + eps) · weight + bias with the moments of x (Ioffe & Szegedy 2015, section 3).
 
-    https://arxiv.org/abs/1502.03167. Sums, those of the gradients too, go over the pixels of each image first, which
-    then lie in the cache, and last over the images. Both moments come from one pass, as sums of differences from the
-    first pixel of the minibatch: far from zero, sums of the numbers themselves would cancel.
+    https://arxiv.org/abs/1502.03167. Sums, those of the gradients too, go over the pixels of each
+    image first, which then lie in the cache, and last over the images. Both moments come from one
+    pass, as sums of differences from the first pixel of the minibatch: far from zero, sums of the
+    numbers themselves would cancel.
 
     Args:
         features: x, (B, C, H, W); computed with in float32 or better.
@@ -79,9 +88,14 @@ def normalised(features: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tu
     x = features.to(torch.promote_types(features.dtype, torch.float32))
     shift, share = x[:1, :, :1, :1].detach(), features.shape[1] / features.numel()
     difference = x - shift
-    first, second = (values.sum((2, 3)).sum(0) * share for values in (difference, difference.square()))
+    first, second = (
+        values.sum((2, 3)).sum(0) * share for values in (difference, difference.square())
+    )
     variance = (second - first.square()).clamp_min(0)
     scale = weight * (variance + eps).rsqrt()
-    # One row for each image, not one for all: so the sums of their gradients come in two steps as well.
-    rows, offsets = (values.expand(len(x), -1)[:, :, None, None] for values in (scale, bias - first * scale))
+    # One row for each image, not one for all: so the sums of their gradients come in two steps as
+    # well.
+    rows, offsets = (
+        values.expand(len(x), -1)[:, :, None, None] for values in (scale, bias - first * scale)
+    )
     return (difference * rows + offsets).to(features.dtype), shift.flatten() + first, variance

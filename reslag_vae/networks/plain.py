@@ -45,30 +45,42 @@ class PlainNetwork(Network):
         )
 
 
-def plain_encoder(image_shape: ImageShape, parameters: int, channels: list[int], blocks: list[int]) -> nn.Sequential:
+def plain_encoder(
+    image_shape: ImageShape, parameters: int, channels: list[int], blocks: list[int]
+) -> nn.Sequential:
     """Images to (B, parameters)."""
     depths = itertools.pairwise([image_shape[0], *channels])
-    stages = [down_stage(inner, outer, count) for (inner, outer), count in zip(depths, blocks, strict=True)]
+    stages = [
+        down_stage(inner, outer, count)
+        for (inner, outer), count in zip(depths, blocks, strict=True)
+    ]
     features = channels[-1] * math.prod(stage_sizes(image_shape, len(channels))[-1])
     return nn.Sequential(*stages, nn.Flatten(), nn.Linear(features, parameters))
 
 
-def plain_decoder(image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int]) -> nn.Sequential:
+def plain_decoder(
+    image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int]
+) -> nn.Sequential:
     """(B, d) latents to images."""
     sizes = stage_sizes(image_shape, len(channels))
     height, width = sizes[-1]
     return nn.Sequential(
         nn.Linear(latent_dim, channels[-1] * height * width),
         nn.Unflatten(1, (channels[-1], height, width)),
-        # On the features, not before they are: compiled, it shares the pass that gives them their layout, and no mask
-        # is kept for its gradient. In place on a view, autograd would copy.
+        # On the features, not before they are: compiled, it shares the pass that gives them their
+        # layout, and no mask is kept for its gradient. In place on a view, autograd would copy.
         nn.ReLU(),
         *up_stages(image_shape, channels, blocks),
     )
 
 
-def up_stages(image_shape: ImageShape, channels: list[int], blocks: list[int]) -> list[nn.Sequential]:
+def up_stages(
+    image_shape: ImageShape, channels: list[int], blocks: list[int]
+) -> list[nn.Sequential]:
     """The decoder's stages from the innermost to the image."""
     outputs = [image_shape[0], *channels[:-1]]
     sizes = stage_sizes(image_shape, len(channels))
-    return [up_stage(channels[i], outputs[i], blocks[i], sizes[i], last=i == 0) for i in reversed(range(len(channels)))]
+    return [
+        up_stage(channels[i], outputs[i], blocks[i], sizes[i], last=i == 0)
+        for i in reversed(range(len(channels)))
+    ]

@@ -15,15 +15,16 @@ from reslag_vae.networks.plain import plain_decoder, plain_encoder, up_stages
 class ConnectedNetwork(Network):
     """Every stage of the encoder reaches the latent directly, and the latent reaches every stage of the decoder.
 
-    Figure 4 of the thesis. A 1x1 convolution reduces each stage's feature map to the same number of features:
-    `width` channels at the first stage, four times as many at each further one.
+    Figure 4 of the thesis. A 1x1 convolution reduces each stage's feature map to the same number of
+    features: `width` channels at the first stage, four times as many at each further one.
 
     Args:
         image_shape: (C, H, W).
         latent_dim: d.
         channels: of each stage, from the image inwards.
         blocks: convolution blocks of each stage.
-        residual: False leaves the connections out, as the thesis does on 28x28 images: the plain network remains.
+        residual: False leaves the connections out, as the thesis does on 28x28 images: the plain
+            network remains.
         parameters_per_latent: 2 for mean and log-variance, 1 for a deterministic code.
 
     Raises:
@@ -72,16 +73,23 @@ class ResidualEncoder(nn.Module):
     """Images to (B, parameters): one linear layer on the concatenated reductions of all stages."""
 
     def __init__(
-        self, image_shape: ImageShape, parameters: int, channels: list[int], blocks: list[int], width: int
+        self,
+        image_shape: ImageShape,
+        parameters: int,
+        channels: list[int],
+        blocks: list[int],
+        width: int,
     ) -> None:
         super().__init__()
         connections = connection_shapes(image_shape, len(channels), width)
         depths = itertools.pairwise([image_shape[0], *channels])
         self.stages = nn.ModuleList(
-            down_stage(inner, outer, count) for (inner, outer), count in zip(depths, blocks, strict=True)
+            down_stage(inner, outer, count)
+            for (inner, outer), count in zip(depths, blocks, strict=True)
         )
         self.reductions = nn.ModuleList(
-            nn.Conv2d(outer, shape[0], 1) for outer, shape in zip(channels, connections, strict=True)
+            nn.Conv2d(outer, shape[0], 1)
+            for outer, shape in zip(channels, connections, strict=True)
         )
         self.to_parameters = nn.Linear(sum(map(math.prod, connections)), parameters)
 
@@ -97,35 +105,49 @@ class ResidualEncoder(nn.Module):
 class ResidualDecoder(nn.Module):
     """(B, d) latents to images: from the lowest connection upwards, each next one averaged in with equal weight.
 
-    The running tensor holds k connections already when the next arrives, so it weighs k to 1: 1:1, 2:1, 3:1.
+    The running tensor holds k connections already when the next arrives, so it weighs k to 1: 1:1,
+    2:1, 3:1.
     """
 
     def __init__(
-        self, image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int], width: int
+        self,
+        image_shape: ImageShape,
+        latent_dim: int,
+        channels: list[int],
+        blocks: list[int],
+        width: int,
     ) -> None:
         super().__init__()
         self.connections = connection_shapes(image_shape, len(channels), width)[::-1]
-        # The running tensor's channels where each connection joins it, from the innermost size outwards.
+        # The running tensor's channels where each connection joins it, from the innermost size
+        # outwards.
         joined = [channels[-1], *reversed(channels[:-1])]
         self.from_latent = nn.Linear(latent_dim, sum(map(math.prod, self.connections)))
         self.expansions = nn.ModuleList(
-            nn.Conv2d(shape[0], running, 1) for shape, running in zip(self.connections, joined, strict=True)
+            nn.Conv2d(shape[0], running, 1)
+            for shape, running in zip(self.connections, joined, strict=True)
         )
         self.stages = nn.ModuleList(up_stages(image_shape, channels, blocks))
 
     def forward(self, latents: Tensor) -> Tensor:
-        flat = self.from_latent(latents).split([math.prod(shape) for shape in self.connections], dim=1)
+        flat = self.from_latent(latents).split(
+            [math.prod(shape) for shape in self.connections], dim=1
+        )
         joining = [
             expand(part.unflatten(1, shape))
             for expand, part, shape in zip(self.expansions, flat, self.connections, strict=True)
         ]
         running: Tensor = self.stages[0](joining[0])
-        for held, (stage, part) in enumerate(zip(self.stages[1:], joining[1:], strict=True), start=1):
+        for held, (stage, part) in enumerate(
+            zip(self.stages[1:], joining[1:], strict=True), start=1
+        ):
             running = stage((held * running + part) / (held + 1))
         return running
 
 
-def connection_shapes(image_shape: ImageShape, stages: int, width: int) -> list[tuple[int, int, int]]:
+def connection_shapes(
+    image_shape: ImageShape, stages: int, width: int
+) -> list[tuple[int, int, int]]:
     """(channels, height, width) of each stage's connection, from the first stage inwards."""
     sizes: list[Size] = stage_sizes(image_shape, stages)[1:]
     return [(width * 4**i, *size) for i, size in enumerate(sizes)]

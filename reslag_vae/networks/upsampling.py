@@ -4,15 +4,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Convolutions on a CPU compute 16 channels at a time, and the sub-pixel form has four for each colour.
+# Convolutions on a CPU compute 16 channels at a time, and the sub-pixel form has four for each
+# colour.
 MOST_COLOURS = 4
 
 
 class Doubling(nn.ConvTranspose2d):
     """Kernel 4 at stride 2: every output pixel is reached by the same number of taps.
 
-    Where few channels come out, as in the layer that ends in the image, the CPU's transposed convolution wastes most of
-    its time. There a compiled one is an ordinary convolution (`subpixel`), whose result differs by rounding alone.
+    Where few channels come out, as in the layer that ends in the image, the CPU's transposed
+    convolution wastes most of its time. There a compiled one is an ordinary convolution
+    (`subpixel`), whose result differs by rounding alone.
 
     Args:
         in_channels: C.
@@ -24,7 +26,9 @@ class Doubling(nn.ConvTranspose2d):
         super().__init__(in_channels, out_channels, kernel_size=4, stride=2, padding=1, bias=bias)
 
     def forward(self, features: Tensor, output_size: list[int] | None = None) -> Tensor:
-        compiled = torch.compiler.is_compiling() and features.device.type == "cpu" and output_size is None
+        compiled = (
+            torch.compiler.is_compiling() and features.device.type == "cpu" and output_size is None
+        )
         if not compiled or self.out_channels > MOST_COLOURS:
             return super().forward(features, output_size)
         return subpixel(features, self.weight, self.bias)
@@ -33,8 +37,9 @@ class Doubling(nn.ConvTranspose2d):
 def subpixel(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """The transposed convolution of kernel 4, stride 2, padding 1 as a convolution of kernel 3 and a shuffle.
 
-    Shi et al. 2016, https://arxiv.org/abs/1609.07009. Output row 2 i + r takes from input row i + e - 1 the tap
-    r + 3 - 2 e, for r in (0, 1) and e in (0, 1, 2), or nothing where there is no such tap; columns likewise.
+    Shi et al. 2016, https://arxiv.org/abs/1609.07009. Output row 2 i + r takes from input row i + e
+    - 1 the tap r + 3 - 2 e, for r in (0, 1) and e in (0, 1, 2), or nothing where there is no such
+    tap; columns likewise.
 
     Args:
         features: (B, C, H, W).
@@ -44,8 +49,12 @@ def subpixel(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     Returns:
         (B, O, 2 H, 2 W).
     """
-    taps = F.pad(weight.flip(2, 3).transpose(0, 1), (1, 1, 1, 1))  # of row r: those of 1 - r, 3 - r and 5 - r
-    kernels = torch.cat([taps[:, :, 1 - r : 6 - r : 2, 1 - c : 6 - c : 2] for r in (0, 1) for c in (0, 1)])
+    taps = F.pad(
+        weight.flip(2, 3).transpose(0, 1), (1, 1, 1, 1)
+    )  # of row r: those of 1 - r, 3 - r and 5 - r
+    kernels = torch.cat(
+        [taps[:, :, 1 - r : 6 - r : 2, 1 - c : 6 - c : 2] for r in (0, 1) for c in (0, 1)]
+    )
     kernels = kernels.contiguous(memory_format=torch.channels_last)
     parts = F.conv2d(features, kernels, None if bias is None else bias.repeat(4), padding=1)
     images, colours, height, width = len(features), weight.shape[1], *features.shape[2:]

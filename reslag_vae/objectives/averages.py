@@ -40,7 +40,11 @@ class Means:
         if collectives.count() == 1:
             return self
         united = Means()
-        own = None if self.sums is None or self.finite is None else (self.sums.cpu(), self.finite.cpu())
+        own = (
+            None
+            if self.sums is None or self.finite is None
+            else (self.sums.cpu(), self.finite.cpu())
+        )
         for names, parts, count in collectives.objects((self.names, own, self.count)):
             if parts is None:
                 continue
@@ -48,7 +52,9 @@ class Means:
             united.names, united.count = names, united.count + count
             united.minibatches = 0 if in_turns else self.minibatches
             united.sums = sums if united.sums is None else united.sums + sums
-            united.finite = finite if united.finite is None else torch.minimum(united.finite, finite)
+            united.finite = (
+                finite if united.finite is None else torch.minimum(united.finite, finite)
+            )
         return united
 
     def read(self) -> dict[str, float]:

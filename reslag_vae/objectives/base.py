@@ -16,8 +16,9 @@ Nats = TypeVar("Nats", float, Tensor)
 class Objective(nn.Module, ABC):
     """A function of a minibatch, its reconstruction and its posterior.
 
-    Objectives know nothing of networks, schedules or trainers. In training mode a variance may come from the
-    minibatch; in evaluation mode it comes from buffers that `observe` filled during training.
+    Objectives know nothing of networks, schedules or trainers. In training mode a variance may come
+    from the minibatch; in evaluation mode it comes from buffers that `observe` filled during
+    training.
 
     Attributes:
         name: as in `objective=<name>` on the command line.
@@ -43,7 +44,8 @@ class Objective(nn.Module, ABC):
             reconstruction: (B, C, H, W) mean of the likelihood.
             posterior: of the B codes.
             latents: (B, d) one sample of the posterior.
-            prior: (B, d) samples of N(0, I), where `draws_prior`; in training as many as all processes have images.
+            prior: (B, d) samples of N(0, I), where `draws_prior`; in training as many as all
+                processes have images.
         """
 
     @property
@@ -100,15 +102,17 @@ def require_kl(posterior: Posterior) -> Tensor:
     """
     kl = posterior.kl()
     if kl is None:
-        raise TypeError("This objective holds a KL, and a point posterior (model=autoencoder) has none.")
+        raise TypeError(
+            "This objective holds a KL, and a point posterior (model=autoencoder) has none."
+        )
     return kl
 
 
 def gaussian_elbo(rec: float, kl: float, sigma2: float, dimensions: int) -> float:
     """ELBO in nats per image under one global likelihood variance, with the 2·pi term: the common yardstick.
 
-    Linear in `rec` and `kl`, so that their means over images give the mean ELBO. Minus infinity for a variance of
-    zero, unless the reconstruction is perfect, where no density exists.
+    Linear in `rec` and `kl`, so that their means over images give the mean ELBO. Minus infinity for
+    a variance of zero, unless the reconstruction is perfect, where no density exists.
 
     Args:
         rec: sum of squared errors.

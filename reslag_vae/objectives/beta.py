@@ -13,8 +13,8 @@ from reslag_vae.records import Terms
 class Beta(Objective):
     """loss = Rec + beta · Lat, with Lat the KL averaged over the latent dimensions, as in the thesis' Table 1.
 
-    Higgins et al. 2017, https://openreview.net/pdf?id=Sy2fzU9gl, Eq. 4, writes Rec + beta · KL with the sum: that
-    beta is ours divided by d, and is shown on the card as beta_eff.
+    Higgins et al. 2017, https://openreview.net/pdf?id=Sy2fzU9gl, Eq. 4, writes Rec + beta · KL with
+    the sum: that beta is ours divided by d, and is shown on the card as beta_eff.
 
     Args:
         beta: weight of the averaged KL, positive.

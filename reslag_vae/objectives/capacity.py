@@ -14,8 +14,9 @@ from reslag_vae.records import Terms
 class Capacity(Objective):
     """loss = Rec + gamma · |KL - C|, C rising by equal steps to `capacity` nats in the first `epochs` epochs.
 
-    Burgess et al. 2018, https://arxiv.org/abs/1804.03599, Eq. 8, with the squared error for their Bernoulli
-    likelihood. Evaluation always uses the final capacity, so that the losses of different epochs compare.
+    Burgess et al. 2018, https://arxiv.org/abs/1804.03599, Eq. 8, with the squared error for their
+    Bernoulli likelihood. Evaluation always uses the final capacity, so that the losses of different
+    epochs compare.
 
     Args:
         gamma: weight of the distance to the capacity, positive.
@@ -45,7 +46,9 @@ class Capacity(Objective):
 
     @property
     def notes(self) -> dict[str, str]:
-        return {"C": f"rises to {self.capacity:g} nats in {self.epochs} epochs; {self.capacity:g} at evaluation"}
+        return {
+            "C": f"rises to {self.capacity:g} nats in {self.epochs} epochs; {self.capacity:g} at evaluation"
+        }
 
     def check_length(self, max_epochs: int) -> None:
         if self.epochs > max_epochs:
@@ -55,7 +58,9 @@ class Capacity(Objective):
             )
 
     def begin_epoch(self, epoch: int) -> None:
-        self.current.fill_(self.capacity * min(1.0, (epoch + 1) / self.epochs) if self.epochs else self.capacity)
+        self.current.fill_(
+            self.capacity * min(1.0, (epoch + 1) / self.epochs) if self.epochs else self.capacity
+        )
 
     def forward(
         self,

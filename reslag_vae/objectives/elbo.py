@@ -12,8 +12,8 @@ from reslag_vae.records import Terms
 class ELBO(Objective):
     """loss = Rec / 2 + KL: a Gaussian likelihood of variance 1, its constant left out.
 
-    Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, Eq. 10. Images in [0, 1] vary far less than that, which
-    makes the KL weigh about twenty times too much; see the sigma rules.
+    Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, Eq. 10. Images in [0, 1] vary far less
+    than that, which makes the KL weigh about twenty times too much; see the sigma rules.
     """
 
     name: ClassVar[str] = "elbo"

@@ -16,18 +16,20 @@ Estimator = Literal["biased", "unbiased"]
 class MMD(Objective):
     """loss = Rec + (1 - alpha) · Lat + (alpha + lambda - 1) · MMD²(q(z), p(z)), Lat the KL averaged over dimensions.
 
-    Zhao et al. 2018, https://arxiv.org/abs/1706.02262, Eq. 6 with the divergence of section 3.2. The kernel is
-    exp(-|x - y|² / bandwidth); its default bandwidth d² and the biased estimator are those of the authors' code
-    (https://github.com/ShengjiaZhao/MMD-Variational-Autoencoder). The latents are compared with as many samples of the
-    prior as there are, where that code draws 200. The thesis prints neither; its values on FashionMNIST and CIFAR are
-    within 15% of what this gives at batch size 32 for a posterior that matches the prior exactly.
+    Zhao et al. 2018, https://arxiv.org/abs/1706.02262, Eq. 6 with the divergence of section 3.2.
+    The kernel is exp(-|x - y|² / bandwidth); its default bandwidth d² and the biased estimator are
+    those of the authors' code (https://github.com/ShengjiaZhao/MMD-Variational-Autoencoder). The
+    latents are compared with as many samples of the prior as there are, where that code draws 200.
+    The thesis prints neither; its values on FashionMNIST and CIFAR are within 15% of what this
+    gives at batch size 32 for a posterior that matches the prior exactly.
 
     Args:
         alpha: weight of the mutual information; 1 drops the KL.
         lambda_: weight of the aggregate posterior's divergence.
         bandwidth: of the kernel, positive; None is d².
-        estimator: `biased` averages all pairs (never negative; its expectation falls as 1/B with the batch size B);
-            `unbiased` leaves out each point's pair with itself (its expectation does not depend on B).
+        estimator: `biased` averages all pairs (never negative; its expectation falls as 1/B with
+            the batch size B); `unbiased` leaves out each point's pair with itself (its expectation
+            does not depend on B).
 
     Raises:
         ValueError: an argument is out of its range.
@@ -53,7 +55,12 @@ class MMD(Objective):
                 f"objective.lambda_={lambda_}, objective.alpha={alpha}: the weight of the MMD, alpha + lambda_ - 1, "
                 "must not be negative."
             )
-        self.alpha, self.lambda_, self.bandwidth, self.estimator = alpha, lambda_, bandwidth, estimator
+        self.alpha, self.lambda_, self.bandwidth, self.estimator = (
+            alpha,
+            lambda_,
+            bandwidth,
+            estimator,
+        )
 
     @property
     def formula(self) -> str:
@@ -63,7 +70,9 @@ class MMD(Objective):
     @property
     def notes(self) -> dict[str, str]:
         bandwidth = "d²" if self.bandwidth is None else f"{self.bandwidth:g}"
-        return {"MMD²": f"kernel exp(-|x - y|² / {bandwidth}), {self.estimator} estimator over the minibatch"}
+        return {
+            "MMD²": f"kernel exp(-|x - y|² / {bandwidth}), {self.estimator} estimator over the minibatch"
+        }
 
     @property
     def needs_density(self) -> bool:
@@ -92,8 +101,9 @@ class MMD(Objective):
 def squared_mmd(x: Tensor, y: Tensor, bandwidth: float, estimator: Estimator = "biased") -> Tensor:
     """() squared maximum mean discrepancy of the samples x (m, d) and y (n, d).
 
-    Gretton et al. 2012, https://jmlr.org/papers/v13/gretton12a.html, Eq. 5 (biased) and Eq. 3 (unbiased). A sample
-    of one point has no pairs: its unbiased within-term is taken as 1, the biased one's value.
+    Gretton et al. 2012, https://jmlr.org/papers/v13/gretton12a.html, Eq. 5 (biased) and Eq. 3
+    (unbiased). A sample of one point has no pairs: its unbiased within-term is taken as 1, the
+    biased one's value.
     """
     across = gaussian_kernel(x, y, bandwidth).mean()
     return within(x, bandwidth, estimator) + within(y, bandwidth, estimator) - 2 * across
@@ -108,5 +118,6 @@ def within(x: Tensor, bandwidth: float, estimator: Estimator) -> Tensor:
 
 def gaussian_kernel(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
     """(m, n) kernel matrix exp(-|x_i - y_j|² / bandwidth)."""
-    # By differences, not inner products: exact where points coincide, and smooth there, unlike torch.cdist.
+    # By differences, not inner products: exact where points coincide, and smooth there, unlike
+    # torch.cdist.
     return (-(x[:, None] - y[None]).square().sum(-1) / bandwidth).exp()

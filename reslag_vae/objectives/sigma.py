@@ -1,7 +1,7 @@
 """The sigma rules: where the variance of the Gaussian likelihood comes from.
 
-Every rule minimises, per image, (1/2) sum over pixels of [ln s2 + (x - y)² / s2] + KL; the constant (D/2) ln 2·pi
-is left out of the loss, as in the thesis, and is in the reported ELBO.
+Every rule minimises, per image, (1/2) sum over pixels of [ln s2 + (x - y)² / s2] + KL; the constant
+(D/2) ln 2·pi is left out of the loss, as in the thesis, and is in the reported ELBO.
 """
 
 import math
@@ -19,7 +19,8 @@ from reslag_vae.records import Terms
 
 Granularity = Literal["global", "channel", "pixel", "image"]
 
-# Variance of the rounding error of 8-bit images. Below it a likelihood models the rounding, not the image.
+# Variance of the rounding error of 8-bit images. Below it a likelihood models the rounding, not the
+# image.
 SIGMA2_FLOOR = (1 / 255) ** 2 / 12
 
 _AVERAGED = {"global": (0, 1, 2, 3), "channel": (0, 2, 3), "pixel": (0,), "image": (1, 2, 3)}
@@ -80,8 +81,9 @@ class MovingVariance(SigmaRule):
 
     Args:
         image_shape: (C, H, W).
-        granularity: one s2 for all (`global`), for each `channel`, `pixel` (of each channel) or `image`. The
-            evaluation value never looks at the evaluated image: for `image` it is the average over images.
+        granularity: one s2 for all (`global`), for each `channel`, `pixel` (of each channel) or
+            `image`. The evaluation value never looks at the evaluated image: for `image` it is the
+            average over images.
         decay: of the exponential moving average, which is corrected for its start.
 
     Raises:
@@ -92,7 +94,10 @@ class MovingVariance(SigmaRule):
     weight: Tensor
 
     def __init__(
-        self, image_shape: tuple[int, int, int], granularity: Granularity = "global", decay: float = 0.99
+        self,
+        image_shape: tuple[int, int, int],
+        granularity: Granularity = "global",
+        decay: float = 0.99,
     ) -> None:
         super().__init__()
         require("objective.image_shape", image_shape)
@@ -109,7 +114,9 @@ class MovingVariance(SigmaRule):
         """s2 of a training minibatch."""
 
     def variance(self, images: Tensor, squares: Tensor) -> Tensor:
-        return self.minibatch_variance(images, squares) if self.training else self.expected_variance()
+        return (
+            self.minibatch_variance(images, squares) if self.training else self.expected_variance()
+        )
 
     def expected_variance(self) -> Tensor:
         # Before the first training step nothing is known: the variance of uniform noise.
@@ -134,9 +141,10 @@ class MovingVariance(SigmaRule):
 class SigmaData(MovingVariance):
     """s2 is the population variance of the minibatch's pixel values: the thesis' rule, which gives its Table 1.
 
-    It is the variance of the data, not of the residual, so it does not follow the model as it learns; see
-    `SigmaOptimal` for that. Being no optimum, it moves the loss in first order: with D = 784 one per cent is 3.5 nats.
-    Hence the long moving average: a short one would make the choice of the best epoch a matter of luck.
+    It is the variance of the data, not of the residual, so it does not follow the model as it
+    learns; see `SigmaOptimal` for that. Being no optimum, it moves the loss in first order: with D
+    = 784 one per cent is 3.5 nats. Hence the long moving average: a short one would make the choice
+    of the best epoch a matter of luck.
     """
 
     name: ClassVar[str] = "sigma_data"
@@ -146,7 +154,10 @@ class SigmaData(MovingVariance):
 
     @property
     def notes(self) -> dict[str, str]:
-        return {"s2": "variance of the minibatch's pixels; moving average at evaluation", "beta_eff": "2 s2"}
+        return {
+            "s2": "variance of the minibatch's pixels; moving average at evaluation",
+            "beta_eff": "2 s2",
+        }
 
     def minibatch_variance(self, images: Tensor, squares: Tensor) -> Tensor:
         if collectives.count() == 1:
@@ -158,8 +169,8 @@ class SigmaData(MovingVariance):
 class SigmaOptimal(MovingVariance):
     """s2 is the minibatch's mean squared error, the analytic optimum of the likelihood.
 
-    Rybkin et al. 2021, https://arxiv.org/abs/2006.13202, Eq. 5. By the envelope theorem the gradient is the same
-    whether or not it flows through s2, so s2 is held constant.
+    Rybkin et al. 2021, https://arxiv.org/abs/2006.13202, Eq. 5. By the envelope theorem the
+    gradient is the same whether or not it flows through s2, so s2 is held constant.
     """
 
     name: ClassVar[str] = "sigma_optimal"
@@ -188,11 +199,15 @@ class SigmaLearned(SigmaRule):
 
     name: ClassVar[str] = "sigma_learned"
 
-    def __init__(self, image_shape: tuple[int, int, int], granularity: Granularity = "global") -> None:
+    def __init__(
+        self, image_shape: tuple[int, int, int], granularity: Granularity = "global"
+    ) -> None:
         super().__init__()
         require("objective.image_shape", image_shape)
         if granularity not in ("global", "channel", "pixel"):
-            raise ValueError(f"objective.granularity={granularity}: choose one of global, channel, pixel.")
+            raise ValueError(
+                f"objective.granularity={granularity}: choose one of global, channel, pixel."
+            )
         self.granularity = granularity
         averaged = _AVERAGED[granularity]
         shape = [1 if axis in averaged else size for axis, size in enumerate((1, *image_shape))]
@@ -236,7 +251,9 @@ class SigmaFixed(SigmaRule):
         return {"s2": f"fixed at {self.sigma2:g}", "beta_eff": f"{2 * self.sigma2:g}"}
 
     def variance(self, images: Tensor, squares: Tensor) -> Tensor:
-        return squares.new_full((1, 1, 1, 1), self.sigma2)  # made on its device: no copy waits for it
+        return squares.new_full(
+            (1, 1, 1, 1), self.sigma2
+        )  # made on its device: no copy waits for it
 
     def expected_variance(self) -> Tensor:
         return torch.full((1, 1, 1, 1), self.sigma2, dtype=torch.float64)

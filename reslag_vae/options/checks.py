@@ -9,7 +9,17 @@ from omegaconf.errors import OmegaConfBaseException
 from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.options.kinds import shown
 from reslag_vae.options.suggestions import nearest
-from reslag_vae.options.table import ASKED, EVALUATE, GROUPS, METRICS, NEEDED, OF_LATENT, REFUSED, TRAIN, TRAINER
+from reslag_vae.options.table import (
+    ASKED,
+    EVALUATE,
+    GROUPS,
+    METRICS,
+    NEEDED,
+    OF_LATENT,
+    REFUSED,
+    TRAIN,
+    TRAINER,
+)
 
 
 def require(name: str, value: Any) -> None:
@@ -42,7 +52,9 @@ def check_tree(tree: Mapping[str, Any]) -> None:
     """
     for group in NEEDED:
         if not isinstance(tree.get(group), dict):
-            raise ConfigError(f"{group}={shown(tree.get(group))}: a run needs it; choose one by {group}=name.")
+            raise ConfigError(
+                f"{group}={shown(tree.get(group))}: a run needs it; choose one by {group}=name."
+            )
     for group in NEEDED:
         if group != "callbacks" and not isinstance(tree[group].get("_target_"), str):
             raise ConfigError(f"{group}: does not name its class by _target_.")
@@ -65,7 +77,9 @@ def resolved(config: DictConfig) -> dict[str, Any]:
         ConfigError: an option has no value, or refers to what is not there.
     """
     try:
-        missing = sorted(map(str, OmegaConf.missing_keys(config)), key=lambda name: name not in ASKED)
+        missing = sorted(
+            map(str, OmegaConf.missing_keys(config)), key=lambda name: name not in ASKED
+        )
         if missing:
             raise ConfigError(needed(missing[0], config))
         tree = OmegaConf.to_container(config, resolve=True)
@@ -85,13 +99,19 @@ def needed(name: str, config: DictConfig) -> str:
 def snake(target: str) -> str:
     """image_folder of reslag_vae.data.ImageFolder."""
     name = target.rpartition(".")[2]
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip(
+        "_"
+    )
 
 
 def leaves(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Dotted names and values of the options, but for those of `model`; lists are whole."""
     for name, value in tree.items():
-        if name == "model" or name.startswith("_") or (value is None and name in ("logger", "experiment")):
+        if (
+            name == "model"
+            or name.startswith("_")
+            or (value is None and name in ("logger", "experiment"))
+        ):
             continue
         if not isinstance(value, dict) or name in TRAIN:
             yield name, value
@@ -125,10 +145,14 @@ def check_leaf(name: str, value: Any, tree: Mapping[str, Any]) -> None:
         return
     kind = TRAIN.get(name) or (TRAINER.get(rest) if group == "trainer" else None)
     if name == "optimizer.plateau" and value is not None:
-        raise ConfigError(f"{name}={shown(value)}: must be null; choose the rule by optimizer=adam_plateau.")
+        raise ConfigError(
+            f"{name}={shown(value)}: must be null; choose the rule by optimizer=adam_plateau."
+        )
     if kind is None:
         if not is_free(name, value, tree):
-            raise ConfigError(f"{name}={shown(value)}: there is no such option{did_you_mean(name)}.")
+            raise ConfigError(
+                f"{name}={shown(value)}: there is no such option{did_you_mean(name)}."
+            )
         return
     try:
         kind.require(name, value)
@@ -163,9 +187,13 @@ def check_callbacks(callbacks: Mapping[str, Any]) -> None:
     """
     for name, node in callbacks.items():
         if node is not None and (not isinstance(node, dict) or "_target_" not in node):
-            raise ConfigError(f"callbacks.{name}={shown(node)}: must be null, or name its class by _target_.")
+            raise ConfigError(
+                f"callbacks.{name}={shown(node)}: must be null, or name its class by _target_."
+            )
     if not callbacks.get("checkpoint"):
-        raise ConfigError("callbacks.checkpoint=null: without checkpoints there is no best epoch to be tested.")
+        raise ConfigError(
+            "callbacks.checkpoint=null: without checkpoints there is no best epoch to be tested."
+        )
 
 
 def check_together(tree: Mapping[str, Any]) -> None:
@@ -182,19 +210,25 @@ def check_together(tree: Mapping[str, Any]) -> None:
             "the run ends at its first epoch."
         )
     if trainer.get("devices") == 0:
-        raise ConfigError("trainer.devices=0: must be a number of devices, a list of them, auto, or -1 for all.")
+        raise ConfigError(
+            "trainer.devices=0: must be a number of devices, a list of them, auto, or -1 for all."
+        )
     recipe = tree.get("recipe")
     if not isinstance(recipe, dict):
         raise ConfigError(f"recipe={shown(recipe)}: a run needs it.")
     channels, blocks = recipe.get("channels", []), recipe.get("blocks", [])
     if len(channels) != len(blocks):
-        raise ConfigError(f"recipe.channels={channels} and recipe.blocks={blocks}: must be of equal length.")
+        raise ConfigError(
+            f"recipe.channels={channels} and recipe.blocks={blocks}: must be of equal length."
+        )
     own = [node for node in tree["callbacks"].values() if node and not is_ours(node)]
     monitor = tree.get("monitor")
     if not isinstance(monitor, str):
         raise ConfigError(f"monitor={shown(monitor)}: must be the name of a metric.")
     if monitor not in METRICS and not own:
-        raise ConfigError(f"monitor={shown(monitor)}: there is no such metric{did_you_mean(monitor, METRICS)}.")
+        raise ConfigError(
+            f"monitor={shown(monitor)}: there is no such metric{did_you_mean(monitor, METRICS)}."
+        )
     if monitor in (f"val/{name}" for name in OF_LATENT):
         raise ConfigError(
             f"monitor={monitor}: the epoch with the smallest value is kept, and of this a large one is good."
@@ -211,10 +245,14 @@ def check_evaluation(config: DictConfig) -> None:
     for name, value in tree.items():
         if name == "logger":
             if value is not None and not isinstance(value, dict):
-                raise ConfigError(f"logger={shown(value)}: choose one by logger=wandb or logger=none.")
+                raise ConfigError(
+                    f"logger={shown(value)}: choose one by logger=wandb or logger=none."
+                )
             continue
         if name not in EVALUATE:
-            raise ConfigError(f"{name}={shown(value)}: there is no such option{did_you_mean(name, tuple(EVALUATE))}.")
+            raise ConfigError(
+                f"{name}={shown(value)}: there is no such option{did_you_mean(name, tuple(EVALUATE))}."
+            )
         try:
             EVALUATE[name].require(name, value)
         except ValueError as error:

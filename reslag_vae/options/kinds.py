@@ -36,14 +36,25 @@ class Kind(NamedTuple):
 
 def shown(value: Any) -> str:
     """A value as a message shows it: in one line, and not too long."""
-    text = {None: "null", True: "true", False: "false"}.get(value) if value is None or type(value) is bool else None
-    line = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", lambda found: ascii(found[0])[1:-1], text or str(value))
+    text = (
+        {None: "null", True: "true", False: "false"}.get(value)
+        if value is None or type(value) is bool
+        else None
+    )
+    line = re.sub(
+        r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]",
+        lambda found: ascii(found[0])[1:-1],
+        text or str(value),
+    )
     return line if len(line) <= SHOWN else f"{line[:SHOWN]}..."
 
 
 def whole(least: int, most: int) -> Kind:
     """Whole numbers between two bounds; neither true nor 3.0 is one."""
-    return Kind(f"a whole number from {least} to {most}", lambda value: type(value) is int and least <= value <= most)
+    return Kind(
+        f"a whole number from {least} to {most}",
+        lambda value: type(value) is int and least <= value <= most,
+    )
 
 
 def real(least: float, most: float, exclusive: bool = False) -> Kind:
@@ -60,12 +71,17 @@ def real(least: float, most: float, exclusive: bool = False) -> Kind:
 
 def word(*words: str) -> Kind:
     """One of some words."""
-    return Kind(f"one of {', '.join(words)}", lambda value: isinstance(value, str) and value in words)
+    return Kind(
+        f"one of {', '.join(words)}", lambda value: isinstance(value, str) and value in words
+    )
 
 
 def text(most: int = 4096) -> Kind:
     """Text that is not empty."""
-    return Kind("a text", lambda value: isinstance(value, str) and 0 < len(value) <= most and "\0" not in value)
+    return Kind(
+        "a text",
+        lambda value: isinstance(value, str) and 0 < len(value) <= most and "\0" not in value,
+    )
 
 
 def listed(kind: Kind, fewest: int, most: int) -> Kind:
@@ -73,14 +89,21 @@ def listed(kind: Kind, fewest: int, most: int) -> Kind:
     count = f"{fewest}" if fewest == most else f"{fewest} to {most}"
 
     def has(value: Any) -> bool:
-        return isinstance(value, list | tuple) and fewest <= len(value) <= most and all(map(kind.has, value))
+        return (
+            isinstance(value, list | tuple)
+            and fewest <= len(value) <= most
+            and all(map(kind.has, value))
+        )
 
     return Kind(f"a list of {count} values, each {kind.wanted}", has)
 
 
 def either(*kinds: Kind) -> Kind:
     """The values of several kinds."""
-    return Kind(", or ".join(kind.wanted for kind in kinds), lambda value: any(kind.has(value) for kind in kinds))
+    return Kind(
+        ", or ".join(kind.wanted for kind in kinds),
+        lambda value: any(kind.has(value) for kind in kinds),
+    )
 
 
 BOOLEAN = Kind("true or false", lambda value: type(value) is bool)

@@ -7,7 +7,8 @@ from difflib import get_close_matches
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The name that is most like another one; None if none is like it.
 
-    A name without dots is compared with the last parts of the names, too: batch_size is data.batch_size.
+    A name without dots is compared with the last parts of the names, too: batch_size is
+    data.batch_size.
     """
     known = list(dict.fromkeys(names))
     if "." not in name:

@@ -20,11 +20,15 @@ PRECISION = Kind(
 )
 DEVICE = Kind(
     "auto, cpu, cuda, or one of several by cuda:1",
-    lambda value: isinstance(value, str) and re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", value) is not None,
+    lambda value: (
+        isinstance(value, str) and re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", value) is not None
+    ),
 )
 DEVICES = Kind(
     "auto, or numbers as in 0,1",
-    lambda value: isinstance(value, str) and re.fullmatch(r"auto|-1|\d{1,4}(,\d{1,4})*", value) is not None,
+    lambda value: (
+        isinstance(value, str) and re.fullmatch(r"auto|-1|\d{1,4}(,\d{1,4})*", value) is not None
+    ),
 )
 
 TRAIN: dict[str, Kind] = {
@@ -60,7 +64,9 @@ TRAIN: dict[str, Kind] = {
     "network.parameters_per_latent": whole(1, 2),
     "objective.image_shape": IMAGE_SHAPE,
     "objective.granularity": word("global", "channel", "pixel", "image"),
-    "objective.decay": Kind("a number from 0 to less than 1", lambda value: real(0, 1).has(value) and value < 1),
+    "objective.decay": Kind(
+        "a number from 0 to less than 1", lambda value: real(0, 1).has(value) and value < 1
+    ),
     "objective.sigma2": real(1.2815e-6, 1e6),
     "objective.beta": POSITIVE,
     "objective.gamma": POSITIVE,
@@ -75,7 +81,9 @@ TRAIN: dict[str, Kind] = {
     "schedule.batches": word("same", "fresh"),
     "schedule.until": word("epochs", "mutual_information"),
     "optimizer.lr": real(1e-8, 10),
-    "optimizer.betas": listed(Kind("from 0 to less than 1", lambda value: real(0, 1).has(value) and value < 1), 2, 2),
+    "optimizer.betas": listed(
+        Kind("from 0 to less than 1", lambda value: real(0, 1).has(value) and value < 1), 2, 2
+    ),
     "optimizer.clip_norm": either(real(1e-6, 1e12), NULL),
     "optimizer.plateau.factor": real(0, 1, exclusive=True),
     "optimizer.plateau.patience": whole(1, 1_000_000),
@@ -100,7 +108,8 @@ TRAIN: dict[str, Kind] = {
     "trainer.log_every_n_steps": whole(1, 1_000_000),
 }
 
-# Of Lightning's Trainer, what may be added by a plus, and which values do no harm; ours are in the table above.
+# Of Lightning's Trainer, what may be added by a plus, and which values do no harm; ours are in the
+# table above.
 LIMIT = either(whole(1, 10**9), real(0, 1, exclusive=True), Kind("1.0", lambda value: value == 1.0))
 TRAINER: dict[str, Kind] = {
     "limit_train_batches": LIMIT,
@@ -119,22 +128,34 @@ TRAINER: dict[str, Kind] = {
 # Others of its options would fail or mislead: the value that does no harm, and what to use instead.
 REFUSED: dict[str, tuple[Any, str]] = {
     "gradient_clip_val": (None, "does not work with manual optimization; use optimizer.clip_norm"),
-    "gradient_clip_algorithm": (None, "does not work with manual optimization; use optimizer.clip_norm"),
+    "gradient_clip_algorithm": (
+        None,
+        "does not work with manual optimization; use optimizer.clip_norm",
+    ),
     "accumulate_grad_batches": (1, "does not work with manual optimization; use data.batch_size"),
     "max_steps": (-1, "counts every optimizer's step; use trainer.max_epochs"),
     "min_steps": (None, "counts every optimizer's step; use trainer.min_epochs"),
-    "check_val_every_n_epoch": (1, "every epoch is validated; the best one and the plateau rule need it"),
+    "check_val_every_n_epoch": (
+        1,
+        "every epoch is validated; the best one and the plateau rule need it",
+    ),
     "val_check_interval": (1.0, "every epoch is validated at its end"),
     "strategy": (None, "the training step shares the work out itself; set trainer.devices"),
     "plugins": (None, "checkpoints are written by one of ours"),
     "fast_dev_run": (False, "would leave a result of one batch behind; use trainer.max_epochs=1"),
-    "overfit_batches": (0, "would take the place of the batch sampler; use +trainer.limit_train_batches"),
+    "overfit_batches": (
+        0,
+        "would take the place of the batch sampler; use +trainer.limit_train_batches",
+    ),
     "limit_test_batches": (None, "has no effect: the whole test split is measured at the end"),
     "limit_predict_batches": (None, "has no effect: nothing is predicted"),
     "callbacks": (None, "has no effect; add callbacks by +callbacks.<name>"),
     "logger": (None, "has no effect; use logger=none, or the options of logger"),
     "default_root_dir": (None, "has no effect; the run's folder is hydra.run.dir"),
-    "enable_checkpointing": (None, "has no effect; callbacks.checkpoint keeps the best epoch and the last"),
+    "enable_checkpointing": (
+        None,
+        "has no effect; callbacks.checkpoint keeps the best epoch and the last",
+    ),
     "barebones": (False, "would leave no result"),
     "sync_batchnorm": (False, "has no effect: batch normalisation is over all devices already"),
     "reload_dataloaders_every_n_epochs": (0, "would begin the order of the batches anew"),
@@ -163,8 +184,19 @@ EVALUATE: dict[str, Kind] = {
     "out": PATH,
 }
 
-# The nodes of a composed configuration that have options of their own; those of `model` are the same once more.
-GROUPS = ("data", "recipe", "network", "objective", "schedule", "optimizer", "callbacks", "logger", "trainer")
+# The nodes of a composed configuration that have options of their own; those of `model` are the
+# same once more.
+GROUPS = (
+    "data",
+    "recipe",
+    "network",
+    "objective",
+    "schedule",
+    "optimizer",
+    "callbacks",
+    "logger",
+    "trainer",
+)
 NEEDED = ("data", "network", "objective", "schedule", "optimizer", "model", "callbacks", "trainer")
 
 # Where a new run's own file has to say something.
@@ -174,6 +206,16 @@ ASKED = {
 }
 
 # What every epoch logs.
-MEANS = ("loss", "rec", "kl", "mmd", "sigma2", "sigma2_floored", "kl_per_dim", "elbo", "bits_per_dim")
+MEANS = (
+    "loss",
+    "rec",
+    "kl",
+    "mmd",
+    "sigma2",
+    "sigma2_floored",
+    "kl_per_dim",
+    "elbo",
+    "bits_per_dim",
+)
 OF_LATENT = ("active_units", "mutual_information", "mutual_information_ceiling")
 METRICS = (*(f"val/{name}" for name in (*MEANS, *OF_LATENT)), *(f"train/{name}" for name in MEANS))

@@ -16,7 +16,8 @@ def instantiate(config: DictConfig) -> Any:
     """Build what the `_target_` of a node names, with plain containers all the way down.
 
     Raises:
-        ValueError: what the constructor said, without Hydra's words around it, or that there is no such class.
+        ValueError: what the constructor said, without Hydra's words around it, or that there is no
+            such class.
         TypeError: likewise.
     """
     try:
@@ -30,7 +31,9 @@ def instantiate(config: DictConfig) -> Any:
             what = f"has no option {unknown[1]}" if unknown else str(cause)
             raise TypeError(f"{config.get('_target_')}: {what}") from None
         if isinstance(cause, ImportError):
-            raise ConfigError(f"{config.get('_target_')}: cannot be imported: {' '.join(str(cause).split())}") from None
+            raise ConfigError(
+                f"{config.get('_target_')}: cannot be imported: {' '.join(str(cause).split())}"
+            ) from None
         raise (cause if isinstance(cause, ValueError) else error) from None
 
 
@@ -44,7 +47,9 @@ def build_model(config: DictConfig) -> BaseVAE:
     if not isinstance(model, BaseVAE):
         raise ValueError(f"model._target_={config.model.get('_target_')}: is not a variant.")
     if not all(isinstance(getattr(model, own, None), str) for own in ("name", "title")):
-        raise ValueError(f"model._target_={config.model.get('_target_')}: a variant has a `name` and a `title`.")
+        raise ValueError(
+            f"model._target_={config.model.get('_target_')}: a variant has a `name` and a `title`."
+        )
     return model
 
 

@@ -86,7 +86,11 @@ def is_final(tree: Any) -> bool:
             left += [(part, level + 1) for own in node.items() for part in own]
         elif isinstance(node, list):
             left += [(part, level + 1) for part in node]
-        elif "${" in node if isinstance(node, str) else not (node is None or type(node) in (bool, int, float)):
+        elif (
+            "${" in node
+            if isinstance(node, str)
+            else not (node is None or type(node) in (bool, int, float))
+        ):
             return False
         if len(left) > MOST_VALUES:
             return False
@@ -105,7 +109,11 @@ def foreign_target(
         others: further names that it may build.
     """
     for target in targets_of(tree):
-        if target not in others and not is_trusted(target, trust) and not is_exported(target, modules):
+        if (
+            target not in others
+            and not is_trusted(target, trust)
+            and not is_exported(target, modules)
+        ):
             return target
     return None
 

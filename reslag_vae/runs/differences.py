@@ -29,7 +29,9 @@ def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, 
     """Dotted names of the options that differ between two plain trees, with their values; lists are compared whole."""
     if isinstance(first, dict) and isinstance(second, dict):
         for key in first | second:
-            yield from differences(first.get(key), second.get(key), f"{path}.{key}" if path else str(key))
+            yield from differences(
+                first.get(key), second.get(key), f"{path}.{key}" if path else str(key)
+            )
     elif first != second:
         yield path, first, second
 

@@ -1,7 +1,7 @@
 """A trained model as files that hold no code and need no run: python -m reslag_vae.export runs/... exported
 
-model.safetensors, config.json and README.md, a card that says what it is and how good; `reslag_vae.load(folder)` gives
-the model back.
+model.safetensors, config.json and README.md, a card that says what it is and how good;
+`reslag_vae.load(folder)` gives the model back.
 """
 
 import argparse
@@ -43,17 +43,21 @@ SHOWN = {
 }
 
 
-def export(run: str | Path, out: str | Path, which: str = "best", trust: Collection[str] = ()) -> None:
+def export(
+    run: str | Path, out: str | Path, which: str = "best", trust: Collection[str] = ()
+) -> None:
     """Write a run's model into a new folder.
 
     Args:
         run: the run's folder.
-        out: the new folder; it may be there, but empty, or with what an export that was interrupted has left.
+        out: the new folder; it may be there, but empty, or with what an export that was interrupted
+            has left.
         which: the run's `best` or `last` checkpoint.
         trust: modules of the user's own that the model may be made of.
 
     Raises:
-        RunError: the run has no such checkpoint, it is damaged or not one of ours, or the new folder holds something.
+        RunError: the run has no such checkpoint, it is damaged or not one of ours, or the new
+            folder holds something.
         WriteError: the folder cannot be written.
     """
     from safetensors.torch import save
@@ -90,24 +94,30 @@ def card(title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, 
     Args:
         title: of the model.
         lines: of its objective card.
-        result: the run's metrics.json; without `val` and `test` where they are not of these weights.
+        result: the run's metrics.json; without `val` and `test` where they are not of these
+            weights.
         epoch: of the weights.
         folder: the name of the export's.
     """
     facts: dict[str, Any] = {
-        name: result[name] for name in ("data", "seed", "commit", "device", "precision") if name in result
+        name: result[name]
+        for name in ("data", "seed", "commit", "device", "precision")
+        if name in result
     }
     facts |= {"epoch": epoch} | mapping(result, "versions")
     parts = [
         "---\nlibrary_name: reslag_vae\ntags:\n- variational-autoencoder\n---",
-        f"# {markdown(title)}" + (f" on {markdown(str(result['data']))}" if "data" in result else ""),
+        f"# {markdown(title)}"
+        + (f" on {markdown(str(result['data']))}" if "data" in result else ""),
         "\n".join(f"- **{markdown(label)}**: {markdown(text)}" for label, text in lines.items()),
         "## Use",
         f"```python\n{USE.format(folder=ascii(folder))}\n```",
         "## Numbers",
         numbers(result) if "test" in result else "These weights were not measured.",
         "## Training",
-        "\n".join(f"- {markdown(str(name))}: {markdown(str(value))}" for name, value in facts.items()),
+        "\n".join(
+            f"- {markdown(str(name))}: {markdown(str(value))}" for name, value in facts.items()
+        ),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -153,11 +163,21 @@ def number(split: str, name: str, value: object) -> str:
 def main() -> None:
     """Export what the command line names."""
     prepare()
-    parser = argparse.ArgumentParser(prog="python -m reslag_vae.export", description="A trained model without its run.")
+    parser = argparse.ArgumentParser(
+        prog="python -m reslag_vae.export", description="A trained model without its run."
+    )
     parser.add_argument("run", type=Path, help="the run's folder")
     parser.add_argument("out", type=Path, help="a new folder")
-    parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="(default: %(default)s)")
-    parser.add_argument("--trust", nargs="*", default=[], metavar="MODULE", help="your own, that the model is made of")
+    parser.add_argument(
+        "--checkpoint", choices=("best", "last"), default="best", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--trust",
+        nargs="*",
+        default=[],
+        metavar="MODULE",
+        help="your own, that the model is made of",
+    )
     options = parser.parse_args()
     try:
         export(options.run, options.out, options.checkpoint, options.trust)

@@ -28,7 +28,15 @@ MOST_DIGITS = 30
 
 # What training writes, for what a kill leaves of it
 WRITTEN = {
-    ".": (CONFIG_FILE, IDENTITY_FILE, RESULT_FILE, METRICS_FILE, PER_IMAGE_FILE, ID_FILE, "failed.json"),
+    ".": (
+        CONFIG_FILE,
+        IDENTITY_FILE,
+        RESULT_FILE,
+        METRICS_FILE,
+        PER_IMAGE_FILE,
+        ID_FILE,
+        "failed.json",
+    ),
     FIGURES: ("*.png",),
     CHECKPOINTS: (f"best{UNFINISHED}", f"last{UNFINISHED}"),
 }
@@ -71,18 +79,25 @@ def checkpoint_path(folder: Path, which: str) -> Path:
             f"{path} is not there, but {previous.name} of the epoch before is: give that file, or go on with the run."
         )
     if (folder / MODEL_FILE).is_file():
-        raise RunError(f"{folder} is an export that was interrupted, without {WEIGHTS_FILE}: export the run again.")
-    raise RunError(f"{path} is not there: the run has not finished its first epoch, or is not a run's folder.")
+        raise RunError(
+            f"{folder} is an export that was interrupted, without {WEIGHTS_FILE}: export the run again."
+        )
+    raise RunError(
+        f"{path} is not there: the run has not finished its first epoch, or is not a run's folder."
+    )
 
 
 def checkpoint_to_resume(folder: Path) -> Path | None:
     """The newest checkpoint of a run; None if it was interrupted in its first epoch.
 
     Raises:
-        RunError: it is damaged, or gone though the run had one; the message says whether another can take its place.
+        RunError: it is damaged, or gone though the run had one; the message says whether another
+            can take its place.
     """
     last, previous = (folder / CHECKPOINTS / f"{name}.ckpt" for name in ("last", "previous"))
-    if not last.exists():  # a kill may have come between the two steps by which one takes the place of the other
+    if (
+        not last.exists()
+    ):  # a kill may have come between the two steps by which one takes the place of the other
         last = previous
     if not last.exists():
         refuse_lost(folder)
@@ -151,7 +166,9 @@ def epoch_of(checkpoint: dict[str, Any], path: Path) -> int:
     """
     epoch = checkpoint.get("epoch")
     if type(epoch) is not int or epoch < 0:
-        raise RunError(f"{path} is not a checkpoint of this package: it does not say of which epoch it is.")
+        raise RunError(
+            f"{path} is not a checkpoint of this package: it does not say of which epoch it is."
+        )
     return epoch + 1
 
 
@@ -176,7 +193,10 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     path = folder / METRICS_FILE
     try:
         lines = io.StringIO(read_bytes(path, MOST_BYTES).decode("utf-8"), newline="")
-        rows = [{name: float(cell) for name, cell in row.items() if cell} for row in csv.DictReader(lines)]
+        rows = [
+            {name: float(cell) for name, cell in row.items() if cell}
+            for row in csv.DictReader(lines)
+        ]
     except FileNotFoundError:
         return []
     except (ValueError, TypeError, csv.Error) as error:
@@ -240,7 +260,9 @@ def read_bytes(path: Path, most: int) -> bytes:
                 raise RunError(f"{path} is damaged: it is not a file.")
             raise FileNotFoundError(path)
         if path.stat().st_size > most:
-            raise RunError(f"{path} is damaged: it is larger than such a file can be ({most:,} bytes).")
+            raise RunError(
+                f"{path} is damaged: it is larger than such a file can be ({most:,} bytes)."
+            )
         return path.read_bytes()
     except FileNotFoundError:
         raise
@@ -260,7 +282,9 @@ def monitored_value(folder: Path) -> float | None:
     try:
         return float(result["monitored"]["value"])
     except (KeyError, TypeError, ValueError):
-        raise RunError(f"{folder / RESULT_FILE} does not say by which value its epoch was chosen.") from None
+        raise RunError(
+            f"{folder / RESULT_FILE} does not say by which value its epoch was chosen."
+        ) from None
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> None:

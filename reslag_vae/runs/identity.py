@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from reslag_vae.data.inventory import Inventory
-from reslag_vae.runs.folder import IDENTITY_FILE, RunError, config_path, read_json, read_result, write_json
+from reslag_vae.runs.folder import (
+    IDENTITY_FILE,
+    RunError,
+    config_path,
+    read_json,
+    read_result,
+    write_json,
+)
 from reslag_vae.runs.migrations import migrated
 
 # What may be done about it, after each message on data that are not the same.
@@ -22,7 +29,11 @@ def read_identity(folder: Path) -> dict[str, Any]:
         RunError: it is damaged.
     """
     content = read_json(folder / IDENTITY_FILE)
-    digests = content.get("data", {}).get("digests", {}) if isinstance(content.get("data", {}), dict) else None
+    digests = (
+        content.get("data", {}).get("digests", {})
+        if isinstance(content.get("data", {}), dict)
+        else None
+    )
     if content and not (isinstance(content.get("id"), str) and isinstance(digests, dict)):
         raise RunError(f"{folder / IDENTITY_FILE} is damaged: it is not the identity of a run.")
     return content
@@ -48,7 +59,8 @@ def refuse_other(folder: Path, checkpoint: dict[str, Any], path: Path, config: A
         config: the run's configuration.
 
     Raises:
-        RunError: its model is another than that of the run's configuration, or it is of another run.
+        RunError: its model is another than that of the run's configuration, or it is of another
+            run.
     """
     parameters = checkpoint.get("hyper_parameters")
     own = parameters if isinstance(parameters, dict) else {}
@@ -64,7 +76,9 @@ def changes(folder: Path, inventory: Inventory) -> str:
 
     A run without run.json is compared by the numbers of images that its result names.
     """
-    recorded = read_identity(folder).get("data") or {"images": read_result(folder).get("images", {})}
+    recorded = read_identity(folder).get("data") or {
+        "images": read_result(folder).get("images", {})
+    }
     parts = [difference(split, recorded, inventory) for split in inventory.images]
     return "; ".join(filter(None, parts))
 

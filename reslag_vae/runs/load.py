@@ -73,7 +73,8 @@ def read_run(folder: str | Path, which: str = "best", trust: Collection[str] = (
     Args:
         folder: of the run.
         which: its `best` or `last` checkpoint.
-        trust: modules of the user's own that its model may be made of; nothing else but this package's parts is built.
+        trust: modules of the user's own that its model may be made of; nothing else but this
+            package's parts is built.
 
     Raises:
         RunError: something in the folder is missing, damaged, or none of ours.
@@ -95,8 +96,8 @@ def load(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -
     Args:
         folder: of the run or the export, or a checkpoint's file.
         which: the run's `best` or `last` checkpoint.
-        trust: modules of your own that the model may be made of, as in `trust=("mymodels",)`: they are imported.
-            Nothing else but this package's parts is built.
+        trust: modules of your own that the model may be made of, as in `trust=("mymodels",)`: they
+            are imported. Nothing else but this package's parts is built.
 
     Raises:
         RunError: the folder has no such checkpoint, or it is damaged or not one of ours.
@@ -138,7 +139,9 @@ def model_of(checkpoint: dict[str, Any], path: Path, trust: Collection[str] = ()
     parameters = checkpoint.get("hyper_parameters")
     config = parameters.get("model") if isinstance(parameters, dict) else None
     if not (isinstance(config, dict) and "_target_" in config and is_final(config)):
-        raise RunError(f"{path} is not a checkpoint of this package: it does not say of which model of ours it is.")
+        raise RunError(
+            f"{path} is not a checkpoint of this package: it does not say of which model of ours it is."
+        )
     config = migrated(config)
     foreign = foreign_target(config, MODEL_MODULES, trust)
     if foreign is not None:
@@ -154,8 +157,12 @@ def model_of(checkpoint: dict[str, Any], path: Path, trust: Collection[str] = ()
             model.load_state_dict(state)
     except ConfigError:  # what the user trusts cannot be imported
         raise
-    except Exception as error:  # a foreign configuration fails in any constructor, with any exception
-        raise RunError(f"{path} is damaged, or of another version of this package: {first_line(error)}") from None
+    except (
+        Exception
+    ) as error:  # a foreign configuration fails in any constructor, with any exception
+        raise RunError(
+            f"{path} is damaged, or of another version of this package: {first_line(error)}"
+        ) from None
     return model.requires_grad_(False).eval()
 
 
@@ -171,7 +178,9 @@ def state_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
         ValueError: they are no tensors by name, or hold numbers that are not finite.
     """
     state = checkpoint["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(value, Tensor) for value in state.values()
+    ):
         raise ValueError("its state_dict does not hold tensors by name")
     for name, value in state.items():
         if value.layout != torch.strided or value.is_meta or value.is_quantized:
@@ -225,7 +234,9 @@ def refuse_other_tensors(wanted: dict[str, Tensor], state: dict[str, Tensor]) ->
         ValueError: naming a tensor.
     """
     for name in wanted.keys() ^ state.keys():
-        raise ValueError(f"its model has {'no' if name in state else 'a'} tensor {name}, unlike its weights")
+        raise ValueError(
+            f"its model has {'no' if name in state else 'a'} tensor {name}, unlike its weights"
+        )
     for name, value in wanted.items():
         if (value.shape, value.dtype) != (state[name].shape, state[name].dtype):
             raise ValueError(
@@ -262,7 +273,8 @@ def load_data(
         trust: modules of the user's own that the data may be made of.
 
     Raises:
-        RunError: the run's configuration is missing, damaged or not one of ours, or its data are not where it says.
+        RunError: the run's configuration is missing, damaged or not one of ours, or its data are
+            not where it says.
         ConfigError: the data have no folder of pictures.
         DataError: a file of the data is missing or damaged.
     """
@@ -273,11 +285,17 @@ def load_data(
         raise RunError(f"{path}: its data are none of this package's data modules.")
     foreign = foreign_target(node, DATA_MODULES, check_trust(trust))
     if foreign is not None:
-        raise RunError(f"{path}: its data are none of this package's data modules: {refusal(foreign)}")
+        raise RunError(
+            f"{path}: its data are none of this package's data modules: {refusal(foreign)}"
+        )
     if pictures is not None and "folder" not in node:
-        raise ConfigError(f"folder={pictures}: the data of {folder} have no folder of pictures; name their root.")
+        raise ConfigError(
+            f"folder={pictures}: the data of {folder} have no folder of pictures; name their root."
+        )
     moved = {"root": root, "folder": pictures}
-    node |= {name: str(Path(place).expanduser()) for name, place in moved.items() if place is not None}
+    node |= {
+        name: str(Path(place).expanduser()) for name, place in moved.items() if place is not None
+    }
     try:
         data = instantiate(OmegaConf.create(node))
     except UserError:
@@ -287,6 +305,8 @@ def load_data(
     if not isinstance(data, ImageDataModule):
         raise RunError(f"{path}: its data are none of this package's data modules.")
     if data.needs_root and not data.root.is_dir():
-        raise RunError(f"{path}: the folder of its data, {data.root}, is not here: name it by root=.")
+        raise RunError(
+            f"{path}: the folder of its data, {data.root}, is not here: name it by root=."
+        )
     data.setup()
     return data

@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 
 Mode = Literal["auto", "online", "offline"]
 
-# How many steps W&B has of a run: an offline segment of a resumed run does not know of those before it.
+# How many steps W&B has of a run: an offline segment of a resumed run does not know of those before
+# it.
 STEP_FILE = "wandb_step.txt"
 LONGEST = 250  # letters of an error in the log
 MOST_BYTES = 1_000  # of an id or a number of steps
@@ -59,7 +60,9 @@ class SteadyLogger(WandbLogger):
         import wandb
 
         def show() -> None:
-            self.experiment.log({name: wandb.Image(str(path)) for name, path in pictures.items()} | values)
+            self.experiment.log(
+                {name: wandb.Image(str(path)) for name, path in pictures.items()} | values
+            )
 
         self._attempt(show)
         self._attempt(self._keep_step)
@@ -83,7 +86,9 @@ class SteadyLogger(WandbLogger):
             return
         try:
             action()
-        except Exception as error:  # W&B's service may die, its disk be full or its connection break, in any way
+        except (
+            Exception
+        ) as error:  # W&B's service may die, its disk be full or its connection break, in any way
             self.off = True
             log.warning(
                 "W&B has failed and gets nothing more of this run (%s); the run's folder gets everything.",
@@ -92,14 +97,18 @@ class SteadyLogger(WandbLogger):
             end_service()
 
 
-def wandb_logger(project: str, mode: Mode, group: str | None, folder: Path, config: dict[str, Any]) -> SteadyLogger:
+def wandb_logger(
+    project: str, mode: Mode, group: str | None, folder: Path, config: dict[str, Any]
+) -> SteadyLogger:
     """The logger of the run in `folder`; a resumed run goes on as the same W&B run.
 
-    Where W&B does not start, for whatever reason, the logger takes everything and does nothing, with a word.
+    Where W&B does not start, for whatever reason, the logger takes everything and does nothing,
+    with a word.
 
     Args:
         project: of W&B.
-        mode: `auto` is online if the user is logged in, else offline. WANDB_MODE, where set, is the user's word.
+        mode: `auto` is online if the user is logged in, else offline. WANDB_MODE, where set, is the
+            user's word.
         group: of the runs of one sweep.
         folder: the run's; W&B's own files go there too.
         config: flat names for the dashboard to group and filter by.
@@ -128,8 +137,13 @@ def started(mode: Mode, folder: Path, options: dict[str, Any]) -> Any:
         if run.disabled:
             return None
         go_on(run, folder)
-    except Exception as error:  # a setting of the environment, a file or a server may be wrong in any way
-        log.warning("W&B does not start (%s): the run goes on without, and its folder gets everything.", reason(error))
+    except (
+        Exception
+    ) as error:  # a setting of the environment, a file or a server may be wrong in any way
+        log.warning(
+            "W&B does not start (%s): the run goes on without, and its folder gets everything.",
+            reason(error),
+        )
         end_service()
         return None
     return run
@@ -149,7 +163,8 @@ def begin(mode: Mode, options: dict[str, Any]) -> Any:
     offline = mode == "offline" or (mode == "auto" and not logged_in())
     try:
         return wandb.init(
-            mode=None if os.environ.get("WANDB_MODE") else ("offline" if offline else "online"), **options
+            mode=None if os.environ.get("WANDB_MODE") else ("offline" if offline else "online"),
+            **options,
         )
     except (wandb.errors.CommError, wandb.errors.AuthenticationError) as error:
         log.warning("W&B cannot be reached, and the run is kept offline: %s", reason(error))
@@ -196,7 +211,9 @@ def where(run: Any) -> str:
 
 def go_on(run: Any, folder: Path) -> None:
     """Have a run count its steps on from those before, on our own axis."""
-    with suppress(FileNotFoundError, RunError, ValueError):  # of a run that has begun just now, or a damaged file
+    with suppress(
+        FileNotFoundError, RunError, ValueError
+    ):  # of a run that has begun just now, or a damaged file
         before = int(read_bytes(folder / STEP_FILE, MOST_BYTES))
         if before > run.step:
             run.log({}, step=before)
@@ -208,7 +225,9 @@ def go_on(run: Any, folder: Path) -> None:
 
 def reason(error: Exception) -> str:
     """What an exception of W&B's says, in one line that is not too long, without the advice of its validator."""
-    text = printable(" ".join(f"{type(error).__name__}: {error}".split())).partition(" For further information")[0]
+    text = printable(" ".join(f"{type(error).__name__}: {error}".split())).partition(
+        " For further information"
+    )[0]
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
@@ -221,7 +240,10 @@ def end_service() -> None:
 
 
 def add_evaluation(
-    logger: SteadyLogger, evaluation: str, numbers: dict[str, float | str], pictures: dict[str, Path]
+    logger: SteadyLogger,
+    evaluation: str,
+    numbers: dict[str, float | str],
+    pictures: dict[str, Path],
 ) -> None:
     """Put an evaluation's numbers into the summary of a run, and its pictures beside those of training.
 

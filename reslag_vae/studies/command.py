@@ -12,7 +12,9 @@ from reslag_vae.studies.status import show, standings
 def main() -> None:
     """Print the table."""
     terminal.prepare()
-    parser = argparse.ArgumentParser(prog="python -m reslag_vae.studies", description="How far a study is.")
+    parser = argparse.ArgumentParser(
+        prog="python -m reslag_vae.studies", description="How far a study is."
+    )
     parser.add_argument("study", type=Path, help="its folder, such as studies/table1")
     folder = results_of(parser.parse_args().study)
     try:

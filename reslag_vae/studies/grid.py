@@ -40,25 +40,31 @@ def jobs(grids: Sequence[Axes], chosen: Axes) -> list[Job]:
 
     Args:
         grids: the values of each axis; a grid has every combination of its own.
-        chosen: values by option, as given on the command line. Of an option that is an axis of some grid they choose
-            among its values, so that a grid without it, or without one of them, falls away. Any other option is set for
-            every run; several values multiply the runs.
+        chosen: values by option, as given on the command line. Of an option that is an axis of some
+            grid they choose among its values, so that a grid without it, or without one of them,
+            falls away. Any other option is set for every run; several values multiply the runs.
 
     Raises:
-        ConfigError: a value is in no grid, a grid does not say which data and model it is of, or two runs would have
-            one folder.
+        ConfigError: a value is in no grid, a grid does not say which data and model it is of, or
+            two runs would have one folder.
     """
-    extra = {name: values for name, values in chosen.items() if not any(name in grid for grid in grids)}
+    extra = {
+        name: values for name, values in chosen.items() if not any(name in grid for grid in grids)
+    }
     narrowing = {name: values for name, values in chosen.items() if name not in extra}
     for name, values in narrowing.items():
         check_values(grids, name, values)
     found: dict[str, Job] = {}
     for grid in grids:
         if narrowing.keys() <= grid.keys():
-            axes = {name: narrowed(values, narrowing.get(name)) for name, values in grid.items()} | extra
+            axes = {
+                name: narrowed(values, narrowing.get(name)) for name, values in grid.items()
+            } | extra
             for job in jobs_of(axes, [name for name in extra if len(extra[name]) < 2]):
                 if set(found.setdefault(job.folder, job).overrides) != set(job.overrides):
-                    raise ConfigError(f"{job.folder} would be the folder of two runs: write their values differently.")
+                    raise ConfigError(
+                        f"{job.folder} would be the folder of two runs: write their values differently."
+                    )
     return list(found.values())
 
 
@@ -79,10 +85,16 @@ def jobs_of(axes: Axes, unnamed: Sequence[str]) -> Iterator[Job]:
     """Every combination of the axes. Those in `unnamed` are the same for all, and not in the folders' names."""
     for name in (DATA, MODEL):
         if name not in axes:
-            raise ConfigError(f"A grid of a study needs {DATA} and {MODEL}; this one has {', '.join(axes)}.")
+            raise ConfigError(
+                f"A grid of a study needs {DATA} and {MODEL}; this one has {', '.join(axes)}."
+            )
     for values in product(*axes.values()):
         point = dict(zip(axes, values, strict=True))
-        named = [label(name, value) for name, value in point.items() if name not in (DATA, SEED, *unnamed)]
+        named = [
+            label(name, value)
+            for name, value in point.items()
+            if name not in (DATA, SEED, *unnamed)
+        ]
         folder = f"{point[DATA]}/{'-'.join(named)}/seed_{point.get(SEED, '0')}"
         yield Job(folder, tuple(f"{name}={value}" for name, value in point.items()))
 

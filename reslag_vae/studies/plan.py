@@ -24,8 +24,8 @@ class Question(NamedTuple):
         first: the row that is asked about.
         second: the row that it is compared with.
         data: the data sets on which it is asked; None for all.
-        margin: the largest difference, in bits/dim of the yardstick, at which the first is as good as the second; None
-            asks whether it is better.
+        margin: the largest difference, in bits/dim of the yardstick, at which the first is as good
+            as the second; None asks whether it is better.
     """
 
     text: str
@@ -53,15 +53,30 @@ def question(node: dict[str, Any]) -> Question:
     Raises:
         ConfigError: it lacks a part, or has one too many.
     """
-    if not isinstance(node, dict) or not {"text", "first", "second"} <= node.keys() <= set(Question._fields):
-        raise ConfigError(f"A question of a study has text, first, second and perhaps data, and this one is {node}.")
+    if not isinstance(node, dict) or not {"text", "first", "second"} <= node.keys() <= set(
+        Question._fields
+    ):
+        raise ConfigError(
+            f"A question of a study has text, first, second and perhaps data, and this one is {node}."
+        )
     data, margin = node.get("data"), node.get("margin")
-    texts = [node["text"], node["first"], node["second"], *(data if isinstance(data, list | tuple) else [])]
-    if not all(isinstance(text, str) for text in texts) or not isinstance(data, list | tuple | None):
+    texts = [
+        node["text"],
+        node["first"],
+        node["second"],
+        *(data if isinstance(data, list | tuple) else []),
+    ]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(
+        data, list | tuple | None
+    ):
         raise ConfigError(f"A question of a study is made of texts, and this one is {node}.")
     if margin is not None and (type(margin) not in (int, float) or not margin > 0):
-        raise ConfigError(f"The margin of a question is a positive number of bits/dim, and this one is {margin}.")
-    return Question(node["text"], node["first"], node["second"], None if data is None else tuple(data), margin)
+        raise ConfigError(
+            f"The margin of a question is a positive number of bits/dim, and this one is {margin}."
+        )
+    return Question(
+        node["text"], node["first"], node["second"], None if data is None else tuple(data), margin
+    )
 
 
 def check_questions(questions: Sequence[Question], jobs: Sequence[Job]) -> None:
@@ -78,7 +93,9 @@ def check_questions(questions: Sequence[Question], jobs: Sequence[Job]) -> None:
     for asked in questions:
         for row in (asked.first, asked.second):
             if row not in rows:
-                raise ConfigError(f"“{asked.text}” is about {row}; this study has {', '.join(sorted(rows))}.")
+                raise ConfigError(
+                    f"“{asked.text}” is about {row}; this study has {', '.join(sorted(rows))}."
+                )
 
 
 def results_of(study: Path) -> Path:
@@ -97,7 +114,10 @@ def read_plan(folder: Path) -> Plan:
         raise RunError(f"{path} is not there: no run of this study has been started.")
     content = read_json(path)
     try:
-        return Plan([job_of(node) for node in content["jobs"]], [question(node) for node in content["questions"]])
+        return Plan(
+            [job_of(node) for node in content["jobs"]],
+            [question(node) for node in content["questions"]],
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} is damaged: {first_line(error)}") from None
 

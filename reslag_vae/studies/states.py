@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reslag_vae.runs.config import read_config
-from reslag_vae.runs.folder import CONFIG_FILE, RESULT_FILE, RunError, read_json, read_metrics, read_result
+from reslag_vae.runs.folder import (
+    CONFIG_FILE,
+    RESULT_FILE,
+    RunError,
+    read_json,
+    read_metrics,
+    read_result,
+)
 from reslag_vae.runs.lock import FAILURE_FILE, is_occupied
 
 
@@ -67,7 +74,9 @@ def finished(result: dict[str, Any]) -> Standing:
     """Of a run with a result."""
     epochs, seconds = (result.get(name) for name in ("epochs_run", "seconds"))
     known = epochs if isinstance(epochs, int) else 0
-    return Standing(State.FINISHED, known, known, float(seconds) if isinstance(seconds, int | float) else 0.0)
+    return Standing(
+        State.FINISHED, known, known, float(seconds) if isinstance(seconds, int | float) else 0.0
+    )
 
 
 def state_of_unfinished(folder: Path) -> State:
@@ -90,7 +99,9 @@ def progress(folder: Path) -> tuple[int, float]:
     seen = [row.get("images_seen", 0.0) for row in rows]
     shares = [after - before for before, after in zip([0.0, *seen], seen, strict=False)]
     speeds = [row.get("images_per_second", 0.0) for row in rows]
-    return len(rows), sum(share / speed for share, speed in zip(shares, speeds, strict=True) if speed)
+    return len(rows), sum(
+        share / speed for share, speed in zip(shares, speeds, strict=True) if speed
+    )
 
 
 def planned_epochs(folder: Path) -> int:
@@ -104,7 +115,9 @@ def planned_epochs(folder: Path) -> int:
     try:
         return int(read_config(folder)["trainer"]["max_epochs"])
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise RunError(f"{folder / CONFIG_FILE} is damaged: it does not say for how many epochs the run is.") from None
+        raise RunError(
+            f"{folder / CONFIG_FILE} is damaged: it does not say for how many epochs the run is."
+        ) from None
 
 
 def failure(folder: Path) -> str:

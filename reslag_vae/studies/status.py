@@ -40,14 +40,16 @@ def count_of(found: Standings) -> str:
     """`5 of 12 runs finished, 1 failed, 6 to go`."""
     counts = Counter(own.state for own in found.values())
     first = f"{counts[State.FINISHED]} of {len(found)} runs finished"
-    return ", ".join([first, *(f"{counts[state]} {state.value}" for state in list(State)[1:] if counts[state])])
+    return ", ".join(
+        [first, *(f"{counts[state]} {state.value}" for state in list(State)[1:] if counts[state])]
+    )
 
 
 def seconds_left(found: Standings) -> tuple[float, list[str]]:
     """Seconds of training that are left, one run after another, and the data sets that are not counted.
 
-    A run is taken to last as its own epochs say, else as those of its row on its data set, else as the mean of those on
-    its data set; where none has an epoch behind it, it is not counted.
+    A run is taken to last as its own epochs say, else as those of its row on its data set, else as
+    the mean of those on its data set; where none has an epoch behind it, it is not counted.
     """
     left, unknown = 0.0, []
     for job, own in found.items():
@@ -71,7 +73,9 @@ def expected_seconds(job: Job, found: Standings) -> float | None:
 
 def time_left(found: Standings) -> str:
     """The estimate in words; empty if nothing is left."""
-    going = [own for own in found.values() if own.state is not State.FINISHED and own.state not in BROKEN]
+    going = [
+        own for own in found.values() if own.state is not State.FINISHED and own.state not in BROKEN
+    ]
     if not going:
         return ""
     left, unknown = seconds_left(found)
@@ -111,7 +115,9 @@ def table_of(found: Standings) -> Table:
     for job, own in found.items():
         groups.setdefault((job.data, job.row), []).append((job, own))
     for (data, row), members in groups.items():
-        table.add_row(escape(data), escape(row), "; ".join(described(job, own) for job, own in members))
+        table.add_row(
+            escape(data), escape(row), "; ".join(described(job, own) for job, own in members)
+        )
     return table
 
 
@@ -122,7 +128,8 @@ def reasons(found: Standings) -> list[Text]:
         if own.reason:
             folders.setdefault((own.state, own.reason), []).append(job.folder)
     return [
-        Text(f"{state.value}: {', '.join(names)}\n{reason}", style="red") for (state, reason), names in folders.items()
+        Text(f"{state.value}: {', '.join(names)}\n{reason}", style="red")
+        for (state, reason), names in folders.items()
     ]
 
 
@@ -130,4 +137,6 @@ def described(job: Job, own: Standing) -> str:
     """The seed and the state, with the epochs of a run that has begun and not ended."""
     begun = own.state in (State.RUNNING, State.INTERRUPTED)
     text = f"{own.state.value} ({own.epochs} of {own.planned} epochs)" if begun else own.state.value
-    return f"{escape(PurePosixPath(job.folder).name.replace('_', ' '))} [{MARKS[own.state]}]{text}[/]"
+    return (
+        f"{escape(PurePosixPath(job.folder).name.replace('_', ' '))} [{MARKS[own.state]}]{text}[/]"
+    )

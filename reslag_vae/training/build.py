@@ -55,11 +55,17 @@ def check_devices(config: DictConfig, trainer: Trainer) -> None:
             "number of processes on a machine, and trainer.num_nodes to that of machines."
         )
     if config.trainer.num_nodes != 1 and started == 1:
-        raise ValueError(f"trainer.num_nodes={config.trainer.num_nodes}: start the processes by torchrun or srun.")
+        raise ValueError(
+            f"trainer.num_nodes={config.trainer.num_nodes}: start the processes by torchrun or srun."
+        )
     if config.data.batch_size % count:
-        raise ValueError(f"data.batch_size={config.data.batch_size}: must be a multiple of the {count} devices.")
+        raise ValueError(
+            f"data.batch_size={config.data.batch_size}: must be a multiple of the {count} devices."
+        )
     if count > 1 and config.trainer.get("compile"):
-        raise ValueError("trainer.compile=true: takes one device; leave it out, or trainer.devices=1.")
+        raise ValueError(
+            "trainer.compile=true: takes one device; leave it out, or trainer.devices=1."
+        )
 
 
 def check_monitor(monitor: str, model: BaseVAE) -> None:
@@ -69,8 +75,12 @@ def check_monitor(monitor: str, model: BaseVAE) -> None:
         ValueError: naming what it logs.
     """
     there = [f"{split}/{name}" for split in ("val", "train") for name in model.metric_names()]
-    if monitor in options.METRICS and monitor not in there:  # another one may be that of the user's own callback
-        raise ValueError(f"monitor={monitor}: this model has no such metric; there are {', '.join(there)}.")
+    if (
+        monitor in options.METRICS and monitor not in there
+    ):  # another one may be that of the user's own callback
+        raise ValueError(
+            f"monitor={monitor}: this model has no such metric; there are {', '.join(there)}."
+        )
 
 
 def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, Trainer]:
@@ -125,7 +135,9 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -
     if several_devices(config):
         options.keywords["strategy"] = Replicas()
     # Where ours is left out, Lightning would put its own.
-    options.keywords.setdefault("enable_progress_bar", any(isinstance(own, ProgressBar) for own in callbacks))
+    options.keywords.setdefault(
+        "enable_progress_bar", any(isinstance(own, ProgressBar) for own in callbacks)
+    )
     try:
         options.keywords["plugins"] = plugins()
         trainer: Trainer = options(callbacks=callbacks, logger=False, default_root_dir=folder)

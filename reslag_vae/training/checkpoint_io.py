@@ -13,11 +13,14 @@ from reslag_vae._runtime.files import write_atomically
 class WholeCheckpoints(TorchCheckpointIO):
     """Checkpoints that are whole or not there.
 
-    Lightning's own are first written to the system's folder for temporary files, which may be small, and copied from
-    there where the run's folder is on another disk: a kill or a full disk leaves half a file.
+    Lightning's own are first written to the system's folder for temporary files, which may be
+    small, and copied from there where the run's folder is on another disk: a kill or a full disk
+    leaves half a file.
     """
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
         """Write plain containers and tensors to a file.
 
         Raises:

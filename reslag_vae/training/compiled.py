@@ -17,9 +17,10 @@ log = logging.getLogger(__name__)
 class CompiledTerms:
     """Computes `model.terms` by torch.compile: one graph, forward and backward, for each kind of update.
 
-    The noise comes from outside of the graphs, as it does without compilation, so that losses differ by rounding alone.
-    On a GPU the graphs are CUDA graphs. Minibatches of another size than the first, such as the last of an epoch, are
-    not compiled. Where a forward pass cannot be compiled, training goes on without, with a word in the log.
+    The noise comes from outside of the graphs, as it does without compilation, so that losses
+    differ by rounding alone. On a GPU the graphs are CUDA graphs. Minibatches of another size than
+    the first, such as the last of an epoch, are not compiled. Where a forward pass cannot be
+    compiled, training goes on without, with a word in the log.
 
     Args:
         model: whose terms.
@@ -35,7 +36,8 @@ class CompiledTerms:
 
     def begin(self) -> None:
         """Before the first update."""
-        # Of an earlier run in this process: PyTorch keeps few graphs of a function, and then silently none.
+        # Of an earlier run in this process: PyTorch keeps few graphs of a function, and then
+        # silently none.
         torch.compiler.reset()
         mode = "reduce-overhead" if self.model.device.type == "cuda" else None
         self.graph = torch.compile(self.model.terms, fullgraph=True, dynamic=False, mode=mode)
@@ -52,7 +54,10 @@ class CompiledTerms:
             return terms
         except Exception as error:  # compilers and PyTorch's own tracing raise a dozen kinds
             self.failed = True
-            log.warning("trainer.compile=true: goes on uncompiled, because this failed here: %s", reason(error))
+            log.warning(
+                "trainer.compile=true: goes on uncompiled, because this failed here: %s",
+                reason(error),
+            )
         # Where the model itself is at fault, it says so again here.
         return self.model.terms(images, noise, prior)
 

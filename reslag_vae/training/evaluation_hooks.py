@@ -70,7 +70,9 @@ class EvaluationHooks(EvaluatedModel, LightningModule):
         broken = [name for name, value in metrics.items() if not math.isfinite(value)]
         if broken and not self.trainer.sanity_checking:
             minibatch = means.first_broken()
-            where = f"Epoch {self.current_epoch + 1}" + (f", minibatch {minibatch}" if minibatch else "")
+            where = f"Epoch {self.current_epoch + 1}" + (
+                f", minibatch {minibatch}" if minibatch else ""
+            )
             kept = " The checkpoints of the epochs before are kept." if self.current_epoch else ""
             raise NonFiniteError(
                 f"{where}: {split} {', '.join(broken)} not finite.{kept} A smaller optimizer.lr or an "

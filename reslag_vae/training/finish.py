@@ -25,7 +25,13 @@ from reslag_vae.runs.folder import (
     write_arrays,
     write_result,
 )
-from reslag_vae.training.callbacks import BestAndLast, CollapseMonitor, ImageGrids, Throughput, callback_of
+from reslag_vae.training.callbacks import (
+    BestAndLast,
+    CollapseMonitor,
+    ImageGrids,
+    Throughput,
+    callback_of,
+)
 from reslag_vae.training.schedules import GROUPS
 from reslag_vae.training.system import BaseVAE
 
@@ -59,10 +65,14 @@ def per_image(parts: list[Terms]) -> dict[str, np.ndarray]:
     return {name: values.float().cpu().numpy() for name, values in arrays.items()}
 
 
-def summary(trainer: Trainer, model: BaseVAE, data: ImageDataModule, epoch: int, epochs_run: int) -> dict[str, Any]:
+def summary(
+    trainer: Trainer, model: BaseVAE, data: ImageDataModule, epoch: int, epochs_run: int
+) -> dict[str, Any]:
     """What metrics.json says beside the metrics."""
     throughput = callback_of(trainer, Throughput) or Throughput()
-    counts = {name: sum(p.numel() for m in model.group(name) for p in m.parameters()) for name in GROUPS}
+    counts = {
+        name: sum(p.numel() for m in model.group(name) for p in m.parameters()) for name in GROUPS
+    }
     device = trainer.strategy.root_device
     return {
         "model": model.name,
@@ -102,7 +112,9 @@ def stopped_because(trainer: Trainer, model: BaseVAE, epochs_run: int) -> str:
     return f"the trainer was told to stop after {epochs_run} of {trainer.max_epochs} epochs"
 
 
-def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path, origin: dict[str, Any]) -> float:
+def finish(
+    trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path, origin: dict[str, Any]
+) -> float:
     """Measure the best checkpoint, write per_image.npz and then metrics.json; returns the monitored value.
 
     Args:
@@ -128,13 +140,22 @@ def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path
     assert keeper is not None, "the configuration keeps no checkpoints"
     assert keeper.best_score is not None, "there is a best checkpoint, so it has a score"
     monitored = {"name": keeper.monitor, "value": keeper.best_score}
-    result = metrics | summary(trainer, model, data, checkpoint["epoch"] + 1, epochs_run) | {"monitored": monitored}
+    result = (
+        metrics
+        | summary(trainer, model, data, checkpoint["epoch"] + 1, epochs_run)
+        | {"monitored": monitored}
+    )
     write_arrays(folder / PER_IMAGE_FILE, per_image(parts))
     # Last: a run whose metrics.json is there is finished.
     write_result(folder, result | origin)
     for logger in trainer.loggers:
         logger.log_metrics(
-            {f"best/{split}/{k}": v for split in metrics for k, v in metrics[split].items() if v is not None}
+            {
+                f"best/{split}/{k}": v
+                for split in metrics
+                for k, v in metrics[split].items()
+                if v is not None
+            }
         )
     show(result, folder)
     return keeper.best_score
@@ -142,14 +163,19 @@ def finish(trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path
 
 def show(result: dict[str, Any], folder: Path) -> None:
     """A short table of the result, and where its files are."""
-    table = Table(title=f"{result['model']} on {result['data']}, epoch {result['epoch']}", title_justify="left")
+    table = Table(
+        title=f"{result['model']} on {result['data']}, epoch {result['epoch']}",
+        title_justify="left",
+    )
     for column in ("", "val", "test"):
         table.add_column(column, justify="right" if column else "left")
     for name in METRICS:
         table.add_row(name, *(format_number(result[split][name]) for split in ("val", "test")))
     shown = console()
     shown.print(table)
-    shown.print(f"stopped because {result['stopped_because']}; {result['images_per_second']:.0f} images/s")
+    shown.print(
+        f"stopped because {result['stopped_because']}; {result['images_per_second']:.0f} images/s"
+    )
     for path in (folder / RESULT_FILE, *sorted((folder / "figures").glob("*.png"))):
         shown.print(f"  {printable(str(path))}", soft_wrap=True, highlight=False)
 
@@ -157,6 +183,8 @@ def show(result: dict[str, Any], folder: Path) -> None:
 def show_card(model: BaseVAE) -> None:
     """The objective card: what is minimised, in which units."""
     table = Table(title="objective card", title_justify="left", show_header=False)
-    for label, text in (model.card() | {"schedule": str(model.schedule), "optimizer": str(model.optimizer)}).items():
+    for label, text in (
+        model.card() | {"schedule": str(model.schedule), "optimizer": str(model.optimizer)}
+    ).items():
         table.add_row(label, text)
     console().print(table)

@@ -11,12 +11,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 def frozen(*modules: nn.Module) -> Iterator[None]:
     """Within the context no parameter or buffer of the modules changes, bitwise, and no gradient is computed for them.
 
-    Gradients still flow through the modules to their inputs. Batch normalisation goes on using the statistics of the
-    minibatch, so the function is that of training, but leaves its running averages alone. What was is restored
-    also when the body raises.
+    Gradients still flow through the modules to their inputs. Batch normalisation goes on using the
+    statistics of the minibatch, so the function is that of training, but leaves its running
+    averages alone. What was is restored also when the body raises.
     """
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
-    norms = [m for module in modules for m in module.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    norms = [
+        m
+        for module in modules
+        for m in module.modules()
+        if isinstance(m, _BatchNorm) and m.track_running_stats
+    ]
     try:
         for parameter in parameters:
             parameter.requires_grad_(False)

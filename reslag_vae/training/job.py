@@ -26,7 +26,15 @@ from reslag_vae.runs.folder import CHECKPOINTS, CONFIG_FILE, RESULT_FILE, RunErr
 
 # What may differ in a resumed run: where and how long it runs, not what it is.
 NO_LOGGER = "logger=none"
-RESUMABLE = ("trainer.", "logger.", NO_LOGGER, "data.root=", "data.folder=", "trust=", "changed_data=")
+RESUMABLE = (
+    "trainer.",
+    "logger.",
+    NO_LOGGER,
+    "data.root=",
+    "data.folder=",
+    "trust=",
+    "changed_data=",
+)
 
 # Without these there is no run to go on with.
 PARTS = ("model", "data", "trainer", "callbacks")
@@ -36,13 +44,15 @@ def run_folder(resume: str | None, new: str) -> str:
     """Hydra's resolver for the run's folder: that of the run to resume, or a new one.
 
     Raises:
-        SystemExit: there is no run to resume, or several processes would each have a folder of their own. Hydra and
-            OmegaConf would wrap any other exception, raised this early, in a hundred lines of their own. Nothing is
-            written.
+        SystemExit: there is no run to resume, or several processes would each have a folder of
+            their own. Hydra and OmegaConf would wrap any other exception, raised this early, in a
+            hundred lines of their own. Nothing is written.
     """
     if resume is None:
         if ranks.started() > 1:
-            raise SystemExit("Several processes train one run: name its folder by hydra.run.dir=runs/my_run.")
+            raise SystemExit(
+                "Several processes train one run: name its folder by hydra.run.dir=runs/my_run."
+            )
         return new
     try:
         config_path(Path(resume).expanduser())
@@ -78,7 +88,9 @@ def of_job(config: DictConfig, folder: Path) -> DictConfig:
             raise ConfigError("resume= takes one run: leave out -m.")
         elsewhere = [own for own in hydra.overrides.hydra if own.startswith("hydra.run.dir=")]
         if elsewhere:
-            raise ConfigError(f"{elsewhere[0]} cannot be set beside resume=: a run goes on in its own folder.")
+            raise ConfigError(
+                f"{elsewhere[0]} cannot be set beside resume=: a run goes on in its own folder."
+            )
         return resumed(folder, list(hydra.overrides.task), check_trust(plain(config.trust)))
     if config.study is not None:
         if config.logger and config.logger.group is None:
@@ -99,7 +111,9 @@ def refuse_mixing(folder: Path) -> None:
     """
     if (folder / CONFIG_FILE).exists():
         again = override("resume", folder)
-        raise RunError(f"{folder} holds a run already: go on with it by {again}, or choose another folder.")
+        raise RunError(
+            f"{folder} holds a run already: go on with it by {again}, or choose another folder."
+        )
     for path in (folder / RESULT_FILE, *sorted((folder / CHECKPOINTS).glob("*.ckpt"))):
         if path.exists():
             raise RunError(f"{path} is of another run: choose another folder.")
@@ -140,13 +154,16 @@ def check_same(config: DictConfig, folder: Path) -> None:
         folder: of a run, which need not be there.
 
     Raises:
-        RunError: it does, or its configuration is damaged; the message names the first option that differs.
+        RunError: it does, or its configuration is damaged; the message names the first option that
+            differs.
     """
     wanted = final(config)
     if not (folder / CONFIG_FILE).exists():
         return
     begun = begun_config(folder)
-    for name, was, asked in material_differences(OmegaConf.to_container(begun), OmegaConf.to_container(wanted)):
+    for name, was, asked in material_differences(
+        OmegaConf.to_container(begun), OmegaConf.to_container(wanted)
+    ):
         raise RunError(
             f"{folder} holds a run with {name}={was}, and {name}={asked} is asked for: a study keeps its settings. "
             "Choose another folder by hydra.sweep.dir=, or remove that one."
@@ -179,7 +196,8 @@ def resumed(folder: Path, overrides: list[str], trust: tuple[str, ...] = ()) -> 
         trust: modules of the user's own, and names in them, that the run may be made of.
 
     Raises:
-        RunError: the folder holds no run, or one that is made of other things than this package's parts.
+        RunError: the folder holds no run, or one that is made of other things than this package's
+            parts.
         ConfigError: an override would make it another run, or is none of its options.
     """
     changes = [own.lstrip("+") for own in overrides if not own.startswith("resume=")]
@@ -222,7 +240,12 @@ def merge(config: DictConfig, argument: str) -> None:
 
 def _bring_up_to_date(config: DictConfig) -> None:
     """Give the configuration of a run of an earlier version the options of this one."""
-    for name, value in (("study", None), ("resume", None), ("trust", []), ("changed_data", "refuse")):
+    for name, value in (
+        ("study", None),
+        ("resume", None),
+        ("trust", []),
+        ("changed_data", "refuse"),
+    ):
         config.setdefault(name, value)
     config.setdefault("logger", None)
     config.trainer.setdefault("compile", False)

@@ -11,7 +11,8 @@ from omegaconf import DictConfig, read_write
 
 from reslag_vae.runs.folder import CONFIG_FILE, LOG_FILE
 
-# Of this process: the folders that are made for it, innermost first, and what was in that of its job before.
+# Of this process: the folders that are made for it, innermost first, and what was in that of its
+# job before.
 _made: list[Path] = []
 _before: set[str] = set()
 
@@ -34,7 +35,8 @@ class FolderWatch(Callback):
         refuse_log(folder / LOG_FILE)
         _before.clear()
         _before.update(path.name for path in folder.iterdir())
-        # Hydra makes the folders of a multirun's jobs unasked: one that is empty was made for its job.
+        # Hydra makes the folders of a multirun's jobs unasked: one that is empty was made for its
+        # job.
         if HydraConfig.get().mode == RunMode.MULTIRUN and not _before:
             _made[:] = [folder, *(path for path in _made if path in folder.parents)]
 

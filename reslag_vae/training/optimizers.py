@@ -35,13 +35,13 @@ class Plateau:
             require(f"optimizer.plateau.{name}", getattr(self, name))
 
     def __str__(self) -> str:
-        return (
-            f"lr times {self.factor:g} after {self.patience} epochs without improvement, end below {self.stop_below:g}"
-        )
+        return f"lr times {self.factor:g} after {self.patience} epochs without improvement, end below {self.stop_below:g}"
 
     def build(self, optimizer: Adam) -> ReduceLROnPlateau:
         """PyTorch's scheduler cuts after patience + 1 epochs without improvement; ours after `patience`."""
-        return ReduceLROnPlateau(optimizer, factor=self.factor, patience=self.patience - 1, threshold=0.0)
+        return ReduceLROnPlateau(
+            optimizer, factor=self.factor, patience=self.patience - 1, threshold=0.0
+        )
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class AdamSettings:
     Args:
         lr: learning rate, positive.
         betas: decay rates of the moments.
-        clip_norm: largest gradient norm of a group, or None. The Trainer's own clipping does not work with manual
-            optimization.
+        clip_norm: largest gradient norm of a group, or None. The Trainer's own clipping does not
+            work with manual optimization.
         plateau: rule for the learning rate, or None to keep it.
 
     Raises:
@@ -85,7 +85,8 @@ class AdamSettings:
 def match_layout(optimizer: Optimizer) -> None:
     """Give the optimizer's moments the memory layout of their parameters.
 
-    A checkpoint may hold another, and Adam's fused kernel goes through both in the order of memory (PyTorch 2.15).
+    A checkpoint may hold another, and Adam's fused kernel goes through both in the order of memory
+    (PyTorch 2.15).
     """
     for parameter, state in optimizer.state.items():
         for name, value in state.items():

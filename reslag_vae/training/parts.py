@@ -19,11 +19,17 @@ def check_parts(model: "BaseVAE") -> None:
     ):
         if not isinstance(value, allowed):
             takes = ", ".join(f"{part}={name}" for kind in allowed for name in option_names(kind))
-            raise ValueError(f"model={model.name} does not take {part}={value.name}; it takes {takes}.")
+            raise ValueError(
+                f"model={model.name} does not take {part}={value.name}; it takes {takes}."
+            )
     if model.deterministic and model.objective.needs_density:
-        raise ValueError(f"model={model.name} has no posterior density, and {model.objective.formula} needs a KL.")
+        raise ValueError(
+            f"model={model.name} has no posterior density, and {model.objective.formula} needs a KL."
+        )
     if model.network.parameters_per_latent != (1 if model.deterministic else 2):
-        raise ValueError(f"model={model.name} takes a network with parameters_per_latent={2 - model.deterministic}.")
+        raise ValueError(
+            f"model={model.name} takes a network with parameters_per_latent={2 - model.deterministic}."
+        )
 
 
 def option_names(kind: type) -> list[str]:

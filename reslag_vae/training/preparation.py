@@ -51,12 +51,15 @@ def prepare(config: DictConfig, folder: Path, last: Path | None, data: ImageData
 
     Raises:
         DataError: the data are missing or damaged.
-        RunError: the checkpoint is of another run, or the data are not those that the run began with.
+        RunError: the checkpoint is of another run, or the data are not those that the run began
+            with.
         ConfigError: the run is longer already than it is to be.
     """
     began = (folder / CONFIG_FILE).exists()
     if began and data.needs_root and not data.root.is_dir():
-        raise ConfigError(f"data.root={data.root}: is not here; name the folder of the data by data.root=.")
+        raise ConfigError(
+            f"data.root={data.root}: is not here; name the folder of the data by data.root=."
+        )
     if last is not None:
         check_checkpoint(config, folder, last)
     check_places(folder)
@@ -67,10 +70,15 @@ def prepare(config: DictConfig, folder: Path, last: Path | None, data: ImageData
     if changed and config.changed_data != "accept":
         raise RunError(f"{folder}: its data have changed: {changed}. {identity.CONSEQUENCE}")
     if changed:
-        log.warning("The run goes on with other data: %s. Its val and test may hold images of its train.", changed)
+        log.warning(
+            "The run goes on with other data: %s. Its val and test may hold images of its train.",
+            changed,
+        )
     if changed or not own:
         own = {**identity.new_identity(data.inventory), **{key: own[key] for key in ("id",) if own}}
-    return Start(folder, last, own | {"changed_data": bool(changed) or bool(own.get("changed_data"))})
+    return Start(
+        folder, last, own | {"changed_data": bool(changed) or bool(own.get("changed_data"))}
+    )
 
 
 def check_places(folder: Path) -> None:
@@ -119,7 +127,9 @@ def check_checkpoint(config: DictConfig, folder: Path, last: Path) -> None:
         )
 
 
-def begin(start: Start, config: DictConfig, trainer: Trainer, data: ImageDataModule, model: BaseVAE) -> None:
+def begin(
+    start: Start, config: DictConfig, trainer: Trainer, data: ImageDataModule, model: BaseVAE
+) -> None:
     """Write what a run begins with, and show it.
 
     Args:
@@ -134,7 +144,9 @@ def begin(start: Start, config: DictConfig, trainer: Trainer, data: ImageDataMod
     identity.write_identity(start.folder, start.identity)
     sign(model, config, start.identity["id"])
     add_logger(trainer, config, data, model)
-    log.info("%s in %s", "Training" if start.last is None else "Resuming", printable(str(start.folder)))
+    log.info(
+        "%s in %s", "Training" if start.last is None else "Resuming", printable(str(start.folder))
+    )
     log.info("Data: %s", printable(data.inventory.line()))
     for note in data.inventory.notes:
         log.warning("Data: %s", printable(note))

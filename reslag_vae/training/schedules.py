@@ -30,14 +30,17 @@ class Joint:
 class Lagging:
     """Aggressive training of the encoder, then joint (He et al. 2019, https://arxiv.org/abs/1901.05534).
 
-    A step of the aggressive phase is `ratio` encoder-only updates followed by one decoder-only update.
+    A step of the aggressive phase is `ratio` encoder-only updates followed by one decoder-only
+    update.
 
     Args:
         ratio: encoder updates before each decoder update; at least 1.
         epochs: length of the aggressive phase in epochs, at most (see `until`).
-        batches: minibatches of the ratio + 1 updates: the `same` one with fresh noise, or all `fresh`.
-        until: end after `epochs`, or before that as soon as the validation `mutual_information` stops rising. Where the
-            estimate is at its ceiling, as with many latent dimensions, it cannot tell and the phase runs on.
+        batches: minibatches of the ratio + 1 updates: the `same` one with fresh noise, or all
+            `fresh`.
+        until: end after `epochs`, or before that as soon as the validation `mutual_information`
+            stops rising. Where the estimate is at its ceiling, as with many latent dimensions, it
+            cannot tell and the phase runs on.
 
     Raises:
         ValueError: an argument is out of its range.

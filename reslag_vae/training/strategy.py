@@ -16,9 +16,10 @@ from reslag_vae._runtime.errors import ConfigError, first_line
 class Replicas(DDPStrategy):
     """One process for each device, each with the model itself.
 
-    Lightning's own strategy wraps the model in DistributedDataParallel, whose one reduction for each forward pass does
-    not go with several updates in a training step, of which each leaves half of the parameters alone. Here the
-    training step averages the gradients of the group that it updates.
+    Lightning's own strategy wraps the model in DistributedDataParallel, whose one reduction for
+    each forward pass does not go with several updates in a training step, of which each leaves half
+    of the parameters alone. Here the training step averages the gradients of the group that it
+    updates.
 
     Raises:
         ConfigError: MASTER_PORT in the environment is no port.
@@ -28,7 +29,9 @@ class Replicas(DDPStrategy):
         super().__init__()
         port = os.environ.get("MASTER_PORT", "1")
         if not port.isdecimal() or not 0 < int(port) < 1 << 16:
-            raise ConfigError(f"MASTER_PORT={port}: must be a port, from 1 to {(1 << 16) - 1}; or leave it unset.")
+            raise ConfigError(
+                f"MASTER_PORT={port}: must be a port, from 1 to {(1 << 16) - 1}; or leave it unset."
+            )
 
     def setup_environment(self) -> None:
         """Find the other processes.
@@ -39,7 +42,11 @@ class Replicas(DDPStrategy):
         try:
             super().setup_environment()
         except distributed.DistNetworkError as error:
-            place = [f"{name}={os.environ[name]}" for name in ("MASTER_ADDR", "MASTER_PORT") if name in os.environ]
+            place = [
+                f"{name}={os.environ[name]}"
+                for name in ("MASTER_ADDR", "MASTER_PORT")
+                if name in os.environ
+            ]
             raise ConfigError(
                 f"{', '.join(place)}: the processes of the devices cannot meet there; free the port, or leave both "
                 f"unset ({first_line(error)})."
@@ -51,7 +58,8 @@ class Replicas(DDPStrategy):
 
     def on_train_start(self) -> None:
         super().on_train_start()
-        # On SIGTERM Lightning's handler waits for the other processes in the midst of whatever they do.
+        # On SIGTERM Lightning's handler waits for the other processes in the midst of whatever they
+        # do.
         signals.listen()
 
     def on_exception(self, exception: BaseException) -> None:
@@ -59,7 +67,8 @@ class Replicas(DDPStrategy):
         super().on_exception(exception)
         for thread in threading.enumerate():
             if isinstance(thread, _ChildProcessObserver):
-                # It kills this process too, a few seconds after the others have ended: W&B may take longer to close.
+                # It kills this process too, a few seconds after the others have ended: W&B may take
+                # longer to close.
                 thread._child_processes = []
         if isinstance(self.launcher, _SubprocessScriptLauncher):
             self.launcher.kill(signal.SIGKILL)

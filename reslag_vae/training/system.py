@@ -30,8 +30,9 @@ SATURATED = 0.95
 class BaseVAE(EvaluationHooks):
     """A network, an objective and a schedule, trained by manual optimization with one Adam for each group.
 
-    A variant is a subclass that names which of the three it takes; it does not override the steps. The groups are
-    "inference" (the encoder) and "generative" (the decoder, and the objective's own parameters).
+    A variant is a subclass that names which of the three it takes; it does not override the steps.
+    The groups are "inference" (the encoder) and "generative" (the decoder, and the objective's own
+    parameters).
 
     Args:
         network: the two halves.
@@ -40,7 +41,8 @@ class BaseVAE(EvaluationHooks):
         optimizer: of each group.
 
     Raises:
-        ValueError: the variant does not take this network, objective or schedule, saying which it takes.
+        ValueError: the variant does not take this network, objective or schedule, saying which it
+            takes.
     """
 
     networks: ClassVar[tuple[type[Network], ...]] = (Network,)
@@ -69,7 +71,8 @@ class BaseVAE(EvaluationHooks):
         self.begin_evaluation()
         self.fresh_batches: Iterator[Batch] | None = None
         self.compiled: CompiledTerms | None = None
-        # The common yardstick's likelihood variance: mean squared error per pixel on the training split.
+        # The common yardstick's likelihood variance: mean squared error per pixel on the training
+        # split.
         self.register_buffer("train_mse", torch.ones((), dtype=torch.float64))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -80,7 +83,11 @@ class BaseVAE(EvaluationHooks):
 
     def group(self, name: Group) -> list[nn.Module]:
         """The modules of a parameter group."""
-        return [self.network.inference] if name == "inference" else [self.network.generative, self.objective]
+        return (
+            [self.network.inference]
+            if name == "inference"
+            else [self.network.generative, self.objective]
+        )
 
     def parameters_of(self, name: Group) -> list[nn.Parameter]:
         """The parameters of a group."""
@@ -91,7 +98,9 @@ class BaseVAE(EvaluationHooks):
         training = self.training
         self.eval()
         self.begin_evaluation()
-        images = torch.zeros(2, *self.network.image_shape, dtype=torch.uint8, device=self.train_mse.device)
+        images = torch.zeros(
+            2, *self.network.image_shape, dtype=torch.uint8, device=self.train_mse.device
+        )
         self.evaluate_batch(Batch(images, torch.full((2,), -1)))
         names = list(self.end_evaluation())
         self.begin_evaluation()
@@ -101,11 +110,16 @@ class BaseVAE(EvaluationHooks):
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
         optimizers = [self.optimizer.build(self.parameters_of(name)) for name in GROUPS]
         plateau = self.optimizer.plateau
-        return list(optimizers), [] if plateau is None else [plateau.build(optimizer) for optimizer in optimizers]
+        return list(optimizers), [] if plateau is None else [
+            plateau.build(optimizer) for optimizer in optimizers
+        ]
 
     def learning_rates(self) -> dict[str, float]:
         """Of each group, now."""
-        return {name: opt.param_groups[0]["lr"] for name, opt in zip(GROUPS, self.optimizers(), strict=True)}
+        return {
+            name: opt.param_groups[0]["lr"]
+            for name, opt in zip(GROUPS, self.optimizers(), strict=True)
+        }
 
     @property
     def aggressive(self) -> bool:
@@ -150,19 +164,26 @@ class BaseVAE(EvaluationHooks):
 
     def _batch_of(self, update: Update, batch: Batch) -> Batch:
         """The step's own minibatch, or for an encoder-only update with `batches: fresh` the next other one."""
-        if "generative" in update or not isinstance(self.schedule, Lagging) or self.schedule.batches == "same":
+        if (
+            "generative" in update
+            or not isinstance(self.schedule, Lagging)
+            or self.schedule.batches == "same"
+        ):
             return batch
         if self.fresh_batches is None:
             # Each pass over the loader within an epoch is another permutation.
             loader: Iterable[Batch] = self.trainer.train_dataloader or ()
-            self.fresh_batches = itertools.chain.from_iterable(iter(loader) for _ in itertools.count())
+            self.fresh_batches = itertools.chain.from_iterable(
+                iter(loader) for _ in itertools.count()
+            )
         moved: Batch = self.transfer_batch_to_device(next(self.fresh_batches), self.device, 0)
         return moved
 
     def _update(self, batch: Batch, update: Update) -> Terms:
         """One forward, one backward and one optimizer step of the groups in `update`; the others are frozen."""
         optimizers = dict(zip(GROUPS, self.optimizers(), strict=True))
-        # All of them, before the forward pass: it may use their memory, and no tensor of a CUDA graph may outlive it.
+        # All of them, before the forward pass: it may use their memory, and no tensor of a CUDA
+        # graph may outlive it.
         for optimizer in optimizers.values():
             optimizer.zero_grad()
         with ExitStack() as still:
@@ -175,7 +196,9 @@ class BaseVAE(EvaluationHooks):
             collectives.average_gradients(self.parameters_of(name))
             if self.optimizer.clip_norm is not None:
                 # Lightning's own refuses a fused optimizer under bf16-mixed.
-                nn.utils.clip_grad_norm_(self.parameters_of(name), self.optimizer.clip_norm, foreach=True)
+                nn.utils.clip_grad_norm_(
+                    self.parameters_of(name), self.optimizer.clip_norm, foreach=True
+                )
             optimizers[name].step()
         return terms
 
@@ -189,7 +212,10 @@ class BaseVAE(EvaluationHooks):
         shape = (len(images) * collectives.count(), self.network.latent_dim)
         dtype = images.dtype if images.is_floating_point() else torch.float32
         needed = (not self.deterministic, self.objective.draws_prior)
-        noise, prior = (torch.randn(shape, dtype=dtype, device=images.device) if need else None for need in needed)
+        noise, prior = (
+            torch.randn(shape, dtype=dtype, device=images.device) if need else None
+            for need in needed
+        )
         return None if noise is None else collectives.own_part(noise), prior
 
     def on_train_epoch_end(self) -> None:
@@ -214,12 +240,18 @@ class BaseVAE(EvaluationHooks):
             self.trainer.should_stop = True
 
     def _end_phase_by_information(self) -> None:
-        if not (self.aggressive and isinstance(self.schedule, Lagging) and self.schedule.until != "epochs"):
+        if not (
+            self.aggressive
+            and isinstance(self.schedule, Lagging)
+            and self.schedule.until != "epochs"
+        ):
             return
         information = self.trainer.callback_metrics.get("val/mutual_information")
         if information is None:
             return
-        if float(information) > SATURATED * float(self.trainer.callback_metrics["val/mutual_information_ceiling"]):
+        if float(information) > SATURATED * float(
+            self.trainer.callback_metrics["val/mutual_information_ceiling"]
+        ):
             return  # The estimate cannot rise further, whatever the mutual information does.
         if float(information) <= self.last_information:
             self.phase_ended_at = self.current_epoch + 1

@@ -24,7 +24,8 @@ TITLES = {
     )
 }
 
-# The objectives of the thesis' Table 1 and of the plain variational autoencoder; that of all others is sigma_data.
+# The objectives of the thesis' Table 1 and of the plain variational autoencoder; that of all others
+# is sigma_data.
 USUAL = {"autoencoder": "reconstruction", "vae": "elbo", "beta_vae": "beta", "mmd_infovae": "mmd"}
 
 

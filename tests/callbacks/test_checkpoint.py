@@ -34,7 +34,9 @@ def fed(network: Network, losses: list[float]) -> VAE:
 
 
 def read(folder: Path, which: str) -> dict[str, Any]:
-    checkpoint: dict[str, Any] = torch.load(folder / "checkpoints" / f"{which}.ckpt", weights_only=True)
+    checkpoint: dict[str, Any] = torch.load(
+        folder / "checkpoints" / f"{which}.ckpt", weights_only=True
+    )
     return checkpoint
 
 
@@ -79,7 +81,10 @@ def test_a_loss_that_is_no_number_is_never_the_best(broken: float, tmp_path: Pat
 
 def test_without_any_number_there_is_no_best(tmp_path: Path) -> None:
     assert keep(tmp_path, [math.nan, math.nan]).best_score is None
-    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"last.ckpt", "previous.ckpt"}
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {
+        "last.ckpt",
+        "previous.ckpt",
+    }
 
 
 @pytest.mark.parametrize(("losses", "best", "score"), [([2.0, 1.5], 1, 1.0), ([0.5, 2.0], 2, 0.5)])
@@ -105,7 +110,9 @@ def test_the_best_epoch_outlives_a_move_of_the_folder(
     assert sorted(path.name for path in (new / "checkpoints").iterdir()) == NAMES
 
 
-def test_another_value_can_be_monitored(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
+def test_another_value_can_be_monitored(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
     keeper = BestAndLast(monitor="val/rec")
     trainer = fit(fed(make_network(), [1.0, 2.0, 3.0]), make_data(), 3, [keeper])
     assert keeper.best_score is not None
@@ -116,7 +123,9 @@ def test_another_value_can_be_monitored(make_network: MakeNetwork, make_data: Ma
 def test_what_cannot_be_monitored_is_named_with_what_can(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=r"monitor=val/los: there is no such metric; there are .*val/loss, ") as error:
+    with pytest.raises(
+        ConfigError, match=r"monitor=val/los: there is no such metric; there are .*val/loss, "
+    ) as error:
         fit(fed(make_network(), [1.0]), make_data(), 1, [BestAndLast(monitor="val/los")])
     assert "train/rec" in str(error.value)
     assert not (tmp_path / "checkpoints").exists()

@@ -45,7 +45,12 @@ def fixed_encoder(network: Network, active: int) -> Network:
     ],
 )
 def test_the_verdict_counts_active_units(
-    active: int, verdict: str, make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
+    active: int,
+    verdict: str,
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+    tmp_path: Path,
 ) -> None:
     monitor, model = CollapseMonitor(), VAE(fixed_encoder(make_network(), active), ELBO())
     model.network.generative.requires_grad_(True)
@@ -57,9 +62,15 @@ def test_the_verdict_counts_active_units(
         assert picture.format == "PNG"
 
 
-def test_a_point_has_no_verdict(make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path) -> None:
+def test_a_point_has_no_verdict(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
+) -> None:
     monitor = CollapseMonitor()
-    fit(AutoEncoder(make_network(parameters_per_latent=1), Reconstruction()), make_data(), callbacks=[monitor])
+    fit(
+        AutoEncoder(make_network(parameters_per_latent=1), Reconstruction()),
+        make_data(),
+        callbacks=[monitor],
+    )
     assert monitor.verdict == ""
     assert not (tmp_path / "figures").exists()
 
@@ -68,7 +79,9 @@ def test_the_picture_is_of_the_latest_evaluation(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[tuple[list[float], list[bool], str]] = []
-    monkeypatch.setattr(module, "kl_bars", lambda kl, active, title: drawn.append((list(kl), list(active), title)))
+    monkeypatch.setattr(
+        module, "kl_bars", lambda kl, active, title: drawn.append((list(kl), list(active), title))
+    )
     monkeypatch.setattr(module, "save_figure", lambda *_: None)
     monitor, model, data = CollapseMonitor(), VAE(make_network(), ELBO()), make_data()
     trainer = fit(model, data, 2, [monitor])

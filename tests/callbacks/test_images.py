@@ -23,13 +23,17 @@ Fit = Callable[..., Trainer]
 NAMES = ("reconstructions", "prior_samples")
 
 
-def test_pictures_are_written_as_png(make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path) -> None:
+def test_pictures_are_written_as_png(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
+) -> None:
     fit(VAE(make_network(), ELBO()), make_data(), callbacks=[ImageGrids(count=3)])
     for name in NAMES:
         with Image.open(tmp_path / "figures" / f"{name}.png") as picture:
             picture.verify()
             assert picture.format == "PNG"
-    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == sorted(f"{name}.png" for name in NAMES)
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == sorted(
+        f"{name}.png" for name in NAMES
+    )
 
 
 @pytest.fixture
@@ -51,7 +55,9 @@ def test_every_epoch_shows_the_same_first_images_of_validation(
         assert torch.equal(originals, data.split("val").images[:7] / 255)
         assert reconstructions.shape == originals.shape
     with torch.no_grad():
-        torch.testing.assert_close(drawn[2][1][1], model.eval().reconstruct(data.split("val").images[:7]))
+        torch.testing.assert_close(
+            drawn[2][1][1], model.eval().reconstruct(data.split("val").images[:7])
+        )
 
 
 def test_a_split_of_few_images_shows_each_once_in_every_epoch(
@@ -93,7 +99,11 @@ def test_a_picture_says_what_it_shows(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[tuple[str, list[str]]] = []
-    monkeypatch.setattr(module, "image_grid", lambda grid, title: shown.append((title, [label for label, _ in grid])))
+    monkeypatch.setattr(
+        module,
+        "image_grid",
+        lambda grid, title: shown.append((title, [label for label, _ in grid])),
+    )
     monkeypatch.setattr(module, "save_figure", lambda *_: None)
     model, grids = VAE(make_network(), ELBO()), ImageGrids(count=2)
     trainer = fit(model, make_data(train=8), 1, [grids])

@@ -28,12 +28,24 @@ def test_every_epoch_has_a_row_with_every_metric(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
 ) -> None:
     model = VAE(make_network(), SigmaOptimal((1, 8, 8)))
-    trainer = fit(model, make_data(), 3, [Sigma2Statistics(), Throughput(), MetricsFile(), BestAndLast()])
+    trainer = fit(
+        model, make_data(), 3, [Sigma2Statistics(), Throughput(), MetricsFile(), BestAndLast()]
+    )
     found = rows(tmp_path)
     assert [row["epoch"] for row in found] == ["1", "2", "3"]
     assert [float(row["images_seen"]) for row in found] == [22, 44, 66]
-    wanted = {f"{split}/{name}" for split in ("train", "val") for name in ("loss", "rec", "kl", "sigma2", "elbo")}
-    wanted |= {"val/mutual_information", "sigma2/mean", "lr/inference", "lr/generative", "images_per_second"}
+    wanted = {
+        f"{split}/{name}"
+        for split in ("train", "val")
+        for name in ("loss", "rec", "kl", "sigma2", "elbo")
+    }
+    wanted |= {
+        "val/mutual_information",
+        "sigma2/mean",
+        "lr/inference",
+        "lr/generative",
+        "images_per_second",
+    }
     assert wanted <= set(found[0])
     assert float(found[2]["val/loss"]) == pytest.approx(float(trainer.callback_metrics["val/loss"]))
     assert float(found[1]["train/loss"]) != float(found[2]["train/loss"])
@@ -56,4 +68,6 @@ def test_a_resumed_run_has_each_epoch_once(
 
 
 def test_a_missing_value_is_empty() -> None:
-    assert as_csv([{"epoch": 1, "a": 2.5}, {"epoch": 2, "b": 1e-9}]) == "epoch,a,b\n1,2.5,\n2,,1e-09\n"
+    assert (
+        as_csv([{"epoch": 1, "a": 2.5}, {"epoch": 2, "b": 1e-9}]) == "epoch,a,b\n1,2.5,\n2,,1e-09\n"
+    )

@@ -9,7 +9,13 @@ from lightning import Callback, LightningModule, Trainer
 from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO, MMD, SigmaData
-from reslag_vae.training.callbacks import BestAndLast, CollapseMonitor, EpochReport, ProgressBar, Throughput
+from reslag_vae.training.callbacks import (
+    BestAndLast,
+    CollapseMonitor,
+    EpochReport,
+    ProgressBar,
+    Throughput,
+)
 from reslag_vae.training.schedules import Lagging
 from reslag_vae.variants import LaggingVAE, MMDInfoVAE
 
@@ -19,7 +25,11 @@ Fit = Callable[..., Trainer]
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.message for record in caplog.records if record.name == "reslag_vae.training.callbacks.progress"]
+    return [
+        record.message
+        for record in caplog.records
+        if record.name == "reslag_vae.training.callbacks.progress"
+    ]
 
 
 def test_every_epoch_is_reported_in_one_line(
@@ -41,31 +51,46 @@ def test_the_report_names_the_phase_in_which_the_epoch_was_trained(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    model = LaggingVAE(make_network(), ELBO(), Lagging(ratio=1, epochs=3, until="mutual_information"))
+    model = LaggingVAE(
+        make_network(), ELBO(), Lagging(ratio=1, epochs=3, until="mutual_information")
+    )
     original, values = model.end_evaluation, iter([0.3, 0.2, 0.1])
     model.end_evaluation = lambda: original() | {"mutual_information": next(values)}  # type: ignore[method-assign]
     fit(model, make_data(), 3, [EpochReport(), BestAndLast()])
     assert model.phase_ended_at == 2
-    assert [line.split(" | ")[0].split()[-1] for line in lines(caplog)] == ["aggressive", "aggressive", "joint"]
+    assert [line.split(" | ")[0].split()[-1] for line in lines(caplog)] == [
+        "aggressive",
+        "aggressive",
+        "joint",
+    ]
 
 
-def test_the_bar_shows_the_running_means(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
+def test_the_bar_shows_the_running_means(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
     model, bar = MMDInfoVAE(make_network(), MMD()), ProgressBar()
-    assert bar.get_metrics(Trainer(logger=False, accelerator="cpu", enable_checkpointing=False), model) == {}
+    assert (
+        bar.get_metrics(Trainer(logger=False, accelerator="cpu", enable_checkpointing=False), model)
+        == {}
+    )
     trainer = fit(model, make_data(), callbacks=[bar], enable_progress_bar=True)
     shown = bar.get_metrics(trainer, model)
     assert list(shown) == ["loss", "rec", "kl", "mmd"]
     assert shown["loss"] == f"{float(trainer.callback_metrics['train/loss']):.4g}"
 
 
-def test_every_epoch_has_a_speed_however_short(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
+def test_every_epoch_has_a_speed_however_short(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
     bar, speeds = ProgressBar(interval=1_000.0), []
 
     class Speeds(Callback):
         def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
             speeds.append(bar.train_progress_bar.speed)
 
-    fit(MMDInfoVAE(make_network(), MMD()), make_data(), 2, [bar, Speeds()], enable_progress_bar=True)
+    fit(
+        MMDInfoVAE(make_network(), MMD()), make_data(), 2, [bar, Speeds()], enable_progress_bar=True
+    )
     assert len(speeds) == 2
     assert all(speeds)
 
@@ -73,11 +98,17 @@ def test_every_epoch_has_a_speed_however_short(make_network: MakeNetwork, make_d
 def test_the_bar_reads_the_device_at_intervals(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Each minibatch takes a second of this clock: 5 of the 9 are due for update every two, the last one always is.
+    # Each minibatch takes a second of this clock: 5 of the 9 are due for update every two, the last
+    # one always is.
     clock = iter(range(1_000))
     monkeypatch.setattr("reslag_vae.training.callbacks.progress.monotonic", lambda: next(clock))
     bar, updates = ProgressBar(interval=2.0), []
     bar.get_metrics = lambda trainer, model: updates.append(trainer.fit_loop.batch_idx) or {}  # type: ignore[method-assign, func-returns-value]
-    fit(MMDInfoVAE(make_network(), MMD()), make_data(train=70), callbacks=[bar], enable_progress_bar=True)
+    fit(
+        MMDInfoVAE(make_network(), MMD()),
+        make_data(train=70),
+        callbacks=[bar],
+        enable_progress_bar=True,
+    )
     assert updates[:5] == [0, 2, 4, 6, 8]
     assert set(updates[5:]) == {8}  # at the end of the epoch

@@ -33,7 +33,9 @@ def test_noise_differs_over_seeds_and_epochs() -> None:
 
 
 def test_noise_of_an_epoch_does_not_depend_on_how_the_run_got_there(
-    make_network: Callable[..., Network], make_data: Callable[..., ImageDataModule], fit: Callable[..., Trainer]
+    make_network: Callable[..., Network],
+    make_data: Callable[..., ImageDataModule],
+    fit: Callable[..., Trainer],
 ) -> None:
     states = []
     for steps in (0, 2):

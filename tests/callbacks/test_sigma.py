@@ -22,18 +22,30 @@ def test_statistics_are_numpys_over_the_minibatches_of_the_last_epoch(
     fit: Callable[..., Trainer],
 ) -> None:
     data = make_data()
-    trainer = fit(OptimalSigmaVAE(make_network(), SigmaData((1, 8, 8)), schedule), data, 2, [Sigma2Statistics()])
+    trainer = fit(
+        OptimalSigmaVAE(make_network(), SigmaData((1, 8, 8)), schedule),
+        data,
+        2,
+        [Sigma2Statistics()],
+    )
     loader = data.train_dataloader()
     loader.sampler.set_epoch(1)  # type: ignore[attr-defined]
     values = np.array([np.var(batch.images.numpy() / 255) for batch in loader])
     assert len(values) == 3
-    expected = {"mean": np.mean(values), "std": np.std(values), "min": np.min(values), "max": np.max(values)}
+    expected = {
+        "mean": np.mean(values),
+        "std": np.std(values),
+        "min": np.min(values),
+        "max": np.max(values),
+    }
     for name, value in expected.items():
         assert float(trainer.callback_metrics[f"sigma2/{name}"]) == pytest.approx(value, rel=1e-4)
 
 
 def test_a_variant_without_a_variance_logs_none(
-    make_network: Callable[..., Network], make_data: Callable[..., ImageDataModule], fit: Callable[..., Trainer]
+    make_network: Callable[..., Network],
+    make_data: Callable[..., ImageDataModule],
+    fit: Callable[..., Trainer],
 ) -> None:
     trainer = fit(VAE(make_network(), ELBO()), make_data(), callbacks=[Sigma2Statistics()])
     assert not [name for name in trainer.callback_metrics if name.startswith("sigma2/")]

@@ -57,13 +57,25 @@ def test_speed_is_that_of_training_alone(
 
 
 def test_totals_go_on_after_an_interruption(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock, data, path = Clock(monkeypatch), make_data(), tmp_path / "a.ckpt"
     callbacks = [Slow(clock), Throughput()]
-    fit(LaggingVAE(make_network(), ELBO(), Lagging(epochs=0)), data, 1, callbacks).save_checkpoint(path)
+    fit(LaggingVAE(make_network(), ELBO(), Lagging(epochs=0)), data, 1, callbacks).save_checkpoint(
+        path
+    )
     later = Throughput()
-    fit(LaggingVAE(make_network(), ELBO(), Lagging(epochs=0)), data, 3, [Slow(clock), later], ckpt_path=path)
+    fit(
+        LaggingVAE(make_network(), ELBO(), Lagging(epochs=0)),
+        data,
+        3,
+        [Slow(clock), later],
+        ckpt_path=path,
+    )
     assert (later.images, later.seconds) == (66, 18)
 
 

@@ -10,7 +10,9 @@ from reslag_vae._runtime.locks import held
 from reslag_vae.data.alone import alone
 
 
-def test_nobody_is_told_to_wait_where_nobody_has_to(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_nobody_is_told_to_wait_where_nobody_has_to(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO), alone(tmp_path / "lock", "decoding"):
         assert (tmp_path / "lock").exists()
     assert caplog.messages == []

@@ -43,11 +43,15 @@ def stored(source: Path) -> list[Path]:
     """The files of pixels; each has one of facts beside it, and there is nothing else."""
     files = sorted((source.parent / ".cache" / "reslag_vae").iterdir())
     pixels = [path for path in files if path.suffix == ".npy"]
-    assert set(files) == {path.with_suffix(suffix) for path in pixels for suffix in (".npy", ".npz")}
+    assert set(files) == {
+        path.with_suffix(suffix) for path in pixels for suffix in (".npy", ".npz")
+    }
     return pixels
 
 
-def test_images_come_in_the_order_of_the_files(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_come_in_the_order_of_the_files(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cache, "CHUNK", 2)
     images = run(source)
     assert images.shape == (5, *SHAPE)

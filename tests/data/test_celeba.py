@@ -33,7 +33,9 @@ def official(tmp_path: Path) -> Path:
     partition = [f"{number:06}.jpg {place % 3}" for place, number in enumerate(NUMBERS)]
     (folder / "list_eval_partition.txt").write_text("\n".join(partition) + "\n")
     rows = [f"{number:06}.jpg {'  '.join(map(str, attributes(number)))}" for number in NUMBERS]
-    (folder / "list_attr_celeba.txt").write_text("\n".join(["202599", " ".join(NAMES), *rows]) + "\n")
+    (folder / "list_attr_celeba.txt").write_text(
+        "\n".join(["202599", " ".join(NAMES), *rows]) + "\n"
+    )
     return tmp_path
 
 
@@ -65,14 +67,18 @@ def test_attributes_wait_for_the_pictures(official: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", ["official", "kaggle"])
-def test_both_layouts_give_splits_and_attributes(layout: str, request: pytest.FixtureRequest) -> None:
+def test_both_layouts_give_splits_and_attributes(
+    layout: str, request: pytest.FixtureRequest
+) -> None:
     data = faces(request.getfixturevalue(layout))
     assert data.image_shape == (3, 16, 16)
     assert [len(data.split(name)) for name in ("train", "val", "test")] == [3, 3, 2]
     assert data.attribute_names == NAMES
     for part, name in enumerate(("train", "val", "test")):
         numbers = NUMBERS[part::3]
-        assert data.attributes(name).tolist() == [[a > 0 for a in attributes(number)] for number in numbers]
+        assert data.attributes(name).tolist() == [
+            [a > 0 for a in attributes(number)] for number in numbers
+        ]
         reds = data.split(name).images[:, 0, 0, 0].int()
         assert (reds - torch.tensor([number % 256 for number in numbers])).abs().max() <= 3
         assert data.split(name).labels.tolist() == [-1] * len(numbers)
@@ -103,7 +109,9 @@ def test_a_sample_is_split_at_random_and_says_so(tmp_path: Path) -> None:
 def test_a_list_without_one_of_the_pictures_is_damaged(official: Path, list_name: str) -> None:
     path = official / "celeba" / list_name
     path.write_text(path.read_text().replace("000002.jpg", "000009.jpg"))
-    with pytest.raises(DataError, match=f"{list_name} has no line for 1 of 8 pictures, the first being 000002.jpg"):
+    with pytest.raises(
+        DataError, match=f"{list_name} has no line for 1 of 8 pictures, the first being 000002.jpg"
+    ):
         faces(official).attributes("train")
 
 
@@ -141,7 +149,9 @@ def test_an_argument_out_of_range_is_named(tmp_path: Path, option: str, value: i
         CelebA(tmp_path, batch_size=4, val_fraction=0.1, seed=0, **{option: value})
 
 
-def test_a_list_may_begin_with_a_byte_order_mark_and_names_every_column_once(tmp_path: Path) -> None:
+def test_a_list_may_begin_with_a_byte_order_mark_and_names_every_column_once(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "list.csv"
     path.write_text("image_id,A,B\n1.jpg,1,-1\n", encoding="utf-8-sig")
     assert celeba_lists.read_list(path, ["1.jpg"])[0] == ["A", "B"]

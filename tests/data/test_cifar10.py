@@ -14,7 +14,10 @@ from torchvision.datasets import utils
 from reslag_vae.data import CIFAR10, DataError
 
 NAMES = [f"class {number}" for number in range(10)]
-LISTS = {"train_list": [f"data_batch_{number}" for number in range(1, 6)], "test_list": ["test_batch"]}
+LISTS = {
+    "train_list": [f"data_batch_{number}" for number in range(1, 6)],
+    "test_list": ["test_batch"],
+}
 
 
 def pixels(name: str) -> np.ndarray:
@@ -32,10 +35,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return md5((folder / name).read_bytes()).hexdigest()
 
     for attribute, names in LISTS.items():
-        sums = [[name, write(name, {"data": pixels(name), "labels": list(range(10))})] for name in names]
+        sums = [
+            [name, write(name, {"data": pixels(name), "labels": list(range(10))})] for name in names
+        ]
         monkeypatch.setattr(datasets.CIFAR10, attribute, sums)
     meta = {"filename": "batches.meta", "key": "label_names"}
-    monkeypatch.setattr(datasets.CIFAR10, "meta", meta | {"md5": write("batches.meta", {"label_names": NAMES})})
+    monkeypatch.setattr(
+        datasets.CIFAR10, "meta", meta | {"md5": write("batches.meta", {"label_names": NAMES})}
+    )
     with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as tar:
         tar.add(folder, folder.name)
     archive = (tmp_path / "cifar-10-python.tar.gz").read_bytes()
@@ -71,10 +78,15 @@ def test_the_archive_alone(root: Path) -> None:
     expected = cifar10(root).split("train").images
     remove_unpacked(root)
     assert torch.equal(cifar10(root).split("train").images, expected)
-    assert {path.name for path in root.iterdir()} == {"cifar-10-batches-py", "cifar-10-python.tar.gz"}
+    assert {path.name for path in root.iterdir()} == {
+        "cifar-10-batches-py",
+        "cifar-10-python.tar.gz",
+    }
 
 
-def test_the_archive_is_downloaded_when_nothing_is_there(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_archive_is_downloaded_when_nothing_is_there(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     archive = (root / "cifar-10-python.tar.gz").read_bytes()
     (root / "cifar-10-python.tar.gz").unlink()
     remove_unpacked(root)
@@ -86,7 +98,9 @@ def test_the_archive_is_downloaded_when_nothing_is_there(root: Path, monkeypatch
     assert len(cifar10(root).split("test")) == 10
 
 
-def test_a_damaged_file_is_named_and_never_unpickled(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_file_is_named_and_never_unpickled(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (root / "cifar-10-batches-py" / "data_batch_3").write_bytes(b"cut")
     monkeypatch.setattr(pickle, "load", None)
     with pytest.raises(DataError, match=r"data_batch_3 is damaged: its md5 is not"):
@@ -100,8 +114,12 @@ def test_a_damaged_archive_is_named(root: Path) -> None:
         cifar10(root)
 
 
-@pytest.mark.parametrize("name", ["../outside", "/tmp/reslag_vae_outside", "cifar-10-batches-py/../../outside"])
-def test_an_archive_cannot_write_outside_of_its_folder(name: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "name", ["../outside", "/tmp/reslag_vae_outside", "cifar-10-batches-py/../../outside"]
+)
+def test_an_archive_cannot_write_outside_of_its_folder(
+    name: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Were its md5 the official one."""
     remove_unpacked(root)
     path = root / "cifar-10-python.tar.gz"

@@ -21,10 +21,18 @@ def test_fine_labels_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     for name, count in (("train", 100), ("test", 20)):
         fine = list(reversed(range(count)))
-        batch = {"data": np.zeros((count, 3072), np.uint8), "fine_labels": fine, "coarse_labels": [0] * count}
+        batch = {
+            "data": np.zeros((count, 3072), np.uint8),
+            "fine_labels": fine,
+            "coarse_labels": [0] * count,
+        }
         monkeypatch.setattr(datasets.CIFAR100, f"{name}_list", [[name, write(name, batch)]])
     names = [f"class {number}" for number in range(100)]
-    meta = {"filename": "meta", "key": "fine_label_names", "md5": write("meta", {"fine_label_names": names})}
+    meta = {
+        "filename": "meta",
+        "key": "fine_label_names",
+        "md5": write("meta", {"fine_label_names": names}),
+    }
     monkeypatch.setattr(datasets.CIFAR100, "meta", meta)
 
     data = CIFAR100(tmp_path, batch_size=8, val_fraction=0.1, seed=0)

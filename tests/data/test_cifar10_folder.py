@@ -22,7 +22,11 @@ def test_official_splits_and_classes(tmp_path: Path) -> None:
     data.setup()
     assert [len(data.split(name)) for name in ("train", "val", "test")] == [12, 4, 6]
     assert data.split("test").images[:, 0, 0, 0].tolist() == [0, 1, 2] * 2
-    assert (data.name, data.class_names, data.image_shape) == ("cifar10_folder", ["cat", "ship"], (3, 32, 32))
+    assert (data.name, data.class_names, data.image_shape) == (
+        "cifar10_folder",
+        ["cat", "ship"],
+        (3, 32, 32),
+    )
 
 
 def test_its_settings_are_those_of_cifar10(compose: Callable[..., DictConfig]) -> None:

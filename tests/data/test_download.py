@@ -34,7 +34,8 @@ def test_every_address_is_tried_and_named(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(utils, "download_url", download_url)
     with pytest.raises(
-        DataError, match=r"\(http://a is down; http://b is down\)(.|\n)*by hand from http://a or http://b"
+        DataError,
+        match=r"\(http://a is down; http://b is down\)(.|\n)*by hand from http://a or http://b",
     ):
         fetch(tmp_path / "file.gz", ["http://a", "http://b"], "0")
     assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,9 @@ def fashion_mnist(root: Path) -> FashionMNIST:
     return FashionMNIST(root, batch_size=32, val_fraction=0.05, seed=0)
 
 
-def test_missing_files_are_looked_for_in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_files_are_looked_for_in_its_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from torchvision import datasets
 
     monkeypatch.setattr(datasets.FashionMNIST, "mirrors", ["file:///nonexistent/"])

@@ -13,14 +13,22 @@ def place(folder: Path, *names: str) -> Path:
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        pixels = np.random.default_rng(len(name) + sum(map(ord, str(path)))).integers(0, 256, (12, 20, 3), np.uint8)
+        pixels = np.random.default_rng(len(name) + sum(map(ord, str(path)))).integers(
+            0, 256, (12, 20, 3), np.uint8
+        )
         Image.fromarray(pixels).save(path)
     return folder
 
 
 def opened(folder: Path, size: int = 8, channels: int = 3) -> ImageFolder:
     data = ImageFolder(
-        folder.parent, batch_size=2, val_fraction=0.25, seed=0, folder=folder, size=size, channels=channels
+        folder.parent,
+        batch_size=2,
+        val_fraction=0.25,
+        seed=0,
+        folder=folder,
+        size=size,
+        channels=channels,
     )
     data.setup()
     return data
@@ -49,7 +57,11 @@ def test_subfolders_are_classes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("val", ["val", "valid", "validation"])
 def test_own_splits(tmp_path: Path, val: str) -> None:
-    names = [f"train/{number}.png" for number in range(4)] + [f"{val}/1.png", "test/1.png", "test/2.png"]
+    names = [f"train/{number}.png" for number in range(4)] + [
+        f"{val}/1.png",
+        "test/1.png",
+        "test/2.png",
+    ]
     data = opened(place(tmp_path / "mine", *names, "other/1.png"))
     assert counts(data) == [4, 1, 2]
 
@@ -69,16 +81,22 @@ def test_the_folder_may_lie_in_root(tmp_path: Path) -> None:
     assert counts(data) == [1, 1, 1]
 
 
-def test_the_folder_here_goes_before_that_in_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_here_goes_before_that_in_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place(tmp_path / "root" / "mine", *(f"{number}.png" for number in range(3)))
     place(tmp_path / "here" / "mine", *(f"{number}.png" for number in range(10)))
     monkeypatch.chdir(tmp_path / "here")
-    data = ImageFolder(tmp_path / "root", batch_size=2, val_fraction=0.25, seed=0, folder="mine", size=8)
+    data = ImageFolder(
+        tmp_path / "root", batch_size=2, val_fraction=0.25, seed=0, folder="mine", size=8
+    )
     data.setup()
     assert counts(data) == [7, 2, 1]
 
 
-def test_the_second_time_nothing_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_time_nothing_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = place(tmp_path / "mine", "1.png", "2.png", "3.png")
     opened(folder)
     monkeypatch.setattr(Image, "open", None)
@@ -118,4 +136,6 @@ def test_empty_small_and_missing_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("option", "value"), [("size", 0), ("channels", 2)])
 def test_an_argument_out_of_range_is_named(tmp_path: Path, option: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"data.{option}"):
-        ImageFolder(tmp_path, batch_size=4, val_fraction=0.1, seed=0, folder="mine", **{option: value})
+        ImageFolder(
+            tmp_path, batch_size=4, val_fraction=0.1, seed=0, folder="mine", **{option: value}
+        )

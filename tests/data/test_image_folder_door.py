@@ -20,7 +20,9 @@ def noise(*paths: Path) -> None:
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         seed = sum(str(path).encode()) + len(list(path.parent.iterdir())) * 1000
-        Image.fromarray(np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)).save(path, "png")
+        Image.fromarray(np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)).save(
+            path, "png"
+        )
 
 
 def place(folder: Path, **counts: int) -> None:
@@ -30,7 +32,14 @@ def place(folder: Path, **counts: int) -> None:
 
 
 def opened(folder: Path, **options: Any) -> ImageFolder:
-    values = {"batch_size": 4, "val_fraction": 0.25, "seed": 0, "folder": folder, "size": 8, "channels": 1}
+    values = {
+        "batch_size": 4,
+        "val_fraction": 0.25,
+        "seed": 0,
+        "folder": folder,
+        "size": 8,
+        "channels": 1,
+    }
     data = ImageFolder(folder.parent, **(values | options))
     data.setup()
     return data
@@ -41,14 +50,26 @@ def counts(data: ImageFolder) -> list[int]:
 
 
 DEEP: dict[str, Callable[[np.ndarray, Path], None]] = {
-    "float in [0, 1]": lambda x, path: Image.fromarray(x.astype("float32")).save(path.with_suffix(".tif")),
-    "float to 65535": lambda x, path: Image.fromarray((x * 65535).astype("float32")).save(path.with_suffix(".tif")),
-    "float, signed": lambda x, path: Image.fromarray((x * 2 - 1).astype("float32")).save(path.with_suffix(".tif")),
-    "int32 to 255": lambda x, path: Image.fromarray((x * 255).astype("int32")).save(path.with_suffix(".tif")),
-    "int32 to 2^31": lambda x, path: Image.fromarray((x * 2.0**30).astype("int32")).save(path.with_suffix(".tif")),
+    "float in [0, 1]": lambda x, path: Image.fromarray(x.astype("float32")).save(
+        path.with_suffix(".tif")
+    ),
+    "float to 65535": lambda x, path: Image.fromarray((x * 65535).astype("float32")).save(
+        path.with_suffix(".tif")
+    ),
+    "float, signed": lambda x, path: Image.fromarray((x * 2 - 1).astype("float32")).save(
+        path.with_suffix(".tif")
+    ),
+    "int32 to 255": lambda x, path: Image.fromarray((x * 255).astype("int32")).save(
+        path.with_suffix(".tif")
+    ),
+    "int32 to 2^31": lambda x, path: Image.fromarray((x * 2.0**30).astype("int32")).save(
+        path.with_suffix(".tif")
+    ),
     "12 of 16 bits": lambda x, path: Image.fromarray((x * 4095).astype("uint16")).save(path),
     "8 of 16 bits": lambda x, path: Image.fromarray((x * 255).astype("uint16")).save(path),
-    "12 of 16 bits, TIFF": lambda x, path: Image.fromarray((x * 4095).astype("uint16")).save(path.with_suffix(".tif")),
+    "12 of 16 bits, TIFF": lambda x, path: Image.fromarray((x * 4095).astype("uint16")).save(
+        path.with_suffix(".tif")
+    ),
     "0 and 1": lambda x, path: Image.fromarray((x > 0.5).astype("uint8")).save(path),
     "0 to 10": lambda x, path: Image.fromarray((x * 10).astype("uint8")).save(path),
 }
@@ -67,7 +88,9 @@ RANGES = {
 
 
 @pytest.mark.parametrize("kind", DEEP)
-def test_values_whose_scale_is_not_known_are_refused_until_it_is_said(kind: str, tmp_path: Path) -> None:
+def test_values_whose_scale_is_not_known_are_refused_until_it_is_said(
+    kind: str, tmp_path: Path
+) -> None:
     (tmp_path / "p").mkdir()
     for number in range(6):
         DEEP[kind](np.roll(RAMP, number, 0), tmp_path / "p" / f"{number}.png")
@@ -86,7 +109,9 @@ def test_values_whose_scale_is_not_known_are_refused_until_it_is_said(kind: str,
 def test_sixteen_full_bits_are_read_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     for number in range(4):
-        Image.fromarray((np.roll(RAMP, number, 0) * 65535).astype("uint16")).save(tmp_path / "p" / f"{number}.png")
+        Image.fromarray((np.roll(RAMP, number, 0) * 65535).astype("uint16")).save(
+            tmp_path / "p" / f"{number}.png"
+        )
     store = opened(tmp_path / "p", size=32).split("train").store
     assert np.abs(store[0, 0].numpy() - RAMP * 255).max() <= 1
 
@@ -108,7 +133,9 @@ def test_pictures_without_anything_in_them_stop(colour: int, tmp_path: Path) -> 
     assert not list(tmp_path.rglob("*.npy")), "what was refused was kept"
 
 
-@pytest.mark.parametrize("values", ["ab", [0], [1, 0], [0, float("nan")], [0, float("inf")], [0, "1"], [True, 2], 5])
+@pytest.mark.parametrize(
+    "values", ["ab", [0], [1, 0], [0, float("nan")], [0, float("inf")], [0, "1"], [True, 2], 5]
+)
 def test_a_range_is_two_numbers(values: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"data\.range="):
         opened(tmp_path, range=values)
@@ -140,7 +167,10 @@ def test_what_lies_beside_the_splits_is_counted_and_named(tmp_path: Path) -> Non
     place(tmp_path / "p", train=4, test=2, extra=3)
     noise(tmp_path / "p" / "stray.png")
     inventory = opened(tmp_path / "p").inventory
-    assert inventory.left_out == {"beside the splits, in extra": 3, "beside the splits, in stray.png": 1}
+    assert inventory.left_out == {
+        "beside the splits, in extra": 3,
+        "beside the splits, in stray.png": 1,
+    }
     assert "4 files left out: beside the splits, in extra 3" in inventory.line()
 
 
@@ -186,9 +216,16 @@ def test_files_with_several_pages_are_told(tmp_path: Path) -> None:
     place(tmp_path / "p", a=4)
     frames = [Image.new("L", (8, 8), value) for value in (0, 90, 180)]
     for suffix in ("tif", "gif"):
-        frames[0].save(tmp_path / "p" / "a" / f"many.{suffix}", save_all=True, append_images=frames[1:])
-    assert "2 files have several pages or frames: the first of each is read" in opened(tmp_path / "p").inventory.notes
-    assert any("several pages" in note for note in opened(tmp_path / "p").inventory.notes), "out of the cache"
+        frames[0].save(
+            tmp_path / "p" / "a" / f"many.{suffix}", save_all=True, append_images=frames[1:]
+        )
+    assert (
+        "2 files have several pages or frames: the first of each is read"
+        in opened(tmp_path / "p").inventory.notes
+    )
+    assert any("several pages" in note for note in opened(tmp_path / "p").inventory.notes), (
+        "out of the cache"
+    )
 
 
 def test_copies_across_splits_are_counted_and_named(tmp_path: Path) -> None:
@@ -228,7 +265,9 @@ def test_a_file_that_vanishes_is_named(tmp_path: Path, monkeypatch: pytest.Monke
         opened(tmp_path / "p")
 
 
-def test_short_memory_is_no_reason_to_remove_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_memory_is_no_reason_to_remove_a_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def short(*_: object) -> None:
         raise MemoryError
 
@@ -256,7 +295,10 @@ def test_the_digest_follows_every_picture_and_no_place(tmp_path: Path) -> None:
     assert opened(tmp_path / "moved" / "q").inventory.digests == first.digests
     (tmp_path / "moved/q/train/b/0.png").rename(tmp_path / "moved/q/train/b/zz.png")
     renamed = opened(tmp_path / "moved" / "q").inventory
-    assert renamed.digests["train"] != first.digests["train"] or renamed.digests["val"] != first.digests["val"]
+    assert (
+        renamed.digests["train"] != first.digests["train"]
+        or renamed.digests["val"] != first.digests["val"]
+    )
     assert renamed.digests["test"] == first.digests["test"]
     assert renamed.images == first.images
 

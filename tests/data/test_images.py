@@ -65,4 +65,9 @@ def test_on_a_device_every_index_lies_there_and_splits_still_share_their_store()
     assert one.store is other.store
     order = ShuffledBatches(len(one), batch_size=2, seed=0, device=torch.device("meta"))
     for index in (*order, *SequentialBatches(len(one), 2, device=torch.device("meta"))):
-        assert index.device == one[index].images.device == one[index].labels.device == torch.device("meta")
+        assert (
+            index.device
+            == one[index].images.device
+            == one[index].labels.device
+            == torch.device("meta")
+        )

@@ -60,12 +60,31 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "socket.png"))
     assert names(tmp_path) == ["1.png"]
-    assert find_pictures(tmp_path).left_out == {"pipes, sockets and devices": 3, "links that lead nowhere": 2}
+    assert find_pictures(tmp_path).left_out == {
+        "pipes, sockets and devices": 3,
+        "links that lead nowhere": 2,
+    }
 
 
 def test_files_of_other_kinds_are_counted_by_their_suffix(tmp_path: Path) -> None:
-    touch(tmp_path, "1.png", "a.heic", "b.HEIC", "c.mp4", "noname", ".hidden.png", ".git/x.png", "x\x1b[2J.\x1b")
-    assert find_pictures(tmp_path).left_out == {".heic": 2, ".mp4": 1, "without a suffix": 1, "hidden": 2, ".\\x1b": 1}
+    touch(
+        tmp_path,
+        "1.png",
+        "a.heic",
+        "b.HEIC",
+        "c.mp4",
+        "noname",
+        ".hidden.png",
+        ".git/x.png",
+        "x\x1b[2J.\x1b",
+    )
+    assert find_pictures(tmp_path).left_out == {
+        ".heic": 2,
+        ".mp4": 1,
+        "without a suffix": 1,
+        "hidden": 2,
+        ".\\x1b": 1,
+    }
 
 
 @pytest.mark.parametrize(
@@ -80,7 +99,11 @@ def test_files_of_other_kinds_are_counted_by_their_suffix(tmp_path: Path) -> Non
     ],
 )
 def test_what_this_program_has_written_is_not_read(own: tuple[str, ...], tmp_path: Path) -> None:
-    touch(tmp_path, "1.png", *(f"runs/mine/{name}" for name in (*own, "figures/test/samples.png", "a.png")))
+    touch(
+        tmp_path,
+        "1.png",
+        *(f"runs/mine/{name}" for name in (*own, "figures/test/samples.png", "a.png")),
+    )
     assert names(tmp_path) == ["1.png"]
     assert find_pictures(tmp_path).left_out == {"folders that this program has written": 1}
 
@@ -90,7 +113,9 @@ def test_a_configuration_of_somebody_elses_hides_nothing(tmp_path: Path) -> None
     assert names(tmp_path) == ["1.png", "a/2.png"]
 
 
-def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     touch(tmp_path, "a/1.png", "b/2.png")
     scandir = os.scandir
 

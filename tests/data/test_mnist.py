@@ -18,7 +18,9 @@ IMAGES = "train-images-idx3-ubyte"
 
 
 def idx(values: np.ndarray) -> bytes:
-    return bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">u4").tobytes() + values.tobytes()
+    return (
+        bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">u4").tobytes() + values.tobytes()
+    )
 
 
 def files() -> dict[str, bytes]:
@@ -145,7 +147,9 @@ def test_the_real_files() -> None:
 def test_files_that_are_not_the_official_ones_are_told(raw: Path) -> None:
     (note,) = mnist(raw.parents[1]).inventory.notes
     assert note.startswith("train-images-idx3-ubyte, ")
-    assert "not the official file(s) of MNIST (40 + 10 images); results are not those of MNIST" in note
+    assert (
+        "not the official file(s) of MNIST (40 + 10 images); results are not those of MNIST" in note
+    )
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="needs the real files of MNIST and FashionMNIST")
@@ -163,7 +167,9 @@ def test_files_of_one_data_set_that_have_changed_places_are_told(tmp_path: Path)
     for split, other in (("train", "t10k"), ("t10k", "train")):
         for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"):
             (raw / f"{split}-{kind}").symlink_to(REAL / "MNIST" / "raw" / f"{other}-{kind}")
-    with pytest.raises(DataError, match="train-images-idx3-ubyte is t10k-images-idx3-ubyte of MNIST"):
+    with pytest.raises(
+        DataError, match="train-images-idx3-ubyte is t10k-images-idx3-ubyte of MNIST"
+    ):
         mnist(tmp_path)
 
 

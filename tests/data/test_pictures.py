@@ -50,7 +50,9 @@ def test_the_middle_is_kept_or_the_whole_is_squeezed(tmp_path: Path) -> None:
 
 def test_a_large_jpeg_decoded_smaller_is_nearly_the_same(tmp_path: Path) -> None:
     ramp = np.linspace(0, 255, 512).astype(np.uint8)
-    pixels = np.stack([np.broadcast_to(ramp, (512, 512)), np.broadcast_to(ramp[:, None], (512, 512))], 2)
+    pixels = np.stack(
+        [np.broadcast_to(ramp, (512, 512)), np.broadcast_to(ramp[:, None], (512, 512))], 2
+    )
     pixels = np.dstack([pixels, 255 - pixels[..., 0]])
     jpeg = saved(tmp_path / "ramp.jpg", pixels, quality=95)
     png = saved(tmp_path / "ramp.png", pixels)
@@ -66,7 +68,8 @@ def test_exif_orientation_is_honoured(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "suffix", ["jpg", "jpeg", "PNG", "webp", "bmp", "gif", "tif", "tiff", "ppm", "tga", "jfif", "jp2"]
+    "suffix",
+    ["jpg", "jpeg", "PNG", "webp", "bmp", "gif", "tif", "tiff", "ppm", "tga", "jfif", "jp2"],
 )
 def test_formats(tmp_path: Path, suffix: str) -> None:
     path = saved(tmp_path / f"grey.{suffix}", np.full((20, 20, 3), 100, np.uint8))

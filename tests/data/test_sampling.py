@@ -67,7 +67,11 @@ def test_processes_divide_each_training_batch_evenly(world_size: int, length: in
     whole = list(ShuffledBatches(length, 6, 5))
     samplers = [ShuffledBatches(length, 6, 5, rank, world_size) for rank in range(world_size)]
     shares = [list(sampler) for sampler in samplers]
-    assert {len(sampler) for sampler in samplers} == {len(share) for share in shares} == {len(shares[0])}
+    assert (
+        {len(sampler) for sampler in samplers}
+        == {len(share) for share in shares}
+        == {len(shares[0])}
+    )
     for batch, parts in zip(whole, zip(*shares, strict=True), strict=False):
         assert len({len(part) for part in parts}) == 1
         assert torch.equal(torch.cat(parts), batch[: len(batch) - len(batch) % world_size])
@@ -78,7 +82,9 @@ def test_processes_divide_each_training_batch_evenly(world_size: int, length: in
 @pytest.mark.parametrize("length", [24, 25, 26])
 def test_evaluation_neither_drops_nor_repeats(world_size: int, length: int) -> None:
     samplers = [SequentialBatches(length, 4, rank, world_size) for rank in range(world_size)]
-    assert sorted(torch.cat([passed(sampler) for sampler in samplers]).tolist()) == list(range(length))
+    assert sorted(torch.cat([passed(sampler) for sampler in samplers]).tolist()) == list(
+        range(length)
+    )
     whole = list(SequentialBatches(length, 4))
     for rank, sampler in enumerate(samplers):
         turns = whole[rank::world_size]

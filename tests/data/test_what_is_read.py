@@ -34,7 +34,9 @@ def many(folder: Path, count: int = 10, suffix: str = "png") -> Path:
 
 def opened(folder: Path, **options: object) -> ImageFolder:
     settings = {"size": 8, "channels": 1} | options
-    data = ImageFolder(folder.parent, batch_size=2, val_fraction=0.25, seed=0, folder=folder, **settings)
+    data = ImageFolder(
+        folder.parent, batch_size=2, val_fraction=0.25, seed=0, folder=folder, **settings
+    )
     data.setup()
     return data
 
@@ -87,7 +89,9 @@ UNSTATED = {
 
 
 @pytest.mark.parametrize("kind", UNSTATED)
-def test_values_without_a_scale_are_refused_with_the_option_that_states_it(kind: str, tmp_path: Path) -> None:
+def test_values_without_a_scale_are_refused_with_the_option_that_states_it(
+    kind: str, tmp_path: Path
+) -> None:
     values, suffix, scale = UNSTATED[kind]
     folder = saved(tmp_path / "mine", values, suffix)
     message = refusal(folder)
@@ -100,7 +104,11 @@ def test_values_without_a_scale_are_refused_with_the_option_that_states_it(kind:
 
 
 def test_full_16_bits_are_read_and_a_dark_picture_among_them_too(tmp_path: Path) -> None:
-    folder = saved(tmp_path / "mine", lambda name: noise(name, 2**16 if name != "0" else 999).astype(np.uint16), "png")
+    folder = saved(
+        tmp_path / "mine",
+        lambda name: noise(name, 2**16 if name != "0" else 999).astype(np.uint16),
+        "png",
+    )
     assert counted(folder) == 5
 
 
@@ -108,13 +116,17 @@ def test_a_stated_range_is_linear_and_cut(tmp_path: Path) -> None:
     values = np.repeat(np.array([[-1.0, 0.0, 0.5, 1.0, 9.0]], np.float32), 5, axis=0)
     folder = saved(tmp_path / "mine", lambda _: values, "tif")
     data = opened(folder, size=5, range=[0, 1])
-    assert "5 pictures have values outside of data.range, which are cut to it" in data.inventory.notes
+    assert (
+        "5 pictures have values outside of data.range, which are cut to it" in data.inventory.notes
+    )
     assert data.split("test").images[0, 0, 0].tolist() == [0, 0, 128, 255, 255]
 
 
 def test_other_ranges_do_not_share_a_cache(tmp_path: Path) -> None:
     folder = saved(tmp_path / "mine", lambda name: noise(name).astype(np.float32), "tif")
-    one, other = (opened(folder, range=[0, high]).split("train").store.float().mean() for high in (255, 510))
+    one, other = (
+        opened(folder, range=[0, high]).split("train").store.float().mean() for high in (255, 510)
+    )
     assert one > 1.5 * other
 
 
@@ -123,24 +135,37 @@ def test_values_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     assert "finite" in refusal(folder, range=[0, 1])
 
 
-@pytest.mark.parametrize(("bits", "reason"), [(12, "saved anew"), (14, "no value above 16383 of 65535")])
-def test_colour_of_16_bits_that_is_not_filled_is_refused(bits: int, reason: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("bits", "reason"), [(12, "saved anew"), (14, "no value above 16383 of 65535")]
+)
+def test_colour_of_16_bits_that_is_not_filled_is_refused(
+    bits: int, reason: str, tmp_path: Path
+) -> None:
     """Pillow keeps the upper 8 bits alone, and says nothing."""
     import struct
     import zlib
 
     def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        return (
+            struct.pack(">I", len(content))
+            + kind
+            + content
+            + struct.pack(">I", zlib.crc32(kind + content))
+        )
 
     (tmp_path / "mine").mkdir()
     for number in range(4):
         rows = np.random.default_rng(number).integers(1 << bits, size=(8, 8, 3)).astype(">u2")
         lines = b"".join(b"\0" + row.tobytes() for row in rows)
         head = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0))
-        content = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+        content = (
+            b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+        )
         (tmp_path / "mine" / f"{number}.png").write_bytes(content)
     assert reason in refusal(tmp_path / "mine", channels=3)
-    assert "data.range is not for colours of 16 bits" in refusal(tmp_path / "mine", channels=3, range=[0, 4095])
+    assert "data.range is not for colours of 16 bits" in refusal(
+        tmp_path / "mine", channels=3, range=[0, 4095]
+    )
 
 
 def test_masks_of_0_and_1_need_a_range_and_one_colour_throughout_stops(tmp_path: Path) -> None:
@@ -176,13 +201,18 @@ def test_one_bit_and_palette_pictures_are_as_bright_as_they_look(tmp_path: Path)
 )
 def test_splits_go_by_any_spelling(train: str, val: str, test: str, tmp_path: Path) -> None:
     for split, count in ((train, 6), (val, 3), (test, 2)):
-        place(tmp_path / "mine", *(f"{split}/{kind}/{number}.png" for kind in "ab" for number in range(count)))
+        place(
+            tmp_path / "mine",
+            *(f"{split}/{kind}/{number}.png" for kind in "ab" for number in range(count)),
+        )
     found = inventory(tmp_path / "mine")
     assert found.images == {"train": 12, "val": 6, "test": 4}
     assert found.classes == ["a", "b"]
 
 
-@pytest.mark.parametrize("pair", [("valid", "val"), ("Train", "train"), ("test", "testing"), ("dev", "eval")])
+@pytest.mark.parametrize(
+    "pair", [("valid", "val"), ("Train", "train"), ("test", "testing"), ("dev", "eval")]
+)
 def test_two_folders_for_one_split_are_refused(pair: tuple[str, str], tmp_path: Path) -> None:
     for name in {"train", *pair}:
         many(tmp_path / "mine" / name, 4)
@@ -305,7 +335,15 @@ def link_to_root(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "spoil",
-    [link_to_parent, links_to_itself, link_to_sibling, link_to_file, hard_link, link_out_and_back, link_to_root],
+    [
+        link_to_parent,
+        links_to_itself,
+        link_to_sibling,
+        link_to_file,
+        hard_link,
+        link_out_and_back,
+        link_to_root,
+    ],
 )
 def test_a_file_under_two_names_is_read_once_and_that_is_said(spoil: Spoil, tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "mine"
@@ -377,7 +415,9 @@ def study_of_ours(folder: Path) -> None:
 
 
 def dashboard_of_ours(folder: Path) -> None:
-    place(folder / "wandb" / "offline-run-20260101_000000-abc" / "files" / "media" / "images", "a.png")
+    place(
+        folder / "wandb" / "offline-run-20260101_000000-abc" / "files" / "media" / "images", "a.png"
+    )
 
 
 def export_of_ours(folder: Path) -> None:
@@ -445,7 +485,14 @@ def folder_called_like_a_picture(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "spoil",
-    [fifo, link_to_device, socket_file, broken_link, link_to_its_own_name, folder_called_like_a_picture],
+    [
+        fifo,
+        link_to_device,
+        socket_file,
+        broken_link,
+        link_to_its_own_name,
+        folder_called_like_a_picture,
+    ],
 )
 def test_odd_files_are_left_out_by_name(spoil: Spoil, tmp_path: Path) -> None:
     folder = many(tmp_path / "mine")
@@ -454,7 +501,9 @@ def test_odd_files_are_left_out_by_name(spoil: Spoil, tmp_path: Path) -> None:
     assert counted(folder) == 10
 
 
-def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_listed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Permissions do not bind the administrator, so that the system's answer is played."""
     folder = tmp_path / "mine"
     many(folder / "a")
@@ -503,11 +552,15 @@ def test_short_memory_is_told_as_such(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_program_is_never_started_for_a_picture(tmp_path: Path) -> None:
     """Pillow gives PostScript to Ghostscript, whatever the file is called."""
     folder = many(tmp_path / "mine")
-    (folder / "x.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\nshowpage\n")
+    (folder / "x.png").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\nshowpage\n"
+    )
     assert "identify" in refusal(folder)
 
 
-@pytest.mark.parametrize("name", ["c\x1b[2Jx.png", "two\nlines.png", "\u202egnp.png", os.fsdecode(b"\xff.png")])
+@pytest.mark.parametrize(
+    "name", ["c\x1b[2Jx.png", "two\nlines.png", "\u202egnp.png", os.fsdecode(b"\xff.png")]
+)
 def test_names_cannot_steer_the_terminal(name: str, tmp_path: Path) -> None:
     folder = many(tmp_path / "mine")
     (folder / name).write_text("no picture")
@@ -582,10 +635,15 @@ def test_moved_pictures_are_the_same(tmp_path: Path) -> None:
         ("val_fraction", [float("nan"), "0.1", 0, 1, True, None]),
         ("size", [[32, 64], "8", 0, True, 8.5, 10**9, None]),
         ("channels", [2, True, "3", None, 3.5]),
-        ("range", [[1, 0], [0, 0], 5, "0,1", [0, float("nan")], [0, 1, 2], [False, True], {}, [0, "1"]]),
+        (
+            "range",
+            [[1, 0], [0, 0], 5, "0,1", [0, float("nan")], [0, 1, 2], [False, True], {}, [0, "1"]],
+        ),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_refused_by_the_name_of_its_option(option: str, values: list[object]) -> None:
+def test_a_value_of_the_wrong_kind_is_refused_by_the_name_of_its_option(
+    option: str, values: list[object]
+) -> None:
     for value in values:
         settings = {
             "root": "r",
@@ -658,11 +716,17 @@ def test_what_is_transparent_is_white(kind: str, tmp_path: Path) -> None:
         values = noise(str(number), 2**16 if deep else 256).astype(np.uint16 if deep else np.uint8)
         values[:6] = 0
         Image.fromarray(values).save(tmp_path / "mine" / f"{number}.png", transparency=0)
-    store = opened(tmp_path / "mine", size=12, range=None if kind == "16 bits" else [0, 255]).split("train").store
+    store = (
+        opened(tmp_path / "mine", size=12, range=None if kind == "16 bits" else [0, 255])
+        .split("train")
+        .store
+    )
     assert store[:, :, :6].min() == 255
 
 
-def test_a_range_is_of_the_colours_beside_an_alpha_channel_and_not_of_a_palette(tmp_path: Path) -> None:
+def test_a_range_is_of_the_colours_beside_an_alpha_channel_and_not_of_a_palette(
+    tmp_path: Path,
+) -> None:
     for number in range(5):
         grey = Image.fromarray(noise(str(number), 20).astype(np.uint8))
         for name, picture in (("alpha", grey.convert("LA")), ("palette", grey.convert("P"))):
@@ -673,10 +737,19 @@ def test_a_range_is_of_the_colours_beside_an_alpha_channel_and_not_of_a_palette(
 
 
 def test_pictures_on_another_scale_among_others_are_told(tmp_path: Path) -> None:
-    folder = saved(tmp_path / "mine", lambda name: noise(name, 256 if name == "0" else 2).astype(np.uint8), "png")
-    assert "4 pictures are nearly black, with no value above 15 of 255: other scales?" in said(folder)
+    folder = saved(
+        tmp_path / "mine",
+        lambda name: noise(name, 256 if name == "0" else 2).astype(np.uint8),
+        "png",
+    )
+    assert "4 pictures are nearly black, with no value above 15 of 255: other scales?" in said(
+        folder
+    )
 
 
 def test_splits_one_level_down_are_told(tmp_path: Path) -> None:
-    place(tmp_path / "mine", *(f"images/{split}/{number}.png" for split in ("train", "test") for number in range(4)))
+    place(
+        tmp_path / "mine",
+        *(f"images/{split}/{number}.png" for split in ("train", "test") for number in range(4)),
+    )
     assert "images/test, images/train are read together, not as splits" in said(tmp_path / "mine")

@@ -49,7 +49,9 @@ class LinearGaussian:
     def log_prob(self, images: Tensor) -> Tensor:
         """(N,) exact log p(x)."""
         covariance = self.weight @ self.weight.T + self.sigma2 * torch.eye(16, dtype=torch.float64)
-        return torch.distributions.MultivariateNormal(self.offset, covariance).log_prob(images.flatten(1))
+        return torch.distributions.MultivariateNormal(self.offset, covariance).log_prob(
+            images.flatten(1)
+        )
 
     def information(self) -> float:
         """Exact I(x; z)."""
@@ -63,7 +65,9 @@ class LinearGaussian:
 @pytest.fixture
 def linear() -> LinearGaussian:
     directions = torch.linalg.qr(torch.randn(16, 3, dtype=torch.float64)).Q
-    return LinearGaussian(directions * torch.tensor([0.125, 0.075, 0.05]), torch.full((16,), 0.5).double(), 0.00125)
+    return LinearGaussian(
+        directions * torch.tensor([0.125, 0.075, 0.05]), torch.full((16,), 0.5).double(), 0.00125
+    )
 
 
 class Scaled(nn.Module):

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal, kl_divergence
+from torch.distributions import (
+    Categorical,
+    Independent,
+    MixtureSameFamily,
+    MultivariateNormal,
+    Normal,
+    kl_divergence,
+)
 
 from reslag_vae.evaluation.metrics.aggregate import aggregate_posterior
 from reslag_vae.latents.gaussian import DiagonalGaussian
@@ -29,10 +36,16 @@ def mixture(posterior: DiagonalGaussian, without: int | None = None) -> MixtureS
 def test_every_statistic_is_that_of_the_mixture_written_out() -> None:
     posterior, latents = posteriors()
     result = aggregate_posterior(posterior, latents)
-    own = Independent(Normal(posterior.mean, (posterior.log_variance / 2).exp()), 1).log_prob(latents)
+    own = Independent(Normal(posterior.mean, (posterior.log_variance / 2).exp()), 1).log_prob(
+        latents
+    )
     inside = mixture(posterior).log_prob(latents)
-    left_out = torch.stack([mixture(posterior, i).log_prob(latents[i]) for i in range(len(latents))])
-    columns = [DiagonalGaussian(posterior.mean[:, [j]], posterior.log_variance[:, [j]]) for j in range(3)]
+    left_out = torch.stack(
+        [mixture(posterior, i).log_prob(latents[i]) for i in range(len(latents))]
+    )
+    columns = [
+        DiagonalGaussian(posterior.mean[:, [j]], posterior.log_variance[:, [j]]) for j in range(3)
+    ]
     marginals = sum(mixture(column).log_prob(latents[:, [j]]) for j, column in enumerate(columns))
     others = torch.stack(
         [
@@ -52,8 +65,12 @@ def test_every_statistic_is_that_of_the_mixture_written_out() -> None:
         assert bracket.high == pytest.approx(float(high.mean().clamp(0, most)), rel=1e-9)
         assert bracket.low < bracket.high
     # KL(q(z|x) || p) = I + KL(q || p)
-    assert result.mutual_information.low + result.aggregate_kl.high == pytest.approx(result.kl, rel=1e-12)
-    assert result.mutual_information.high + result.aggregate_kl.low == pytest.approx(result.kl, rel=1e-12)
+    assert result.mutual_information.low + result.aggregate_kl.high == pytest.approx(
+        result.kl, rel=1e-12
+    )
+    assert result.mutual_information.high + result.aggregate_kl.low == pytest.approx(
+        result.kl, rel=1e-12
+    )
 
 
 def test_the_brackets_hold_the_truth_of_a_linear_gaussian_model(linear: Any) -> None:
@@ -61,7 +78,11 @@ def test_the_brackets_hold_the_truth_of_a_linear_gaussian_model(linear: Any) -> 
     posterior = model.posterior(images)
     result = aggregate_posterior(posterior, posterior.sample(), marginal_samples=3000)
     # The images are samples of the model: the aggregate of its exact posteriors is the prior.
-    assert result.mutual_information.low - 0.02 < linear.information() < result.mutual_information.high + 0.02
+    assert (
+        result.mutual_information.low - 0.02
+        < linear.information()
+        < result.mutual_information.high + 0.02
+    )
     assert result.aggregate_kl.low - 0.02 < 0 < result.aggregate_kl.high + 0.02
     assert result.total_correlation.low - 0.02 < 0 < result.total_correlation.high + 0.02
     assert result.mutual_information.high - result.mutual_information.low < 0.6
@@ -69,7 +90,9 @@ def test_the_brackets_hold_the_truth_of_a_linear_gaussian_model(linear: Any) -> 
 
 def test_total_correlation_and_divergence_of_a_correlated_gaussian() -> None:
     covariance = torch.tensor([[2.0, 1.2], [1.2, 1.5]], dtype=torch.float64)
-    means = MultivariateNormal(torch.tensor([1.0, -0.5]).double(), covariance - 0.5 * torch.eye(2)).sample((4000,))
+    means = MultivariateNormal(
+        torch.tensor([1.0, -0.5]).double(), covariance - 0.5 * torch.eye(2)
+    ).sample((4000,))
     posterior = DiagonalGaussian(means, torch.full_like(means, math.log(0.5)))
     result = aggregate_posterior(posterior, posterior.sample(), marginal_samples=4000)
     whole = MultivariateNormal(torch.tensor([1.0, -0.5]).double(), covariance)
@@ -107,7 +130,10 @@ def test_a_fitted_density_narrows_the_bracket_from_the_low_side_of_the_density()
     latents = posterior.sample()
     exact = 4 * 0.5 * (4.0001 - 1 - math.log(4.0001))
     density = Normal(0.0, math.sqrt(4.0001)).log_prob(latents).sum(1)
-    wide, narrow = aggregate_posterior(posterior, latents), aggregate_posterior(posterior, latents, density)
+    wide, narrow = (
+        aggregate_posterior(posterior, latents),
+        aggregate_posterior(posterior, latents, density),
+    )
 
     assert wide.aggregate_kl.low < 1
     assert narrow.aggregate_kl.low == pytest.approx(exact, abs=0.5)
@@ -119,7 +145,8 @@ def test_a_fitted_density_narrows_the_bracket_from_the_low_side_of_the_density()
 
 
 def test_the_high_estimate_of_the_total_correlation_lies_above_it() -> None:
-    # Means that are the same number in all 4 dimensions: in closed form, for means N(0, 1) and variances 0.09.
+    # Means that are the same number in all 4 dimensions: in closed form, for means N(0, 1) and
+    # variances 0.09.
     covariance = torch.ones(4, 4).double() + 0.09 * torch.eye(4).double()
     exact = 0.5 * (4 * math.log(1.09) - float(torch.logdet(covariance)))
     values = []
@@ -134,7 +161,12 @@ def test_the_high_estimate_of_the_total_correlation_lies_above_it() -> None:
 def test_what_cannot_be_is_cut_off() -> None:
     posterior, latents = posteriors(50, 6)
     result = aggregate_posterior(posterior, latents)
-    assert 0 <= result.total_correlation.low <= result.total_correlation.high <= result.aggregate_kl.high
+    assert (
+        0
+        <= result.total_correlation.low
+        <= result.total_correlation.high
+        <= result.aggregate_kl.high
+    )
     assert result.mutual_information.high <= result.kl
 
 
@@ -147,7 +179,9 @@ def information_of_clusters(deviation: float) -> float:
     places = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1)
     squared = torch.stack([(places - centre).square().sum(-1) for centre in CENTRES])
     normal = math.log(2 * math.pi * deviation**2)
-    log_density = torch.logsumexp(-squared / (2 * deviation**2), 0) - math.log(len(CENTRES)) - normal
+    log_density = (
+        torch.logsumexp(-squared / (2 * deviation**2), 0) - math.log(len(CENTRES)) - normal
+    )
     return -float((log_density.exp() * log_density).sum() * (axis[1] - axis[0]) ** 2) - (1 + normal)
 
 

@@ -11,9 +11,21 @@ from torch import Tensor
 from reslag_vae.evaluation import adapters
 from reslag_vae.evaluation.adapters import EncoderDecoder
 from reslag_vae.evaluation.metrics import bounds as module
-from reslag_vae.evaluation.metrics.bounds import dequantised_bits_per_dim, importance_weighted_bound, log_mean_exp
+from reslag_vae.evaluation.metrics.bounds import (
+    dequantised_bits_per_dim,
+    importance_weighted_bound,
+    log_mean_exp,
+)
 from reslag_vae.networks import Network
-from reslag_vae.objectives import ELBO, MMD, Beta, Objective, Reconstruction, SigmaFixed, SigmaOptimal
+from reslag_vae.objectives import (
+    ELBO,
+    MMD,
+    Beta,
+    Objective,
+    Reconstruction,
+    SigmaFixed,
+    SigmaOptimal,
+)
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import VAE, AutoEncoder, BetaVAE, MMDInfoVAE, OptimalSigmaVAE
 
@@ -31,22 +43,31 @@ def vague(linear: Any) -> EncoderDecoder:
 
 
 @pytest.mark.parametrize("samples", [1, 3, 50])
-def test_with_the_exact_posterior_every_bound_is_the_exact_log_likelihood(linear: Any, samples: int) -> None:
+def test_with_the_exact_posterior_every_bound_is_the_exact_log_likelihood(
+    linear: Any, samples: int
+) -> None:
     images = linear.images(20)
     result = importance_weighted_bound(linear.exact(), images, samples, linear.sigma2)
-    torch.testing.assert_close(result.importance_weighted, linear.log_prob(images), rtol=1e-12, atol=1e-10)
+    torch.testing.assert_close(
+        result.importance_weighted, linear.log_prob(images), rtol=1e-12, atol=1e-10
+    )
     torch.testing.assert_close(result.elbo, linear.log_prob(images), rtol=1e-12, atol=1e-10)
 
 
-def test_with_another_posterior_it_lies_between_elbo_and_log_likelihood_and_tightens(linear: Any) -> None:
+def test_with_another_posterior_it_lies_between_elbo_and_log_likelihood_and_tightens(
+    linear: Any,
+) -> None:
     images, model = linear.images(200), vague(linear)
     exact = float(linear.log_prob(images).mean())
-    few, many = (importance_weighted_bound(model, images, samples, linear.sigma2) for samples in (4, 2000))
+    few, many = (
+        importance_weighted_bound(model, images, samples, linear.sigma2) for samples in (4, 2000)
+    )
     # In closed form, ELBO = log p(x) - KL(q(z|x) || p(z|x)).
     mean, log_variance = linear.posterior(images)
     own = model.posterior(images)
     p, q = (
-        torch.distributions.Normal(m, (v / 2).exp()) for m, v in ((mean, log_variance), (own.mean, own.log_variance))
+        torch.distributions.Normal(m, (v / 2).exp())
+        for m, v in ((mean, log_variance), (own.mean, own.log_variance))
     )
     elbo = exact - float(torch.distributions.kl_divergence(q, p).sum(1).mean())
     assert float(many.elbo.mean()) == pytest.approx(elbo, abs=0.02)
@@ -64,7 +85,8 @@ def test_the_dequantised_bound_is_the_likelihood_within_the_cell(linear: Any) ->
 
 
 def test_bits_per_dim_of_uniform_noise_are_those_of_its_entropy() -> None:
-    # A density of 1 on [0, 1] spends log2(255) bits on each of its cells of width 1/255, one of 2 spends one bit less.
+    # A density of 1 on [0, 1] spends log2(255) bits on each of its cells of width 1/255, one of 2
+    # spends one bit less.
     bits = dequantised_bits_per_dim(torch.tensor([0.0, 784 * math.log(2)]).double(), 784)
     assert bits.tolist() == pytest.approx([math.log2(255), math.log2(255) - 1])
 
@@ -95,9 +117,13 @@ def test_the_seed_decides_and_the_global_state_does_not(linear: Any) -> None:
 
 
 def test_a_variance_of_each_pixel_is_used(linear: Any) -> None:
-    images, variance = linear.images(5), torch.linspace(0.01, 0.1, 16, dtype=torch.float64).view(1, 1, 4, 4)
+    images, variance = (
+        linear.images(5),
+        torch.linspace(0.01, 0.1, 16, dtype=torch.float64).view(1, 1, 4, 4),
+    )
     nothing = torch.zeros(5, 3, dtype=torch.float64)
-    # The decoder ignores its latent, and the encoder says N(0, I): nothing but the likelihood is left.
+    # The decoder ignores its latent, and the encoder says N(0, I): nothing but the likelihood is
+    # left.
     model = EncoderDecoder(lambda x: (nothing, nothing), lambda z: z.new_zeros(len(z), 1, 4, 4))
     result = importance_weighted_bound(model, images, 2, variance)
     expected = torch.distributions.Normal(0.0, variance.sqrt()).log_prob(images).flatten(1).sum(1)
@@ -135,14 +161,20 @@ def test_images_of_8_bits_are_taken_as_numbers_in_0_to_1(make_network: MakeNetwo
     ],
 )
 def test_a_model_without_a_variance_is_refused(
-    kind: type[BaseVAE], objective: Objective, parameters: int, message: str, make_network: MakeNetwork
+    kind: type[BaseVAE],
+    objective: Objective,
+    parameters: int,
+    message: str,
+    make_network: MakeNetwork,
 ) -> None:
     model = kind(make_network(parameters_per_latent=parameters), objective)
     with pytest.raises(ValueError, match=message):
         importance_weighted_bound(model, torch.rand(2, 1, 8, 8), 4)
 
 
-def test_a_point_posterior_and_no_sample_are_refused(make_network: MakeNetwork, linear: Any) -> None:
+def test_a_point_posterior_and_no_sample_are_refused(
+    make_network: MakeNetwork, linear: Any
+) -> None:
     model = AutoEncoder(make_network(parameters_per_latent=1), Reconstruction())
     with pytest.raises(ValueError, match="posterior with a density"):
         importance_weighted_bound(model, torch.rand(2, 1, 8, 8), 4, sigma2=0.1)

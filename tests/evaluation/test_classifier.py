@@ -51,7 +51,9 @@ def test_it_learns_attributes() -> None:
     attributes = torch.stack([labels == 0, labels == 1, labels != 2, labels >= 0], dim=1)
     classifier = train_classifier(images, attributes, outputs=4)
     assert classifier.accuracy(images, attributes) > 0.95
-    assert classifier.accuracy(images, ~attributes) == pytest.approx(1 - classifier.accuracy(images, attributes))
+    assert classifier.accuracy(images, ~attributes) == pytest.approx(
+        1 - classifier.accuracy(images, attributes)
+    )
 
 
 def test_a_seed_gives_one_classifier_and_leaves_the_global_state() -> None:
@@ -73,9 +75,15 @@ def test_features_depend_neither_on_other_images_nor_on_the_training_that_went_o
     features = classifier.features(images)
     assert features.dtype == torch.float64
     assert not features.requires_grad
-    torch.testing.assert_close(classifier.features(images[7:8]), features[7:8], atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(classifier.features(images.double() / 255), features, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(classifier.features(Images(images, labels)), features, atol=0, rtol=0)
+    torch.testing.assert_close(
+        classifier.features(images[7:8]), features[7:8], atol=1e-5, rtol=1e-5
+    )
+    torch.testing.assert_close(
+        classifier.features(images.double() / 255), features, atol=1e-5, rtol=1e-5
+    )
+    torch.testing.assert_close(
+        classifier.features(Images(images, labels)), features, atol=0, rtol=0
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,7 +117,10 @@ def train(trainings: list[Classifier]) -> Callable[[], Classifier]:
 
 
 def test_a_file_spares_the_training(
-    tmp_path: Path, train: Callable[[], Classifier], trainings: list[Classifier], caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    train: Callable[[], Classifier],
+    trainings: list[Classifier],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     path = tmp_path / "cache" / "classifier.pt"
     first = cached_classifier(path, (1, 8, 8), 3, train)
@@ -121,7 +132,9 @@ def test_a_file_spares_the_training(
     assert not caplog.records
 
 
-@pytest.mark.parametrize("damage", ["truncated", "foreign", "no weights", "version", "shape", "outputs"])
+@pytest.mark.parametrize(
+    "damage", ["truncated", "foreign", "no weights", "version", "shape", "outputs"]
+)
 def test_a_file_of_no_use_is_replaced(
     damage: str,
     tmp_path: Path,
@@ -131,13 +144,18 @@ def test_a_file_of_no_use_is_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = tmp_path / "classifier.pt"
-    cached_classifier(path, (1, 16, 8) if damage == "shape" else (1, 8, 8), 2 if damage == "outputs" else 3, train)
+    cached_classifier(
+        path, (1, 16, 8) if damage == "shape" else (1, 8, 8), 2 if damage == "outputs" else 3, train
+    )
     if damage == "truncated":
         path.write_bytes(path.read_bytes()[:1000])
     if damage == "foreign":
         torch.save([Path("code is refused")], path)
     if damage == "no weights":
-        torch.save({"version": module.VERSION, "image_shape": [1, 8, 8], "outputs": 3, "state_dict": {}}, path)
+        torch.save(
+            {"version": module.VERSION, "image_shape": [1, 8, 8], "outputs": 3, "state_dict": {}},
+            path,
+        )
     if damage == "version":
         monkeypatch.setattr(module, "VERSION", module.VERSION + 1)
     with caplog.at_level(logging.WARNING):

@@ -29,7 +29,9 @@ def test_codes_are_those_of_the_model_in_evaluation_mode(make_network: Any) -> N
     assert 0.4 < float(noise.square().mean()) < 2.0
 
 
-def test_samples_depend_on_the_seed_and_not_on_the_chunks(linear: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_samples_depend_on_the_seed_and_not_on_the_chunks(
+    linear: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     images = linear.images(11)
     whole, other = encode(linear.exact(), images, seed=3), encode(linear.exact(), images, seed=4)
     monkeypatch.setattr(adapters, "CHUNK", 2)
@@ -57,7 +59,10 @@ def test_decoding_in_chunks_is_decoding(make_network: Any, monkeypatch: pytest.M
 def test_chunks_are_all_images_in_order(size: int) -> None:
     images = torch.randint(256, (10, 1, 2, 2), dtype=torch.uint8)
     rows = torch.tensor([3, 1, 7, 0, 9])
-    for given, expected in ((images, images), (Images(images, torch.zeros(10), rows), images[rows])):
+    for given, expected in (
+        (images, images),
+        (Images(images, torch.zeros(10), rows), images[rows]),
+    ):
         parts = list(chunks(given, torch.device("cpu"), size))
         assert max(len(part) for part in parts) <= size
         torch.testing.assert_close(torch.cat(parts), expected / 255)
@@ -136,7 +141,10 @@ def test_the_mode_is_left_as_it_was_also_after_an_error(training: bool) -> None:
         (lambda x: (x, x, x), "gives tuple"),
         (lambda x: (x.flatten(1), 1.0), "gives tuple"),
         (lambda x: x, r"gives \(3, 1, 4, 4\) for 3 images"),
-        (lambda x: (x.flatten(1), x.flatten(1)[:, :2]), r"gives \(3, 16\) and \(3, 2\) for 3 images"),
+        (
+            lambda x: (x.flatten(1), x.flatten(1)[:, :2]),
+            r"gives \(3, 16\) and \(3, 2\) for 3 images",
+        ),
         (lambda x: x.flatten(1)[:2], r"gives \(2, 16\) for 3 images"),
     ],
 )

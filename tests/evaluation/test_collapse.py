@@ -27,8 +27,20 @@ def silenced(linear: Any, dimensions: list[int]) -> EncoderDecoder:
     ("ignored_by_decoder", "silent_encoder", "ignored", "lagging", "words"),
     [
         ([], [], [], [], "no collapse: all 3 latent dimensions are used"),
-        ([2], [], [2], [], "some units idle: of 3 latent dimensions 1 ignored by the decoder (model collapse)"),
-        ([], [1], [], [1], "some units idle: of 3 latent dimensions 1 used by the decoder and not by the encoder"),
+        (
+            [2],
+            [],
+            [2],
+            [],
+            "some units idle: of 3 latent dimensions 1 ignored by the decoder (model collapse)",
+        ),
+        (
+            [],
+            [1],
+            [],
+            [1],
+            "some units idle: of 3 latent dimensions 1 used by the decoder and not by the encoder",
+        ),
         (
             [2],
             [1, 2],
@@ -36,7 +48,13 @@ def silenced(linear: Any, dimensions: list[int]) -> EncoderDecoder:
             [1],
             "partly collapsed: of 3 latent dimensions 1 ignored by the decoder (model",
         ),
-        ([0, 1, 2], [0, 1, 2], [0, 1, 2], [], "COLLAPSED: of 3 latent dimensions 3 ignored by the decoder"),
+        (
+            [0, 1, 2],
+            [0, 1, 2],
+            [0, 1, 2],
+            [],
+            "COLLAPSED: of 3 latent dimensions 3 ignored by the decoder",
+        ),
         (
             [],
             [0, 1, 2],
@@ -66,10 +84,13 @@ def test_the_kind_of_collapse_is_told(
 
 @pytest.mark.parametrize(("count", "dimensions"), [(30, 32), (200, 100)])
 def test_neither_few_images_nor_many_dimensions_mislead_it(count: int, dimensions: int) -> None:
-    # A decoder that uses every dimension, and an encoder that says N(0, I): pure inference collapse.
+    # A decoder that uses every dimension, and an encoder that says N(0, I): pure inference
+    # collapse.
     directions = torch.linalg.qr(torch.randn(256, dimensions, dtype=torch.float64)).Q
     nothing = torch.zeros(count, dimensions, dtype=torch.float64)
-    model = EncoderDecoder(lambda x: (nothing, nothing), lambda z: (z @ directions.T).view(-1, 1, 16, 16))
+    model = EncoderDecoder(
+        lambda x: (nothing, nothing), lambda z: (z @ directions.T).view(-1, 1, 16, 16)
+    )
     diagnosis = diagnose(model, encode(model, torch.zeros(count, 1, 16, 16).double()), 0.5)
     assert diagnosis.lagging.all()
 
@@ -79,13 +100,15 @@ def test_what_an_image_tells_of_a_dimension_is_exact_for_a_linear_model(linear: 
     for j in range(3):
         value = precision(linear.exact(), latents, j, linear.sigma2)
         assert value == pytest.approx(float(linear.signal[j]), rel=0.05)
-        # Of p(z|x) the variance is 1 / (1 + precision), so that its mean varies by the rest of the prior's.
+        # Of p(z|x) the variance is 1 / (1 + precision), so that its mean varies by the rest of the
+        # prior's.
         variance = linear.exact().posterior(linear.images(20_000)).mean[:, j].var()
         assert float(variance) == pytest.approx(value / (1 + value), rel=0.05)
 
 
 def test_what_is_drawn_is_independent_of_the_codes() -> None:
-    # A decoder of the product of two idle dimensions: what one does is measured at the codes of the other.
+    # A decoder of the product of two idle dimensions: what one does is measured at the codes of the
+    # other.
     def nothing(x: Tensor) -> tuple[Tensor, Tensor]:
         return x.new_zeros(len(x), 2), x.new_zeros(len(x), 2)
 

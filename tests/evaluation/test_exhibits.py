@@ -27,7 +27,9 @@ from reslag_vae.variants import VAE, AutoEncoder
 
 
 def random_images(count: int, labels: Tensor | None = None) -> Images:
-    pixels = torch.randint(256, (count, 1, 8, 8), generator=torch.Generator().manual_seed(count), dtype=torch.uint8)
+    pixels = torch.randint(
+        256, (count, 1, 8, 8), generator=torch.Generator().manual_seed(count), dtype=torch.uint8
+    )
     return Images(pixels, torch.full((count,), -1) if labels is None else labels)
 
 
@@ -64,12 +66,16 @@ class Faces(CelebA):
 
 @pytest.fixture
 def make_subject(make_network: Any, tmp_path: Path) -> Callable[..., Subject]:
-    def subject(data: ImageDataModule | None = None, deterministic: bool = False, **settings: Any) -> Subject:
+    def subject(
+        data: ImageDataModule | None = None, deterministic: bool = False, **settings: Any
+    ) -> Subject:
         network = make_network(parameters_per_latent=1 if deterministic else 2)
         model = AutoEncoder(network, Reconstruction()) if deterministic else VAE(network, ELBO())
         data = Labelled(tmp_path, 8, 0.1, 0) if data is None else data
         data.setup()
-        return Subject(model.eval().requires_grad_(False), data, Settings(**({"samples": 4} | settings)))
+        return Subject(
+            model.eval().requires_grad_(False), data, Settings(**({"samples": 4} | settings))
+        )
 
     return subject
 
@@ -85,7 +91,9 @@ def test_exhibits_are_what_the_model_makes_of_the_images(
     torch.testing.assert_close(shown.samples["prior"], model.decode(subject.prior_latents[:16]))
     torch.testing.assert_close(shown.samples[MIXTURE], model.decode(subject.mixture_latents[:16]))
     close = {"rtol": 1e-4, "atol": 1e-4}
-    torch.testing.assert_close(shown.strip, model.interpolate(*(shown.corners[:2] / 255), steps=10), **close)
+    torch.testing.assert_close(
+        shown.strip, model.interpolate(*(shown.corners[:2] / 255), steps=10), **close
+    )
     ends = shown.square[[0, 0, -1, -1], [0, -1, 0, -1]]
     torch.testing.assert_close(ends, model.reconstruct(shown.corners), **close)
     assert shown.plane is not None
@@ -96,7 +104,9 @@ def test_exhibits_are_what_the_model_makes_of_the_images(
     assert torch.equal(shown.labels, subject.reference.labels)
 
 
-def test_a_tsne_is_left_out_where_it_is_not_wanted_or_there_are_too_few(make_subject: Callable[..., Subject]) -> None:
+def test_a_tsne_is_left_out_where_it_is_not_wanted_or_there_are_too_few(
+    make_subject: Callable[..., Subject],
+) -> None:
     assert exhibit(make_subject(), 0).neighbours is None
     assert exhibit(make_subject(), 20).neighbours is None
 
@@ -108,7 +118,9 @@ def test_images_are_taken_from_all_over_the_split() -> None:
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
-def test_traversals_move_one_dimension_at_a_time(make_subject: Callable[..., Subject], deterministic: bool) -> None:
+def test_traversals_move_one_dimension_at_a_time(
+    make_subject: Callable[..., Subject], deterministic: bool
+) -> None:
     subject = make_subject(deterministic=deterministic)
     rows = traversals(subject)
     codes, model = subject.codes, subject.model
@@ -130,11 +142,15 @@ def test_corners_are_of_different_classes_where_there_are_so_many() -> None:
     assert corners(random_images(3)).rows.tolist() == [0, 1, 2]
 
 
-def test_extremes_are_the_smallest_the_middle_and_the_largest_errors(make_subject: Callable[..., Subject]) -> None:
+def test_extremes_are_the_smallest_the_middle_and_the_largest_errors(
+    make_subject: Callable[..., Subject],
+) -> None:
     subject = make_subject()
     errors, originals, decoded = extremes(subject)
     x = subject.images.images
-    every = (subject.model.reconstruct(x) - x / 255).square().flatten(1).sum(1).sort().values.double()
+    every = (
+        (subject.model.reconstruct(x) - x / 255).square().flatten(1).sum(1).sort().values.double()
+    )
     torch.testing.assert_close(errors[0], every[:6], rtol=1e-5, atol=0)
     torch.testing.assert_close(errors[2], every[-6:], rtol=1e-5, atol=0)
     torch.testing.assert_close(errors[1], every[32:38], rtol=1e-5, atol=0)
@@ -142,7 +158,9 @@ def test_extremes_are_the_smallest_the_middle_and_the_largest_errors(make_subjec
     torch.testing.assert_close(again, errors, rtol=1e-5, atol=0)
 
 
-def test_each_class_is_turned_into_the_nearest_one_that_there_is(make_subject: Callable[..., Subject]) -> None:
+def test_each_class_is_turned_into_the_nearest_one_that_there_is(
+    make_subject: Callable[..., Subject],
+) -> None:
     subject = make_subject()
     rows = translations(subject, [])
     assert [row.label[0] for row in rows] == ["a", "b", "c"]

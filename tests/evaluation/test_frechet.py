@@ -36,7 +36,9 @@ def test_commuting_covariances_are_compared_by_standard_deviations() -> None:
     assert frechet_distance(x * a, x * b) == pytest.approx(expected, rel=1e-12)
     # Also in other axes, and with other samples of the same covariance.
     rotation = torch.linalg.qr(features(3, 3)).Q
-    assert frechet_distance(x * a @ rotation, x.flip(0) * b @ rotation) == pytest.approx(expected, rel=1e-12)
+    assert frechet_distance(x * a @ rotation, x.flip(0) * b @ rotation) == pytest.approx(
+        expected, rel=1e-12
+    )
 
 
 def test_a_rotated_gaussian_in_the_plane() -> None:

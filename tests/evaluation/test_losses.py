@@ -32,7 +32,9 @@ class Constant(nn.Module):
 def constant(make_network: MakeNetwork) -> VAE:
     """Every posterior is N((1, 2, 0), (1, 1, 4)) and every image grey, so that all numbers have a closed form."""
     network = make_network()
-    network.inference = Constant(torch.tensor([1.0, 2.0, 0.0, 0.0, 0.0, 20 * math.atanh(math.log(4) / 20)]))
+    network.inference = Constant(
+        torch.tensor([1.0, 2.0, 0.0, 0.0, 0.0, 20 * math.atanh(math.log(4) / 20)])
+    )
     network.generative = Constant(torch.full((1, 8, 8), 0.5))
     return VAE(network, SigmaFixed(0.05))
 
@@ -54,7 +56,9 @@ def test_means_have_their_closed_form(constant: VAE, make_data: MakeData) -> Non
     assert result["mutual_information_ceiling"] == pytest.approx(math.log(11))
 
 
-def test_the_yardstick_is_the_mean_squared_error_on_train(constant: VAE, make_data: MakeData) -> None:
+def test_the_yardstick_is_the_mean_squared_error_on_train(
+    constant: VAE, make_data: MakeData
+) -> None:
     data = make_data(train=21, batch_size=4)
     measure_yardstick(constant, data.in_order("train"))
     pixels = data.split("train").images.double() / 255
@@ -62,7 +66,9 @@ def test_the_yardstick_is_the_mean_squared_error_on_train(constant: VAE, make_da
     assert float(constant.train_mse) == pytest.approx(sigma2, rel=1e-6)
     # On the split where the variance was measured its ELBO is -D/2 (ln 2 pi s2 + 1) - KL.
     result = evaluate(constant, data.in_order("train"))
-    assert result["elbo"] == pytest.approx(-32 * (math.log(2 * math.pi * sigma2) + 1) - result["kl"], rel=1e-6)
+    assert result["elbo"] == pytest.approx(
+        -32 * (math.log(2 * math.pi * sigma2) + 1) - result["kl"], rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("training", [True, False])

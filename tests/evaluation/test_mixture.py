@@ -27,8 +27,12 @@ def test_its_density_is_that_of_one_gaussian_with_one_component() -> None:
     codes = torch.randn(5000, 2) * torch.tensor([2.0, 0.5]) + 1
     points = torch.randn(6, 2)
     covariance = torch.cov(codes.double().T, correction=0)
-    expected = torch.distributions.MultivariateNormal(codes.double().mean(0), covariance).log_prob(points.double())
-    torch.testing.assert_close(CodeMixture(codes, 1).log_prob(points), expected, rtol=1e-4, atol=1e-4)
+    expected = torch.distributions.MultivariateNormal(codes.double().mean(0), covariance).log_prob(
+        points.double()
+    )
+    torch.testing.assert_close(
+        CodeMixture(codes, 1).log_prob(points), expected, rtol=1e-4, atol=1e-4
+    )
 
 
 def test_the_first_samples_are_of_every_component(codes: torch.Tensor) -> None:

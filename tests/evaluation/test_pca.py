@@ -67,6 +67,10 @@ def test_a_split_is_read_as_its_tensor_is(images: Tensor) -> None:
 
 
 @pytest.mark.parametrize(("count", "components"), [(5, 6), (300, 193), (10, 0)])
-def test_more_components_than_there_are_is_refused(images: Tensor, count: int, components: int) -> None:
-    with pytest.raises(ValueError, match=rf"components={components}: {count} images of 192 numbers allow 1 to"):
+def test_more_components_than_there_are_is_refused(
+    images: Tensor, count: int, components: int
+) -> None:
+    with pytest.raises(
+        ValueError, match=rf"components={components}: {count} images of 192 numbers allow 1 to"
+    ):
         fit_pca(images[:count], components)

@@ -14,7 +14,13 @@ from reslag_vae.data import Images
 from reslag_vae.evaluation.adapters import EncoderDecoder
 from reslag_vae.evaluation.metrics import perceptual
 from reslag_vae.evaluation.metrics.frechet import frechet_distance
-from reslag_vae.evaluation.metrics.perceptual import ALEXNET, INCEPTION, inception_distances, kernel_distance, lpips
+from reslag_vae.evaluation.metrics.perceptual import (
+    ALEXNET,
+    INCEPTION,
+    inception_distances,
+    kernel_distance,
+    lpips,
+)
 
 
 def name_of(url: str) -> str:
@@ -49,7 +55,9 @@ def reference_lpips(features: nn.Sequential, a: Tensor, b: Tensor) -> Tensor:
 
     folder = Path(package.__file__).parent / "lpips_models"
     linear = torch.load(folder / "alex.pth", map_location="cpu", weights_only=True)
-    mean, std = (torch.tensor(x)[:, None, None] for x in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    mean, std = (
+        torch.tensor(x)[:, None, None] for x in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    )
     x, y = (a - mean) / std, (b - mean) / std
     total = torch.zeros(len(a))
     taps = iter(range(5))
@@ -76,15 +84,21 @@ def test_lpips_of_small_grey_images(weights: Path, alexnet_features: nn.Sequenti
     images = torch.rand(2, 1, 8, 8)
     larger = nn.functional.interpolate(images, (64, 64), mode="bilinear").repeat(1, 3, 1, 1)
     expected = reference_lpips(alexnet_features, 0.5 * larger, larger)
-    torch.testing.assert_close(lpips(darker(0.5, (1, 8, 8)), images, weights).float(), expected, rtol=1e-3, atol=0)
+    torch.testing.assert_close(
+        lpips(darker(0.5, (1, 8, 8)), images, weights).float(), expected, rtol=1e-3, atol=0
+    )
 
 
 def test_lpips_of_an_image_with_itself_is_nothing(weights: Path) -> None:
     images = torch.randint(256, (2, 3, 32, 32), dtype=torch.uint8)
-    assert lpips(darker(1, (3, 32, 32)), images, weights).tolist() == pytest.approx([0, 0], abs=1e-9)
+    assert lpips(darker(1, (3, 32, 32)), images, weights).tolist() == pytest.approx(
+        [0, 0], abs=1e-9
+    )
 
 
-def test_lpips_does_not_depend_on_the_batches(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lpips_does_not_depend_on_the_batches(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     images = torch.randint(256, (5, 1, 28, 28), dtype=torch.uint8)
     model = darker(0.5, (1, 28, 28))
     state = torch.get_rng_state()
@@ -119,7 +133,9 @@ def test_distances_are_those_of_the_features(pixels: None, monkeypatch: pytest.M
     assert distances.fid == pytest.approx(frechet_distance(a, b), rel=1e-5)
     assert (distances.kid, distances.kid_error) == pytest.approx(kernel_distance(a, b), rel=1e-5)
     monkeypatch.setattr(perceptual, "BATCH", 7)
-    split = inception_distances(Images(real, torch.full((40,), -1)), {"model": iter(torch.split(generated, 11))})
+    split = inception_distances(
+        Images(real, torch.full((40,), -1)), {"model": iter(torch.split(generated, 11))}
+    )
     assert split["model"] == pytest.approx(distances, rel=1e-5)
 
 
@@ -151,7 +167,9 @@ def test_the_kernel_distance_is_its_double_sum() -> None:
 
 
 def test_four_images_are_the_least() -> None:
-    with pytest.raises(ValueError, match="Sets of 9 and 3 images: the kernel Inception distance takes at least 4"):
+    with pytest.raises(
+        ValueError, match="Sets of 9 and 3 images: the kernel Inception distance takes at least 4"
+    ):
         kernel_distance(torch.zeros(9, 2), torch.zeros(3, 2))
 
 
@@ -223,7 +241,9 @@ def test_without_a_network_the_user_is_told_what_to_do(
     )
 
 
-def test_a_download_is_verified_and_used(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_is_verified_and_used(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     downloads = []
 
     def download(url: str, target: str, hash_prefix: str) -> None:
@@ -239,7 +259,9 @@ def test_a_download_is_verified_and_used(weights: Path, tmp_path: Path, monkeypa
 
 @BOTH
 @pytest.mark.parametrize("content", [b"", b"<html>not found</html>", "code", "other weights"])
-def test_damaged_weights_are_named(use: Use, url: str, content: bytes | str, tmp_path: Path) -> None:
+def test_damaged_weights_are_named(
+    use: Use, url: str, content: bytes | str, tmp_path: Path
+) -> None:
     pytest.importorskip("torch_fidelity")
     path = tmp_path / name_of(url)
     if isinstance(content, bytes):
@@ -248,12 +270,17 @@ def test_damaged_weights_are_named(use: Use, url: str, content: bytes | str, tmp
         torch.save({"features.0.weight": tmp_path if content == "code" else torch.zeros(2)}, path)
     with pytest.raises(UserError) as error:
         use(tmp_path)
-    assert str(error.value) == (f"{path} does not hold the weights of that name. Replace it by a whole copy of {url}")
+    assert str(error.value) == (
+        f"{path} does not hold the weights of that name. Replace it by a whole copy of {url}"
+    )
 
 
-def test_without_torch_fidelity_the_user_is_told_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torch_fidelity_the_user_is_told_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", None)
     with pytest.raises(
-        UserError, match=r"^FID and KID need torch-fidelity: pip install torch-fidelity, or .* `perceptual`\.$"
+        UserError,
+        match=r"^FID and KID need torch-fidelity: pip install torch-fidelity, or .* `perceptual`\.$",
     ):
         of_inception(tmp_path)

@@ -15,7 +15,9 @@ def clusters(count: int, distance: float) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("accuracy", [linear_probe, nearest_neighbours])
 @pytest.mark.parametrize(("distance", "low", "high"), [(20.0, 1.0, 1.0), (0.0, 0.2, 0.47)])
-def test_what_is_there_is_found_and_no_more(accuracy, distance: float, low: float, high: float) -> None:  # noqa: ANN001
+def test_what_is_there_is_found_and_no_more(
+    accuracy, distance: float, low: float, high: float
+) -> None:  # noqa: ANN001
     value = accuracy(*clusters(300, distance), *clusters(300, distance))
     assert low <= value <= high
 

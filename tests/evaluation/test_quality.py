@@ -34,7 +34,10 @@ def reference_ssim(a: Tensor, b: Tensor) -> float:
             for left in range(x.shape[1] - 10):
                 p, q = (image[top : top + 11, left : left + 11] for image in (x, y))
                 mean_p, mean_q = (window * p).sum(), (window * q).sum()
-                var_p, var_q = (window * (p - mean_p) ** 2).sum(), (window * (q - mean_q) ** 2).sum()
+                var_p, var_q = (
+                    (window * (p - mean_p) ** 2).sum(),
+                    (window * (q - mean_q) ** 2).sum(),
+                )
                 covariance = (window * (p - mean_p) * (q - mean_q)).sum()
                 luminance = (2 * mean_p * mean_q + 0.01**2) / (mean_p**2 + mean_q**2 + 0.01**2)
                 values.append(luminance * (2 * covariance + 0.03**2) / (var_p + var_q + 0.03**2))
@@ -57,7 +60,9 @@ def test_ssim_is_that_of_the_paper() -> None:
     a, b = pictures(2, side=14, channels=3)
     ssim = compare(a, b).ssim
     assert ssim is not None
-    assert ssim.tolist() == pytest.approx([reference_ssim(x, y) for x, y in zip(a, b, strict=True)], rel=1e-9)
+    assert ssim.tolist() == pytest.approx(
+        [reference_ssim(x, y) for x, y in zip(a, b, strict=True)], rel=1e-9
+    )
     in_float32 = compare(a.float(), b.float()).ssim
     assert in_float32 is not None
     assert in_float32.dtype == torch.float64
@@ -77,8 +82,12 @@ def test_flat_images_stay_in_range() -> None:
         torch.testing.assert_close(ssim, expected, atol=3e-3, rtol=0)
 
 
-@pytest.mark.parametrize(("side", "ssim", "ms_ssim"), [(10, False, False), (11, True, False), (176, True, True)])
-def test_images_smaller_than_the_windows_have_no_similarity(side: int, ssim: bool, ms_ssim: bool) -> None:
+@pytest.mark.parametrize(
+    ("side", "ssim", "ms_ssim"), [(10, False, False), (11, True, False), (176, True, True)]
+)
+def test_images_smaller_than_the_windows_have_no_similarity(
+    side: int, ssim: bool, ms_ssim: bool
+) -> None:
     quality = compare(*pictures(2, side))
     assert (quality.ssim is not None, quality.ms_ssim is not None) == (ssim, ms_ssim)
 

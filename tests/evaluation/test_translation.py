@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from reslag_vae.evaluation.pictures.translation import attribute_directions, class_mean_codes, nearest_class, translate
+from reslag_vae.evaluation.pictures.translation import (
+    attribute_directions,
+    class_mean_codes,
+    nearest_class,
+    translate,
+)
 
 
 def test_directions_are_found_where_attributes_add_them() -> None:

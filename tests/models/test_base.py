@@ -53,7 +53,16 @@ MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
 Fit = Callable[..., Trainer]
 
-VARIANTS = (AutoEncoder, VAE, BetaVAE, MMDInfoVAE, OptimalSigmaVAE, LaggingVAE, ResLagVAE, ResLagLightVAE)
+VARIANTS = (
+    AutoEncoder,
+    VAE,
+    BetaVAE,
+    MMDInfoVAE,
+    OptimalSigmaVAE,
+    LaggingVAE,
+    ResLagVAE,
+    ResLagLightVAE,
+)
 NETWORKS = (PlainNetwork, ResidualNetwork, LightResidualNetwork)
 SHAPE = (1, 8, 8)
 OBJECTIVES: dict[str, Callable[[], Objective]] = {
@@ -71,12 +80,18 @@ OBJECTIVES: dict[str, Callable[[], Objective]] = {
 
 def equal(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
     """Bitwise."""
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+    return first.keys() == second.keys() and all(
+        torch.equal(first[name], second[name]) for name in first
+    )
 
 
 def state(modules: list[nn.Module]) -> dict[str, Tensor]:
     """A copy of all parameters and buffers."""
-    return {f"{i}.{k}": v.clone() for i, module in enumerate(modules) for k, v in module.state_dict().items()}
+    return {
+        f"{i}.{k}": v.clone()
+        for i, module in enumerate(modules)
+        for k, v in module.state_dict().items()
+    }
 
 
 def shared_state(model: BaseVAE) -> dict[str, Tensor]:
@@ -101,7 +116,9 @@ def forward(model: BaseVAE, images: Tensor) -> Terms:
     posterior = model.posterior(images)
     latents = posterior.sample(torch.randn(len(images), 3))
     prior = torch.randn(len(images), 3) if model.objective.draws_prior else None
-    terms: Terms = model.objective(images / 255, model.network.generative(latents), posterior, latents, prior)
+    terms: Terms = model.objective(
+        images / 255, model.network.generative(latents), posterior, latents, prior
+    )
     return terms
 
 
@@ -119,14 +136,19 @@ def train_jointly_by_hand(model: BaseVAE, data: ImageDataModule, epochs: int) ->
 
 def train_lagging_by_hand(model: BaseVAE, data: ImageDataModule, epochs: int, ratio: int) -> None:
     """Every update has a whole forward and a whole backward; what must stand still is put back afterwards."""
-    groups = {"inference": [model.network.inference], "generative": [model.network.generative, model.objective]}
+    groups = {
+        "inference": [model.network.inference],
+        "generative": [model.network.generative, model.objective],
+    }
     optimizers = {
         name: Adam([p for m in modules for p in m.parameters()], lr=2e-3, fused=True)
         for name, modules in groups.items()
     }
     for epoch in range(epochs):
         for batch in epoch_batches(data, epoch):
-            for name, other in (("inference", "generative"),) * ratio + (("generative", "inference"),):
+            for name, other in (("inference", "generative"),) * ratio + (
+                ("generative", "inference"),
+            ):
                 kept = [copy.deepcopy(module.state_dict()) for module in groups[other]]
                 terms = forward(model, batch.images)
                 model.zero_grad()
@@ -158,7 +180,9 @@ class Recorder:
         self.updates.append((model.current_epoch, update))
         self.images.append(batch.images[:, 0, 0, 0].tolist())
         self.changed.append({name for name in GROUPS if not equal(before[name][0], after[name][0])})
-        self.differentiated.append({name for name in GROUPS if any(g is not None for g in after[name][1])})
+        self.differentiated.append(
+            {name for name in GROUPS if any(g is not None for g in after[name][1])}
+        )
         self.norms.append({name: norm(after[name][1]) for name in GROUPS})
         self.terms.append(terms)
         return terms
@@ -219,7 +243,10 @@ def test_one_encoder_update_before_each_of_the_decoder_is_not_joint(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
     network, data = make_network(), make_data()
-    models = [LaggingVAE(copy.deepcopy(network), ELBO(), Lagging(ratio=1, epochs=epochs)) for epochs in (0, 1)]
+    models = [
+        LaggingVAE(copy.deepcopy(network), ELBO(), Lagging(ratio=1, epochs=epochs))
+        for epochs in (0, 1)
+    ]
     for model in models:
         torch.manual_seed(5)
         fit(model, data)
@@ -244,7 +271,9 @@ def test_batch_normalisation_takes_part_in_the_comparison(make_network: MakeNetw
         assert any(name.endswith("running_mean") for name in state([group]))
 
 
-def test_same_batches_come_with_fresh_noise(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
+def test_same_batches_come_with_fresh_noise(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
     model = LaggingVAE(make_network(), ELBO(), Lagging(ratio=2, epochs=1))
     recorder, states = Recorder(model), []
     original = model.terms
@@ -256,7 +285,11 @@ def test_same_batches_come_with_fresh_noise(make_network: MakeNetwork, make_data
     model.terms = terms  # type: ignore[method-assign]
     fit(model, make_data())
     for step in range(3):
-        assert recorder.images[3 * step] == recorder.images[3 * step + 1] == recorder.images[3 * step + 2]
+        assert (
+            recorder.images[3 * step]
+            == recorder.images[3 * step + 1]
+            == recorder.images[3 * step + 2]
+        )
     assert len({tuple(each.tolist()) for each in states}) == 9
 
 
@@ -270,7 +303,11 @@ def test_fresh_batches_differ_and_the_decoder_sees_every_image_once(
     for start in range(0, 30, 5):
         assert len({tuple(sorted(images)) for images in aggressive[start : start + 5]}) == 5
     for epoch in (0, 1):
-        decoder = [images for images, (e, u) in zip(recorder.images, recorder.updates, strict=True) if e == epoch]
+        decoder = [
+            images
+            for images, (e, u) in zip(recorder.images, recorder.updates, strict=True)
+            if e == epoch
+        ]
         assert sorted(functools.reduce(operator.iadd, decoder[4::5], [])) == list(range(22))
     assert aggressive[:15] != aggressive[15:]
     assert sorted(functools.reduce(operator.iadd, recorder.images[30:], [])) == list(range(22))
@@ -279,7 +316,9 @@ def test_fresh_batches_differ_and_the_decoder_sees_every_image_once(
 def test_the_phase_ends_when_mutual_information_stops_rising(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model = LaggingVAE(make_network(), ELBO(), Lagging(ratio=1, epochs=5, until="mutual_information"))
+    model = LaggingVAE(
+        make_network(), ELBO(), Lagging(ratio=1, epochs=5, until="mutual_information")
+    )
     recorder = Recorder(model)
     Fed(model, "mutual_information", [0.1, 0.3, 0.3, 0.5, 0.6])
     fit(model, make_data(), epochs=5)
@@ -288,20 +327,27 @@ def test_the_phase_ends_when_mutual_information_stops_rising(
 
 
 @pytest.mark.parametrize(
-    ("values", "ended"), [([1.0, 2.39, 2.31, 2.3], None), ([1.0, 2.39, 2.3, 1.0], 4), ([1.0, 2.39, 1.5, 1.2], 4)]
+    ("values", "ended"),
+    [([1.0, 2.39, 2.31, 2.3], None), ([1.0, 2.39, 2.3, 1.0], 4), ([1.0, 2.39, 1.5, 1.2], 4)],
 )
 def test_a_saturated_estimate_of_mutual_information_does_not_end_the_phase(
     values: list[float], ended: int | None, make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
     """The ceiling of 11 images is ln 11 = 2.398 nats, 95% of which are 2.278."""
-    model = LaggingVAE(make_network(), ELBO(), Lagging(ratio=1, epochs=4, until="mutual_information"))
+    model = LaggingVAE(
+        make_network(), ELBO(), Lagging(ratio=1, epochs=4, until="mutual_information")
+    )
     Fed(model, "mutual_information", values)
     fit(model, make_data(train=8, val=11), epochs=4)
     assert model.phase_ended_at == ended
 
 
-def test_the_phase_is_never_longer_than_its_epochs(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
-    model = LaggingVAE(make_network(), ELBO(), Lagging(ratio=1, epochs=1, until="mutual_information"))
+def test_the_phase_is_never_longer_than_its_epochs(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    model = LaggingVAE(
+        make_network(), ELBO(), Lagging(ratio=1, epochs=1, until="mutual_information")
+    )
     recorder = Recorder(model)
     Fed(model, "mutual_information", [0.1, 0.3])
     fit(model, make_data(), epochs=2)
@@ -310,9 +356,18 @@ def test_the_phase_is_never_longer_than_its_epochs(make_network: MakeNetwork, ma
 
 @pytest.mark.parametrize(("values", "aggressive"), [([0.4, 0.2], []), ([0.1, 0.4], [2, 3])])
 def test_the_end_of_the_phase_survives_a_checkpoint(
-    values: list[float], aggressive: list[int], make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
+    values: list[float],
+    aggressive: list[int],
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+    tmp_path: Path,
 ) -> None:
-    schedule, data, path = Lagging(ratio=1, epochs=4, until="mutual_information"), make_data(), tmp_path / "a.ckpt"
+    schedule, data, path = (
+        Lagging(ratio=1, epochs=4, until="mutual_information"),
+        make_data(),
+        tmp_path / "a.ckpt",
+    )
     first = LaggingVAE(make_network(), ELBO(), schedule)
     Fed(first, "mutual_information", values)
     # As if it ran for 4 epochs and were stopped after 2.
@@ -335,7 +390,9 @@ class StopAfter(Callback):
         trainer.should_stop = trainer.current_epoch + 1 == self.epochs
 
 
-def test_a_phase_longer_than_the_run_is_refused(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
+def test_a_phase_longer_than_the_run_is_refused(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
     with pytest.raises(ValueError, match=r"longer than the run.*max_epochs=2"):
         fit(LaggingVAE(make_network(), ELBO(), Lagging(epochs=3)), make_data(), epochs=2)
 
@@ -349,7 +406,11 @@ def combinations() -> Iterator[tuple[type[BaseVAE], type[Network], str]]:
         for network in NETWORKS:
             for name, make in OBJECTIVES.items():
                 dense = not variant.deterministic or name in ("reconstruction", "mmd")
-                if issubclass(network, variant.networks) and isinstance(make(), variant.objectives) and dense:
+                if (
+                    issubclass(network, variant.networks)
+                    and isinstance(make(), variant.objectives)
+                    and dense
+                ):
                     yield variant, network, name
 
 
@@ -361,7 +422,12 @@ def test_every_parameter_is_in_one_group_and_reached_by_a_gradient(
     model = variant(*parts, Lagging() if Joint not in variant.schedules else Joint())
     grouped = [id(parameter) for name in GROUPS for parameter in model.parameters_of(name)]
     assert sorted(grouped) == sorted(id(parameter) for parameter in model.parameters())
-    held = [id(p) for optimizer in model.configure_optimizers()[0] for g in optimizer.param_groups for p in g["params"]]
+    held = [
+        id(p)
+        for optimizer in model.configure_optimizers()[0]
+        for g in optimizer.param_groups
+        for p in g["params"]
+    ]
     assert held == grouped
     model.terms(torch.rand(6, *SHAPE)).loss.mean().backward()
     for name in GROUPS:
@@ -389,11 +455,41 @@ def test_a_variant_is_only_a_name_and_what_it_takes(variant: type[BaseVAE]) -> N
             Joint(),
             "objective=elbo; it takes objective=reconstruction, objective=mmd",
         ),
-        (AutoEncoder, PlainNetwork, "sigma_data", Joint(), "objective=sigma_data; it takes objective=reconstruction"),
-        (BetaVAE, PlainNetwork, "sigma_data", Joint(), "objective=sigma_data; it takes objective=beta, objective=cap"),
-        (ResLagVAE, PlainNetwork, "sigma_data", Lagging(), "network=plain; it takes network=residual."),
-        (ResLagVAE, LightResidualNetwork, "elbo", Lagging(), "network=residual_light; it takes network=residual."),
-        (ResLagLightVAE, ResidualNetwork, "elbo", Lagging(), "network=residual; it takes network=residual_light."),
+        (
+            AutoEncoder,
+            PlainNetwork,
+            "sigma_data",
+            Joint(),
+            "objective=sigma_data; it takes objective=reconstruction",
+        ),
+        (
+            BetaVAE,
+            PlainNetwork,
+            "sigma_data",
+            Joint(),
+            "objective=sigma_data; it takes objective=beta, objective=cap",
+        ),
+        (
+            ResLagVAE,
+            PlainNetwork,
+            "sigma_data",
+            Lagging(),
+            "network=plain; it takes network=residual.",
+        ),
+        (
+            ResLagVAE,
+            LightResidualNetwork,
+            "elbo",
+            Lagging(),
+            "network=residual_light; it takes network=residual.",
+        ),
+        (
+            ResLagLightVAE,
+            ResidualNetwork,
+            "elbo",
+            Lagging(),
+            "network=residual; it takes network=residual_light.",
+        ),
         (LaggingVAE, PlainNetwork, "elbo", Joint(), "schedule=joint; it takes schedule=lagging."),
     ],
 )
@@ -405,8 +501,14 @@ def test_parts_that_do_not_go_together_are_refused(
     message: str,
     make_network: MakeNetwork,
 ) -> None:
-    with pytest.raises(ValueError, match=re.escape(f"model={variant.name} does not take {message}")):
-        variant(make_network(network, 1 if variant.deterministic else 2), OBJECTIVES[objective](), schedule)
+    with pytest.raises(
+        ValueError, match=re.escape(f"model={variant.name} does not take {message}")
+    ):
+        variant(
+            make_network(network, 1 if variant.deterministic else 2),
+            OBJECTIVES[objective](),
+            schedule,
+        )
 
 
 def test_the_whole_message_names_options(make_network: MakeNetwork) -> None:
@@ -470,7 +572,9 @@ def test_the_learning_rate_halves_on_a_plateau_and_ends_the_run(
     assert model.stopped_because == "learning rate 0.0005 fell below 0.0009"
 
 
-def test_without_a_plateau_the_learning_rate_stays(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
+def test_without_a_plateau_the_learning_rate_stays(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
     model, rates = VAE(make_network(), ELBO()), Rates()
     Fed(model, "loss", [1.0] * 6)
     fit(model, make_data(), epochs=6, callbacks=[rates])
@@ -489,7 +593,9 @@ SIGMA_RULES: list[Objective] = [
 ]
 
 
-@pytest.mark.parametrize("objective", [ELBO(), Beta(), Capacity(), *SIGMA_RULES], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "objective", [ELBO(), Beta(), Capacity(), *SIGMA_RULES], ids=lambda each: each.name
+)
 def test_an_evaluation_does_not_depend_on_batches_or_the_random_state(
     objective: Objective, make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
@@ -509,15 +615,22 @@ def test_prior_samples_do_not_make_an_evaluation_depend_on_batches(
     """The MMD itself is a statistic of the minibatch."""
     model = MMDInfoVAE(make_network(), MMD())
     fit(model, make_data())
-    results = [evaluate(model, make_data(val=37, batch_size=size).in_order("val")) for size in (7, 16, 64)]
+    results = [
+        evaluate(model, make_data(val=37, batch_size=size).in_order("val")) for size in (7, 16, 64)
+    ]
     for name in ("rec", "kl", "elbo", "mutual_information"):
-        assert [result[name] for result in results] == pytest.approx([results[0][name]] * 3, rel=1e-5)
+        assert [result[name] for result in results] == pytest.approx(
+            [results[0][name]] * 3, rel=1e-5
+        )
 
 
-def test_an_mmd_model_is_evaluated_on_the_noise_of_all_others(make_network: MakeNetwork, make_data: MakeData) -> None:
+def test_an_mmd_model_is_evaluated_on_the_noise_of_all_others(
+    make_network: MakeNetwork, make_data: MakeData
+) -> None:
     network, data = make_network(), make_data(val=37)
     first, second = (
-        evaluate(model, data.in_order("val")) for model in (MMDInfoVAE(network, MMD()), VAE(network, ELBO()))
+        evaluate(model, data.in_order("val"))
+        for model in (MMDInfoVAE(network, MMD()), VAE(network, ELBO()))
     )
     assert (first["rec"], first["kl"]) == (second["rec"], second["kl"])
 
@@ -526,7 +639,10 @@ def test_an_mmd_model_is_evaluated_on_the_noise_of_all_others(make_network: Make
 def test_an_evaluation_changes_nothing_and_repeats_itself(
     objective: str, make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model, data = LaggingVAE(make_network(), OBJECTIVES[objective](), Lagging(epochs=0)), make_data()
+    model, data = (
+        LaggingVAE(make_network(), OBJECTIVES[objective](), Lagging(epochs=0)),
+        make_data(),
+    )
     fit(model, data)
     model.train()
     before, random = state([model]), torch.get_rng_state()
@@ -537,7 +653,9 @@ def test_an_evaluation_changes_nothing_and_repeats_itself(
     assert model.training
 
 
-def test_images_count_equally_also_in_the_last_incomplete_batch(make_network: MakeNetwork, make_data: MakeData) -> None:
+def test_images_count_equally_also_in_the_last_incomplete_batch(
+    make_network: MakeNetwork, make_data: MakeData
+) -> None:
     model, data = VAE(make_network(), ELBO()).eval(), make_data(val=9, batch_size=8)
     noise = torch.randn(9, 16, generator=torch.Generator().manual_seed(0))[:, :3]
     with torch.no_grad():
@@ -549,13 +667,17 @@ def test_images_count_equally_also_in_the_last_incomplete_batch(make_network: Ma
     assert result["kl"] == pytest.approx(float(terms.kl.double().sum(1).mean()), rel=1e-6)
 
 
-def test_training_means_weigh_images_equally(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
+def test_training_means_weigh_images_equally(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
     model = VAE(make_network(), ELBO())
     recorder = Recorder(model)
     trainer = fit(model, make_data(train=9, batch_size=8))
     losses = torch.cat([terms.loss.detach() for terms in recorder.terms]).double()
     assert [len(terms.loss) for terms in recorder.terms] == [8, 1]
-    assert float(trainer.callback_metrics["train/loss"]) == pytest.approx(float(losses.mean()), rel=1e-6)
+    assert float(trainer.callback_metrics["train/loss"]) == pytest.approx(
+        float(losses.mean()), rel=1e-6
+    )
 
 
 def test_every_validation_of_a_run_is_that_of_the_whole_split(
@@ -564,11 +686,17 @@ def test_every_validation_of_a_run_is_that_of_the_whole_split(
     model, data = OptimalSigmaVAE(make_network(), SigmaData(SHAPE)), make_data()
     trainer = fit(model, data, epochs=2)
     expected = evaluate(model, data.in_order("val"))
-    logged = {name[4:]: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
+    logged = {
+        name[4:]: float(value)
+        for name, value in trainer.callback_metrics.items()
+        if name.startswith("val/")
+    }
     assert logged == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_sanity_check_leaves_every_buffer_alone(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
+def test_the_sanity_check_leaves_every_buffer_alone(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
     model = OptimalSigmaVAE(make_network(), SigmaOptimal(SHAPE))
     before, after = state([model]), {}
 
@@ -599,14 +727,17 @@ def test_the_yardstick_is_the_elbo_under_the_variance_of_train(
     variant: type[BaseVAE], make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
     model = variant(make_network(), ELBO() if variant is VAE else MMD())
-    metrics = {name: float(value) for name, value in fit(model, make_data()).callback_metrics.items()}
+    metrics = {
+        name: float(value) for name, value in fit(model, make_data()).callback_metrics.items()
+    }
     sigma2 = metrics["train/rec"] / 64
     assert float(model.train_mse) == pytest.approx(sigma2, rel=1e-6)
     for split in ("train", "val"):
         rec, kl = metrics[f"{split}/rec"], metrics[f"{split}/kl"]
         elbo = -0.5 * (64 * math.log(2 * math.pi * sigma2) + rec / sigma2) - kl
         assert metrics[f"{split}/elbo"] == pytest.approx(elbo, rel=1e-5)
-        # log2 of the density on 0..255 instead of 0..1: each of the 64 numbers is 256 times as wide.
+        # log2 of the density on 0..255 instead of 0..1: each of the 64 numbers is 256 times as
+        # wide.
         bits = -(elbo - 64 * math.log(256)) / 64 / math.log(2)
         assert metrics[f"{split}/bits_per_dim"] == pytest.approx(bits, rel=1e-5)
         assert metrics[f"{split}/kl_per_dim"] == pytest.approx(kl / 3, rel=1e-6)
@@ -622,7 +753,9 @@ def test_the_logged_sigma2_of_a_weighted_kl_is_the_equivalent_one(
 ) -> None:
     data = make_data()
     assert evaluate(VAE(make_network(), ELBO()), data.in_order("val"))["sigma2"] == 1
-    assert evaluate(BetaVAE(make_network(), Beta(4)), data.in_order("val"))["sigma2"] == pytest.approx(4 / 2 / 3)
+    assert evaluate(BetaVAE(make_network(), Beta(4)), data.in_order("val"))[
+        "sigma2"
+    ] == pytest.approx(4 / 2 / 3)
 
 
 @pytest.mark.parametrize("objective", ["sigma_optimal", "mmd"])
@@ -649,10 +782,17 @@ def test_an_evaluation_that_is_not_finite_ends_the_run(
     model = VAE(make_network(), ELBO())
     Fed(model, "loss", [3.0, 2.0, math.nan])
     original = model.end_evaluation
-    model.end_evaluation = lambda: original() | ({"kl": math.inf} if model.current_epoch == 2 else {})  # type: ignore[method-assign]
-    with pytest.raises(NonFiniteError, match=r"^Epoch 3: val loss, kl not finite\..* optimizer\.clip_norm"):
+    model.end_evaluation = lambda: (
+        original() | ({"kl": math.inf} if model.current_epoch == 2 else {})
+    )  # type: ignore[method-assign]
+    with pytest.raises(
+        NonFiniteError, match=r"^Epoch 3: val loss, kl not finite\..* optimizer\.clip_norm"
+    ):
         fit(model, make_data(train=8), epochs=4, callbacks=[BestAndLast()])
-    epochs = {path.name: torch.load(path, weights_only=True)["epoch"] for path in (tmp_path / "checkpoints").iterdir()}
+    epochs = {
+        path.name: torch.load(path, weights_only=True)["epoch"]
+        for path in (tmp_path / "checkpoints").iterdir()
+    }
     assert epochs == {"best.ckpt": 1, "last.ckpt": 1, "previous.ckpt": 0}
 
 
@@ -669,7 +809,10 @@ def test_a_training_epoch_that_is_not_finite_ends_the_run(
     model._update = update  # type: ignore[method-assign]
     with pytest.raises(NonFiniteError, match=r"^Epoch 2, minibatch 1: train loss not finite"):
         fit(model, make_data(train=8), epochs=3, callbacks=[BestAndLast()])
-    epochs = {path.name: torch.load(path, weights_only=True)["epoch"] for path in (tmp_path / "checkpoints").iterdir()}
+    epochs = {
+        path.name: torch.load(path, weights_only=True)["epoch"]
+        for path in (tmp_path / "checkpoints").iterdir()
+    }
     assert epochs == {"best.ckpt": 0, "last.ckpt": 0}
 
 
@@ -685,7 +828,9 @@ def test_the_minibatch_that_broke_the_weights_is_named(
         return original(batch, groups)
 
     model._update = update
-    with pytest.raises(NonFiniteError, match=r"^Epoch 2, minibatch 2: train loss, rec, kl not finite"):
+    with pytest.raises(
+        NonFiniteError, match=r"^Epoch 2, minibatch 2: train loss, rec, kl not finite"
+    ):
         fit(model, make_data(), epochs=3)
 
 
@@ -728,7 +873,9 @@ def test_images_seen_counts_the_images_of_training_alone(
     assert model.images_seen == 44
 
 
-def test_the_capacity_rises_with_the_epochs(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
+def test_the_capacity_rises_with_the_epochs(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
     objective = Capacity(capacity=6, epochs=3)
     model, seen = BetaVAE(make_network(), objective), []
     original = model.terms

@@ -39,7 +39,9 @@ class Watched:
         terms = self.original(batch, update)
         after = {name: self.state(name) for name in before}
         self.losses.append(terms.loss.detach().clone())
-        self.changed.append({name for name in before if not all(map(torch.equal, before[name], after[name]))})
+        self.changed.append(
+            {name for name in before if not all(map(torch.equal, before[name], after[name]))}
+        )
         return terms
 
     def state(self, name: str) -> list[Tensor]:
@@ -50,7 +52,9 @@ class Watched:
 def reslag_light(make_network: MakeNetwork) -> BaseVAE:
     torch.manual_seed(0)
     return ResLagLightVAE(
-        make_network(LightResidualNetwork, channels=[4]), SigmaData(SHAPE), Lagging(ratio=2, epochs=1)
+        make_network(LightResidualNetwork, channels=[4]),
+        SigmaData(SHAPE),
+        Lagging(ratio=2, epochs=1),
     )
 
 
@@ -69,13 +73,16 @@ def test_compiled_losses_differ_by_rounding_alone_and_frozen_groups_stay_bitwise
 ) -> None:
     data = make_data()
     torch._dynamo.utils.counters.clear()
-    eager, compiled = (trained(reslag_light(make_network), data, fit, choice) for choice in (False, True))
+    eager, compiled = (
+        trained(reslag_light(make_network), data, fit, choice) for choice in (False, True)
+    )
     assert compiled.model.compiled is not None
     assert not compiled.model.compiled.failed
     # One graph for each kind of update, and nothing outside of it.
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 3
     assert not torch._dynamo.utils.counters["graph_break"]
-    # 22 images: 8, 8 and the 6 that are not compiled; 3 updates of each in the first epoch, one in the second.
+    # 22 images: 8, 8 and the 6 that are not compiled; 3 updates of each in the first epoch, one in
+    # the second.
     assert [len(loss) for loss in compiled.losses] == [8] * 6 + [6] * 3 + [8, 8, 6]
     torch.testing.assert_close(compiled.losses, eager.losses, rtol=2e-4, atol=0)
     assert compiled.changed == eager.changed
@@ -96,7 +103,9 @@ def test_gradients_are_those_of_the_eager_model(precision: torch.dtype, toleranc
         model.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
             terms(images, noise, None).loss.mean().backward()
-        gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))
+        gradients.append(
+            torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
+        )
     eager, compiled = gradients
     assert (compiled - eager).norm() < tolerance * eager.norm()
 
@@ -110,7 +119,9 @@ def test_noise_is_drawn_as_without_compilation(
     for choice in (False, True):
         torch.manual_seed(0)
         variant = MMDInfoVAE if isinstance(objective, MMD) else AutoEncoder
-        network = make_network(parameters_per_latent=2 if variant is MMDInfoVAE else 1, channels=[4])
+        network = make_network(
+            parameters_per_latent=2 if variant is MMDInfoVAE else 1, channels=[4]
+        )
         losses.append(trained(variant(network, objective), make_data(), fit, choice).losses)
     torch.testing.assert_close(*losses, rtol=2e-4, atol=0)
 
@@ -130,14 +141,18 @@ def test_where_compilation_fails_training_goes_on_with_a_word(
     eager = trained(reslag_light(make_network), data, fit, compile_it=False)
     with broken, caplog.at_level(logging.WARNING, "reslag_vae"):
         fallen = trained(reslag_light(make_network), data, fit, compile_it=True)
-    messages = [record.getMessage() for record in caplog.records if record.name.startswith("reslag_vae")]
+    messages = [
+        record.getMessage() for record in caplog.records if record.name.startswith("reslag_vae")
+    ]
     assert len(messages) == 1
     assert "goes on uncompiled" in messages[0]
     torch.testing.assert_close(fallen.losses, eager.losses, rtol=2e-4, atol=0)
     assert fallen.changed == eager.changed
 
 
-def test_an_error_of_the_model_itself_is_raised(make_network: MakeNetwork, make_data: MakeData, fit: Fit) -> None:
+def test_an_error_of_the_model_itself_is_raised(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
     model = reslag_light(make_network)
 
     def forward(*_: Tensor) -> Terms:

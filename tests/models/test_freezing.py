@@ -40,7 +40,8 @@ def test_nothing_of_the_frozen_half_changes(make: Maker, held: str) -> None:
     still = getattr(network, held)
     moving = network.generative if held == "inference" else network.inference
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
-    # A step before leaves moments in the optimizer, which would move parameters with a gradient of zero.
+    # A step before leaves moments in the optimizer, which would move parameters with a gradient of
+    # zero.
     reconstruct(network, images).square().sum().backward()
     optimizer.step()
     optimizer.zero_grad()
@@ -75,7 +76,9 @@ def test_the_function_is_that_of_training(make: Maker) -> None:
         held = network.generative(latents)
 
     assert torch.equal(held, free)
-    assert not torch.allclose(network.eval().generative(latents), free), "running averages would not be told apart"
+    assert not torch.allclose(network.eval().generative(latents), free), (
+        "running averages would not be told apart"
+    )
 
 
 @every_network
@@ -99,7 +102,9 @@ def test_what_was_is_restored_after_an_exception(make: Maker) -> None:
 
 
 def test_parameters_and_norms_that_were_frozen_stay_frozen() -> None:
-    module = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.BatchNorm2d(2, track_running_stats=False))
+    module = nn.Sequential(
+        nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.BatchNorm2d(2, track_running_stats=False)
+    )
     convolution, norm = module[0], module[2]
     assert isinstance(convolution, nn.Conv2d)
     assert isinstance(norm, nn.BatchNorm2d)
@@ -117,6 +122,8 @@ def test_several_modules_and_nesting() -> None:
     with frozen(network.generative, objective):
         with frozen(network.generative):
             pass
-        assert not any(p.requires_grad for p in (*network.generative.parameters(), *objective.parameters()))
+        assert not any(
+            p.requires_grad for p in (*network.generative.parameters(), *objective.parameters())
+        )
         assert all(p.requires_grad for p in network.inference.parameters())
     assert all(p.requires_grad for p in (*network.parameters(), *objective.parameters()))

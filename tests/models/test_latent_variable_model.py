@@ -47,7 +47,9 @@ def test_shapes(model: BaseVAE, images: torch.Tensor) -> None:
 
 
 @torch.no_grad()
-def test_bytes_and_the_same_values_in_the_unit_interval_are_one(model: BaseVAE, images: torch.Tensor) -> None:
+def test_bytes_and_the_same_values_in_the_unit_interval_are_one(
+    model: BaseVAE, images: torch.Tensor
+) -> None:
     unit = images / 255
     assert torch.equal(model.encode(images), model.encode(unit))
     assert torch.equal(model.reconstruct(images), model.reconstruct(unit))
@@ -65,7 +67,9 @@ def test_images_are_means_between_black_and_white(model: BaseVAE) -> None:
 
 @torch.no_grad()
 def test_samples_of_one_seed_repeat(model: BaseVAE) -> None:
-    first, again, other = (model.sample(4, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
+    first, again, other = (
+        model.sample(4, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -102,8 +106,14 @@ def test_double_precision_goes_all_the_way(model: BaseVAE, images: torch.Tensor)
     assert {value.dtype for value in terms if value is not None} == {torch.float64}
 
 
-def test_given_noise_makes_the_terms_a_function(make_network: MakeNetwork, images: torch.Tensor) -> None:
-    model, noise, prior = LaggingVAE(make_network(), MMD(), Lagging()).eval(), torch.randn(5, 3), torch.randn(5, 3)
+def test_given_noise_makes_the_terms_a_function(
+    make_network: MakeNetwork, images: torch.Tensor
+) -> None:
+    model, noise, prior = (
+        LaggingVAE(make_network(), MMD(), Lagging()).eval(),
+        torch.randn(5, 3),
+        torch.randn(5, 3),
+    )
     before = torch.get_rng_state()
     first, again = model.terms(images, noise, prior), model.terms(images, noise, prior)
     assert torch.equal(first.loss, again.loss)
@@ -112,7 +122,9 @@ def test_given_noise_makes_the_terms_a_function(make_network: MakeNetwork, image
 
 
 @torch.no_grad()
-def test_the_code_of_an_autoencoder_is_its_network_output(make_network: MakeNetwork, images: torch.Tensor) -> None:
+def test_the_code_of_an_autoencoder_is_its_network_output(
+    make_network: MakeNetwork, images: torch.Tensor
+) -> None:
     model = AutoEncoder(make_network(parameters_per_latent=1), Reconstruction()).eval()
     assert torch.equal(model.encode(images), model.network.inference(images / 255))
     assert model.terms(images).kl is None
@@ -127,9 +139,15 @@ def sigma(rule: str, beta: str) -> tuple[str, ...]:
     [
         (ELBO(), ("elbo: mean over images of Rec / 2 + KL", "likelihood variance 1")),
         (Beta(4), ("beta: mean over images of Rec + 4 · KL / d", "1.33333 in Rec + beta · KL")),
-        (Capacity(10, 25, 20), ("Rec + 10 · |KL - C|", "rises to 25 nats in 20 epochs; 25 at evaluation")),
+        (
+            Capacity(10, 25, 20),
+            ("Rec + 10 · |KL - C|", "rises to 25 nats in 20 epochs; 25 at evaluation"),
+        ),
         (MMD(), ("Rec + 500 · MMD²", "exp(-|x - y|² / d²)", "biased")),
-        (MMD(0.5, 10, 4, "unbiased"), ("Rec + 0.5 · KL / d + 9.5 · MMD²", "exp(-|x - y|² / 4)", "unbiased")),
+        (
+            MMD(0.5, 10, 4, "unbiased"),
+            ("Rec + 0.5 · KL / d + 9.5 · MMD²", "exp(-|x - y|² / 4)", "unbiased"),
+        ),
         (SigmaData(SHAPE), sigma("variance of the minibatch's pixels", "2 s2")),
         (SigmaOptimal(SHAPE, "pixel"), sigma("mean squared error of the minibatch, pixel", "2 s2")),
         (SigmaLearned(SHAPE, "pixel"), sigma("learned, pixel", "2 s2")),

@@ -35,9 +35,17 @@ def test_terms_of_the_minibatch_are_weighted_by_its_images() -> None:
     means = Means()
     for count, value in ((3, 1.0), (1, 5.0)):
         ones, scalar = torch.ones(count), torch.tensor(value)
-        means.add(Terms(ones, ones, None, mmd=scalar, sigma2=scalar.view(1, 1, 1, 1), floored=scalar))
+        means.add(
+            Terms(ones, ones, None, mmd=scalar, sigma2=scalar.view(1, 1, 1, 1), floored=scalar)
+        )
 
-    assert means.read() == {"loss": 1.0, "rec": 1.0, "mmd": 2.0, "sigma2": 2.0, "sigma2_floored": 2.0}
+    assert means.read() == {
+        "loss": 1.0,
+        "rec": 1.0,
+        "mmd": 2.0,
+        "sigma2": 2.0,
+        "sigma2_floored": 2.0,
+    }
 
 
 def test_absent_terms_are_left_out() -> None:
@@ -88,7 +96,9 @@ def test_means_of_other_processes_are_taken_together(monkeypatch: pytest.MonkeyP
         second.add(Terms(torch.full((3,), 4.0 if value == 1 else math.nan), torch.ones(3), None))
     monkeypatch.setattr(collectives, "count", lambda: 2)
     monkeypatch.setattr(
-        collectives, "objects", lambda own: [(m.names, (m.sums, m.finite), m.count) for m in (first, second)]
+        collectives,
+        "objects",
+        lambda own: [(m.names, (m.sums, m.finite), m.count) for m in (first, second)],
     )
     assert first.of_all().first_broken() == 2
     assert first.of_all(in_turns=True).first_broken() is None

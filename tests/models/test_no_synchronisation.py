@@ -27,7 +27,12 @@ MakeData = Callable[..., ImageDataModule]
 Fit = Callable[..., Trainer]
 
 # What makes of a tensor a Python number or Boolean, or a result whose size depends on its values.
-READS = {torch.ops.aten._local_scalar_dense, torch.ops.aten.nonzero, torch.ops.aten.equal, torch.ops.aten.masked_select}
+READS = {
+    torch.ops.aten._local_scalar_dense,
+    torch.ops.aten.nonzero,
+    torch.ops.aten.equal,
+    torch.ops.aten.masked_select,
+}
 SHAPE = (1, 8, 8)
 
 
@@ -67,12 +72,19 @@ class WatchBatches(Callback):
         self.watch = Watch()
         self.methods = WatchMethods(self.watch)
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int
+    ) -> None:
         self.watch.__enter__()
         self.methods.__enter__()
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
     ) -> None:
         self.methods.__exit__(None, None, None)
         self.watch.__exit__(None, None, None)

@@ -40,7 +40,16 @@ ALLOWED = {
     "optimal_sigma": ("sigma_data", "sigma_optimal", "sigma_learned", "sigma_fixed"),
 } | dict.fromkeys(
     ("lagging", "reslag", "reslag_light"),
-    ("elbo", "beta", "capacity", "mmd", "sigma_data", "sigma_optimal", "sigma_learned", "sigma_fixed"),
+    (
+        "elbo",
+        "beta",
+        "capacity",
+        "mmd",
+        "sigma_data",
+        "sigma_optimal",
+        "sigma_learned",
+        "sigma_fixed",
+    ),
 )
 
 
@@ -53,7 +62,11 @@ def test_the_name_of_a_model_is_its_path(name: str) -> None:
 
 
 def test_every_variant_has_its_configuration() -> None:
-    assert {variant.name for variant in BaseVAE.__subclasses__()} == set(names("model")) == set(ALLOWED)
+    assert (
+        {variant.name for variant in BaseVAE.__subclasses__()}
+        == set(names("model"))
+        == set(ALLOWED)
+    )
 
 
 def files() -> Iterator[tuple[str, str]]:
@@ -65,15 +78,25 @@ def files() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("group", "name"), list(files()))
 def test_a_file_names_a_class_that_has_its_name(group: str, name: str) -> None:
     part = get_class(
-        OmegaConf.to_container(node(group, name)).get("_target_", "reslag_vae.training.optimizers.AdamSettings")
+        OmegaConf.to_container(node(group, name)).get(
+            "_target_", "reslag_vae.training.optimizers.AdamSettings"
+        )
     )
     assert getattr(part, "name", name) == name
     assert part.__module__.startswith("reslag_vae.")
     if group == "data":
-        assert importlib.import_module(f"reslag_vae.data.{name}") is importlib.import_module(part.__module__)
+        assert importlib.import_module(f"reslag_vae.data.{name}") is importlib.import_module(
+            part.__module__
+        )
 
 
-TINY = ("data=digits", "recipe.channels=[2,4]", "recipe.blocks=[1,1]", "recipe.residual=true", "logger=none")
+TINY = (
+    "data=digits",
+    "recipe.channels=[2,4]",
+    "recipe.blocks=[1,1]",
+    "recipe.residual=true",
+    "logger=none",
+)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +106,9 @@ def digits() -> ImageDataModule:
     return module
 
 
-@pytest.mark.parametrize(("model", "objective"), [(name, each) for name in ALLOWED for each in ALLOWED[name]])
+@pytest.mark.parametrize(
+    ("model", "objective"), [(name, each) for name in ALLOWED for each in ALLOWED[name]]
+)
 def test_every_model_takes_a_step_on_each_of_its_objectives(
     model: str, objective: str, compose: Compose, digits: ImageDataModule, fit: Fit
 ) -> None:
@@ -102,7 +127,10 @@ def test_every_model_refuses_the_other_objectives(model: str, compose: Compose) 
     OmegaConf.set_struct(config, False)
     for objective in set(names("objective")) - set(ALLOWED[model]):
         config.objective = node("objective", objective)
-        with pytest.raises(ValueError, match=f"model={model} does not take objective={objective}; it takes objective="):
+        with pytest.raises(
+            ValueError,
+            match=f"model={model} does not take objective={objective}; it takes objective=",
+        ):
             build_model(config)
 
 
@@ -142,7 +170,13 @@ def test_the_recipe_of_the_data_set_is_that_of_the_run(compose: Compose) -> None
 
 
 def test_defaults_of_a_model_give_way_to_the_command_line(compose: Compose) -> None:
-    config = compose("model=vae", "objective=sigma_optimal", "schedule=lagging", "optimizer=adam_plateau", *TINY[:1])
+    config = compose(
+        "model=vae",
+        "objective=sigma_optimal",
+        "schedule=lagging",
+        "optimizer=adam_plateau",
+        *TINY[:1],
+    )
     model = build_model(config)
     assert (model.objective.name, model.schedule.name) == ("sigma_optimal", "lagging")
     assert model.optimizer.plateau is not None

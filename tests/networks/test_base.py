@@ -12,7 +12,10 @@ from reslag_vae.networks import LightResidualNetwork, Network, PlainNetwork, Res
 def test_channels_last_changes_nothing_but_rounding(kind: type[Network]) -> None:
     network = kind((3, 14, 18), 5, [4, 6, 8], [1, 2, 1]).double()  # type: ignore[call-arg, arg-type]
     usual = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
-    images, noise = torch.rand(4, 3, 14, 18, dtype=torch.float64), torch.randn(4, 5, dtype=torch.float64)
+    images, noise = (
+        torch.rand(4, 3, 14, 18, dtype=torch.float64),
+        torch.randn(4, 5, dtype=torch.float64),
+    )
     gradients = []
     for one in (network, usual):
         mean, other = one.inference(images).chunk(2, dim=1)

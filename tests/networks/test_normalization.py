@@ -13,7 +13,9 @@ Traced = Callable[..., list[str]]
 EPS = 1e-5
 
 
-def inputs(offset: float = 0.0, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
+def inputs(
+    offset: float = 0.0, dtype: torch.dtype = torch.float64
+) -> tuple[Tensor, Tensor, Tensor]:
     features = (offset + torch.randn(4, 3, 5, 2)).to(dtype).requires_grad_()
     weight, bias = (torch.randn(3, dtype=dtype, requires_grad=True) for _ in range(2))
     return features, weight, bias
@@ -32,11 +34,14 @@ def test_values_and_gradients_are_those_of_pytorch() -> None:
 
 
 def test_features_far_from_zero_do_not_cancel() -> None:
-    # In float32 the mean of the squares, 1e8, holds no digit of a variance of 1 beside that of the mean.
+    # In float32 the mean of the squares, 1e8, holds no digit of a variance of 1 beside that of the
+    # mean.
     arguments = [tensor.detach() for tensor in inputs(offset=1e4, dtype=torch.float32)]
     ours, _, variance = normalised(*arguments, EPS)
     features, weight, bias = (tensor.double() for tensor in arguments)
-    torch.testing.assert_close(variance.double(), features.var((0, 2, 3), unbiased=False), rtol=1e-5, atol=0)
+    torch.testing.assert_close(
+        variance.double(), features.var((0, 2, 3), unbiased=False), rtol=1e-5, atol=0
+    )
     theirs = F.batch_norm(features, None, None, weight, bias, training=True, eps=EPS)
     torch.testing.assert_close(ours.double(), theirs, rtol=1e-4, atol=1e-5)
 
@@ -70,12 +75,16 @@ def test_the_compiled_module_goes_on_as_the_eager_one(tracking: bool) -> None:
         torch.testing.assert_close(*results, rtol=1e-4, atol=1e-4)
     for ours, theirs in zip(modules[1].parameters(), modules[0].parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-4)
-    for (name, theirs), ours in zip(modules[0].state_dict().items(), modules[1].state_dict().values(), strict=True):
+    for (name, theirs), ours in zip(
+        modules[0].state_dict().items(), modules[1].state_dict().values(), strict=True
+    ):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6, msg=name)
     assert modules[1].num_batches_tracked == (3 if tracking else 0)
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_own_form_is_taken_where_it_is_compiled_for_training(training: bool, traced: Traced) -> None:
+def test_the_own_form_is_taken_where_it_is_compiled_for_training(
+    training: bool, traced: Traced
+) -> None:
     operations = traced(BatchNorm(3).train(training), torch.randn(4, 3, 2, 2))
     assert any("batch_norm" in operation for operation in operations) is not training

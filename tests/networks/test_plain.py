@@ -46,7 +46,9 @@ def test_the_halves_share_nothing() -> None:
     assert inference
     assert generative
     assert not inference & generative
-    assert inference | generative == {id(tensor) for tensor in (*network.parameters(), *network.buffers())}
+    assert inference | generative == {
+        id(tensor) for tensor in (*network.parameters(), *network.buffers())
+    }
 
 
 def test_as_many_convolutions_as_blocks_on_each_side() -> None:
@@ -57,19 +59,28 @@ def test_as_many_convolutions_as_blocks_on_each_side() -> None:
 
 @pytest.mark.parametrize("latent_dim", [64, 65])
 def test_latent_must_be_smaller_than_the_image(latent_dim: int) -> None:
-    with pytest.raises(ValueError, match=rf"network\.latent_dim={latent_dim}: .*64 numbers \(1 x 8 x 8\)"):
+    with pytest.raises(
+        ValueError, match=rf"network\.latent_dim={latent_dim}: .*64 numbers \(1 x 8 x 8\)"
+    ):
         PlainNetwork((1, 8, 8), latent_dim, [4], [1])
     PlainNetwork((1, 8, 8), 63, [4], [1])
 
 
-@pytest.mark.parametrize(("channels", "blocks"), [([4, 8], [1]), ([], []), ([4, 0], [1, 1]), ([4, 8], [1, 0])])
-def test_stages_need_a_channel_and_a_block_count_each(channels: list[int], blocks: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("channels", "blocks"), [([4, 8], [1]), ([], []), ([4, 0], [1, 1]), ([4, 8], [1, 0])]
+)
+def test_stages_need_a_channel_and_a_block_count_each(
+    channels: list[int], blocks: list[int]
+) -> None:
     with pytest.raises(ValueError, match=r"network\.(channels|blocks)="):
         PlainNetwork((1, 8, 8), 3, channels, blocks)
 
 
 @pytest.mark.parametrize("size", [(7, 28), (28, 7)])
 def test_stages_must_fit_the_image(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match=rf"3 stages halve an image 3 times, and {size[0]} x {size[1]} is too small"):
+    with pytest.raises(
+        ValueError,
+        match=rf"3 stages halve an image 3 times, and {size[0]} x {size[1]} is too small",
+    ):
         PlainNetwork((1, *size), 3, [4, 4, 4], [1, 1, 1])
     PlainNetwork((1, *size), 3, [4, 4], [1, 1])

@@ -69,7 +69,10 @@ def test_celeba_has_the_connections_of_figure_4(kind: Kind, width: int) -> None:
 
 
 def test_encoder_concatenates_the_reductions_of_all_stages() -> None:
-    network, images = LightResidualNetwork((3, 16, 16), 5, [4, 6, 8], [1, 2, 1]).eval(), torch.rand(2, 3, 16, 16)
+    network, images = (
+        LightResidualNetwork((3, 16, 16), 5, [4, 6, 8], [1, 2, 1]).eval(),
+        torch.rand(2, 3, 16, 16),
+    )
     encoder = network.inference
     assert isinstance(encoder, ResidualEncoder)
     first = encoder.stages[0](images)
@@ -95,7 +98,12 @@ def test_decoder_averages_1_to_1_then_2_to_1_then_3_to_1(kind: Kind) -> None:
     means = decoder(torch.randn(2, 150))
 
     assert means.shape == (2, 3, 64, 64)
-    assert [tuple(t.shape[1:]) for t in joining] == [(256, 4, 4), (256, 8, 8), (128, 16, 16), (64, 32, 32)]
+    assert [tuple(t.shape[1:]) for t in joining] == [
+        (256, 4, 4),
+        (256, 8, 8),
+        (128, 16, 16),
+        (64, 32, 32),
+    ]
     assert [tuple(t.shape[1:]) for t in leaving[:-1]] == [(256, 8, 8), (128, 16, 16), (64, 32, 32)]
     assert torch.equal(entering[0], joining[0])
     for held in (1, 2, 3):
@@ -118,7 +126,10 @@ def test_cifar_has_three_levels(dataset: str) -> None:
 @pytest.mark.parametrize("dataset", ["celeba", "cifar10"])
 def test_light_has_little_more_than_half_of_the_parameters(dataset: str) -> None:
     with torch.device("meta"):
-        light, original = LightResidualNetwork(**recipe(dataset)), ResidualNetwork(**recipe(dataset))
+        light, original = (
+            LightResidualNetwork(**recipe(dataset)),
+            ResidualNetwork(**recipe(dataset)),
+        )
     assert parameter_count(light) <= 0.6 * parameter_count(original)
 
 
@@ -156,7 +167,10 @@ def test_the_halves_share_nothing(kind: Kind) -> None:
         {tensor.untyped_storage().data_ptr() for tensor in (*half.parameters(), *half.buffers())}
         for half in (network.inference, network.generative)
     ]
-    modules = [{id(module) for module in half.modules()} for half in (network.inference, network.generative)]
+    modules = [
+        {id(module) for module in half.modules()}
+        for half in (network.inference, network.generative)
+    ]
 
     assert not storages[0] & storages[1]
     assert not modules[0] & modules[1]

@@ -35,8 +35,14 @@ MAKERS: dict[str, Callable[[], Objective]] = {
     "mmd": MMD,
     "mmd_with_kl": lambda: MMD(alpha=0.25, lambda_=20.0, estimator="unbiased"),
     "sigma_data": lambda: SigmaData(SHAPE),
-    **{f"sigma_optimal_{g}": lambda g=g: SigmaOptimal(SHAPE, g) for g in ("global", "channel", "pixel", "image")},
-    **{f"sigma_learned_{g}": lambda g=g: SigmaLearned(SHAPE, g) for g in ("global", "channel", "pixel")},
+    **{
+        f"sigma_optimal_{g}": lambda g=g: SigmaOptimal(SHAPE, g)
+        for g in ("global", "channel", "pixel", "image")
+    },
+    **{
+        f"sigma_learned_{g}": lambda g=g: SigmaLearned(SHAPE, g)
+        for g in ("global", "channel", "pixel")
+    },
     "sigma_fixed": lambda: SigmaFixed(0.05),
 }
 every_objective = pytest.mark.parametrize("name", MAKERS)
@@ -68,7 +74,9 @@ def test_terms_have_their_shapes(name: str) -> None:
     assert mmd is None or mmd.shape == ()
     assert (sigma2 is not None) == name.startswith("sigma")
     if sigma2 is not None:
-        assert all(size in (1, whole) for size, whole in zip(sigma2.shape, (5, *SHAPE), strict=True))
+        assert all(
+            size in (1, whole) for size, whole in zip(sigma2.shape, (5, *SHAPE), strict=True)
+        )
         assert floored.shape == ()
         assert floored == 0
 
@@ -84,7 +92,10 @@ def test_rec_and_kl_are_the_same_for_every_objective(name: str) -> None:
         for a, b in zip(images, reconstruction, strict=True)
     ]
     torch.testing.assert_close(rec, torch.tensor(expected, dtype=torch.float64), rtol=1e-12, atol=0)
-    posterior, unit = Normal(mean, (log_variance / 2).exp()), Normal(torch.zeros_like(mean), torch.ones_like(mean))
+    posterior, unit = (
+        Normal(mean, (log_variance / 2).exp()),
+        Normal(torch.zeros_like(mean), torch.ones_like(mean)),
+    )
     torch.testing.assert_close(kl, kl_divergence(posterior, unit), rtol=1e-12, atol=1e-12)
 
 
@@ -105,10 +116,16 @@ def test_at_evaluation_an_image_s_loss_does_not_depend_on_the_others(name: str) 
     torch.testing.assert_close(single, call(objective, values)[0], rtol=1e-12, atol=1e-12)
 
 
-# In training sigma_optimal holds its variance constant on purpose: see the envelope theorem in test_sigma.py.
+# In training sigma_optimal holds its variance constant on purpose: see the envelope theorem in
+# test_sigma.py.
 @pytest.mark.parametrize(
     ("name", "training"),
-    [(name, training) for name in MAKERS for training in (True, False) if not (training and "optimal" in name)],
+    [
+        (name, training)
+        for name in MAKERS
+        for training in (True, False)
+        if not (training and "optimal" in name)
+    ],
 )
 def test_gradient_is_that_of_finite_differences(name: str, training: bool) -> None:
     objective = MAKERS[name]().double().train(training)
@@ -151,11 +168,14 @@ def test_values_and_gradients_are_finite_in_any_order(
 
     order = torch.arange(count).roll(1)
     permuted = call(
-        objective, [value[order] for value in (images, *leaves, torch.ones(count, 3), torch.zeros(count, 3))]
+        objective,
+        [value[order] for value in (images, *leaves, torch.ones(count, 3), torch.zeros(count, 3))],
     )
     torch.testing.assert_close(permuted[0], terms[0][order], rtol=1e-4, atol=1e-3)
     assert all(term.isfinite().all() for term in terms if term is not None)
-    gradients = [leaf.grad for leaf in leaves] + [parameter.grad for parameter in objective.parameters()]
+    gradients = [leaf.grad for leaf in leaves] + [
+        parameter.grad for parameter in objective.parameters()
+    ]
     assert all(gradient is None or gradient.isfinite().all() for gradient in gradients)
 
 
@@ -182,7 +202,10 @@ def test_the_card_is_text(name: str) -> None:
 
 
 def test_squared_error_is_a_sum_over_pixels() -> None:
-    assert squared_error(torch.zeros(2, 3, 4, 5), torch.full((2, 3, 4, 5), 0.5)).tolist() == [15.0, 15.0]
+    assert squared_error(torch.zeros(2, 3, 4, 5), torch.full((2, 3, 4, 5), 0.5)).tolist() == [
+        15.0,
+        15.0,
+    ]
 
 
 @pytest.mark.parametrize("sigma2", [1e-3, 0.07, 2.0])
@@ -193,7 +216,9 @@ def test_gaussian_elbo_is_log_likelihood_minus_kl(sigma2: float) -> None:
     rec = squared_error(images, reconstruction)
 
     for i in range(5):
-        assert gaussian_elbo(float(rec[i]), float(kl[i]), sigma2, math.prod(SHAPE)) == pytest.approx(float(expected[i]))
+        assert gaussian_elbo(
+            float(rec[i]), float(kl[i]), sigma2, math.prod(SHAPE)
+        ) == pytest.approx(float(expected[i]))
     mean_elbo = gaussian_elbo(float(rec.mean()), float(kl.mean()), sigma2, math.prod(SHAPE))
     assert mean_elbo == pytest.approx(float(expected.mean()), rel=1e-12)
 
@@ -206,5 +231,6 @@ def test_gaussian_elbo_without_a_variance(sigma2: float) -> None:
 @pytest.mark.parametrize(("levels", "bits"), [(1, 8.0), (2, 7.0), (128, 1.0), (256, 0.0)])
 @pytest.mark.parametrize("dimensions", [1, 3072])
 def test_bits_per_dim_of_a_uniform_density(levels: int, bits: float, dimensions: int) -> None:
-    # Uniform on 1/levels of [0, 1]: density `levels`; it leaves 256 / levels of the grey values open.
+    # Uniform on 1/levels of [0, 1]: density `levels`; it leaves 256 / levels of the grey values
+    # open.
     assert bits_per_dim(dimensions * math.log(levels), dimensions) == pytest.approx(bits, abs=1e-12)

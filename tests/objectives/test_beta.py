@@ -6,8 +6,12 @@ import torch
 from reslag_vae.latents.gaussian import DiagonalGaussian
 from reslag_vae.objectives import Beta, SigmaFixed
 
-IMAGES, RECONSTRUCTION = torch.rand(2, 4, 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-MEAN, LOG_VARIANCE = torch.randn(2, 4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+IMAGES, RECONSTRUCTION = torch.rand(
+    2, 4, 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+)
+MEAN, LOG_VARIANCE = torch.randn(
+    2, 4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+)
 
 
 @pytest.mark.parametrize("beta", [0.5, 4.0])
@@ -15,7 +19,9 @@ def test_loss_weighs_the_kl_averaged_over_dimensions(beta: float) -> None:
     loss = Beta(beta)(IMAGES, RECONSTRUCTION, DiagonalGaussian(MEAN, LOG_VARIANCE), MEAN).loss
 
     for i in range(4):
-        pixels = zip(IMAGES[i].flatten().tolist(), RECONSTRUCTION[i].flatten().tolist(), strict=True)
+        pixels = zip(
+            IMAGES[i].flatten().tolist(), RECONSTRUCTION[i].flatten().tolist(), strict=True
+        )
         expected = sum((x - y) ** 2 for x, y in pixels)
         for m, v in zip(MEAN[i].tolist(), LOG_VARIANCE[i].tolist(), strict=True):
             expected += beta / 2 * (m**2 + math.exp(v) - 1 - v) / 2
@@ -23,7 +29,8 @@ def test_loss_weighs_the_kl_averaged_over_dimensions(beta: float) -> None:
 
 
 def test_equivalent_variance_gives_the_same_gradient_direction() -> None:
-    # Rec + beta_eff KL with beta_eff = 2 s2 is 2 s2 times the loss of a likelihood of fixed variance s2.
+    # Rec + beta_eff KL with beta_eff = 2 s2 is 2 s2 times the loss of a likelihood of fixed
+    # variance s2.
     beta = Beta(4.0)
     sigma2 = beta.equivalent_sigma2(2)
     gradients = []

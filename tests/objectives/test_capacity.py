@@ -6,8 +6,12 @@ import torch
 from reslag_vae.latents.gaussian import DiagonalGaussian
 from reslag_vae.objectives import Capacity
 
-IMAGES, RECONSTRUCTION = torch.rand(2, 4, 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-MEAN, LOG_VARIANCE = torch.randn(2, 4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+IMAGES, RECONSTRUCTION = torch.rand(
+    2, 4, 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+)
+MEAN, LOG_VARIANCE = torch.randn(
+    2, 4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+)
 
 
 def losses(objective: Capacity) -> list[float]:
@@ -18,7 +22,9 @@ def losses(objective: Capacity) -> list[float]:
 def expected(gamma: float, capacity: float) -> list[float]:
     values = []
     for i in range(4):
-        pixels = zip(IMAGES[i].flatten().tolist(), RECONSTRUCTION[i].flatten().tolist(), strict=True)
+        pixels = zip(
+            IMAGES[i].flatten().tolist(), RECONSTRUCTION[i].flatten().tolist(), strict=True
+        )
         rec = sum((x - y) ** 2 for x, y in pixels)
         code = zip(MEAN[i].tolist(), LOG_VARIANCE[i].tolist(), strict=True)
         kl = sum((m**2 + math.exp(v) - 1 - v) / 2 for m, v in code)
@@ -49,7 +55,9 @@ def test_without_a_rise_the_capacity_is_final_from_the_start() -> None:
     assert losses(objective) == pytest.approx(expected(3.0, 8.0), rel=1e-12)
 
 
-@pytest.mark.parametrize(("option", "value"), [("gamma", 0.0), ("gamma", -1.0), ("capacity", -1.0), ("epochs", -1)])
+@pytest.mark.parametrize(
+    ("option", "value"), [("gamma", 0.0), ("gamma", -1.0), ("capacity", -1.0), ("epochs", -1)]
+)
 def test_arguments_out_of_range_are_named(option: str, value: float) -> None:
     with pytest.raises(ValueError, match=rf"{option}={value}"):
         Capacity(**{option: value})  # type: ignore[arg-type]

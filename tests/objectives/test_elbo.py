@@ -8,15 +8,21 @@ from reslag_vae.latents.gaussian import DiagonalGaussian
 from reslag_vae.objectives import ELBO
 from reslag_vae.objectives.base import gaussian_elbo
 
-IMAGES, RECONSTRUCTION = torch.rand(2, 4, 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-MEAN, LOG_VARIANCE = torch.randn(2, 4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+IMAGES, RECONSTRUCTION = torch.rand(
+    2, 4, 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+)
+MEAN, LOG_VARIANCE = torch.randn(
+    2, 4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+)
 
 
 def test_loss_is_half_the_squared_error_plus_the_kl() -> None:
     loss = ELBO()(IMAGES, RECONSTRUCTION, DiagonalGaussian(MEAN, LOG_VARIANCE), MEAN).loss
 
     for i in range(4):
-        pixels = zip(IMAGES[i].flatten().tolist(), RECONSTRUCTION[i].flatten().tolist(), strict=True)
+        pixels = zip(
+            IMAGES[i].flatten().tolist(), RECONSTRUCTION[i].flatten().tolist(), strict=True
+        )
         expected = sum((x - y) ** 2 for x, y in pixels) / 2
         for m, v in zip(MEAN[i].tolist(), LOG_VARIANCE[i].tolist(), strict=True):
             expected += (m**2 + math.exp(v) - 1 - v) / 2
@@ -25,7 +31,9 @@ def test_loss_is_half_the_squared_error_plus_the_kl() -> None:
 
 def test_loss_is_the_negative_elbo_of_unit_variance_up_to_its_constant() -> None:
     terms = ELBO()(IMAGES, RECONSTRUCTION, DiagonalGaussian(MEAN, LOG_VARIANCE), MEAN)
-    kl = kl_divergence(Normal(MEAN, (LOG_VARIANCE / 2).exp()), Normal(torch.zeros_like(MEAN), 1.0)).sum(1)
+    kl = kl_divergence(
+        Normal(MEAN, (LOG_VARIANCE / 2).exp()), Normal(torch.zeros_like(MEAN), 1.0)
+    ).sum(1)
     log_likelihood = Normal(RECONSTRUCTION, 1.0).log_prob(IMAGES).flatten(1).sum(1)
     constant = 9 / 2 * math.log(2 * math.pi)
 

@@ -39,8 +39,13 @@ def draws(count: int, size: int, dimensions: int, estimator: Estimator) -> Tenso
 @pytest.mark.parametrize("estimator", ["biased", "unbiased"])
 @pytest.mark.parametrize("sizes", [(5, 5), (4, 7), (2, 3)])
 @pytest.mark.parametrize("bandwidth", [0.5, 9.0])
-def test_mmd_is_the_double_loop(estimator: Estimator, sizes: tuple[int, int], bandwidth: float) -> None:
-    x, y = torch.randn(sizes[0], 3, dtype=torch.float64), 1 + 2 * torch.randn(sizes[1], 3, dtype=torch.float64)
+def test_mmd_is_the_double_loop(
+    estimator: Estimator, sizes: tuple[int, int], bandwidth: float
+) -> None:
+    x, y = (
+        torch.randn(sizes[0], 3, dtype=torch.float64),
+        1 + 2 * torch.randn(sizes[1], 3, dtype=torch.float64),
+    )
     expected = loop_mmd(x.tolist(), y.tolist(), bandwidth, estimator)
 
     assert squared_mmd(x, y, bandwidth, estimator).item() == pytest.approx(expected, rel=1e-10)
@@ -67,8 +72,8 @@ def test_unbiased_mean_is_zero_under_equal_distributions(dimensions: int) -> Non
 
 @pytest.mark.parametrize(("dimensions", "printed"), [(100, 0.001186), (10, 0.0101)])
 def test_biased_mean_explains_the_values_of_table_1(dimensions: int, printed: float) -> None:
-    # E = (2/m) (1 - k), with k the expected kernel between two standard normal points: a matched posterior's value
-    # at the thesis' batch size of 32 is that of CIFAR10 and FashionMNIST.
+    # E = (2/m) (1 - k), with k the expected kernel between two standard normal points: a matched
+    # posterior's value at the thesis' batch size of 32 is that of CIFAR10 and FashionMNIST.
     values = draws(200, 32, dimensions, "biased")
     k = (1 + 4 / dimensions**2) ** (-dimensions / 2)
 
@@ -77,7 +82,9 @@ def test_biased_mean_explains_the_values_of_table_1(dimensions: int, printed: fl
 
 
 @pytest.mark.parametrize("estimator", ["biased", "unbiased"])
-@pytest.mark.parametrize(("alpha", "lambda_"), [(1.0, 500.0), (0.0, 10.0), (0.25, 3.0), (-1.0, 2.5)])
+@pytest.mark.parametrize(
+    ("alpha", "lambda_"), [(1.0, 500.0), (0.0, 10.0), (0.25, 3.0), (-1.0, 2.5)]
+)
 @pytest.mark.parametrize("bandwidth", [None, 2.0])
 def test_loss_adds_the_weighted_mmd_and_the_kl(
     alpha: float, lambda_: float, bandwidth: float | None, estimator: Estimator
@@ -93,18 +100,30 @@ def test_loss_adds_the_weighted_mmd_and_the_kl(
     assert terms.mmd is not None
     assert terms.mmd.item() == pytest.approx(mmd, rel=1e-10)
     for i in range(4):
-        pixels = zip(images[i].flatten().tolist(), reconstruction[i].flatten().tolist(), strict=True)
+        pixels = zip(
+            images[i].flatten().tolist(), reconstruction[i].flatten().tolist(), strict=True
+        )
         code = zip(mean[i].tolist(), log_variance[i].tolist(), strict=True)
         kl = sum((m**2 + math.exp(v) - 1 - v) / 2 for m, v in code)
-        expected = sum((x - y) ** 2 for x, y in pixels) + (1 - alpha) * kl / 3 + (alpha + lambda_ - 1) * mmd
+        expected = (
+            sum((x - y) ** 2 for x, y in pixels)
+            + (1 - alpha) * kl / 3
+            + (alpha + lambda_ - 1) * mmd
+        )
         assert terms.loss[i].item() == pytest.approx(expected, rel=1e-10)
     assert objective.needs_density == (alpha != 1)
     assert ("KL" in objective.formula) == (alpha != 1)
 
 
 def test_loss_does_not_depend_on_the_order_of_the_prior_samples() -> None:
-    images, codes, prior = torch.rand(4, 1, 2, 3).double(), torch.randn(4, 3).double(), torch.randn(4, 3).double()
-    first, second = (MMD()(images, images, Point(codes), codes, p).loss for p in (prior, prior.flip(0)))
+    images, codes, prior = (
+        torch.rand(4, 1, 2, 3).double(),
+        torch.randn(4, 3).double(),
+        torch.randn(4, 3).double(),
+    )
+    first, second = (
+        MMD()(images, images, Point(codes), codes, p).loss for p in (prior, prior.flip(0))
+    )
 
     torch.testing.assert_close(first, second, rtol=1e-12, atol=0)
 

@@ -6,12 +6,20 @@ from reslag_vae.objectives import Reconstruction
 
 
 def test_loss_is_the_squared_error() -> None:
-    images, reconstruction, codes = torch.rand(4, 2, 3, 3).double(), torch.rand(4, 2, 3, 3).double(), torch.randn(4, 2)
+    images, reconstruction, codes = (
+        torch.rand(4, 2, 3, 3).double(),
+        torch.rand(4, 2, 3, 3).double(),
+        torch.randn(4, 2),
+    )
     terms = Reconstruction()(images, reconstruction, Point(codes), codes)
 
     for i in range(4):
-        pixels = zip(images[i].flatten().tolist(), reconstruction[i].flatten().tolist(), strict=True)
-        assert terms.loss[i].item() == pytest.approx(sum((x - y) ** 2 for x, y in pixels), rel=1e-12)
+        pixels = zip(
+            images[i].flatten().tolist(), reconstruction[i].flatten().tolist(), strict=True
+        )
+        assert terms.loss[i].item() == pytest.approx(
+            sum((x - y) ** 2 for x, y in pixels), rel=1e-12
+        )
     assert torch.equal(terms.loss, terms.rec)
     assert terms.kl is None
     assert not Reconstruction().needs_density

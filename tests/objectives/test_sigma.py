@@ -18,7 +18,9 @@ SHAPE = (2, 3, 4)
 GRANULARITIES: list[Granularity] = ["global", "channel", "pixel", "image"]
 every_granularity = pytest.mark.parametrize("granularity", GRANULARITIES)
 moving = pytest.mark.parametrize(
-    "objective", [SigmaData(SHAPE), *(SigmaOptimal(SHAPE, g) for g in GRANULARITIES)], ids=["data", *GRANULARITIES]
+    "objective",
+    [SigmaData(SHAPE), *(SigmaOptimal(SHAPE, g) for g in GRANULARITIES)],
+    ids=["data", *GRANULARITIES],
 )
 
 
@@ -38,7 +40,9 @@ def batch(seed: int = 0, count: int = 5) -> tuple[Tensor, Tensor]:
 
 
 def posterior(count: int = 5) -> DiagonalGaussian:
-    values = torch.randn(2, count, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(9))
+    values = torch.randn(
+        2, count, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(9)
+    )
     return DiagonalGaussian(*values)
 
 
@@ -55,8 +59,15 @@ def sigma2_of(objective: Objective, images: Tensor, reconstruction: Tensor) -> T
 
 
 def random_variance(granularity: Granularity, count: int = 5) -> Tensor:
-    shape = {"global": (1, 1, 1, 1), "channel": (1, 2, 1, 1), "pixel": (1, *SHAPE), "image": (count, 1, 1, 1)}
-    return 0.01 + torch.rand(shape[granularity], dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    shape = {
+        "global": (1, 1, 1, 1),
+        "channel": (1, 2, 1, 1),
+        "pixel": (1, *SHAPE),
+        "image": (count, 1, 1, 1),
+    }
+    return 0.01 + torch.rand(
+        shape[granularity], dtype=torch.float64, generator=torch.Generator().manual_seed(3)
+    )
 
 
 # Loss
@@ -69,7 +80,9 @@ def test_gaussian_nll_is_that_of_torch_without_its_constant(granularity: Granula
     log_prob = Normal(reconstruction, sigma2.sqrt()).log_prob(images).flatten(1).sum(1)
     expected = -log_prob - math.prod(SHAPE) / 2 * math.log(2 * math.pi)
 
-    torch.testing.assert_close(gaussian_nll(squares, squares.flatten(1).sum(1), sigma2), expected, rtol=1e-12, atol=0)
+    torch.testing.assert_close(
+        gaussian_nll(squares, squares.flatten(1).sum(1), sigma2), expected, rtol=1e-12, atol=0
+    )
 
 
 @every_granularity
@@ -93,7 +106,9 @@ def test_loss_is_a_scalar_loop(granularity: Granularity) -> None:
 
     for i in range(5):
         expected = 0.0
-        pixels = zip(*(t[i].flatten().tolist() for t in (images, reconstruction, sigma2)), strict=True)
+        pixels = zip(
+            *(t[i].flatten().tolist() for t in (images, reconstruction, sigma2)), strict=True
+        )
         for x, y, s2 in pixels:
             expected += (math.log(s2) + (x - y) ** 2 / s2) / 2
         for m, v in zip(code.mean[i].tolist(), code.log_variance[i].tolist(), strict=True):
@@ -102,14 +117,20 @@ def test_loss_is_a_scalar_loop(granularity: Granularity) -> None:
 
 
 @pytest.mark.parametrize(
-    "objective", [SigmaData(SHAPE), SigmaOptimal(SHAPE), SigmaLearned(SHAPE), SigmaFixed(0.07)], ids=lambda o: o.name
+    "objective",
+    [SigmaData(SHAPE), SigmaOptimal(SHAPE), SigmaLearned(SHAPE), SigmaFixed(0.07)],
+    ids=lambda o: o.name,
 )
 def test_loss_is_the_negative_elbo_without_its_constant(objective: Objective) -> None:
     images, reconstruction = batch()
     terms, code = apply(objective, images, reconstruction), posterior()
     assert terms.sigma2 is not None
-    kl = kl_divergence(Normal(code.mean, (code.log_variance / 2).exp()), Normal(torch.zeros(5, 3).double(), 1.0)).sum(1)
-    log_likelihood = Normal(reconstruction, terms.sigma2.sqrt().double()).log_prob(images).flatten(1).sum(1)
+    kl = kl_divergence(
+        Normal(code.mean, (code.log_variance / 2).exp()), Normal(torch.zeros(5, 3).double(), 1.0)
+    ).sum(1)
+    log_likelihood = (
+        Normal(reconstruction, terms.sigma2.sqrt().double()).log_prob(images).flatten(1).sum(1)
+    )
 
     expected = kl - log_likelihood - math.prod(SHAPE) / 2 * math.log(2 * math.pi)
     torch.testing.assert_close(terms.loss, expected, rtol=1e-6, atol=1e-6)
@@ -122,8 +143,12 @@ def test_sigma_data_is_the_population_variance_of_the_pixels() -> None:
     images, reconstruction = batch()
     expected = np.mean((images.numpy() - images.numpy().mean()) ** 2)
 
-    assert sigma2_of(SigmaData(SHAPE), images, reconstruction).item() == pytest.approx(expected, rel=1e-12)
-    assert torch.equal(*(sigma2_of(SigmaData(SHAPE), images, r) for r in (reconstruction, 1 - reconstruction)))
+    assert sigma2_of(SigmaData(SHAPE), images, reconstruction).item() == pytest.approx(
+        expected, rel=1e-12
+    )
+    assert torch.equal(
+        *(sigma2_of(SigmaData(SHAPE), images, r) for r in (reconstruction, 1 - reconstruction))
+    )
 
 
 def test_sigma_optimal_is_the_mean_squared_error() -> None:
@@ -131,9 +156,13 @@ def test_sigma_optimal_is_the_mean_squared_error() -> None:
     squares = (images.numpy() - reconstruction.numpy()) ** 2
     expected = {
         "global": np.array([[[[squares.sum() / squares.size]]]]),
-        "channel": np.stack([squares[:, c].sum() / squares[:, c].size for c in range(2)])[None, :, None, None],
+        "channel": np.stack([squares[:, c].sum() / squares[:, c].size for c in range(2)])[
+            None, :, None, None
+        ],
         "pixel": (sum(squares[i] for i in range(5)) / 5)[None],
-        "image": np.stack([squares[i].sum() / squares[i].size for i in range(5)])[:, None, None, None],
+        "image": np.stack([squares[i].sum() / squares[i].size for i in range(5)])[
+            :, None, None, None
+        ],
     }
     for granularity in GRANULARITIES:
         sigma2 = sigma2_of(SigmaOptimal(SHAPE, granularity), images, reconstruction).numpy()
@@ -143,7 +172,8 @@ def test_sigma_optimal_is_the_mean_squared_error() -> None:
 
 @every_granularity
 def test_envelope_theorem(granularity: Granularity) -> None:
-    # The mean loss is stationary in s2 = MSE, so its gradient is the same with and without the path through s2.
+    # The mean loss is stationary in s2 = MSE, so its gradient is the same with and without the path
+    # through s2.
     images, start = batch()
     detached, through = start.clone().requires_grad_(), start.clone().requires_grad_()
     objective = SigmaOptimal(SHAPE, granularity)
@@ -175,7 +205,10 @@ def test_no_other_global_variance_gives_a_lower_loss(log_sigma2: float, seed: in
 @every_granularity
 def test_a_finer_variance_never_gives_a_higher_loss(granularity: Granularity) -> None:
     images, reconstruction = batch()
-    coarse, fine = (apply(SigmaOptimal(SHAPE, g), images, reconstruction).loss.mean() for g in ("global", granularity))
+    coarse, fine = (
+        apply(SigmaOptimal(SHAPE, g), images, reconstruction).loss.mean()
+        for g in ("global", granularity)
+    )
     assert fine <= coarse + 1e-9
 
 
@@ -219,7 +252,9 @@ def test_floored_is_the_share_of_entries() -> None:
 
 def test_the_floor_is_the_variance_of_rounding_to_eight_bits() -> None:
     levels = torch.linspace(0, 255, 100_001, dtype=torch.float64)
-    assert ((levels - levels.round()) / 255).var(unbiased=False).item() == pytest.approx(SIGMA2_FLOOR, rel=1e-3)
+    assert ((levels - levels.round()) / 255).var(unbiased=False).item() == pytest.approx(
+        SIGMA2_FLOOR, rel=1e-3
+    )
 
 
 # The value at evaluation
@@ -251,7 +286,9 @@ def test_several_steps_are_a_debiased_moving_average(objective: Objective, steps
     expected = sum(weight * value for weight, value in zip(weights, values, strict=True))
 
     assert sum(weights) == pytest.approx(1)
-    torch.testing.assert_close(sigma2_of(objective.eval(), *batch(99)), expected, rtol=1e-10, atol=0)
+    torch.testing.assert_close(
+        sigma2_of(objective.eval(), *batch(99)), expected, rtol=1e-10, atol=0
+    )
 
 
 def test_without_decay_the_last_value_counts() -> None:
@@ -260,11 +297,15 @@ def test_without_decay_the_last_value_counts() -> None:
         terms = apply(objective, *batch(seed))
         objective.observe(terms)
     assert terms.sigma2 is not None
-    torch.testing.assert_close(sigma2_of(objective.eval(), *batch(9)), terms.sigma2, rtol=1e-12, atol=0)
+    torch.testing.assert_close(
+        sigma2_of(objective.eval(), *batch(9)), terms.sigma2, rtol=1e-12, atol=0
+    )
 
 
 @moving
-def test_evaluation_does_not_look_at_the_evaluated_images_and_changes_nothing(objective: Objective) -> None:
+def test_evaluation_does_not_look_at_the_evaluated_images_and_changes_nothing(
+    objective: Objective,
+) -> None:
     objective = fresh(objective)
     objective.observe(apply(objective, *batch()))
     before = {name: value.clone() for name, value in objective.state_dict().items()}
@@ -299,7 +340,9 @@ def test_before_training_the_variance_is_that_of_uniform_noise(objective: Object
 
 
 @pytest.mark.parametrize("granularity", ["global", "channel", "pixel"])
-def test_learned_variance_has_its_optimum_at_the_mean_squared_error(granularity: Granularity) -> None:
+def test_learned_variance_has_its_optimum_at_the_mean_squared_error(
+    granularity: Granularity,
+) -> None:
     images, reconstruction = batch()
     learned = SigmaLearned(SHAPE, granularity).double()
     apply(learned, images, reconstruction).loss.mean().backward()
@@ -327,11 +370,14 @@ def test_learned_variance_starts_at_one_and_trains_towards_its_optimum() -> None
         apply(learned, images, reconstruction).loss.mean().backward()
         optimizer.step()
     expected = (images - reconstruction).square().mean().item()
-    assert sigma2_of(learned.eval(), images, reconstruction).item() == pytest.approx(expected, rel=1e-3)
+    assert sigma2_of(learned.eval(), images, reconstruction).item() == pytest.approx(
+        expected, rel=1e-3
+    )
 
 
 def test_learned_variance_comes_back_from_below_the_floor() -> None:
-    # A pixel that was always reconstructed perfectly, and then is not: its variance must be able to grow again.
+    # A pixel that was always reconstructed perfectly, and then is not: its variance must be able to
+    # grow again.
     images, reconstruction = batch()
     learned = SigmaLearned(SHAPE, "pixel").double()
     learned.log_sigma2.data.fill_(math.log(SIGMA2_FLOOR) - 0.1)
@@ -356,7 +402,9 @@ def test_fixed_variance_stays() -> None:
 
 @pytest.mark.parametrize("granularity", ["global", "channel", "pixel"])
 @pytest.mark.parametrize("rule", [SigmaOptimal, SigmaLearned])
-def test_the_likelihood_variance_is_that_of_an_evaluation(rule: Any, granularity: Granularity) -> None:
+def test_the_likelihood_variance_is_that_of_an_evaluation(
+    rule: Any, granularity: Granularity
+) -> None:
     objective = rule(SHAPE, granularity).double()
     objective.observe(apply(objective.train(), *batch()))
     variance = objective.likelihood_variance(3)

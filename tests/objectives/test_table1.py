@@ -1,7 +1,7 @@
 """The objectives give the totals that the thesis printed in its Table 1, from the terms it printed beside them.
 
-Lat is the KL averaged over latent dimensions in the beta-VAE and MMD rows, and the KL summed over them in the sigma
-rows. The variance of the sigma rows is that of the data set's pixels.
+Lat is the KL averaged over latent dimensions in the beta-VAE and MMD rows, and the KL summed over
+them in the sigma rows. The variance of the sigma rows is that of the data set's pixels.
 """
 
 import csv
@@ -48,11 +48,16 @@ def apply(objective: Objective, row: Row, kl: float) -> Terms:
     """The objective on one image of two grey values with the row's squared error, KL (in nats) and MMD."""
     shape, d = SHAPES[row["dataset"]], int(row["latent_dim"])
     deviation = math.sqrt(PIXEL_VARIANCE.get(row["dataset"], 0.09))
-    signs = torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(math.prod(shape) // 2).view(1, *shape)
+    signs = (
+        torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(math.prod(shape) // 2).view(1, *shape)
+    )
     images = 0.5 + deviation * signs
     reconstruction = images + math.sqrt(float(row["rec"]) / math.prod(shape))
-    posterior = DiagonalGaussian(torch.full((1, d), math.sqrt(2 * kl / d)).double(), torch.zeros(1, d).double())
-    # Of one latent and one sample of the prior, MMD² is 2 - 2 k: their distance follows from the printed value.
+    posterior = DiagonalGaussian(
+        torch.full((1, d), math.sqrt(2 * kl / d)).double(), torch.zeros(1, d).double()
+    )
+    # Of one latent and one sample of the prior, MMD² is 2 - 2 k: their distance follows from the
+    # printed value.
     latents, prior = torch.zeros(1, d).double(), torch.zeros(1, d).double()
     latents[0, 0] = math.sqrt(-(d**2) * math.log1p(-float(row["mmd"] or 0) / 2))
     terms: Terms = objective(images, reconstruction, posterior, latents, prior)
@@ -63,7 +68,8 @@ def apply(objective: Objective, row: Row, kl: float) -> Terms:
 def test_beta_vae(row: Row) -> None:
     beta, d = float(row["beta"]), int(row["latent_dim"])
     terms = apply(Beta(beta), row, kl=float(row["lat"]) * d)
-    # The error of a total of rounded terms: each term's half unit times its weight, and the total's own.
+    # The error of a total of rounded terms: each term's half unit times its weight, and the total's
+    # own.
     tolerance = half_unit(row["rec"]) + beta * half_unit(row["lat"]) + half_unit(row["total"])
 
     assert terms.rec.item() == pytest.approx(float(row["rec"]), rel=1e-6)
@@ -84,7 +90,9 @@ def test_mmd_infovae(row: Row) -> None:
     assert terms.loss.item() == pytest.approx(float(row["total"]), abs=tolerance, rel=0)
 
 
-@pytest.mark.parametrize("row", rows_of("optimal_sigma", "lagging", "reslag", "reslag_light", datasets=PIXEL_VARIANCE))
+@pytest.mark.parametrize(
+    "row", rows_of("optimal_sigma", "lagging", "reslag", "reslag_light", datasets=PIXEL_VARIANCE)
+)
 def test_sigma_rows_are_those_of_the_data_s_variance(row: Row) -> None:
     terms = apply(SigmaData(SHAPES[row["dataset"]]).double(), row, kl=float(row["lat"]))
 
@@ -92,12 +100,16 @@ def test_sigma_rows_are_those_of_the_data_s_variance(row: Row) -> None:
     assert terms.sigma2.item() == pytest.approx(PIXEL_VARIANCE[row["dataset"]], rel=1e-6)
     assert terms.kl is not None
     assert terms.kl.sum().item() == pytest.approx(float(row["lat"]), rel=1e-6)
-    # The thesis' moving average of minibatch variances differs a little from the variance of the whole set.
+    # The thesis' moving average of minibatch variances differs a little from the variance of the
+    # whole set.
     assert terms.loss.item() == pytest.approx(float(row["total"]), rel=0.005)
 
 
 def test_the_whole_table_is_here() -> None:
-    counts = {model: sum(row["model"] == model for row in ROWS) for model in {row["model"] for row in ROWS}}
+    counts = {
+        model: sum(row["model"] == model for row in ROWS)
+        for model in {row["model"] for row in ROWS}
+    }
     assert counts == {
         "autoencoder": 4,
         "beta_vae": 5,

@@ -37,8 +37,18 @@ def make_run(tmp_path: Path) -> MakeRun:
         folder = tmp_path / "study" / "results" / place
         folder.mkdir(parents=True)
         sigma2, dimensions = 0.0125, 784
-        elbo = None if kl is None else -0.5 * (dimensions * np.log(2 * np.pi * sigma2) + rec / sigma2) - kl
-        metrics = {"loss": loss, "rec": rec, "kl": kl, "kl_per_dim": None if kl is None else kl / 10, "elbo": elbo}
+        elbo = (
+            None
+            if kl is None
+            else -0.5 * (dimensions * np.log(2 * np.pi * sigma2) + rec / sigma2) - kl
+        )
+        metrics = {
+            "loss": loss,
+            "rec": rec,
+            "kl": kl,
+            "kl_per_dim": None if kl is None else kl / 10,
+            "elbo": elbo,
+        }
         result = {
             "val": metrics,
             "test": metrics | {"active_units": 10.0} | test,
@@ -68,7 +78,9 @@ def make_run(tmp_path: Path) -> MakeRun:
             "trainer": {"max_epochs": epochs},
             "objective": {"beta": setting.beta} if objective == "beta" else {},
             "network": {"latent_dim": setting.latent, "blocks": [1] * setting.blocks},
-            "schedule": {"ratio": setting.ratio, "epochs": setting.aggressive} if "lag" in model else {},
+            "schedule": {"ratio": setting.ratio, "epochs": setting.aggressive}
+            if "lag" in model
+            else {},
             "optimizer": {"lr": 0.002},
             "data": {"seed": int(place.rsplit("_", 1)[1])},
         }
@@ -81,10 +93,17 @@ def make_run(tmp_path: Path) -> MakeRun:
         # Noise of the images, the same under every model, and less of each run's own.
         of_images = np.random.default_rng(0).normal(size=images[2])
         own = 0.1 * np.random.default_rng(zlib.crc32(place.encode())).normal(size=images[2])
-        arrays = {"rec": rec + of_images + own - own.mean()} | ({} if kl is None else {"kl": kl + 0 * own})
-        write_arrays(folder / "per_image.npz", {name: values.astype(np.float32) for name, values in arrays.items()})
+        arrays = {"rec": rec + of_images + own - own.mean()} | (
+            {} if kl is None else {"kl": kl + 0 * own}
+        )
+        write_arrays(
+            folder / "per_image.npz",
+            {name: values.astype(np.float32) for name, values in arrays.items()},
+        )
         if evaluation is not None:
-            (folder / "evaluation.json").write_text(json.dumps({"numbers": evaluation, "epoch": epochs - 1}))
+            (folder / "evaluation.json").write_text(
+                json.dumps({"numbers": evaluation, "epoch": epochs - 1})
+            )
         return folder
 
     return make

@@ -13,7 +13,9 @@ MakeRun = Callable[..., Path]
 
 def test_every_finished_run_is_read(make_run: MakeRun, study: Path) -> None:
     make_run("mnist/vae/seed_1", model="vae", objective="elbo", rec=20.0)
-    make_run("mnist/optimal_sigma-sigma_data/seed_0", evaluation={"samples": {"fid": {"value": 3.5}}})
+    make_run(
+        "mnist/optimal_sigma-sigma_data/seed_0", evaluation={"samples": {"fid": {"value": 3.5}}}
+    )
     # Neither is finished.
     (study / "results/mnist/lagging/seed_0").mkdir(parents=True)
     first, second = read_finished(study)
@@ -38,13 +40,18 @@ def test_folders_of_other_names_are_left_alone(make_run: MakeRun, study: Path) -
 def test_numbers_that_an_evaluation_does_not_have_are_none(make_run: MakeRun, study: Path) -> None:
     make_run("mnist/vae/seed_0", evaluation={"reconstruction": 3, "samples": {"fid": None}})
     [run] = read_finished(study)
-    assert [run.evaluated(*path) for path in (("reconstruction", "ssim"), ("samples", "fid"), ("a", "b"))] == [None] * 3
+    assert [
+        run.evaluated(*path)
+        for path in (("reconstruction", "ssim"), ("samples", "fid"), ("a", "b"))
+    ] == [None] * 3
 
 
 def test_an_evaluation_of_another_epoch_is_refused(make_run: MakeRun, study: Path) -> None:
     folder = make_run("mnist/vae/seed_0", evaluation={})
     (folder / "evaluation.json").write_text('{"numbers": {}, "epoch": 1}')
-    with pytest.raises(RunError, match=r"evaluation\.json is of epoch 1, and the run's result of epoch 39"):
+    with pytest.raises(
+        RunError, match=r"evaluation\.json is of epoch 1, and the run's result of epoch 39"
+    ):
         read_finished(study)
 
 

@@ -12,13 +12,23 @@ MakeRun = Callable[..., Path]
 
 
 def test_the_report_can_go_elsewhere(
-    make_run: MakeRun, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    make_run: MakeRun,
+    study: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     make_run("mnist/vae/seed_0", model="vae", objective="elbo")
     monkeypatch.setattr(sys, "argv", ["report", str(study), "--out", str(tmp_path / "out")])
     main()
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.csv", "report.html", "report.md"]
-    assert capsys.readouterr().out.split() == [str(tmp_path / f"out/report.{kind}") for kind in ("html", "md", "csv")]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "report.csv",
+        "report.html",
+        "report.md",
+    ]
+    assert capsys.readouterr().out.split() == [
+        str(tmp_path / f"out/report.{kind}") for kind in ("html", "md", "csv")
+    ]
     assert [path.name for path in study.iterdir()] == ["results"]
 
 

@@ -48,7 +48,11 @@ class Reader(HTMLParser):
 def page(make_run: MakeRun, study: Path) -> str:
     """Of a study with a question, a picture, a failure and a name that HTML would read as its own."""
     for seed in range(2):
-        make_run(f"fashion_mnist/optimal_sigma-sigma_data/seed_{seed}", loss=-760 - 0.02 * seed, rec=9 - 0.1 * seed)
+        make_run(
+            f"fashion_mnist/optimal_sigma-sigma_data/seed_{seed}",
+            loss=-760 - 0.02 * seed,
+            rec=9 - 0.1 * seed,
+        )
         make_run(
             f"fashion_mnist/beta_vae/seed_{seed}",
             model="beta_vae",
@@ -84,7 +88,9 @@ def test_it_is_well_formed_and_asks_for_nothing(page: str) -> None:
     assert "script" not in reader.names
     assert all(address.startswith(("data:", "#")) for address in reader.addresses)
     assert len(reader.ids) == len(set(reader.ids))
-    assert {address[1:] for address in reader.addresses if address.startswith("#")} <= set(reader.ids)
+    assert {address[1:] for address in reader.addresses if address.startswith("#")} <= set(
+        reader.ids
+    )
     assert all(reader.alternatives)
     assert not re.search(r"url\(|@import", page)
 
@@ -102,7 +108,9 @@ def test_it_says_what_was_found(page: str) -> None:
     assert "5 finished runs, 2 seeds (0, 1)." in text
     assert '<td class="better">8.95' in page
     assert '<td class="worse">19.00' in page
-    assert page.count('<td class="best">') == 2  # ELBO and Rec of two variants; none where there is but one
+    assert (
+        page.count('<td class="best">') == 2
+    )  # ELBO and Rec of two variants; none where there is but one
     assert page.count("data:image/png") == 1
     assert page.count("data:image/svg+xml") == 6
 
@@ -124,11 +132,17 @@ def test_pictures_that_may_not_be_passed_on_stay_out(make_run: MakeRun, study: P
             Image.new("L", (4, 4)).save(folder / "figures" / f"{name}.png")
     text = build(study, study)[0].read_text()
     assert text.count("data:image/png") == 3
-    assert text.index('id="cifar10"') < text.index("Reconstructions of validation images") < text.index('id="celeba"')
+    assert (
+        text.index('id="cifar10"')
+        < text.index("Reconstructions of validation images")
+        < text.index('id="celeba"')
+    )
 
 
 def test_without_a_density_there_is_no_plot_of_its_elbo(make_run: MakeRun, study: Path) -> None:
-    folder = make_run("mnist/autoencoder/seed_0", model="autoencoder", objective="reconstruction", kl=None)
+    folder = make_run(
+        "mnist/autoencoder/seed_0", model="autoencoder", objective="reconstruction", kl=None
+    )
     (folder / "metrics.csv").write_text("epoch,val/rec\n1,3.5\n")
     assert build(study, study)[0].read_text().count("data:image/svg+xml") == 2
 
@@ -142,9 +156,21 @@ def test_a_browser_has_nothing_against_it(page: str, study: Path, tmp_path: Path
     browser = shutil.which("chromium")
     if browser is None:
         pytest.skip("needs chromium, which no package brings")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={tmp_path}"]
+    options = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--enable-logging=stderr",
+        f"--user-data-dir={tmp_path}",
+    ]
     done = subprocess.run(
-        [browser, *options, "--window-size=390,800", "--dump-dom", f"file://{study / 'report.html'}"],
+        [
+            browser,
+            *options,
+            "--window-size=390,800",
+            "--dump-dom",
+            f"file://{study / 'report.html'}",
+        ],
         capture_output=True,
         text=True,
         check=True,

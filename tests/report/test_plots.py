@@ -23,7 +23,10 @@ def rows(study: Path) -> list[Row]:
 def lines(figure: Figure) -> list[tuple[str, str, Any]]:
     """Label, colour and points of every line."""
     [axis] = figure.axes
-    return [(str(line.get_label()), to_hex(line.get_color()), np.array(line.get_xydata())) for line in axis.get_lines()]
+    return [
+        (str(line.get_label()), to_hex(line.get_color()), np.array(line.get_xydata()))
+        for line in axis.get_lines()
+    ]
 
 
 def test_curves_are_means_over_seeds_and_thin_single_ones(make_run: MakeRun, study: Path) -> None:
@@ -42,20 +45,31 @@ def test_curves_are_means_over_seeds_and_thin_single_ones(make_run: MakeRun, stu
 
 def test_rows_without_the_number_are_left_out(make_run: MakeRun, study: Path) -> None:
     make_run("mnist/optimal_sigma-sigma_data/seed_0")
-    folder = make_run("mnist/autoencoder/seed_0", model="autoencoder", objective="reconstruction", kl=None)
+    folder = make_run(
+        "mnist/autoencoder/seed_0", model="autoencoder", objective="reconstruction", kl=None
+    )
     (folder / "metrics.csv").write_text("epoch,val/rec\n1,3.5\n")
-    assert [label for label, *_ in lines(curves(rows(study), "val/elbo", "ELBO"))] == ["Optimal Sigma VAE"]
+    assert [label for label, *_ in lines(curves(rows(study), "val/elbo", "ELBO"))] == [
+        "Optimal Sigma VAE"
+    ]
 
 
 def test_every_run_is_a_point_and_a_sweep_a_curve(make_run: MakeRun, study: Path) -> None:
     for beta, rec, kl in ((1, 9.0, 20.0), (4, 12.0, 10.0)):
         settings = {"objective.beta": beta}
         make_run(
-            f"mnist/beta_vae-beta_{beta}/seed_0", model="beta_vae", objective="beta", rec=rec, kl=kl, settings=settings
+            f"mnist/beta_vae-beta_{beta}/seed_0",
+            model="beta_vae",
+            objective="beta",
+            rec=rec,
+            kl=kl,
+            settings=settings,
         )
     make_run("mnist/optimal_sigma-sigma_data/seed_0", rec=10.0, kl=17.0)
     figure = rates(rows(study), pca=19.5)
-    named = {label: points.tolist() for label, _, points in lines(figure) if not label.startswith("_")}
+    named = {
+        label: points.tolist() for label, _, points in lines(figure) if not label.startswith("_")
+    }
     assert named["Optimal Sigma VAE"] == [[17, 10]]
     assert named["beta-VAE"] == [[20, 9], [10, 12]]
     assert [y for _, y in named["PCA, the linear limit"]] == [19.5, 19.5]
@@ -82,5 +96,7 @@ def test_the_same_figure_is_the_same_file(make_run: MakeRun, study: Path) -> Non
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_few_epochs_can_be_drawn(epochs: int, make_run: MakeRun, study: Path) -> None:
     folder = make_run("mnist/vae/seed_0", model="vae", objective="elbo")
-    (folder / "metrics.csv").write_text("\n".join(["epoch,val/rec", *(f"{e},5.0" for e in range(1, epochs + 1)), ""]))
+    (folder / "metrics.csv").write_text(
+        "\n".join(["epoch,val/rec", *(f"{e},5.0" for e in range(1, epochs + 1)), ""])
+    )
     assert svg(curves(rows(study), "val/rec", "Rec"))

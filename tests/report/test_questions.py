@@ -52,10 +52,14 @@ def test_seeds_count_alike(make_run: MakeRun, study: Path) -> None:
     rec_ = compared(study)["Rec"]
     assert rec_.seeds is not None
     assert (rec_.images.difference, rec_.seeds.difference) == pytest.approx((-0.6, -0.6), rel=1e-5)
-    assert (rec_.seeds.low, rec_.seeds.high) == pytest.approx((-0.6 - 0.8957, -0.6 + 0.8957), abs=1e-3)
+    assert (rec_.seeds.low, rec_.seeds.high) == pytest.approx(
+        (-0.6 - 0.8957, -0.6 + 0.8957), abs=1e-3
+    )
 
 
-def test_seeds_that_agree_do_not_answer_what_images_leave_open(make_run: MakeRun, study: Path) -> None:
+def test_seeds_that_agree_do_not_answer_what_images_leave_open(
+    make_run: MakeRun, study: Path
+) -> None:
     # Three seeds that differ by next to nothing, and far less than the images say.
     for seed in range(3):
         make_run(f"mnist/a/seed_{seed}", rec=10 - 1e-3 - 1e-5 * seed)
@@ -116,20 +120,27 @@ SAME = Question("Are a and b the same, to 0.01 bits/dim?", "a", "b", margin=0.01
 
 
 @pytest.mark.parametrize(
-    ("rec", "expected"), [(10.0, Answer.YES), (10.05, Answer.YES), (12.0, Answer.NO), (8.0, Answer.NO)]
+    ("rec", "expected"),
+    [(10.0, Answer.YES), (10.05, Answer.YES), (12.0, Answer.NO), (8.0, Answer.NO)],
 )
-def test_equivalence_is_asked_within_a_margin(rec: float, expected: Answer, make_run: MakeRun, study: Path) -> None:
+def test_equivalence_is_asked_within_a_margin(
+    rec: float, expected: Answer, make_run: MakeRun, study: Path
+) -> None:
     for seed in range(4):
         make_run(f"mnist/a/seed_{seed}", rec=rec + 0.001 * seed)
         make_run(f"mnist/b/seed_{seed}", rec=10.0)
     [(measure, found)] = compared(study, SAME).items()
     assert measure == "bits/dim, to within 0.01"
     # Rec / (2 · 0.0125) in nats, with the same KL, over 784 numbers.
-    assert found.images.difference == pytest.approx((rec - 10 + 0.0015) * 40 / (784 * np.log(2)), abs=1e-4)
+    assert found.images.difference == pytest.approx(
+        (rec - 10 + 0.0015) * 40 / (784 * np.log(2)), abs=1e-4
+    )
     assert (found.of_models, found.of_methods) == (expected, expected)
 
 
-def test_what_is_not_known_is_neither_the_same_nor_different(make_run: MakeRun, study: Path) -> None:
+def test_what_is_not_known_is_neither_the_same_nor_different(
+    make_run: MakeRun, study: Path
+) -> None:
     for seed, difference in enumerate((-1.0, 1.0, 0.0)):
         make_run(f"mnist/a/seed_{seed}", rec=10.0 + difference)
         make_run(f"mnist/b/seed_{seed}", rec=10.0)
@@ -137,7 +148,9 @@ def test_what_is_not_known_is_neither_the_same_nor_different(make_run: MakeRun, 
     assert found.of_methods is Answer.NOT_RESOLVED
 
 
-def test_runs_that_were_tested_on_other_images_are_not_paired(make_run: MakeRun, study: Path) -> None:
+def test_runs_that_were_tested_on_other_images_are_not_paired(
+    make_run: MakeRun, study: Path
+) -> None:
     for row, digest in (("a", "0" * 64), ("b", "1" * 64)):
         folder = make_run(f"mnist/{row}/seed_0")
         result = json.loads((folder / "metrics.json").read_text())

@@ -55,8 +55,12 @@ def test_numbers_are_means_over_seeds(make_run: MakeRun, study: Path) -> None:
     assert row.term("mmd") is None
 
 
-@pytest.mark.parametrize(("objective", "lat"), [("beta", 2.0), ("mmd", 2.0), ("sigma_data", 20.0), ("elbo", 20.0)])
-def test_lat_is_averaged_where_the_thesis_averages(objective: str, lat: float, make_run: MakeRun, study: Path) -> None:
+@pytest.mark.parametrize(
+    ("objective", "lat"), [("beta", 2.0), ("mmd", 2.0), ("sigma_data", 20.0), ("elbo", 20.0)]
+)
+def test_lat_is_averaged_where_the_thesis_averages(
+    objective: str, lat: float, make_run: MakeRun, study: Path
+) -> None:
     make_run("mnist/row/seed_0", objective=objective, kl=20.0)
     [row] = rows(study)["mnist"]
     assert row.term("lat") == Estimate(lat, None, 1)
@@ -101,10 +105,18 @@ def test_an_axis_of_the_study_is_no_caveat(make_run: MakeRun, study: Path) -> No
     assert (row.caveats, row.title, row.printed) == ([], "Lagging VAE, ratio 1", {})
 
 
-def test_a_run_that_was_told_to_stop_is_short_one_that_stopped_itself_is_not(make_run: MakeRun, study: Path) -> None:
+def test_a_run_that_was_told_to_stop_is_short_one_that_stopped_itself_is_not(
+    make_run: MakeRun, study: Path
+) -> None:
     planned: dict[str, Any] = {"settings": {"trainer.max_epochs": 40}, "epochs": 12}
-    make_run("fashion_mnist/a/seed_0", stopped_because="learning rate 4e-05 fell below 5e-05", **planned)
-    make_run("mnist/a/seed_0", stopped_because="the trainer was told to stop after 12 of 40 epochs", **planned)
+    make_run(
+        "fashion_mnist/a/seed_0", stopped_because="learning rate 4e-05 fell below 5e-05", **planned
+    )
+    make_run(
+        "mnist/a/seed_0",
+        stopped_because="the trainer was told to stop after 12 of 40 epochs",
+        **planned,
+    )
     found = {data: group[0].caveats for data, group in rows(study).items()}
     assert found == {"fashion_mnist": [], "mnist": ["12 of 40 epochs"]}
 
@@ -112,7 +124,9 @@ def test_a_run_that_was_told_to_stop_is_short_one_that_stopped_itself_is_not(mak
 def test_runs_of_a_row_differ_in_their_seeds_alone(make_run: MakeRun, study: Path) -> None:
     make_run("mnist/vae/seed_0")
     make_run("mnist/vae/seed_1", settings={"optimizer.lr": 0.1})
-    with pytest.raises(RunError, match=r"seed_1 differ in more than their seeds \(optimizer\.lr=0\.002 and 0\.1"):
+    with pytest.raises(
+        RunError, match=r"seed_1 differ in more than their seeds \(optimizer\.lr=0\.002 and 0\.1"
+    ):
         rows(study)
 
 
@@ -141,7 +155,9 @@ def rewrite(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def test_the_total_is_held_against_the_thesis_at_its_own_variance(make_run: MakeRun, study: Path) -> None:
+def test_the_total_is_held_against_the_thesis_at_its_own_variance(
+    make_run: MakeRun, study: Path
+) -> None:
     """The thesis: Rec 12.1918, Lat 14.1663, Total -751.9987, which its variance of 0.12508 gives."""
     for seed in range(3):
         make_run(
@@ -167,7 +183,11 @@ def test_a_run_that_saw_a_part_of_its_data_says_so(make_run: MakeRun, study: Pat
     assert row.caveats == ["19,200 images seen, where its epochs have 2,280,000"]
     (folder / "metrics.csv").write_text("epoch,images_seen\n40,2280000\n")
     assert rows(study)["fashion_mnist"][0].caveats == []
-    config = (folder / "config.yaml").read_text().replace("max_epochs: 40", "max_epochs: 40\n  limit_train_batches: 15")
+    config = (
+        (folder / "config.yaml")
+        .read_text()
+        .replace("max_epochs: 40", "max_epochs: 40\n  limit_train_batches: 15")
+    )
     (folder / "config.yaml").write_text(config.replace("\ndata:\n", "\ndata:\n  batch_size: 256\n"))
     assert rows(study)["fashion_mnist"][0].caveats == [
         "limit_train_batches 15",
@@ -177,7 +197,10 @@ def test_a_run_that_saw_a_part_of_its_data_says_so(make_run: MakeRun, study: Pat
 
 def test_what_is_unusual_about_the_data_is_told(make_run: MakeRun, study: Path) -> None:
     folder = make_run("zebras/vae/seed_0", objective="elbo")
-    rewrite(folder / "metrics.json", inventory={"notes": ["3 files have several pages"], "digests": {"test": "a"}})
+    rewrite(
+        folder / "metrics.json",
+        inventory={"notes": ["3 files have several pages"], "digests": {"test": "a"}},
+    )
     assert rows(study)["zebras"][0].caveats == ["3 files have several pages"]
 
 
@@ -206,7 +229,9 @@ def test_runs_on_other_test_images_are_no_seeds_of_one_row(make_run: MakeRun, st
         {"inventory": "x"},
     ],
 )
-def test_a_result_of_wrong_types_is_one_sentence(changes: Any, make_run: MakeRun, study: Path) -> None:
+def test_a_result_of_wrong_types_is_one_sentence(
+    changes: Any, make_run: MakeRun, study: Path
+) -> None:
     folder = make_run("mnist/vae/seed_0", objective="elbo")
     rewrite(folder / "metrics.json", **changes)
     with pytest.raises(RunError, match=r"metrics\.json is damaged") as error:
@@ -224,7 +249,9 @@ def test_a_result_of_wrong_types_is_one_sentence(changes: Any, make_run: MakeRun
         {"rec": np.zeros(3, np.int64)},
     ],
 )
-def test_values_of_images_that_are_none_are_one_sentence(arrays: Any, make_run: MakeRun, study: Path) -> None:
+def test_values_of_images_that_are_none_are_one_sentence(
+    arrays: Any, make_run: MakeRun, study: Path
+) -> None:
     folder = make_run("mnist/vae/seed_0", objective="elbo")
     write_arrays(folder / "per_image.npz", arrays)
     with pytest.raises(RunError, match=r"per_image\.npz is damaged: "):

@@ -31,7 +31,9 @@ def test_the_bootstrap_of_a_mean_is_nearly_the_normal_interval() -> None:
     values = np.random.default_rng(1).normal(0.3, 2, size=5000)
     found, half = bootstrap(values), 1.96 * stats.sem(values)
     assert found.difference == pytest.approx(values.mean())
-    assert (found.low, found.high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.1 * half)
+    assert (found.low, found.high) == pytest.approx(
+        (values.mean() - half, values.mean() + half), abs=0.1 * half
+    )
     assert bootstrap(values) == found
 
 
@@ -48,6 +50,10 @@ def test_the_interval_over_seeds_is_students() -> None:
     assert over_seeds([1.0]) is None
 
 
-@pytest.mark.parametrize(("low", "high", "expected"), [(-1, 1, False), (0.1, 1, True), (-2, -0.1, True), (0, 1, False)])
-def test_a_difference_has_a_sign_if_its_interval_has(low: float, high: float, expected: bool) -> None:
+@pytest.mark.parametrize(
+    ("low", "high", "expected"), [(-1, 1, False), (0.1, 1, True), (-2, -0.1, True), (0, 1, False)]
+)
+def test_a_difference_has_a_sign_if_its_interval_has(
+    low: float, high: float, expected: bool
+) -> None:
     assert Interval((low + high) / 2, low, high).excludes_zero is expected

@@ -46,7 +46,9 @@ def test_a_difference_to_the_thesis_has_to_exceed_what_one_more_run_may_do(
     totals: tuple[float, ...], verdict: str, make_run: MakeRun, study: Path
 ) -> None:
     for seed, total in enumerate(totals):
-        make_run(f"fashion_mnist/beta_vae/seed_{seed}", model="beta_vae", objective="beta", loss=total)
+        make_run(
+            f"fashion_mnist/beta_vae/seed_{seed}", model="beta_vae", objective="beta", loss=total
+        )
     [row] = rows(study)
     pair = against(row, "total")
     assert (pair.printed, pair.verdict) == (pytest.approx(17.556, abs=1e-3), verdict)
@@ -57,7 +59,11 @@ def test_a_difference_to_the_thesis_has_to_exceed_what_one_more_run_may_do(
 
 def test_another_experiment_is_not_held_against_the_thesis(make_run: MakeRun, study: Path) -> None:
     for seed in range(3):
-        make_run(f"mnist/optimal_sigma-sigma_data/seed_{seed}", images=(16_564, 871, 50), loss=-900 + 0.1 * seed)
+        make_run(
+            f"mnist/optimal_sigma-sigma_data/seed_{seed}",
+            images=(16_564, 871, 50),
+            loss=-900 + 0.1 * seed,
+        )
     [row] = rows(study, "mnist")
     assert against(row, "total").verdict == ""
 
@@ -65,13 +71,42 @@ def test_another_experiment_is_not_held_against_the_thesis(make_run: MakeRun, st
 def test_the_thesis_stands_beside_ours(make_run: MakeRun, study: Path) -> None:
     for seed in range(2):
         make_run(f"fashion_mnist/optimal_sigma-sigma_data/seed_{seed}", loss=-760 - 0.02 * seed)
-    make_run("fashion_mnist/mmd_infovae/seed_0", model="mmd_infovae", objective="mmd", loss=14.0, mmd=0.01)
+    make_run(
+        "fashion_mnist/mmd_infovae/seed_0",
+        model="mmd_infovae",
+        objective="mmd",
+        loss=14.0,
+        mmd=0.01,
+    )
     assert thesis_table(rows(study)) == [
         [
-            *("", "seeds", "Rec, thesis", "Rec", "Lat, thesis", "Lat", "MMD, thesis", "MMD", "Total, thesis", "Total"),
+            *(
+                "",
+                "seeds",
+                "Rec, thesis",
+                "Rec",
+                "Lat, thesis",
+                "Lat",
+                "MMD, thesis",
+                "MMD",
+                "Total, thesis",
+                "Total",
+            ),
             "Total at the thesis' s2",
         ],
-        ["MMD InfoVAE", "1", "8.29", "10.00", "7.30", "1.70", "0.0101", "0.0100", "13.34", "14.00", "-"],
+        [
+            "MMD InfoVAE",
+            "1",
+            "8.29",
+            "10.00",
+            "7.30",
+            "1.70",
+            "0.0101",
+            "0.0100",
+            "13.34",
+            "14.00",
+            "-",
+        ],
         [
             "Optimal Sigma VAE",
             "2",
@@ -88,14 +123,31 @@ def test_the_thesis_stands_beside_ours(make_run: MakeRun, study: Path) -> None:
     ]
 
 
-def test_columns_without_a_number_are_left_out_and_the_best_is_found(make_run: MakeRun, study: Path) -> None:
-    make_run("fashion_mnist/autoencoder/seed_0", model="autoencoder", objective="reconstruction", rec=8.0, kl=None)
+def test_columns_without_a_number_are_left_out_and_the_best_is_found(
+    make_run: MakeRun, study: Path
+) -> None:
+    make_run(
+        "fashion_mnist/autoencoder/seed_0",
+        model="autoencoder",
+        objective="reconstruction",
+        rec=8.0,
+        kl=None,
+    )
     make_run("fashion_mnist/optimal_sigma-sigma_data/seed_0", rec=9.0)
     evaluation = {"samples": {"classifier_frechet_prior": {"value": 4.66}}}
-    make_run("fashion_mnist/lagging-sigma_data/seed_0", model="lagging", rec=9.5, evaluation=evaluation)
+    make_run(
+        "fashion_mnist/lagging-sigma_data/seed_0", model="lagging", rec=9.5, evaluation=evaluation
+    )
     own = rows(study)
     head, *body = number_table(own, YARDSTICK)
-    assert head == ["", "ELBO, yardstick", "Rec", "KL, nats", "active units", "classifier Fréchet, prior"]
+    assert head == [
+        "",
+        "ELBO, yardstick",
+        "Rec",
+        "KL, nats",
+        "active units",
+        "classifier Fréchet, prior",
+    ]
     assert [line[-1] for line in body] == ["-", "-", "4.66"]
     assert body[0][1:4] == ["-", "8.00", "-"]
     elbo, rec_ = YARDSTICK[0], YARDSTICK[2]
@@ -124,14 +176,28 @@ def test_a_number_is_shown_with_its_error(own: Estimate | None, digits: int, tex
 def test_markdown_is_a_table() -> None:
     assert markdown_table([["", "a|b"], ["x", "1"]]) == "|  | a\\|b |\n| --- | ---: |\n| x | 1 |\n"
     assert answer_table([]) == [
-        ["question", "by", "difference", "95% over images", "95% over seeds", "these models", "the methods"]
+        [
+            "question",
+            "by",
+            "difference",
+            "95% over images",
+            "95% over seeds",
+            "these models",
+            "the methods",
+        ]
     ]
 
 
 def test_the_csv_file_has_every_number(make_run: MakeRun, study: Path) -> None:
     for seed in range(2):
         make_run(f"fashion_mnist/optimal_sigma-sigma_data/seed_{seed}", rec=10.0 + seed)
-    make_run("mnist/autoencoder/seed_0", model="autoencoder", objective="reconstruction", kl=None, epochs=3)
+    make_run(
+        "mnist/autoencoder/seed_0",
+        model="autoencoder",
+        objective="reconstruction",
+        kl=None,
+        epochs=3,
+    )
     first, second = csv.DictReader(io.StringIO(as_csv(rows_of(read_finished(study)))))
     assert (first["data"], first["lat"], first["rec_thesis"]) == ("mnist", "", "15.9744")
     assert first["caveats"] == "3 of 40 epochs"

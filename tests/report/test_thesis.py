@@ -9,7 +9,11 @@ def test_table1_is_whole() -> None:
     assert len(table) == 27
     assert {data for data, _ in table} == set(SETTINGS)
     assert {model for _, model in table} == set(TITLES) - {"vae"}
-    assert table["fashion_mnist", "optimal_sigma"] == {"rec": 12.1918, "lat": 14.1663, "total": -751.9987}
+    assert table["fashion_mnist", "optimal_sigma"] == {
+        "rec": 12.1918,
+        "lat": 14.1663,
+        "total": -751.9987,
+    }
     # The thesis prints one number for both.
     assert table["mnist", "autoencoder"] == {"rec": 15.9744}
 

@@ -17,12 +17,20 @@ Compose = Callable[..., DictConfig]
 
 FOLDER = Path(__file__).parents[2] / "conf" / "experiment"
 # By experiment, the study whose folder it fills.
-STUDIES = {"table1": "table1", "table1_pictures": "table1", "beta_sweep": "beta_sweep", "lagging": "lagging"}
+STUDIES = {
+    "table1": "table1",
+    "table1_pictures": "table1",
+    "beta_sweep": "beta_sweep",
+    "lagging": "lagging",
+}
 
 
 def sweeper(name: str) -> Any:
     """The node of the sweeper in an experiment's file, and what it takes over from that of its study."""
-    own, study = (OmegaConf.load(FOLDER / f"{file}.yaml").hydra.sweeper for file in (name, STUDIES.get(name, name)))
+    own, study = (
+        OmegaConf.load(FOLDER / f"{file}.yaml").hydra.sweeper
+        for file in (name, STUDIES.get(name, name))
+    )
     return OmegaConf.to_container(OmegaConf.merge(study, own))
 
 
@@ -38,12 +46,16 @@ def test_these_are_all() -> None:
 def test_every_run_is_one_that_can_be_trained(name: str, compose: Compose) -> None:
     built = set()
     for job in runs(name):
-        options = [*job.overrides, *(["data.folder=pictures"] if job.data.endswith("_folder") else [])]
+        options = [
+            *job.overrides,
+            *(["data.folder=pictures"] if job.data.endswith("_folder") else []),
+        ]
         config = compose(f"experiment={name}", *options)
         check(config)
         assert config.study == STUDIES[name]
         assert config.callbacks.progress is None
-        # One data set of each size is enough: the recipe's own number of stages and blocks, with fewer channels.
+        # One data set of each size is enough: the recipe's own number of stages and blocks, with
+        # fewer channels.
         kind = (job.row, tuple(config.recipe.image_shape))
         if kind not in built:
             built.add(kind)

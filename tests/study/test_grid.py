@@ -7,7 +7,11 @@ from reslag_vae.studies.grid import Job, jobs, label
 
 GRIDS = [
     {"model": ["vae", "beta_vae"], "data": ["mnist", "celeba"]},
-    {"model": ["lagging", "reslag"], "objective": ["sigma_data", "sigma_optimal"], "data": ["celeba"]},
+    {
+        "model": ["lagging", "reslag"],
+        "objective": ["sigma_data", "sigma_optimal"],
+        "data": ["celeba"],
+    },
 ]
 
 
@@ -29,7 +33,15 @@ def test_a_study_is_the_union_of_its_grids() -> None:
 
 
 def test_a_job_has_every_override_and_its_place() -> None:
-    [job] = jobs(GRIDS, {"model": ["lagging"], "objective": ["sigma_data"], "seed": ["3"], "trainer.max_epochs": ["5"]})
+    [job] = jobs(
+        GRIDS,
+        {
+            "model": ["lagging"],
+            "objective": ["sigma_data"],
+            "seed": ["3"],
+            "trainer.max_epochs": ["5"],
+        },
+    )
     assert job == Job(
         "celeba/lagging-sigma_data/seed_3",
         ("model=lagging", "objective=sigma_data", "data=celeba", "seed=3", "trainer.max_epochs=5"),
@@ -80,12 +92,17 @@ def test_no_value_makes_another_folder_or_needs_quotes(value: str) -> None:
 
 def test_two_runs_never_share_a_folder() -> None:
     grid = {"model": ["vae"], "optimizer.lr": ["1e-3", "1e+3"], "data": ["mnist"]}
-    with pytest.raises(ConfigError, match="mnist/vae-lr_1e_3/seed_0 would be the folder of two runs"):
+    with pytest.raises(
+        ConfigError, match="mnist/vae-lr_1e_3/seed_0 would be the folder of two runs"
+    ):
         jobs([grid], {})
 
 
 def test_a_value_of_no_grid_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"model=vqvae is not in this study; there are vae, beta_vae, lagging, resl"):
+    with pytest.raises(
+        ConfigError,
+        match=r"model=vqvae is not in this study; there are vae, beta_vae, lagging, resl",
+    ):
         jobs(GRIDS, {"model": ["vqvae"]})
 
 

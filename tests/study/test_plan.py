@@ -8,9 +8,20 @@ import pytest
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.runs.folder import RunError
 from reslag_vae.studies.grid import Job
-from reslag_vae.studies.plan import Plan, Question, add_to_plan, check_questions, question, read_plan, results_of
+from reslag_vae.studies.plan import (
+    Plan,
+    Question,
+    add_to_plan,
+    check_questions,
+    question,
+    read_plan,
+    results_of,
+)
 
-VAE, LAGGING = Job("mnist/vae/seed_0", ("model=vae", "data=mnist")), Job("mnist/lagging/seed_0", ("model=lagging",))
+VAE, LAGGING = (
+    Job("mnist/vae/seed_0", ("model=vae", "data=mnist")),
+    Job("mnist/lagging/seed_0", ("model=lagging",)),
+)
 ASKED = Question("Does it help?", "lagging", "vae", ("mnist",))
 
 
@@ -29,7 +40,9 @@ def test_runs_of_earlier_starts_stay_and_questions_are_the_latest(tmp_path: Path
 def test_a_question_has_its_parts() -> None:
     assert question({"text": "?", "first": "a", "second": "b"}) == Question("?", "a", "b", None)
     for node in ({"text": "?"}, {"text": "?", "first": "a", "second": "b", "third": "c"}, "text"):
-        with pytest.raises(ConfigError, match="A question of a study has text, first, second and perhaps data"):
+        with pytest.raises(
+            ConfigError, match="A question of a study has text, first, second and perhaps data"
+        ):
             question(node)  # type: ignore[arg-type]
 
 
@@ -53,11 +66,15 @@ def test_the_results_are_in_the_study_or_are_it(tmp_path: Path) -> None:
 
 
 def test_a_study_that_was_not_started_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"study\.json is not there: no run of this study has been started"):
+    with pytest.raises(
+        RunError, match=r"study\.json is not there: no run of this study has been started"
+    ):
         read_plan(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"jobs": []}', '{"jobs": [{}], "questions": []}', "null"])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"jobs": []}', '{"jobs": [{}], "questions": []}', "null"]
+)
 def test_a_damaged_plan_is_named(content: str, tmp_path: Path) -> None:
     (tmp_path / "study.json").write_text(content)
     with pytest.raises(RunError, match=r"study\.json is damaged"):

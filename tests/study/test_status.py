@@ -23,13 +23,20 @@ FOUND = {
 
 
 def test_the_time_left_is_that_of_runs_like_it() -> None:
-    # vae as the other vae; lagging as its own quarter says; reslag as the mean of what its data set's runs take in all.
+    # vae as the other vae; lagging as its own quarter says; reslag as the mean of what its data
+    # set's runs take in all.
     assert seconds_left(FOUND) == (100 + (320 - 80) + (100 + 300 + 320 + 200) / 4, ["celeba"])
-    assert time_left(FOUND) == "about 10 min of training left; not counted: celeba, of which no epoch has ended"
+    assert (
+        time_left(FOUND)
+        == "about 10 min of training left; not counted: celeba, of which no epoch has ended"
+    )
 
 
 def test_runs_side_by_side_share_the_time() -> None:
-    found = FOUND | {job("reslag"): Standing(State.RUNNING, 4, 40, 20.0), job("vae", "celeba"): FOUND[job("vae")]}
+    found = FOUND | {
+        job("reslag"): Standing(State.RUNNING, 4, 40, 20.0),
+        job("vae", "celeba"): FOUND[job("vae")],
+    }
     assert time_left(found) == "about 4 min of training left, 2 runs side by side"
 
 
@@ -48,7 +55,12 @@ def test_counts() -> None:
 
 
 def test_durations() -> None:
-    assert [duration(seconds) for seconds in (0, 59, 61, 7500)] == ["0 s", "59 s", "1 min", "2 h 05 min"]
+    assert [duration(seconds) for seconds in (0, 59, 61, 7500)] == [
+        "0 s",
+        "59 s",
+        "1 min",
+        "2 h 05 min",
+    ]
 
 
 def test_the_table_has_a_line_for_each_row_and_every_reason_once() -> None:

@@ -75,8 +75,13 @@ def outcome(folder: Path) -> dict[str, Any]:
     """By run, what is in metrics.json but for the clock, and the values of each image."""
     results = {}
     for path in folder.rglob("metrics.json"):
-        content = {name: value for name, value in json.loads(path.read_text()).items() if name not in CLOCK}
-        results[str(path.parent.relative_to(folder))] = (content, (path.parent / "per_image.npz").read_bytes())
+        content = {
+            name: value for name, value in json.loads(path.read_text()).items() if name not in CLOCK
+        }
+        results[str(path.parent.relative_to(folder))] = (
+            content,
+            (path.parent / "per_image.npz").read_bytes(),
+        )
     return results
 
 
@@ -84,18 +89,30 @@ def tables(study: Path) -> list[list[list[str]]]:
     """Those of the report, but for what the clock says."""
     [chapter] = contents_of(study).chapters
     assert chapter.data == "digits"
-    return [thesis_table(chapter.rows), number_table(chapter.rows, YARDSTICK), answer_table(chapter.answered)]
+    return [
+        thesis_table(chapter.rows),
+        number_table(chapter.rows, YARDSTICK),
+        answer_table(chapter.answered),
+    ]
 
 
 def started(log: str) -> list[str]:
     """The runs that a sweep has begun or gone on with."""
-    return [line.split()[1].rstrip(":") for line in log.splitlines() if "Training in" in line or "Resuming in" in line]
+    return [
+        line.split()[1].rstrip(":")
+        for line in log.splitlines()
+        if "Training in" in line or "Resuming in" in line
+    ]
 
 
-def test_a_killed_study_finishes_and_runs_nothing_twice(sweep: Sweep, launched: Sweep, tmp_path: Path) -> None:
+def test_a_killed_study_finishes_and_runs_nothing_twice(
+    sweep: Sweep, launched: Sweep, tmp_path: Path
+) -> None:
     killed = tmp_path / "killed" / "results"
     with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command(*in_folder(killed)), cwd=tmp_path, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command(*in_folder(killed)), cwd=tmp_path, stdout=log, stderr=log
+        )
         try:
             deadline = time.monotonic() + 240
             # In the middle of the third run, or at least not before it.
@@ -124,16 +141,24 @@ def test_a_killed_study_finishes_and_runs_nothing_twice(sweep: Sweep, launched: 
     assert started(idle.stdout) == []
 
 
-def test_a_failed_run_is_told_left_alone_and_run_once_more_on_request(sweep: Sweep, tmp_path: Path) -> None:
+def test_a_failed_run_is_told_left_alone_and_run_once_more_on_request(
+    sweep: Sweep, tmp_path: Path
+) -> None:
     options = ("model=vae,autoencoder", "trainer.max_epochs=1")
     # A folder stands where the run's last file is to be.
     (tmp_path / "study/digits/vae/seed_0/per_image.npz").mkdir(parents=True)
     first = sweep("study", *options)
     assert first.returncode == 1
     assert "1 of 2 runs finished, 1 failed" in first.stdout
-    assert "1 of 2 runs have no result, the others are not touched by it. hydra.sweeper.retry=true" in first.stderr
+    assert (
+        "1 of 2 runs have no result, the others are not touched by it. hydra.sweeper.retry=true"
+        in first.stderr
+    )
     # Why is kept with the run.
-    assert "cannot be written: Is a directory" in (tmp_path / "study/digits/vae/seed_0/train.log").read_text()
+    assert (
+        "cannot be written: Is a directory"
+        in (tmp_path / "study/digits/vae/seed_0/train.log").read_text()
+    )
     assert {name.split("/")[1] for name in outcome(tmp_path / "study")} == {"autoencoder"}
     second = sweep("study", *options)
     assert second.returncode == 1
@@ -149,7 +174,10 @@ def test_what_was_refused_is_run_as_soon_as_it_can_be(sweep: Sweep, tmp_path: Pa
     options = ("model=vae", "trainer.max_epochs=1")
     first = sweep("study", *options, "data.val_fraction=2")
     assert first.returncode == 1
-    assert "refused: digits/vae/seed_0\ndata.val_fraction=2: must be a number between 0 and 1" in first.stdout
+    assert (
+        "refused: digits/vae/seed_0\ndata.val_fraction=2: must be a number between 0 and 1"
+        in first.stdout
+    )
     second = sweep("study", *options)
     assert second.returncode == 0, second.stderr
     assert "1 of 1 runs finished" in second.stdout
@@ -187,7 +215,8 @@ def test_ctrl_c_stops_in_one_word(tmp_path: Path) -> None:
             cwd=tmp_path,
             stdout=log,
             stderr=log,
-            # A shell starts what runs in its background with SIGINT ignored, and all below inherit that.
+            # A shell starts what runs in its background with SIGINT ignored, and all below inherit
+            # that.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
@@ -212,7 +241,11 @@ def test_ctrl_c_stops_in_one_word(tmp_path: Path) -> None:
     [
         ("table1_pictures", ["data.folder=pictures", "model=vae"], {"vae"}),
         ("beta_sweep", ["objective.beta=4"], {"beta_vae-beta_4"}),
-        ("lagging", ["schedule.ratio=1,5"], {f"lagging-sigma_data-ratio_{n}-epochs_5-batches_same" for n in (1, 5)}),
+        (
+            "lagging",
+            ["schedule.ratio=1,5"],
+            {f"lagging-sigma_data-ratio_{n}-epochs_5-batches_same" for n in (1, 5)},
+        ),
     ],
 )
 def test_a_study_is_narrowed_by_its_own_axes(
@@ -230,11 +263,19 @@ def test_a_study_keeps_its_settings(sweep: Sweep, tmp_path: Path) -> None:
     before = outcome(tmp_path / "study")
     other = sweep("study", "model=autoencoder", "trainer.max_epochs=2")
     assert other.returncode == 1
-    assert "holds a run with trainer.max_epochs=1, and trainer.max_epochs=2 is asked for" in other.stderr
+    assert (
+        "holds a run with trainer.max_epochs=1, and trainer.max_epochs=2 is asked for"
+        in other.stderr
+    )
     assert "Traceback" not in other.stderr
     assert outcome(tmp_path / "study") == before
     # What is shown while it runs is no setting.
-    assert sweep("study", "model=autoencoder", "trainer.max_epochs=1", "callbacks.report=null").returncode == 0
+    assert (
+        sweep(
+            "study", "model=autoencoder", "trainer.max_epochs=1", "callbacks.report=null"
+        ).returncode
+        == 0
+    )
 
 
 @pytest.mark.slow
@@ -242,11 +283,23 @@ def test_a_study_keeps_its_settings(sweep: Sweep, tmp_path: Path) -> None:
     ("launcher", "options"),
     [
         ("submitit_local", ["hydra.launcher.timeout_min=5"]),
-        ("ray", ["++hydra.launcher.ray.init.num_cpus=2", "++hydra.launcher.ray.init.include_dashboard=false"]),
+        (
+            "ray",
+            [
+                "++hydra.launcher.ray.init.num_cpus=2",
+                "++hydra.launcher.ray.init.include_dashboard=false",
+            ],
+        ),
     ],
 )
 def test_clusters(launcher: str, options: list[str], launched: Sweep, tmp_path: Path) -> None:
-    done = launched("study", "model=vae,autoencoder", "trainer.max_epochs=1", f"hydra/launcher={launcher}", *options)
+    done = launched(
+        "study",
+        "model=vae,autoencoder",
+        "trainer.max_epochs=1",
+        f"hydra/launcher={launcher}",
+        *options,
+    )
     assert done.returncode == 0, done.stderr
     assert "2 of 2 runs finished" in done.stdout
     assert {name.split("/")[1] for name in outcome(tmp_path / "study")} == {"vae", "autoencoder"}
@@ -255,7 +308,10 @@ def test_clusters(launcher: str, options: list[str], launched: Sweep, tmp_path: 
 def test_what_a_study_does_not_have_is_named(sweep: Sweep, tmp_path: Path) -> None:
     done = sweep("study", "model=vae,reslag")
     assert done.returncode == 1
-    assert "model=reslag is not in this study; there are vae, autoencoder, optimal_sigma." in done.stderr
+    assert (
+        "model=reslag is not in this study; there are vae, autoencoder, optimal_sigma."
+        in done.stderr
+    )
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "study").exists()
 
@@ -266,7 +322,9 @@ def test_optuna_goes_on_where_it_was(tmp_path: Path) -> None:
     tuned = ["experiment=beta_tuned", *small, "data=digits"]
 
     def search(trials: int) -> subprocess.CompletedProcess[str]:
-        return start(tmp_path, *tuned, f"hydra.sweep.dir={folder}", f"hydra.sweeper.n_trials={trials}")
+        return start(
+            tmp_path, *tuned, f"hydra.sweep.dir={folder}", f"hydra.sweeper.n_trials={trials}"
+        )
 
     assert search(2).returncode == 0
     first = outcome(folder)

@@ -8,28 +8,35 @@ from reslag_vae.latents.statistics import ACTIVE_VARIANCE, active_dimensions
 
 BRACKETED = ("mutual_information", "aggregate_kl", "total_correlation")
 INSIDE = "q(z) estimated by the mixture of their posteriors, each latent's own in it"
-OUTSIDE = (
-    "q(z) estimated without each latent's own posterior, or by Gaussians fitted to training codes, whichever is nearer"
-)
+OUTSIDE = "q(z) estimated without each latent's own posterior, or by Gaussians fitted to training codes, whichever is nearer"
 
 
 def latent(subject: Subject) -> Numbers:
     """Active units, and of the aggregate posterior what `Aggregate` holds, each bracketed by two estimates.
 
-    The bracket covers the bias of the estimator, the standard error of each end the choice of the images.
+    The bracket covers the bias of the estimator, the standard error of each end the choice of the
+    images.
     """
     codes, protocol = subject.codes, subject.of_reference
     active = int(active_dimensions(codes.means).sum())
     of = f"{protocol}; the variance of the posterior mean exceeds {ACTIVE_VARIANCE:g}"
     units = {"active_units": Number(active, f"of {codes.means.shape[1]}", of)}
-    names = ("kl", "mutual_information_ceiling", *(f"{name}_{end}" for name in BRACKETED for end in ("low", "high")))
+    names = (
+        "kl",
+        "mutual_information_ceiling",
+        *(f"{name}_{end}" for name in BRACKETED for end in ("low", "high")),
+    )
     if not isinstance(codes.posterior, DiagonalGaussian):
         return units | dict.fromkeys(names, missing("nats", NO_DENSITY))
     with subject.progress("aggregate posterior", None):
-        result = aggregate_posterior(codes.posterior, codes.latents, subject.mixture.log_prob(codes.latents))
+        result = aggregate_posterior(
+            codes.posterior, codes.latents, subject.mixture.log_prob(codes.latents)
+        )
     kl = mean_over_images(codes.posterior.kl().sum(1), "nats per image", protocol)
     ceiling = Number(
-        result.ceiling, "nats", f"logarithm of {len(codes.means):,} images, which mutual_information_low cannot exceed"
+        result.ceiling,
+        "nats",
+        f"logarithm of {len(codes.means):,} images, which mutual_information_low cannot exceed",
     )
     numbers = units | {"kl": kl, "mutual_information_ceiling": ceiling}
     for name in BRACKETED:
@@ -38,6 +45,8 @@ def latent(subject: Subject) -> Numbers:
         # More density is less information, and more of a divergence.
         how = (INSIDE, OUTSIDE) if name == "mutual_information" else (OUTSIDE, INSIDE)
         bracket = getattr(result, name)
-        for end, value, error, density in zip(("low", "high"), bracket, result.errors[name], how, strict=True):
+        for end, value, error, density in zip(
+            ("low", "high"), bracket, result.errors[name], how, strict=True
+        ):
             numbers[f"{name}_{end}"] = Number(value, "nats", f"{protocol}; {density}{at}", error)
     return numbers

@@ -17,7 +17,9 @@ def likelihood(subject: Subject) -> Numbers:
     dequantised = f"{protocol}; dequantised evenly in cells of 1/255: coding the 8-bit images takes at most so many"
     numbers = (
         mean_over_images(bounds.elbo, "nats per image", f"{protocol}, 2·pi included"),
-        mean_over_images(bounds.importance_weighted, "nats per image", f"{protocol}, 2·pi included"),
+        mean_over_images(
+            bounds.importance_weighted, "nats per image", f"{protocol}, 2·pi included"
+        ),
         mean_over_images(bits, "bits", dequantised),
         Number(float(variance.mean()), "variance, mean over its entries", whose),
     )

@@ -18,7 +18,9 @@ def losses(subject: Subject) -> dict[str, Numbers]:
     parts: list[Terms] = []
     batches = tracked(subject.data.in_order(subject.settings.split), "losses", subject.progress)
     means = evaluate(subject.model, batches, parts.append)
-    loss, rec = (torch.cat([getattr(part, name) for part in parts]).cpu() for name in ("loss", "rec"))
+    loss, rec = (
+        torch.cat([getattr(part, name) for part in parts]).cpu() for name in ("loss", "rec")
+    )
     kls = [part.kl.sum(1) for part in parts if part.kl is not None]
     kl = torch.cat(kls).cpu() if kls else None
     protocol = f"{subject.of_split}, {'the codes' if subject.model.deterministic else SAMPLED}"
@@ -42,7 +44,9 @@ def thesis_terms(
         lat = mean_over_images(kl / model.network.latent_dim, "nats per latent dimension", protocol)
     else:
         lat = mean_over_images(kl, "nats per image", protocol)
-    total = mean_over_images(loss, "unit of the objective", f"{protocol}; {model.objective.formula}")
+    total = mean_over_images(
+        loss, "unit of the objective", f"{protocol}; {model.objective.formula}"
+    )
     discrepancy = missing("squared MMD", f"objective={model.objective.name} has none")
     if mmd is not None:
         batches = f"minibatches of {subject.data.batch_size} against as many samples of the prior"
@@ -72,6 +76,8 @@ def yardstick(subject: Subject, rec: Tensor, kl: Tensor | None, protocol: str) -
         "kl": mean_over_images(kl, "nats per image", protocol),
         "elbo": mean_over_images(elbo, "nats per image", f"{protocol}; 2·pi included"),
         "bits_per_dim": mean_over_images(
-            bits_per_dim(elbo, dimensions), "bits", f"{protocol}; 8 - elbo / (D ln 2), no dequantisation noise"
+            bits_per_dim(elbo, dimensions),
+            "bits",
+            f"{protocol}; 8 - elbo / (D ln 2), no dequantisation noise",
         ),
     }

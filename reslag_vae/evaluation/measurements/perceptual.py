@@ -29,7 +29,9 @@ def perceptual(subject: Subject, weights: Path | None) -> Numbers:
     numbers = {"lpips": mean_over_images(distances, "LPIPS", protocol)}
     latents = {"prior": subject.prior_latents, "mixture": subject.mixture_latents}
     generated = {source: decoded(subject, part) for source, part in latents.items()}
-    results = inception_distances(subject.reference, generated, weights, subject.model.device, subject.progress)
+    results = inception_distances(
+        subject.reference, generated, weights, subject.model.device, subject.progress
+    )
     for source, result in results.items():
         compared = f"{len(latents[source]):,} {WORDS[source]} against {subject.of_reference}"
         subsets = f"{compared}; standard deviation between subsets {result.kid_error:.2g}"

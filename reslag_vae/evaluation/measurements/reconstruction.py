@@ -29,12 +29,18 @@ def linear_limit(subject: Subject) -> dict[str, Number]:
     """PCA with as many components as the model has latent dimensions, fitted on train."""
     components, train = subject.model.network.latent_dim, subject.data.split("train")
     if components > len(train):
-        none = missing(SQUARES, f"{len(train):,} training images have fewer than {components} components")
+        none = missing(
+            SQUARES, f"{len(train):,} training images have fewer than {components} components"
+        )
         return {"pca_rec": none, "pca_mse": none}
     pca = fit_pca(train, components, subject.settings.seed, subject.progress)
     parts = chunks(subject.images, pca.mean.device)
-    rec = torch.cat([(pca.decode(pca.encode(part)) - part).square().flatten(1).sum(1) for part in parts])
-    protocol = f"{subject.of_split}; {components} principal components of train, {len(train):,} images"
+    rec = torch.cat(
+        [(pca.decode(pca.encode(part)) - part).square().flatten(1).sum(1) for part in parts]
+    )
+    protocol = (
+        f"{subject.of_split}; {components} principal components of train, {len(train):,} images"
+    )
     return {
         "pca_rec": mean_over_images(rec, SQUARES, protocol),
         "pca_mse": mean_over_images(rec / subject.model.dimensions, "mean squared error", protocol),

@@ -36,7 +36,9 @@ def samples(subject: Subject) -> Numbers:
     numbers: Numbers = {}
     for source, features in features_of(subject, classifier).items():
         protocol = f"{len(features):,} {WORDS[source]}, seed {subject.settings.seed}, {against}; {trained}; not FID"
-        numbers[f"classifier_frechet_{source}"] = Number(frechet_distance(real, features), UNIT, protocol)
+        numbers[f"classifier_frechet_{source}"] = Number(
+            frechet_distance(real, features), UNIT, protocol
+        )
     accuracy = classifier.accuracy(subject.images, targets, subject.progress)
     numbers["classifier_accuracy"] = Number(accuracy, "accuracy", f"{subject.of_split}; {trained}")
     return numbers
@@ -51,7 +53,9 @@ def features_of(subject: Subject, classifier: Classifier) -> dict[str, Tensor]:
     }
     train = subject.data.split("train")
     train = train.part(drawn(len(train), len(subject.reference), subject.settings.seed))
-    features = {source: of_decoded(classifier, subject, latents) for source, latents in sources.items()}
+    features = {
+        source: of_decoded(classifier, subject, latents) for source, latents in sources.items()
+    }
     return features | {"train_images": classifier.features(train, subject.progress)}
 
 

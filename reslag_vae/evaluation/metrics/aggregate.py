@@ -29,13 +29,14 @@ class Aggregate(NamedTuple):
     """Of N posteriors, all in nats.
 
     Attributes:
-        kl: mean of KL(q(z|x) || p(z)), which is the mutual information and the aggregate KL together.
+        kl: mean of KL(q(z|x) || p(z)), which is the mutual information and the aggregate KL
+            together.
         mutual_information: I(x; z) = E[log q(z|x) - log q(z)].
         ceiling: log N, which `mutual_information.low` cannot exceed.
         aggregate_kl: KL(q(z) || p(z)), what the mean KL leaves of the mutual information.
         total_correlation: KL(q(z) || product of its marginals).
-        errors: of the three brackets by name, the standard errors of both ends: they are means over images, and the
-            brackets do not cover that other images would give others.
+        errors: of the three brackets by name, the standard errors of both ends: they are means over
+            images, and the brackets do not cover that other images would give others.
     """
 
     kl: float
@@ -47,18 +48,22 @@ class Aggregate(NamedTuple):
 
 
 def aggregate_posterior(
-    posterior: Posterior, latents: Tensor, fitted: Tensor | None = None, marginal_samples: int = MARGINAL_SAMPLES
+    posterior: Posterior,
+    latents: Tensor,
+    fitted: Tensor | None = None,
+    marginal_samples: int = MARGINAL_SAMPLES,
 ) -> Aggregate:
     """The statistics of the aggregate posterior, bracketed.
 
-    q(z) is estimated by the mixture of the N posteriors. With each latent's own posterior in the mixture its density
-    is overestimated, and without it underestimated, both in expectation (Poole et al. 2019,
-    https://arxiv.org/abs/1905.06922, section 2): the truth lies between. Where posteriors hardly overlap, as with
-    many dimensions, the bracket is wide, and says so; where they overlap it is narrow, and the standard error over the
-    images is what is not known. A density r(z) that was fitted to other codes narrows it: for
-    any r, E log q(z) >= E log r(z) over q. What cannot be is cut off: no divergence is negative, the mutual
-    information does not exceed the mean KL, nor the total correlation the aggregate KL. The N^2 comparisons take about
-    4 s for N = 10,000 on 2 cores.
+    q(z) is estimated by the mixture of the N posteriors. With each latent's own posterior in the
+    mixture its density is overestimated, and without it underestimated, both in expectation (Poole
+    et al. 2019, https://arxiv.org/abs/1905.06922, section 2): the truth lies between. Where
+    posteriors hardly overlap, as with many dimensions, the bracket is wide, and says so; where they
+    overlap it is narrow, and the standard error over the images is what is not known. A density
+    r(z) that was fitted to other codes narrows it: for any r, E log q(z) >= E log r(z) over q. What
+    cannot be is cut off: no divergence is negative, the mutual information does not exceed the mean
+    KL, nor the total correlation the aggregate KL. The N^2 comparisons take about 4 s for N =
+    10,000 on 2 cores.
 
     Args:
         posterior: of N images, at least 2.
@@ -70,7 +75,9 @@ def aggregate_posterior(
         ValueError: the posteriors are points or fewer than 2, or there is not one latent for each.
     """
     if not isinstance(posterior, DiagonalGaussian):
-        raise ValueError("The aggregate of points has no density: the posteriors need means and log-variances.")
+        raise ValueError(
+            "The aggregate of points has no density: the posteriors need means and log-variances."
+        )
     check_count("marginal_samples", marginal_samples)
     latents = as_latents(latents, posterior.mean.shape[-1], posterior.mean)
     if len(latents) < 2 or latents.shape != posterior.mean.shape:
@@ -78,7 +85,9 @@ def aggregate_posterior(
             f"latents: one for each of at least 2 posteriors is wanted, and these are {tuple(latents.shape)} for "
             f"{tuple(posterior.mean.shape)}."
         )
-    own = DiagonalGaussian(posterior.mean.double(), posterior.log_variance.double()).log_prob(latents.double())
+    own = DiagonalGaussian(posterior.mean.double(), posterior.log_variance.double()).log_prob(
+        latents.double()
+    )
     high = aggregate_log_prob(posterior, latents)
     low = aggregate_log_prob(posterior, latents, without_own=True)
     if fitted is not None and fitted.mean() > low.mean():
@@ -124,8 +133,8 @@ def standard_error(values: Tensor) -> float:
 def marginal_log_probs(posterior: DiagonalGaussian, latents: Tensor) -> tuple[Tensor, Tensor]:
     """(M, d) log q(z_j) of each coordinate of (M, d) latents under the even mixture of the N posteriors' marginals.
 
-    Twice: with all posteriors, and without the i-th, from which the i-th latent was drawn. One dimension at a time, so
-    that the memory is that of a few (M, N) numbers.
+    Twice: with all posteriors, and without the i-th, from which the i-th latent was drawn. One
+    dimension at a time, so that the memory is that of a few (M, N) numbers.
     """
     count, own = len(posterior.mean), torch.arange(len(latents))
     inside, left_out = (latents.new_empty(latents.shape, dtype=torch.float64) for _ in range(2))

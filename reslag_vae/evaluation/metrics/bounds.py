@@ -8,7 +8,15 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation.adapters import LatentModel, check_seed, chunk_size, chunks, device_of, evaluating, wanted
+from reslag_vae.evaluation.adapters import (
+    LatentModel,
+    check_seed,
+    chunk_size,
+    chunks,
+    device_of,
+    evaluating,
+    wanted,
+)
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.gaussian import DiagonalGaussian, normal_rows
 from reslag_vae.models.inputs import check_count
@@ -26,7 +34,8 @@ class Bounds(NamedTuple):
 
     Attributes:
         importance_weighted: (N,) lower bound on log p(x), nats.
-        dequantised: (N,) the same at a point drawn evenly from the image's cell of width 1/255 (`bits_per_dim`).
+        dequantised: (N,) the same at a point drawn evenly from the image's cell of width 1/255
+            (`bits_per_dim`).
         elbo: (N,) evidence lower bound, nats: the mean over the same samples.
     """
 
@@ -45,8 +54,9 @@ def importance_weighted_bound(
 ) -> Bounds:
     """log p(x) >= E[log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x)] with a Gaussian likelihood, the 2·pi term included.
 
-    Burda et al. 2016, https://arxiv.org/abs/1509.00519, Eq. 8; it tightens as K grows. The result does not depend on
-    the size of the chunks; their memory is that of 32,768 latents or, if there are more, those of one image.
+    Burda et al. 2016, https://arxiv.org/abs/1509.00519, Eq. 8; it tightens as K grows. The result
+    does not depend on the size of the chunks; their memory is that of 32,768 latents or, if there
+    are more, those of one image.
 
     Args:
         model: with a posterior that has a density.
@@ -83,7 +93,11 @@ def given_variance(sigma2: Any) -> Tensor:
         variance = torch.as_tensor(sigma2, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError):
         variance = torch.tensor(math.nan)
-    if not variance.numel() or variance.dim() > 4 or not ((variance > 0) & variance.isfinite()).all():
+    if (
+        not variance.numel()
+        or variance.dim() > 4
+        or not ((variance > 0) & variance.isfinite()).all()
+    ):
         raise ValueError(f"sigma2={sigma2}: the likelihood variance must be positive and finite.")
     return variance
 
@@ -112,7 +126,9 @@ def _bounds(
     """(3, B) bounds of B images."""
     posterior = model.posterior(images)
     if not isinstance(posterior, DiagonalGaussian):
-        raise ValueError("The importance-weighted bound needs a posterior with a density: means and log-variances.")
+        raise ValueError(
+            "The importance-weighted bound needs a posterior with a density: means and log-variances."
+        )
     count, dimension = posterior.mean.shape
     drawn = normal_rows(count * samples, dimension, noise).view(count, samples, dimension)
     spread = DiagonalGaussian(posterior.mean[:, None], posterior.log_variance[:, None])
@@ -128,12 +144,16 @@ def _prior_log_prob(latents: Tensor) -> Tensor:
     return -0.5 * (latents.square() + math.log(2 * math.pi)).sum(-1)
 
 
-def _log_likelihoods(model: LatentModel, targets: Tensor, latents: Tensor, variance: Tensor) -> Tensor:
+def _log_likelihoods(
+    model: LatentModel, targets: Tensor, latents: Tensor, variance: Tensor
+) -> Tensor:
     """(2, B, K) log p(target|z) of (2, B, C, H, W) targets under (B, K, d) latents, each decoded once."""
     count, samples, _ = latents.shape
     owners = torch.arange(count, device=latents.device).repeat_interleave(samples)
     parts, size = [], chunk_size(targets[0, 0].numel())
-    for z, owner in zip(torch.split(latents.flatten(0, 1), size), torch.split(owners, size), strict=True):
+    for z, owner in zip(
+        torch.split(latents.flatten(0, 1), size), torch.split(owners, size), strict=True
+    ):
         means = model.decode(z)
         if means.shape[1:] != targets.shape[2:]:
             shapes = f"{tuple(means.shape[1:])} for images of {tuple(targets.shape[2:])}"
@@ -156,7 +176,8 @@ def log_mean_exp(log_weights: Tensor) -> Tensor:
 def dequantised_bits_per_dim(bound: Tensor, dimensions: int) -> Tensor:
     """(N,) bits per pixel and channel that coding 8-bit images takes at most, from `Bounds.dequantised`.
 
-    -bound / (D ln 2) + log2(255): with u even in the cell of width 1/255 around x, Jensen gives
-    log P(x) >= E[log p(x + u)] - D ln 255 (Theis et al. 2016, https://arxiv.org/abs/1511.01844, section 3.1).
+    -bound / (D ln 2) + log2(255): with u even in the cell of width 1/255 around x, Jensen gives log
+    P(x) >= E[log p(x + u)] - D ln 255 (Theis et al. 2016, https://arxiv.org/abs/1511.01844, section
+    3.1).
     """
     return -bound / (dimensions * math.log(2)) + math.log2(255)

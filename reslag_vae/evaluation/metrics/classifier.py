@@ -1,8 +1,8 @@
 """A small classifier of a data set's own images, whose features serve a Fréchet distance that needs no download.
 
-That distance is a *classifier Fréchet distance*. It is not FID, which is one in the features of Inception, and the two
-do not compare; nor do distances of two data sets, or by two classifiers. `cached_classifier` keeps the one that all
-models of a data set are measured with.
+That distance is a *classifier Fréchet distance*. It is not FID, which is one in the features of
+Inception, and the two do not compare; nor do distances of two data sets, or by two classifiers.
+`cached_classifier` keeps the one that all models of a data set are measured with.
 """
 
 import io
@@ -67,7 +67,9 @@ class Classifier(nn.Module):
         return torch.cat(parts)
 
     @torch.no_grad()
-    def accuracy(self, images: Tensor | Images, labels: Tensor, progress: Progress = silent) -> float:
+    def accuracy(
+        self, images: Tensor | Images, labels: Tensor, progress: Progress = silent
+    ) -> float:
         """Share of right answers: one for each image if the labels are classes, else one for each attribute of each.
 
         Args:
@@ -86,17 +88,22 @@ def _stage(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def train_classifier(
-    images: Tensor | Images, labels: Tensor, outputs: int, seed: int = 0, progress: Progress = silent
+    images: Tensor | Images,
+    labels: Tensor,
+    outputs: int,
+    seed: int = 0,
+    progress: Progress = silent,
 ) -> Classifier:
     """Adam with one cycle of the learning rate (Smith & Topin 2019, https://arxiv.org/abs/1708.07120), cross entropy.
 
-    900 minibatches of 128 images drawn with replacement, whatever the size of the data set, and no augmentation. It
-    runs on the CPU, gives the same classifier for the same seed, data and number of threads, and leaves the global
-    random state as it is.
+    900 minibatches of 128 images drawn with replacement, whatever the size of the data set, and no
+    augmentation. It runs on the CPU, gives the same classifier for the same seed, data and number
+    of threads, and leaves the global random state as it is.
 
     Args:
         images: (N, C, H, W) uint8, or floating point in [0, 1].
-        labels: (N,) int64 class numbers, or (N, outputs) bool: attributes, with a binary cross entropy for each.
+        labels: (N,) int64 class numbers, or (N, outputs) bool: attributes, with a binary cross
+            entropy for each.
         outputs: number of classes, or of attributes.
         seed: of the first weights and of the minibatches.
         progress: shows how many minibatches are done.
@@ -133,13 +140,17 @@ def _shape(images: Tensor | Images) -> tuple[int, int, int]:
 def _check(labels: Tensor, count: int, outputs: int) -> None:
     check_count("outputs", outputs)
     if not isinstance(labels, Tensor) or labels.dim() not in (1, 2) or labels.is_floating_point():
-        raise ValueError("labels: a tensor of (N,) class numbers or (N, outputs) attributes is wanted.")
+        raise ValueError(
+            "labels: a tensor of (N,) class numbers or (N, outputs) attributes is wanted."
+        )
     if len(labels) != count:
         raise ValueError(f"{count} images have {len(labels)} labels.")
     if labels.dim() == 2 and labels.shape[1] != outputs:
         raise ValueError(f"outputs={outputs}: the labels have {labels.shape[1]} attributes.")
     if labels.dim() == 1 and not 0 <= int(labels.min()) <= int(labels.max()) < outputs:
-        raise ValueError(f"outputs={outputs}: the class numbers reach from {labels.min()} to {labels.max()}.")
+        raise ValueError(
+            f"outputs={outputs}: the class numbers reach from {labels.min()} to {labels.max()}."
+        )
 
 
 def _loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -153,7 +164,8 @@ def cached_classifier(
 ) -> Classifier:
     """The classifier in a file, which all models of a data set share; trained first where there is none.
 
-    A file that is damaged, or of another shape, number of outputs or version, is replaced, with a word to the log.
+    A file that is damaged, or of another shape, number of outputs or version, is replaced, with a
+    word to the log.
 
     Args:
         path: the file; its folder is made where it is missing.
@@ -166,7 +178,11 @@ def cached_classifier(
         try:
             return _restored(torch.load(path, map_location="cpu", weights_only=True), kind)
         except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
-            log.warning("The classifier in %s is trained anew, for it cannot be used: %s", path, first_line(error))
+            log.warning(
+                "The classifier in %s is trained anew, for it cannot be used: %s",
+                path,
+                first_line(error),
+            )
     classifier = train()
     data = io.BytesIO()
     torch.save(kind | {"state_dict": classifier.state_dict()}, data)
@@ -179,6 +195,8 @@ def _restored(saved: dict[str, Any], kind: dict[str, Any]) -> Classifier:
     if saved != kind:
         raise ValueError(f"it is {saved}, not {kind}")
     channels, height, width = kind["image_shape"]
-    classifier = Classifier((channels, height, width), kind["outputs"]).to(memory_format=torch.channels_last)
+    classifier = Classifier((channels, height, width), kind["outputs"]).to(
+        memory_format=torch.channels_last
+    )
     classifier.load_state_dict(state)
     return classifier.eval()

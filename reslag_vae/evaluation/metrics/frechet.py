@@ -11,10 +11,11 @@ from reslag_vae.models.inputs import as_latents
 def frechet_distance(a: Tensor, b: Tensor) -> float:
     """|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^(1/2)) of the means and unbiased covariances of two sets.
 
-    Heusel et al. 2017, https://arxiv.org/abs/1706.08500, Eq. 6. With C = RᵀR of the QR decomposition of the centred
-    features, the last trace is the sum of the singular values of R1 R2ᵀ: neither a covariance, whose small eigenvalues
-    would drown in rounding, nor its root is ever formed, and covariances may be singular. It is biased upwards, the
-    more so the fewer features there are: compare distances of sets of equal sizes alone.
+    Heusel et al. 2017, https://arxiv.org/abs/1706.08500, Eq. 6. With C = RᵀR of the QR
+    decomposition of the centred features, the last trace is the sum of the singular values of R1
+    R2ᵀ: neither a covariance, whose small eigenvalues would drown in rounding, nor its root is ever
+    formed, and covariances may be singular. It is biased upwards, the more so the fewer features
+    there are: compare distances of sets of equal sizes alone.
 
     Args:
         a: (N, d), N at least 2.
@@ -25,12 +26,19 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     """
     a, b = as_features("a", a), as_features("b", b)
     if a.shape[1] != b.shape[1]:
-        raise ValueError(f"Features of {a.shape[1]} and of {b.shape[1]} numbers: they do not compare.")
+        raise ValueError(
+            f"Features of {a.shape[1]} and of {b.shape[1]} numbers: they do not compare."
+        )
     if min(len(a), len(b)) < 2:
         raise ValueError(f"Sets of {len(a)} and {len(b)} features: a covariance takes at least 2.")
     (mean_a, root_a), (mean_b, root_b) = _moments(a), _moments(b)
     overlap = torch.linalg.svdvals(root_a @ root_b.T).sum()
-    distance = (mean_a - mean_b).square().sum() + root_a.square().sum() + root_b.square().sum() - 2 * overlap
+    distance = (
+        (mean_a - mean_b).square().sum()
+        + root_a.square().sum()
+        + root_b.square().sum()
+        - 2 * overlap
+    )
     return max(0.0, float(distance))
 
 

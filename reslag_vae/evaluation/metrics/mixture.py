@@ -16,7 +16,8 @@ class CodeMixture:
     """A Gaussian mixture with full covariances (Ghosh et al. 2020, https://arxiv.org/abs/1903.12436, section 4).
 
     Args:
-        codes: (N, d) samples of the posteriors of training images; N at least the number of components.
+        codes: (N, d) samples of the posteriors of training images; N at least the number of
+            components.
         components: of the mixture.
         seed: of its start.
 
@@ -42,7 +43,9 @@ class CodeMixture:
 
     def log_prob(self, latents: Tensor) -> Tensor:
         """(M,) log density of (M, d) latents, in nats, in float64."""
-        return torch.from_numpy(self.mixture.score_samples(latents.double().cpu().numpy())).to(latents.device)
+        return torch.from_numpy(self.mixture.score_samples(latents.double().cpu().numpy())).to(
+            latents.device
+        )
 
     def sample(self, count: int, seed: int = 0) -> Tensor:
         """(count, d) latents, in random order.
@@ -54,5 +57,7 @@ class CodeMixture:
         check_seed(seed)
         self.mixture.random_state = np.random.RandomState(seed)
         drawn, _ = self.mixture.sample(count)
-        order = np.random.default_rng(seed).permutation(count)  # scikit-learn returns them sorted by component
+        order = np.random.default_rng(seed).permutation(
+            count
+        )  # scikit-learn returns them sorted by component
         return torch.from_numpy(drawn[order]).to(self.device, self.dtype)

@@ -9,8 +9,8 @@ from reslag_vae.data import Images
 from reslag_vae.evaluation.adapters import check_seed, chunks, wanted
 from reslag_vae.evaluation.progress import Progress, silent
 
-# Passes over the data. What they miss falls as (s / s')^(2 passes - 2), s and s' the variances of the component after
-# the last direction that is followed and of the last one that is wanted.
+# Passes over the data. What they miss falls as (s / s')^(2 passes - 2), s and s' the variances of
+# the component after the last direction that is followed and of the last one that is wanted.
 PASSES = 6
 
 
@@ -34,11 +34,14 @@ class PCA(NamedTuple):
         return (latents @ self.axes.T).view(-1, *self.mean.shape) + self.mean
 
 
-def fit_pca(images: Tensor | Images, components: int, seed: int = 0, progress: Progress = silent) -> PCA:
+def fit_pca(
+    images: Tensor | Images, components: int, seed: int = 0, progress: Progress = silent
+) -> PCA:
     """The first principal components, by subspace iteration.
 
-    Halko et al. 2011, https://arxiv.org/abs/0909.4061, algorithm 4.4, followed by a Rayleigh-Ritz step. The images are
-    read once for each pass, in chunks, and never held as a whole in floating point: the memory is that of about 6 d.
+    Halko et al. 2011, https://arxiv.org/abs/0909.4061, algorithm 4.4, followed by a Rayleigh-Ritz
+    step. The images are read once for each pass, in chunks, and never held as a whole in floating
+    point: the memory is that of about 6 d.
 
     Args:
         images: (N, C, H, W) uint8, or floating point in [0, 1].
@@ -54,9 +57,13 @@ def fit_pca(images: Tensor | Images, components: int, seed: int = 0, progress: P
     mean = mean_image(images, progress)
     most = min(len(images), mean.numel())
     if type(components) is not int or not 0 < components <= most:
-        raise ValueError(f"components={components}: {len(images)} images of {mean.numel()} numbers allow 1 to {most}.")
+        raise ValueError(
+            f"components={components}: {len(images)} images of {mean.numel()} numbers allow 1 to {most}."
+        )
     width = min(most, 2 * components + 10)
-    directions = torch.randn(mean.numel(), width, generator=torch.Generator().manual_seed(seed)).to(mean)
+    directions = torch.randn(mean.numel(), width, generator=torch.Generator().manual_seed(seed)).to(
+        mean
+    )
     with progress(f"PCA, {components} components", PASSES * len(images)) as advance:
         for _ in range(PASSES):
             basis = torch.linalg.qr(directions).Q

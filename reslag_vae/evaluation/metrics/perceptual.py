@@ -1,7 +1,7 @@
 """Distances in the features of networks that were trained on ImageNet: LPIPS, FID and KID.
 
-Their weights are downloaded once into PyTorch's own cache, or lie in a folder of the user's under their own names;
-then nothing is downloaded.
+Their weights are downloaded once into PyTorch's own cache, or lie in a folder of the user's under
+their own names; then nothing is downloaded.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,9 +22,7 @@ from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.records import unit_interval
 
 ALEXNET = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
-INCEPTION = (
-    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
-)
+INCEPTION = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
 
 BATCH = 64
 # The linear weights of LPIPS were fitted to patches of this size.
@@ -38,7 +36,8 @@ class InceptionDistances(NamedTuple):
 
     Attributes:
         fid: Fréchet Inception distance.
-        kid: kernel Inception distance, not multiplied by 1000; unbiased, so that it may be negative.
+        kid: kernel Inception distance, not multiplied by 1000; unbiased, so that it may be
+            negative.
         kid_error: standard deviation between the subsets that `kid` is the mean of.
     """
 
@@ -48,14 +47,18 @@ class InceptionDistances(NamedTuple):
 
 
 def lpips(
-    model: LatentModel, images: Tensor | Images, weights: Path | None = None, progress: Progress = silent
+    model: LatentModel,
+    images: Tensor | Images,
+    weights: Path | None = None,
+    progress: Progress = silent,
 ) -> Tensor:
     """(N,) LPIPS between images and their reconstructions from the posterior means, in float64 on the CPU.
 
-    Zhang et al. 2018, https://arxiv.org/abs/1801.03924, Eq. 1, with AlexNet and the linear weights of version 0.1,
-    which torchmetrics brings along. [0, 1] becomes [-1, 1], one channel is repeated to three. Images whose smaller side
-    is less than 64 are enlarged to that, bilinearly: the linear weights were fitted to patches of 64x64, and AlexNet
-    takes nothing below 31. So numbers of smaller images compare only with others made in this way.
+    Zhang et al. 2018, https://arxiv.org/abs/1801.03924, Eq. 1, with AlexNet and the linear weights
+    of version 0.1, which torchmetrics brings along. [0, 1] becomes [-1, 1], one channel is repeated
+    to three. Images whose smaller side is less than 64 are enlarged to that, bilinearly: the linear
+    weights were fitted to patches of 64x64, and AlexNet takes nothing below 31. So numbers of
+    smaller images compare only with others made in this way.
 
     Args:
         model: any.
@@ -71,7 +74,10 @@ def lpips(
     distances = []
     with evaluating(model), progress("LPIPS", len(images)) as advance:
         for part in chunks(images, device, BATCH):
-            pair = (_enlarged(_coloured(batch.float())) for batch in (model.decode(model.posterior(part).mean), part))
+            pair = (
+                _enlarged(_coloured(batch.float()))
+                for batch in (model.decode(model.posterior(part).mean), part)
+            )
             distances.append(network(*pair, normalize=True).flatten().double().cpu())
             advance(len(part))
     return torch.cat(distances)
@@ -89,11 +95,12 @@ def inception_distances(
     Heusel et al. 2017, https://arxiv.org/abs/1706.08500, Eq. 6; Bińkowski et al. 2018,
     https://arxiv.org/abs/1801.01401, section 4.
 
-    In the 2048 features of the Inception network of the original FID, with its way of enlarging images to 299x299
-    (torch-fidelity's copy of both). Generated images are rounded to 8 bits like the real ones, one channel is repeated
-    to three. FID depends on the number of images, which is to be stated with it and the same in what is compared. KID
-    is the mean over 100 random subsets of 1,000 images of each kind, or half as many as there are of the rarer kind.
-    On a CPU Inception takes about 10 images a second.
+    In the 2048 features of the Inception network of the original FID, with its way of enlarging
+    images to 299x299 (torch-fidelity's copy of both). Generated images are rounded to 8 bits like
+    the real ones, one channel is repeated to three. FID depends on the number of images, which is
+    to be stated with it and the same in what is compared. KID is the mean over 100 random subsets
+    of 1,000 images of each kind, or half as many as there are of the rarer kind. On a CPU Inception
+    takes about 10 images a second.
 
     Args:
         real: (N, C, H, W) uint8, or floating point in [0, 1]; C is 1 or 3.
@@ -103,7 +110,8 @@ def inception_distances(
         progress: shows how many images are done, N of each kind expected.
 
     Raises:
-        UserError: torch-fidelity is not installed; the weights are missing or damaged, or cannot be downloaded.
+        UserError: torch-fidelity is not installed; the weights are missing or damaged, or cannot be
+            downloaded.
         ValueError: fewer than 4 images of a kind.
     """
     network = _inception(weights).to(device)
@@ -128,7 +136,8 @@ def prepare(weights: Path | None = None) -> None:
     """See that LPIPS and Inception can be loaded, and download their weights if no folder of them is given.
 
     Raises:
-        UserError: torch-fidelity is not installed; the weights are missing or damaged, or cannot be downloaded.
+        UserError: torch-fidelity is not installed; the weights are missing or damaged, or cannot be
+            downloaded.
     """
     _lpips_network(weights)
     _inception(weights)
@@ -148,11 +157,15 @@ def kernel_distance(a: Tensor, b: Tensor) -> tuple[float, float]:
 
     size = min(SUBSET_SIZE, len(a) // 2, len(b) // 2)
     if size < 2:
-        raise ValueError(f"Sets of {len(a)} and {len(b)} images: the kernel Inception distance takes at least 4.")
+        raise ValueError(
+            f"Sets of {len(a)} and {len(b)} images: the kernel Inception distance takes at least 4."
+        )
     generator = torch.Generator().manual_seed(0)
     values = []
     for _ in range(SUBSETS):
-        first, second = (part[torch.randperm(len(part), generator=generator)[:size]].double() for part in (a, b))
+        first, second = (
+            part[torch.randperm(len(part), generator=generator)[:size]].double() for part in (a, b)
+        )
         values.append(poly_mmd(first, second))
     return float(torch.stack(values).mean()), float(torch.stack(values).std(unbiased=False))
 
@@ -186,7 +199,9 @@ def _lpips_network(weights: Path | None) -> nn.Module:
         state = torch.load(path, map_location="cpu", weights_only=True)
         # `slice3.6.weight` here is `features.6.weight` there.
         own = network.net.state_dict()
-        network.net.load_state_dict({name: state[f"features.{name.split('.', 1)[1]}"] for name in own})
+        network.net.load_state_dict(
+            {name: state[f"features.{name.split('.', 1)[1]}"] for name in own}
+        )
     return network
 
 
@@ -227,4 +242,6 @@ def _whole(path: Path, url: str) -> Iterator[None]:
     try:
         yield
     except Exception:  # damaged bytes fail anywhere in the reader, with any exception
-        raise UserError(f"{path} does not hold the weights of that name. Replace it by a whole copy of {url}") from None
+        raise UserError(
+            f"{path} does not hold the weights of that name. Replace it by a whole copy of {url}"
+        ) from None

@@ -34,7 +34,11 @@ def linear_probe(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels:
 
 
 def nearest_neighbours(
-    codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor, neighbours: int = NEIGHBOURS
+    codes: Tensor,
+    labels: Tensor,
+    test_codes: Tensor,
+    test_labels: Tensor,
+    neighbours: int = NEIGHBOURS,
 ) -> float:
     """Share of the test images in whose class most of their nearest training codes are, by Euclidean distance.
 
@@ -52,7 +56,9 @@ def nearest_neighbours(
     check_count("neighbours", neighbours, len(codes))
     from sklearn.neighbors import KNeighborsClassifier
 
-    voters = KNeighborsClassifier(neighbours, algorithm="brute").fit(_numpy(codes), labels.cpu().numpy())
+    voters = KNeighborsClassifier(neighbours, algorithm="brute").fit(
+        _numpy(codes), labels.cpu().numpy()
+    )
     return float(voters.score(_numpy(test_codes), test_labels.cpu().numpy()))
 
 
@@ -67,7 +73,9 @@ def check(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor
         if not isinstance(classes, Tensor) or classes.dim() != 1 or len(classes) != len(own):
             raise ValueError(f"labels: ({len(own)},) class numbers are wanted, one for each code.")
     if codes.shape[1] != test_codes.shape[1]:
-        raise ValueError(f"Codes of {codes.shape[1]} and of {test_codes.shape[1]} numbers: they do not compare.")
+        raise ValueError(
+            f"Codes of {codes.shape[1]} and of {test_codes.shape[1]} numbers: they do not compare."
+        )
     if int(labels.min()) == int(labels.max()):
         raise ValueError("labels: at least 2 classes are wanted.")
 

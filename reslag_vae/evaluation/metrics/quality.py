@@ -25,7 +25,8 @@ class Quality(NamedTuple):
         mse: (N,) mean squared error over the C·H·W numbers in [0, 1].
         psnr: (N,) peak signal-to-noise ratio, -10 log10(mse), in decibels.
         ssim: (N,) structural similarity, at most 1; None if a side of the images is less than 11.
-        ms_ssim: (N,) multi-scale structural similarity, in [0, 1]; None if a side of the images is less than 176.
+        ms_ssim: (N,) multi-scale structural similarity, in [0, 1]; None if a side of the images is
+            less than 176.
     """
 
     mse: Tensor
@@ -34,7 +35,9 @@ class Quality(NamedTuple):
     ms_ssim: Tensor | None
 
 
-def reconstruction_quality(model: LatentModel, images: Tensor | Images, progress: Progress = silent) -> Quality:
+def reconstruction_quality(
+    model: LatentModel, images: Tensor | Images, progress: Progress = silent
+) -> Quality:
     """Of the reconstructions from the posterior means; see `compare`.
 
     Args:
@@ -57,19 +60,26 @@ def reconstruction_quality(model: LatentModel, images: Tensor | Images, progress
 def compare(reconstructions: Tensor, images: Tensor) -> Quality:
     """Reconstructions beside their images, both (N, C, H, W) floating point, the images in [0, 1].
 
-    The PSNR is that of each image, and its mean over images is not that of their mean squared error. An error below
-    that of rounding to 8 bits, 1 / (12 · 255²), counts as that one: no PSNR exceeds 58.9 dB.
+    The PSNR is that of each image, and its mean over images is not that of their mean squared
+    error. An error below that of rounding to 8 bits, 1 / (12 · 255²), counts as that one: no PSNR
+    exceeds 58.9 dB.
 
     SSIM is torchmetrics' with the Gaussian window of Wang et al. 2004,
-    https://www.cns.nyu.edu/pub/eero/wang03-reprint.pdf, Eq. 13 and section III-C: 11 pixels wide, standard deviation
-    1.5, averaged over the places where the whole window lies within the image, and over the channels. So it takes
-    images of 11 pixels. It is computed in the precision of the images: in float32 rounding moves that of images that
-    are flat all over by up to 0.003, and that of others by about 1e-6. MS-SSIM is torchmetrics'
-    (Wang et al. 2003, https://www.cns.nyu.edu/pub/eero/wang03b.pdf, Eq. 7), negative factors counting as 0.
+    https://www.cns.nyu.edu/pub/eero/wang03-reprint.pdf, Eq. 13 and section III-C: 11 pixels wide,
+    standard deviation 1.5, averaged over the places where the whole window lies within the image,
+    and over the channels. So it takes images of 11 pixels. It is computed in the precision of the
+    images: in float32 rounding moves that of images that are flat all over by up to 0.003, and that
+    of others by about 1e-6. MS-SSIM is torchmetrics' (Wang et al. 2003,
+    https://www.cns.nyu.edu/pub/eero/wang03b.pdf, Eq. 7), negative factors counting as 0.
     """
     size = max(1, NUMBERS // images[0].numel())
     return _joined(
-        [_compare(a, b) for a, b in zip(torch.split(reconstructions, size), torch.split(images, size), strict=True)]
+        [
+            _compare(a, b)
+            for a, b in zip(
+                torch.split(reconstructions, size), torch.split(images, size), strict=True
+            )
+        ]
     )
 
 
@@ -84,14 +94,19 @@ def _compare(reconstructions: Tensor, images: Tensor) -> Quality:
 def _ssim(reconstructions: Tensor, images: Tensor) -> Tensor:
     from torchmetrics.functional.image import structural_similarity_index_measure as similarity
 
-    # Of the map, because versions of torchmetrics differ in whether their mean takes in the reflected border.
-    _, places = similarity(reconstructions, images, data_range=1.0, reduction="none", return_full_image=True)
+    # Of the map, because versions of torchmetrics differ in whether their mean takes in the
+    # reflected border.
+    _, places = similarity(
+        reconstructions, images, data_range=1.0, reduction="none", return_full_image=True
+    )
     whole = places[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
     return whole.flatten(1).double().mean(1).clamp_max(1).cpu()
 
 
 def _ms_ssim(reconstructions: Tensor, images: Tensor) -> Tensor:
-    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as similarity
+    from torchmetrics.functional.image import (
+        multiscale_structural_similarity_index_measure as similarity,
+    )
 
     values = similarity(reconstructions, images, data_range=1.0, reduction="none")
     return values.double().clamp_max(1).cpu()

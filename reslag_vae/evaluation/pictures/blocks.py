@@ -82,11 +82,15 @@ def draw_blocks(blocks: Sequence[Block], columns: int = 1) -> "Figure":
     height, width = enlarged(mosaics[0].shape[:2], columns, math.ceil(len(blocks) / columns))
     points = POINTS * max(1.0, columns * width / WIDTH)
     em = round(points / 72 * DPI)
-    left = em + max((words_width(words, points) for block in blocks for words in block.rows), default=0)
+    left = em + max(
+        (words_width(words, points) for block in blocks for words in block.rows), default=0
+    )
     tops, total = line_tops(blocks, columns, height, em)
     figure = Figure(figsize=((left + columns * (width + em)) / DPI, total / DPI), facecolor="white")
     for i, (block, mosaic) in enumerate(zip(blocks, mosaics, strict=True)):
-        axis = axes_at(figure, (left + i % columns * (width + em), tops[i // columns]), (width, height))
+        axis = axes_at(
+            figure, (left + i % columns * (width + em), tops[i // columns]), (width, height)
+        )
         show(axis, mosaic)
         label(axis, block, mosaic.shape[:2], points)
     return figure
@@ -108,7 +112,10 @@ def words_width(words: str, points: float) -> int:
     """Pixels that words in that size take to the left of a block."""
     from matplotlib.textpath import TextPath
 
-    widths = [TextPath((0, 0), line, size=points).get_extents().width for line in broken(words).splitlines()]
+    widths = [
+        TextPath((0, 0), line, size=points).get_extents().width
+        for line in broken(words).splitlines()
+    ]
     return math.ceil(max(widths) / 72 * DPI)
 
 
@@ -117,7 +124,9 @@ def line_tops(blocks: Sequence[Block], columns: int, height: int, em: int) -> tu
     tops, bottom = [], 0
     for i in range(0, len(blocks), columns):
         line = blocks[i : i + columns]
-        tops.append(bottom + (2 * em if any(block.title or block.above for block in line) else em // 2))
+        tops.append(
+            bottom + (2 * em if any(block.title or block.above for block in line) else em // 2)
+        )
         bottom = tops[-1] + height + (2 * em if any(block.below for block in line) else em // 2)
     return tops, bottom
 
@@ -125,7 +134,9 @@ def line_tops(blocks: Sequence[Block], columns: int, height: int, em: int) -> tu
 def axes_at(figure: "Figure", corner: tuple[int, int], size: tuple[int, int]) -> "Axes":
     """Axes by their upper left corner and their size, both (x, y) in pixels from the picture's upper left corner."""
     width, height = figure.get_size_inches() * DPI
-    return figure.add_axes((corner[0] / width, 1 - (corner[1] + size[1]) / height, size[0] / width, size[1] / height))
+    return figure.add_axes(
+        (corner[0] / width, 1 - (corner[1] + size[1]) / height, size[0] / width, size[1] / height)
+    )
 
 
 def label(axis: "Axes", block: Block, size: tuple[int, ...], points: float) -> None:
@@ -141,13 +152,19 @@ def label(axis: "Axes", block: Block, size: tuple[int, ...], points: float) -> N
     if names and len(names) != columns:
         raise ValueError(f"{len(names)} words for {columns} columns of images: {', '.join(names)}.")
     axis.set_title(drawable(block.title) if block.title else "", fontsize=points)
-    axis.set_yticks(middles(len(block.rows), size[0]), [broken(words) for words in block.rows], fontsize=points)
+    axis.set_yticks(
+        middles(len(block.rows), size[0]), [broken(words) for words in block.rows], fontsize=points
+    )
     axis.set_xticks(middles(len(names), size[1]), names, fontsize=points)
     axis.tick_params(labeltop=bool(block.above), labelbottom=not block.above)
     for line, column in block.framed:
         centre = middles(columns, size[1])[column], middles(lines, size[0])[line]
         corner = centre[0] - width / 2, centre[1] - height / 2
-        axis.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=FRAME, linewidth=2, clip_on=False))
+        axis.add_patch(
+            Rectangle(
+                corner, width, height, fill=False, edgecolor=FRAME, linewidth=2, clip_on=False
+            )
+        )
 
 
 def middles(count: int, length: int) -> list[float]:

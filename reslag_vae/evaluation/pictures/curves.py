@@ -18,29 +18,49 @@ SIGMA2_KEYS = ("epoch", "sigma2/mean", "sigma2/std", "sigma2/min", "sigma2/max")
 def sigma2_curves(models: dict[str, list[dict[str, float]]]) -> "Figure":
     """The likelihood variance of the minibatches of each epoch, as Figure 5 of the thesis.
 
-    Mean as a line, one standard deviation to each side as a band, smallest and largest as thin lines; logarithmic
-    where they span more than a decade.
+    Mean as a line, one standard deviation to each side as a band, smallest and largest as thin
+    lines; logarithmic where they span more than a decade.
 
     Args:
-        models: by title, a row for each epoch with `epoch` and `sigma2/mean`, `std`, `min` and `max`, as in
-            `metrics.csv`.
+        models: by title, a row for each epoch with `epoch` and `sigma2/mean`, `std`, `min` and
+            `max`, as in `metrics.csv`.
 
     Raises:
         KeyError: a row lacks one of them.
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure, axis = empty_axes("epoch", "likelihood variance σ² of minibatches\nmean ± standard deviation, extremes")
+    figure, axis = empty_axes(
+        "epoch", "likelihood variance σ² of minibatches\nmean ± standard deviation, extremes"
+    )
     for number, (title, rows) in enumerate(models.items()):
         color, dashes = COLORS[number % len(COLORS)], DASHES[number % len(DASHES)]
         epochs, mean, std, low, high = (np.array([row[key] for row in rows]) for key in SIGMA2_KEYS)
         axis.fill_between(epochs, mean - std, mean + std, color=color, alpha=0.2, linewidth=0)
         # With markers, because a single epoch has no line.
-        axis.plot(epochs, np.stack([low, high], axis=1), color=color, linewidth=0.6, marker=".", markersize=1.5)
         axis.plot(
-            epochs, mean, color=color, linestyle=dashes, linewidth=1.8, marker=".", markersize=4, label=drawable(title)
+            epochs,
+            np.stack([low, high], axis=1),
+            color=color,
+            linewidth=0.6,
+            marker=".",
+            markersize=1.5,
         )
-    log_if_wide(axis, "y", [row[key] for rows in models.values() for row in rows for key in SIGMA2_KEYS[-2:]])
+        axis.plot(
+            epochs,
+            mean,
+            color=color,
+            linestyle=dashes,
+            linewidth=1.8,
+            marker=".",
+            markersize=4,
+            label=drawable(title),
+        )
+    log_if_wide(
+        axis,
+        "y",
+        [row[key] for rows in models.values() for row in rows for key in SIGMA2_KEYS[-2:]],
+    )
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     add_legend(figure)
     return figure

@@ -26,11 +26,16 @@ LONGEST, LONGEST_TITLE = 40, 120  # letters of a name, and of a line above a pic
 def default_settings() -> Iterator[None]:
     """Within the context, or a function decorated with it, matplotlib's own settings hold, whatever the user's are.
 
-    Text is drawn as it is: a dollar sign begins no formula. Letters that the font lacks are boxes, without a warning.
+    Text is drawn as it is: a dollar sign begins no formula. Letters that the font lacks are boxes,
+    without a warning.
     """
     from matplotlib import rc_context, style
 
-    with style.context("default"), rc_context({"text.parse_math": False}), warnings.catch_warnings():
+    with (
+        style.context("default"),
+        rc_context({"text.parse_math": False}),
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)
         yield
 
@@ -64,14 +69,21 @@ def image_grid(rows: list[tuple[str, Tensor]], title: str, columns: int = 8) -> 
     from matplotlib.figure import Figure
 
     count = len(rows[0][1])
-    lines = [(label, images[i : i + columns]) for i in range(0, count, columns) for label, images in rows]
+    lines = [
+        (label, images[i : i + columns]) for i in range(0, count, columns) for label, images in rows
+    ]
     width = min(columns, count)
     mosaic, (height, _) = tiled([images for _, images in lines], width)
-    figure = Figure(figsize=(1.3 + width, 0.35 + width * mosaic.shape[0] / mosaic.shape[1]), layout="constrained")
+    figure = Figure(
+        figsize=(1.3 + width, 0.35 + width * mosaic.shape[0] / mosaic.shape[1]),
+        layout="constrained",
+    )
     axis = figure.subplots()
     show(axis, mosaic)
     axis.set_yticks(
-        [(i + 0.5) * height for i in range(len(lines))], [drawable(label) for label, _ in lines], fontsize=8
+        [(i + 0.5) * height for i in range(len(lines))],
+        [drawable(label) for label, _ in lines],
+        fontsize=8,
     )
     axis.set_title(drawable(title, LONGEST_TITLE), fontsize=10)
     return figure
@@ -112,8 +124,12 @@ def kl_bars(kl: np.ndarray, active: np.ndarray, title: str) -> "Figure":
     order = np.argsort(-kl)
     figure = Figure(figsize=(7, 3), layout="constrained")
     axis = figure.subplots()
-    axis.bar(np.arange(len(kl)), kl[order], color=np.where(active[order], ACTIVE, INACTIVE), width=0.85)
-    axis.set(xlabel="latent dimension, largest KL first", ylabel="KL (nats)", xlim=(-0.6, len(kl) - 0.4))
+    axis.bar(
+        np.arange(len(kl)), kl[order], color=np.where(active[order], ACTIVE, INACTIVE), width=0.85
+    )
+    axis.set(
+        xlabel="latent dimension, largest KL first", ylabel="KL (nats)", xlim=(-0.6, len(kl) - 0.4)
+    )
     axis.set_title(drawable(title, LONGEST_TITLE), fontsize=9)
     axis.spines[["top", "right"]].set_visible(False)
     return figure

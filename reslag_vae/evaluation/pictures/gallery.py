@@ -25,7 +25,8 @@ class Shown(NamedTuple):
         exhibits: what is drawn of it.
         class_names: of its data.
         latent_dim: d.
-        sigma2: rows of metrics.csv with the statistics of the variance; empty where the objective has none.
+        sigma2: rows of metrics.csv with the statistics of the variance; empty where the objective
+            has none.
         rate: between rate and distortion.
         pca: distortion of as many principal components; None where there are not so many.
     """
@@ -45,13 +46,17 @@ def shared(runs: dict[str, Shown]) -> Pictures:
     yield (
         "reconstructions",
         pictures.reconstructions(
-            first.exhibits.originals, {title: shown.reconstructions for title, shown in each.items()}
+            first.exhibits.originals,
+            {title: shown.reconstructions for title, shown in each.items()},
         ),
     )
     yield "samples", pictures.samples({title: shown.samples for title, shown in each.items()})
     strips = {title: shown.strip for title, shown in each.items()}
     yield "interpolation", pictures.interpolation_strip(first.exhibits.corners[:2], strips)
-    yield "interpolation_square", pictures.interpolation_grid({title: shown.square for title, shown in each.items()})
+    yield (
+        "interpolation_square",
+        pictures.interpolation_grid({title: shown.square for title, shown in each.items()}),
+    )
     yield from planes(runs)
     rows = {title: run.sigma2 for title, run in runs.items() if run.sigma2}
     if rows:
@@ -66,15 +71,24 @@ def planes(runs: dict[str, Shown]) -> Pictures:
     """Codes in two dimensions, coloured by class."""
     first = next(iter(runs.values()))
     labels, names = first.exhibits.labels, first.class_names
-    plane = {title: run.exhibits.plane for title, run in runs.items() if run.exhibits.plane is not None}
+    plane = {
+        title: run.exhibits.plane for title, run in runs.items() if run.exhibits.plane is not None
+    }
     if plane:
         dimensions = {run.latent_dim for run in runs.values()}
         axes = pictures.axis_names(first.latent_dim) if len(dimensions) == 1 else PRINCIPAL
         yield "posterior", pictures.posterior_scatter(plane, labels, names, axes)
-    tsne = {title: run.exhibits.neighbours for title, run in runs.items() if run.exhibits.neighbours is not None}
+    tsne = {
+        title: run.exhibits.neighbours
+        for title, run in runs.items()
+        if run.exhibits.neighbours is not None
+    }
     if tsne:
         count = len(next(iter(tsne.values())))
-        yield "tsne", pictures.posterior_scatter(tsne, labels[:count], names, ("t-SNE 1", "t-SNE 2"))
+        yield (
+            "tsne",
+            pictures.posterior_scatter(tsne, labels[:count], names, ("t-SNE 1", "t-SNE 2")),
+        )
 
 
 def own(subject: Subject, attributes: Sequence[str]) -> Pictures:

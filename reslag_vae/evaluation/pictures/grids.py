@@ -40,7 +40,11 @@ def samples(models: dict[str, dict[str, Tensor]]) -> "Figure":
     """
     columns = 4 if len(models) == 1 else 8
     titles, sources = list(models), list(next(iter(models.values())))
-    alike((f"{title}, {source}", images[source]) for title, images in models.items() for source in sources)
+    alike(
+        (f"{title}, {source}", images[source])
+        for title, images in models.items()
+        for source in sources
+    )
     blocks = [
         Block(
             images[source].reshape(-1, columns, *images[source].shape[1:]),
@@ -62,7 +66,12 @@ def extreme_images(errors: Tensor, count: int = 6) -> Tensor:
     if len(errors) < count:
         raise ValueError(f"count={count}: there are only {len(errors)} images.")
     order = errors.argsort(stable=True)
-    return torch.stack([order[start : start + count] for start in (0, (len(errors) - count) // 2, len(errors) - count)])
+    return torch.stack(
+        [
+            order[start : start + count]
+            for start in (0, (len(errors) - count) // 2, len(errors) - count)
+        ]
+    )
 
 
 def extremes(errors: Tensor, originals: Tensor, reconstructed: Tensor) -> "Figure":

@@ -19,7 +19,12 @@ from reslag_vae.evaluation.pictures import (
     traverse,
     two_dimensions,
 )
-from reslag_vae.evaluation.pictures.translation import attribute_directions, class_mean_codes, nearest_class, translate
+from reslag_vae.evaluation.pictures.translation import (
+    attribute_directions,
+    class_mean_codes,
+    nearest_class,
+    translate,
+)
 
 MIXTURE = f"mixture of {COMPONENTS} Gaussians"
 
@@ -36,11 +41,13 @@ class Exhibits(NamedTuple):
     Attributes:
         originals: (16, C, H, W) uint8 images from all over the split, or all if it has fewer.
         reconstructions: of their posterior means.
-        samples: 16 images by the source of their latents: the prior, and the mixture fitted to the codes.
+        samples: 16 images by the source of their latents: the prior, and the mixture fitted to the
+            codes.
         corners: (4, C, H, W) uint8 images, of different classes where there are any.
         strip: (10, C, H, W) between the first two of them.
         square: (7, 7, C, H, W) between all four.
-        plane: (N, 2) a sample of each posterior of the reference images, in two dimensions; None if there is but one.
+        plane: (N, 2) a sample of each posterior of the reference images, in two dimensions; None if
+            there is but one.
         neighbours: (M, 2) t-SNE of the first of those samples; None if it is not wanted.
         labels: (N,) class numbers of the reference images.
     """
@@ -101,7 +108,9 @@ def neighbours(subject: Subject, most: int) -> Tensor | None:
     if len(latents) < 50 or latents.shape[1] < 2:
         return None
     with subject.progress(f"t-SNE of {len(latents):,} codes", None):
-        embedding = TSNE(random_state=subject.settings.seed, init="pca", n_jobs=-1).fit_transform(latents.numpy())
+        embedding = TSNE(random_state=subject.settings.seed, init="pca", n_jobs=-1).fit_transform(
+            latents.numpy()
+        )
     return torch.from_numpy(embedding)
 
 
@@ -118,7 +127,8 @@ def traversals(subject: Subject) -> dict[str, Tensor]:
     unit = "variance" if kl is None else "KL"
     return {
         f"z{j + 1}, {unit} {float(activity[j]):.2f}": decode(
-            subject.model, torch.cat([start[None], traverse(start, j, middle[j] + DEVIATIONS * deviation[j])])
+            subject.model,
+            torch.cat([start[None], traverse(start, j, middle[j] + DEVIATIONS * deviation[j])]),
         )
         for j in activity.argsort(descending=True)[:TRAVERSED].tolist()
     }
@@ -177,4 +187,6 @@ def translated(subject: Subject, label: str, position: int, direction: Tensor) -
     """One image of the split moved along a direction."""
     image = subject.images.part(torch.tensor([position]))
     code = encode(subject.model, image).means[0]
-    return Translation(label, image.images[0], decode(subject.model, translate(code, direction, STRENGTHS)))
+    return Translation(
+        label, image.images[0], decode(subject.model, translate(code, direction, STRENGTHS))
+    )

@@ -34,15 +34,18 @@ class RatePoint(NamedTuple):
 def rate_distortion(points: Sequence[RatePoint], pca: float | None = None) -> "Figure":
     """Rate against distortion (Alemi et al. 2018, https://arxiv.org/abs/1711.00464): lower left is better.
 
-    A model has one colour and one marker, named in the legend. Its runs of a sweep are joined in the order of their
-    beta, which stands beside each. A model without a rate is a dotted line. An axis whose values span more than a
-    decade is logarithmic.
+    A model has one colour and one marker, named in the legend. Its runs of a sweep are joined in
+    the order of their beta, which stands beside each. A model without a rate is a dotted line. An
+    axis whose values span more than a decade is logarithmic.
 
     Args:
         points: runs, in any order.
-        pca: distortion of as many principal components as codes have numbers: a dashed line; None leaves it out.
+        pca: distortion of as many principal components as codes have numbers: a dashed line; None
+            leaves it out.
     """
-    figure, axis = empty_axes("rate: KL (nats per image)", "distortion: Rec per image\n(sum of squared errors)")
+    figure, axis = empty_axes(
+        "rate: KL (nats per image)", "distortion: Rec per image\n(sum of squared errors)"
+    )
     for number, title in enumerate(dict.fromkeys(point.title for point in points)):
         draw_model(axis, [point for point in points if point.title == title], number)
     if pca is not None:
@@ -63,12 +66,25 @@ def draw_model(axis: "Axes", runs: Sequence[RatePoint], number: int) -> None:
     rated = [(run.rate, run.rec) for run in runs if run.rate is not None]
     if rated:
         marker = MARKERS[number % len(MARKERS)]
-        axis.plot(*zip(*rated, strict=True), color=color, marker=marker, linestyle="", zorder=3, label=title)
+        axis.plot(
+            *zip(*rated, strict=True),
+            color=color,
+            marker=marker,
+            linestyle="",
+            zorder=3,
+            label=title,
+        )
     unrated = [run.rec for run in runs if run.rate is None]
     if unrated:
         whole = axis.get_yaxis_transform()
-        axis.hlines(unrated, 0, 1, transform=whole, color=color, linestyle=":", label=f"{title}, no rate")
-    sweep = [(run.beta, run.rate, run.rec) for run in runs if run.beta is not None and run.rate is not None]
+        axis.hlines(
+            unrated, 0, 1, transform=whole, color=color, linestyle=":", label=f"{title}, no rate"
+        )
+    sweep = [
+        (run.beta, run.rate, run.rec)
+        for run in runs
+        if run.beta is not None and run.rate is not None
+    ]
     draw_sweep(axis, sorted(sweep), color)
 
 
@@ -77,5 +93,9 @@ def draw_sweep(axis: "Axes", sweep: Sequence[tuple[float, float, float]], color:
     axis.plot([rate for _, rate, _ in sweep], [rec for *_, rec in sweep], color=color, linewidth=1)
     for beta, rate, rec in sweep:
         # To the lower left of a falling convex curve, above lines and beneath markers.
-        words = axis.annotate(f"β {beta:g}", (rate, rec), (-5, -5), textcoords="offset points", fontsize=8, zorder=2.5)
-        words.set(ha="right", va="top", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
+        words = axis.annotate(
+            f"β {beta:g}", (rate, rec), (-5, -5), textcoords="offset points", fontsize=8, zorder=2.5
+        )
+        words.set(
+            ha="right", va="top", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+        )

@@ -52,13 +52,14 @@ def posterior_scatter(
 ) -> "Figure":
     """One panel for each model with a point for each image, coloured by class, as Figure 1 of the thesis.
 
-    Ten classes at most have a legend; more have a colour bar with the names of a few. Points are drawn in an order
-    that does not depend on their class, so that none lies above the others.
+    Ten classes at most have a legend; more have a colour bar with the names of a few. Points are
+    drawn in an order that does not depend on their class, so that none lies above the others.
 
     Args:
         points: (N, 2) by title: samples of the posteriors in two dimensions, or a t-SNE of them.
         labels: (N,) class numbers.
-        class_names: in the order of the class numbers; empty without labels, and then all points have one colour.
+        class_names: in the order of the class numbers; empty without labels, and then all points
+            have one colour.
         names: of the two dimensions, such as `axis_names` gives.
 
     Raises:
@@ -71,13 +72,19 @@ def posterior_scatter(
     numbers = labels.cpu().numpy()[order] if class_names else np.zeros(len(labels))
     columns = min(COLUMNS, len(points))
     rows = math.ceil(len(points) / columns)
-    figure = Figure(figsize=(WIDTH, 0.5 + rows * (WIDTH - KEY) / columns), layout="constrained", facecolor="white")
+    figure = Figure(
+        figsize=(WIDTH, 0.5 + rows * (WIDTH - KEY) / columns),
+        layout="constrained",
+        facecolor="white",
+    )
     colours, norm = colours_of(len(class_names))
     size = 9 * max(1.0, math.sqrt(5000 / len(labels)))  # the fewer the larger
     for number, (title, coordinates) in enumerate(points.items()):
         axis = figure.add_subplot(rows, columns, number + 1, aspect="equal", box_aspect=1)
         x, y = coordinates.detach().cpu().numpy()[order].T
-        axis.scatter(x, y, s=size / columns, c=numbers, cmap=colours, norm=norm, alpha=ALPHA, linewidths=0)
+        axis.scatter(
+            x, y, s=size / columns, c=numbers, cmap=colours, norm=norm, alpha=ALPHA, linewidths=0
+        )
         axis.set_adjustable("datalim")
         axis.set_title(drawable(title), fontsize=10)
         axis.tick_params(labelsize=8)
@@ -96,9 +103,13 @@ def check_points(points: dict[str, Tensor], labels: Tensor, class_names: list[st
     """
     for title, coordinates in points.items():
         if coordinates.shape != (len(labels), 2):
-            raise ValueError(f"{title}: points of shape {tuple(coordinates.shape)}, not ({len(labels)}, 2).")
+            raise ValueError(
+                f"{title}: points of shape {tuple(coordinates.shape)}, not ({len(labels)}, 2)."
+            )
     if class_names and not 0 <= int(labels.min()) <= int(labels.max()) < len(class_names):
-        raise ValueError(f"Labels from {int(labels.min())} to {int(labels.max())} for {len(class_names)} class names.")
+        raise ValueError(
+            f"Labels from {int(labels.min())} to {int(labels.max())} for {len(class_names)} class names."
+        )
 
 
 def colours_of(classes: int) -> tuple["ListedColormap", "Normalize"]:
@@ -107,7 +118,9 @@ def colours_of(classes: int) -> tuple["ListedColormap", "Normalize"]:
     from matplotlib.colors import ListedColormap, Normalize
 
     count = max(1, classes)
-    named = COLORS[:count] if count <= len(COLORS) else colormaps["viridis"](np.linspace(0, 1, count))
+    named = (
+        COLORS[:count] if count <= len(COLORS) else colormaps["viridis"](np.linspace(0, 1, count))
+    )
     return ListedColormap(named), Normalize(-0.5, count - 0.5)
 
 
@@ -123,5 +136,9 @@ def add_key(figure: "Figure", class_names: list[str]) -> None:
         bar = figure.colorbar(ScalarMappable(norm, colours), ax=figure.axes, ticks=ticks, aspect=40)
         bar.ax.set_yticklabels([names[i] for i in ticks], fontsize=8)
     elif names:
-        dots = [Line2D([], [], marker="o", linestyle="", color=colours(i)) for i in range(len(names))]
-        figure.legend(dots, names, loc="outside right center", fontsize=9, frameon=False, handletextpad=0.1)
+        dots = [
+            Line2D([], [], marker="o", linestyle="", color=colours(i)) for i in range(len(names))
+        ]
+        figure.legend(
+            dots, names, loc="outside right center", fontsize=9, frameon=False, handletextpad=0.1
+        )

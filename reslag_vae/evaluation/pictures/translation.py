@@ -13,7 +13,8 @@ def attribute_directions(codes: Tensor, members: Tensor) -> Tensor:
 
     Args:
         codes: (N, d).
-        members: (N, A) bool, which images have each attribute. One that all or none have gets a row of NaN.
+        members: (N, A) bool, which images have each attribute. One that all or none have gets a row
+            of NaN.
     """
     return mean_codes(codes, members) - mean_codes(codes, ~members)
 

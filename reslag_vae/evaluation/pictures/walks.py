@@ -33,16 +33,21 @@ def interpolation_strip(ends: Tensor, models: dict[str, Tensor]) -> "Figure":
     """The way between two images, whose reconstructions are the ends; one line for each model.
 
     Args:
-        ends: (2, C, H, W) uint8, or floating point in [0, 1]: the two images, drawn to the left and to the right.
+        ends: (2, C, H, W) uint8, or floating point in [0, 1]: the two images, drawn to the left and
+            to the right.
         models: (S, C, H, W) in [0, 1] by title, S at least 2.
 
     Raises:
         ValueError: images of different shapes.
     """
     start, end = torch.split(unit_interval(ends).cpu(), 1)
-    block = lines_of((title, torch.cat([start, images.cpu(), end])) for title, images in models.items())
+    block = lines_of(
+        (title, torch.cat([start, images.cpu(), end])) for title, images in models.items()
+    )
     between = block.images.shape[1] - 4
-    return draw_blocks([block._replace(above=["original", "decoded", *[""] * between, "decoded", "original"])])
+    return draw_blocks(
+        [block._replace(above=["original", "decoded", *[""] * between, "decoded", "original"])]
+    )
 
 
 def interpolation_grid(models: dict[str, Tensor]) -> "Figure":
@@ -65,16 +70,22 @@ def traversals(original: Tensor, values: Tensor, dimensions: dict[str, Tensor]) 
     """What single latent dimensions do: one line for each, one column for each value.
 
     Args:
-        original: (C, H, W) uint8, or floating point in [0, 1]: the image whose code is changed, drawn to the left.
+        original: (C, H, W) uint8, or floating point in [0, 1]: the image whose code is changed,
+            drawn to the left.
         values: (S,) in standard deviations of the codes.
-        dimensions: (1 + S, C, H, W) in [0, 1] by label, such as "z7, KL 4.1": the image decoded, then each value.
+        dimensions: (1 + S, C, H, W) in [0, 1] by label, such as "z7, KL 4.1": the image decoded,
+            then each value.
 
     Raises:
         ValueError: images of different shapes, or not one for each value.
     """
     first = unit_interval(original[None]).cpu()
-    block = lines_of((label, torch.cat([first, images.cpu()])) for label, images in dimensions.items())
-    return draw_blocks([block._replace(above=["original", "decoded", *(deviations(float(v)) for v in values)])])
+    block = lines_of(
+        (label, torch.cat([first, images.cpu()])) for label, images in dimensions.items()
+    )
+    return draw_blocks(
+        [block._replace(above=["original", "decoded", *(deviations(float(v)) for v in values)])]
+    )
 
 
 def deviations(value: float) -> str:
@@ -92,7 +103,14 @@ def translations(strengths: Sequence[float], rows: Sequence[Translation]) -> "Fi
     Raises:
         ValueError: images of different shapes, or not one for each strength.
     """
-    lines = [(row.label, torch.cat([unit_interval(row.original[None]).to(row.decoded), row.decoded])) for row in rows]
+    lines = [
+        (row.label, torch.cat([unit_interval(row.original[None]).to(row.decoded), row.decoded]))
+        for row in rows
+    ]
     return draw_blocks(
-        [lines_of(lines)._replace(above=["original", *[f"{s:+g}" if s else "decoded" for s in strengths]])]
+        [
+            lines_of(lines)._replace(
+                above=["original", *[f"{s:+g}" if s else "decoded" for s in strengths]]
+            )
+        ]
     )

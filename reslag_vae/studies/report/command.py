@@ -16,7 +16,9 @@ def main() -> None:
         description="Write report.html, report.md and report.csv of a study, from the files in its folder alone.",
     )
     parser.add_argument("study", type=Path, help="its folder, such as studies/table1")
-    parser.add_argument("--out", type=Path, help="another folder for the report; the default is the study's own")
+    parser.add_argument(
+        "--out", type=Path, help="another folder for the report; the default is the study's own"
+    )
     arguments = parser.parse_args()
     try:
         for path in build(arguments.study, arguments.out or arguments.study):
@@ -45,7 +47,11 @@ def build(study: Path, out: Path) -> list[Path]:
 
     contents = contents_of(study)
     rows = {chapter.data: chapter.rows for chapter in contents.chapters}
-    written = {"report.html": page(contents), "report.md": as_markdown(contents), "report.csv": as_csv(rows)}
+    written = {
+        "report.html": page(contents),
+        "report.md": as_markdown(contents),
+        "report.csv": as_csv(rows),
+    }
     remove_unfinished(out, written)
     for name, content in written.items():
         write_atomically(out / name, content)

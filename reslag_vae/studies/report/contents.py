@@ -22,8 +22,10 @@ class Chapter(NamedTuple):
         title: as people write it.
         rows: in the order of the thesis.
         answered: the questions that can be answered on it.
-        unanswered: those of the study that cannot yet, for want of runs or of their values by image.
-        pca: Rec of as many principal components as the codes have numbers; None if no run was evaluated.
+        unanswered: those of the study that cannot yet, for want of runs or of their values by
+            image.
+        pca: Rec of as many principal components as the codes have numbers; None if no run was
+            evaluated.
         images: number of images by split.
     """
 
@@ -111,7 +113,9 @@ def contents_of(study: Path) -> Contents:
     runs = read_finished(study)
     plan = plan_of(study)
     chapters = [chapter(data, rows, plan) for data, rows in rows_of(runs).items()]
-    return Contents(study.resolve().name, question_of(study), chapters, missing(study, plan.jobs), runs)
+    return Contents(
+        study.resolve().name, question_of(study), chapters, missing(study, plan.jobs), runs
+    )
 
 
 def plan_of(study: Path) -> Plan:
@@ -122,16 +126,24 @@ def plan_of(study: Path) -> Plan:
 
 def chapter(data: str, rows: list[Row], plan: Plan) -> Chapter:
     """On a data set."""
-    pca = [value for row in rows for run in row.runs if (value := run.evaluated("reconstruction", "pca_rec"))]
+    pca = [
+        value
+        for row in rows
+        for run in row.runs
+        if (value := run.evaluated("reconstruction", "pca_rec"))
+    ]
     images = rows[0].runs[0].result["images"]
     answered = answers(plan.questions, rows)
     asked = {job.row for job in plan.jobs if job.data == data}
     unanswered = [
         question.text
         for question in plan.questions
-        if {question.first, question.second} <= asked and question not in [own.question for own in answered]
+        if {question.first, question.second} <= asked
+        and question not in [own.question for own in answered]
     ]
-    return Chapter(data, title_of(data), rows, answered, unanswered, pca[0] if pca else None, images)
+    return Chapter(
+        data, title_of(data), rows, answered, unanswered, pca[0] if pca else None, images
+    )
 
 
 def missing(study: Path, jobs: list[Job]) -> dict[str, str]:
@@ -152,5 +164,7 @@ def question_of(study: Path) -> str:
         return ""
     except UnicodeDecodeError as error:
         raise RunError(f"{study / 'README.md'} cannot be read: {error}") from None
-    plain = [" ".join(paragraph.split()) for paragraph in paragraphs if not paragraph.startswith("#")]
+    plain = [
+        " ".join(paragraph.split()) for paragraph in paragraphs if not paragraph.startswith("#")
+    ]
     return plain[0].replace("**", "").replace("`", "") if plain else ""

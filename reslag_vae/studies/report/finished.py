@@ -91,9 +91,15 @@ def read_finished(study: Path) -> list[Finished]:
         RunError: there is none, or a file of one is damaged.
     """
     results = results_of(study)
-    paths = sorted(path for path in results.glob(f"*/*/seed_*/{RESULT_FILE}") if SEED.fullmatch(path.parent.name))
+    paths = sorted(
+        path
+        for path in results.glob(f"*/*/seed_*/{RESULT_FILE}")
+        if SEED.fullmatch(path.parent.name)
+    )
     if not paths:
-        raise RunError(f"{study} has no finished run: there is no {RESULTS}/<data>/<row>/seed_<seed>/{RESULT_FILE}.")
+        raise RunError(
+            f"{study} has no finished run: there is no {RESULTS}/<data>/<row>/seed_<seed>/{RESULT_FILE}."
+        )
     return [read_run(path.parent) for path in paths]
 
 
@@ -133,7 +139,11 @@ def read_per_image(path: Path) -> dict[str, np.ndarray]:
     """
     arrays = read_arrays(path)
     for name, values in arrays.items():
-        if values.ndim != 1 or values.dtype.kind != "f" or len(values) != len(next(iter(arrays.values()))):
+        if (
+            values.ndim != 1
+            or values.dtype.kind != "f"
+            or len(values) != len(next(iter(arrays.values())))
+        ):
             raise RunError(
                 f"{path} is damaged: {name} is {values.dtype} of {values.shape}, not a number for each image."
             )
@@ -144,9 +154,13 @@ def check_result(result: dict[str, Any], path: Path) -> None:
     """Raise a RunError if metrics.json lacks what the report needs."""
     images, test = result.get("images"), result.get("test")
     lacking = [name for name in NEEDED if name not in result]
-    if not isinstance(test, dict) or not all(isinstance(test.get(name), float | int) for name in ("rec", "loss")):
+    if not isinstance(test, dict) or not all(
+        isinstance(test.get(name), float | int) for name in ("rec", "loss")
+    ):
         lacking.append("rec and loss of test")
-    if not isinstance(images, dict) or not all(type(images.get(name)) is int for name in ("train", "val", "test")):
+    if not isinstance(images, dict) or not all(
+        type(images.get(name)) is int for name in ("train", "val", "test")
+    ):
         lacking.append("the number of images")
     for name in ("val", "test", "parameters", "monitored", "versions", "inventory"):
         if not isinstance(result.get(name, {}), dict):
@@ -175,7 +189,9 @@ def read_settings(folder: Path) -> dict[str, Any]:
     """
     content = read_config(folder)
     if not content.keys() >= GROUPS:
-        raise RunError(f"{folder / CONFIG_FILE} is damaged: it is not the configuration of a run of this package.")
+        raise RunError(
+            f"{folder / CONFIG_FILE} is damaged: it is not the configuration of a run of this package."
+        )
     return content
 
 

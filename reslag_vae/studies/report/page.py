@@ -14,7 +14,10 @@ from reslag_vae.studies.report.plots import curves, rates, svg
 from reslag_vae.studies.report.rows import Row
 from reslag_vae.studies.report.tables import Column, text_of
 
-PICTURES = {"reconstructions": "Reconstructions of validation images", "prior_samples": "Samples of the prior"}
+PICTURES = {
+    "reconstructions": "Reconstructions of validation images",
+    "prior_samples": "Samples of the prior",
+}
 
 SIGNS = {"better": "▼ ", "worse": "▲ "}
 
@@ -40,7 +43,9 @@ class Cell(NamedTuple):
 
 def page(contents: Contents) -> str:
     """The page."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     template = environment.from_string(
         files("reslag_vae.studies.report").joinpath("page.html").read_text(encoding="utf-8")
     )
@@ -67,7 +72,8 @@ class Drawn:
         terms = tables.terms_of(self.rows)
         head = [Cell(""), Cell("seeds"), *(Cell(tables.NAMES[term]) for term in terms)]
         body = [
-            [Cell(row.title), Cell(tables.seeds_of(row)), *(compared(row, term) for term in terms)] for row in self.rows
+            [Cell(row.title), Cell(tables.seeds_of(row)), *(compared(row, term) for term in terms)]
+            for row in self.rows
         ]
         return [head, *body]
 
@@ -84,18 +90,31 @@ class Drawn:
     @property
     def plots(self) -> list[tuple[str, str]]:
         """Pictures, and what they show."""
-        captioned = [(curves(self.rows, "val/rec", "Rec of validation images"), f"Rec over training. {LINES}")]
+        captioned = [
+            (
+                curves(self.rows, "val/rec", "Rec of validation images"),
+                f"Rec over training. {LINES}",
+            )
+        ]
         if any("val/elbo" in own for row in self.rows for run in row.runs for own in run.history):
-            elbo = curves(self.rows, "val/elbo", "ELBO of the yardstick (nats)\nof validation images")
+            elbo = curves(
+                self.rows, "val/elbo", "ELBO of the yardstick (nats)\nof validation images"
+            )
             captioned.append((elbo, f"The yardstick's ELBO over training. {LINES}"))
         plane = rates(self.rows, self.chapter.pca)
-        captioned.append((plane, "Rate against distortion, a point for each run: lower left is better."))
+        captioned.append(
+            (plane, "Rate against distortion, a point for each run: lower left is better.")
+        )
         return [(data_uri(svg(figure), "image/svg+xml"), caption) for figure, caption in captioned]
 
     @property
     def pictures(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """By kind: of the first seed of each row that has it."""
-        return [(heading, found) for name, heading in PICTURES.items() if (found := pictures_of(self.rows, name))]
+        return [
+            (heading, found)
+            for name, heading in PICTURES.items()
+            if (found := pictures_of(self.rows, name))
+        ]
 
 
 def compared(row: Row, term: str) -> Cell:
@@ -111,14 +130,18 @@ def compared(row: Row, term: str) -> Cell:
     return Cell(text_of(pair.ours, digits), pair.verdict if pair.verdict in SIGNS else "", note)
 
 
-def number_cells(rows: Sequence[Row], columns: Sequence[Column], pca: float | None = None) -> list[list[Cell]]:
+def number_cells(
+    rows: Sequence[Row], columns: Sequence[Column], pca: float | None = None
+) -> list[list[Cell]]:
     """A table of numbers, the best of the models in a column marked; see `tables.number_table`."""
     head, *lines = tables.number_table(rows, columns, pca)
     best = [tables.best(rows, column) for column in tables.shown(rows, columns)]
     body = []
     for row, line in zip_longest(rows, lines):
         values = [column.value(row) if row else None for column in tables.shown(rows, columns)]
-        kinds = ["best" if own and own.mean == top else "" for own, top in zip(values, best, strict=True)]
+        kinds = [
+            "best" if own and own.mean == top else "" for own, top in zip(values, best, strict=True)
+        ]
         body.append([Cell(line[0]), *map(Cell, line[1:], kinds)])
     return [[Cell(text) for text in head], *body]
 
@@ -127,7 +150,9 @@ def pictures_of(rows: Sequence[Row], name: str) -> list[tuple[str, str]]:
     """Title and picture of each row that has one and may show it."""
     if name == "reconstructions" and rows[0].data in NOT_PASSED_ON:
         return []
-    found = [(row.title, picture) for row in rows if (picture := row.runs[0].picture(name)) is not None]
+    found = [
+        (row.title, picture) for row in rows if (picture := row.runs[0].picture(name)) is not None
+    ]
     return [(own, data_uri(path.read_bytes(), "image/png")) for own, path in found]
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The share of the epochs, the first ones, that the scale of a curve does not have to show: they are far off.
+# The share of the epochs, the first ones, that the scale of a curve does not have to show: they are
+# far off.
 CALM = 0.1
 
 
@@ -59,14 +60,24 @@ def draw_row(axis: "Axes", row: Row, name: str, number: int) -> None:
     """A line with its name, and thin ones."""
     color = COLORS[number % len(COLORS)]
     style = "--" if row.objective == "sigma_optimal" else "-"
-    histories = [[(own["epoch"], own[name]) for own in run.history if name in own] for run in row.runs]
+    histories = [
+        [(own["epoch"], own[name]) for own in run.history if name in own] for run in row.runs
+    ]
     seeds = [np.array(points) for points in histories if points]
     if not seeds:
         return
     length = min(map(len, seeds))
     mean = np.mean([points[:length] for points in seeds], axis=0)
     # With markers, because a single epoch has no line.
-    axis.plot(*mean.T, color=color, linestyle=style, linewidth=1.6, marker=".", markersize=3, label=drawable(row.title))
+    axis.plot(
+        *mean.T,
+        color=color,
+        linestyle=style,
+        linewidth=1.6,
+        marker=".",
+        markersize=3,
+        label=drawable(row.title),
+    )
     for points in seeds if len(seeds) > 1 else ():
         axis.plot(*points.T, color=color, linestyle=style, linewidth=0.5, alpha=0.5)
 
@@ -87,7 +98,9 @@ def zoom(axis: "Axes", values: Sequence[float]) -> None:
 def rates(rows: Sequence[Row], pca: float | None) -> "Figure":
     """Rate against distortion, a point for each run; runs that differ in beta are joined."""
     points = [
-        RatePoint(title_in_sweep(row), rate_of(run), float(run.result["test"]["rec"]), beta_of(row, run))
+        RatePoint(
+            title_in_sweep(row), rate_of(run), float(run.result["test"]["rec"]), beta_of(row, run)
+        )
         for row in rows
         for run in row.runs
     ]

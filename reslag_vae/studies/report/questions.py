@@ -34,7 +34,8 @@ class Comparison(NamedTuple):
         images: the difference, and its interval over images: of these trained models.
         seeds: the difference, and its interval over seeds: of the methods; None of a single seed.
         shared_seeds: number of seeds that both rows have.
-        margin: within which both are equivalent, in the unit of the measure; None asks which is better.
+        margin: within which both are equivalent, in the unit of the measure; None asks which is
+            better.
     """
 
     measure: str
@@ -97,9 +98,17 @@ def answers(questions: list[Question], rows: list[Row]) -> list[Answered]:
     found = []
     for question in questions:
         first, second = by_name.get(question.first), by_name.get(question.second)
-        if first is None or second is None or (question.data is not None and first.data not in question.data):
+        if (
+            first is None
+            or second is None
+            or (question.data is not None and first.data not in question.data)
+        ):
             continue
-        comparisons = compare(first, second) if question.margin is None else equivalent(first, second, question.margin)
+        comparisons = (
+            compare(first, second)
+            if question.margin is None
+            else equivalent(first, second, question.margin)
+        )
         if comparisons:
             found.append(Answered(question, first, second, comparisons, unlike(first, second)))
     return found
@@ -108,7 +117,11 @@ def answers(questions: list[Question], rows: list[Row]) -> list[Answered]:
 def unlike(first: Row, second: Row) -> list[str]:
     """Settings of data, recipe and length in which two rows differ: not what their question is about."""
     found = material_differences(first.runs[0].config, second.runs[0].config)
-    return [f"{name} {one} and {two}" for name, one, two in found if under(name, SHARED) and name not in SEEDS]
+    return [
+        f"{name} {one} and {two}"
+        for name, one, two in found
+        if under(name, SHARED) and name not in SEEDS
+    ]
 
 
 def compare(first: Row, second: Row) -> list[Comparison]:
@@ -130,12 +143,18 @@ def equivalent(first: Row, second: Row, margin: float) -> list[Comparison]:
     """By the bits/dim of the yardstick, where both rows have it: do they differ by less than a margin of these?"""
     pairs = paired(first, second)
     both = [(yardstick(one), yardstick(other), one.dimensions) for one, other in pairs]
-    bits = [(other - one) / (size * math.log(2)) for one, other, size in both if one is not None and other is not None]
+    bits = [
+        (other - one) / (size * math.log(2))
+        for one, other, size in both
+        if one is not None and other is not None
+    ]
     if not bits or len(bits) < len(pairs):
         return []
     by_image = bootstrap(np.mean(bits, axis=0), EQUIVALENCE_LEVEL)
     by_seed = over_seeds([float(own.mean()) for own in bits], EQUIVALENCE_LEVEL)
-    return [Comparison(f"bits/dim, to within {margin:g}", False, by_image, by_seed, len(pairs), margin)]
+    return [
+        Comparison(f"bits/dim, to within {margin:g}", False, by_image, by_seed, len(pairs), margin)
+    ]
 
 
 def intervals(answered: list[Answered]) -> int:
@@ -149,7 +168,9 @@ def paired(first: Row, second: Row) -> list[tuple[Finished, Finished]]:
     others = {run.seed: run for run in second.runs}
     pairs = [(run, others[run.seed]) for run in first.runs if run.seed in others]
     same = [
-        (one, other) for one, other in pairs if one.test_digest in (None, other.test_digest) or not other.test_digest
+        (one, other)
+        for one, other in pairs
+        if one.test_digest in (None, other.test_digest) or not other.test_digest
     ]
     return [(one, other) for one, other in same if 0 < tested(one) == tested(other)]
 

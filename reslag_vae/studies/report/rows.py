@@ -11,7 +11,14 @@ from reslag_vae.runs.differences import SEEDS, material_differences
 from reslag_vae.runs.folder import RunError
 from reslag_vae.studies.report.finished import Finished
 from reslag_vae.studies.report.statistics import Estimate, estimate
-from reslag_vae.studies.report.thesis import BATCH_SIZE, LEARNING_RATE, STANDS_FOR, TERMS, setting_of, table1
+from reslag_vae.studies.report.thesis import (
+    BATCH_SIZE,
+    LEARNING_RATE,
+    STANDS_FOR,
+    TERMS,
+    setting_of,
+    table1,
+)
 from reslag_vae.variants.titles import TITLES, is_usual, title_of
 
 # Objectives whose Lat the thesis averages over the latent dimensions.
@@ -48,7 +55,10 @@ class Row(NamedTuple):
     def axes(self) -> list[str]:
         """What else the row is told by, such as `beta 4`; of the 17 digits of a number that was drawn 3 are shown."""
         parts = [part for part in self.name.split("-") if part not in (self.model, self.objective)]
-        return [re.sub(r"\d+\.\d{4,}", lambda long: f"{float(long[0]):.3g}", part).replace("_", " ") for part in parts]
+        return [
+            re.sub(r"\d+\.\d{4,}", lambda long: f"{float(long[0]):.3g}", part).replace("_", " ")
+            for part in parts
+        ]
 
     @property
     def title(self) -> str:
@@ -84,7 +94,11 @@ class Row(NamedTuple):
     @property
     def caveats(self) -> list[str]:
         """In what its runs differ from those of the thesis, so that their numbers do not compare."""
-        own = [caveat for run in self.runs for caveat in (*scale_of(run), *([] if self.axes else settings_of(run)))]
+        own = [
+            caveat
+            for run in self.runs
+            for caveat in (*scale_of(run), *([] if self.axes else settings_of(run)))
+        ]
         return list(dict.fromkeys(own))
 
 
@@ -101,13 +115,18 @@ def term_of(run: Finished, name: str) -> float | None:
 def sigma_total(test: dict[str, Any], sigma2: float, dimensions: int) -> float | None:
     """(D/2) ln s2 + Rec / (2 s2) + KL: the Total of the sigma rows."""
     rec, kl = number(test.get("rec")), number(test.get("kl"))
-    return None if rec is None or kl is None else dimensions / 2 * math.log(sigma2) + rec / (2 * sigma2) + kl
+    return (
+        None
+        if rec is None or kl is None
+        else dimensions / 2 * math.log(sigma2) + rec / (2 * sigma2) + kl
+    )
 
 
 def implied_sigma2(rec: float, lat: float, total: float, dimensions: int) -> float:
     """The variance with which a Rec and a Lat of the thesis give its Total.
 
-    The Total falls up to the mean squared error and rises above it; the thesis' variance, that of the data, lies above.
+    The Total falls up to the mean squared error and rises above it; the thesis' variance, that of
+    the data, lies above.
     """
 
     def excess(sigma2: float) -> float:
@@ -143,7 +162,11 @@ def seen_of(run: Finished) -> list[str]:
     """What a run did not see of its data, and what is unusual about these, by its own files."""
     found = [str(note) for note in run.notes]
     trainer = run.config["trainer"]
-    found += [f"{name} {trainer[name]}" for name in sorted(trainer) if name.startswith("limit_") and trainer[name] != 1]
+    found += [
+        f"{name} {trainer[name]}"
+        for name in sorted(trainer)
+        if name.startswith("limit_") and trainer[name] != 1
+    ]
     seen = run.history[-1].get("images_seen") if run.history else None
     expected = run.result["images"]["train"] * int(run.result["epochs_run"])
     if seen is not None and seen < WHOLE * expected:
@@ -156,14 +179,20 @@ def settings_of(run: Finished) -> list[str]:
     setting = setting_of(run.data)
     if setting is None:
         return []
-    network, schedule, objective = (run.config[group] for group in ("network", "schedule", "objective"))
+    network, schedule, objective = (
+        run.config[group] for group in ("network", "schedule", "objective")
+    )
     pairs = [
         ("latent", network["latent_dim"], setting.latent),
         ("convolution blocks", sum(network["blocks"]), setting.blocks),
         ("learning rate", run.config["optimizer"]["lr"], LEARNING_RATE),
     ]
     own = run.config.get("data", {}).get("batch_size", BATCH_SIZE)
-    batches = [] if own == BATCH_SIZE else [f"batch size {own}, where the thesis' Figure 5 speaks for {BATCH_SIZE}"]
+    batches = (
+        []
+        if own == BATCH_SIZE
+        else [f"batch size {own}, where the thesis' Figure 5 speaks for {BATCH_SIZE}"]
+    )
     if "ratio" in schedule:
         pairs += [
             ("ratio", schedule["ratio"], setting.ratio),
@@ -171,7 +200,11 @@ def settings_of(run: Finished) -> list[str]:
         ]
     if "beta" in objective:
         pairs += [("beta", objective["beta"], setting.beta)]
-    return [f"{name} {ours:g}, the thesis' {printed:g}" for name, ours, printed in pairs if ours != printed] + batches
+    return [
+        f"{name} {ours:g}, the thesis' {printed:g}"
+        for name, ours, printed in pairs
+        if ours != printed
+    ] + batches
 
 
 def rows_of(runs: Iterable[Finished]) -> dict[str, list[Row]]:
@@ -183,18 +216,27 @@ def rows_of(runs: Iterable[Finished]) -> dict[str, list[Row]]:
     groups: dict[tuple[str, str], list[Finished]] = {}
     for run in runs:
         groups.setdefault((run.data, run.row), []).append(run)
-    rows = [Row(name, data, sorted(group, key=lambda run: run.seed)) for (data, name), group in groups.items()]
+    rows = [
+        Row(name, data, sorted(group, key=lambda run: run.seed))
+        for (data, name), group in groups.items()
+    ]
     for row in rows:
         check_alike(row)
     ordered = sorted(rows, key=place)
-    return {data: [row for row in ordered if row.data == data] for data in sorted({r.data for r in rows}, key=rank)}
+    return {
+        data: [row for row in ordered if row.data == data]
+        for data in sorted({r.data for r in rows}, key=rank)
+    }
 
 
 def check_alike(row: Row) -> None:
     """Raise a RunError if the runs differ in more than their seeds."""
     first, *others = row.runs
     for other in others:
-        if None not in (first.test_digest, other.test_digest) and first.test_digest != other.test_digest:
+        if (
+            None not in (first.test_digest, other.test_digest)
+            and first.test_digest != other.test_digest
+        ):
             raise RunError(
                 f"{first.folder} and {other.folder} were tested on different images (inventory in their metrics.json): "
                 "they are of different rows."

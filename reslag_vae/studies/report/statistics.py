@@ -32,12 +32,15 @@ class Estimate(NamedTuple):
     def spread_of_one(self) -> float | None:
         """Half the width of the interval in which one more run lies with 95%; None of a single run.
 
-        A prediction interval: t · s · sqrt(1 + 1/n), of n runs with standard deviation s that are normal.
+        A prediction interval: t · s · sqrt(1 + 1/n), of n runs with standard deviation s that are
+        normal.
         """
         if self.error is None:
             return None
         deviation = self.error * np.sqrt(self.runs)
-        return float(stats.t.ppf(0.5 + LEVEL / 2, self.runs - 1) * deviation * np.sqrt(1 + 1 / self.runs))
+        return float(
+            stats.t.ppf(0.5 + LEVEL / 2, self.runs - 1) * deviation * np.sqrt(1 + 1 / self.runs)
+        )
 
 
 class Interval(NamedTuple):
@@ -71,14 +74,19 @@ def estimate(values: Sequence[float]) -> Estimate:
     """Of one value from each run."""
     count = len(values)
     # From the first one on: equal values have no spread, not that of rounding.
-    error = float(np.std(np.subtract(values, values[0]), ddof=1) / np.sqrt(count)) if count > 1 else None
+    error = (
+        float(np.std(np.subtract(values, values[0]), ddof=1) / np.sqrt(count))
+        if count > 1
+        else None
+    )
     return Estimate(float(np.mean(values)), error, count)
 
 
 def bootstrap(differences: np.ndarray, level: float = LEVEL) -> Interval:
     """The mean of paired differences, and its percentile interval over images drawn with replacement.
 
-    Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13. Always the same replicates.
+    Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13. Always the same
+    replicates.
 
     Args:
         differences: (N,) of the same images under two models.

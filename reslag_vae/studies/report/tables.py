@@ -27,8 +27,8 @@ class Against(NamedTuple):
     Attributes:
         ours: over our seeds; None where there is none.
         printed: by the thesis; None where it did not.
-        verdict: `better`, `worse`, `within` what one more run may do, `one seed` that says nothing of that, or nothing
-            where the two do not compare.
+        verdict: `better`, `worse`, `within` what one more run may do, `one seed` that says nothing
+            of that, or nothing where the two do not compare.
     """
 
     ours: Estimate | None
@@ -44,9 +44,9 @@ class Against(NamedTuple):
 def against(row: Row, term: str) -> Against:
     """A term of a row beside that of the thesis.
 
-    The thesis ran each cell once, so that the question is whether one more run of ours could have given its number: the
-    difference has to exceed the 95% prediction interval for that. The Total of a sigma_data row is that at the
-    thesis' own variance.
+    The thesis ran each cell once, so that the question is whether one more run of ours could have
+    given its number: the difference has to exceed the 95% prediction interval for that. The Total
+    of a sigma_data row is that at the thesis' own variance.
     """
     ours, printed = row.term(term), row.printed.get(term)
     if ours is None or printed is None or row.caveats or term not in LESS_IS_BETTER:
@@ -94,7 +94,9 @@ def of_result(*path: str) -> Callable[[Row], Estimate | None]:
     return lambda row: row.estimate(value)
 
 
-THESIS_TOTAL = Column("total_at_thesis_sigma2", "Total at the thesis' s2", lambda row: row.total_at_thesis_sigma2, 2)
+THESIS_TOTAL = Column(
+    "total_at_thesis_sigma2", "Total at the thesis' s2", lambda row: row.total_at_thesis_sigma2, 2
+)
 
 YARDSTICK = (
     Column("elbo", "ELBO, yardstick", of_result("test", "elbo"), 1, "max"),
@@ -112,8 +114,20 @@ YARDSTICK = (
     ),
     Column("ssim", "SSIM", evaluated("reconstruction", "ssim"), 3, "max"),
     Column("nearest_neighbours", "k-NN", evaluated("classes", "nearest_neighbours"), 3, "max"),
-    Column("frechet_prior", "classifier Fréchet, prior", evaluated("samples", "classifier_frechet_prior"), 2, "min"),
-    Column("frechet_mixture", "of a mixture", evaluated("samples", "classifier_frechet_mixture"), 2, "min"),
+    Column(
+        "frechet_prior",
+        "classifier Fréchet, prior",
+        evaluated("samples", "classifier_frechet_prior"),
+        2,
+        "min",
+    ),
+    Column(
+        "frechet_mixture",
+        "of a mixture",
+        evaluated("samples", "classifier_frechet_mixture"),
+        2,
+        "min",
+    ),
 )
 
 COST = (
@@ -175,14 +189,18 @@ def thesis_table(rows: Sequence[Row]) -> list[list[str]]:
     """The thesis' terms beside ours, the head first."""
     terms = terms_of(rows)
     printed = any(row.printed for row in rows)
-    head = ["", "seeds"] + [text for term in terms for text in ([f"{NAMES[term]}, thesis"] * printed + [NAMES[term]])]
+    head = ["", "seeds"] + [
+        text for term in terms for text in ([f"{NAMES[term]}, thesis"] * printed + [NAMES[term]])
+    ]
     lines = [head]
     for row in rows:
         cells = [row.title, seeds_of(row)]
         for term in terms:
             pair = against(row, term)
             if printed:
-                cells.append("-" if pair.printed is None else rounded(pair.printed, digits_of(term)))
+                cells.append(
+                    "-" if pair.printed is None else rounded(pair.printed, digits_of(term))
+                )
             mark = f" ({pair.verdict})" if pair.verdict in ("better", "worse", "within") else ""
             cells.append(text_of(pair.ours, digits_of(term)) + mark)
         lines.append(cells)
@@ -193,7 +211,9 @@ def thesis_table(rows: Sequence[Row]) -> list[list[str]]:
     return lines
 
 
-def number_table(rows: Sequence[Row], columns: Sequence[Column], pca: float | None = None) -> list[list[str]]:
+def number_table(
+    rows: Sequence[Row], columns: Sequence[Column], pca: float | None = None
+) -> list[list[str]]:
     """Columns of numbers, the head first and the linear limit last.
 
     Args:
@@ -203,15 +223,29 @@ def number_table(rows: Sequence[Row], columns: Sequence[Column], pca: float | No
     """
     own = shown(rows, columns)
     lines = [["", *(column.name for column in own)]]
-    lines += [[row.title, *(text_of(column.value(row), column.digits) for column in own)] for row in rows]
+    lines += [
+        [row.title, *(text_of(column.value(row), column.digits) for column in own)] for row in rows
+    ]
     if pca is not None:
-        lines.append([PCA, *(rounded(pca, column.digits) if column.name == "Rec" else "-" for column in own)])
+        lines.append(
+            [PCA, *(rounded(pca, column.digits) if column.name == "Rec" else "-" for column in own)]
+        )
     return lines
 
 
 def answer_table(answered: Sequence[Answered]) -> list[list[str]]:
     """Questions and answers, the head first."""
-    lines = [["question", "by", "difference", "95% over images", "95% over seeds", "these models", "the methods"]]
+    lines = [
+        [
+            "question",
+            "by",
+            "difference",
+            "95% over images",
+            "95% over seeds",
+            "these models",
+            "the methods",
+        ]
+    ]
     for own in answered:
         for position, comparison in enumerate(own.comparisons):
             lines.append(["" if position else own.question.text, *cells_of(comparison)])
@@ -243,7 +277,9 @@ def direction(comparison: Comparison) -> str:
 
 def markdown_table(lines: Sequence[Sequence[str]]) -> str:
     """A table of Markdown; all columns but the first are numbers."""
-    head, *body = ([markdown(line[0]), *(cell.replace("|", r"\|") for cell in line[1:])] for line in lines)
+    head, *body = (
+        [markdown(line[0]), *(cell.replace("|", r"\|") for cell in line[1:])] for line in lines
+    )
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *body]) + "\n"
 
@@ -259,7 +295,14 @@ def as_csv(rows: Mapping[str, Sequence[Row]]) -> str:
     writer.writerow([*head, "caveats"])
     for data, group in rows.items():
         for row in group:
-            cells: list[object] = [data, row.name, row.model, row.objective, row.title, len(row.runs)]
+            cells: list[object] = [
+                data,
+                row.name,
+                row.model,
+                row.objective,
+                row.title,
+                len(row.runs),
+            ]
             for term in TERMS:
                 cells += [*pair_of(row.term(term)), row.printed.get(term, "")]
             for column in columns:

@@ -23,7 +23,10 @@ def as_markdown(contents: Contents) -> str:
         parts += [
             "## Not finished",
             "",
-            *(f"- {markdown(folder)}: {markdown(state)}" for folder, state in contents.missing.items()),
+            *(
+                f"- {markdown(folder)}: {markdown(state)}"
+                for folder, state in contents.missing.items()
+            ),
             "",
         ]
     return "\n".join(parts)
@@ -40,7 +43,10 @@ def chapter_lines(chapter: Chapter) -> list[str]:
         "",
     ]
     if chapter.caveats:
-        lines += [f"**Not the thesis' experiment:** {'; '.join(map(markdown, chapter.caveats))}.", ""]
+        lines += [
+            f"**Not the thesis' experiment:** {'; '.join(map(markdown, chapter.caveats))}.",
+            "",
+        ]
     lines += [markdown_table(tables.thesis_table(chapter.rows))]
     if chapter.answered:
         lines += [markdown_table(tables.answer_table(chapter.answered))]

@@ -18,7 +18,8 @@ class Setting(NamedTuple):
         title: of the data set.
         images: in the official training split, of which a part chooses the epoch.
         epochs: of training.
-        aggressive: epochs at its beginning in which the lagging variants train their encoder aggressively.
+        aggressive: epochs at its beginning in which the lagging variants train their encoder
+            aggressively.
         ratio: encoder updates for each decoder update in them.
         latent: dimensions.
         blocks: convolution blocks of each side.

@@ -15,8 +15,8 @@ from reslag_vae.runs.folder import CHECKPOINTS
 class BestAndLast(Checkpoint):
     """Keeps the epoch with the smallest monitored value, the last one, and the one before, in the run's folder.
 
-    Lightning's ModelCheckpoint saves the last epoch only where it is also the best, so that an interrupted run would
-    go back to its best epoch, and takes NaN for a value.
+    Lightning's ModelCheckpoint saves the last epoch only where it is also the best, so that an
+    interrupted run would go back to its best epoch, and takes NaN for a value.
 
     Args:
         monitor: name of the value, `val/loss` for the thesis' rule.
@@ -32,7 +32,9 @@ class BestAndLast(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.monitor not in trainer.callback_metrics:
             names = ", ".join(sorted(trainer.callback_metrics))
-            raise ConfigError(f"monitor={self.monitor}: there is no such metric; there are {names}.")
+            raise ConfigError(
+                f"monitor={self.monitor}: there is no such metric; there are {names}."
+            )
         score = float(trainer.callback_metrics[self.monitor])
         if math.isfinite(score) and (self.best_score is None or score < self.best_score):
             self.best_score = score

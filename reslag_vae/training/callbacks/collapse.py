@@ -11,8 +11,8 @@ from reslag_vae.training.system import BaseVAE
 class CollapseMonitor(Callback):
     """After every epoch: a verdict for the progress report, and `figures/kl_per_dimension.png` sorted by size.
 
-    Active units and the mutual information are logged by the model itself, as `val/active_units` and
-    `val/mutual_information`.
+    Active units and the mutual information are logged by the model itself, as `val/active_units`
+    and `val/mutual_information`.
 
     Attributes:
         verdict: of the last validation; empty where the posterior is a point.
@@ -31,6 +31,9 @@ class CollapseMonitor(Callback):
         if statistics.count:
             self.verdict = statistics.verdict()
             path = figure_path(trainer, "kl_per_dimension")
-            kl, active = statistics.kl_per_dimension().cpu().numpy(), statistics.active().cpu().numpy()
+            kl, active = (
+                statistics.kl_per_dimension().cpu().numpy(),
+                statistics.active().cpu().numpy(),
+            )
             save_figure(kl_bars(kl, active, f"{model.name}, epoch {epoch}: {self.verdict}"), path)
             log_picture(trainer, "kl_per_dimension", path, model.images_seen)

@@ -19,8 +19,9 @@ LATENT_SEED = 0
 class ImageGrids(Callback):
     """Writes `figures/reconstructions.png` and `figures/prior_samples.png`, and logs them to W&B.
 
-    Each new picture replaces that of the epoch before. The images are the first of the validation split and the
-    latents are drawn from a fixed seed, so that pictures of different epochs, models and runs lie side by side.
+    Each new picture replaces that of the epoch before. The images are the first of the validation
+    split and the latents are drawn from a fixed seed, so that pictures of different epochs, models
+    and runs lie side by side.
 
     Args:
         count: images in each picture.
@@ -59,7 +60,9 @@ class ImageGrids(Callback):
             return
         for name, rows in picture_rows(model, self.originals.to(model.device)).items():
             path = figure_path(trainer, name)
-            save_figure(image_grid(rows, f"{name.replace('_', ' ')}: {model.name}, epoch {epoch}"), path)
+            save_figure(
+                image_grid(rows, f"{name.replace('_', ' ')}: {model.name}, epoch {epoch}"), path
+            )
             log_picture(trainer, name, path, model.images_seen)
 
 

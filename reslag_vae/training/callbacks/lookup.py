@@ -15,4 +15,6 @@ def callbacks_of(trainer: Trainer) -> list[Callback]:
 
 def callback_of(trainer: Trainer, kind: type[T]) -> T | None:
     """The trainer's first callback of that kind, or None."""
-    return next((callback for callback in callbacks_of(trainer) if isinstance(callback, kind)), None)
+    return next(
+        (callback for callback in callbacks_of(trainer) if isinstance(callback, kind)), None
+    )

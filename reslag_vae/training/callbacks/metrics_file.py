@@ -15,8 +15,9 @@ from reslag_vae.runs.folder import METRICS_FILE
 class MetricsFile(Checkpoint):
     """Writes every metric of every epoch to `metrics.csv` in the run's folder.
 
-    The rows travel in the checkpoint, so a resumed run's file holds each epoch once. It is a `Checkpoint` because
-    Lightning calls those after the model has logged its epoch; it must stand before the one that saves.
+    The rows travel in the checkpoint, so a resumed run's file holds each epoch once. It is a
+    `Checkpoint` because Lightning calls those after the model has logged its epoch; it must stand
+    before the one that saves.
     """
 
     def __init__(self) -> None:

@@ -24,8 +24,9 @@ class ProgressBar(RichProgressBar):
     """Lightning's rich bar with the running means of the epoch: loss, rec, kl, mmd, sigma2.
 
     Args:
-        interval: seconds between updates. Each reads the device once and draws the bar anew, which Lightning's own does
-            for every minibatch; that costs small networks a twentieth of their speed.
+        interval: seconds between updates. Each reads the device once and draws the bar anew, which
+            Lightning's own does for every minibatch; that costs small networks a twentieth of their
+            speed.
 
     Raises:
         ValueError: the interval is not positive.
@@ -44,12 +45,18 @@ class ProgressBar(RichProgressBar):
         return due
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # An epoch shorter than the interval is shown at its first minibatch too: from one alone the bar knows no speed.
+        # An epoch shorter than the interval is shown at its first minibatch too: from one alone the
+        # bar knows no speed.
         self.updated = -inf
         super().on_train_epoch_start(trainer, pl_module)
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: STEP_OUTPUT,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         if self._due(last=trainer.is_last_batch):
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
@@ -64,11 +71,15 @@ class ProgressBar(RichProgressBar):
         dataloader_idx: int = 0,
     ) -> None:
         if self._due(last=False):
-            super().on_validation_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
+            super().on_validation_batch_end(
+                trainer, pl_module, outputs, batch, batch_idx, dataloader_idx
+            )
 
     def _get_train_description(self, current_epoch: int) -> str:
         # Lightning counts from 0, and everything else here the epochs that are done.
-        return f"Epoch {current_epoch + 1}/{self.trainer.max_epochs}".ljust(len(self.validation_description))
+        return f"Epoch {current_epoch + 1}/{self.trainer.max_epochs}".ljust(
+            len(self.validation_description)
+        )
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         assert isinstance(pl_module, BaseVAE)
@@ -88,9 +99,15 @@ class EpochReport(Checkpoint):
         phase = "aggressive" if pl_module.aggressive else "joint"
         parts = [f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {phase}"]
         parts += [
-            f"{name} {float(metrics[name]):.6g}" for name in ("val/loss", "val/rec", "val/elbo") if name in metrics
+            f"{name} {float(metrics[name]):.6g}"
+            for name in ("val/loss", "val/rec", "val/elbo")
+            if name in metrics
         ]
-        parts.append(f"{float(metrics['images_per_second']):.0f} images/s" if "images_per_second" in metrics else "")
+        parts.append(
+            f"{float(metrics['images_per_second']):.0f} images/s"
+            if "images_per_second" in metrics
+            else ""
+        )
         collapse = callback_of(trainer, CollapseMonitor)
         parts.append(collapse.verdict if collapse else "")
         floored = float(metrics.get("train/sigma2_floored", 0.0))

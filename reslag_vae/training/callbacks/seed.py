@@ -25,6 +25,7 @@ class EpochSeed(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         generator = torch.Generator().manual_seed(self.seed)
-        # Drawn rather than added up, so that (seed, epoch + 1) and (seed + 1, epoch) have nothing in common.
+        # Drawn rather than added up, so that (seed, epoch + 1) and (seed + 1, epoch) have nothing
+        # in common.
         draws = torch.randint(2**62, (trainer.current_epoch + 1,), generator=generator)
         torch.manual_seed(int(draws[-1]))

@@ -15,7 +15,8 @@ from reslag_vae.training.system import BaseVAE
 class Sigma2Statistics(Callback):
     """Logs mean, standard deviation, minimum and maximum of sigma2 over each epoch's minibatches.
 
-    A variance of finer granularity counts with its mean over entries. Variants without a sigma rule log nothing.
+    A variance of finer granularity counts with its mean over entries. Variants without a sigma rule
+    log nothing.
     """
 
     def __init__(self) -> None:
@@ -34,5 +35,10 @@ class Sigma2Statistics(Callback):
         if self.values:
             values = collectives.mean(torch.stack(self.values).double())
             spread = values.std(unbiased=False)
-            statistics = {"mean": values.mean(), "std": spread, "min": values.min(), "max": values.max()}
+            statistics = {
+                "mean": values.mean(),
+                "std": spread,
+                "min": values.min(),
+                "max": values.max(),
+            }
             pl_module.log_dict({f"sigma2/{name}": value for name, value in statistics.items()})

@@ -57,9 +57,13 @@ def test_thesis_terms_are_the_models_own_losses(
         assert yardstick["elbo"].value == pytest.approx(means["elbo"], rel=1e-6)
         assert yardstick["bits_per_dim"].value == pytest.approx(means["bits_per_dim"], rel=1e-6)
     if kind is BetaVAE:  # Total = Rec + beta · Lat, as in the thesis' Table 1
-        assert thesis["total"].value == pytest.approx(thesis["rec"].value + 6.0 * thesis["lat"].value, rel=1e-6)
+        assert thesis["total"].value == pytest.approx(
+            thesis["rec"].value + 6.0 * thesis["lat"].value, rel=1e-6
+        )
     if kind is MMDInfoVAE:
-        assert thesis["total"].value == pytest.approx(thesis["rec"].value + 500 * thesis["mmd"].value, rel=1e-6)
+        assert thesis["total"].value == pytest.approx(
+            thesis["rec"].value + 500 * thesis["mmd"].value, rel=1e-6
+        )
         assert thesis["total"].error is None
         assert "minibatches of 16" in thesis["total"].protocol
 
@@ -72,7 +76,9 @@ def test_errors_are_those_of_the_mean_over_images(make_subject: MakeSubject) -> 
     assert number.error == pytest.approx(float(values.std()) / math.sqrt(60))
 
 
-def test_the_bound_is_taken_with_the_models_own_variance_or_says_that_it_is_not(make_subject: MakeSubject) -> None:
+def test_the_bound_is_taken_with_the_models_own_variance_or_says_that_it_is_not(
+    make_subject: MakeSubject,
+) -> None:
     own = likelihood(make_subject(OptimalSigmaVAE, SigmaFixed(0.2)))
     assert own["sigma2"].value == pytest.approx(0.2)
     assert "the model's own" in own["importance_weighted_bound"].protocol
@@ -113,7 +119,8 @@ def test_reconstructions_stand_beside_the_linear_limit(make_subject: MakeSubject
     assert numbers["rec"].value == pytest.approx(float(error.flatten(1).sum(1).mean()), rel=1e-5)
     assert numbers["ssim"].value is None
     assert "too small" in numbers["ssim"].protocol
-    # Three components hold three patterns: what is left is the noise, which no untrained network reaches.
+    # Three components hold three patterns: what is left is the noise, which no untrained network
+    # reaches.
     assert numbers["pca_mse"].value < 0.01 < numbers["mse"].value
     assert "3 principal components of train, 162 images" in numbers["pca_mse"].protocol
 
@@ -126,7 +133,9 @@ def test_what_the_latent_carries(make_subject: MakeSubject) -> None:
     assert len(posterior.mean) == 40
     assert numbers["kl"].value == pytest.approx(float(posterior.kl().sum(1).mean()), rel=1e-5)
     assert numbers["mutual_information_ceiling"].value == pytest.approx(math.log(40))
-    result = aggregate_posterior(posterior, subject.codes.latents, subject.mixture.log_prob(subject.codes.latents))
+    result = aggregate_posterior(
+        posterior, subject.codes.latents, subject.mixture.log_prob(subject.codes.latents)
+    )
     for name in ("mutual_information", "aggregate_kl", "total_correlation"):
         bracket = getattr(result, name)
         assert (numbers[f"{name}_low"].value, numbers[f"{name}_high"].value) == bracket
@@ -139,25 +148,41 @@ def test_without_labels_nothing_is_said_of_classes(
     groups = measure(make_subject(data=make_data(train=30, val=11, test=20)))
     for name in ("classes", "samples"):
         assert all(number.value is None for number in groups[name].values())
-        assert all("neither classes" in n.protocol or "no classes" in n.protocol for n in groups[name].values())
+        assert all(
+            "neither classes" in n.protocol or "no classes" in n.protocol
+            for n in groups[name].values()
+        )
 
 
 @pytest.mark.parametrize(("kind", "objective"), EVERY)
 def test_every_number_has_its_protocol_and_none_depends_on_the_batch_size(
-    kind: type[BaseVAE], objective: Objective, make_subject: MakeSubject, make_stripes: Callable[..., Any]
+    kind: type[BaseVAE],
+    objective: Objective,
+    make_subject: MakeSubject,
+    make_stripes: Callable[..., Any],
 ) -> None:
-    one, other = (measure(make_subject(kind, objective, make_stripes(batch_size=size))) for size in (7, 60))
-    assert {group: set(numbers) for group, numbers in one.items()} == {g: set(n) for g, n in other.items()}
+    one, other = (
+        measure(make_subject(kind, objective, make_stripes(batch_size=size))) for size in (7, 60)
+    )
+    assert {group: set(numbers) for group, numbers in one.items()} == {
+        g: set(n) for g, n in other.items()
+    }
     for group, numbers in one.items():
         for name, number in numbers.items():
             assert number.protocol
             assert number.unit
-            if name != "mmd" and not (kind is MMDInfoVAE and name == "total"):  # a statistic of the minibatch
+            if name != "mmd" and not (
+                kind is MMDInfoVAE and name == "total"
+            ):  # a statistic of the minibatch
                 expected = other[group][name].value
-                assert number.value == (None if expected is None else pytest.approx(expected, rel=1e-4, abs=1e-6)), name
+                assert number.value == (
+                    None if expected is None else pytest.approx(expected, rel=1e-4, abs=1e-6)
+                ), name
 
 
-def test_the_classifier_is_the_same_for_every_seed_of_the_split(make_stripes: Callable[..., Any]) -> None:
+def test_the_classifier_is_the_same_for_every_seed_of_the_split(
+    make_stripes: Callable[..., Any],
+) -> None:
     (one, labels), (other, others) = (development(make_stripes(seed=seed)) for seed in (0, 5))
     assert torch.equal(one.rows, other.rows)
     assert torch.equal(labels, others)
@@ -167,11 +192,16 @@ def test_the_classifier_is_the_same_for_every_seed_of_the_split(make_stripes: Ca
     assert classifier_path(data, labels) != classifier_path(data, 2 - labels)
 
 
-def test_training_images_are_nearer_than_the_samples_of_an_untrained_model(make_subject: MakeSubject) -> None:
+def test_training_images_are_nearer_than_the_samples_of_an_untrained_model(
+    make_subject: MakeSubject,
+) -> None:
     subject = make_subject()
     numbers = samples(subject)
     for source in ("prior", "mixture", "reconstructions", "train_images"):
         assert "not FID" in numbers[f"classifier_frechet_{source}"].protocol
     # Training images are of the same kind as test images; those of an untrained decoder are not.
-    assert numbers["classifier_frechet_train_images"].value < 0.2 * numbers["classifier_frechet_prior"].value
+    assert (
+        numbers["classifier_frechet_train_images"].value
+        < 0.2 * numbers["classifier_frechet_prior"].value
+    )
     assert numbers["classifier_accuracy"].value > 0.9

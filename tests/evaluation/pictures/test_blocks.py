@@ -32,9 +32,12 @@ def inside(pixels: np.ndarray, axis: Axes) -> np.ndarray:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(("count", "columns"), [(1, 1), (3, 2)])
-def test_each_pixel_is_a_whole_square_of_the_picture(channels: int, count: int, columns: int) -> None:
+def test_each_pixel_is_a_whole_square_of_the_picture(
+    channels: int, count: int, columns: int
+) -> None:
     blocks = [
-        Block(torch.rand(2, 5, channels, 28, 28), "title", rows=["a", "b"], below=list("12345")) for _ in range(count)
+        Block(torch.rand(2, 5, channels, 28, 28), "title", rows=["a", "b"], below=list("12345"))
+        for _ in range(count)
     ]
     figure = draw_blocks(blocks, columns)
     pixels = np.asarray(painted(figure).buffer_rgba())[..., :3]
@@ -42,7 +45,9 @@ def test_each_pixel_is_a_whole_square_of_the_picture(channels: int, count: int, 
     assert len(figure.axes) == count
     for block, axis in zip(blocks, figure.axes, strict=True):
         mosaic, _ = tiled(list(block.images), 5)
-        colours = np.round(255 * mosaic.reshape(*mosaic.shape[:2], channels)).repeat(3 // channels, 2)
+        colours = np.round(255 * mosaic.reshape(*mosaic.shape[:2], channels)).repeat(
+            3 // channels, 2
+        )
         seen = inside(pixels, axis)
         zoom = len(seen) // len(mosaic)
         assert zoom > 1
@@ -54,12 +59,18 @@ def test_each_pixel_is_a_whole_square_of_the_picture(channels: int, count: int, 
 @pytest.mark.parametrize("columns", [8, 16])
 def test_words_lie_in_the_picture_and_on_nothing_else(columns: int) -> None:
     images = torch.zeros(2, columns, 1, 28, 28)
-    titled = Block(images, "the title of this block", rows=["original", "ResLag VAE (light), with many words"])
+    titled = Block(
+        images, "the title of this block", rows=["original", "ResLag VAE (light), with many words"]
+    )
     named = Block(images, rows=["T-shirt/top -> Ankle boot", "x"], above=["-2.25σ"] * columns)
     errors = Block(images, rows=["y", "z"], below=["9.99"] * columns)
     figure = draw_blocks([titled, named, errors])
     renderer = painted(figure).get_renderer()
-    texts = [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text() and text.get_visible()]
+    texts = [
+        text
+        for text in figure.findobj(Text)
+        if isinstance(text, Text) and text.get_text() and text.get_visible()
+    ]
     words = [text.get_window_extent(renderer) for text in texts]
 
     assert len(words) == 7 + 2 * columns
@@ -69,13 +80,19 @@ def test_words_lie_in_the_picture_and_on_nothing_else(columns: int) -> None:
         assert box.ymin >= 0
         assert box.xmax <= figure.bbox.width
         assert box.ymax <= figure.bbox.height
-        assert box.count_overlaps([other for j, other in enumerate(boxes) if j != i + len(figure.axes)]) == 0
+        assert (
+            box.count_overlaps(
+                [other for j, other in enumerate(boxes) if j != i + len(figure.axes)]
+            )
+            == 0
+        )
 
 
 def test_words_are_spread_over_what_they_name() -> None:
     images = torch.zeros(4, 3, 1, 6, 6)
     both = draw_blocks(
-        [Block(images, rows=["model"], above=["1", "2", "3"]), Block(images, rows=list("abcd"))], columns=2
+        [Block(images, rows=["model"], above=["1", "2", "3"]), Block(images, rows=list("abcd"))],
+        columns=2,
     )
     first, second = both.axes
 
@@ -109,5 +126,7 @@ def test_lines_take_images_as_data_sets_hold_them() -> None:
 
 
 def test_images_of_another_shape_are_named() -> None:
-    with pytest.raises(ValueError, match=r"VAE: images of shape \(2, 1, 4, 4\) beside others of \(3, 1, 4, 4\)\."):
+    with pytest.raises(
+        ValueError, match=r"VAE: images of shape \(2, 1, 4, 4\) beside others of \(3, 1, 4, 4\)\."
+    ):
         alike([("original", torch.zeros(3, 1, 4, 4)), ("VAE", torch.zeros(2, 1, 4, 4))])

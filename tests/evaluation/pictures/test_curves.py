@@ -11,7 +11,13 @@ Row = dict[str, float]
 def rows(scale: float) -> list[Row]:
     """Three epochs; in each, the variances lie between scale and 4 scale."""
     return [
-        {"epoch": e, "sigma2/mean": 2 * scale, "sigma2/std": scale / 2, "sigma2/min": scale, "sigma2/max": 4 * scale}
+        {
+            "epoch": e,
+            "sigma2/mean": 2 * scale,
+            "sigma2/std": scale / 2,
+            "sigma2/min": scale,
+            "sigma2/max": 4 * scale,
+        }
         for e in (1, 2, 3)
     ]
 

@@ -28,16 +28,22 @@ def test_reconstructions_are_beneath_their_originals() -> None:
     [axis] = reconstructions(numbered(0, 16), models).axes
 
     assert words(axis) == ["original", "AutoEncoder", "ResLag VAE"]
-    assert torch.allclose(shades(axis), torch.stack([numbered(v, 16)[:, 0, 0, 0] for v in (0, 0.3, 0.6)]))
+    assert torch.allclose(
+        shades(axis), torch.stack([numbered(v, 16)[:, 0, 0, 0] for v in (0, 0.3, 0.6)])
+    )
 
 
 def test_originals_may_be_uint8() -> None:
-    [axis] = reconstructions(torch.full((2, 1, 4, 4), 51, dtype=torch.uint8), {"VAE": numbered(0.3, 2)}).axes
+    [axis] = reconstructions(
+        torch.full((2, 1, 4, 4), 51, dtype=torch.uint8), {"VAE": numbered(0.3, 2)}
+    ).axes
     assert shades(axis)[0].tolist() == pytest.approx([0.2, 0.2])
 
 
 def test_reconstructions_of_other_images_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"VAE: images of shape \(3, 1, 4, 4\) beside others of \(4, 1, 4, 4\)"):
+    with pytest.raises(
+        ValueError, match=r"VAE: images of shape \(3, 1, 4, 4\) beside others of \(4, 1, 4, 4\)"
+    ):
         reconstructions(numbered(0, 4), {"VAE": numbered(0, 3)})
 
 
@@ -52,7 +58,9 @@ def test_samples_of_one_model_are_squares() -> None:
 
 def test_samples_of_several_models_are_lines_of_eight() -> None:
     sources = {"prior": numbered(0, 16), "mixture": numbered(0.5, 16)}
-    axes = samples({"VAE": sources, "ResLag VAE": {name: images + 0.2 for name, images in sources.items()}}).axes
+    axes = samples(
+        {"VAE": sources, "ResLag VAE": {name: images + 0.2 for name, images in sources.items()}}
+    ).axes
 
     assert [axis.get_title() for axis in axes] == ["prior", "mixture", "", ""]
     assert [words(axis) for axis in axes] == [["VAE"], [], ["ResLag VAE"], []]
@@ -75,7 +83,9 @@ def test_extremes_are_chosen_by_rank() -> None:
 
 def test_extremes_show_the_error_beneath_each_pair() -> None:
     originals = numbered(0, 6).unflatten(0, (3, 2))  # type: ignore[no-untyped-call]
-    axes = extremes(torch.tensor([[1.0, 2], [3, 4.126], [5, 123.4]]), originals, originals + 0.5).axes
+    axes = extremes(
+        torch.tensor([[1.0, 2], [3, 4.126], [5, 123.4]]), originals, originals + 0.5
+    ).axes
 
     assert [axis.get_title() for axis in axes] == ["best", "median", "worst"]
     assert [[label.get_text() for label in axis.get_xticklabels()] for axis in axes] == [

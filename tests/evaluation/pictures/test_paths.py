@@ -22,7 +22,10 @@ def test_a_square_is_the_bilinear_form_of_its_corners() -> None:
 
     t = torch.linspace(0, 1, 6, dtype=torch.float64)
     down, right = t[:, None, None], t[None, :, None]
-    upper, lower = (1 - right) * corners[0] + right * corners[1], (1 - right) * corners[2] + right * corners[3]
+    upper, lower = (
+        (1 - right) * corners[0] + right * corners[1],
+        (1 - right) * corners[2] + right * corners[3],
+    )
     assert codes.shape == (6, 6, 3)
     assert torch.allclose(codes, (1 - down) * upper + down * lower, rtol=0, atol=1e-14)
     assert torch.equal(codes[[0, 0, -1, -1], [0, -1, 0, -1]], corners)

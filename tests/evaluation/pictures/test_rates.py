@@ -33,7 +33,11 @@ def test_runs_lie_at_their_rate_and_distortion() -> None:
 
 def test_a_sweep_is_joined_by_beta_and_shows_it() -> None:
     [axis] = rate_distortion(RUNS).axes
-    [curve] = [line for line in axis.lines if line.get_linestyle() == "-" and len(np.asarray(line.get_xdata()))]
+    [curve] = [
+        line
+        for line in axis.lines
+        if line.get_linestyle() == "-" and len(np.asarray(line.get_xdata()))
+    ]
 
     assert np.asarray(curve.get_xydata()).tolist() == [[25, 8.5], [15, 11], [4, 28]]
     assert {text.get_text(): text.xy for text in axis.texts} == {  # type: ignore[attr-defined]

@@ -32,7 +32,9 @@ def test_more_are_drawn_along_their_principal_axes() -> None:
     # Along known orthonormal axes, with known variances 9, 4 and 1.
     axes = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64)).Q
     constant = torch.ones(100, 1, dtype=torch.float64)
-    centred = torch.linalg.qr(torch.cat([constant, torch.randn(100, 3, dtype=torch.float64)], dim=1)).Q[:, 1:]
+    centred = torch.linalg.qr(
+        torch.cat([constant, torch.randn(100, 3, dtype=torch.float64)], dim=1)
+    ).Q[:, 1:]
     coordinates = 10 * centred * torch.tensor([3.0, 2.0, 1.0], dtype=torch.float64)
     codes = coordinates @ axes.T + 5
     found = two_dimensions(codes)
@@ -56,7 +58,10 @@ def test_points_have_the_colours_that_the_legend_gives_their_classes() -> None:
     figure = posterior_scatter({"VAE": points, "ResLag VAE": points + 1}, labels, names, ("x", "y"))
 
     for shift, axis in enumerate(figure.axes):
-        wanted = {tuple((p + shift).tolist()): to_rgba(COLORS[i])[:3] for p, i in zip(points, labels, strict=True)}
+        wanted = {
+            tuple((p + shift).tolist()): to_rgba(COLORS[i])[:3]
+            for p, i in zip(points, labels, strict=True)
+        }
         assert drawn(axis) == wanted
     [legend] = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == names
@@ -73,11 +78,15 @@ def test_without_labels_there_is_one_colour_and_no_legend() -> None:
 
 def test_a_hundred_classes_have_a_bar_with_some_names() -> None:
     points, labels = torch.rand(100, 2), torch.arange(100)
-    figure = posterior_scatter({"VAE": points}, labels, [f"class {i}" for i in range(100)], ("x", "y"))
+    figure = posterior_scatter(
+        {"VAE": points}, labels, [f"class {i}" for i in range(100)], ("x", "y")
+    )
     axis, bar = figure.axes
 
     assert len(set(drawn(axis).values())) == 100
-    assert [text.get_text() for text in bar.get_yticklabels()] == [f"class {i}" for i in range(0, 100, 5)]
+    assert [text.get_text() for text in bar.get_yticklabels()] == [
+        f"class {i}" for i in range(0, 100, 5)
+    ]
     assert not figure.legends
 
 
@@ -93,7 +102,12 @@ def test_panels_are_square_and_apart(models: int) -> None:
     assert len(boxes) == models
     for i, (axis, box) in enumerate(zip(figure.axes, boxes, strict=True)):
         assert box is not None
-        assert box.count_overlaps([other for j, other in enumerate(boxes) if i != j and other is not None]) == 0
+        assert (
+            box.count_overlaps(
+                [other for j, other in enumerate(boxes) if i != j and other is not None]
+            )
+            == 0
+        )
         panel = axis.get_window_extent()
         assert panel.width == pytest.approx(panel.height, rel=1e-3)
         scale = axis.transData.transform([[0, 0], [1, 1]])
@@ -104,4 +118,6 @@ def test_points_that_do_not_go_with_the_labels_are_refused() -> None:
     with pytest.raises(ValueError, match=r"VAE: points of shape \(4, 3\), not \(4, 2\)\."):
         posterior_scatter({"VAE": torch.zeros(4, 3)}, torch.zeros(4), [], ("x", "y"))
     with pytest.raises(ValueError, match=r"Labels from -1 to 2 for 3 class names\."):
-        posterior_scatter({"VAE": torch.zeros(2, 2)}, torch.tensor([-1, 2]), ["a", "b", "c"], ("x", "y"))
+        posterior_scatter(
+            {"VAE": torch.zeros(2, 2)}, torch.tensor([-1, 2]), ["a", "b", "c"], ("x", "y")
+        )

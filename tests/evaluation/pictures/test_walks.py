@@ -35,9 +35,13 @@ def rows(axis: Axes) -> list[str]:
 
 def test_a_strip_names_its_ends() -> None:
     values, ends = torch.rand(2, 4), torch.rand(2)
-    [axis] = interpolation_strip(even(ends), {"VAE": even(values[0]), "ResLag VAE": even(values[1])}).axes
+    [axis] = interpolation_strip(
+        even(ends), {"VAE": even(values[0]), "ResLag VAE": even(values[1])}
+    ).axes
 
-    assert torch.equal(shades(axis), torch.cat([ends[:1].expand(2, 1), values, ends[1:].expand(2, 1)], 1))
+    assert torch.equal(
+        shades(axis), torch.cat([ends[:1].expand(2, 1), values, ends[1:].expand(2, 1)], 1)
+    )
     assert rows(axis) == ["VAE", "ResLag VAE"]
     assert columns(axis) == ["original", "decoded", "", "", "decoded", "original"]
 

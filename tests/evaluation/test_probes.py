@@ -1,5 +1,7 @@
 """Two simple classifiers of the codes."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -16,8 +18,8 @@ def clusters(count: int, distance: float) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("accuracy", [linear_probe, nearest_neighbours])
 @pytest.mark.parametrize(("distance", "low", "high"), [(20.0, 1.0, 1.0), (0.0, 0.2, 0.47)])
 def test_what_is_there_is_found_and_no_more(
-    accuracy, distance: float, low: float, high: float
-) -> None:  # noqa: ANN001
+    accuracy: Callable[..., float], distance: float, low: float, high: float
+) -> None:
     value = accuracy(*clusters(300, distance), *clusters(300, distance))
     assert low <= value <= high
 

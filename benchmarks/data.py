@@ -21,7 +21,7 @@ from benchmarks.report import Table, middle, parser, publish, ratios
 from benchmarks.works import WORKS, RandomImages
 from reslag_vae._runtime import process
 from reslag_vae.data import CelebA, ImageDataModule
-from reslag_vae.records import unit_interval
+from reslag_vae.likelihoods.pixels import unit_interval
 
 BATCH_SIZE = 128
 # FashionMNIST's and CIFAR10's own sizes; of CelebA's pictures as many as torchvision decodes in a

@@ -1,6 +1,6 @@
 import torch
 
-from reslag_vae.records import unit_interval
+from reslag_vae.likelihoods.pixels import unit_interval
 
 
 def test_uint8_becomes_float32_in_the_unit_interval() -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 import reslag_vae
-from reslag_vae.records import Batch
+from reslag_vae.data.images import Batch
 from reslag_vae.runs.folder import RunError, read_arrays
 from reslag_vae.training.job import resumed
 from reslag_vae.training.system import BaseVAE

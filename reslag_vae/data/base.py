@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from reslag_vae.data.images import Images, Source
+from reslag_vae.data.images import Batch, Images, Source
 from reslag_vae.data.inventory import Inventory, copies, image_digests, pixel_range, split_digest
 from reslag_vae.data.sampling import SequentialBatches, ShuffledBatches
 from reslag_vae.options import require
-from reslag_vae.records import Batch
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,19 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from reslag_vae.data.errors import DataError
-from reslag_vae.records import Batch
+
+
+class Batch(NamedTuple):
+    """A minibatch of images.
+
+    Attributes:
+        images: (B, C, H, W), uint8 in 0..255 as the data modules hold it, or floating point in
+            [0, 1].
+        labels: (B,) int64 class numbers; -1 where the data set has none.
+    """
+
+    images: Tensor
+    labels: Tensor
 
 
 class Images(Dataset[Batch]):

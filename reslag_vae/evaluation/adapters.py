@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae.data import Images
-from reslag_vae.latents.gaussian import DiagonalGaussian, Point, Posterior
+from reslag_vae.latents.base import joined
+from reslag_vae.latents import DiagonalGaussian, Inferred, Point, PosteriorDensity
 from reslag_vae.models.inputs import as_images
-from reslag_vae.records import unit_interval
+from reslag_vae.likelihoods.pixels import unit_interval
 
 # Images that go through a network at a time, and the numbers in them, at most: enough to be fast,
 # and a bound on the memory, since the features of a network are many times larger than the images.
@@ -25,11 +26,14 @@ class LatentModel(Protocol):
 
     training: bool
 
-    def posterior(self, images: Tensor) -> Posterior:
-        """Posterior of (B, C, H, W) images, floating point in [0, 1]."""
+    def infer(self, images: Tensor, noise: tuple[Tensor, ...] | None = None) -> Inferred:
+        """Return the latents of (B, C, H, W) images in [0, 1], with (B · K, d) noise K for each."""
+
+    def parameters_at(self, code: Tensor) -> Tensor:
+        """Return the likelihood's (B, P, H, W) parameters for (B, d) latents."""
 
     def decode(self, latents: Tensor) -> Tensor:
-        """(B, C, H, W) likelihood means of (B, d) latents."""
+        """Return the (B, C, H, W) likelihood means of (B, d) latents."""
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """Their device is the model's."""
@@ -68,8 +72,22 @@ class EncoderDecoder(nn.Module):
             [*(owner for owner in owners if isinstance(owner, nn.Module)), *modules]
         )
 
-    def posterior(self, images: Tensor) -> Posterior:
-        """Posterior of (B, C, H, W) images, floating point in [0, 1]."""
+    def infer(self, images: Tensor, noise: tuple[Tensor, ...] | None = None) -> Inferred:
+        """Return the latents of (B, C, H, W) images in [0, 1], with the prior N(0, I)."""
+        density = self.posterior(images)
+        own = None if noise is None else noise[0]
+        if own is not None and len(own) > len(images):
+            density = density.repeat(len(own) // len(images))
+        zeros = torch.zeros_like(density.mean[0])
+        prior = DiagonalGaussian(zeros, zeros)
+        return Inferred((density,), (prior,), (density.rsample(own),), (density.standard_kl(),), {})
+
+    def parameters_at(self, code: Tensor) -> Tensor:
+        """Return the (B, C, H, W) means of (B, d) latents: they are all that is known of p(x|z)."""
+        return self.decode(code)
+
+    def posterior(self, images: Tensor) -> PosteriorDensity:
+        """Return the posterior of (B, C, H, W) images, floating point in [0, 1]."""
         encoded = self.encoder(images)
         parts = (encoded,) if isinstance(encoded, Tensor) else encoded
         if (
@@ -100,6 +118,21 @@ class EncoderDecoder(nn.Module):
 def device_of(model: LatentModel) -> torch.device:
     """Of the model's parameters; the CPU if it has none."""
     return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+
+
+def latent_dim_of(model: LatentModel, images: Tensor) -> int:
+    """Return d, the model's own or that of its latents of some images."""
+    known: int | None = getattr(model, "latent_dim", None)
+    if known is not None:
+        return known
+    with torch.random.fork_rng(devices=[]):
+        return model.infer(images[:1]).dimensions
+
+
+def posterior_means(model: LatentModel, images: Tensor) -> Tensor:
+    """Return the (B, d) posterior means of images, without drawing a random number."""
+    still = images.new_zeros(len(images), latent_dim_of(model, images))
+    return joined(model.infer(images, (still,)).means)
 
 
 @contextmanager
@@ -148,7 +181,7 @@ def wanted(images: Any, model: LatentModel | None = None) -> Tensor | Images:
     Raises:
         ValueError: they are no images, not of the model's shape, or their values none of pixels.
     """
-    shape = getattr(getattr(model, "network", None), "image_shape", None)
+    shape = getattr(model, "image_shape", None)
     if isinstance(images, Images):
         if not len(images) or (shape is not None and tuple(images.store.shape[1:]) != tuple(shape)):
             has = (len(images), *images.store.shape[1:])

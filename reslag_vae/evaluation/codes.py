@@ -1,5 +1,6 @@
 """The latent codes of images."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,34 +14,47 @@ from reslag_vae.evaluation.adapters import (
     chunks,
     device_of,
     evaluating,
+    latent_dim_of,
     wanted,
 )
 from reslag_vae.evaluation.progress import Progress, silent
-from reslag_vae.latents.gaussian import DiagonalGaussian, Posterior, normal_rows
+from reslag_vae.latents import DiagonalGaussian, Inferred
+from reslag_vae.latents.base import joined, normal_rows
 from reslag_vae.models.inputs import as_latents
 
 
 class Codes(NamedTuple):
-    """Of N images, on the CPU.
+    """The codes of N images, on the CPU.
 
     Attributes:
-        posterior: of each image.
+        means: (N, d) posterior means.
         latents: (N, d) one sample of each posterior; its mean where it is a point.
+        log_variances: (N, d) where the posteriors are diagonal Gaussians, else None.
+        kls: (N, d) KL to the prior of each dimension in nats; None without a closed form.
+        rates: (N,) KL to the prior in nats, exact or of the one sample; None where posteriors are
+            points.
     """
 
-    posterior: Posterior
+    means: Tensor
     latents: Tensor
+    log_variances: Tensor | None = None
+    kls: Tensor | None = None
+    rates: Tensor | None = None
 
     @property
-    def means(self) -> Tensor:
-        """(N, d) posterior means."""
-        return self.posterior.mean
+    def posterior(self) -> DiagonalGaussian | None:
+        """The posteriors where they are diagonal Gaussians, else None."""
+        if self.log_variances is None:
+            return None
+        return DiagonalGaussian(self.means, self.log_variances)
 
 
 def encode(
     model: LatentModel, images: Tensor | Images, seed: int = 0, progress: Progress = silent
 ) -> Codes:
-    """The codes of (N, C, H, W) images; the samples depend on `seed` and not on the size of the chunks.
+    """Return the codes of (N, C, H, W) images.
+
+    The samples depend on `seed` and not on the size of the chunks.
 
     Args:
         model: any.
@@ -53,19 +67,40 @@ def encode(
     """
     images = wanted(images, model)
     check_seed(seed)
-    parts: list[Posterior] = []
+    generator = torch.Generator().manual_seed(seed)
+    parts: list[Codes] = []
     with evaluating(model), progress("encoding", len(images)) as advance:
         for part in chunks(images, device_of(model)):
-            parts.append(model.posterior(part))
+            noise = normal_rows(len(part), latent_dim_of(model, part), generator).to(part)
+            parts.append(codes_of(model.infer(part, (noise,))))
             advance(len(part))
-    posterior = type(parts[0])(*(torch.cat(tensors).cpu() for tensors in zip(*parts, strict=True)))
-    noise = None
-    if isinstance(posterior, DiagonalGaussian):
-        count, dimensions = posterior.mean.shape
-        noise = normal_rows(count, dimensions, torch.Generator().manual_seed(seed)).to(
-            posterior.mean
-        )
-    return Codes(posterior, posterior.sample(noise))
+    columns = zip(*parts, strict=True)
+    return Codes(*(all_of(column) for column in columns))  # type: ignore[arg-type]
+
+
+def codes_of(inferred: Inferred) -> Codes:
+    """Return what evaluations use of inferred latents, on the CPU."""
+    log_variances = [posterior.log_variance for posterior in inferred.posteriors]
+    tensors = (
+        joined(inferred.means),
+        inferred.code,
+        all_levels(log_variances),
+        all_levels(inferred.kls),
+        inferred.rate(),
+    )
+    return Codes(*(None if own is None else own.cpu() for own in tensors))  # type: ignore[arg-type]
+
+
+def all_levels(levels: Sequence[Tensor | None]) -> Tensor | None:
+    """Return (B, d_l) tensors of every level as one of (B, d); None if a level has none."""
+    known = [level for level in levels if level is not None]
+    return joined(tuple(known)) if len(known) == len(levels) else None
+
+
+def all_of(column: Sequence[Tensor | None]) -> Tensor | None:
+    """Return the chunks of one tensor as one; None if there are none."""
+    known = [part for part in column if part is not None]
+    return torch.cat(known) if known else None
 
 
 def decode(model: LatentModel, latents: Tensor, progress: Progress = silent) -> Tensor:
@@ -74,7 +109,7 @@ def decode(model: LatentModel, latents: Tensor, progress: Progress = silent) -> 
     Raises:
         ValueError: they are no finite latents.
     """
-    dimensions = getattr(getattr(model, "network", None), "latent_dim", None)
+    dimensions = getattr(model, "latent_dim", None)
     latents = as_latents(latents, dimensions, next(model.parameters(), None))
     images = []
     with evaluating(model), progress("decoding", len(latents)) as advance:

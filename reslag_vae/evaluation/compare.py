@@ -10,7 +10,6 @@ from reslag_vae.evaluation.pictures import gallery
 from reslag_vae.evaluation.pictures.gallery import Shown
 from reslag_vae.evaluation.pictures.material import SHOWN, spread
 from reslag_vae.evaluation.record import Evaluated, save_all
-from reslag_vae.objectives import Beta
 
 # What a table of several models shows of each: column, group and name of the number.
 COLUMNS = (
@@ -97,8 +96,8 @@ def distinct(group: list[Evaluated]) -> dict[str, Evaluated]:
 
 def with_beta(title: str, result: Evaluated) -> str:
     """The title with the weight of the KL, where there is one."""
-    objective = result.run.model.objective
-    return f"{title}, beta {objective.beta:g}" if isinstance(objective, Beta) else title
+    beta = result.run.objective.beta
+    return title if beta is None else f"{title}, beta {beta:g}"
 
 
 def with_seed(title: str, result: Evaluated) -> str:

@@ -11,13 +11,18 @@ from torch import Tensor
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.base import SplitName
 from reslag_vae.evaluation.codes import Codes, encode
-from reslag_vae.evaluation.losses import measure_yardstick
+from reslag_vae.evaluation.epoch import measure_yardstick
 from reslag_vae.evaluation.metrics.bounds import Bounds, importance_weighted_bound
 from reslag_vae.evaluation.metrics.mixture import CodeMixture
 from reslag_vae.evaluation.metrics.quality import Quality, reconstruction_quality
 from reslag_vae.evaluation.progress import Progress, silent, tracked
-from reslag_vae.latents.gaussian import normal_rows
-from reslag_vae.training.system import BaseVAE
+from reslag_vae.latents.base import joined
+from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
+from reslag_vae.models import GenerativeModel
+from reslag_vae.objectives import Objective
+
+
+OWN = "the model's own"
 
 
 class Settings(NamedTuple):
@@ -43,7 +48,8 @@ class Settings(NamedTuple):
 class Subject:
     """A model and its data. What several numbers or pictures are made from is computed once, when first asked for."""
 
-    model: BaseVAE
+    model: GenerativeModel
+    objective: Objective
     data: ImageDataModule
     settings: Settings
     progress: Progress = silent
@@ -96,21 +102,24 @@ class Subject:
 
     @cached_property
     def train_mse(self) -> float:
-        """The yardstick's variance, measured on the whole training split; the model's buffer is set to it."""
-        measure_yardstick(
-            self.model, tracked(self.data.in_order("train"), "yardstick on train", self.progress)
-        )
-        return float(self.model.train_mse)
+        """The yardstick's variance, measured on the whole training split."""
+        batches = tracked(self.data.in_order("train"), "yardstick on train", self.progress)
+        return measure_yardstick(self.model, self.objective, batches)
 
     @cached_property
-    def sigma2(self) -> tuple[Tensor, str]:
-        """The likelihood variance that the bound is taken with, and whose it is."""
-        own = self.model.likelihood_variance()
-        if own is None:
-            return torch.tensor(
-                [[[[self.train_mse]]]]
-            ), "the mean squared error on train, for want of an own"
-        return own.cpu(), "the model's own"
+    def likelihood(self) -> Likelihood:
+        """The likelihood that the bound is taken with."""
+        own = self.model.likelihood.evaluated(self.objective.kl_weight(self.model.latent_dim))
+        return Gaussian(FixedVariance(torch.tensor(self.train_mse))) if own is None else own
+
+    @cached_property
+    def whose_likelihood(self) -> str:
+        """What `likelihood` is, for the protocol of a number."""
+        if self.likelihood.sigma2 is None:
+            return f"likelihood={self.likelihood.name}"
+        own = self.model.likelihood.evaluated(self.objective.kl_weight(self.model.latent_dim))
+        measured = "the mean squared error on train, for want of an own"
+        return f"sigma2 is {measured if own is None else OWN}"
 
     @cached_property
     def bounds(self) -> Bounds:
@@ -120,7 +129,7 @@ class Subject:
             self.model,
             self.reference,
             settings.samples,
-            self.sigma2[0],
+            self.likelihood,
             settings.seed,
             self.progress,
         )
@@ -132,9 +141,13 @@ class Subject:
 
     @cached_property
     def prior_latents(self) -> Tensor:
-        """(len(reference), d) samples of N(0, I), the same for every model of the same d."""
+        """(len(reference), d) samples of the prior on the CPU.
+
+        Under N(0, I) they are the same for every model of the same d.
+        """
         generator = torch.Generator().manual_seed(self.settings.seed)
-        return normal_rows(len(self.reference), self.model.network.latent_dim, generator)
+        with torch.no_grad():
+            return joined(self.model.sample_latents(len(self.reference), generator)).cpu()
 
     @cached_property
     def mixture(self) -> CodeMixture:

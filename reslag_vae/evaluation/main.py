@@ -52,7 +52,7 @@ def evaluate(config: DictConfig) -> list[Evaluated]:
         make_writable(Path(str(config.out)))
     results = []
     for run, data in zip(read, datasets, strict=True):
-        subject = Subject(run.model.to(device), data, settings, shown)
+        subject = Subject(run.model.to(device), run.objective, data, settings, shown)
         results.append(evaluate_run(run, subject, wanted))
         run.model.cpu()
         show(results[-1])
@@ -214,9 +214,9 @@ def check(run: Run, data: ImageDataModule, settings: Settings, wanted: Wanted) -
         DataError: there are too few images.
         ConfigError: CelebA has no such attribute.
     """
-    if tuple(data.image_shape) != run.model.network.image_shape:
+    if tuple(data.image_shape) != run.model.image_shape:
         raise RunError(
-            f"{run.folder}: its model takes images of {run.model.network.image_shape}, and those of its "
+            f"{run.folder}: its model takes images of {run.model.image_shape}, and those of its "
             f"{CONFIG_FILE} are of {tuple(data.image_shape)}."
         )
     counts = {"train": len(data.split("train")), settings.split: len(data.split(settings.split))}

@@ -23,7 +23,6 @@ from reslag_vae.evaluation.pictures import SIGMA2_KEYS, RatePoint, gallery
 from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.pictures.gallery import Pictures, Shown
 from reslag_vae.evaluation.pictures.material import exhibit
-from reslag_vae.objectives import Beta
 from reslag_vae.runs import provenance
 from reslag_vae.runs.folder import write_json
 from reslag_vae.runs.load import Run
@@ -115,22 +114,20 @@ def diagnosis_of(subject: Subject) -> Diagnosis | None:
     if subject.model.deterministic:
         return None
     return diagnose(
-        subject.model, subject.codes, subject.sigma2[0], subject.settings.seed, subject.progress
+        subject.model, subject.codes, subject.likelihood, subject.settings.seed, subject.progress
     )
 
 
 def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) -> Shown:
     """What is drawn of a run beside others."""
-    objective = run.model.objective
-    beta = objective.beta if isinstance(objective, Beta) else None
     rec = numbers["thesis"]["rec"].value
     assert rec is not None, "every model reconstructs"
     return Shown(
         exhibits=exhibit(subject, tsne),
         class_names=subject.data.class_names,
-        latent_dim=run.model.network.latent_dim,
+        latent_dim=run.model.latent_dim,
         sigma2=[row for row in run.history if row.keys() >= set(SIGMA2_KEYS)],
-        rate=RatePoint(run.title, numbers["yardstick"]["kl"].value, rec, beta),
+        rate=RatePoint(run.title, numbers["yardstick"]["kl"].value, rec, run.objective.beta),
         pca=numbers["reconstruction"]["pca_rec"].value,
     )
 
@@ -160,18 +157,18 @@ def summary(evaluated: Evaluated) -> dict[str, Any]:
         for group, named in evaluated.numbers.items()
     }
     return {
-        "model": model.name,
+        "model": run.variant.name,
         "title": run.title,
         "data": subject.data.name,
-        "objective": model.objective.name,
-        "schedule": model.schedule.name,
+        "objective": run.preset,
+        "schedule": run.schedule.name,
         "training_seed": run.config.seed,
         "checkpoint": run.checkpoint,
         "epoch": run.epoch,
         "settings": subject.settings._asdict(),
         "verdict": None if evaluated.diagnosis is None else verdict(subject, evaluated.diagnosis),
         "numbers": numbers,
-        "device": str(model.device),
+        "device": str(model.parameter.device),
         "peak_memory_mb": round(peak_memory() / 1e6),  # of the process until now
         "versions": provenance.versions(),
         "commit": provenance.commit(),
@@ -180,8 +177,9 @@ def summary(evaluated: Evaluated) -> dict[str, Any]:
 
 def verdict(subject: Subject, diagnosis: Diagnosis) -> dict[str, Any]:
     """Whether the latent has collapsed, in words, and the KL and the state of each dimension."""
-    kl = subject.codes.posterior.kl()
-    assert kl is not None, "only a posterior with a density is diagnosed"
+    count = len(diagnosis.active)
+    kls = subject.codes.kls
+    means = [None] * count if kls is None else kls.double().mean(0).tolist()
     states = [
         "idle, ignored by the decoder"
         if ignored
@@ -194,11 +192,10 @@ def verdict(subject: Subject, diagnosis: Diagnosis) -> dict[str, Any]:
         "sentence": diagnosis.verdict,
         "dimensions": [
             {"name": f"z{j}", "kl": value, "state": state}
-            for j, (value, state) in enumerate(
-                zip(kl.double().mean(0).tolist(), states, strict=True), 1
-            )
+            for j, (value, state) in enumerate(zip(means, states, strict=True), 1)
         ],
-        "protocol": f"{subject.of_reference}; KL in nats; the decoder is asked with sigma2, {subject.sigma2[1]}",
+        "protocol": f"{subject.of_reference}; KL in nats; the decoder is asked with its "
+        f"likelihood; {subject.whose_likelihood}",
     }
 
 

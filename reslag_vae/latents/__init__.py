@@ -1,6 +1,23 @@
-"""Posteriors q(z|x) and the prior p(z)."""
+"""Latents: the posterior q(z|x) and the prior p(z)."""
 
-from reslag_vae.latents.gaussian import DiagonalGaussian, Point, Posterior
+from reslag_vae.latents.base import Density, Inferred, Posterior, PosteriorDensity, Prior
+from reslag_vae.latents.gaussian import DiagonalGaussian, GaussianPosterior
+from reslag_vae.latents.mixture import MixturePrior
+from reslag_vae.latents.point import Point, PointPosterior
+from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.latents.statistics import LatentStatistics
 
-__all__ = ["DiagonalGaussian", "LatentStatistics", "Point", "Posterior"]
+__all__ = [
+    "Density",
+    "DiagonalGaussian",
+    "GaussianPosterior",
+    "Inferred",
+    "LatentStatistics",
+    "MixturePrior",
+    "Point",
+    "PointPosterior",
+    "Posterior",
+    "PosteriorDensity",
+    "Prior",
+    "StandardNormal",
+]

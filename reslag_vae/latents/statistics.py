@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from reslag_vae._runtime import collectives
-from reslag_vae.latents.gaussian import DiagonalGaussian, mutual_information
+from reslag_vae.latents.base import Inferred, joined
+from reslag_vae.latents.gaussian import DiagonalGaussian
 
 # A unit is active if the variance of its posterior mean over the data exceeds this (Burda et al.
 # 2016, section 5.2).
@@ -20,6 +21,48 @@ def active_dimensions(means: Tensor) -> Tensor:
     return means.double().var(0, unbiased=False) > ACTIVE_VARIANCE
 
 
+def aggregate_log_prob(
+    posterior: DiagonalGaussian, latents: Tensor, chunk: int = 1024, without_own: bool = False
+) -> Tensor:
+    """(M,) log q(z) of (M, d) latents under the even mixture of the N posteriors, in nats, in float64.
+
+    The quadratic form is expanded into two matrix products; `chunk` latents at a time bound the
+    memory.
+
+    Args:
+        posterior: the N components.
+        latents: where the density is wanted.
+        chunk: latents at a time.
+        without_own: the i-th latent was drawn from the i-th posterior, which is left out of its
+            mixture.
+    """
+    mean, log_variance = posterior.mean.double(), posterior.log_variance.double()
+    precision = (-log_variance).exp()
+    constant = -0.5 * (mean.square() * precision + log_variance + math.log(2 * math.pi)).sum(-1)
+    linear, quadratic = (mean * precision).T, -0.5 * precision.T
+    values = []
+    for rows in torch.split(torch.arange(len(latents), device=latents.device), chunk):
+        z = latents[rows].double()
+        densities = z @ linear + z.square() @ quadratic + constant
+        if without_own:
+            densities[rows - rows[0], rows] = -math.inf
+        values.append(densities.logsumexp(-1))
+    return torch.cat(values) - math.log(len(mean) - without_own)
+
+
+def mutual_information(posterior: DiagonalGaussian, latents: Tensor) -> Tensor:
+    """() estimate of I(x; z) = E[log q(z|x) - log q(z)] in nats, over a reference set of N posteriors.
+
+    `latents` is one (N, d) sample of each posterior. The estimate cannot exceed log N, its ceiling,
+    because each latent's own posterior is part of the mixture (Hoffman & Johnson 2016; He et al.
+    2019, appendix).
+    """
+    own = DiagonalGaussian(posterior.mean.double(), posterior.log_variance.double()).log_prob(
+        latents.double()
+    )
+    return (own - aggregate_log_prob(posterior, latents)).mean()
+
+
 @dataclass
 class LatentStatistics:
     """Statistics of the posteriors of one evaluation, accumulated batch by batch on the device.
@@ -27,71 +70,110 @@ class LatentStatistics:
     Args:
         reference: how many posteriors (the first ones) estimate the mutual information, whose
             ceiling is the logarithm of that number.
+
+    Attributes:
+        count: of images taken in.
+        moments: (2, d) sums of the posterior means and of their squares.
+        kls: (d,) sums of the KL of each dimension; None where it has no closed form.
+        rates: () sum of the KL of all dimensions.
+        kept: means, log-variances and samples of the reference set, where posteriors are Gaussian.
     """
 
     reference: int = 2048
     count: int = 0
-    sums: Tensor | None = None
+    moments: Tensor | None = None
+    kls: Tensor | None = None
+    rates: Tensor | None = None
     kept: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
 
-    def add(self, posterior: DiagonalGaussian, latents: Tensor, kl: Tensor) -> None:
-        """Take in B posteriors, their (B, d) samples and their (B, d) KL in nats."""
-        mean = posterior.mean.double()
-        sums = torch.stack([kl.double().sum(0), mean.sum(0), mean.square().sum(0)])
-        self.sums = sums if self.sums is None else self.sums + sums
+    def add(self, inferred: Inferred, rate: Tensor) -> None:
+        """Take in the posteriors of B images and their (B,) KL in nats."""
+        mean = joined(inferred.means).double()
+        self.moments = added(self.moments, torch.stack([mean.sum(0), mean.square().sum(0)]))
+        self.rates = added(self.rates, rate.double().sum())
+        kls = [kl for kl in inferred.kls if kl is not None]
+        if len(kls) == len(inferred.kls):
+            self.kls = added(self.kls, joined(tuple(kls)).double().sum(0))
         room = self.reference - self.count
         if room > 0:
-            self.kept.append((posterior.mean[:room], posterior.log_variance[:room], latents[:room]))
+            self._keep(inferred, room)
         self.count += len(mean)
 
-    def of_all(self) -> "LatentStatistics":
-        """Of what all processes have taken in, turn by turn; each must ask for it."""
+    def _keep(self, inferred: Inferred, room: int) -> None:
+        parts = [posterior.log_variance for posterior in inferred.posteriors]
+        gaussian = [part for part in parts if part is not None]
+        if len(gaussian) == len(parts):
+            kept = (joined(inferred.means), joined(tuple(gaussian)), inferred.code)
+            self.kept.append((kept[0][:room], kept[1][:room], kept[2][:room]))
+
+    def gathered(self) -> "LatentStatistics":
+        """Return the statistics of what all processes have taken in, turn by turn.
+
+        Each process must call it.
+        """
         if collectives.count() == 1:
             return self
-        united = LatentStatistics(self.reference)
-        kept = [
-            (mean.cpu(), log_variance.cpu(), latents.cpu())
-            for mean, log_variance, latents in self.kept
-        ]
-        shares = collectives.objects(
-            (self.count, None if self.sums is None else self.sums.cpu(), kept)
-        )
-        for count, sums, _ in shares:
-            if sums is not None:
-                united.count += count
-                united.sums = sums if united.sums is None else united.sums + sums
+        whole = LatentStatistics(self.reference)
+        kept = [(mean.cpu(), spread.cpu(), latents.cpu()) for mean, spread, latents in self.kept]
+        sums = [on_cpu(self.moments), on_cpu(self.kls), on_cpu(self.rates)]
+        shares = collectives.objects((self.count, sums, kept))
+        for count, (moments, kls, rates), _ in shares:
+            if moments is not None:
+                whole.count += count
+                whole.moments, whole.rates = added(whole.moments, moments), added(whole.rates, rates)
+                whole.kls = None if kls is None else added(whole.kls, kls)
         room = self.reference
-        for turn in itertools.chain.from_iterable(
-            itertools.zip_longest(*(kept for _, _, kept in shares))
-        ):
+        turns = itertools.zip_longest(*(kept for _, _, kept in shares))
+        for turn in itertools.chain.from_iterable(turns):
             if turn is not None and room > 0:
-                mean, log_variance, latents = turn
-                united.kept.append((mean[:room], log_variance[:room], latents[:room]))
+                mean, spread, latents = turn
+                whole.kept.append((mean[:room], spread[:room], latents[:room]))
                 room -= len(mean[:room])
-        return united
+        return whole
 
-    def kl_per_dimension(self) -> Tensor:
-        """(d,) mean KL of each latent dimension, in nats."""
-        assert self.sums is not None, "no posterior was added"
-        return self.sums[0] / self.count
+    def kl_per_dimension(self) -> Tensor | None:
+        """Return the (d,) mean KL of each latent dimension in nats; None if it has no closed form."""
+        return None if self.kls is None else self.kls / self.count
+
+    def rate(self) -> float:
+        """Return the mean KL of all dimensions together, in nats."""
+        assert self.rates is not None, "no posterior was added"
+        per_dimension = self.kl_per_dimension()
+        if per_dimension is None:
+            return float(self.rates / self.count)
+        return float(per_dimension.sum())
 
     def active(self) -> Tensor:
-        """(d,) whether each latent dimension is active."""
-        assert self.sums is not None, "no posterior was added"
-        variance = self.sums[2] / self.count - (self.sums[1] / self.count).square()
-        return variance > ACTIVE_VARIANCE
+        """Return (d,) whether each latent dimension is active."""
+        assert self.moments is not None, "no posterior was added"
+        mean, square = self.moments / self.count
+        return square - mean.square() > ACTIVE_VARIANCE
 
-    def mutual_information(self) -> tuple[float, float]:
-        """The estimate over the reference set and its ceiling, in nats."""
+    def mutual_information(self) -> tuple[float, float] | None:
+        """Return the estimate over the reference set and its ceiling, in nats.
+
+        None where the posteriors are no diagonal Gaussians.
+        """
+        if not self.kept:
+            return None
         mean, log_variance, latents = (torch.cat(parts) for parts in zip(*self.kept, strict=True))
         estimate = mutual_information(DiagonalGaussian(mean, log_variance), latents)
         return float(estimate), math.log(len(mean))
 
+    def metrics(self) -> dict[str, float]:
+        """Return active units and the mutual information by name; empty without posteriors."""
+        if not self.count:
+            return {}
+        metrics = {"active_units": float(self.active().sum())}
+        information = self.mutual_information()
+        if information is not None:
+            metrics["mutual_information"], metrics["mutual_information_ceiling"] = information
+        return metrics
+
     def verdict(self) -> str:
-        """One plain sentence: has the latent collapsed?"""
+        """Return one plain sentence: has the latent collapsed?"""
         active, dimensions = int(self.active().sum()), len(self.active())
-        kl = float(self.kl_per_dimension().sum())
-        units = f"{active} of {dimensions} units active, KL {kl:.2f} nats"
+        units = f"{active} of {dimensions} units active, KL {self.rate():.2f} nats"
         if active == 0:
             return f"COLLAPSED: the code says nothing of the image ({units})"
         if active <= dimensions // 2:
@@ -99,3 +181,13 @@ class LatentStatistics:
         if active < dimensions:
             return f"no collapse, but {dimensions - active} of the units idle ({units})"
         return f"no collapse ({units})"
+
+
+def added(total: Tensor | None, value: Tensor) -> Tensor:
+    """Return a running sum with one more value; the first one begins it."""
+    return value if total is None else total + value
+
+
+def on_cpu(value: Tensor | None) -> Tensor | None:
+    """Return a tensor that may be missing on the CPU."""
+    return None if value is None else value.cpu()

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reslag_vae.records import unit_interval
+from reslag_vae.likelihoods.pixels import unit_interval
 
 ImageShape = tuple[int, int, int]
 

@@ -22,11 +22,14 @@ class Network(nn.Module):
         name: as in `network=<name>` on the command line.
         inference: (B, C, H, W) images in [0, 1] to (B, d · parameters_per_latent) posterior
             parameters.
-        generative: (B, d) latents to (B, C, H, W) means in (0, 1).
+        generative: (B, d) latents to (B, C · parameters_per_channel, H, W) likelihood parameters,
+            before the likelihood's link.
         image_shape: (C, H, W).
         latent_dim: d.
         parameters_per_latent: 2 for mean and log-variance, 1 for the code of a deterministic
             autoencoder.
+        parameters_per_channel: the likelihood's numbers for each channel of a pixel.
+        provides: what variants may require.
 
     Raises:
         ValueError: the latent is not smaller than the image, so nothing would be compressed, or the
@@ -34,6 +37,7 @@ class Network(nn.Module):
     """
 
     name: ClassVar[str]
+    provides: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self,
@@ -42,12 +46,14 @@ class Network(nn.Module):
         image_shape: ImageShape,
         latent_dim: int,
         parameters_per_latent: int,
+        parameters_per_channel: int,
     ) -> None:
         super().__init__()
         self.inference, self.generative = inference, generative
         channels, height, width = image_shape
         self.image_shape, self.latent_dim = (channels, height, width), latent_dim
         self.parameters_per_latent = parameters_per_latent
+        self.parameters_per_channel = parameters_per_channel
         self.to(memory_format=torch.channels_last)
 
     def extra_repr(self) -> str:

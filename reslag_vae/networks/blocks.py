@@ -40,13 +40,14 @@ def up_stage(
 ) -> nn.Sequential:
     """The mirror of `down_stage`: `blocks` blocks, the last of which doubles height and width, cropped to `size`.
 
-    The `last` stage ends in the sigmoid of its convolution: the means of the pixels, in (0, 1).
+    The `last` stage ends in its convolution, without normalisation: what the likelihood is given.
     """
     layers: list[nn.Module] = []
     for _ in range(blocks - 1):
         layers += block(nn.Conv2d(in_channels, in_channels, 3, padding=1, bias=False), in_channels)
     layers += [Doubling(in_channels, out_channels, bias=last), Crop(size)]
-    layers += [nn.Sigmoid()] if last else [BatchNorm(out_channels), nn.ReLU(inplace=True)]
+    if not last:
+        layers += [BatchNorm(out_channels), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
 

@@ -19,6 +19,7 @@ class PlainNetwork(Network):
         channels: of each stage, from the image inwards; each stage halves height and width.
         blocks: convolution blocks of each stage.
         parameters_per_latent: 2 for mean and log-variance, 1 for a deterministic code.
+        parameters_per_channel: the likelihood's numbers for each channel of a pixel.
 
     Raises:
         ValueError: the latent is not smaller than the image, or the stages do not fit it.
@@ -33,15 +34,18 @@ class PlainNetwork(Network):
         channels: list[int],
         blocks: list[int],
         parameters_per_latent: int = 2,
+        parameters_per_channel: int = 1,
     ) -> None:
         check_sizes(image_shape, latent_dim, channels, blocks)
         parameters = latent_dim * parameters_per_latent
+        outputs = image_shape[0] * parameters_per_channel
         super().__init__(
             plain_encoder(image_shape, parameters, channels, blocks),
-            plain_decoder(image_shape, latent_dim, channels, blocks),
+            plain_decoder(image_shape, latent_dim, channels, blocks, outputs),
             image_shape,
             latent_dim,
             parameters_per_latent,
+            parameters_per_channel,
         )
 
 
@@ -59,9 +63,9 @@ def plain_encoder(
 
 
 def plain_decoder(
-    image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int]
+    image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int], outputs: int
 ) -> nn.Sequential:
-    """(B, d) latents to images."""
+    """Return a module from (B, d) latents to (B, outputs, H, W)."""
     sizes = stage_sizes(image_shape, len(channels))
     height, width = sizes[-1]
     return nn.Sequential(
@@ -70,17 +74,17 @@ def plain_decoder(
         # On the features, not before they are: compiled, it shares the pass that gives them their
         # layout, and no mask is kept for its gradient. In place on a view, autograd would copy.
         nn.ReLU(),
-        *up_stages(image_shape, channels, blocks),
+        *up_stages(image_shape, channels, blocks, outputs),
     )
 
 
 def up_stages(
-    image_shape: ImageShape, channels: list[int], blocks: list[int]
+    image_shape: ImageShape, channels: list[int], blocks: list[int], outputs: int
 ) -> list[nn.Sequential]:
-    """The decoder's stages from the innermost to the image."""
-    outputs = [image_shape[0], *channels[:-1]]
+    """Return the decoder's stages from the innermost to the image's size, with `outputs` channels."""
+    depths = [outputs, *channels[:-1]]
     sizes = stage_sizes(image_shape, len(channels))
     return [
-        up_stage(channels[i], outputs[i], blocks[i], sizes[i], last=i == 0)
+        up_stage(channels[i], depths[i], blocks[i], sizes[i], last=i == 0)
         for i in reversed(range(len(channels)))
     ]

@@ -26,6 +26,7 @@ class ConnectedNetwork(Network):
         residual: False leaves the connections out, as the thesis does on 28x28 images: the plain
             network remains.
         parameters_per_latent: 2 for mean and log-variance, 1 for a deterministic code.
+        parameters_per_channel: the likelihood's numbers for each channel of a pixel.
 
     Raises:
         ValueError: the latent is not smaller than the image, or the stages do not fit it.
@@ -41,24 +42,36 @@ class ConnectedNetwork(Network):
         blocks: list[int],
         residual: bool = True,
         parameters_per_latent: int = 2,
+        parameters_per_channel: int = 1,
     ) -> None:
         check_sizes(image_shape, latent_dim, channels, blocks)
         parameters = latent_dim * parameters_per_latent
+        outputs = image_shape[0] * parameters_per_channel
         inference: nn.Module
         generative: nn.Module
         if residual:
             inference = ResidualEncoder(image_shape, parameters, channels, blocks, self.width)
-            generative = ResidualDecoder(image_shape, latent_dim, channels, blocks, self.width)
+            generative = ResidualDecoder(
+                image_shape, latent_dim, channels, blocks, outputs, self.width
+            )
         else:
             inference = plain_encoder(image_shape, parameters, channels, blocks)
-            generative = plain_decoder(image_shape, latent_dim, channels, blocks)
-        super().__init__(inference, generative, image_shape, latent_dim, parameters_per_latent)
+            generative = plain_decoder(image_shape, latent_dim, channels, blocks, outputs)
+        super().__init__(
+            inference,
+            generative,
+            image_shape,
+            latent_dim,
+            parameters_per_latent,
+            parameters_per_channel,
+        )
 
 
 class ResidualNetwork(ConnectedNetwork):
     """The original, of width 4: on CelebA 4 x 4,096 features, more than the image's 12,288 numbers."""
 
     name: ClassVar[str] = "residual"
+    provides = frozenset({"residual"})
     width: ClassVar[int] = 4
 
 
@@ -66,6 +79,7 @@ class LightResidualNetwork(ConnectedNetwork):
     """The light version, of width 1: on CelebA 4 x 1,024 features, and little more than half of the parameters."""
 
     name: ClassVar[str] = "residual_light"
+    provides = frozenset({"residual_light"})
     width: ClassVar[int] = 1
 
 
@@ -115,6 +129,7 @@ class ResidualDecoder(nn.Module):
         latent_dim: int,
         channels: list[int],
         blocks: list[int],
+        outputs: int,
         width: int,
     ) -> None:
         super().__init__()
@@ -127,7 +142,7 @@ class ResidualDecoder(nn.Module):
             nn.Conv2d(shape[0], running, 1)
             for shape, running in zip(self.connections, joined, strict=True)
         )
-        self.stages = nn.ModuleList(up_stages(image_shape, channels, blocks))
+        self.stages = nn.ModuleList(up_stages(image_shape, channels, blocks, outputs))
 
     def forward(self, latents: Tensor) -> Tensor:
         flat = self.from_latent(latents).split(

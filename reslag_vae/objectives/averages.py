@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae._runtime import collectives
-from reslag_vae.records import Terms
+from reslag_vae.objectives.base import Terms
 
 
 class Means:
@@ -31,7 +31,7 @@ class Means:
         self.finite = finite if self.finite is None else self.finite + finite
         self.count, self.minibatches = self.count + count, self.minibatches + 1
 
-    def of_all(self, in_turns: bool = False) -> "Means":
+    def gathered(self, in_turns: bool = False) -> "Means":
         """Of what all processes have taken in; each must ask for it.
 
         Args:
@@ -63,7 +63,7 @@ class Means:
             return {}
         return dict(zip(self.names, (self.sums / self.count).tolist(), strict=True))
 
-    def first_broken(self) -> int | None:
+    def first_non_finite(self) -> int | None:
         """The number, from 1, of the first minibatch with a term that is not finite; None if none, or not known."""
         finite = self.minibatches if self.finite is None else int(self.finite.min())
         return finite + 1 if finite < self.minibatches else None
@@ -71,13 +71,12 @@ class Means:
 
 @torch.no_grad()
 def reduced(terms: Terms) -> dict[str, Tensor]:
-    """() tensors: means over the minibatch of the terms that are there, the KL summed over dimensions."""
+    """Return () tensors: the means over the minibatch of the terms that are there."""
     scalars = {
-        "loss": terms.loss.mean(),
-        "rec": terms.rec.mean(),
-        "kl": None if terms.kl is None else terms.kl.sum(1).mean(),
-        "mmd": terms.mmd,
-        "sigma2": None if terms.sigma2 is None else terms.sigma2.mean(),
-        "sigma2_floored": terms.floored,
+        "loss": terms.loss,
+        "distortion": terms.distortion,
+        "rec": terms.rec,
+        "kl": terms.kl,
+        **terms.extras,
     }
-    return {name: value.detach() for name, value in scalars.items() if value is not None}
+    return {name: value.detach().mean() for name, value in scalars.items() if value is not None}

@@ -1,79 +1,87 @@
-"""The interface of an objective: named, per-image, unreduced terms of one minibatch."""
+"""The interface of an objective: weights on the terms of a minibatch, of which it knows no image."""
 
-import math
 from abc import ABC, abstractmethod
-from typing import ClassVar, TypeVar
+from typing import ClassVar, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from reslag_vae.latents.gaussian import Posterior
-from reslag_vae.records import Terms
+from reslag_vae.latents import Inferred
+from reslag_vae.likelihoods import Distortion
 
-Nats = TypeVar("Nats", float, Tensor)
+
+class Terms(NamedTuple):
+    """The named terms of an objective on one minibatch, per image and unreduced.
+
+    Attributes:
+        loss: (B,) what is minimised in the mean over images, in the objective's own unit
+            (see its card).
+        distortion: (B,) negative log-likelihood as it is trained (see the
+            likelihood's formula).
+        rec: (B,) sum of squared errors over the C·H·W pixels in [0, 1].
+        kl: (B,) KL(q(z|x) || p(z)) in nats; None where the posterior is a point.
+        extras: further tensors by name, logged as their means.
+    """
+
+    loss: Tensor
+    distortion: Tensor
+    rec: Tensor
+    kl: Tensor | None
+    extras: dict[str, Tensor]
 
 
 class Objective(nn.Module, ABC):
-    """A function of a minibatch, its reconstruction and its posterior.
+    """A function of what images cost, and of what was inferred of them.
 
-    Objectives know nothing of networks, schedules or trainers. In training mode a variance may come
-    from the minibatch; in evaluation mode it comes from buffers that `observe` filled during
-    training.
+    Objectives know nothing of images, networks, schedules or trainers.
 
     Attributes:
         name: as in `objective=<name>` on the command line.
+        requires: what the other parts must provide.
+        provides: what variants may require.
         draws_prior: whether `forward` needs samples of the prior.
+        averages_kl: whether the loss holds the KL averaged over dimensions: the thesis' Lat.
+        beta: a weight of the KL that is set by hand, by which the runs of a sweep are told apart.
     """
 
     name: ClassVar[str]
+    requires: frozenset[str] = frozenset()
+    provides: ClassVar[frozenset[str]] = frozenset()
     draws_prior: ClassVar[bool] = False
+    averages_kl: ClassVar[bool] = False
+    beta: float | None = None
 
     @abstractmethod
     def forward(
-        self,
-        images: Tensor,
-        reconstruction: Tensor,
-        posterior: Posterior,
-        latents: Tensor,
-        prior: Tensor | None = None,
+        self, distortion: Distortion, inferred: Inferred, prior: Tensor | None = None
     ) -> Terms:
-        """The terms of a minibatch.
+        """Return the terms of a minibatch.
 
         Args:
-            images: (B, C, H, W) floating point in [0, 1].
-            reconstruction: (B, C, H, W) mean of the likelihood.
-            posterior: of the B codes.
-            latents: (B, d) one sample of the posterior.
-            prior: (B, d) samples of N(0, I), where `draws_prior`; in training as many as all
+            distortion: of the B images.
+            inferred: their latents.
+            prior: (B, d) samples of the prior, where `draws_prior`; in training as many as all
                 processes have images.
         """
 
-    @property
     @abstractmethod
-    def formula(self) -> str:
-        """The per-image loss as a line of text, in the symbols of the objective card."""
+    def formula(self, distortion: str) -> str:
+        """Return the loss of an image as a line of text, in the symbols of the objective card.
+
+        Args:
+            distortion: the likelihood's.
+        """
 
     @property
     def notes(self) -> dict[str, str]:
         """Further lines of the objective card: label -> text."""
         return {}
 
-    @property
-    def needs_density(self) -> bool:
-        """Whether the loss holds a KL, so that the posterior must not be a point."""
-        return True
+    def kl_weight(self, latent_dim: int) -> float | None:
+        """Return the weight of the KL in nats, summed over dimensions, beside the distortion's of 1.
 
-    def equivalent_sigma2(self, latent_dim: int) -> float | None:
-        """The likelihood variance whose ELBO has the same optimum, for a loss Rec + beta·KL: beta = 2·sigma2."""
-        return None
-
-    def likelihood_variance(self, latent_dim: int) -> Tensor | None:
-        """The variance of the Gaussian likelihood at evaluation, broadcastable to (1, C, H, W); None if there is none.
-
-        For a loss Rec + beta·KL it is the equivalent one.
+        None where the objective has no constant one.
         """
-        value = self.equivalent_sigma2(latent_dim)
-        return None if value is None else torch.tensor([[[[value]]]])
+        return None
 
     def check_length(self, max_epochs: int) -> None:
         """Refuse a run that is too short for this objective.
@@ -83,24 +91,16 @@ class Objective(nn.Module, ABC):
         """
 
     def begin_epoch(self, epoch: int) -> None:
-        """Called before each training epoch (from 0)."""
-
-    def observe(self, terms: Terms) -> None:
-        """Take note of a training minibatch in the step that updates the generative group."""
+        """Take note of a training epoch, from 0, before it begins."""
 
 
-def squared_error(images: Tensor, reconstruction: Tensor) -> Tensor:
-    """(B,) sum of squared errors over all pixels."""
-    return (reconstruction - images).square().flatten(1).sum(1)
-
-
-def require_kl(posterior: Posterior) -> Tensor:
-    """(B, d) KL to the prior in nats.
+def require_kl(inferred: Inferred) -> Tensor:
+    """Return the (B,) KL to the prior in nats.
 
     Raises:
-        TypeError: the posterior is a point and has none.
+        TypeError: a posterior is a point and has none.
     """
-    kl = posterior.kl()
+    kl = inferred.rate()
     if kl is None:
         raise TypeError(
             "This objective holds a KL, and a point posterior (model=autoencoder) has none."
@@ -108,26 +108,23 @@ def require_kl(posterior: Posterior) -> Tensor:
     return kl
 
 
-def gaussian_elbo(rec: float, kl: float, sigma2: float, dimensions: int) -> float:
-    """ELBO in nats per image under one global likelihood variance, with the 2·pi term: the common yardstick.
-
-    Linear in `rec` and `kl`, so that their means over images give the mean ELBO. Minus infinity for
-    a variance of zero, unless the reconstruction is perfect, where no density exists.
+def terms(
+    loss: Tensor,
+    distortion: Distortion,
+    kl: Tensor | None,
+    inferred: Inferred,
+    extras: dict[str, Tensor] | None = None,
+) -> Terms:
+    """Return the terms of a minibatch, its latents' penalties added to the loss.
 
     Args:
-        rec: sum of squared errors.
-        kl: nats.
-        sigma2: the variance, the mean squared error per pixel of the training split.
-        dimensions: D, the numbers in an image.
+        loss: (B,) without penalties.
+        distortion: of the images.
+        kl: (B,) in nats, or None.
+        inferred: the latents.
+        extras: of the objective's own.
     """
-    if sigma2 <= 0:
-        return -math.inf
-    return -(dimensions * math.log(2 * math.pi * sigma2) + rec / sigma2) / 2 - kl
-
-
-def bits_per_dim(elbo: Nats, dimensions: int) -> Nats:
-    """Bits per pixel and channel of 8-bit images, from an ELBO, or one of each image, in nats on the [0, 1] scale.
-
-    -elbo / (D ln 2) + 8: the density rescaled to 256 grey levels, without dequantisation noise.
-    """
-    return -elbo / (dimensions * math.log(2)) + 8
+    for penalty in inferred.penalties.values():
+        loss = loss + penalty
+    every = distortion.extras | inferred.penalties | (extras or {})
+    return Terms(loss, distortion.nll, distortion.rec, kl, every)

@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from reslag_vae.latents.gaussian import Posterior
-from reslag_vae.objectives.base import Objective, require_kl, squared_error
+from reslag_vae.latents import Inferred
+from reslag_vae.likelihoods import Distortion
+from reslag_vae.objectives.base import Objective, Terms, require_kl, terms
 from reslag_vae.options import require
-from reslag_vae.records import Terms
 
 
 class Beta(Objective):
@@ -24,26 +24,24 @@ class Beta(Objective):
     """
 
     name: ClassVar[str] = "beta"
+    requires = frozenset({"density"})
+    provides = frozenset({"divergence", "weighted_kl"})
+    averages_kl = True
 
     def __init__(self, beta: float = 4.0) -> None:
         super().__init__()
         require("objective.beta", beta)
         self.beta = beta
 
-    @property
-    def formula(self) -> str:
-        return f"Rec + {self.beta:g} · KL / d"
+    def formula(self, distortion: str) -> str:
+        return f"{distortion} + {self.beta:g} · KL / d"
 
-    def equivalent_sigma2(self, latent_dim: int) -> float:
-        return self.beta / (2 * latent_dim)
+    def kl_weight(self, latent_dim: int) -> float:
+        return self.beta / latent_dim
 
     def forward(
-        self,
-        images: Tensor,
-        reconstruction: Tensor,
-        posterior: Posterior,
-        latents: Tensor,
-        prior: Tensor | None = None,
+        self, distortion: Distortion, inferred: Inferred, prior: Tensor | None = None
     ) -> Terms:
-        rec, kl = squared_error(images, reconstruction), require_kl(posterior)
-        return Terms(loss=rec + self.beta * kl.mean(1), rec=rec, kl=kl)
+        kl = require_kl(inferred)
+        loss = distortion.nll + self.beta * (kl / inferred.dimensions)
+        return terms(loss, distortion, kl, inferred)

@@ -5,10 +5,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from reslag_vae.latents.gaussian import Posterior
-from reslag_vae.objectives.base import Objective, require_kl, squared_error
+from reslag_vae.latents import Inferred
+from reslag_vae.likelihoods import Distortion
+from reslag_vae.objectives.base import Objective, Terms, require_kl, terms
 from reslag_vae.options import require
-from reslag_vae.records import Terms
 
 
 class Capacity(Objective):
@@ -28,6 +28,8 @@ class Capacity(Objective):
     """
 
     name: ClassVar[str] = "capacity"
+    requires = frozenset({"density"})
+    provides = frozenset({"divergence", "weighted_kl"})
     current: Tensor
 
     def __init__(self, gamma: float = 10.0, capacity: float = 25.0, epochs: int = 20) -> None:
@@ -40,9 +42,8 @@ class Capacity(Objective):
         self.register_buffer("current", torch.zeros(()), persistent=False)
         self.begin_epoch(0)
 
-    @property
-    def formula(self) -> str:
-        return f"Rec + {self.gamma:g} · |KL - C|"
+    def formula(self, distortion: str) -> str:
+        return f"{distortion} + {self.gamma:g} · |KL - C|"
 
     @property
     def notes(self) -> dict[str, str]:
@@ -63,13 +64,9 @@ class Capacity(Objective):
         )
 
     def forward(
-        self,
-        images: Tensor,
-        reconstruction: Tensor,
-        posterior: Posterior,
-        latents: Tensor,
-        prior: Tensor | None = None,
+        self, distortion: Distortion, inferred: Inferred, prior: Tensor | None = None
     ) -> Terms:
-        rec, kl = squared_error(images, reconstruction), require_kl(posterior)
+        kl = require_kl(inferred)
         capacity = self.current if self.training else self.capacity
-        return Terms(loss=rec + self.gamma * (kl.sum(1) - capacity).abs(), rec=rec, kl=kl)
+        loss = distortion.nll + self.gamma * (kl - capacity).abs()
+        return terms(loss, distortion, kl, inferred)

@@ -5,10 +5,10 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from reslag_vae._runtime import collectives
-from reslag_vae.latents.gaussian import Posterior
-from reslag_vae.objectives.base import Objective, require_kl, squared_error
+from reslag_vae.latents import Inferred
+from reslag_vae.likelihoods import Distortion
+from reslag_vae.objectives.base import Objective, Terms, require_kl, terms
 from reslag_vae.options import require
-from reslag_vae.records import Terms
 
 Estimator = Literal["biased", "unbiased"]
 
@@ -36,7 +36,9 @@ class MMD(Objective):
     """
 
     name: ClassVar[str] = "mmd"
+    provides = frozenset({"divergence", "mmd"})
     draws_prior: ClassVar[bool] = True
+    averages_kl: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class MMD(Objective):
                 f"objective.lambda_={lambda_}, objective.alpha={alpha}: the weight of the MMD, alpha + lambda_ - 1, "
                 "must not be negative."
             )
+        self.requires = frozenset() if alpha == 1 else frozenset({"density"})
         self.alpha, self.lambda_, self.bandwidth, self.estimator = (
             alpha,
             lambda_,
@@ -62,10 +65,9 @@ class MMD(Objective):
             estimator,
         )
 
-    @property
-    def formula(self) -> str:
+    def formula(self, distortion: str) -> str:
         kl = "" if self.alpha == 1 else f" + {1 - self.alpha:g} · KL / d"
-        return f"Rec{kl} + {self.alpha + self.lambda_ - 1:g} · MMD²"
+        return f"{distortion}{kl} + {self.alpha + self.lambda_ - 1:g} · MMD²"
 
     @property
     def notes(self) -> dict[str, str]:
@@ -74,28 +76,21 @@ class MMD(Objective):
             "MMD²": f"kernel exp(-|x - y|² / {bandwidth}), {self.estimator} estimator over the minibatch"
         }
 
-    @property
-    def needs_density(self) -> bool:
-        return self.alpha != 1
-
     def forward(
-        self,
-        images: Tensor,
-        reconstruction: Tensor,
-        posterior: Posterior,
-        latents: Tensor,
-        prior: Tensor | None = None,
+        self, distortion: Distortion, inferred: Inferred, prior: Tensor | None = None
     ) -> Terms:
         assert prior is not None, "MMD compares latents with samples of the prior"
-        rec = squared_error(images, reconstruction)
         # In training, of all processes; an evaluation gives each whole minibatches.
-        latents = collectives.gathered(latents) if self.training else latents
+        code = inferred.code
+        latents = collectives.gathered(code) if self.training else code
         mmd = squared_mmd(latents, prior, self.bandwidth or latents.shape[1] ** 2, self.estimator)
-        loss = rec + (self.alpha + self.lambda_ - 1) * mmd
+        loss = distortion.nll + (self.alpha + self.lambda_ - 1) * mmd
+        extras = {"mmd": mmd}
         if self.alpha == 1:
-            return Terms(loss=loss, rec=rec, kl=posterior.kl(), mmd=mmd)
-        kl = require_kl(posterior)
-        return Terms(loss=loss + (1 - self.alpha) * kl.mean(1), rec=rec, kl=kl, mmd=mmd)
+            return terms(loss, distortion, inferred.rate(), inferred, extras)
+        kl = require_kl(inferred)
+        loss = loss + (1 - self.alpha) * (kl / inferred.dimensions)
+        return terms(loss, distortion, kl, inferred, extras)
 
 
 def squared_mmd(x: Tensor, y: Tensor, bandwidth: float, estimator: Estimator = "biased") -> Tensor:

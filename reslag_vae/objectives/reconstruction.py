@@ -4,25 +4,20 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from reslag_vae.latents.gaussian import Posterior
-from reslag_vae.objectives.base import Objective, squared_error
-from reslag_vae.records import Terms
+from reslag_vae.latents import Inferred
+from reslag_vae.likelihoods import Distortion
+from reslag_vae.objectives.base import Objective, Terms, require_kl, terms
 
 
 class Reconstruction(Objective):
-    """loss = Rec. Nothing shapes the latent."""
+    """loss = distortion. Nothing shapes the latent."""
 
     name: ClassVar[str] = "reconstruction"
-    formula = "Rec"
-    needs_density = False
+
+    def formula(self, distortion: str) -> str:
+        return distortion
 
     def forward(
-        self,
-        images: Tensor,
-        reconstruction: Tensor,
-        posterior: Posterior,
-        latents: Tensor,
-        prior: Tensor | None = None,
+        self, distortion: Distortion, inferred: Inferred, prior: Tensor | None = None
     ) -> Terms:
-        rec = squared_error(images, reconstruction)
-        return Terms(loss=rec, rec=rec, kl=posterior.kl())
+        return terms(distortion.nll, distortion, inferred.rate(), inferred)

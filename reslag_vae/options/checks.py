@@ -16,7 +16,9 @@ from reslag_vae.options.table import (
     METRICS,
     NEEDED,
     OF_LATENT,
+    PARTS,
     REFUSED,
+    RENAMED,
     TRAIN,
     TRAINER,
 )
@@ -166,6 +168,8 @@ def is_free(name: str, value: Any, tree: Mapping[str, Any]) -> bool:
     if name == "optimizer.plateau":
         return value is None
     node = tree.get(group)
+    if group in PARTS:
+        return True
     if group == "callbacks":
         part = rest.partition(".")[0]
         own = node.get(part) if isinstance(node, dict) else None
@@ -263,3 +267,9 @@ def did_you_mean(name: str, names: tuple[str, ...] = ()) -> str:
     """`; did you mean ...?` with the nearest name, or nothing where none is near."""
     near = nearest(name, names or (*TRAIN, *(f"trainer.{own}" for own in TRAINER)))
     return f"; did you mean {near}" if near else ""
+
+
+def renamed(argument: str) -> str:
+    """Return a command's argument with today's name of its option, where version 0.1 had another."""
+    name, equals, value = argument.partition("=")
+    return f"{RENAMED.get(name, name)}{equals}{value}"

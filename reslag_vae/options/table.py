@@ -5,6 +5,9 @@ from typing import Any
 
 from reslag_vae.options.kinds import BOOLEAN, NULL, Kind, either, listed, real, text, whole, word
 
+DECAY = Kind(
+    "a number from 0 to less than 1", lambda value: real(0, 1).has(value) and value < 1
+)
 SEED = whole(0, 2**32 - 1)
 EPOCHS = whole(0, 1_000_000)
 POSITIVE = real(1e-12, 1e12)
@@ -62,12 +65,12 @@ TRAIN: dict[str, Kind] = {
     "network.blocks": BLOCKS,
     "network.residual": BOOLEAN,
     "network.parameters_per_latent": whole(1, 2),
-    "objective.image_shape": IMAGE_SHAPE,
-    "objective.granularity": word("global", "channel", "pixel", "image"),
-    "objective.decay": Kind(
-        "a number from 0 to less than 1", lambda value: real(0, 1).has(value) and value < 1
-    ),
-    "objective.sigma2": real(1.2815e-6, 1e6),
+    "network.parameters_per_channel": whole(1, 1000),
+    "prior.latent_dim": LATENT_DIM,
+    "likelihood.variance.image_shape": IMAGE_SHAPE,
+    "likelihood.variance.granularity": word("global", "channel", "pixel", "image"),
+    "likelihood.variance.decay": DECAY,
+    "likelihood.variance.sigma2": real(1.2815e-6, 1e6),
     "objective.beta": POSITIVE,
     "objective.gamma": POSITIVE,
     "objective.capacity": real(0, 1e6),
@@ -190,6 +193,9 @@ GROUPS = (
     "data",
     "recipe",
     "network",
+    "posterior",
+    "prior",
+    "likelihood",
     "objective",
     "schedule",
     "optimizer",
@@ -197,7 +203,30 @@ GROUPS = (
     "logger",
     "trainer",
 )
-NEEDED = ("data", "network", "objective", "schedule", "optimizer", "model", "callbacks", "trainer")
+NEEDED = (
+    "data",
+    "network",
+    "posterior",
+    "prior",
+    "likelihood",
+    "objective",
+    "schedule",
+    "optimizer",
+    "model",
+    "callbacks",
+    "trainer",
+)
+
+# The nodes whose classes look at their options themselves, where the table above does not.
+PARTS = ("network", "posterior", "prior", "likelihood", "objective", "schedule")
+
+# What options of version 0.1 are called now.
+RENAMED = {
+    "objective.image_shape": "likelihood.variance.image_shape",
+    "objective.granularity": "likelihood.variance.granularity",
+    "objective.decay": "likelihood.variance.decay",
+    "objective.sigma2": "likelihood.variance.sigma2",
+}
 
 # Where a new run's own file has to say something.
 ASKED = {
@@ -208,6 +237,7 @@ ASKED = {
 # What every epoch logs.
 MEANS = (
     "loss",
+    "distortion",
     "rec",
     "kl",
     "mmd",

@@ -1,21 +1,21 @@
 """The terms of a training minibatch as compiled graphs."""
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from reslag_vae.records import Terms
-
-if TYPE_CHECKING:
-    from reslag_vae.training.system import BaseVAE
+from reslag_vae.objectives import Terms
 
 log = logging.getLogger(__name__)
 
+# Of images, noise of each level, and samples of the prior.
+TermsFunction = Callable[[Tensor, tuple[Tensor, ...] | None, Tensor | None], Terms]
+
 
 class CompiledTerms:
-    """Computes `model.terms` by torch.compile: one graph, forward and backward, for each kind of update.
+    """Computes terms by torch.compile: one graph, forward and backward, for each kind of update.
 
     The noise comes from outside of the graphs, as it does without compilation, so that losses
     differ by rounding alone. On a GPU the graphs are CUDA graphs. Minibatches of another size than
@@ -23,32 +23,44 @@ class CompiledTerms:
     compiled, training goes on without, with a word in the log.
 
     Args:
-        model: whose terms.
+        terms: the function.
 
     Attributes:
         failed: whether it goes on without.
     """
 
-    def __init__(self, model: "BaseVAE") -> None:
-        self.model = model
+    def __init__(self, terms: TermsFunction) -> None:
+        self.terms = terms
         self.batch_size: int | None = None
         self.failed = False
 
-    def begin(self) -> None:
-        """Before the first update."""
+    def begin(self, device: torch.device) -> None:
+        """Forget earlier graphs, before the first update.
+
+        Args:
+            device: of the model.
+        """
         # Of an earlier run in this process: PyTorch keeps few graphs of a function, and then
         # silently none.
         torch.compiler.reset()
-        mode = "reduce-overhead" if self.model.device.type == "cuda" else None
-        self.graph = torch.compile(self.model.terms, fullgraph=True, dynamic=False, mode=mode)
+        mode = "reduce-overhead" if device.type == "cuda" else None
+        self.graph = torch.compile(self.terms, fullgraph=True, dynamic=False, mode=mode)
         self.batch_size, self.failed = None, False
         log.info("Compiling: the first step of each kind of update takes up to a minute.")
 
-    def __call__(self, images: Tensor, noise: Tensor | None, prior: Tensor | None) -> Terms:
-        """The terms of (B, C, H, W) uint8 or floating point images, with the (B, d) noise and samples of the prior."""
+    def __call__(
+        self, images: Tensor, noise: tuple[Tensor, ...] | None, prior: Tensor | None
+    ) -> Terms:
+        """Return the terms of (B, C, H, W) uint8 or floating point images.
+
+        Args:
+            images: of the minibatch.
+            noise: (B, d_l) of each level.
+            prior: (B, d) samples of the prior.
+        """
         self.batch_size = self.batch_size or len(images)
         if self.failed or len(images) != self.batch_size:
-            return self.model.terms(images, noise, prior)
+            return self.terms(images, noise, prior)
         try:
             terms: Terms = self.graph(images, noise, prior)
             return terms
@@ -59,10 +71,10 @@ class CompiledTerms:
                 reason(error),
             )
         # Where the model itself is at fault, it says so again here.
-        return self.model.terms(images, noise, prior)
+        return self.terms(images, noise, prior)
 
 
 def reason(error: Exception) -> str:
-    """Kind and first line of what a compiler could not do."""
+    """Return the kind and the first line of what a compiler could not do."""
     error = getattr(error, "inner_exception", error)
     return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"

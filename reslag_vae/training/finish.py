@@ -12,9 +12,9 @@ from rich.table import Table
 from reslag_vae._runtime.errors import printable
 from reslag_vae._runtime.terminal import console
 from reslag_vae.data import ImageDataModule
-from reslag_vae.evaluation.losses import evaluate, measure_yardstick
+from reslag_vae.evaluation.epoch import evaluate, measure_yardstick
 from reslag_vae.evaluation.numbers import format_number
-from reslag_vae.records import Terms
+from reslag_vae.objectives import Terms
 from reslag_vae.runs import provenance
 from reslag_vae.runs.folder import (
     PER_IMAGE_FILE,
@@ -32,7 +32,7 @@ from reslag_vae.training.callbacks import (
     Throughput,
     callback_of,
 )
-from reslag_vae.training.schedules import GROUPS
+from reslag_vae.models.generative import GROUPS
 from reslag_vae.training.system import BaseVAE
 
 METRICS = ("loss", "rec", "kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2")
@@ -50,17 +50,20 @@ def measure(
         data: what it was trained on.
         each: is given the per-image terms of each minibatch of the test split.
     """
-    measure_yardstick(model, data.in_order("train"))
-    test = evaluate(model, data.in_order("test"), each)
-    # Validation comes last: the pictures drawn after it show that split, as during training.
-    val = evaluate(model, data.in_order("val"))
+    own, objective = model.model, model.objective
+    train_mse = measure_yardstick(own, objective, data.in_order("train"))
+    model.train_mse.fill_(train_mse)
+    test = evaluate(own, objective, data.in_order("test"), each).metrics(train_mse)
+    # The pictures drawn after it show validation, as during training.
+    model.evaluation = evaluate(own, objective, data.in_order("val"))
+    val = model.evaluation.metrics(train_mse)
     return {"val": {**dict.fromkeys(METRICS), **val}, "test": {**dict.fromkeys(METRICS), **test}}
 
 
 def per_image(parts: list[Terms]) -> dict[str, np.ndarray]:
     """(N,) float32 in the order of the images: `rec`, the sum of squared errors, and `kl`, in nats, if there is one."""
     rec = torch.cat([part.rec for part in parts])
-    kls = [part.kl.sum(1) for part in parts if part.kl is not None]
+    kls = [part.kl for part in parts if part.kl is not None]
     arrays = {"rec": rec} | ({"kl": torch.cat(kls)} if kls else {})
     return {name: values.float().cpu().numpy() for name, values in arrays.items()}
 
@@ -77,13 +80,13 @@ def summary(
     return {
         "model": model.name,
         "data": data.name,
-        "objective": model.objective.name,
+        "objective": model.preset,
         "schedule": model.schedule.name,
         "images": {name: len(data.split(name)) for name in ("train", "val", "test")},
         "inventory": data.inventory.as_dict(),
         "epoch": epoch,
         "epochs_run": epochs_run,
-        "aggressive_epochs": model.aggressive_epochs(epochs_run),
+        "aggressive_epochs": model.schedule.aggressive_epochs(epochs_run),
         "stopped_because": stopped_because(trainer, model, epochs_run),
         "seconds": round(throughput.seconds, 3),
         "images_per_second": round(throughput.images_per_second, 1),

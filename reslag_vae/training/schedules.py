@@ -1,37 +1,106 @@
-"""Which parameter groups are updated, in which order, until when. Plain frozen values."""
+"""Schedules: which parameter groups are updated, in which order, until when."""
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple
 
+from torch import Tensor
+
+from reslag_vae.models.generative import GROUPS, Group
 from reslag_vae.options import require
 
 __all__ = ["Joint", "Lagging"]
 
-Group = Literal["inference", "generative"]
-Update = tuple[Group, ...]
-
-GROUPS: tuple[Group, ...] = get_args(Group)
 Batches = Literal["same", "fresh"]
 Until = Literal["epochs", "mutual_information"]
 
+# Share of its ceiling at which an estimate of the mutual information tells nothing any more.
+SATURATED = 0.95
 
-@dataclass(frozen=True)
-class Joint:
+
+class Update(NamedTuple):
+    """One forward and backward pass, after which some groups step and the others have stood still.
+
+    Attributes:
+        groups: that step.
+        fresh: whether it takes a minibatch of its own, in place of the step's.
+    """
+
+    groups: tuple[Group, ...]
+    fresh: bool = False
+
+
+JOINT = Update(GROUPS)
+
+# A training step's updates, one after the other; each is answered with its loss, a () tensor.
+Updates = Generator[Update, Tensor, None]
+
+
+class Schedule(ABC):
+    """The updates of a training step.
+
+    The last update of every step moves the generative group: its terms are the step's.
+
+    Attributes:
+        name: as in `schedule=<name>` on the command line.
+        provides: what variants may require.
+    """
+
+    name: ClassVar[str]
+    provides: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def updates(self) -> Updates:
+        """Yield the updates of one training step; each yield returns the loss of that update."""
+
+    def check_length(self, max_epochs: int | None) -> None:
+        """Refuse a run that ends before the schedule does (None or -1: a run without end).
+
+        Raises:
+            ValueError: saying how long the run must be.
+        """
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Take note of an epoch, from 0, before it begins."""
+
+    def end_epoch(self, epoch: int, metrics: Mapping[str, Any]) -> None:
+        """Take note of an epoch, from 0, and of its metrics by name, once it has ended."""
+
+    @property
+    def phase(self) -> str:
+        """The current epoch's kind of training, in a word."""
+        return "joint"
+
+    def aggressive_epochs(self, epochs: int) -> int:
+        """Return how many of the first `epochs` epochs train the encoder aggressively."""
+        return 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint must hold, in plain values."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what a checkpoint holds."""
+
+
+@dataclass
+class Joint(Schedule):
     """One forward, one backward, both groups step."""
 
     name: ClassVar[str] = "joint"
 
-    def updates(self, aggressive: bool) -> tuple[Update, ...]:
-        """The updates of one training step, in order."""
-        return (GROUPS,)
+    def updates(self) -> Updates:
+        yield JOINT
 
 
-@dataclass(frozen=True)
-class Lagging:
-    """Aggressive training of the encoder, then joint (He et al. 2019, https://arxiv.org/abs/1901.05534).
+@dataclass
+class Lagging(Schedule):
+    """Aggressive training of the encoder, then joint.
 
-    A step of the aggressive phase is `ratio` encoder-only updates followed by one decoder-only
-    update.
+    He et al. 2019, https://arxiv.org/abs/1901.05534. A step of the aggressive phase is `ratio`
+    encoder-only updates followed by one decoder-only update.
 
     Args:
         ratio: encoder updates before each decoder update; at least 1.
@@ -51,26 +120,59 @@ class Lagging:
     batches: Batches = "same"
     until: Until = "epochs"
     name: ClassVar[str] = "lagging"
+    provides: ClassVar[frozenset[str]] = frozenset({"lagging"})
+    aggressive: bool = field(default=True, init=False, repr=False, compare=False)
+    phase_ended_at: int | None = field(default=None, init=False, repr=False, compare=False)
+    last_information: float = field(default=-math.inf, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("ratio", "epochs", "batches", "until"):
             require(f"schedule.{name}", getattr(self, name))
 
-    def check_length(self, max_epochs: int | None) -> None:
-        """Refuse a phase that the run (None or -1: without end) would never get out of.
+    def updates(self) -> Updates:
+        if not self.aggressive:
+            yield JOINT
+            return
+        for _ in range(self.ratio):
+            yield Update(("inference",), fresh=self.batches == "fresh")
+        yield Update(("generative",))
 
-        Raises:
-            ValueError: the aggressive phase is longer than the run.
-        """
+    def check_length(self, max_epochs: int | None) -> None:
         if max_epochs is not None and 0 <= max_epochs < self.epochs:
             raise ValueError(
                 f"schedule.epochs={self.epochs}: the aggressive phase is longer than the run "
-                f"(trainer.max_epochs={max_epochs}). Shorten it with schedule.epochs={max_epochs} or less."
+                f"(trainer.max_epochs={max_epochs}). Shorten it with schedule.epochs={max_epochs} "
+                "or less."
             )
 
-    def updates(self, aggressive: bool) -> tuple[Update, ...]:
-        """The updates of one training step, in order."""
-        return (("inference",),) * self.ratio + (("generative",),) if aggressive else (GROUPS,)
+    def begin_epoch(self, epoch: int) -> None:
+        self.aggressive = epoch < self.aggressive_epochs(epoch + 1)
 
+    def end_epoch(self, epoch: int, metrics: Mapping[str, Any]) -> None:
+        information = metrics.get("val/mutual_information")
+        if not self.aggressive or self.until == "epochs" or information is None:
+            return
+        ceiling = float(metrics["val/mutual_information_ceiling"])
+        if float(information) > SATURATED * ceiling:
+            return  # The estimate cannot rise further, whatever the mutual information does.
+        if float(information) <= self.last_information:
+            self.phase_ended_at = epoch + 1
+        self.last_information = float(information)
 
-Schedule = Joint | Lagging
+    @property
+    def phase(self) -> str:
+        return "aggressive" if self.aggressive else "joint"
+
+    def aggressive_epochs(self, epochs: int) -> int:
+        ended = epochs if self.phase_ended_at is None else self.phase_ended_at
+        return min(epochs, self.epochs, ended)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "phase_ended_at": self.phase_ended_at,
+            "last_information": self.last_information,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.phase_ended_at = state["phase_ended_at"]
+        self.last_information = state["last_information"]

@@ -7,168 +7,188 @@ from contextlib import ExitStack
 from typing import Any, ClassVar
 
 import torch
+from lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from reslag_vae._runtime import collectives
-from reslag_vae.networks import Network
-from reslag_vae.objectives import Objective
+from reslag_vae._runtime.errors import NonFiniteError
+from reslag_vae.data.images import Batch
+from reslag_vae.evaluation.epoch import EvaluationEpoch, with_yardstick
+from reslag_vae.latents.base import joined
+from reslag_vae.models import GenerativeModel
+from reslag_vae.models.card import objective_card, preset
+from reslag_vae.models.generative import GROUPS, Group
+from reslag_vae.models.terms import compute_terms
+from reslag_vae.objectives import Objective, Terms
 from reslag_vae.objectives.averages import Means
-from reslag_vae.records import Batch, Terms
 from reslag_vae.training.compiled import CompiledTerms
-from reslag_vae.training.evaluation_hooks import EvaluationHooks
 from reslag_vae.training.freezing import frozen
 from reslag_vae.training.optimizers import AdamSettings, match_layout
-from reslag_vae.training.parts import check_parts
-from reslag_vae.training.schedules import GROUPS, Group, Joint, Lagging, Schedule, Update
-
-# Share of its ceiling at which an estimate of the mutual information tells nothing any more.
-SATURATED = 0.95
+from reslag_vae.training.requirements import check_requirements
+from reslag_vae.training.schedules import Joint, Schedule, Update
 
 
-class BaseVAE(EvaluationHooks):
-    """A network, an objective and a schedule, trained by manual optimization with one Adam for each group.
+class BaseVAE(LightningModule):
+    """A model, an objective and a schedule, trained by manual optimization.
 
-    A variant is a subclass that names which of the three it takes; it does not override the steps.
-    The groups are "inference" (the encoder) and "generative" (the decoder, and the objective's own
-    parameters).
+    Each parameter group has one Adam: "inference" is the encoder, "generative" the decoder and
+    whatever else generates. A variant is a subclass that names what its parts must provide; it does
+    not override the steps.
 
     Args:
-        network: the two halves.
+        model: network, latents and likelihood.
         objective: what is minimised.
-        schedule: which groups are updated, and when.
+        schedule: which groups are updated, and when; None updates both at once.
         optimizer: of each group.
 
+    Attributes:
+        name: of the variant, as in `model=<name>` on the command line.
+        title: of the variant, as the thesis calls it.
+        requires: what its parts must provide.
+        images_seen: in training, the x axis of everything that is logged.
+        evaluation: the latest one.
+
     Raises:
-        ValueError: the variant does not take this network, objective or schedule, saying which it
-            takes.
+        ValueError: the parts do not go together, saying which choices do.
     """
 
-    networks: ClassVar[tuple[type[Network], ...]] = (Network,)
-    objectives: ClassVar[tuple[type[Objective], ...]]
-    schedules: ClassVar[tuple[type[Joint] | type[Lagging], ...]] = (Joint, Lagging)
+    name: ClassVar[str]
+    title: ClassVar[str]
+    requires: ClassVar[frozenset[str]] = frozenset()
+    train_mse: Tensor
 
     def __init__(
         self,
-        network: Network,
+        model: GenerativeModel,
         objective: Objective,
         schedule: Schedule | None = None,
         optimizer: AdamSettings | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.network, self.objective = network, objective
+        self.model, self.objective = model, objective
         self.schedule: Schedule = Joint() if schedule is None else schedule
         self.optimizer = AdamSettings() if optimizer is None else optimizer
-        check_parts(self)
+        check_requirements(self)
 
         self.images_seen = 0
-        self.phase_ended_at: int | None = None
-        self.last_information = -math.inf
         self.stopped_because: str | None = None
         self.train_means = Means()
-        self.begin_evaluation()
+        self.evaluation = EvaluationEpoch(model, objective)
         self.fresh_batches: Iterator[Batch] | None = None
         self.compiled: CompiledTerms | None = None
         # The common yardstick's likelihood variance: mean squared error per pixel on the training
         # split.
         self.register_buffer("train_mse", torch.ones((), dtype=torch.float64))
 
+    def parts(self) -> dict[str, Any]:
+        """Return the parts by the command line's groups, as in `schedule=<name>`."""
+        return self.model.parts() | {"objective": self.objective, "schedule": self.schedule}
+
+    @property
+    def preset(self) -> str:
+        """The choice of `objective=` that gives the objective and the likelihood."""
+        return preset(self.model, self.objective)
+
+    def card(self) -> dict[str, str]:
+        """Return the objective card, label -> text."""
+        return objective_card(self.name, self.model, self.objective)
+
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) reconstructions of (B, C, H, W) images."""
-        return self.reconstruct(images)
+        """Return (B, C, H, W) reconstructions of (B, C, H, W) images."""
+        return self.model.reconstruct(images)
+
+    def terms(
+        self,
+        images: Tensor,
+        noise: tuple[Tensor, ...] | None = None,
+        prior: Tensor | None = None,
+    ) -> Terms:
+        """Return the objective's terms of a minibatch; see `compute_terms`."""
+        return compute_terms(self.model, self.objective, images, noise, prior)[0]
 
     # Training
 
     def group(self, name: Group) -> list[nn.Module]:
-        """The modules of a parameter group."""
-        return (
-            [self.network.inference]
-            if name == "inference"
-            else [self.network.generative, self.objective]
-        )
+        """Return the modules of a parameter group."""
+        return self.model.groups()[name]
 
-    def parameters_of(self, name: Group) -> list[nn.Parameter]:
-        """The parameters of a group."""
+    def group_parameters(self, name: Group) -> list[nn.Parameter]:
+        """Return the parameters of a group."""
         return [parameter for module in self.group(name) for parameter in module.parameters()]
 
     def metric_names(self) -> list[str]:
-        """What an evaluation of this model yields, found by one of two black images; nothing of the model changes."""
+        """Return the names of what an evaluation of this model yields.
+
+        They are found by evaluating two black images; nothing of the model changes.
+        """
         training = self.training
         self.eval()
-        self.begin_evaluation()
-        images = torch.zeros(
-            2, *self.network.image_shape, dtype=torch.uint8, device=self.train_mse.device
-        )
-        self.evaluate_batch(Batch(images, torch.full((2,), -1)))
-        names = list(self.end_evaluation())
-        self.begin_evaluation()
+        shape = (2, *self.model.image_shape)
+        images = torch.zeros(shape, dtype=torch.uint8, device=self.train_mse.device)
+        epoch = EvaluationEpoch(self.model, self.objective)
+        epoch.add(Batch(images, torch.full((2,), -1)))
         self.train(training)
-        return names
+        return list(epoch.metrics(1.0))
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
-        optimizers = [self.optimizer.build(self.parameters_of(name)) for name in GROUPS]
+        optimizers = [self.optimizer.build(self.group_parameters(name)) for name in GROUPS]
         plateau = self.optimizer.plateau
-        return list(optimizers), [] if plateau is None else [
-            plateau.build(optimizer) for optimizer in optimizers
-        ]
+        if plateau is None:
+            return list(optimizers), []
+        return list(optimizers), [plateau.build(optimizer) for optimizer in optimizers]
 
     def learning_rates(self) -> dict[str, float]:
-        """Of each group, now."""
+        """Return the learning rate of each group, now."""
         return {
-            name: opt.param_groups[0]["lr"]
-            for name, opt in zip(GROUPS, self.optimizers(), strict=True)
+            name: optimizer.param_groups[0]["lr"]
+            for name, optimizer in zip(GROUPS, self.optimizers(), strict=True)
         }
 
-    @property
-    def aggressive(self) -> bool:
-        """Whether the current epoch trains the encoder aggressively."""
-        return self.current_epoch < self.aggressive_epochs(self.current_epoch + 1)
-
-    def aggressive_epochs(self, epochs: int) -> int:
-        """How many of the first `epochs` epochs train the encoder aggressively."""
-        planned = self.schedule.epochs if isinstance(self.schedule, Lagging) else 0
-        return min(epochs, planned, epochs if self.phase_ended_at is None else self.phase_ended_at)
-
     def setup(self, stage: str) -> None:
-        if stage == "fit" and isinstance(self.schedule, Lagging):
+        if stage == "fit":
             self.schedule.check_length(self.trainer.max_epochs)
 
     def compile_updates(self) -> None:
         """Have `fit` compile the forward and backward pass of each kind of update (torch.compile)."""
-        self.compiled = CompiledTerms(self)
+        self.compiled = CompiledTerms(self.terms)
 
     def on_train_start(self) -> None:
         # What the sanity check took in of the untrained model is no result.
-        self.begin_evaluation()
+        self.evaluation = EvaluationEpoch(self.model, self.objective)
         if self.compiled is not None:
-            self.compiled.begin()
+            self.compiled.begin(self.device)
         for optimizer in self.trainer.optimizers:
             match_layout(optimizer)
 
     def on_train_epoch_start(self) -> None:
         self.objective.begin_epoch(self.current_epoch)
+        self.schedule.begin_epoch(self.current_epoch)
         self.train_means, self.fresh_batches = Means(), None
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        for update in self.schedule.updates(self.aggressive):
+        updates = self.schedule.updates()
+        update: Update | None = next(updates)
+        while update is not None:
             terms = self._update(self._batch_of(update, batch), update)
+            try:
+                update = updates.send(terms.loss.detach())
+            except StopIteration:
+                update = None
         # The last update moves the generative group under every schedule: its terms are the step's.
-        self.objective.observe(terms)
+        self.model.likelihood.observe(terms.extras)
         self.train_means.add(terms)
         self.images_seen += len(batch.images) * self.trainer.world_size
-        return {"loss": terms.loss.detach().mean()} | (
-            {} if terms.sigma2 is None else {"sigma2": terms.sigma2.detach().clone()}
-        )
+        result = {"loss": terms.loss.detach().mean()}
+        if "sigma2" in terms.extras:
+            result["sigma2"] = terms.extras["sigma2"].detach().clone()
+        return result
 
     def _batch_of(self, update: Update, batch: Batch) -> Batch:
-        """The step's own minibatch, or for an encoder-only update with `batches: fresh` the next other one."""
-        if (
-            "generative" in update
-            or not isinstance(self.schedule, Lagging)
-            or self.schedule.batches == "same"
-        ):
+        """Return the step's own minibatch, or for an update that takes a fresh one the next other."""
+        if not update.fresh:
             return batch
         if self.fresh_batches is None:
             # Each pass over the loader within an epoch is another permutation.
@@ -180,7 +200,10 @@ class BaseVAE(EvaluationHooks):
         return moved
 
     def _update(self, batch: Batch, update: Update) -> Terms:
-        """One forward, one backward and one optimizer step of the groups in `update`; the others are frozen."""
+        """Make one forward, one backward and one optimizer step of the groups in `update`.
+
+        The other groups are frozen.
+        """
         optimizers = dict(zip(GROUPS, self.optimizers(), strict=True))
         # All of them, before the forward pass: it may use their memory, and no tensor of a CUDA
         # graph may outlive it.
@@ -188,41 +211,50 @@ class BaseVAE(EvaluationHooks):
             optimizer.zero_grad()
         with ExitStack() as still:
             for name in GROUPS:
-                if name not in update:
+                if name not in update.groups:
                     still.enter_context(frozen(*self.group(name)))
             terms = (self.compiled or self.terms)(batch.images, *self._draw(batch.images))
             self.manual_backward(terms.loss.mean())
-        for name in update:
-            collectives.average_gradients(self.parameters_of(name))
+        for name in update.groups:
+            parameters = self.group_parameters(name)
+            collectives.average_gradients(parameters)
             if self.optimizer.clip_norm is not None:
                 # Lightning's own refuses a fused optimizer under bf16-mixed.
-                nn.utils.clip_grad_norm_(
-                    self.parameters_of(name), self.optimizer.clip_norm, foreach=True
-                )
+                nn.utils.clip_grad_norm_(parameters, self.optimizer.clip_norm, foreach=True)
             optimizers[name].step()
         return terms
 
-    def _draw(self, images: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """The numbers that one process would draw for the B images of all processes, of which b are here.
+    def _draw(self, images: Tensor) -> tuple[tuple[Tensor, ...] | None, Tensor | None]:
+        """Draw the numbers that one process would draw for the B images of all processes.
+
+        Args:
+            images: the b of them that are here.
 
         Returns:
-            (b, d) noise of the posterior's samples; None where it is a point.
+            (b, d_l) noise of each level's samples; None where the posteriors are points.
             (B, d) samples of the prior; None where the objective draws none.
         """
-        shape = (len(images) * collectives.count(), self.network.latent_dim)
+        count = len(images) * collectives.count()
         dtype = images.dtype if images.is_floating_point() else torch.float32
-        needed = (not self.deterministic, self.objective.draws_prior)
-        noise, prior = (
-            torch.randn(shape, dtype=dtype, device=images.device) if need else None
-            for need in needed
-        )
-        return None if noise is None else collectives.own_part(noise), prior
+        noise = None
+        if not self.model.deterministic:
+            noise = tuple(
+                collectives.own_part(torch.randn(count, width, dtype=dtype, device=images.device))
+                for width in self.model.level_dims
+            )
+        prior = None
+        if self.objective.draws_prior:
+            prior = joined(self.model.sample_latents(count)).to(dtype)
+        return noise, prior
 
     def on_train_epoch_end(self) -> None:
-        means = self.train_means.of_all()
-        self._log("train", self.with_yardstick(means.read()), means)
+        means = self.train_means.gathered()
+        self._log("train", self._with_yardstick(means), means)
         self._step_schedulers()
-        self._end_phase_by_information()
+        self.schedule.end_epoch(self.current_epoch, self.trainer.callback_metrics)
+
+    def _with_yardstick(self, means: Means) -> dict[str, float]:
+        return with_yardstick(means.read(), self.model, self.objective, float(self.train_mse))
 
     def _step_schedulers(self) -> None:
         """Lightning steps no scheduler under manual optimization."""
@@ -239,39 +271,80 @@ class BaseVAE(EvaluationHooks):
             self.stopped_because = f"learning rate {lr:.2g} fell below {plateau.stop_below:.2g}"
             self.trainer.should_stop = True
 
-    def _end_phase_by_information(self) -> None:
-        if not (
-            self.aggressive
-            and isinstance(self.schedule, Lagging)
-            and self.schedule.until != "epochs"
-        ):
-            return
-        information = self.trainer.callback_metrics.get("val/mutual_information")
-        if information is None:
-            return
-        if float(information) > SATURATED * float(
-            self.trainer.callback_metrics["val/mutual_information_ceiling"]
-        ):
-            return  # The estimate cannot rise further, whatever the mutual information does.
-        if float(information) <= self.last_information:
-            self.phase_ended_at = self.current_epoch + 1
-        self.last_information = float(information)
+    # Evaluation, by all processes in turns
+
+    def on_validation_epoch_start(self) -> None:
+        if self.train_means.count:
+            means = self.train_means.gathered()
+            self._refuse_non_finite("train", means.read(), means)
+            self.train_mse.fill_(means.read()["rec"] / self.model.dimensions)
+        self.evaluation = EvaluationEpoch(self.model, self.objective)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self._evaluate_share(batch, batch_idx, self.trainer.val_dataloaders)
+
+    def _evaluate_share(self, batch: Batch, batch_idx: int, loader: Any) -> None:
+        """Take in a minibatch; the processes take turns."""
+        others = collectives.rank() if batch_idx == 0 else collectives.count() - 1
+        if others:
+            self.evaluation.skip(others * loader.sampler.batch_size)
+        if len(batch.images):
+            self.evaluation.add(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        self._end_evaluation("val")
+
+    def on_test_epoch_start(self) -> None:
+        self.evaluation = EvaluationEpoch(self.model, self.objective)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self._evaluate_share(batch, batch_idx, self.trainer.test_dataloaders)
+
+    def on_test_epoch_end(self) -> None:
+        self._end_evaluation("test")
+
+    def _end_evaluation(self, split: str) -> None:
+        self.evaluation = self.evaluation.gathered()
+        metrics = self.evaluation.metrics(float(self.train_mse))
+        self._log(split, metrics, self.evaluation.means)
+
+    def _log(self, split: str, metrics: dict[str, float], means: Means) -> None:
+        """Log beside images_seen, the x axis: Lightning's steps count those of every optimizer."""
+        self._refuse_non_finite(split, metrics, means)
+        self.log_dict({f"{split}/{name}": value for name, value in metrics.items()})
+        self.log("images_seen", float(self.images_seen))
+
+    def _refuse_non_finite(self, split: str, metrics: dict[str, float], means: Means) -> None:
+        """End the run where a metric, of these means, is not finite.
+
+        Raises:
+            NonFiniteError: naming it. No checkpoint of the epoch has been written then.
+        """
+        broken = [name for name, value in metrics.items() if not math.isfinite(value)]
+        if broken and not self.trainer.sanity_checking:
+            minibatch = means.first_non_finite()
+            where = f"Epoch {self.current_epoch + 1}"
+            if minibatch:
+                where = f"{where}, minibatch {minibatch}"
+            kept = " The checkpoints of the epochs before are kept." if self.current_epoch else ""
+            raise NonFiniteError(
+                f"{where}: {split} {', '.join(broken)} not finite.{kept} A smaller optimizer.lr or "
+                "an optimizer.clip_norm may help."
+            )
 
     # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["progress"] = {
             "images_seen": self.images_seen,
-            "phase_ended_at": self.phase_ended_at,
-            "last_information": self.last_information,
             "stopped_because": self.stopped_because,
+            "schedule": self.schedule.state_dict(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         progress = checkpoint["progress"]
         self.images_seen = progress["images_seen"]
-        self.phase_ended_at = progress["phase_ended_at"]
-        self.last_information = progress["last_information"]
         self.stopped_because = progress["stopped_because"]
+        self.schedule.load_state_dict(progress["schedule"])
         if self.stopped_because is not None:
             self.trainer.should_stop = True

@@ -1,6 +1,5 @@
 """The deterministic autoencoder."""
 
-from reslag_vae.objectives import MMD, Reconstruction
 from reslag_vae.training.system import BaseVAE
 
 
@@ -13,5 +12,4 @@ class AutoEncoder(BaseVAE):
 
     name = "autoencoder"
     title = "AutoEncoder"
-    objectives = (Reconstruction, MMD)
-    deterministic = True
+    requires = frozenset({"point"})

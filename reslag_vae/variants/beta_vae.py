@@ -1,6 +1,5 @@
 """beta-VAE."""
 
-from reslag_vae.objectives import Beta, Capacity
 from reslag_vae.training.system import BaseVAE
 
 
@@ -13,4 +12,4 @@ class BetaVAE(BaseVAE):
 
     name = "beta_vae"
     title = "beta-VAE"
-    objectives = (Beta, Capacity)
+    requires = frozenset({"weighted_kl"})

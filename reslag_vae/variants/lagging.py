@@ -1,7 +1,5 @@
 """Lagging VAE."""
 
-from reslag_vae.objectives import ELBO, MMD, Beta, Capacity, SigmaRule
-from reslag_vae.training.schedules import Lagging
 from reslag_vae.training.system import BaseVAE
 
 
@@ -10,5 +8,4 @@ class LaggingVAE(BaseVAE):
 
     name = "lagging"
     title = "Lagging VAE"
-    objectives = (ELBO, Beta, Capacity, MMD, SigmaRule)
-    schedules = (Lagging,)
+    requires = frozenset({"lagging", "divergence"})

@@ -1,6 +1,5 @@
 """InfoVAE with the maximum mean discrepancy."""
 
-from reslag_vae.objectives import MMD
 from reslag_vae.training.system import BaseVAE
 
 
@@ -9,4 +8,4 @@ class MMDInfoVAE(BaseVAE):
 
     name = "mmd_infovae"
     title = "MMD InfoVAE"
-    objectives = (MMD,)
+    requires = frozenset({"mmd"})

@@ -1,6 +1,5 @@
 """Optimal Sigma VAE."""
 
-from reslag_vae.objectives import SigmaRule
 from reslag_vae.training.system import BaseVAE
 
 
@@ -12,4 +11,4 @@ class OptimalSigmaVAE(BaseVAE):
 
     name = "optimal_sigma"
     title = "Optimal Sigma VAE"
-    objectives = (SigmaRule,)
+    requires = frozenset({"elbo", "sigma_rule"})

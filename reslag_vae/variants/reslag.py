@@ -1,8 +1,5 @@
 """ResLag VAE."""
 
-from reslag_vae.networks import ResidualNetwork
-from reslag_vae.objectives import ELBO, MMD, Beta, Capacity, SigmaRule
-from reslag_vae.training.schedules import Lagging
 from reslag_vae.training.system import BaseVAE
 
 
@@ -11,6 +8,4 @@ class ResLagVAE(BaseVAE):
 
     name = "reslag"
     title = "ResLag VAE"
-    networks = (ResidualNetwork,)
-    objectives = (ELBO, Beta, Capacity, MMD, SigmaRule)
-    schedules = (Lagging,)
+    requires = frozenset({"residual", "lagging", "divergence"})

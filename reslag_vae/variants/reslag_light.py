@@ -1,8 +1,5 @@
 """Light ResLag VAE."""
 
-from reslag_vae.networks import LightResidualNetwork
-from reslag_vae.objectives import ELBO, MMD, Beta, Capacity, SigmaRule
-from reslag_vae.training.schedules import Lagging
 from reslag_vae.training.system import BaseVAE
 
 
@@ -11,6 +8,4 @@ class ResLagLightVAE(BaseVAE):
 
     name = "reslag_light"
     title = "ResLag VAE (light)"
-    networks = (LightResidualNetwork,)
-    objectives = (ELBO, Beta, Capacity, MMD, SigmaRule)
-    schedules = (Lagging,)
+    requires = frozenset({"residual_light", "lagging", "divergence"})

@@ -1,6 +1,5 @@
 """The plain variational autoencoder."""
 
-from reslag_vae.objectives import ELBO, SigmaRule
 from reslag_vae.training.system import BaseVAE
 
 
@@ -9,4 +8,4 @@ class VAE(BaseVAE):
 
     name = "vae"
     title = "VAE"
-    objectives = (ELBO, SigmaRule)
+    requires = frozenset({"elbo"})

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Digits, Images
-from reslag_vae.records import Batch
+from reslag_vae.data.images import Batch
 
 
 def digits(batch_size: int = 64, val_fraction: float = 0.1, seed: int = 0) -> Digits:

@@ -5,7 +5,7 @@ import torch
 
 from reslag_vae._runtime import collectives
 from reslag_vae.objectives.averages import Means, reduced
-from reslag_vae.records import Terms
+from reslag_vae.objectives import Terms
 
 
 def per_image(count: int) -> Terms:

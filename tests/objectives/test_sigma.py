@@ -12,7 +12,7 @@ from torch.distributions import Normal, kl_divergence
 from reslag_vae.latents.gaussian import DiagonalGaussian
 from reslag_vae.objectives import Objective, SigmaData, SigmaFixed, SigmaLearned, SigmaOptimal
 from reslag_vae.objectives.sigma import SIGMA2_FLOOR, Granularity, gaussian_nll
-from reslag_vae.records import Terms
+from reslag_vae.objectives import Terms
 
 SHAPE = (2, 3, 4)
 GRANULARITIES: list[Granularity] = ["global", "channel", "pixel", "image"]

@@ -3,12 +3,15 @@
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.metrics.aggregate import MARGINAL_SAMPLES, aggregate_posterior
 from reslag_vae.evaluation.numbers import NO_DENSITY, Number, Numbers, mean_over_images, missing
-from reslag_vae.latents.gaussian import DiagonalGaussian
 from reslag_vae.latents.statistics import ACTIVE_VARIANCE, active_dimensions
 
+NO_GAUSSIAN = "the posteriors are no diagonal Gaussians, whose mixture q(z) would be"
 BRACKETED = ("mutual_information", "aggregate_kl", "total_correlation")
 INSIDE = "q(z) estimated by the mixture of their posteriors, each latent's own in it"
-OUTSIDE = "q(z) estimated without each latent's own posterior, or by Gaussians fitted to training codes, whichever is nearer"
+OUTSIDE = (
+    "q(z) estimated without each latent's own posterior, or by Gaussians fitted to training codes, "
+    "whichever is nearer"
+)
 
 
 def latent(subject: Subject) -> Numbers:
@@ -26,13 +29,15 @@ def latent(subject: Subject) -> Numbers:
         "mutual_information_ceiling",
         *(f"{name}_{end}" for name in BRACKETED for end in ("low", "high")),
     )
-    if not isinstance(codes.posterior, DiagonalGaussian):
+    if codes.rates is None:
         return units | dict.fromkeys(names, missing("nats", NO_DENSITY))
+    kl = mean_over_images(codes.rates, "nats per image", protocol)
+    if codes.posterior is None:
+        others = dict.fromkeys(names, missing("nats", NO_GAUSSIAN))
+        return units | others | {"kl": kl}
     with subject.progress("aggregate posterior", None):
-        result = aggregate_posterior(
-            codes.posterior, codes.latents, subject.mixture.log_prob(codes.latents)
-        )
-    kl = mean_over_images(codes.posterior.kl().sum(1), "nats per image", protocol)
+        fitted = subject.mixture.log_prob(codes.latents)
+        result = aggregate_posterior(codes.posterior, codes.latents, fitted, rates=codes.rates)
     ceiling = Number(
         result.ceiling,
         "nats",

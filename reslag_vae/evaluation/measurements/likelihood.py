@@ -3,24 +3,44 @@
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.metrics.bounds import dequantised_bits_per_dim
 from reslag_vae.evaluation.numbers import NO_DENSITY, Number, Numbers, mean_over_images, missing
+from reslag_vae.likelihoods.pixels import bits_per_dim
 
 NAMES = ("elbo", "importance_weighted_bound", "bits_per_dim", "sigma2")
 
 
 def likelihood(subject: Subject) -> Numbers:
-    """The importance-weighted bound with the model's own variance, in nats and in bits, and the ELBO beside it."""
+    """Return the importance-weighted bound in nats and in bits, and the ELBO beside it."""
     if subject.model.deterministic:
         return dict.fromkeys(NAMES, missing("nats", NO_DENSITY))
-    (variance, whose), bounds = subject.sigma2, subject.bounds
-    protocol = f"{subject.of_reference}, {subject.settings.samples} samples of each posterior; sigma2 is {whose}"
-    bits = dequantised_bits_per_dim(bounds.dequantised, subject.model.dimensions)
-    dequantised = f"{protocol}; dequantised evenly in cells of 1/255: coding the 8-bit images takes at most so many"
+    samples = f"{subject.settings.samples} samples of each posterior"
+    protocol = f"{subject.of_reference}, {samples}; {subject.whose_likelihood}"
+    included = "a mass" if subject.likelihood.discrete else "2·pi included"
+    bounds, nats = subject.bounds, f"{protocol}, {included}"
     numbers = (
-        mean_over_images(bounds.elbo, "nats per image", f"{protocol}, 2·pi included"),
-        mean_over_images(
-            bounds.importance_weighted, "nats per image", f"{protocol}, 2·pi included"
-        ),
-        mean_over_images(bits, "bits", dequantised),
-        Number(float(variance.mean()), "variance, mean over its entries", whose),
+        mean_over_images(bounds.elbo, "nats per image", nats),
+        mean_over_images(bounds.importance_weighted, "nats per image", nats),
+        bits(subject, protocol),
+        variance(subject),
     )
     return dict(zip(NAMES, numbers, strict=True))
+
+
+def bits(subject: Subject, protocol: str) -> Number:
+    """Return the bits per pixel and channel that coding an image takes at most."""
+    bounds, dimensions = subject.bounds, subject.model.dimensions
+    if subject.likelihood.discrete:
+        values = bits_per_dim(bounds.importance_weighted, dimensions, discrete=True)
+        return mean_over_images(values, "bits", f"{protocol}; coding the images takes at most these")
+    values = dequantised_bits_per_dim(bounds.dequantised, dimensions)
+    dequantised = "dequantised evenly in cells of 1/255: coding the 8-bit images takes at most so many"
+    return mean_over_images(values, "bits", f"{protocol}; {dequantised}")
+
+
+def variance(subject: Subject) -> Number:
+    """Return the variance of the likelihood, the mean over its entries."""
+    sigma2 = subject.likelihood.sigma2
+    unit = "variance, mean over its entries"
+    if sigma2 is None:
+        return missing(unit, f"likelihood={subject.likelihood.name} has none")
+    whose = subject.whose_likelihood.removeprefix("sigma2 is ")
+    return Number(float(sigma2.mean()), unit, whose)

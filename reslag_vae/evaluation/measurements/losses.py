@@ -4,50 +4,59 @@ import torch
 from torch import Tensor
 
 from reslag_vae.evaluation.context import Subject
-from reslag_vae.evaluation.losses import evaluate
+from reslag_vae.evaluation.epoch import EVALUATION_SEED, evaluate
 from reslag_vae.evaluation.numbers import NO_DENSITY, Number, Numbers, mean_over_images, missing
 from reslag_vae.evaluation.progress import tracked
-from reslag_vae.models.evaluated_model import EVALUATION_SEED
-from reslag_vae.objectives import MMD, Beta
-from reslag_vae.objectives.base import bits_per_dim, gaussian_elbo
-from reslag_vae.records import Terms
+from reslag_vae.likelihoods.gaussian import gaussian_elbo
+from reslag_vae.likelihoods.pixels import bits_per_dim
+from reslag_vae.objectives import Terms
+
+SAMPLED = f"one sample of each posterior, seed {EVALUATION_SEED}"
 
 
 def losses(subject: Subject) -> dict[str, Numbers]:
-    """`thesis`: Rec, Lat, MMD and Total as its Table 1 prints them; `yardstick`: the ELBO with one global variance."""
+    """Return the losses of the split by the model's own evaluation.
+
+    `thesis` holds Rec, Lat, MMD and Total as the thesis' Table 1 prints them; `yardstick` the ELBO
+    with one global variance, or that of a likelihood of a mass.
+    """
     parts: list[Terms] = []
     batches = tracked(subject.data.in_order(subject.settings.split), "losses", subject.progress)
-    means = evaluate(subject.model, batches, parts.append)
-    loss, rec = (
-        torch.cat([getattr(part, name) for part in parts]).cpu() for name in ("loss", "rec")
+    means = evaluate(subject.model, subject.objective, batches, parts.append).means.read()
+    loss, distortion, rec = (
+        torch.cat([getattr(part, name) for part in parts]).cpu()
+        for name in ("loss", "distortion", "rec")
     )
-    kls = [part.kl.sum(1) for part in parts if part.kl is not None]
+    kls = [part.kl for part in parts if part.kl is not None]
     kl = torch.cat(kls).cpu() if kls else None
     protocol = f"{subject.of_split}, {'the codes' if subject.model.deterministic else SAMPLED}"
-    return {
-        "thesis": thesis_terms(subject, loss, rec, kl, means.get("mmd"), protocol),
-        "yardstick": yardstick(subject, rec, kl, protocol),
-    }
-
-
-SAMPLED = f"one sample of each posterior, seed {EVALUATION_SEED}"
+    if subject.model.likelihood.discrete:
+        common = mass(subject, distortion, kl, protocol)
+    else:
+        common = yardstick(subject, rec, kl, protocol)
+    thesis = thesis_terms(subject, loss, rec, kl, means.get("mmd"), protocol)
+    return {"thesis": thesis, "yardstick": common}
 
 
 def thesis_terms(
     subject: Subject, loss: Tensor, rec: Tensor, kl: Tensor | None, mmd: float | None, protocol: str
 ) -> Numbers:
-    """Of (N,) losses, sums of squared errors and KLs: Lat is the KL averaged over dimensions for `mmd` and `beta`."""
-    model = subject.model
+    """Return the terms of (N,) losses, sums of squared errors and KLs.
+
+    Lat is the KL averaged over dimensions where the objective holds that.
+    """
+    model, objective = subject.model, subject.objective
     if kl is None:
         lat = missing("nats", NO_DENSITY)
-    elif isinstance(model.objective, MMD | Beta):
-        lat = mean_over_images(kl / model.network.latent_dim, "nats per latent dimension", protocol)
+    elif objective.averages_kl:
+        lat = mean_over_images(kl / model.latent_dim, "nats per latent dimension", protocol)
     else:
         lat = mean_over_images(kl, "nats per image", protocol)
+    formula = objective.formula(model.likelihood.formula)
     total = mean_over_images(
-        loss, "unit of the objective", f"{protocol}; {model.objective.formula}"
+        loss, "unit of the objective", f"{protocol}; {formula}"
     )
-    discrepancy = missing("squared MMD", f"objective={model.objective.name} has none")
+    discrepancy = missing("squared MMD", f"objective={objective.name} has none")
     if mmd is not None:
         batches = f"minibatches of {subject.data.batch_size} against as many samples of the prior"
         discrepancy = Number(mmd, "squared MMD", f"{protocol}; {batches}")
@@ -62,7 +71,10 @@ def thesis_terms(
 
 
 def yardstick(subject: Subject, rec: Tensor, kl: Tensor | None, protocol: str) -> Numbers:
-    """Of (N,) sums of squared errors and KLs: comparable between all variants that have a density."""
+    """Return the ELBO of (N,) sums of squared errors and KLs with one global Gaussian variance.
+
+    It is comparable between all variants that have a density.
+    """
     sigma2, dimensions = subject.train_mse, subject.model.dimensions
     train = f"train split, {len(subject.data.split('train')):,} images, {SAMPLED}"
     variance = Number(sigma2, "mean squared error", train)
@@ -80,4 +92,19 @@ def yardstick(subject: Subject, rec: Tensor, kl: Tensor | None, protocol: str) -
             "bits",
             f"{protocol}; 8 - elbo / (D ln 2), no dequantisation noise",
         ),
+    }
+
+
+def mass(subject: Subject, distortion: Tensor, kl: Tensor | None, protocol: str) -> Numbers:
+    """Return the ELBO of (N,) negative logarithms of a mass, and KLs."""
+    none = missing("mean squared error", f"likelihood={subject.model.likelihood.name} is a mass")
+    if kl is None:
+        kl = torch.zeros_like(distortion)
+    elbo = -distortion.double() - kl
+    bits = bits_per_dim(elbo, subject.model.dimensions, discrete=True)
+    return {
+        "sigma2": none,
+        "kl": mean_over_images(kl, "nats per image", protocol),
+        "elbo": mean_over_images(elbo, "nats per image", f"{protocol}; the likelihood is a mass"),
+        "bits_per_dim": mean_over_images(bits, "bits", f"{protocol}; -elbo / (D ln 2)"),
     }

@@ -27,7 +27,7 @@ def reconstruction(subject: Subject) -> Numbers:
 
 def linear_limit(subject: Subject) -> dict[str, Number]:
     """PCA with as many components as the model has latent dimensions, fitted on train."""
-    components, train = subject.model.network.latent_dim, subject.data.split("train")
+    components, train = subject.model.latent_dim, subject.data.split("train")
     if components > len(train):
         none = missing(
             SQUARES, f"{len(train):,} training images have fewer than {components} components"

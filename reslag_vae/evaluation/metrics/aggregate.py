@@ -6,7 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from reslag_vae.latents.gaussian import DiagonalGaussian, Posterior, aggregate_log_prob
+from reslag_vae.latents import DiagonalGaussian, PosteriorDensity
+from reslag_vae.latents.statistics import aggregate_log_prob
 from reslag_vae.models.inputs import as_latents, check_count
 
 # Latents that the total correlation is estimated at.
@@ -48,12 +49,13 @@ class Aggregate(NamedTuple):
 
 
 def aggregate_posterior(
-    posterior: Posterior,
+    posterior: PosteriorDensity | None,
     latents: Tensor,
     fitted: Tensor | None = None,
     marginal_samples: int = MARGINAL_SAMPLES,
+    rates: Tensor | None = None,
 ) -> Aggregate:
-    """The statistics of the aggregate posterior, bracketed.
+    """Return the statistics of the aggregate posterior, bracketed.
 
     q(z) is estimated by the mixture of the N posteriors. With each latent's own posterior in the
     mixture its density is overestimated, and without it underestimated, both in expectation (Poole
@@ -70,31 +72,33 @@ def aggregate_posterior(
         latents: (N, d), one sample of each posterior.
         fitted: (N,) log r(z) of the latents in nats.
         marginal_samples: how many of the latents estimate the total correlation.
+        rates: (N,) KL of each posterior to the prior in nats; None is that to N(0, I).
 
     Raises:
         ValueError: the posteriors are points or fewer than 2, or there is not one latent for each.
     """
-    if not isinstance(posterior, DiagonalGaussian):
+    log_variance = None if posterior is None else posterior.log_variance
+    if posterior is None or log_variance is None:
         raise ValueError(
             "The aggregate of points has no density: the posteriors need means and log-variances."
         )
+    gaussian = DiagonalGaussian(posterior.mean, log_variance)
     check_count("marginal_samples", marginal_samples)
     latents = as_latents(latents, posterior.mean.shape[-1], posterior.mean)
     if len(latents) < 2 or latents.shape != posterior.mean.shape:
         raise ValueError(
-            f"latents: one for each of at least 2 posteriors is wanted, and these are {tuple(latents.shape)} for "
-            f"{tuple(posterior.mean.shape)}."
+            "latents: one for each of at least 2 posteriors is wanted, and these are "
+            f"{tuple(latents.shape)} for {tuple(posterior.mean.shape)}."
         )
-    own = DiagonalGaussian(posterior.mean.double(), posterior.log_variance.double()).log_prob(
-        latents.double()
-    )
-    high = aggregate_log_prob(posterior, latents)
-    low = aggregate_log_prob(posterior, latents, without_own=True)
+    exact = DiagonalGaussian(posterior.mean.double(), log_variance.double())
+    own = exact.log_prob(latents.double())
+    high = aggregate_log_prob(gaussian, latents)
+    low = aggregate_log_prob(gaussian, latents, without_own=True)
     if fitted is not None and fitted.mean() > low.mean():
         low = fitted.double()
     few = slice(min(marginal_samples, len(latents)))
-    marginals, others = (values.sum(-1) for values in marginal_log_probs(posterior, latents[few]))
-    kl = posterior.kl().double().sum(-1)
+    marginals, others = (values.sum(-1) for values in marginal_log_probs(gaussian, latents[few]))
+    kl = gaussian.standard_kl().double().sum(-1) if rates is None else rates.double()
     mean_kl = float(kl.mean())
     few_low, few_high = low[few] - marginals, high[few] - others
     ends = {

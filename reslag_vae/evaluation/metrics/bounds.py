@@ -1,7 +1,6 @@
 """How likely a model holds images to be: the importance-weighted bound on their log-likelihood."""
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -15,12 +14,13 @@ from reslag_vae.evaluation.adapters import (
     chunks,
     device_of,
     evaluating,
+    latent_dim_of,
     wanted,
 )
 from reslag_vae.evaluation.progress import Progress, silent
-from reslag_vae.latents.gaussian import DiagonalGaussian, normal_rows
+from reslag_vae.latents.base import normal_rows
+from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
 from reslag_vae.models.inputs import check_count
-from reslag_vae.objectives.sigma import gaussian_nll
 
 # Latents held at a time: those of one image, or of as many images as this allows.
 LATENTS = 2**15
@@ -34,8 +34,8 @@ class Bounds(NamedTuple):
 
     Attributes:
         importance_weighted: (N,) lower bound on log p(x), nats.
-        dequantised: (N,) the same at a point drawn evenly from the image's cell of width 1/255
-            (`bits_per_dim`).
+        dequantised: (N,) the same at a point drawn evenly from the image's cell of width 1/255;
+            under a mass, which needs no such point, it is `importance_weighted`.
         elbo: (N,) evidence lower bound, nats: the mean over the same samples.
     """
 
@@ -48,43 +48,63 @@ def importance_weighted_bound(
     model: LatentModel,
     images: Tensor | Images,
     samples: int = 512,
-    sigma2: Tensor | float | None = None,
+    likelihood: Likelihood | Tensor | float | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Bounds:
-    """log p(x) >= E[log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x)] with a Gaussian likelihood, the 2·pi term included.
+    """Return log p(x) >= E[log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x)] of each image.
 
-    Burda et al. 2016, https://arxiv.org/abs/1509.00519, Eq. 8; it tightens as K grows. The result
-    does not depend on the size of the chunks; their memory is that of 32,768 latents or, if there
-    are more, those of one image.
+    Burda et al. 2016, https://arxiv.org/abs/1509.00519, Eq. 8; it tightens as K grows. Every
+    constant of the likelihood is included. The result does not depend on the size of the chunks;
+    their memory is that of 32,768 latents or, if there are more, those of one image.
 
     Args:
         model: with a posterior that has a density.
         images: (N, C, H, W) uint8, or floating point in [0, 1].
         samples: K.
-        sigma2: the likelihood variance, broadcastable to (1, C, H, W); None is the model's own.
+        likelihood: p(x|z), or the variance of a Gaussian one, broadcastable to (1, C, H, W); None
+            is the model's own.
         seed: of the noise.
         progress: shows how many images are done.
 
     Raises:
-        ValueError: no sample, a posterior without a density, or no variance of the model's own.
+        ValueError: no sample, a posterior without a density, or no likelihood of the model's own.
     """
     check_count("samples", samples, MOST_IMPORTANCE_SAMPLES)
     check_seed(seed)
     images, device = wanted(images, model), device_of(model)
-    variance = own_variance(model) if sigma2 is None else given_variance(sigma2)
-    variance = variance.view((1,) * (4 - variance.dim()) + variance.shape)
-    noise, shift = (torch.Generator().manual_seed(seed + i) for i in range(2))
+    own = likelihood_of(model, likelihood)
+    noise = torch.Generator().manual_seed(seed)
+    shift = torch.Generator().manual_seed(seed + 1)
     parts = []
     with evaluating(model), progress("importance-weighted bound", len(images)) as advance:
         for part in chunks(images, device, LATENTS // samples):
-            parts.append(_bounds(model, part, variance.to(part), samples, noise, shift))
+            parts.append(_bounds(model, part, own.to(device), samples, noise, shift))
             advance(len(part))
     return Bounds(*torch.unbind(torch.cat(parts, dim=1)))
 
 
+def likelihood_of(
+    model: LatentModel, likelihood: Likelihood | Tensor | float | None
+) -> Likelihood:
+    """Return a likelihood, that of a variance, or the model's own, in evaluation mode.
+
+    Raises:
+        ValueError: the variance is none, or the model implies no likelihood.
+    """
+    if likelihood is None:
+        own: Likelihood | None = getattr(model, "likelihood", None)
+        stated = own.evaluated(None) if own is not None else None
+        if stated is None:
+            raise ValueError("The model has no likelihood variance of its own: give likelihood.")
+        return stated.eval()
+    if isinstance(likelihood, Likelihood):
+        return likelihood.eval()
+    return Gaussian(FixedVariance(given_variance(likelihood))).eval()
+
+
 def given_variance(sigma2: Any) -> Tensor:
-    """A likelihood variance in float64.
+    """Return a likelihood variance in float64.
 
     Raises:
         ValueError: it is no positive number, or holds one that is none.
@@ -93,79 +113,65 @@ def given_variance(sigma2: Any) -> Tensor:
         variance = torch.as_tensor(sigma2, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError):
         variance = torch.tensor(math.nan)
-    if (
-        not variance.numel()
-        or variance.dim() > 4
-        or not ((variance > 0) & variance.isfinite()).all()
-    ):
+    positive = bool(((variance > 0) & variance.isfinite()).all())
+    if not variance.numel() or variance.dim() > 4 or not positive:
         raise ValueError(f"sigma2={sigma2}: the likelihood variance must be positive and finite.")
-    return variance
-
-
-def own_variance(model: LatentModel) -> Tensor:
-    """The likelihood variance that the model's objective implies, broadcastable to (1, C, H, W).
-
-    Raises:
-        ValueError: it implies none.
-    """
-    own: Callable[[], Tensor | None] | None = getattr(model, "likelihood_variance", None)
-    variance = own() if own else None
-    if variance is None:
-        raise ValueError("The model has no likelihood variance of its own: give sigma2.")
     return variance
 
 
 def _bounds(
     model: LatentModel,
     images: Tensor,
-    variance: Tensor,
+    likelihood: Likelihood,
     samples: int,
     noise: torch.Generator,
     shift: torch.Generator,
 ) -> Tensor:
-    """(3, B) bounds of B images."""
-    posterior = model.posterior(images)
-    if not isinstance(posterior, DiagonalGaussian):
+    """Return the (3, B) bounds of B images."""
+    count = len(images)
+    drawn = normal_rows(count * samples, latent_dim_of(model, images), noise).to(images)
+    inferred = model.infer(images, (drawn,))
+    if not inferred.has_density:
         raise ValueError(
-            "The importance-weighted bound needs a posterior with a density: means and log-variances."
+            "The importance-weighted bound needs a posterior with a density: means and "
+            "log-variances."
         )
-    count, dimension = posterior.mean.shape
-    drawn = normal_rows(count * samples, dimension, noise).view(count, samples, dimension)
-    spread = DiagonalGaussian(posterior.mean[:, None], posterior.log_variance[:, None])
-    latents = spread.sample(drawn.to(images))
-    ratio = _prior_log_prob(latents) - spread.log_prob(latents)
-    moved = images + (torch.rand(images.shape, generator=shift).to(images) - 0.5) / 255
-    likelihood = _log_likelihoods(model, torch.stack([images, moved]), latents, variance)
-    weights, moved_weights = likelihood.double() + ratio.double()
-    return torch.stack([log_mean_exp(weights), log_mean_exp(moved_weights), weights.mean(1)]).cpu()
-
-
-def _prior_log_prob(latents: Tensor) -> Tensor:
-    return -0.5 * (latents.square() + math.log(2 * math.pi)).sum(-1)
+    targets = [images]
+    if not likelihood.discrete:
+        uniform = torch.rand(images.shape, generator=shift).to(images)
+        targets.append(images + (uniform - 0.5) / 255)
+    values = _log_likelihoods(model, torch.stack(targets), inferred.code, likelihood, samples)
+    ratio = inferred.log_ratio().view(count, samples)
+    weights = values.double() + ratio.double()
+    bounds = [log_mean_exp(weights[0]), log_mean_exp(weights[-1]), weights[0].mean(1)]
+    return torch.stack(bounds).cpu()
 
 
 def _log_likelihoods(
-    model: LatentModel, targets: Tensor, latents: Tensor, variance: Tensor
+    model: LatentModel, targets: Tensor, latents: Tensor, likelihood: Likelihood, samples: int
 ) -> Tensor:
-    """(2, B, K) log p(target|z) of (2, B, C, H, W) targets under (B, K, d) latents, each decoded once."""
-    count, samples, _ = latents.shape
+    """Return (T, B, K) log p(target|z) under (B · K, d) latents, each decoded once.
+
+    Args:
+        model: that decodes.
+        targets: (T, B, C, H, W).
+        latents: K of each image, next to each other.
+        likelihood: p(x|z).
+        samples: K.
+    """
+    count = targets.shape[1]
     owners = torch.arange(count, device=latents.device).repeat_interleave(samples)
-    parts, size = [], chunk_size(targets[0, 0].numel())
-    for z, owner in zip(
-        torch.split(latents.flatten(0, 1), size), torch.split(owners, size), strict=True
-    ):
-        means = model.decode(z)
-        if means.shape[1:] != targets.shape[2:]:
-            shapes = f"{tuple(means.shape[1:])} for images of {tuple(targets.shape[2:])}"
+    size = chunk_size(targets[0, 0].numel())
+    parts = []
+    for z, owner in zip(torch.split(latents, size), torch.split(owners, size), strict=True):
+        parameters = model.parameters_at(z)
+        given, wanted_shape = likelihood.mean(parameters).shape[1:], targets.shape[2:]
+        if given != wanted_shape:
+            shapes = f"{tuple(given)} for images of {tuple(wanted_shape)}"
             raise ValueError(f"The decoder gives images of {shapes}.")
-        parts.append(torch.stack([_log_prob(target[owner], means, variance) for target in targets]))
+        values = [likelihood.log_prob(target[owner], parameters) for target in targets]
+        parts.append(torch.stack(values))
     return torch.cat(parts, dim=1).view(len(targets), count, samples)
-
-
-def _log_prob(images: Tensor, means: Tensor, variance: Tensor) -> Tensor:
-    squares = (images - means).square()
-    constant = images[0].numel() * math.log(2 * math.pi) / 2
-    return -gaussian_nll(squares, squares.flatten(1).sum(1), variance) - constant
 
 
 def log_mean_exp(log_weights: Tensor) -> Tensor:

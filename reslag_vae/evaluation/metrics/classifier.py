@@ -21,7 +21,7 @@ from reslag_vae.data import Images
 from reslag_vae.evaluation.adapters import check_seed, chunks, wanted
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.models.inputs import check_count
-from reslag_vae.records import unit_interval
+from reslag_vae.likelihoods.pixels import unit_interval
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,16 @@ from torch.nn import functional as F
 
 from reslag_vae._runtime.errors import UserError
 from reslag_vae.data import Images
-from reslag_vae.evaluation.adapters import LatentModel, chunks, device_of, evaluating
+from reslag_vae.evaluation.adapters import (
+    LatentModel,
+    chunks,
+    device_of,
+    evaluating,
+    posterior_means,
+)
 from reslag_vae.evaluation.metrics.frechet import frechet_distance
 from reslag_vae.evaluation.progress import Progress, silent
-from reslag_vae.records import unit_interval
+from reslag_vae.likelihoods.pixels import unit_interval
 
 ALEXNET = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
 INCEPTION = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
@@ -76,7 +82,7 @@ def lpips(
         for part in chunks(images, device, BATCH):
             pair = (
                 _enlarged(_coloured(batch.float()))
-                for batch in (model.decode(model.posterior(part).mean), part)
+                for batch in (model.decode(posterior_means(model, part)), part)
             )
             distances.append(network(*pair, normalize=True).flatten().double().cpu())
             advance(len(part))

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation.adapters import LatentModel, chunks, device_of, evaluating, wanted
+from reslag_vae.evaluation.adapters import LatentModel, chunks, device_of, evaluating, posterior_means, wanted
 from reslag_vae.evaluation.progress import Progress, silent
-from reslag_vae.objectives.sigma import SIGMA2_FLOOR
+from reslag_vae.likelihoods.variance import SIGMA2_FLOOR
 
 # Of the window of SSIM, 11 pixels wide.
 MARGIN = 5
@@ -52,7 +52,7 @@ def reconstruction_quality(
     parts = []
     with evaluating(model), progress("quality of the reconstructions", len(images)) as advance:
         for part in chunks(images, device_of(model)):
-            parts.append(compare(model.decode(model.posterior(part).mean), part))
+            parts.append(compare(model.decode(posterior_means(model, part)), part))
             advance(len(part))
     return _joined(parts)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.evaluation.pictures.figures import DPI, default_settings, drawable, show, tiled
-from reslag_vae.records import unit_interval
+from reslag_vae.likelihoods.pixels import unit_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

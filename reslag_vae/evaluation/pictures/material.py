@@ -120,7 +120,7 @@ def traversals(subject: Subject) -> dict[str, Tensor]:
     σ and the middle are those of all codes, so that the values are the same for every image.
     """
     codes = subject.codes
-    kl = codes.posterior.kl()
+    kl = codes.kls
     activity = codes.means.var(0) if kl is None else kl.mean(0)
     start = encode(subject.model, subject.images.part(torch.tensor([0]))).means[0]
     middle, deviation = codes.latents.mean(0), codes.latents.std(0)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.evaluation.pictures.blocks import Block, alike, draw_blocks, lines_of
-from reslag_vae.records import unit_interval
+from reslag_vae.likelihoods.pixels import unit_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

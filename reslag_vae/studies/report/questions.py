@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reslag_vae.objectives.base import gaussian_elbo
+from reslag_vae.likelihoods.gaussian import gaussian_elbo
 from reslag_vae.runs.differences import SEEDS, material_differences, under
 from reslag_vae.studies.plan import Question
 from reslag_vae.studies.report.finished import Finished

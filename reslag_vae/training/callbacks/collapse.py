@@ -27,13 +27,15 @@ class CollapseMonitor(Callback):
 
     def draw(self, trainer: Trainer, model: BaseVAE, epoch: int) -> None:
         """Judge the model's latest evaluation and draw it, at the end of `epoch` (from 1)."""
-        statistics = model.latent_statistics
-        if statistics.count:
-            self.verdict = statistics.verdict()
-            path = figure_path(trainer, "kl_per_dimension")
-            kl, active = (
-                statistics.kl_per_dimension().cpu().numpy(),
-                statistics.active().cpu().numpy(),
-            )
-            save_figure(kl_bars(kl, active, f"{model.name}, epoch {epoch}: {self.verdict}"), path)
-            log_picture(trainer, "kl_per_dimension", path, model.images_seen)
+        statistics = model.evaluation.latents
+        if not statistics.count:
+            return
+        self.verdict = statistics.verdict()
+        kl = statistics.kl_per_dimension()
+        if kl is None:  # of a prior that is not one density for each dimension
+            return
+        path = figure_path(trainer, "kl_per_dimension")
+        title = f"{model.name}, epoch {epoch}: {self.verdict}"
+        bars = kl_bars(kl.cpu().numpy(), statistics.active().cpu().numpy(), title)
+        save_figure(bars, path)
+        log_picture(trainer, "kl_per_dimension", path, model.images_seen)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from reslag_vae.evaluation.pictures.figures import image_grid, save_figure
 from reslag_vae.options import require
-from reslag_vae.records import Batch, unit_interval
+from reslag_vae.data.images import Batch
+from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.runs.tracking import SteadyLogger
 from reslag_vae.training.system import BaseVAE
 
@@ -77,8 +78,8 @@ def picture_rows(model: BaseVAE, originals: Tensor) -> dict[str, list[tuple[str,
     training = model.training
     model.eval()
     try:
-        samples = model.sample(len(originals), torch.Generator().manual_seed(LATENT_SEED))
-        reconstructions = model.reconstruct(originals)
+        samples = model.model.sample(len(originals), torch.Generator().manual_seed(LATENT_SEED))
+        reconstructions = model.model.reconstruct(originals)
     finally:
         model.train(training)
     return {

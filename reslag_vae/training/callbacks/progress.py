@@ -96,8 +96,8 @@ class EpochReport(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, BaseVAE)
         metrics = trainer.callback_metrics
-        phase = "aggressive" if pl_module.aggressive else "joint"
-        parts = [f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {phase}"]
+        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        parts = [f"{epoch} {pl_module.schedule.phase}"]
         parts += [
             f"{name} {float(metrics[name]):.6g}"
             for name in ("val/loss", "val/rec", "val/elbo")

@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from reslag_vae._runtime import collectives
-from reslag_vae.records import Batch
+from reslag_vae.data.images import Batch
 from reslag_vae.training.system import BaseVAE
 
 

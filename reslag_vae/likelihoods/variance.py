@@ -1,21 +1,14 @@
-"""The sigma rules: where the variance of the Gaussian likelihood comes from.
-
-Every rule minimises, per image, (1/2) sum over pixels of [ln s2 + (x - y)² / s2] + KL; the constant
-(D/2) ln 2·pi is left out of the loss, as in the thesis, and is in the reported ELBO.
-"""
+"""The variance rules: where the variance of the Gaussian likelihood comes from."""
 
 import math
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from reslag_vae._runtime import collectives
-from reslag_vae.latents.gaussian import Posterior
-from reslag_vae.objectives.base import Objective, require_kl
 from reslag_vae.options import require
-from reslag_vae.records import Terms
 
 Granularity = Literal["global", "channel", "pixel", "image"]
 
@@ -26,14 +19,20 @@ SIGMA2_FLOOR = (1 / 255) ** 2 / 12
 _AVERAGED = {"global": (0, 1, 2, 3), "channel": (0, 2, 3), "pixel": (0,), "image": (1, 2, 3)}
 
 
-class SigmaRule(Objective):
-    """loss = -log N(x; y, s2) + KL, without the 2·pi term. A rule says what s2 is."""
+class VarianceRule(nn.Module, ABC):
+    """A rule for s2, the variance of the Gaussian likelihood.
 
-    formula = "(D/2) ln s2 + Rec / (2 s2) + KL"
+    Attributes:
+        name: as in `likelihood=<name>` and `objective=<name>` on the command line.
+        provides: what variants may require.
+    """
+
+    name: ClassVar[str]
+    provides: ClassVar[frozenset[str]] = frozenset({"sigma_rule"})
 
     @abstractmethod
-    def variance(self, images: Tensor, squares: Tensor) -> Tensor:
-        """s2 before the floor, broadcastable to the images.
+    def forward(self, images: Tensor, squares: Tensor) -> Tensor:
+        """Return s2 before the floor, broadcastable to the images.
 
         Args:
             images: (B, C, H, W).
@@ -41,42 +40,22 @@ class SigmaRule(Objective):
         """
 
     @abstractmethod
-    def expected_variance(self) -> Tensor:
-        """s2 before the floor at evaluation, which looks at no image, broadcastable to (1, C, H, W)."""
+    def expected(self) -> Tensor:
+        """Return s2 before the floor at evaluation, which looks at no image.
 
-    def likelihood_variance(self, latent_dim: int) -> Tensor:
-        return self.expected_variance().detach().clamp_min(SIGMA2_FLOOR)
+        It is broadcastable to (1, C, H, W).
+        """
 
-    def forward(
-        self,
-        images: Tensor,
-        reconstruction: Tensor,
-        posterior: Posterior,
-        latents: Tensor,
-        prior: Tensor | None = None,
-    ) -> Terms:
-        squares, kl = (reconstruction - images).square(), require_kl(posterior)
-        raw = self.variance(images, squares.detach())
-        sigma2, rec = raw.clamp_min(SIGMA2_FLOOR), squares.flatten(1).sum(1)
-        loss = gaussian_nll(squares, rec, sigma2) + kl.sum(1)
-        floored = (raw.detach() < SIGMA2_FLOOR * (1 + 1e-4)).to(rec.dtype).mean()
-        return Terms(loss=loss, rec=rec, kl=kl, sigma2=sigma2, floored=floored)
+    @property
+    @abstractmethod
+    def notes(self) -> dict[str, str]:
+        """Lines of the objective card: label -> text."""
+
+    def observe(self, sigma2: Tensor) -> None:
+        """Take note of the variance of a training minibatch, (1|B, 1|C, 1|H, 1|W)."""
 
 
-def gaussian_nll(squares: Tensor, rec: Tensor, sigma2: Tensor) -> Tensor:
-    """(B,) sum over pixels of [ln s2 + (x - y)² / s2] / 2, in nats.
-
-    Args:
-        squares: (B, C, H, W) squared errors.
-        rec: (B,) their sums.
-        sigma2: (1|B, 1|C, 1|H, 1|W).
-    """
-    entries, dimensions = sigma2[0].numel(), squares[0].numel()
-    scaled = rec / sigma2.flatten() if entries == 1 else (squares / sigma2).flatten(1).sum(1)
-    return (sigma2.log().flatten(1).sum(1) * (dimensions / entries) + scaled) / 2
-
-
-class MovingVariance(SigmaRule):
+class MovingVariance(VarianceRule):
     """A rule that computes s2 from each training minibatch and remembers its moving average for evaluation.
 
     Args:
@@ -100,9 +79,9 @@ class MovingVariance(SigmaRule):
         decay: float = 0.99,
     ) -> None:
         super().__init__()
-        require("objective.image_shape", image_shape)
-        require("objective.granularity", granularity)
-        require("objective.decay", decay)
+        require("likelihood.variance.image_shape", image_shape)
+        require("likelihood.variance.granularity", granularity)
+        require("likelihood.variance.decay", decay)
         self.granularity, self.decay = granularity, decay
         averaged = (0, *_AVERAGED[granularity])
         shape = [1 if axis in averaged else size for axis, size in enumerate((1, *image_shape))]
@@ -111,38 +90,39 @@ class MovingVariance(SigmaRule):
 
     @abstractmethod
     def minibatch_variance(self, images: Tensor, squares: Tensor) -> Tensor:
-        """s2 of a training minibatch."""
+        """Return s2 of a training minibatch; the arguments are those of `forward`."""
 
-    def variance(self, images: Tensor, squares: Tensor) -> Tensor:
-        return (
-            self.minibatch_variance(images, squares) if self.training else self.expected_variance()
-        )
+    def forward(self, images: Tensor, squares: Tensor) -> Tensor:
+        return self.minibatch_variance(images, squares) if self.training else self.expected()
 
-    def expected_variance(self) -> Tensor:
+    def expected(self) -> Tensor:
         # Before the first training step nothing is known: the variance of uniform noise.
         known = self.running / self.weight.clamp_min(1e-12)
         return torch.where(self.weight > 0, known, 1 / 12)
 
     @torch.no_grad()
-    def observe(self, terms: Terms) -> None:
-        assert terms.sigma2 is not None
+    def observe(self, sigma2: Tensor) -> None:
         # Where each image has its own variance, the processes have different ones.
-        value = collectives.mean(terms.sigma2.mean(0, keepdim=True))
+        value = collectives.mean(sigma2.mean(0, keepdim=True))
         self.running.lerp_(value.to(self.running.dtype), 1 - self.decay)
         self.weight.lerp_(torch.ones_like(self.weight), 1 - self.decay)
 
     def average(self, values: Tensor) -> Tensor:
-        """Mean of (B, C, H, W) values, of all processes, over the axes that the granularity shares."""
+        """Return the mean of (B, C, H, W) values over the axes that the granularity shares.
+
+        It is that of all processes.
+        """
         axes = _AVERAGED[self.granularity]
         means = values.mean(axes, keepdim=True)
         return collectives.mean(means) if 0 in axes else means
 
 
-class SigmaData(MovingVariance):
-    """s2 is the population variance of the minibatch's pixel values: the thesis' rule, which gives its Table 1.
+class DataVariance(MovingVariance):
+    """s2 is the population variance of the minibatch's pixel values: the thesis' rule.
 
+    It gives the thesis' Table 1.
     It is the variance of the data, not of the residual, so it does not follow the model as it
-    learns; see `SigmaOptimal` for that. Being no optimum, it moves the loss in first order: with D
+    learns; see `OptimalVariance` for that. Being no optimum, it moves the loss in first order: with D
     = 784 one per cent is 3.5 nats. Hence the long moving average: a short one would make the choice
     of the best epoch a matter of luck.
     """
@@ -166,7 +146,7 @@ class SigmaData(MovingVariance):
         return collectives.mean((images - centre).square().mean()).view(1, 1, 1, 1)
 
 
-class SigmaOptimal(MovingVariance):
+class OptimalVariance(MovingVariance):
     """s2 is the minibatch's mean squared error, the analytic optimum of the likelihood.
 
     Rybkin et al. 2021, https://arxiv.org/abs/2006.13202, Eq. 5. By the envelope theorem the
@@ -178,7 +158,8 @@ class SigmaOptimal(MovingVariance):
     @property
     def notes(self) -> dict[str, str]:
         return {
-            "s2": f"mean squared error of the minibatch, {self.granularity}; moving average at evaluation",
+            "s2": f"mean squared error of the minibatch, {self.granularity}; "
+            "moving average at evaluation",
             "beta_eff": "2 s2",
         }
 
@@ -186,7 +167,7 @@ class SigmaOptimal(MovingVariance):
         return self.average(squares)
 
 
-class SigmaLearned(SigmaRule):
+class LearnedVariance(VarianceRule):
     """s2 is a parameter of the generative group, trained with it.
 
     Args:
@@ -203,10 +184,11 @@ class SigmaLearned(SigmaRule):
         self, image_shape: tuple[int, int, int], granularity: Granularity = "global"
     ) -> None:
         super().__init__()
-        require("objective.image_shape", image_shape)
+        require("likelihood.variance.image_shape", image_shape)
         if granularity not in ("global", "channel", "pixel"):
             raise ValueError(
-                f"objective.granularity={granularity}: choose one of global, channel, pixel."
+                f"likelihood.variance.granularity={granularity}: choose one of global, channel, "
+                "pixel."
             )
         self.granularity = granularity
         averaged = _AVERAGED[granularity]
@@ -217,43 +199,47 @@ class SigmaLearned(SigmaRule):
     def notes(self) -> dict[str, str]:
         return {"s2": f"learned, {self.granularity}, from 1", "beta_eff": "2 s2"}
 
-    def variance(self, images: Tensor, squares: Tensor) -> Tensor:
-        return self.expected_variance()
+    def forward(self, images: Tensor, squares: Tensor) -> Tensor:
+        return self.expected()
 
-    def expected_variance(self) -> Tensor:
+    def expected(self) -> Tensor:
         return self.log_sigma2.exp()
 
     @torch.no_grad()
-    def observe(self, terms: Terms) -> None:
+    def observe(self, sigma2: Tensor) -> None:
         # Below the floor the parameter would have no gradient and never come back.
         self.log_sigma2.clamp_min_(math.log(SIGMA2_FLOOR) + 1e-5)
 
 
-class SigmaFixed(SigmaRule):
+class FixedVariance(VarianceRule):
     """s2 is a constant.
 
     Args:
-        sigma2: the variance of a pixel, at least the floor of 1.3e-6.
+        sigma2: the variance of a pixel, at least the floor of 1.3e-6; or a tensor of variances,
+            broadcastable to (1, C, H, W).
 
     Raises:
         ValueError: it is below the floor.
     """
 
     name: ClassVar[str] = "sigma_fixed"
+    constant: Tensor
 
-    def __init__(self, sigma2: float) -> None:
+    def __init__(self, sigma2: float | Tensor) -> None:
         super().__init__()
-        require("objective.sigma2", sigma2)
-        self.sigma2 = sigma2
+        if not isinstance(sigma2, Tensor):
+            require("likelihood.variance.sigma2", sigma2)
+        constant = torch.as_tensor(sigma2, dtype=torch.float64)
+        constant = constant.reshape((1,) * (4 - constant.dim()) + constant.shape)
+        self.register_buffer("constant", constant, persistent=False)
 
     @property
     def notes(self) -> dict[str, str]:
-        return {"s2": f"fixed at {self.sigma2:g}", "beta_eff": f"{2 * self.sigma2:g}"}
+        sigma2 = float(self.constant.mean())
+        return {"s2": f"fixed at {sigma2:g}", "beta_eff": f"{2 * sigma2:g}"}
 
-    def variance(self, images: Tensor, squares: Tensor) -> Tensor:
-        return squares.new_full(
-            (1, 1, 1, 1), self.sigma2
-        )  # made on its device: no copy waits for it
+    def forward(self, images: Tensor, squares: Tensor) -> Tensor:
+        return self.constant.to(squares.dtype)
 
-    def expected_variance(self) -> Tensor:
-        return torch.full((1, 1, 1, 1), self.sigma2, dtype=torch.float64)
+    def expected(self) -> Tensor:
+        return self.constant

@@ -1,0 +1,162 @@
+"""How a model is evaluated: minibatch by minibatch, with the same noise every time."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+
+from reslag_vae.data.images import Batch
+from reslag_vae.evaluation.adapters import device_of, evaluating
+from reslag_vae.latents import Inferred, LatentStatistics
+from reslag_vae.latents.base import joined, normal_rows
+from reslag_vae.likelihoods.gaussian import gaussian_elbo
+from reslag_vae.likelihoods.pixels import bits_per_dim
+from reslag_vae.models import GenerativeModel
+from reslag_vae.models.card import equivalent_sigma2
+from reslag_vae.models.terms import compute_terms
+from reslag_vae.objectives import Objective, Terms
+from reslag_vae.objectives.averages import Means
+
+EVALUATION_SEED = 0
+
+
+class EvaluationEpoch:
+    """One pass over a split: `add` each minibatch, then read the `metrics`.
+
+    Args:
+        model: that is evaluated.
+        objective: whose loss is measured.
+
+    Attributes:
+        means: of the terms of the minibatches taken in.
+        latents: statistics of the posteriors taken in.
+    """
+
+    def __init__(self, model: GenerativeModel, objective: Objective) -> None:
+        self.model, self.objective = model, objective
+        self.means, self.latents = Means(), LatentStatistics()
+        self.noise = torch.Generator().manual_seed(EVALUATION_SEED)
+        self.prior_noise = torch.Generator().manual_seed(EVALUATION_SEED + 1)
+
+    def skip(self, count: int) -> None:
+        """Leave `count` images to another process.
+
+        The noise of the images that follow is that of one process for all.
+        """
+        self._draw(count)
+
+    @torch.no_grad()
+    def add(self, batch: Batch) -> Terms:
+        """Take in one minibatch, and return its terms.
+
+        The result of an evaluation does not depend on how its images are batched, but for the MMD,
+        a statistic of the minibatch.
+        """
+        noise, prior = self._draw(len(batch.images))
+        terms, inferred = compute_terms(self.model, self.objective, batch.images, noise, prior)
+        self.means.add(terms)
+        self._add_latents(inferred, terms.kl)
+        return terms
+
+    def _add_latents(self, inferred: Inferred, kl: Tensor | None) -> None:
+        if kl is not None:
+            self.latents.add(inferred)
+
+    def _draw(self, count: int) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        """Draw the noise of each level, and samples of the prior where the objective needs any."""
+        device = self.model.parameter.device
+        noise = tuple(
+            normal_rows(count, width, self.noise).to(device) for width in self.model.level_dims
+        )
+        if not self.objective.draws_prior:
+            return noise, None
+        return noise, joined(self.model.sample_latents(count, self.prior_noise))
+
+    def gathered(self) -> "EvaluationEpoch":
+        """Return the epoch with what all processes have taken in, turn by turn.
+
+        Each process must call it.
+        """
+        whole = EvaluationEpoch(self.model, self.objective)
+        whole.means = self.means.gathered(in_turns=True)
+        whole.latents = self.latents.gathered()
+        return whole
+
+    def metrics(self, train_mse: float) -> dict[str, float]:
+        """Return the means over all images taken in, by name (README: what is logged).
+
+        Args:
+            train_mse: mean squared error per number on the training split: the common yardstick's
+                variance.
+        """
+        own = with_yardstick(self.means.read(), self.model, self.objective, train_mse)
+        return own | self.latents.metrics()
+
+
+def with_yardstick(
+    means: dict[str, float], model: GenerativeModel, objective: Objective, train_mse: float
+) -> dict[str, float]:
+    """Return means with the KL per dimension, the equivalent variance and the ELBO.
+
+    The ELBO of images of greys is that of one global Gaussian variance, the yardstick that all
+    variants share. Under the likelihood of a mass it is the model's own.
+
+    Args:
+        means: of an epoch's terms by name; nothing is added where there are none.
+        model: that they are of.
+        objective: that they are of.
+        train_mse: the yardstick's variance.
+    """
+    if not means:
+        return means
+    equivalent = equivalent_sigma2(model, objective)
+    if equivalent is not None:
+        means = means | {"sigma2": equivalent}
+    if "kl" not in means:
+        return means
+    discrete = model.likelihood.discrete
+    if discrete:
+        elbo = -means["distortion"] - means["kl"]
+    else:
+        elbo = gaussian_elbo(means["rec"], means["kl"], train_mse, model.dimensions)
+    return means | {
+        "kl_per_dim": means["kl"] / model.latent_dim,
+        "elbo": elbo,
+        "bits_per_dim": bits_per_dim(elbo, model.dimensions, discrete),
+    }
+
+
+def evaluate(
+    model: GenerativeModel,
+    objective: Objective,
+    batches: Iterable[Batch],
+    each: Callable[[Terms], object] = lambda _: None,
+) -> EvaluationEpoch:
+    """Return an evaluation of all batches, with the same noise at every call.
+
+    Model and objective are in evaluation mode meanwhile.
+
+    Args:
+        model: that is evaluated.
+        objective: whose loss is measured.
+        batches: of images.
+        each: is given the per-image terms of each minibatch.
+    """
+    device, training = device_of(model), objective.training
+    epoch = EvaluationEpoch(model, objective)
+    objective.eval()
+    try:
+        with evaluating(model):
+            for images, labels in batches:
+                each(epoch.add(Batch(images.to(device), labels.to(device))))
+    finally:
+        objective.train(training)
+    return epoch
+
+
+def measure_yardstick(
+    model: GenerativeModel, objective: Objective, train_batches: Iterable[Batch]
+) -> float:
+    """Return the model's exact mean squared error per number on the training split."""
+    means = evaluate(model, objective, train_batches).means.read()
+    return means["rec"] / model.dimensions

@@ -1,0 +1,186 @@
+"""The interfaces of latents: densities, posteriors, priors, and what an image's inference yields."""
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
+
+import torch
+from torch import Tensor, nn
+
+
+def normal_rows(count: int, width: int, generator: torch.Generator) -> Tensor:
+    """Draw (count, width) standard normal numbers on the CPU.
+
+    Rows do not depend on how many are drawn at a time.
+    """
+    # PyTorch fills normal numbers in blocks of 16.
+    return torch.randn(count, 16 * math.ceil(width / 16), generator=generator)[:, :width]
+
+
+class Density(Protocol):
+    """A density over latents, one for each image or one for all. The words are PyTorch's."""
+
+    @property
+    def mean(self) -> Tensor:
+        """(B, d), or (d,) where it is the same for all images."""
+
+    def log_prob(self, latents: Tensor) -> Tensor:
+        """Return the (B,) log-density of (B, d) latents, in nats."""
+
+
+class PosteriorDensity(Density, Protocol):
+    """q(z|x) of B images."""
+
+    @property
+    def has_density(self) -> bool:
+        """Whether there is a `log_prob`, and hence a KL; False where all mass lies on a point."""
+
+    @property
+    def log_variance(self) -> Tensor | None:
+        """(B, d) natural logarithms where it is a diagonal Gaussian, else None."""
+
+    def rsample(self, noise: Tensor | None = None) -> Tensor:
+        """Return a (B, d) reparametrised sample, by (B, d) standard normal noise; drawn if None."""
+
+    def standard_kl(self) -> Tensor | None:
+        """Return the (B, d) KL to N(0, I) of each dimension in nats; None if it has no closed form."""
+
+    def repeat(self, count: int) -> Self:
+        """Return the densities of (B · count) images, each image's `count` times in a row."""
+
+
+class Posterior(nn.Module, ABC):
+    """From the inference network's numbers to q(z|x). Its parameters are in the inference group.
+
+    Attributes:
+        name: of the choice, as in `posterior=<name>` on the command line.
+        provides: what parts and variants may require.
+        parameters_per_latent: numbers that the network gives for each latent dimension.
+    """
+
+    name: ClassVar[str]
+    provides: ClassVar[frozenset[str]] = frozenset()
+    parameters_per_latent: ClassVar[int]
+
+    @abstractmethod
+    def forward(self, features: Tensor) -> PosteriorDensity:
+        """Return q(z|x) from (B, d · parameters_per_latent) numbers."""
+
+
+class Prior(nn.Module, ABC):
+    """p(z), or p(z|context) in a hierarchy. Its parameters are in the generative group.
+
+    Args:
+        latent_dim: d.
+
+    Attributes:
+        name: of the choice, as in `prior=<name>` on the command line.
+        provides: what parts and variants may require.
+    """
+
+    name: ClassVar[str]
+    provides: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+
+    @abstractmethod
+    def forward(self, context: Tensor | None = None) -> Density:
+        """Return the density."""
+
+    @abstractmethod
+    def sample(
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        temperature: float = 1.0,
+    ) -> Tensor:
+        """Draw (count, d) latents, on the device of the prior.
+
+        Args:
+            count: how many.
+            generator: on the CPU; then rows do not depend on how many are drawn at a time. None is
+                PyTorch's own of the prior's device.
+            temperature: factor of the standard deviation of the noise.
+        """
+
+    def kl(self, posterior: PosteriorDensity) -> Tensor | None:
+        """Return the (B, d) KL(q || p) of each dimension in nats; None if it has no closed form."""
+        return None
+
+
+class Inferred(NamedTuple):
+    """What the inference of B images yields. A level is a group of latents; the top one is first.
+
+    Attributes:
+        posteriors: q of each level.
+        priors: p of each level.
+        latents: (B, d_l) of each level, one sample of each posterior.
+        kls: (B, d_l) of each level in nats; None where there is no closed form.
+        penalties: further costs of inference by name, (B,) each, in the objective's unit.
+    """
+
+    posteriors: tuple[PosteriorDensity, ...]
+    priors: tuple[Density, ...]
+    latents: tuple[Tensor, ...]
+    kls: tuple[Tensor | None, ...]
+    penalties: dict[str, Tensor]
+
+    @property
+    def means(self) -> tuple[Tensor, ...]:
+        """(B, d_l) of each level."""
+        return tuple(posterior.mean for posterior in self.posteriors)
+
+    @property
+    def code(self) -> Tensor:
+        """(B, d) latents of all levels, one after the other."""
+        return joined(self.latents)
+
+    @property
+    def dimensions(self) -> int:
+        """d: the numbers of all levels."""
+        return sum(level.shape[1] for level in self.latents)
+
+    @property
+    def has_density(self) -> bool:
+        """Whether every posterior is a density, so that there is a KL."""
+        return all(posterior.has_density for posterior in self.posteriors)
+
+    def log_ratio(self) -> Tensor:
+        """Return the (B,) log p(z) - log q(z|x) of the latents, in nats.
+
+        With a likelihood it is all that an importance-weighted bound needs.
+        """
+        levels = zip(self.priors, self.posteriors, self.latents, strict=True)
+        return total([prior.log_prob(z) - posterior.log_prob(z) for prior, posterior, z in levels])
+
+    def rate(self) -> Tensor | None:
+        """Return the (B,) KL(q || p) in nats; None where a posterior is a point.
+
+        It is exact where every level has a closed form, else the estimate of one sample.
+        """
+        if not self.has_density:
+            return None
+        known = [kl for kl in self.kls if kl is not None]
+        if len(known) < len(self.kls):
+            return -self.log_ratio()
+        return total([kl.sum(1) for kl in known])
+
+
+def joined(levels: tuple[Tensor, ...]) -> Tensor:
+    """Return (B, d_l) tensors of every level as one of (B, d)."""
+    return levels[0] if len(levels) == 1 else torch.cat(levels, dim=1)
+
+
+def total(values: list[Tensor]) -> Tensor:
+    """Return the sum of (B,) tensors, at least one."""
+    result = values[0]
+    for value in values[1:]:
+        result = result + value
+    return result
+
+
+def repeated(tensors: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+    """Return tensors with each row `count` times in a row."""
+    return tuple(tensor.repeat_interleave(count, 0) for tensor in tensors)

@@ -1,0 +1,86 @@
+"""A learned mixture of Gaussians as the prior."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from reslag_vae.latents.base import Density, Prior, normal_rows
+from reslag_vae.options.kinds import whole
+
+COMPONENTS = whole(1, 10_000)
+
+
+class Mixture(NamedTuple):
+    """A mixture of K diagonal Gaussians.
+
+    Attributes:
+        log_weights: (K,), normalised.
+        means: (K, d).
+        log_variances: (K, d).
+    """
+
+    log_weights: Tensor
+    means: Tensor
+    log_variances: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """(d,) of the whole mixture."""
+        return self.log_weights.exp() @ self.means
+
+    def log_prob(self, latents: Tensor) -> Tensor:
+        """Return the (B,) log-density of (B, d) latents, in nats."""
+        differences = latents[:, None] - self.means
+        squares = differences.square() * (-self.log_variances).exp()
+        constants = self.log_variances + math.log(2 * math.pi)
+        components = -0.5 * (squares + constants).sum(-1)
+        return (self.log_weights + components).logsumexp(-1)
+
+
+class MixturePrior(Prior):
+    """p(z) = sum_k w_k N(z; m_k, diag(s_k²)), whose weights, means and variances are trained.
+
+    Dilokthanakul et al. 2016, https://arxiv.org/abs/1611.02648, use such a prior; here the component
+    is summed out, so that the density is exact. It starts at N(0, I) but for means that are spread
+    a little, since equal components would stay equal.
+
+    Args:
+        latent_dim: d.
+        components: K.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    name = "mixture"
+
+    def __init__(self, latent_dim: int, components: int = 10) -> None:
+        super().__init__(latent_dim)
+        COMPONENTS.require("prior.components", components)
+        self.logits = nn.Parameter(torch.zeros(components))
+        self.means = nn.Parameter(0.5 * torch.randn(components, latent_dim))
+        self.log_variances = nn.Parameter(torch.zeros(components, latent_dim))
+
+    def forward(self, context: Tensor | None = None) -> Density:
+        return Mixture(self.logits.log_softmax(0), self.means, self.log_variances)
+
+    def sample(
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        temperature: float = 1.0,
+    ) -> Tensor:
+        device = self.logits.device
+        if generator is None:
+            uniform = torch.rand(count, device=device)
+            noise = torch.randn(count, self.latent_dim, device=device)
+        else:
+            # One row of numbers for each latent: the first picks its component.
+            rows = normal_rows(count, 1 + self.latent_dim, generator).to(device)
+            uniform, noise = torch.special.ndtr(rows[:, 0]), rows[:, 1:]
+        edges = self.logits.softmax(0).cumsum(0)
+        chosen = torch.searchsorted(edges, uniform).clamp_max(len(edges) - 1)
+        spread = (self.log_variances[chosen] / 2).exp()
+        return self.means[chosen] + temperature * spread * noise

@@ -1,0 +1,40 @@
+"""The prior N(0, I)."""
+
+import torch
+from torch import Tensor
+
+from reslag_vae.latents.base import Density, PosteriorDensity, Prior, normal_rows
+from reslag_vae.latents.gaussian import DiagonalGaussian
+
+
+class StandardNormal(Prior):
+    """N(0, I) over d dimensions.
+
+    Args:
+        latent_dim: d.
+    """
+
+    name = "standard_normal"
+    zeros: Tensor
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__(latent_dim)
+        self.register_buffer("zeros", torch.zeros(latent_dim), persistent=False)
+
+    def forward(self, context: Tensor | None = None) -> Density:
+        return DiagonalGaussian(self.zeros, self.zeros)
+
+    def sample(
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        temperature: float = 1.0,
+    ) -> Tensor:
+        if generator is None:
+            noise = torch.randn(count, self.latent_dim, dtype=self.zeros.dtype, device=self.zeros.device)
+        else:
+            noise = normal_rows(count, self.latent_dim, generator).to(self.zeros)
+        return noise if temperature == 1 else temperature * noise
+
+    def kl(self, posterior: PosteriorDensity) -> Tensor | None:
+        return posterior.standard_kl()

@@ -1,0 +1,27 @@
+"""Likelihoods p(x|z): what a decoder's output says of the pixels, and what an image costs under it."""
+
+from reslag_vae.likelihoods.base import Distortion, Likelihood
+from reslag_vae.likelihoods.bernoulli import Bernoulli
+from reslag_vae.likelihoods.gaussian import Gaussian
+from reslag_vae.likelihoods.squared import SquaredError, UnitGaussian
+from reslag_vae.likelihoods.variance import (
+    DataVariance,
+    FixedVariance,
+    LearnedVariance,
+    OptimalVariance,
+    VarianceRule,
+)
+
+__all__ = [
+    "Bernoulli",
+    "DataVariance",
+    "Distortion",
+    "FixedVariance",
+    "Gaussian",
+    "LearnedVariance",
+    "Likelihood",
+    "OptimalVariance",
+    "SquaredError",
+    "UnitGaussian",
+    "VarianceRule",
+]

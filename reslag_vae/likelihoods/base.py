@@ -1,0 +1,138 @@
+"""The interface of a likelihood: from the decoder's output to nats, and back to images."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Distortion(NamedTuple):
+    """What the images of a minibatch cost under a likelihood.
+
+    Attributes:
+        nll: (B,) negative log-likelihood as it is trained: constants may be left out (`formula`).
+        rec: (B,) sum of squared errors of the likelihood's mean over the C·H·W pixels in [0, 1].
+        extras: further tensors by name, logged as their means over images.
+    """
+
+    nll: Tensor
+    rec: Tensor
+    extras: dict[str, Tensor]
+
+
+class Likelihood(nn.Module, ABC):
+    """A density or mass p(x|z) of images, given the decoder's output.
+
+    Its parameters belong to the generative group. In training mode a variance may come from the
+    minibatch; in evaluation mode it comes from what `observe` has noted.
+
+    Attributes:
+        name: of the choice, as in `likelihood=<name>` on the command line.
+        provides: what parts and variants may require.
+        discrete: whether `log_prob` is that of a mass: nats that compare with other codes of x.
+        binary: whether pixels must be 0 or 1.
+        parameters_per_channel: channels that the network gives for each channel of the image.
+    """
+
+    name: str
+    provides: frozenset[str] = frozenset()
+    discrete: ClassVar[bool] = False
+    binary: ClassVar[bool] = False
+    parameters_per_channel: int = 1
+
+    @property
+    @abstractmethod
+    def formula(self) -> str:
+        """The distortion of an image as a line of text, in the symbols of the objective card."""
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """Further lines of the objective card: label -> text."""
+        return {}
+
+    @abstractmethod
+    def link(self, outputs: Tensor) -> Tensor:
+        """Return the (B, P, H, W) parameters that the network's outputs of that shape stand for.
+
+        It runs in the network's precision; all else in that of the images.
+        """
+
+    @abstractmethod
+    def forward(self, images: Tensor, parameters: Tensor) -> Distortion:
+        """Return what images cost.
+
+        Args:
+            images: (B, C, H, W) floating point in [0, 1].
+            parameters: (B, P, H, W), from `link`.
+        """
+
+    @abstractmethod
+    def log_prob(self, images: Tensor, parameters: Tensor) -> Tensor:
+        """Return the (B,) log-likelihood of images in nats, with every constant.
+
+        Args:
+            images: (B, C, H, W) floating point in [0, 1].
+            parameters: (B, P, H, W), from `link`.
+        """
+
+    @abstractmethod
+    def mean(self, parameters: Tensor) -> Tensor:
+        """Return the (B, C, H, W) mean images of (B, P, H, W) parameters."""
+
+    @abstractmethod
+    def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Draw (B, C, H, W) images from (B, P, H, W) parameters."""
+
+    @abstractmethod
+    def divergence(self, parameters: Tensor, others: Tensor) -> Tensor:
+        """Return the (B,) KL(p(x|z) || p(x|z')) in nats, of the parameters of z and of z'.
+
+        Both are (B, P, H, W). It is the mean of both directions, where they differ.
+        """
+
+    @property
+    def sigma2(self) -> Tensor | None:
+        """The variance at evaluation, broadcastable to (1, C, H, W); None if there is none."""
+        return None
+
+    def observe(self, extras: dict[str, Tensor]) -> None:
+        """Take note of a training minibatch in the step that updates the generative group.
+
+        Args:
+            extras: of its `Distortion`.
+        """
+
+    def equivalent_sigma2(self, kl_weight: float | None) -> float | None:
+        """Return the variance that the weight of the KL implies; None if that implies none.
+
+        Args:
+            kl_weight: as for `evaluated`.
+        """
+        return None
+
+    def evaluated(self, kl_weight: float | None) -> "Likelihood | None":
+        """Return the density that evaluations use; None if training implies none.
+
+        Args:
+            kl_weight: of the KL in nats, beside the distortion's weight of 1; None if the objective
+                has no such weight.
+        """
+        return self
+
+
+class Sigmoid(Likelihood):
+    """A likelihood whose parameters are its means, in (0, 1)."""
+
+    def link(self, outputs: Tensor) -> Tensor:
+        return outputs.sigmoid()
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        return parameters
+
+
+def squared_error(images: Tensor, reconstruction: Tensor) -> Tensor:
+    """Return the (B,) sums of squared errors over all pixels of (B, C, H, W) images."""
+    return (reconstruction - images).square().flatten(1).sum(1)
+
+

@@ -1,0 +1,39 @@
+"""What numbers of pixels mean: 8 bits, the unit interval, and bits for each of them."""
+
+import math
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+Nats = TypeVar("Nats", float, Tensor)
+
+# Nats that a pixel's cell of 1/256 adds to a density on [0, 1], in bits.
+BITS_OF_A_PIXEL = 8
+
+
+def unit_interval(images: Tensor) -> Tensor:
+    """Return (B, C, H, W) images as floating point in [0, 1].
+
+    uint8 is divided by 255 into float32, with channels last in memory as in the networks; floating
+    point is taken to be in [0, 1] and returned as it is.
+    """
+    if images.dtype != torch.uint8:
+        return images
+    floats = images.to(torch.float32).div_(255)
+    return floats.contiguous(memory_format=torch.channels_last)
+
+
+def bits_per_dim(elbo: Nats, dimensions: int, discrete: bool = False) -> Nats:
+    """Return bits per pixel and channel.
+
+    Of a density on the [0, 1] scale: -elbo / (D ln 2) + 8, the density rescaled to 256 grey levels,
+    without dequantisation noise. Of a mass: -elbo / (D ln 2).
+
+    Args:
+        elbo: in nats, of all images or of each.
+        dimensions: D, the numbers in an image.
+        discrete: whether it bounds the logarithm of a mass.
+    """
+    bits = -elbo / (dimensions * math.log(2))
+    return bits if discrete else bits + BITS_OF_A_PIXEL

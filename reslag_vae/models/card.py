@@ -1,0 +1,50 @@
+"""The objective card: what a run minimises, in which units."""
+
+from reslag_vae.models.generative import GenerativeModel
+from reslag_vae.objectives import Objective
+
+
+def preset(model: GenerativeModel, objective: Objective) -> str:
+    """Return the choice of `objective=` that gives a run's objective and likelihood.
+
+    Where no single choice gives both, it names the two.
+    """
+    likelihood = model.likelihood
+    if objective.name == "elbo" and "sigma_rule" in likelihood.provides:
+        return likelihood.name
+    usual = "unit_gaussian" if objective.name == "elbo" else "squared_error"
+    return objective.name if likelihood.name == usual else f"{objective.name}, {likelihood.name}"
+
+
+def equivalent_sigma2(model: GenerativeModel, objective: Objective) -> float | None:
+    """Return the variance of the Gaussian likelihood whose ELBO has the same optimum.
+
+    None where the likelihood has a variance of its own, or the objective no weight of the KL.
+    """
+    return model.likelihood.equivalent_sigma2(objective.kl_weight(model.latent_dim))
+
+
+def objective_card(name: str, model: GenerativeModel, objective: Objective) -> dict[str, str]:
+    """Return the lines of the card, label -> text.
+
+    Args:
+        name: of the variant.
+        model: that is trained.
+        objective: that is minimised.
+    """
+    latent = model.latent_dim
+    formula = objective.formula(model.likelihood.formula)
+    lines = {
+        "model": f"{name}: {model.architecture}, latent d = {latent}",
+        "objective": f"{objective.name}: mean over images of {formula}",
+        "Rec": f"sum of squared errors over D = {model.dimensions} numbers in [0, 1]",
+    }
+    if not model.deterministic:
+        lines["KL"] = f"sum over the d = {latent} dimensions, nats per image"
+    lines |= model.likelihood.notes | objective.notes
+    equivalent = equivalent_sigma2(model, objective)
+    if equivalent is not None:
+        lines["beta_eff"] = (
+            f"{2 * equivalent:g} in Rec + beta · KL, as a likelihood variance {equivalent:g}"
+        )
+    return lines

@@ -1,0 +1,115 @@
+"""The flat model: one level of latents between an encoder and a decoder."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reslag_vae.latents import GaussianPosterior, Inferred, Posterior, PosteriorDensity, Prior
+from reslag_vae.latents.standard_normal import StandardNormal
+from reslag_vae.likelihoods import Likelihood
+from reslag_vae.models.generative import GenerativeModel, Group
+from reslag_vae.networks import Network
+
+
+class FlatModel(GenerativeModel):
+    """q(z|x), p(z) and p(x|z) with one latent vector z (Kingma & Welling 2014).
+
+    Args:
+        network: the encoder and the decoder.
+        likelihood: p(x|z).
+        posterior: q(z|x); None is a diagonal Gaussian.
+        prior: p(z); None is N(0, I).
+
+    Raises:
+        ValueError: the network gives another number of parameters than the posterior or the
+            likelihood takes, or has other latents than the prior.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        likelihood: Likelihood,
+        posterior: Posterior | None = None,
+        prior: Prior | None = None,
+    ) -> None:
+        super().__init__()
+        self.network, self.likelihood = network, likelihood
+        self.posterior = GaussianPosterior() if posterior is None else posterior
+        self.prior = StandardNormal(network.latent_dim) if prior is None else prior
+        self.image_shape = network.image_shape
+        self.level_dims = (network.latent_dim,)
+        self.deterministic = "point" in self.posterior.provides
+        check_shapes(network, likelihood, self.posterior, self.prior)
+
+    def parts(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "posterior": self.posterior,
+            "prior": self.prior,
+            "likelihood": self.likelihood,
+        }
+
+    @property
+    def architecture(self) -> str:
+        return type(self.network).__name__
+
+    def posterior_of(self, images: Tensor) -> PosteriorDensity:
+        """Return q(z|x) of (B, C, H, W) images in [0, 1]."""
+        # Only the networks run in autocast's precision: their outputs go back to that of the
+        # images.
+        features = self.network.inference(images).to(images.dtype)
+        density: PosteriorDensity = self.posterior(features)
+        return density
+
+    def infer(self, images: Tensor, noise: tuple[Tensor, ...] | None = None) -> Inferred:
+        density = self.posterior_of(images)
+        own = None if noise is None else noise[0]
+        if own is not None and len(own) > len(images):
+            density = density.repeat(len(own) // len(images))
+        latents = density.rsample(own)
+        kl = self.prior.kl(density)
+        return Inferred((density,), (self.prior(),), (latents,), (kl,), {})
+
+    def parameters_of(self, latents: tuple[Tensor, ...]) -> Tensor:
+        (code,) = latents
+        # The link runs in the network's precision, before the cast.
+        return self.likelihood.link(self.network.generative(code)).to(code.dtype)
+
+    def sample_latents(
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        temperature: float = 1.0,
+    ) -> tuple[Tensor, ...]:
+        return (self.prior.sample(count, generator, temperature),)
+
+    def groups(self) -> dict[Group, list[nn.Module]]:
+        return {
+            "inference": [self.network.inference, self.posterior],
+            "generative": [self.network.generative, self.likelihood, self.prior],
+        }
+
+
+def check_shapes(
+    network: Network, likelihood: Likelihood, posterior: Posterior, prior: Prior
+) -> None:
+    """Refuse parts of a model whose shapes differ.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    wanted: Sequence[tuple[str, Any, Any]] = (
+        ("parameters_per_latent", posterior.parameters_per_latent, posterior.name),
+        ("parameters_per_channel", likelihood.parameters_per_channel, likelihood.name),
+    )
+    for option, number, part in wanted:
+        given = getattr(network, option)
+        if given != number:
+            raise ValueError(f"network.{option}={given}: {part} takes a network with {number}.")
+    if prior.latent_dim != network.latent_dim:
+        raise ValueError(
+            f"prior.latent_dim={prior.latent_dim}: must be that of the network, "
+            f"{network.latent_dim}."
+        )

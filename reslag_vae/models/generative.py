@@ -1,0 +1,185 @@
+"""The interface of a generative model, and what every one of them is used for."""
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from reslag_vae.latents import Inferred
+from reslag_vae.latents.base import joined
+from reslag_vae.likelihoods import Likelihood
+from reslag_vae.models.inputs import as_images, as_latents, check_count, on_model
+
+# The parameter groups: each has an optimizer of its own, and may stand still in an update.
+Group = Literal["inference", "generative"]
+GROUPS: tuple[Group, ...] = get_args(Group)
+
+
+class GenerativeModel(nn.Module, ABC):
+    """Latents and a likelihood: p(x|z) p(z), and q(z|x).
+
+    A model is a final subclass that says how it infers, how it generates and how it is parted into
+    groups. The rest is given.
+
+    Attributes:
+        image_shape: (C, H, W).
+        level_dims: numbers in the latents of each level, the top one first.
+        likelihood: p(x|z).
+        deterministic: whether a posterior is a point: inference takes no noise and has no KL.
+    """
+
+    image_shape: tuple[int, int, int]
+    level_dims: tuple[int, ...]
+    likelihood: Likelihood
+    deterministic: bool
+
+    @abstractmethod
+    def infer(self, images: Tensor, noise: tuple[Tensor, ...] | None = None) -> Inferred:
+        """Return the latents of images.
+
+        Args:
+            images: (B, C, H, W) floating point in [0, 1].
+            noise: standard normal numbers of each level, (B · K, d_l): K samples for each image,
+                next to each other; one is drawn if None.
+        """
+
+    @abstractmethod
+    def parameters_of(self, latents: tuple[Tensor, ...]) -> Tensor:
+        """Return the likelihood's (B, P, H, W) parameters for the (B, d_l) latents of each level."""
+
+    @abstractmethod
+    def sample_latents(
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        temperature: float = 1.0,
+    ) -> tuple[Tensor, ...]:
+        """Draw (count, d_l) latents of each level from the prior.
+
+        Args:
+            count: how many.
+            generator: on the CPU; then the latents do not depend on how many are drawn at a time.
+                None is PyTorch's own of the model's device.
+            temperature: factor of the standard deviation of the prior's noise.
+        """
+
+    @abstractmethod
+    def groups(self) -> dict[Group, list[nn.Module]]:
+        """Return the modules of each parameter group: every parameter is in exactly one."""
+
+    @abstractmethod
+    def parts(self) -> dict[str, Any]:
+        """Return the parts by the command line's groups, as in `likelihood=<name>`."""
+
+    @property
+    def architecture(self) -> str:
+        """The model's name on the objective card."""
+        return type(self).__name__
+
+    @property
+    def dimensions(self) -> int:
+        """D: numbers in an image."""
+        return math.prod(self.image_shape)
+
+    @property
+    def latent_dim(self) -> int:
+        """d: numbers in the latents of all levels."""
+        return sum(self.level_dims)
+
+    @property
+    def parameter(self) -> Tensor:
+        """One of the model's parameters, for its precision and its device."""
+        return next(self.parameters())
+
+    def levels(self, code: Tensor) -> tuple[Tensor, ...]:
+        """Return the (B, d_l) latents of each level of (B, d) codes."""
+        return torch.split(code, list(self.level_dims), dim=1)
+
+    def parameters_at(self, code: Tensor) -> Tensor:
+        """Return the likelihood's (B, P, H, W) parameters for (B, d) latents, which are not checked."""
+        return self.parameters_of(self.levels(code))
+
+    def mean_of(self, code: Tensor) -> Tensor:
+        """Return the (B, C, H, W) mean images of (B, d) latents, which are not checked."""
+        return self.likelihood.mean(self.parameters_at(code))
+
+    def log_likelihood(self, images: Tensor, code: Tensor) -> Tensor:
+        """Return the (B,) log p(x|z) in nats of (B, C, H, W) images and their (B, d) latents."""
+        return self.likelihood.log_prob(images, self.parameters_at(code))
+
+    # What others call: each looks at what it is given, once. `inputs.as_images` says what is taken
+    # for images.
+
+    def encode(self, images: Any) -> Tensor:
+        """Return the (B, d) posterior means of (B, C, H, W) images.
+
+        Raises:
+            ValueError: they are no images of the model's shape, or their values none of pixels.
+        """
+        given = on_model(as_images(images, self.image_shape), self.parameter)
+        # Without noise, so that each level is inferred from the mean of the one above.
+        still = tuple(given.new_zeros(len(given), width) for width in self.level_dims)
+        return joined(self.infer(given, still).means)
+
+    def decode(self, latents: Any) -> Tensor:
+        """Return the (B, C, H, W) likelihood means in [0, 1] of (B, d) latents.
+
+        Raises:
+            ValueError: they are no finite latents of the model's dimensions.
+        """
+        return self.mean_of(as_latents(latents, self.latent_dim, self.parameter))
+
+    def reconstruct(self, images: Any) -> Tensor:
+        """Return the (B, C, H, W) images decoded from the posterior means of images.
+
+        Raises:
+            ValueError: as `encode`.
+        """
+        return self.mean_of(self.encode(images))
+
+    def sample(
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        temperature: float = 1.0,
+    ) -> Tensor:
+        """Return (count, C, H, W) images decoded from the prior.
+
+        Args:
+            count: how many.
+            generator: on the CPU, so that the same seed gives the same latents on every device.
+            temperature: factor of the standard deviation of the prior's noise, at least 0.
+
+        Raises:
+            ValueError: the count is no whole number, the generator lives elsewhere, or the
+                temperature is negative.
+        """
+        check_count("count", count)
+        own = isinstance(generator, torch.Generator) and generator.device.type == "cpu"
+        if generator is not None and not own:
+            raise ValueError(
+                f"generator={generator}: must be null or a torch.Generator on the CPU."
+            )
+        if not temperature >= 0:
+            raise ValueError(f"temperature={temperature}: must be a number of at least 0.")
+        # Drawn on the CPU also without a generator of the caller's.
+        source = torch.default_generator if generator is None else generator
+        latents = self.sample_latents(count, source, temperature)
+        return self.mean_of(joined(latents).to(self.parameter))
+
+    def interpolate(self, start: Any, end: Any, steps: int = 8) -> Tensor:
+        """Return (steps, C, H, W) images on the line between two images' posterior means.
+
+        Raises:
+            ValueError: as `encode`; more than one image for an end; a number of steps that is none.
+        """
+        check_count("steps", steps)
+        first, last = self.encode(start), self.encode(end)
+        if len(first) != 1 or len(last) != 1:
+            raise ValueError(
+                f"images: one for each end is wanted, and these are {len(first)} and {len(last)}."
+            )
+        weights = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device)[:, None]
+        return self.mean_of(first.lerp(last, weights))

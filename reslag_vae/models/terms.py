@@ -1,0 +1,37 @@
+"""A batch's way from images to the terms of an objective."""
+
+from torch import Tensor
+
+from reslag_vae.latents import Inferred
+from reslag_vae.latents.base import joined
+from reslag_vae.likelihoods.pixels import unit_interval
+from reslag_vae.models.generative import GenerativeModel
+from reslag_vae.objectives import Objective, Terms
+
+
+def compute_terms(
+    model: GenerativeModel,
+    objective: Objective,
+    images: Tensor,
+    noise: tuple[Tensor, ...] | None = None,
+    prior: Tensor | None = None,
+) -> tuple[Terms, Inferred]:
+    """Return an objective's terms of a minibatch, and what was inferred of it.
+
+    The likelihood and the objective are computed in the precision of the images, float32 or better,
+    whatever autocast says.
+
+    Args:
+        model: that infers and generates.
+        objective: that weighs.
+        images: (B, C, H, W), uint8, or floating point in [0, 1].
+        noise: (B, d_l) standard normal numbers of each level; drawn if None.
+        prior: (B, d) samples of the prior, for objectives that need any; drawn if None.
+    """
+    images = unit_interval(images)
+    inferred = model.infer(images, noise)
+    distortion = model.likelihood(images, model.parameters_of(inferred.latents))
+    if objective.draws_prior and prior is None:
+        prior = joined(model.sample_latents(len(images)))
+    terms: Terms = objective(distortion, inferred, prior)
+    return terms, inferred

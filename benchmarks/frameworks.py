@@ -115,7 +115,7 @@ def halves_for_pythae(network: Network) -> tuple[nn.Module, nn.Module]:
             self.generative = network.generative
 
         def forward(self, z: Tensor) -> Any:
-            return ModelOutput(reconstruction=self.generative(z))
+            return ModelOutput(reconstruction=self.generative(z).sigmoid())
 
     return Encoder(), Decoder()
 

@@ -15,7 +15,7 @@ from reslag_vae._runtime import process
 from reslag_vae.networks import Network
 from reslag_vae.networks.normalization import BatchNorm
 from reslag_vae.networks.upsampling import Doubling
-from reslag_vae.runs.build import build_data, build_model
+from reslag_vae.runs.build import build_data, build_parts
 
 RATIO = 5  # encoder steps of an aggressive step
 LEARNING_RATE = 2e-3
@@ -27,7 +27,7 @@ def loss_of(network: Network, images: Tensor) -> Tensor:
     """The loss of `sigma_data`, written out, of (B, C, H, W) images in [0, 1]."""
     mean, log_variance = network.inference(images).chunk(2, dim=1)
     latents = mean + (log_variance / 2).exp() * torch.randn_like(mean)
-    rec = (network.generative(latents) - images).square().flatten(1).sum(1)
+    rec = (network.generative(latents).sigmoid() - images).square().flatten(1).sum(1)
     kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
     sigma2 = images.var(unbiased=False)
     loss: Tensor = (images[0].numel() / 2 * sigma2.log() + rec / (2 * sigma2) + kl).mean()
@@ -94,8 +94,9 @@ def device() -> torch.device:
 
 def network_of(job: Job) -> Network:
     """The network of the work, ready to be trained, in PyTorch's usual memory layout and of PyTorch's own layers."""
-    model = build_model(composed(WORKS[job.work], job.batch_size, job.count))
-    network = model.network.to(device()).train()
+    config = composed(WORKS[job.work], job.batch_size, job.count)
+    model: Any = build_parts(config.model)["model"]
+    network: Network = model.network.to(device()).train()
     network.to(memory_format=torch.contiguous_format)
     plain: dict[type[nn.Module], type[nn.Module]] = {
         BatchNorm: nn.BatchNorm2d,
@@ -109,7 +110,8 @@ def network_of(job: Job) -> Network:
 def pixels_of(job: Job) -> Tensor:
     """(count, C, H, W) uint8 on the device, in PyTorch's usual memory layout."""
     config = composed(WORKS[job.work], job.batch_size, job.count)
-    data = build_data(config, build_model(config))
+    model: Any = build_parts(config.model)["model"]
+    data = build_data(config, model)
     data.setup()
     return data.split("train").images.contiguous().to(device())
 

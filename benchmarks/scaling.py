@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,9 +23,9 @@ from benchmarks.scaling_plot import Series, per_step, plot
 from benchmarks.works import WORKS, Work, composed
 from reslag_vae._runtime import process
 from reslag_vae.data.sampling import shuffled
-from reslag_vae.evaluation.losses import evaluate
+from reslag_vae.evaluation.epoch import evaluate
 from reslag_vae.evaluation.pictures.figures import save_figure
-from reslag_vae.runs.build import build_data, build_model
+from reslag_vae.runs.build import build_data, build_parts
 from reslag_vae.runs.folder import METRICS_FILE
 from reslag_vae.training.build import build, quiet
 
@@ -147,16 +148,17 @@ def of_evaluation(point: str, images: int) -> float:
     pixels = work.shape[0] * work.shape[1] * work.shape[2]
     count = max(1_024, images * 28**2 // pixels)
     config = composed(work, int(batch_size), count)
-    model = build_model(config)
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    parts: Any = build_parts(config.model)
+    parts.to("cuda" if torch.cuda.is_available() else "cpu")
+    model, objective = parts["model"], parts["objective"]
     data = build_data(config, model)
     data.setup()
     # The made-up test split holds but two batches: the training split, read in the same way.
     batches = data.in_order("train")
-    evaluate(model, [next(iter(batches))])
+    evaluate(model, objective, [next(iter(batches))])
     synchronize()
     started = time.perf_counter()
-    evaluate(model, batches)
+    evaluate(model, objective, batches)
     return count / (time.perf_counter() - started)
 
 

@@ -53,6 +53,7 @@ class ImageDataModule(LightningDataModule, ABC):
         name: of the data set, as in `conf/data/<name>.yaml`.
         image_shape: (C, H, W), known before any data are read.
         needs_root: whether anything is read from `root`.
+        binary: whether every pixel is black or white.
 
     Raises:
         ValueError: an argument out of its range.
@@ -61,6 +62,7 @@ class ImageDataModule(LightningDataModule, ABC):
     name: str
     image_shape: tuple[int, int, int]
     needs_root: ClassVar[bool] = True
+    binary: bool = False
 
     def __init__(self, root: str | Path, batch_size: int, val_fraction: float, seed: int) -> None:
         super().__init__()

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae.data import Images
-from reslag_vae.latents.base import joined
 from reslag_vae.latents import DiagonalGaussian, Inferred, Point, PosteriorDensity
-from reslag_vae.models.inputs import as_images
+from reslag_vae.latents.base import joined
 from reslag_vae.likelihoods.pixels import unit_interval
+from reslag_vae.models.inputs import as_images
 
 # Images that go through a network at a time, and the numbers in them, at most: enough to be fast,
 # and a bound on the memory, since the features of a network are many times larger than the images.

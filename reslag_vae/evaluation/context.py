@@ -21,7 +21,6 @@ from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective
 
-
 OWN = "the model's own"
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from reslag_vae.data.images import Batch
 from reslag_vae.evaluation.adapters import device_of, evaluating
-from reslag_vae.latents import Inferred, LatentStatistics
+from reslag_vae.latents import LatentStatistics
 from reslag_vae.latents.base import joined, normal_rows
 from reslag_vae.likelihoods.gaussian import gaussian_elbo
 from reslag_vae.likelihoods.pixels import bits_per_dim
@@ -55,12 +55,9 @@ class EvaluationEpoch:
         noise, prior = self._draw(len(batch.images))
         terms, inferred = compute_terms(self.model, self.objective, batch.images, noise, prior)
         self.means.add(terms)
-        self._add_latents(inferred, terms.kl)
+        if terms.kl is not None:
+            self.latents.add(inferred, terms.kl)
         return terms
-
-    def _add_latents(self, inferred: Inferred, kl: Tensor | None) -> None:
-        if kl is not None:
-            self.latents.add(inferred)
 
     def _draw(self, count: int) -> tuple[tuple[Tensor, ...], Tensor | None]:
         """Draw the noise of each level, and samples of the prior where the objective needs any."""

@@ -192,7 +192,13 @@ def log_to_wandb(node: DictConfig, result: Evaluated) -> None:
             for name in ("project", "group")
             if run.config.get("logger")
         }
-        options = flat_names(run.config, subject.data, run.model)
+        names = {
+            "model": run.variant.name,
+            "data": subject.data.name,
+            "objective": run.preset,
+            "schedule": run.schedule.name,
+        }
+        options = flat_names(run.config, names)
         logger = instantiate(node)(folder=run.folder, config=options, **own)
     except Exception as error:  # the run's configuration may be of another version
         log.warning("W&B does not get this evaluation of %s: %s", run.folder, first_line(error))

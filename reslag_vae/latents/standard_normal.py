@@ -31,7 +31,9 @@ class StandardNormal(Prior):
         temperature: float = 1.0,
     ) -> Tensor:
         if generator is None:
-            noise = torch.randn(count, self.latent_dim, dtype=self.zeros.dtype, device=self.zeros.device)
+            noise = torch.randn(
+                count, self.latent_dim, dtype=self.zeros.dtype, device=self.zeros.device
+            )
         else:
             noise = normal_rows(count, self.latent_dim, generator).to(self.zeros)
         return noise if temperature == 1 else temperature * noise

@@ -118,9 +118,12 @@ class LatentStatistics:
         sums = [on_cpu(self.moments), on_cpu(self.kls), on_cpu(self.rates)]
         shares = collectives.objects((self.count, sums, kept))
         for count, (moments, kls, rates), _ in shares:
-            if moments is not None:
+            if moments is not None and rates is not None:
                 whole.count += count
-                whole.moments, whole.rates = added(whole.moments, moments), added(whole.rates, rates)
+                whole.moments, whole.rates = (
+                    added(whole.moments, moments),
+                    added(whole.rates, rates),
+                )
                 whole.kls = None if kls is None else added(whole.kls, kls)
         room = self.reference
         turns = itertools.zip_longest(*(kept for _, _, kept in shares))
@@ -147,7 +150,8 @@ class LatentStatistics:
         """Return (d,) whether each latent dimension is active."""
         assert self.moments is not None, "no posterior was added"
         mean, square = self.moments / self.count
-        return square - mean.square() > ACTIVE_VARIANCE
+        active: Tensor = square - mean.square() > ACTIVE_VARIANCE
+        return active
 
     def mutual_information(self) -> tuple[float, float] | None:
         """Return the estimate over the reference set and its ceiling, in nats.

@@ -134,5 +134,3 @@ class Sigmoid(Likelihood):
 def squared_error(images: Tensor, reconstruction: Tensor) -> Tensor:
     """Return the (B,) sums of squared errors over all pixels of (B, C, H, W) images."""
     return (reconstruction - images).square().flatten(1).sum(1)
-
-

@@ -27,6 +27,7 @@ class Beta(Objective):
     requires = frozenset({"density"})
     provides = frozenset({"divergence", "weighted_kl"})
     averages_kl = True
+    beta: float
 
     def __init__(self, beta: float = 4.0) -> None:
         super().__init__()

@@ -5,9 +5,7 @@ from typing import Any
 
 from reslag_vae.options.kinds import BOOLEAN, NULL, Kind, either, listed, real, text, whole, word
 
-DECAY = Kind(
-    "a number from 0 to less than 1", lambda value: real(0, 1).has(value) and value < 1
-)
+DECAY = Kind("a number from 0 to less than 1", lambda value: real(0, 1).has(value) and value < 1)
 SEED = whole(0, 2**32 - 1)
 EPOCHS = whole(0, 1_000_000)
 POSITIVE = real(1e-12, 1e12)

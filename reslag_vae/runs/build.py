@@ -6,10 +6,12 @@ from typing import Any
 import hydra
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
+from torch import nn
 
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import ImageDataModule
-from reslag_vae.training.system import BaseVAE
+from reslag_vae.models import GenerativeModel
+from reslag_vae.objectives import Objective
 
 
 def instantiate(config: DictConfig) -> Any:
@@ -37,23 +39,23 @@ def instantiate(config: DictConfig) -> Any:
         raise (cause if isinstance(cause, ValueError) else error) from None
 
 
-def build_model(config: DictConfig) -> BaseVAE:
-    """The variant of a resolved configuration.
+def build_parts(node: DictConfig) -> nn.ModuleDict:
+    """Return the `model` and the `objective` of a variant's node.
 
     Raises:
         ValueError: the parts do not fit each other, or a value is out of its range.
     """
-    model = instantiate(config.model)
-    if not isinstance(model, BaseVAE):
-        raise ValueError(f"model._target_={config.model.get('_target_')}: is not a variant.")
-    if not all(isinstance(getattr(model, own, None), str) for own in ("name", "title")):
-        raise ValueError(
-            f"model._target_={config.model.get('_target_')}: a variant has a `name` and a `title`."
-        )
-    return model
+    parts: dict[str, nn.Module] = {}
+    for name, kind in (("model", GenerativeModel), ("objective", Objective)):
+        part = instantiate(node[name])
+        if not isinstance(part, kind):
+            target = node[name].get("_target_")
+            raise ValueError(f"model.{name}._target_={target}: is no {kind.__name__}.")
+        parts[name] = part
+    return nn.ModuleDict(parts)
 
 
-def build_data(config: DictConfig, model: BaseVAE) -> ImageDataModule:
+def build_data(config: DictConfig, model: GenerativeModel) -> ImageDataModule:
     """The data module of a resolved configuration.
 
     Raises:
@@ -62,9 +64,9 @@ def build_data(config: DictConfig, model: BaseVAE) -> ImageDataModule:
     data = instantiate(config.data)
     if not isinstance(data, ImageDataModule):
         raise ValueError(f"data._target_={config.data.get('_target_')}: is not a data module.")
-    if tuple(data.image_shape) != model.network.image_shape:
+    if tuple(data.image_shape) != model.image_shape:
         raise ValueError(
-            f"The network is built for images of {model.network.image_shape}, and data={data.name} has "
+            f"The network is built for images of {model.image_shape}, and data={data.name} has "
             f"{tuple(data.image_shape)}: set recipe.image_shape."
         )
     return data

@@ -13,12 +13,21 @@ from omegaconf import OmegaConf
 
 from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.runs.folder import RunError, config_path, read_bytes
-from reslag_vae.runs.migrations import migrated
+from reslag_vae.runs.migrations import migrated_config
 
 # A configuration of this package has some 6 kB, 250 values and 6 levels.
 MOST_BYTES, MOST_VALUES, MOST_LEVELS = 1 << 18, 10_000, 20
 
-PARTS = ("variants", "networks", "objectives", "training.schedules", "training.optimizers")
+PARTS = (
+    "variants",
+    "models",
+    "networks",
+    "latents",
+    "likelihoods",
+    "objectives",
+    "training.schedules",
+    "training.optimizers",
+)
 
 # Whose exported classes a model, its data and a whole run may be made of.
 MODEL_MODULES = tuple(f"reslag_vae.{name}" for name in PARTS)
@@ -49,7 +58,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise RunError(f"{path} is damaged: it is not the configuration of a run.")
     if not is_final(tree):
         raise RunError(f"{path} is not the configuration of a run: it holds references.")
-    return {str(name): value for name, value in migrated(tree).items()}
+    return migrated_config({str(name): value for name, value in tree.items()})
 
 
 def refuse_unplain(text: str) -> None:

@@ -61,20 +61,29 @@ def export(
         WriteError: the folder cannot be written.
     """
     from safetensors.torch import save
+    from torch import nn
 
+    from reslag_vae.models.card import objective_card
     from reslag_vae.runs.load import read_run
 
     read, out = read_run(run, which, trust), Path(out)
     if out.exists() and (not out.is_dir() or not is_interrupted(out)):
         raise RunError(f"{out} is there already, and not an empty folder.")
-    state = {name: value.contiguous() for name, value in read.model.state_dict().items()}
+    parts = nn.ModuleDict({"model": read.model, "objective": read.objective})
+    state = {name: value.contiguous() for name, value in parts.state_dict().items()}
     # As `read_run` has found it: of our own classes alone.
     model = read_checkpoint(checkpoint_path(read.folder, which))["hyper_parameters"]["model"]
     result = read_result(read.folder)
     if result.get("epoch") != read.epoch:
         # They are the numbers of other weights, or the run has not finished.
         result = {name: value for name, value in result.items() if name not in ("val", "test")}
-    text = card(read.title, read.model.card(), result, read.epoch, out.name)
+    text = card(
+        read.title,
+        objective_card(read.variant.name, read.model, read.objective),
+        result,
+        read.epoch,
+        out.name,
+    )
     remove_unfinished(out, FILES)
     write_atomically(out / MODEL_FILE, json.dumps({"model": model}, indent=2) + "\n")
     write_atomically(out / CARD_FILE, text)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reslag_vae._runtime.errors import UserError, first_line
 from reslag_vae._runtime.files import UNFINISHED, remove_unfinished, write_atomically
+from reslag_vae.runs.migrations import migrated_checkpoint
 
 if TYPE_CHECKING:
     import numpy as np
@@ -155,7 +156,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} is damaged or no checkpoint: {reason}") from None
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise RunError(f"{path} is not a checkpoint: it holds no state_dict.")
-    return checkpoint
+    return migrated_checkpoint(checkpoint)
 
 
 def epoch_of(checkpoint: dict[str, Any], path: Path) -> int:

@@ -3,16 +3,20 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from reslag_vae._runtime.errors import ConfigError, UserError, first_line
 from reslag_vae.data import ImageDataModule
 from reslag_vae.data.base import SplitName
-from reslag_vae.runs.build import build_model, instantiate
+from reslag_vae.models import GenerativeModel
+from reslag_vae.models.card import preset
+from reslag_vae.objectives import Objective
+from reslag_vae.runs.build import build_parts, instantiate
 from reslag_vae.runs.config import (
     DATA_MODULES,
     MODEL_MODULES,
@@ -35,18 +39,51 @@ from reslag_vae.runs.folder import (
     read_result,
 )
 from reslag_vae.runs.identity import refuse_other
-from reslag_vae.runs.migrations import migrated
-from reslag_vae.training.system import BaseVAE
-from reslag_vae.variants.titles import title_of
+from reslag_vae.runs.migrations import migrated_checkpoint
+
+# A checkpoint's tensor that is the system's own: the yardstick's variance.
+YARDSTICK = "train_mse"
+
+
+class Variant(Protocol):
+    """What a run's LightningModule is called.
+
+    Attributes:
+        name: as in `model=<name>` on the command line.
+        title: as the thesis calls it.
+    """
+
+    name: str
+    title: str
+
+    def titled(self, preset: str) -> str:
+        """Return the title, with an objective if that is not the thesis'."""
+
+
+class Parts(NamedTuple):
+    """What a checkpoint holds.
+
+    Attributes:
+        model: in evaluation mode on the CPU, its parameters without gradients.
+        objective: that it was trained with.
+        node: of the variant, in plain values.
+    """
+
+    model: GenerativeModel
+    objective: Objective
+    node: dict[str, Any]
 
 
 class Run(NamedTuple):
-    """A finished run read back.
+    """A run read back.
 
     Attributes:
         folder: of the run.
         config: that it was made with.
+        variant: its LightningModule's class.
         model: of the checkpoint.
+        objective: that it was trained with.
+        schedule: that it was trained by.
         checkpoint: `best` or `last`.
         epoch: of the checkpoint, from 1.
         history: rows of metrics.csv, one for each epoch; empty cells are left out.
@@ -55,20 +92,28 @@ class Run(NamedTuple):
 
     folder: Path
     config: DictConfig
-    model: BaseVAE
+    variant: Variant
+    model: GenerativeModel
+    objective: Objective
+    schedule: Any
     checkpoint: str
     epoch: int
     history: list[dict[str, float]]
     images: dict[SplitName, int]
 
     @property
+    def preset(self) -> str:
+        """The choice of `objective=` that gives the objective and the likelihood."""
+        return preset(self.model, self.objective)
+
+    @property
     def title(self) -> str:
         """The model as the thesis calls it, with its objective if that is not the thesis'."""
-        return title_of(self.model.name, self.model.objective.name)
+        return self.variant.titled(self.preset)
 
 
 def read_run(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -> Run:
-    """A run's model, configuration and history.
+    """Return a run's model, configuration and history.
 
     Args:
         folder: of the run.
@@ -82,16 +127,40 @@ def read_run(folder: str | Path, which: str = "best", trust: Collection[str] = (
     folder = Path(folder)
     config, path = load_config(folder), checkpoint_path(folder, which)
     checkpoint = read_checkpoint(path)
-    model, epoch = model_of(checkpoint, path, trust), epoch_of(checkpoint, path)
+    parts, epoch = parts_of(checkpoint, path, trust), epoch_of(checkpoint, path)
     refuse_other(folder, checkpoint, path, OmegaConf.to_container(config))
-    images = read_result(folder).get("images", {})
-    return Run(folder, config, model, which, epoch, read_metrics(folder), images)
+    return Run(
+        folder=folder,
+        config=config,
+        variant=variant_of(parts.node, path, trust),
+        model=parts.model,
+        objective=parts.objective,
+        schedule=instantiate(config.model.schedule),
+        checkpoint=which,
+        epoch=epoch,
+        history=read_metrics(folder),
+        images=read_result(folder).get("images", {}),
+    )
 
 
-def load(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -> BaseVAE:
-    """The trained model of a run or of an export, in evaluation mode on the CPU, its parameters without gradients.
+def variant_of(node: dict[str, Any], path: Path, trust: Collection[str]) -> Variant:
+    """Return the class of a run's LightningModule.
 
-    No code in the folder is run, and torch's random numbers and default type are as before.
+    Raises:
+        RunError: it is neither one of this package's nor trusted.
+    """
+    foreign = foreign_target(node, MODEL_MODULES, check_trust(trust))
+    if foreign is not None:
+        raise RunError(f"{path} is not a checkpoint of this package: {refusal(foreign)}")
+    variant: Any = get_class(node["_target_"])
+    return variant  # type: ignore[no-any-return]
+
+
+def load(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -> GenerativeModel:
+    """Return the trained model of a run or of an export.
+
+    It is in evaluation mode on the CPU, its parameters without gradients. No code in the folder is
+    run, and torch's random numbers and default type are as before.
 
     Args:
         folder: of the run or the export, or a checkpoint's file.
@@ -107,9 +176,9 @@ def load(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -
         raise ValueError(f"which={which!r}: choose best or last.")
     folder = Path(folder).expanduser()
     if (folder / WEIGHTS_FILE).is_file():
-        return model_of(read_export(folder), folder / WEIGHTS_FILE, trust)
+        return parts_of(read_export(folder), folder / WEIGHTS_FILE, trust).model
     path = folder if folder.is_file() else checkpoint_path(folder, which)
-    return model_of(read_checkpoint(path), path, trust)
+    return parts_of(read_checkpoint(path), path, trust).model
 
 
 def read_export(folder: Path) -> dict[str, Any]:
@@ -125,11 +194,12 @@ def read_export(folder: Path) -> dict[str, Any]:
         state = load_file(folder / WEIGHTS_FILE)
     except (SafetensorError, OSError) as error:
         raise RunError(f"{folder / WEIGHTS_FILE} is damaged: {first_line(error)}") from None
-    return {"hyper_parameters": read_json(folder / MODEL_FILE), "state_dict": state}
+    content = {"hyper_parameters": read_json(folder / MODEL_FILE), "state_dict": state}
+    return migrated_checkpoint(content)
 
 
-def model_of(checkpoint: dict[str, Any], path: Path, trust: Collection[str] = ()) -> BaseVAE:
-    """The model of a checkpoint that was read from `path`.
+def parts_of(checkpoint: dict[str, Any], path: Path, trust: Collection[str] = ()) -> Parts:
+    """Return the model and the objective of a checkpoint that was read from `path`.
 
     Raises:
         RunError: the checkpoint is of another version or not one of ours.
@@ -137,38 +207,55 @@ def model_of(checkpoint: dict[str, Any], path: Path, trust: Collection[str] = ()
     """
     trust = check_trust(trust)
     parameters = checkpoint.get("hyper_parameters")
-    config = parameters.get("model") if isinstance(parameters, dict) else None
-    if not (isinstance(config, dict) and "_target_" in config and is_final(config)):
+    node = parameters.get("model") if isinstance(parameters, dict) else None
+    if not isinstance(node, dict) or not is_node(node):
         raise RunError(
-            f"{path} is not a checkpoint of this package: it does not say of which model of ours it is."
+            f"{path} is not a checkpoint of this package: it does not say of which model of ours "
+            "it is."
         )
-    config = migrated(config)
+    config = {name: node[name] for name in ("model", "objective")}
     foreign = foreign_target(config, MODEL_MODULES, trust)
     if foreign is not None:
         raise RunError(f"{path} is not a checkpoint of this package: {refusal(foreign)}")
     try:
-        state = state_of(checkpoint)
-        own = is_own(config)
-        with as_in_training():
-            if own:
-                refuse_other_sizes(config, state)
-            model = build_model(OmegaConf.create({"model": config}))
-            refuse_other_tensors(model.state_dict(), state)
-            model.load_state_dict(state)
+        parts = with_weights(config, weights_of(checkpoint))
     except ConfigError:  # what the user trusts cannot be imported
         raise
-    except (
-        Exception
-    ) as error:  # a foreign configuration fails in any constructor, with any exception
+    except Exception as error:  # a foreign configuration fails in any constructor, in any way
         raise RunError(
             f"{path} is damaged, or of another version of this package: {first_line(error)}"
         ) from None
-    return model.requires_grad_(False).eval()
+    parts.requires_grad_(False).eval()
+    return Parts(parts["model"], parts["objective"], node)  # type: ignore[arg-type]
 
 
-def is_own(config: dict[str, Any]) -> bool:
-    """Whether a model is made of this package's parts alone."""
-    return foreign_target(config, MODEL_MODULES) is None
+def is_node(node: dict[str, Any]) -> bool:
+    """Return whether plain values are the node of a variant."""
+    return is_final(node) and {"_target_", "model", "objective"} <= node.keys()
+
+
+def with_weights(config: dict[str, Any], state: dict[str, Tensor]) -> nn.ModuleDict:
+    """Return the parts of a configuration with these weights.
+
+    Raises:
+        ValueError: the weights are those of other parts.
+    """
+    with as_in_training():
+        if foreign_target(config, MODEL_MODULES) is None:
+            refuse_other_sizes(config, state)
+        parts = build_parts(OmegaConf.create(config))
+        refuse_other_tensors(parts.state_dict(), state)
+        parts.load_state_dict(state)
+    return parts
+
+
+def weights_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+    """Return the weights of a checkpoint's model and objective.
+
+    Raises:
+        ValueError: they are no tensors by name, or hold numbers that are not finite.
+    """
+    return {name: value for name, value in state_of(checkpoint).items() if name != YARDSTICK}
 
 
 def state_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
@@ -221,10 +308,10 @@ def refuse_other_sizes(config: dict[str, Any], state: dict[str, Tensor]) -> None
     hook = nn.modules.module.register_module_parameter_registration_hook(count)
     try:
         with torch.device("meta"):
-            model = build_model(OmegaConf.create({"model": config}))
+            parts = build_parts(OmegaConf.create(config))
     finally:
         hook.remove()
-    refuse_other_tensors(model.state_dict(), state)
+    refuse_other_tensors(parts.state_dict(), state)
 
 
 def refuse_other_tensors(wanted: dict[str, Tensor], state: dict[str, Tensor]) -> None:

@@ -19,9 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from reslag_vae._runtime.errors import printable
 from reslag_vae._runtime.files import write_atomically
 from reslag_vae._runtime.terminal import command
-from reslag_vae.data import ImageDataModule
 from reslag_vae.runs.folder import ID_FILE, RunError, read_bytes
-from reslag_vae.training.system import BaseVAE
 
 log = logging.getLogger(__name__)
 
@@ -270,19 +268,18 @@ def logged_in() -> bool:
         return False
 
 
-def flat_names(config: DictConfig, data: ImageDataModule, model: BaseVAE) -> dict[str, Any]:
-    """What a dashboard groups and filters by: names first, then every option under its own path."""
-    names: dict[str, Any] = {
-        "model": model.name,
-        "data": data.name,
-        "objective": model.objective.name,
-        "schedule": model.schedule.name,
-        "seed": config.seed,
-    }
+def flat_names(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a dashboard groups and filters by: names, and every option under its own path.
+
+    Args:
+        config: of the run.
+        names: of the model, the data and so on.
+    """
     tree = OmegaConf.to_container(config, resolve=True)
     assert isinstance(tree, dict)
-    groups = ("data", "network", "objective", "schedule", "optimizer", "trainer")
-    return names | dict(flatten({group: tree[group] for group in groups}))
+    parts = ("network", "posterior", "prior", "likelihood", "objective", "schedule")
+    groups = ("data", *parts, "optimizer", "trainer")
+    return {**names, "seed": config.seed} | dict(flatten({group: tree[group] for group in groups}))
 
 
 def flatten(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -18,12 +18,11 @@ from reslag_vae import options
 from reslag_vae._runtime import ranks
 from reslag_vae._runtime.errors import config_errors
 from reslag_vae.data import ImageDataModule
-from reslag_vae.runs.build import build_data, build_model, instantiate
+from reslag_vae.runs.build import build_data, instantiate
 from reslag_vae.runs.tracking import SteadyLogger, flat_names
 from reslag_vae.training.checkpoint_io import WholeCheckpoints
 from reslag_vae.training.job import several_devices
 from reslag_vae.training.profiler import NoProfiler
-from reslag_vae.training.schedules import Lagging
 from reslag_vae.training.strategy import Replicas
 from reslag_vae.training.system import BaseVAE
 
@@ -95,18 +94,47 @@ def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, T
     """
     options.check(config)
     with config_errors():
-        model = build_model(config)
-        if isinstance(model.schedule, Lagging):
-            model.schedule.check_length(config.trainer.max_epochs)
+        model = build_system(config)
+        model.schedule.check_length(config.trainer.max_epochs)
         model.objective.check_length(config.trainer.max_epochs)
         check_monitor(config.monitor, model)
-        data = build_data(config, model)
+        data = build_data(config, model.model)
+        check_pixels(model, data)
         callbacks = [instantiate(node) for node in config.callbacks.values() if node]
         trainer = build_trainer(config, callbacks, folder)
         check_devices(config, trainer)
     if config.trainer.get("compile"):
         model.compile_updates()
     return data, model, trainer
+
+
+def build_system(config: DictConfig) -> BaseVAE:
+    """Return the variant of a resolved configuration.
+
+    Raises:
+        ValueError: the parts do not fit each other, or a value is out of its range.
+    """
+    system = instantiate(config.model)
+    target = config.model.get("_target_")
+    if not isinstance(system, BaseVAE):
+        raise ValueError(f"model._target_={target}: is not a variant.")
+    if not all(isinstance(getattr(system, own, None), str) for own in ("name", "title")):
+        raise ValueError(f"model._target_={target}: a variant has a `name` and a `title`.")
+    return system
+
+
+def check_pixels(system: BaseVAE, data: ImageDataModule) -> None:
+    """Refuse greys where the likelihood takes 0 and 1 alone.
+
+    Raises:
+        ValueError: naming the data.
+    """
+    likelihood = system.model.likelihood
+    if likelihood.binary and not data.binary:
+        raise ValueError(
+            f"likelihood={likelihood.name}: takes images of 0 and 1 alone, and data={data.name} has "
+            "greys: data=binarized_mnist, or data=mnist data.binarize=dynamic."
+        )
 
 
 def sign(model: BaseVAE, config: DictConfig, identity: str) -> None:
@@ -119,7 +147,13 @@ def add_logger(trainer: Trainer, config: DictConfig, data: ImageDataModule, mode
     """Give a trainer the dashboard that its run's configuration names, if it names one."""
     if config.logger:
         folder = Path(trainer.default_root_dir)
-        options = flat_names(config, data, model)
+        names = {
+            "model": model.name,
+            "data": data.name,
+            "objective": model.preset,
+            "schedule": model.schedule.name,
+        }
+        options = flat_names(config, names)
         trainer.loggers = [instantiate(config.logger)(folder=folder, config=options)]
 
 

@@ -8,6 +8,7 @@ import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
 from reslag_vae._runtime.files import write_atomically
+from reslag_vae.runs.migrations import migrated_checkpoint
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -29,3 +30,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         content = io.BytesIO()
         torch.save(checkpoint, content)
         write_atomically(Path(path), content.getbuffer())
+
+    def load_checkpoint(self, path: Any, *args: Any, **options: Any) -> dict[str, Any]:
+        """Read a checkpoint, also one of an earlier version."""
+        return migrated_checkpoint(super().load_checkpoint(path, *args, **options))

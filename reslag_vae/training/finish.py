@@ -14,6 +14,7 @@ from reslag_vae._runtime.terminal import console
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.epoch import evaluate, measure_yardstick
 from reslag_vae.evaluation.numbers import format_number
+from reslag_vae.models.generative import GROUPS
 from reslag_vae.objectives import Terms
 from reslag_vae.runs import provenance
 from reslag_vae.runs.folder import (
@@ -32,7 +33,6 @@ from reslag_vae.training.callbacks import (
     Throughput,
     callback_of,
 )
-from reslag_vae.models.generative import GROUPS
 from reslag_vae.training.system import BaseVAE
 
 METRICS = ("loss", "rec", "kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2")

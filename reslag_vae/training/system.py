@@ -47,6 +47,7 @@ class BaseVAE(LightningModule):
         name: of the variant, as in `model=<name>` on the command line.
         title: of the variant, as the thesis calls it.
         requires: what its parts must provide.
+        usual: the choice of `objective=` that the thesis gives it.
         images_seen: in training, the x axis of everything that is logged.
         evaluation: the latest one.
 
@@ -57,6 +58,7 @@ class BaseVAE(LightningModule):
     name: ClassVar[str]
     title: ClassVar[str]
     requires: ClassVar[frozenset[str]] = frozenset()
+    usual: ClassVar[str] = "sigma_data"
     train_mse: Tensor
 
     def __init__(
@@ -91,6 +93,15 @@ class BaseVAE(LightningModule):
     def preset(self) -> str:
         """The choice of `objective=` that gives the objective and the likelihood."""
         return preset(self.model, self.objective)
+
+    @classmethod
+    def titled(cls, preset: str) -> str:
+        """Return the variant's title, with its objective if that is not the thesis'.
+
+        Args:
+            preset: the choice of `objective=`.
+        """
+        return cls.title if preset == cls.usual else f"{cls.title}, {preset}"
 
     def card(self) -> dict[str, str]:
         """Return the objective card, label -> text."""

@@ -12,4 +12,5 @@ class AutoEncoder(BaseVAE):
 
     name = "autoencoder"
     title = "AutoEncoder"
+    usual = "reconstruction"
     requires = frozenset({"point"})

@@ -12,4 +12,5 @@ class BetaVAE(BaseVAE):
 
     name = "beta_vae"
     title = "beta-VAE"
+    usual = "beta"
     requires = frozenset({"weighted_kl"})

@@ -8,4 +8,5 @@ class MMDInfoVAE(BaseVAE):
 
     name = "mmd_infovae"
     title = "MMD InfoVAE"
+    usual = "mmd"
     requires = frozenset({"mmd"})

@@ -8,4 +8,5 @@ class VAE(BaseVAE):
 
     name = "vae"
     title = "VAE"
+    usual = "elbo"
     requires = frozenset({"elbo"})

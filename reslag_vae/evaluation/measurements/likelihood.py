@@ -30,9 +30,13 @@ def bits(subject: Subject, protocol: str) -> Number:
     bounds, dimensions = subject.bounds, subject.model.dimensions
     if subject.likelihood.discrete:
         values = bits_per_dim(bounds.importance_weighted, dimensions, discrete=True)
-        return mean_over_images(values, "bits", f"{protocol}; coding the images takes at most these")
+        return mean_over_images(
+            values, "bits", f"{protocol}; coding the images takes at most these"
+        )
     values = dequantised_bits_per_dim(bounds.dequantised, dimensions)
-    dequantised = "dequantised evenly in cells of 1/255: coding the 8-bit images takes at most so many"
+    dequantised = (
+        "dequantised evenly in cells of 1/255: coding the 8-bit images takes at most so many"
+    )
     return mean_over_images(values, "bits", f"{protocol}; {dequantised}")
 
 

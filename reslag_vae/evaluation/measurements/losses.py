@@ -53,9 +53,7 @@ def thesis_terms(
     else:
         lat = mean_over_images(kl, "nats per image", protocol)
     formula = objective.formula(model.likelihood.formula)
-    total = mean_over_images(
-        loss, "unit of the objective", f"{protocol}; {formula}"
-    )
+    total = mean_over_images(loss, "unit of the objective", f"{protocol}; {formula}")
     discrepancy = missing("squared MMD", f"objective={objective.name} has none")
     if mmd is not None:
         batches = f"minibatches of {subject.data.batch_size} against as many samples of the prior"

@@ -30,7 +30,7 @@ def perceptual(subject: Subject, weights: Path | None) -> Numbers:
     latents = {"prior": subject.prior_latents, "mixture": subject.mixture_latents}
     generated = {source: decoded(subject, part) for source, part in latents.items()}
     results = inception_distances(
-        subject.reference, generated, weights, subject.model.device, subject.progress
+        subject.reference, generated, weights, subject.model.parameter.device, subject.progress
     )
     for source, result in results.items():
         compared = f"{len(latents[source]):,} {WORDS[source]} against {subject.of_reference}"

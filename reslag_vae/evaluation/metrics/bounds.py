@@ -84,9 +84,7 @@ def importance_weighted_bound(
     return Bounds(*torch.unbind(torch.cat(parts, dim=1)))
 
 
-def likelihood_of(
-    model: LatentModel, likelihood: Likelihood | Tensor | float | None
-) -> Likelihood:
+def likelihood_of(model: LatentModel, likelihood: Likelihood | Tensor | float | None) -> Likelihood:
     """Return a likelihood, that of a variance, or the model's own, in evaluation mode.
 
     Raises:

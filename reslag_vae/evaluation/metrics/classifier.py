@@ -20,8 +20,8 @@ from reslag_vae._runtime.files import write_atomically
 from reslag_vae.data import Images
 from reslag_vae.evaluation.adapters import check_seed, chunks, wanted
 from reslag_vae.evaluation.progress import Progress, silent
-from reslag_vae.models.inputs import check_count
 from reslag_vae.likelihoods.pixels import unit_interval
+from reslag_vae.models.inputs import check_count
 
 log = logging.getLogger(__name__)
 

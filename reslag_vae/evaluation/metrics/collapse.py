@@ -111,7 +111,7 @@ def precision(
     own, device = likelihood_of(model, likelihood), device_of(model)
     parts = []
     with evaluating(model), progress(f"dimension {dimension + 1}", None):
-        for left, right in zip(one.split(CHUNK), other.split(CHUNK), strict=True):
+        for left, right in zip(torch.split(one, CHUNK), torch.split(other, CHUNK), strict=True):
             parameters, others = (model.parameters_at(z.to(device)) for z in (left, right))
             parts.append(own.to(device).divergence(parameters, others).double().cpu())
     return float(torch.cat(parts).mean())

@@ -6,7 +6,14 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation.adapters import LatentModel, chunks, device_of, evaluating, posterior_means, wanted
+from reslag_vae.evaluation.adapters import (
+    LatentModel,
+    chunks,
+    device_of,
+    evaluating,
+    posterior_means,
+    wanted,
+)
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.likelihoods.variance import SIGMA2_FLOOR
 

@@ -7,10 +7,10 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from reslag_vae.evaluation.pictures.figures import image_grid, save_figure
-from reslag_vae.options import require
 from reslag_vae.data.images import Batch
+from reslag_vae.evaluation.pictures.figures import image_grid, save_figure
 from reslag_vae.likelihoods.pixels import unit_interval
+from reslag_vae.options import require
 from reslag_vae.runs.tracking import SteadyLogger
 from reslag_vae.training.system import BaseVAE
 

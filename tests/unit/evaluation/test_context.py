@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 import torch
+from reslag_vae.evaluation.losses import evaluate
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.context import Settings, Subject, drawn
-from reslag_vae.evaluation.losses import evaluate
 from reslag_vae.objectives import ELBO, MMD, SigmaFixed
 from reslag_vae.variants import VAE, MMDInfoVAE, OptimalSigmaVAE
 

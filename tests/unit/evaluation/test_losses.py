@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from reslag_vae.evaluation.losses import evaluate, measure_yardstick
 from torch import Tensor, nn
 
 from reslag_vae.data import ImageDataModule
-from reslag_vae.evaluation.losses import evaluate, measure_yardstick
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO, SigmaFixed
 from reslag_vae.variants import VAE

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from reslag_vae._runtime import collectives
-from reslag_vae.objectives.averages import Means, reduced
 from reslag_vae.objectives import Terms
+from reslag_vae.objectives.averages import Means, reduced
 
 
 def per_image(count: int) -> Terms:

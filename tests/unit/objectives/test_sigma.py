@@ -6,13 +6,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reslag_vae.objectives.sigma import SIGMA2_FLOOR, Granularity, gaussian_nll
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
 from reslag_vae.latents.gaussian import DiagonalGaussian
-from reslag_vae.objectives import Objective, SigmaData, SigmaFixed, SigmaLearned, SigmaOptimal
-from reslag_vae.objectives.sigma import SIGMA2_FLOOR, Granularity, gaussian_nll
-from reslag_vae.objectives import Terms
+from reslag_vae.objectives import (
+    Objective,
+    SigmaData,
+    SigmaFixed,
+    SigmaLearned,
+    SigmaOptimal,
+    Terms,
+)
 
 SHAPE = (2, 3, 4)
 GRANULARITIES: list[Granularity] = ["global", "channel", "pixel", "image"]

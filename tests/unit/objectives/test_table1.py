@@ -15,8 +15,7 @@ import torch
 
 import reslag_vae
 from reslag_vae.latents.gaussian import DiagonalGaussian
-from reslag_vae.objectives import MMD, Beta, Objective, SigmaData
-from reslag_vae.objectives import Terms
+from reslag_vae.objectives import MMD, Beta, Objective, SigmaData, Terms
 
 Row = dict[str, str]
 

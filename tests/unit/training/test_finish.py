@@ -9,10 +9,10 @@ from typing import cast
 import pytest
 import torch
 from lightning import Trainer
+from reslag_vae.evaluation.losses import evaluate
 from torch import Tensor
 
 from reslag_vae.data import ImageDataModule
-from reslag_vae.evaluation.losses import evaluate
 from reslag_vae.evaluation.numbers import format_number
 from reslag_vae.networks import Network
 from reslag_vae.objectives import MMD, Reconstruction, SigmaLearned, SigmaOptimal

@@ -13,12 +13,14 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from reslag_vae.evaluation.losses import evaluate
+from reslag_vae.objectives.sigma import SIGMA2_FLOOR
+from reslag_vae.records import Batch, Terms
 from torch import Tensor, nn
 from torch.optim import Adam
 
 from reslag_vae._runtime.errors import NonFiniteError
 from reslag_vae.data import ImageDataModule
-from reslag_vae.evaluation.losses import evaluate
 from reslag_vae.networks import LightResidualNetwork, Network, PlainNetwork, ResidualNetwork
 from reslag_vae.objectives import (
     ELBO,
@@ -32,8 +34,6 @@ from reslag_vae.objectives import (
     SigmaLearned,
     SigmaOptimal,
 )
-from reslag_vae.objectives.sigma import SIGMA2_FLOOR
-from reslag_vae.records import Batch, Terms
 from reslag_vae.training.callbacks import BestAndLast
 from reslag_vae.training.optimizers import AdamSettings, Plateau
 from reslag_vae.training.schedules import GROUPS, Joint, Lagging, Schedule, Update

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
+from reslag_vae.evaluation.losses import evaluate
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.context import Subject
-from reslag_vae.evaluation.losses import evaluate
 from reslag_vae.evaluation.measurements import measure
 from reslag_vae.evaluation.measurements.latent import latent
 from reslag_vae.evaluation.measurements.likelihood import likelihood

@@ -7,10 +7,10 @@ import pytest
 import torch
 from lightning import Trainer
 from PIL import Image
+from reslag_vae.evaluation.losses import evaluate
 from torch import nn
 
 from reslag_vae.data import ImageDataModule
-from reslag_vae.evaluation.losses import evaluate
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO, Reconstruction
 from reslag_vae.training.callbacks import CollapseMonitor

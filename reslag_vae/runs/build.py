@@ -1,4 +1,4 @@
-"""From the configuration of a run to its model and its data."""
+"""From the configuration of a run to its model."""
 
 import re
 from typing import Any
@@ -8,7 +8,6 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.data import ImageDataModule
 from reslag_vae.training.system import BaseVAE
 
 
@@ -51,20 +50,3 @@ def build_model(config: DictConfig) -> BaseVAE:
             f"model._target_={config.model.get('_target_')}: a variant has a `name` and a `title`."
         )
     return model
-
-
-def build_data(config: DictConfig, model: BaseVAE) -> ImageDataModule:
-    """The data module of a resolved configuration.
-
-    Raises:
-        ValueError: its images are not those that the network is built for.
-    """
-    data = instantiate(config.data)
-    if not isinstance(data, ImageDataModule):
-        raise ValueError(f"data._target_={config.data.get('_target_')}: is not a data module.")
-    if tuple(data.image_shape) != model.network.image_shape:
-        raise ValueError(
-            f"The network is built for images of {model.network.image_shape}, and data={data.name} has "
-            f"{tuple(data.image_shape)}: set recipe.image_shape."
-        )
-    return data

@@ -15,7 +15,8 @@ from reslag_vae._runtime.errors import UserError, closed_doors
 from reslag_vae._runtime.signals import interruptible, postponed
 from reslag_vae.cli import run, told
 from reslag_vae.runs import provenance
-from reslag_vae.runs.folder import checkpoint_to_resume, monitored_value
+from reslag_vae.runs.checkpoints import checkpoint_to_resume
+from reslag_vae.runs.folder import monitored_value
 from reslag_vae.runs.lock import OccupiedError, failure_kept, occupied
 from reslag_vae.training import job_folder
 from reslag_vae.training.job import of_job

@@ -15,7 +15,8 @@ from reslag_vae._runtime import process
 from reslag_vae.networks import Network
 from reslag_vae.networks.normalization import BatchNorm
 from reslag_vae.networks.upsampling import Doubling
-from reslag_vae.runs.build import build_data, build_parts
+from reslag_vae.runs.build import build_parts
+from reslag_vae.runs.data import build_data
 
 RATIO = 5  # encoder steps of an aggressive step
 LEARNING_RATE = 2e-3

@@ -25,7 +25,8 @@ from reslag_vae._runtime import process
 from reslag_vae.data.sampling import shuffled
 from reslag_vae.evaluation.epoch import evaluate
 from reslag_vae.evaluation.pictures.figures import save_figure
-from reslag_vae.runs.build import build_data, build_parts
+from reslag_vae.runs.build import build_parts
+from reslag_vae.runs.data import build_data
 from reslag_vae.runs.folder import METRICS_FILE
 from reslag_vae.training.build import build, quiet
 

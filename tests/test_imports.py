@@ -30,9 +30,10 @@ DOORS = {"__init__", "export", "report", "study"}
 # A run's model is a LightningModule with its training step, and so what reads runs knows it.
 KNOWN = {
     ("runs/build.py", "training.system"),
+    ("runs/data.py", "training.system"),
     ("runs/load.py", "training.system"),
     ("runs/load.py", "variants.titles"),
-    ("runs/tracking.py", "training.system"),
+    ("runs/option_names.py", "training.system"),
     ("evaluation/context.py", "training.system"),
     ("evaluation/losses.py", "training.system"),
 }

@@ -15,14 +15,23 @@ from reslag_vae.data import CelebA, DataError, ImageDataModule
 from reslag_vae.evaluation.compare import compare
 from reslag_vae.evaluation.context import Settings, Subject
 from reslag_vae.evaluation.progress import shown
-from reslag_vae.evaluation.record import Evaluated, Wanted, evaluate_run, evaluation_file, show
+from reslag_vae.evaluation.record import Evaluated, Wanted, evaluate_run, show
 from reslag_vae.options import check_evaluation
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.config import check_trust, plain
-from reslag_vae.runs.folder import CONFIG_FILE, ID_FILE, RunError, read_json, read_result
+from reslag_vae.runs.data import load_data
+from reslag_vae.runs.folder import (
+    CONFIG_FILE,
+    ID_FILE,
+    RunError,
+    evaluation_file,
+    read_json,
+    read_result,
+)
 from reslag_vae.runs.identity import CONSEQUENCE, changes
-from reslag_vae.runs.load import Run, load_data, read_run
-from reslag_vae.runs.tracking import add_evaluation, flat_names
+from reslag_vae.runs.load import Run, read_run
+from reslag_vae.runs.option_names import flat_names
+from reslag_vae.runs.tracking import add_evaluation
 
 log = logging.getLogger(__name__)
 

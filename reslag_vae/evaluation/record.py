@@ -24,7 +24,7 @@ from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.pictures.gallery import Pictures, Shown
 from reslag_vae.evaluation.pictures.material import exhibit
 from reslag_vae.runs import provenance
-from reslag_vae.runs.folder import write_json
+from reslag_vae.runs.folder import EVALUATIONS, evaluation_figures, evaluation_file, write_json
 from reslag_vae.runs.load import Run
 
 
@@ -71,17 +71,6 @@ class Evaluated(NamedTuple):
         return evaluation_file(self.run.folder, self.subject.settings.split, self.run.checkpoint)
 
 
-def evaluation_file(folder: Path, split: str, checkpoint: str) -> Path:
-    """evaluation.json of a run, with the split and the checkpoint in its name if they are not test and best."""
-    label = label_of(split, checkpoint)
-    return folder / ("evaluation.json" if label == "test" else f"evaluation_{label}.json")
-
-
-def label_of(split: str, checkpoint: str) -> str:
-    """The split, and the checkpoint if it is not the best."""
-    return split if checkpoint == "best" else f"{split}_{checkpoint}"
-
-
 def evaluate_run(run: Run, subject: Subject, wanted: Wanted) -> Evaluated:
     """Measure and draw a run, and write both into its folder.
 
@@ -95,9 +84,9 @@ def evaluate_run(run: Run, subject: Subject, wanted: Wanted) -> Evaluated:
             is lost then.
     """
     start = monotonic()
-    remove_unfinished(run.folder, ["evaluation*.json"])
+    remove_unfinished(run.folder, [EVALUATIONS])
     remove_unfinished(
-        run.folder / "figures" / label_of(subject.settings.split, run.checkpoint), ["*.png"]
+        evaluation_figures(run.folder, subject.settings.split, run.checkpoint), ["*.png"]
     )
     learned = {"perceptual": perceptual(subject, wanted.weights)} if wanted.perceptual else {}
     numbers = measure(subject) | learned
@@ -134,7 +123,7 @@ def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) 
 
 def draw(run: Run, subject: Subject, shown: Shown, attributes: Sequence[str]) -> list[Path]:
     """The pictures of a run as files in its folder, beside those of its training."""
-    folder = run.folder / "figures" / label_of(subject.settings.split, run.checkpoint)
+    folder = evaluation_figures(run.folder, subject.settings.split, run.checkpoint)
     pictures = chain(gallery.shared({run.title: shown}), gallery.own(subject, attributes))
     with subject.progress("pictures", None):
         return save_all(pictures, folder)

@@ -71,10 +71,7 @@ def gaussian_nll(squares: Tensor, rec: Tensor, sigma2: Tensor) -> Tensor:
         sigma2: (1|B, 1|C, 1|H, 1|W).
     """
     entries, dimensions = sigma2[0].numel(), squares[0].numel()
-    if entries == 1:
-        scaled = rec / sigma2.flatten()
-    else:
-        scaled = (squares / sigma2).flatten(1).sum(1)
+    scaled = rec / sigma2.flatten() if entries == 1 else (squares / sigma2).flatten(1).sum(1)
     return (sigma2.log().flatten(1).sum(1) * (dimensions / entries) + scaled) / 2
 
 

@@ -1,4 +1,4 @@
-"""From the configuration of a run to its model and its data."""
+"""From the configuration of a run to its model."""
 
 import re
 from typing import Any
@@ -9,7 +9,6 @@ from omegaconf import DictConfig
 from torch import nn
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.data import ImageDataModule
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective
 
@@ -53,20 +52,3 @@ def build_parts(node: DictConfig) -> nn.ModuleDict:
             raise ValueError(f"model.{name}._target_={target}: is no {kind.__name__}.")
         parts[name] = part
     return nn.ModuleDict(parts)
-
-
-def build_data(config: DictConfig, model: GenerativeModel) -> ImageDataModule:
-    """The data module of a resolved configuration.
-
-    Raises:
-        ValueError: its images are not those that the network is built for.
-    """
-    data = instantiate(config.data)
-    if not isinstance(data, ImageDataModule):
-        raise ValueError(f"data._target_={config.data.get('_target_')}: is not a data module.")
-    if tuple(data.image_shape) != model.image_shape:
-        raise ValueError(
-            f"The network is built for images of {model.image_shape}, and data={data.name} has "
-            f"{tuple(data.image_shape)}: set recipe.image_shape."
-        )
-    return data

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.runs.folder import RunError, config_path, read_bytes
@@ -59,6 +59,19 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not is_final(tree):
         raise RunError(f"{path} is not the configuration of a run: it holds references.")
     return migrated_config({str(name): value for name, value in tree.items()})
+
+
+def load_config(folder: str | Path) -> DictConfig:
+    """The configuration that a run was made with, every value final.
+
+    Raises:
+        RunError: it is missing, or not one of ours.
+    """
+    folder = Path(folder)
+    tree = read_config(folder)
+    if not {"data", "model", "seed"} <= tree.keys():
+        raise RunError(f"{config_path(folder)} is not the configuration of a run of this package.")
+    return OmegaConf.create(tree)
 
 
 def refuse_unplain(text: str) -> None:

@@ -14,14 +14,13 @@ from reslag_vae._runtime.errors import UserError, printable
 from reslag_vae._runtime.escape import markdown
 from reslag_vae._runtime.files import UNFINISHED, remove_unfinished, write_atomically
 from reslag_vae._runtime.terminal import prepare
+from reslag_vae.runs.checkpoints import checkpoint_path, read_checkpoint
 from reslag_vae.runs.folder import (
     CARD_FILE,
     MODEL_FILE,
     RESULT_FILE,
     WEIGHTS_FILE,
     RunError,
-    checkpoint_path,
-    read_checkpoint,
     read_result,
 )
 

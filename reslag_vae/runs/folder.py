@@ -3,29 +3,34 @@
 import csv
 import io
 import json
-import pickle
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reslag_vae._runtime.errors import UserError, first_line
 from reslag_vae._runtime.files import UNFINISHED, remove_unfinished, write_atomically
-from reslag_vae.runs.migrations import migrated_checkpoint
 
 if TYPE_CHECKING:
     import numpy as np
 
-CHECKPOINTS = "checkpoints"
-ID_FILE = "wandb_id.txt"
 CONFIG_FILE = "config.yaml"
 IDENTITY_FILE = "run.json"
-RESULT_FILE = "metrics.json"
 METRICS_FILE = "metrics.csv"
+RESULT_FILE = "metrics.json"
 PER_IMAGE_FILE = "per_image.npz"
-
+EVALUATION_FILE, EVALUATIONS = "evaluation.json", "evaluation*.json"
+FAILURE_FILE = "failed.json"
+LOCK_FILE = ".lock"
 LOG_FILE = "train.log"
+
+CHECKPOINTS = "checkpoints"
 FIGURES = "figures"
-MOST_DIGITS = 30
+
+# W&B's own files, its id of the run, and how many steps it has of the run: an offline segment of a
+# resumed run does not know of those before it.
+DASHBOARD = "wandb"
+ID_FILE = "wandb_id.txt"
+STEP_FILE = "wandb_step.txt"
 
 # What training writes, for what a kill leaves of it
 WRITTEN = {
@@ -36,7 +41,7 @@ WRITTEN = {
         METRICS_FILE,
         PER_IMAGE_FILE,
         ID_FILE,
-        "failed.json",
+        FAILURE_FILE,
     ),
     FIGURES: ("*.png",),
     CHECKPOINTS: (f"best{UNFINISHED}", f"last{UNFINISHED}"),
@@ -50,6 +55,47 @@ CARD_FILE = "README.md"
 # The files of a run hold some kB; metrics.csv and evaluation.json may grow to some MB.
 MOST_BYTES = 1 << 26
 MOST_ARRAY_BYTES = 1 << 28
+MOST_DIGITS = 30
+
+
+class RunError(UserError, RuntimeError):
+    """A run's folder does not hold what is asked of it. The message names the file."""
+
+
+def checkpoint_file(folder: Path, name: str) -> Path:
+    """Where a run keeps its checkpoint `best`, `last` or `previous`, which need not be there."""
+    return folder / CHECKPOINTS / f"{name}.ckpt"
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """The checkpoints of a run that are there, in the order of their names."""
+    return sorted((folder / CHECKPOINTS).glob("*.ckpt"))
+
+
+def figure_file(folder: Path, name: str) -> Path:
+    """Where a run keeps the picture of that name of its training, which need not be there."""
+    return folder / FIGURES / f"{name}.png"
+
+
+def figure_files(folder: Path) -> list[Path]:
+    """The pictures of a run's training that are there, in the order of their names."""
+    return sorted((folder / FIGURES).glob("*.png"))
+
+
+def evaluation_file(folder: Path, split: str, checkpoint: str) -> Path:
+    """evaluation.json of a run, with the split and the checkpoint in its name if they are not test and best."""
+    label = label_of(split, checkpoint)
+    return folder / (EVALUATION_FILE if label == "test" else f"evaluation_{label}.json")
+
+
+def evaluation_figures(folder: Path, split: str, checkpoint: str) -> Path:
+    """The folder of the pictures of an evaluation, among those of the run's training."""
+    return folder / FIGURES / label_of(split, checkpoint)
+
+
+def label_of(split: str, checkpoint: str) -> str:
+    """The split, and the checkpoint if it is not the best."""
+    return split if checkpoint == "best" else f"{split}_{checkpoint}"
 
 
 def clean(folder: Path) -> None:
@@ -59,118 +105,6 @@ def clean(folder: Path) -> None:
     for name in (f"{which}{UNFINISHED}" for which in ("best", "last")):
         if (folder / CHECKPOINTS / name).is_file():
             (folder / CHECKPOINTS / name).unlink()
-
-
-class RunError(UserError, RuntimeError):
-    """A run's folder does not hold what is asked of it. The message names the file."""
-
-
-def checkpoint_path(folder: Path, which: str) -> Path:
-    """The run's `best` or `last` checkpoint.
-
-    Raises:
-        RunError: it is not there.
-    """
-    path = folder / CHECKPOINTS / f"{which}.ckpt"
-    if path.is_file():
-        return path
-    previous = path.with_name("previous.ckpt")
-    if which == "last" and previous.is_file():
-        raise RunError(
-            f"{path} is not there, but {previous.name} of the epoch before is: give that file, or go on with the run."
-        )
-    if (folder / MODEL_FILE).is_file():
-        raise RunError(
-            f"{folder} is an export that was interrupted, without {WEIGHTS_FILE}: export the run again."
-        )
-    raise RunError(
-        f"{path} is not there: the run has not finished its first epoch, or is not a run's folder."
-    )
-
-
-def checkpoint_to_resume(folder: Path) -> Path | None:
-    """The newest checkpoint of a run; None if it was interrupted in its first epoch.
-
-    Raises:
-        RunError: it is damaged, or gone though the run had one; the message says whether another
-            can take its place.
-    """
-    last, previous = (folder / CHECKPOINTS / f"{name}.ckpt" for name in ("last", "previous"))
-    if (
-        not last.exists()
-    ):  # a kill may have come between the two steps by which one takes the place of the other
-        last = previous
-    if not last.exists():
-        refuse_lost(folder)
-        return None
-    try:
-        read_checkpoint(last)
-    except RunError as error:
-        if last == previous or not previous.exists():
-            raise
-        try:
-            epoch = epoch_of(read_checkpoint(previous), previous)
-        except RunError:
-            raise error from None
-        raise RunError(
-            f"{error}. {previous.name}, of epoch {epoch}, is whole: remove {last.name}, and the run goes on from there."
-        ) from None
-    return last
-
-
-def refuse_lost(folder: Path) -> None:
-    """Refuse a run that has finished an epoch and has no checkpoint to go on from: it would begin anew.
-
-    Raises:
-        RunError: naming what is gone.
-    """
-    # A kill in the first epoch's end leaves a row of metrics, and perhaps the best checkpoint.
-    if (folder / RESULT_FILE).exists() or len(read_metrics(folder)) > 1:
-        raise RunError(
-            f"{folder / CHECKPOINTS / 'last.ckpt'} and previous.ckpt are gone, and without one of them the run cannot "
-            "go on: put it back, or train anew in another folder."
-        )
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's plain containers and tensors, on the CPU. No code in it is ever run.
-
-    Raises:
-        RunError: the file is damaged.
-    """
-    import torch
-
-    try:
-        # PyTorch compares no checksums, and inflates what it did not deflate.
-        with zipfile.ZipFile(path) as archive:
-            if sum(part.file_size for part in archive.infolist()) > path.stat().st_size:
-                raise ValueError("it would grow when it is read, which PyTorch's own do not")
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise ValueError(f"the checksum of {damaged} in it is another")
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
-        # PyTorch advises to load it all the same, with whatever code it may hold: not passed on.
-        unsafe = isinstance(error, pickle.UnpicklingError)
-        reason = "not plain tensors and containers" if unsafe else first_line(error)
-        raise RunError(f"{path} is damaged or no checkpoint: {reason}") from None
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
-        raise RunError(f"{path} is not a checkpoint: it holds no state_dict.")
-    return migrated_checkpoint(checkpoint)
-
-
-def epoch_of(checkpoint: dict[str, Any], path: Path) -> int:
-    """The epoch at whose end a checkpoint was written, from 1.
-
-    Raises:
-        RunError: it does not say.
-    """
-    epoch = checkpoint.get("epoch")
-    if type(epoch) is not int or epoch < 0:
-        raise RunError(
-            f"{path} is not a checkpoint of this package: it does not say of which epoch it is."
-        )
-    return epoch + 1
 
 
 def config_path(folder: Path) -> Path:

@@ -2,9 +2,8 @@
 
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reslag_vae.data.inventory import Inventory
 from reslag_vae.runs.folder import (
     IDENTITY_FILE,
     RunError,
@@ -13,6 +12,9 @@ from reslag_vae.runs.folder import (
     read_result,
     write_json,
 )
+
+if TYPE_CHECKING:
+    from reslag_vae.data.inventory import Inventory
 
 # What may be done about it, after each message on data that are not the same.
 CONSEQUENCE = (
@@ -38,7 +40,7 @@ def read_identity(folder: Path) -> dict[str, Any]:
     return content
 
 
-def new_identity(inventory: Inventory) -> dict[str, Any]:
+def new_identity(inventory: "Inventory") -> dict[str, Any]:
     """The identity of a run that begins with these data."""
     return {"id": secrets.token_hex(8), "data": inventory.as_dict(), "changed_data": False}
 
@@ -70,7 +72,7 @@ def refuse_other(folder: Path, checkpoint: dict[str, Any], path: Path, config: A
         raise RunError(f"{path} is of another run than {folder / IDENTITY_FILE}.")
 
 
-def changes(folder: Path, inventory: Inventory) -> str:
+def changes(folder: Path, inventory: "Inventory") -> str:
     """How the data differ from those that a run began with, in words; empty if they do not.
 
     A run without run.json is compared by the numbers of images that its result names.
@@ -82,7 +84,7 @@ def changes(folder: Path, inventory: Inventory) -> str:
     return "; ".join(filter(None, parts))
 
 
-def difference(split: str, recorded: dict[str, Any], inventory: Inventory) -> str:
+def difference(split: str, recorded: dict[str, Any], inventory: "Inventory") -> str:
     """How one split differs, in words; empty if it does not."""
     digest = recorded.get("digests", {}).get(split)
     now: int = dict(inventory.images)[split]

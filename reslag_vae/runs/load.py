@@ -1,48 +1,43 @@
-"""A finished run read back: its model, its configuration, and the data that it was trained on."""
+"""A finished run read back: its model and its configuration."""
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import torch
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from reslag_vae._runtime.errors import ConfigError, UserError, first_line
-from reslag_vae.data import ImageDataModule
-from reslag_vae.data.base import SplitName
+from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.models import GenerativeModel
 from reslag_vae.models.card import preset
 from reslag_vae.objectives import Objective
 from reslag_vae.runs.build import build_parts, instantiate
+from reslag_vae.runs.checkpoints import checkpoint_path, epoch_of, read_checkpoint
 from reslag_vae.runs.config import (
-    DATA_MODULES,
     MODEL_MODULES,
     check_trust,
     foreign_target,
     is_final,
-    read_config,
+    load_config,
     refusal,
 )
 from reslag_vae.runs.folder import (
     MODEL_FILE,
     WEIGHTS_FILE,
     RunError,
-    checkpoint_path,
-    config_path,
-    epoch_of,
-    read_checkpoint,
     read_json,
     read_metrics,
     read_result,
 )
 from reslag_vae.runs.identity import refuse_other
 from reslag_vae.runs.migrations import migrated_checkpoint
-
-# A checkpoint's tensor that is the system's own: the yardstick's variance.
-YARDSTICK = "train_mse"
+from reslag_vae.runs.weights import (
+    as_in_training,
+    refuse_other_sizes,
+    refuse_other_tensors,
+    weights_of,
+)
 
 
 class Variant(Protocol):
@@ -99,7 +94,7 @@ class Run(NamedTuple):
     checkpoint: str
     epoch: int
     history: list[dict[str, float]]
-    images: dict[SplitName, int]
+    images: dict[str, int]
 
     @property
     def preset(self) -> str:
@@ -247,153 +242,3 @@ def with_weights(config: dict[str, Any], state: dict[str, Tensor]) -> nn.ModuleD
         refuse_other_tensors(parts.state_dict(), state)
         parts.load_state_dict(state)
     return parts
-
-
-def weights_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
-    """Return the weights of a checkpoint's model and objective.
-
-    Raises:
-        ValueError: they are no tensors by name, or hold numbers that are not finite.
-    """
-    return {name: value for name, value in state_of(checkpoint).items() if name != YARDSTICK}
-
-
-def state_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
-    """The weights of a checkpoint.
-
-    Raises:
-        ValueError: they are no tensors by name, or hold numbers that are not finite.
-    """
-    state = checkpoint["state_dict"]
-    if not isinstance(state, dict) or not all(
-        isinstance(value, Tensor) for value in state.values()
-    ):
-        raise ValueError("its state_dict does not hold tensors by name")
-    for name, value in state.items():
-        if value.layout != torch.strided or value.is_meta or value.is_quantized:
-            raise ValueError(f"{name} is no plain tensor")
-        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
-            raise ValueError(f"{name} is larger than what is stored of it")
-        if value.is_floating_point() and not value.isfinite().all():
-            raise ValueError(f"{name} holds numbers that are not finite")
-    return state
-
-
-@contextmanager
-def as_in_training() -> Iterator[None]:
-    """Within the context models are built in float32; torch's random numbers and default type are as before it."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float32)
-    try:
-        with torch.random.fork_rng(devices=[]), torch.device("cpu"), torch.inference_mode(False):
-            yield
-    finally:
-        torch.set_default_dtype(before)
-
-
-def refuse_other_sizes(config: dict[str, Any], state: dict[str, Tensor]) -> None:
-    """Refuse a model that has other tensors than a checkpoint, before memory is taken for any.
-
-    Raises:
-        ValueError: naming a tensor.
-    """
-
-    registered: list[str] = []
-
-    def count(_: nn.Module, name: str, __: nn.Parameter | None) -> None:
-        registered.append(name)
-        if len(registered) > len(state):
-            raise ValueError(f"its model has more parameters than its {len(state)} tensors")
-
-    hook = nn.modules.module.register_module_parameter_registration_hook(count)
-    try:
-        with torch.device("meta"):
-            parts = build_parts(OmegaConf.create(config))
-    finally:
-        hook.remove()
-    refuse_other_tensors(parts.state_dict(), state)
-
-
-def refuse_other_tensors(wanted: dict[str, Tensor], state: dict[str, Tensor]) -> None:
-    """Refuse weights that do not fit a model.
-
-    Raises:
-        ValueError: naming a tensor.
-    """
-    for name in wanted.keys() ^ state.keys():
-        raise ValueError(
-            f"its model has {'no' if name in state else 'a'} tensor {name}, unlike its weights"
-        )
-    for name, value in wanted.items():
-        if (value.shape, value.dtype) != (state[name].shape, state[name].dtype):
-            raise ValueError(
-                f"{name} is {tuple(state[name].shape)} of {state[name].dtype}, where its model has "
-                f"{tuple(value.shape)} of {value.dtype}"
-            )
-
-
-def load_config(folder: str | Path) -> DictConfig:
-    """The configuration that a run was made with, every value final.
-
-    Raises:
-        RunError: it is missing, or not one of ours.
-    """
-    folder = Path(folder)
-    tree = read_config(folder)
-    if not {"data", "model", "seed"} <= tree.keys():
-        raise RunError(f"{config_path(folder)} is not the configuration of a run of this package.")
-    return OmegaConf.create(tree)
-
-
-def load_data(
-    folder: str | Path,
-    root: str | Path | None = None,
-    pictures: str | Path | None = None,
-    trust: Collection[str] = (),
-) -> ImageDataModule:
-    """The data that a run was trained on, read and split as they were.
-
-    Args:
-        folder: of the run.
-        root: the folder of all data sets, if it is another one now.
-        pictures: the folder of the pictures, if it is another one now.
-        trust: modules of the user's own that the data may be made of.
-
-    Raises:
-        RunError: the run's configuration is missing, damaged or not one of ours, or its data are
-            not where it says.
-        ConfigError: the data have no folder of pictures.
-        DataError: a file of the data is missing or damaged.
-    """
-    path, config = config_path(Path(folder)), load_config(folder)
-    tree = OmegaConf.to_container(config)
-    node = tree["data"] if isinstance(tree, dict) else None
-    if not isinstance(node, dict) or "_target_" not in node:
-        raise RunError(f"{path}: its data are none of this package's data modules.")
-    foreign = foreign_target(node, DATA_MODULES, check_trust(trust))
-    if foreign is not None:
-        raise RunError(
-            f"{path}: its data are none of this package's data modules: {refusal(foreign)}"
-        )
-    if pictures is not None and "folder" not in node:
-        raise ConfigError(
-            f"folder={pictures}: the data of {folder} have no folder of pictures; name their root."
-        )
-    moved = {"root": root, "folder": pictures}
-    node |= {
-        name: str(Path(place).expanduser()) for name, place in moved.items() if place is not None
-    }
-    try:
-        data = instantiate(OmegaConf.create(node))
-    except UserError:
-        raise
-    except Exception as error:  # likewise
-        raise RunError(f"{path}: its data module cannot be built: {first_line(error)}") from None
-    if not isinstance(data, ImageDataModule):
-        raise RunError(f"{path}: its data are none of this package's data modules.")
-    if data.needs_root and not data.root.is_dir():
-        raise RunError(
-            f"{path}: the folder of its data, {data.root}, is not here: name it by root=."
-        )
-    data.setup()
-    return data

@@ -6,10 +6,7 @@ from pathlib import Path
 
 from reslag_vae._runtime.files import WriteError
 from reslag_vae._runtime.locks import HeldError, held, is_held
-from reslag_vae.runs.folder import RunError, write_json
-
-LOCK_FILE = ".lock"
-FAILURE_FILE = "failed.json"
+from reslag_vae.runs.folder import FAILURE_FILE, LOCK_FILE, RunError, write_json
 
 # Another process that only asks holds the lock for so many seconds at most.
 PATIENCE = 2.0

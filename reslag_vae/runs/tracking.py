@@ -5,7 +5,7 @@ import netrc
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -14,20 +14,16 @@ from urllib.parse import urlparse
 from lightning.fabric.loggers.logger import _DummyExperiment
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
-from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae._runtime.errors import printable
 from reslag_vae._runtime.files import write_atomically
 from reslag_vae._runtime.terminal import command
-from reslag_vae.runs.folder import ID_FILE, RunError, read_bytes
+from reslag_vae.runs.folder import DASHBOARD, ID_FILE, STEP_FILE, RunError, read_bytes
 
 log = logging.getLogger(__name__)
 
 Mode = Literal["auto", "online", "offline"]
 
-# How many steps W&B has of a run: an offline segment of a resumed run does not know of those before
-# it.
-STEP_FILE = "wandb_step.txt"
 LONGEST = 250  # letters of an error in the log
 MOST_BYTES = 1_000  # of an id or a number of steps
 VALID_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -151,7 +147,7 @@ def do_without_home(folder: Path) -> None:
     """Where the user has no home, have W&B keep its settings and its cache with the run."""
     if not os.path.isabs(os.path.expanduser("~")):
         for name in ("WANDB_CONFIG_DIR", "XDG_CACHE_HOME"):
-            os.environ.setdefault(name, str(folder.absolute() / "wandb"))
+            os.environ.setdefault(name, str(folder.absolute() / DASHBOARD))
 
 
 def begin(mode: Mode, options: dict[str, Any]) -> Any:
@@ -266,26 +262,3 @@ def logged_in() -> bool:
         return netrc.netrc(path).authenticators(host) is not None
     except (OSError, ValueError, netrc.NetrcParseError):
         return False
-
-
-def flat_names(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a dashboard groups and filters by: names, and every option under its own path.
-
-    Args:
-        config: of the run.
-        names: of the model, the data and so on.
-    """
-    tree = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(tree, dict)
-    parts = ("network", "posterior", "prior", "likelihood", "objective", "schedule")
-    groups = ("data", *parts, "optimizer", "trainer")
-    return {**names, "seed": config.seed} | dict(flatten({group: tree[group] for group in groups}))
-
-
-def flatten(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """("data.batch_size", 32) and so on; lists stay whole."""
-    if not isinstance(tree, dict):
-        yield path, tree
-        return
-    for key, value in tree.items():
-        yield from flatten(value, f"{path}.{key}" if path else key)

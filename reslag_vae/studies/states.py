@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 from reslag_vae.runs.config import read_config
 from reslag_vae.runs.folder import (
     CONFIG_FILE,
+    FAILURE_FILE,
     RESULT_FILE,
     RunError,
     read_json,
     read_metrics,
     read_result,
 )
-from reslag_vae.runs.lock import FAILURE_FILE, is_occupied
+from reslag_vae.runs.lock import is_occupied
 
 
 class State(Enum):

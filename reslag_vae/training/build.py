@@ -18,8 +18,10 @@ from reslag_vae import options
 from reslag_vae._runtime import ranks
 from reslag_vae._runtime.errors import config_errors
 from reslag_vae.data import ImageDataModule
-from reslag_vae.runs.build import build_data, instantiate
-from reslag_vae.runs.tracking import SteadyLogger, flat_names
+from reslag_vae.runs.build import instantiate
+from reslag_vae.runs.data import build_data
+from reslag_vae.runs.option_names import flat_names
+from reslag_vae.runs.tracking import SteadyLogger
 from reslag_vae.training.checkpoint_io import WholeCheckpoints
 from reslag_vae.training.job import several_devices
 from reslag_vae.training.profiler import NoProfiler

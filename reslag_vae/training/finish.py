@@ -17,12 +17,11 @@ from reslag_vae.evaluation.numbers import format_number
 from reslag_vae.models.generative import GROUPS
 from reslag_vae.objectives import Terms
 from reslag_vae.runs import provenance
+from reslag_vae.runs.checkpoints import checkpoint_path, checkpoint_to_resume, read_checkpoint
 from reslag_vae.runs.folder import (
     PER_IMAGE_FILE,
     RESULT_FILE,
-    checkpoint_path,
-    checkpoint_to_resume,
-    read_checkpoint,
+    figure_files,
     write_arrays,
     write_result,
 )
@@ -179,7 +178,7 @@ def show(result: dict[str, Any], folder: Path) -> None:
     shown.print(
         f"stopped because {result['stopped_because']}; {result['images_per_second']:.0f} images/s"
     )
-    for path in (folder / RESULT_FILE, *sorted((folder / "figures").glob("*.png"))):
+    for path in (folder / RESULT_FILE, *figure_files(folder)):
         shown.print(f"  {printable(str(path))}", soft_wrap=True, highlight=False)
 
 

@@ -22,7 +22,7 @@ from reslag_vae.runs.config import (
     targets_of,
 )
 from reslag_vae.runs.differences import material_differences
-from reslag_vae.runs.folder import CHECKPOINTS, CONFIG_FILE, RESULT_FILE, RunError, config_path
+from reslag_vae.runs.folder import CONFIG_FILE, RESULT_FILE, RunError, checkpoint_files, config_path
 
 # What may differ in a resumed run: where and how long it runs, not what it is.
 NO_LOGGER = "logger=none"
@@ -114,7 +114,7 @@ def refuse_mixing(folder: Path) -> None:
         raise RunError(
             f"{folder} holds a run already: go on with it by {again}, or choose another folder."
         )
-    for path in (folder / RESULT_FILE, *sorted((folder / CHECKPOINTS).glob("*.ckpt"))):
+    for path in (folder / RESULT_FILE, *checkpoint_files(folder)):
         if path.exists():
             raise RunError(f"{path} is of another run: choose another folder.")
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from reslag_vae._runtime.errors import ConfigError, printable
 from reslag_vae.data import ImageDataModule
 from reslag_vae.runs import identity
+from reslag_vae.runs.checkpoints import epoch_of, read_checkpoint
 from reslag_vae.runs.folder import (
     CHECKPOINTS,
     CONFIG_FILE,
@@ -21,8 +22,6 @@ from reslag_vae.runs.folder import (
     RESULT_FILE,
     RunError,
     clean,
-    epoch_of,
-    read_checkpoint,
 )
 from reslag_vae.training import finish
 from reslag_vae.training.build import add_logger, sign

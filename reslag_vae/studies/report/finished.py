@@ -9,17 +9,17 @@ import numpy as np
 from reslag_vae.runs.config import read_config
 from reslag_vae.runs.folder import (
     CONFIG_FILE,
+    EVALUATION_FILE,
     PER_IMAGE_FILE,
     RESULT_FILE,
     RunError,
+    figure_file,
     read_arrays,
     read_json,
     read_metrics,
     read_result,
 )
 from reslag_vae.studies.plan import RESULTS, results_of
-
-EVALUATION_FILE = "evaluation.json"
 
 # What metrics.json must say.
 NEEDED = ("model", "objective", "epoch", "epochs_run", "parameters", "yardstick_sigma2")
@@ -73,7 +73,7 @@ class Finished(NamedTuple):
 
     def picture(self, name: str) -> Path | None:
         """A picture of the run; None if it is not there."""
-        path = self.folder / "figures" / f"{name}.png"
+        path = figure_file(self.folder, name)
         return path if path.is_file() else None
 
     def evaluated(self, group: str, name: str) -> float | None:

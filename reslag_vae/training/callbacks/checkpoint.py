@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae._runtime.files import UNFINISHED, WriteError
-from reslag_vae.runs.folder import CHECKPOINTS
+from reslag_vae.runs.folder import checkpoint_file
 
 
 class BestAndLast(Checkpoint):
@@ -59,8 +59,9 @@ def save(trainer: Trainer, name: str, before: str | None = None) -> None:
     Raises:
         WriteError: the disk is full, say. The checkpoints that were there are as they were.
     """
-    folder = Path(trainer.default_root_dir) / CHECKPOINTS
-    unfinished, path = folder / f"{name}{UNFINISHED}", folder / f"{name}.ckpt"
+    folder = Path(trainer.default_root_dir)
+    path = checkpoint_file(folder, name)
+    unfinished = path.with_name(f"{name}{UNFINISHED}")
     try:
         trainer.save_checkpoint(unfinished)
     except WriteError as error:
@@ -69,5 +70,5 @@ def save(trainer: Trainer, name: str, before: str | None = None) -> None:
         ) from None
     if trainer.is_global_zero:
         if before is not None and path.exists():
-            path.replace(folder / f"{before}.ckpt")
+            path.replace(checkpoint_file(folder, before))
         unfinished.replace(path)

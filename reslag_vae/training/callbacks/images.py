@@ -11,6 +11,7 @@ from reslag_vae.data.images import Batch
 from reslag_vae.evaluation.pictures.figures import image_grid, save_figure
 from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.options import require
+from reslag_vae.runs.folder import FIGURES, figure_file
 from reslag_vae.runs.tracking import SteadyLogger
 from reslag_vae.training.system import BaseVAE
 
@@ -69,7 +70,7 @@ class ImageGrids(Callback):
 
 def figure_path(trainer: Trainer, name: str) -> Path:
     """Where a run keeps the picture of that name."""
-    return Path(trainer.default_root_dir) / "figures" / f"{name}.png"
+    return figure_file(Path(trainer.default_root_dir), name)
 
 
 @torch.no_grad()
@@ -92,4 +93,4 @@ def log_picture(trainer: Trainer, name: str, path: Path, images_seen: int) -> No
     """Show a picture file in the run's W&B dashboard, if it has one."""
     for logger in trainer.loggers:
         if isinstance(logger, SteadyLogger):
-            logger.log_pictures({f"figures/{name}": path}, images_seen=images_seen)
+            logger.log_pictures({f"{FIGURES}/{name}": path}, images_seen=images_seen)

@@ -226,7 +226,6 @@ def test_what_is_exported_is_of_this_package(module: Any) -> None:
 
 def test_a_model_is_not_built_beyond_what_its_checkpoint_holds(run: Path) -> None:
     import reslag_vae
-    from reslag_vae.training.build import build_system
 
     config: Any = read_config(run)["model"]
     state = dict(build_model(OmegaConf.create({"model": config})).state_dict())
@@ -240,7 +239,6 @@ def test_a_model_is_not_built_beyond_what_its_checkpoint_holds(run: Path) -> Non
 
 
 def test_what_is_trusted_and_cannot_be_imported_or_has_no_name_is_one_sentence() -> None:
-    from reslag_vae.training.build import build_system
 
     missing: Any = {"model": {"_target_": "no_such_module.MyVAE"}}
     with pytest.raises(

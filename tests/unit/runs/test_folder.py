@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from reslag_vae.runs.checkpoints import checkpoint_path, read_checkpoint
 from reslag_vae.runs.folder import (
     RunError,
-    checkpoint_path,
     config_path,
     finite,
     monitored_value,
     read_arrays,
-    read_checkpoint,
     write_arrays,
     write_result,
 )

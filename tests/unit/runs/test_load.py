@@ -12,9 +12,11 @@ from omegaconf import DictConfig, OmegaConf
 
 import reslag_vae
 from reslag_vae.data import DataError, Digits
-from reslag_vae.training.build import build_system
+from reslag_vae.runs.build import build_model
+from reslag_vae.runs.config import load_config
+from reslag_vae.runs.data import load_data
 from reslag_vae.runs.folder import RunError
-from reslag_vae.runs.load import load_config, load_data, read_run
+from reslag_vae.runs.load import read_run
 from reslag_vae.training import job
 from reslag_vae.variants import ResLagLightVAE
 

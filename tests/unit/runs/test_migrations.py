@@ -8,7 +8,6 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 import reslag_vae
-from reslag_vae.training.build import build_system
 from reslag_vae.runs.config import RUN_MODULES, RUN_TARGETS, foreign_target, read_config, targets_of
 from reslag_vae.runs.load import read_run
 from reslag_vae.runs.migrations import MOVED, migrated

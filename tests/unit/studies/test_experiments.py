@@ -9,7 +9,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.reslag_vae_study import axes_of
 from reslag_vae.options import check
-from reslag_vae.training.build import build_system
 from reslag_vae.studies.grid import Job, jobs
 from reslag_vae.studies.plan import question
 

@@ -14,8 +14,9 @@ from lightning.pytorch.profilers import SimpleProfiler
 from omegaconf import DictConfig
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.runs.build import build_data, build_model, instantiate
-from reslag_vae.runs.tracking import flat_names, flatten
+from reslag_vae.runs.build import build_model, instantiate
+from reslag_vae.runs.data import build_data
+from reslag_vae.runs.option_names import flat_names, flatten
 from reslag_vae.training.build import build
 from reslag_vae.training.callbacks import BestAndLast
 from reslag_vae.training.optimizers import AdamSettings, Plateau

@@ -12,7 +12,7 @@ from lightning import Trainer
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae.data import Digits, ImageDataModule
-from reslag_vae.training.build import build_system, instantiate
+from reslag_vae.training.build import instantiate
 from reslag_vae.training.system import BaseVAE
 
 Compose = Callable[..., DictConfig]

@@ -1,0 +1,125 @@
+"""The checkpoints of a run: where they are, and how they are read, with distrust."""
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from reslag_vae._runtime.errors import first_line
+from reslag_vae.runs.folder import (
+    MODEL_FILE,
+    RESULT_FILE,
+    WEIGHTS_FILE,
+    RunError,
+    checkpoint_file,
+    read_metrics,
+)
+from reslag_vae.runs.migrations import migrated_checkpoint
+
+
+def checkpoint_path(folder: Path, which: str) -> Path:
+    """The run's `best` or `last` checkpoint.
+
+    Raises:
+        RunError: it is not there.
+    """
+    path = checkpoint_file(folder, which)
+    if path.is_file():
+        return path
+    previous = checkpoint_file(folder, "previous")
+    if which == "last" and previous.is_file():
+        raise RunError(
+            f"{path} is not there, but {previous.name} of the epoch before is: give that file, or go on with the run."
+        )
+    if (folder / MODEL_FILE).is_file():
+        raise RunError(
+            f"{folder} is an export that was interrupted, without {WEIGHTS_FILE}: export the run again."
+        )
+    raise RunError(
+        f"{path} is not there: the run has not finished its first epoch, or is not a run's folder."
+    )
+
+
+def checkpoint_to_resume(folder: Path) -> Path | None:
+    """The newest checkpoint of a run; None if it was interrupted in its first epoch.
+
+    Raises:
+        RunError: it is damaged, or gone though the run had one; the message says whether another
+            can take its place.
+    """
+    last, previous = checkpoint_file(folder, "last"), checkpoint_file(folder, "previous")
+    if (
+        not last.exists()
+    ):  # a kill may have come between the two steps by which one takes the place of the other
+        last = previous
+    if not last.exists():
+        refuse_lost(folder)
+        return None
+    try:
+        read_checkpoint(last)
+    except RunError as error:
+        if last == previous or not previous.exists():
+            raise
+        try:
+            epoch = epoch_of(read_checkpoint(previous), previous)
+        except RunError:
+            raise error from None
+        raise RunError(
+            f"{error}. {previous.name}, of epoch {epoch}, is whole: remove {last.name}, and the run goes on from there."
+        ) from None
+    return last
+
+
+def refuse_lost(folder: Path) -> None:
+    """Refuse a run that has finished an epoch and has no checkpoint to go on from: it would begin anew.
+
+    Raises:
+        RunError: naming what is gone.
+    """
+    # A kill in the first epoch's end leaves a row of metrics, and perhaps the best checkpoint.
+    if (folder / RESULT_FILE).exists() or len(read_metrics(folder)) > 1:
+        raise RunError(
+            f"{checkpoint_file(folder, 'last')} and previous.ckpt are gone, and without one of them the run cannot "
+            "go on: put it back, or train anew in another folder."
+        )
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint's plain containers and tensors, on the CPU. No code in it is ever run.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    import torch
+
+    try:
+        # PyTorch compares no checksums, and inflates what it did not deflate.
+        with zipfile.ZipFile(path) as archive:
+            if sum(part.file_size for part in archive.infolist()) > path.stat().st_size:
+                raise ValueError("it would grow when it is read, which PyTorch's own do not")
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise ValueError(f"the checksum of {damaged} in it is another")
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
+        # PyTorch advises to load it all the same, with whatever code it may hold: not passed on.
+        unsafe = isinstance(error, pickle.UnpicklingError)
+        reason = "not plain tensors and containers" if unsafe else first_line(error)
+        raise RunError(f"{path} is damaged or no checkpoint: {reason}") from None
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise RunError(f"{path} is not a checkpoint: it holds no state_dict.")
+    return migrated_checkpoint(checkpoint)
+
+
+def epoch_of(checkpoint: dict[str, Any], path: Path) -> int:
+    """The epoch at whose end a checkpoint was written, from 1.
+
+    Raises:
+        RunError: it does not say.
+    """
+    epoch = checkpoint.get("epoch")
+    if type(epoch) is not int or epoch < 0:
+        raise RunError(
+            f"{path} is not a checkpoint of this package: it does not say of which epoch it is."
+        )
+    return epoch + 1

@@ -1,0 +1,84 @@
+"""From the configuration of a run to its data, and the data of a finished run."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from reslag_vae._runtime.errors import ConfigError, UserError, first_line
+from reslag_vae.data import ImageDataModule
+from reslag_vae.models import GenerativeModel
+from reslag_vae.runs.build import instantiate
+from reslag_vae.runs.config import DATA_MODULES, check_trust, foreign_target, load_config, refusal
+from reslag_vae.runs.folder import RunError, config_path
+
+
+def build_data(config: DictConfig, model: GenerativeModel) -> ImageDataModule:
+    """The data module of a resolved configuration.
+
+    Raises:
+        ValueError: its images are not those that the network is built for.
+    """
+    data = instantiate(config.data)
+    if not isinstance(data, ImageDataModule):
+        raise ValueError(f"data._target_={config.data.get('_target_')}: is not a data module.")
+    if tuple(data.image_shape) != model.image_shape:
+        raise ValueError(
+            f"The network is built for images of {model.image_shape}, and data={data.name} has "
+            f"{tuple(data.image_shape)}: set recipe.image_shape."
+        )
+    return data
+
+
+def load_data(
+    folder: str | Path,
+    root: str | Path | None = None,
+    pictures: str | Path | None = None,
+    trust: Collection[str] = (),
+) -> ImageDataModule:
+    """The data that a run was trained on, read and split as they were.
+
+    Args:
+        folder: of the run.
+        root: the folder of all data sets, if it is another one now.
+        pictures: the folder of the pictures, if it is another one now.
+        trust: modules of the user's own that the data may be made of.
+
+    Raises:
+        RunError: the run's configuration is missing, damaged or not one of ours, or its data are
+            not where it says.
+        ConfigError: the data have no folder of pictures.
+        DataError: a file of the data is missing or damaged.
+    """
+    path, config = config_path(Path(folder)), load_config(folder)
+    tree = OmegaConf.to_container(config)
+    node = tree["data"] if isinstance(tree, dict) else None
+    if not isinstance(node, dict) or "_target_" not in node:
+        raise RunError(f"{path}: its data are none of this package's data modules.")
+    foreign = foreign_target(node, DATA_MODULES, check_trust(trust))
+    if foreign is not None:
+        raise RunError(
+            f"{path}: its data are none of this package's data modules: {refusal(foreign)}"
+        )
+    if pictures is not None and "folder" not in node:
+        raise ConfigError(
+            f"folder={pictures}: the data of {folder} have no folder of pictures; name their root."
+        )
+    moved = {"root": root, "folder": pictures}
+    node |= {
+        name: str(Path(place).expanduser()) for name, place in moved.items() if place is not None
+    }
+    try:
+        data = instantiate(OmegaConf.create(node))
+    except UserError:
+        raise
+    except Exception as error:  # likewise
+        raise RunError(f"{path}: its data module cannot be built: {first_line(error)}") from None
+    if not isinstance(data, ImageDataModule):
+        raise RunError(f"{path}: its data are none of this package's data modules.")
+    if data.needs_root and not data.root.is_dir():
+        raise RunError(
+            f"{path}: the folder of its data, {data.root}, is not here: name it by root=."
+        )
+    data.setup()
+    return data

@@ -1,0 +1,30 @@
+"""The options of a run by flat names, for a dashboard."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+
+def flat_names(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a dashboard groups and filters by: names, and every option under its own path.
+
+    Args:
+        config: of the run.
+        names: of the model, the data and so on.
+    """
+    tree = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(tree, dict)
+    parts = ("network", "posterior", "prior", "likelihood", "objective", "schedule")
+    groups = ("data", *parts, "optimizer", "trainer")
+    options = flatten({group: tree[group] for group in groups})
+    return {**names, "seed": config.seed} | dict(options)
+
+
+def flatten(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of a tree by dotted names, as ("data.batch_size", 32); lists stay whole."""
+    if not isinstance(tree, dict):
+        yield path, tree
+        return
+    for key, value in tree.items():
+        yield from flatten(value, f"{path}.{key}" if path else key)

@@ -2,9 +2,8 @@
 
 from reslag_vae.data.base import ImageDataModule
 from reslag_vae.data.celeba import CelebA
-from reslag_vae.data.cifar10 import CIFAR10
+from reslag_vae.data.cifar import CIFAR10, CIFAR100
 from reslag_vae.data.cifar10_folder import CIFAR10Folder
-from reslag_vae.data.cifar100 import CIFAR100
 from reslag_vae.data.digits import Digits
 from reslag_vae.data.errors import DataError
 from reslag_vae.data.fashion_mnist import FashionMNIST

@@ -6,10 +6,9 @@ from reslag_vae.data.cifar import CIFAR10, CIFAR100
 from reslag_vae.data.cifar10_folder import CIFAR10Folder
 from reslag_vae.data.digits import Digits
 from reslag_vae.data.errors import DataError
-from reslag_vae.data.fashion_mnist import FashionMNIST
 from reslag_vae.data.image_folder import ImageFolder
 from reslag_vae.data.images import Images
-from reslag_vae.data.mnist import MNIST
+from reslag_vae.data.mnist import MNIST, FashionMNIST
 
 __all__ = [
     "CIFAR10",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reslag_vae._runtime.errors import printable
-from reslag_vae.data.base import ImageDataModule
+from reslag_vae.data.base import Binarize, ImageDataModule
 from reslag_vae.data.checks import BLACK
 from reslag_vae.data.download import fetch
 from reslag_vae.data.errors import DataError, damaged
@@ -49,10 +49,31 @@ class MNIST(ImageDataModule):
     """60,000 + 10,000 handwritten digits, 1x28x28, in torchvision's layout: `<root>/MNIST/raw/`.
 
     Source: LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist.
+
+    Args:
+        root: the folder of all data sets.
+        batch_size: images in a minibatch, in every split.
+        val_fraction: the part of train that is taken for validation, in (0, 1).
+        seed: of the validation split, of the order of the training batches and of their drawing.
+        binarize: "dynamic" draws each pixel black or white by its intensity; None leaves it grey.
+
+    Raises:
+        ValueError: an argument out of its range.
     """
 
     name = "mnist"
     image_shape = (1, 28, 28)
+
+    def __init__(
+        self,
+        root: str | Path,
+        batch_size: int,
+        val_fraction: float,
+        seed: int,
+        binarize: Binarize = None,
+    ) -> None:
+        super().__init__(root, batch_size, val_fraction, seed)
+        self.set_binarize(binarize)
 
     def read(self) -> Source:
         from torchvision import datasets

@@ -1,6 +1,7 @@
 """Images: one data module, and one small file for each data set."""
 
 from reslag_vae.data.base import ImageDataModule
+from reslag_vae.data.binarized_mnist import BinarizedMNIST
 from reslag_vae.data.celeba import CelebA
 from reslag_vae.data.cifar import CIFAR10, CIFAR100
 from reslag_vae.data.cifar10_folder import CIFAR10Folder
@@ -14,6 +15,7 @@ __all__ = [
     "CIFAR10",
     "CIFAR100",
     "MNIST",
+    "BinarizedMNIST",
     "CIFAR10Folder",
     "CelebA",
     "DataError",

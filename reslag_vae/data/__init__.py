@@ -10,6 +10,7 @@ from reslag_vae.data.errors import DataError
 from reslag_vae.data.image_folder import ImageFolder
 from reslag_vae.data.images import Images
 from reslag_vae.data.mnist import MNIST, FashionMNIST
+from reslag_vae.data.omniglot import Omniglot
 
 __all__ = [
     "CIFAR10",
@@ -24,4 +25,5 @@ __all__ = [
     "ImageDataModule",
     "ImageFolder",
     "Images",
+    "Omniglot",
 ]

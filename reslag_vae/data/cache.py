@@ -47,6 +47,21 @@ class Decoded(NamedTuple):
     cut: NDArray[np.bool_]
 
 
+def state_of(path: Path) -> str:
+    """The size and the times of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        state = path.stat()
+    except OSError as reason:
+        raise DataError(f"{printable(str(path))} cannot be read: {reason.strerror}.") from None
+    # A file edited in place may keep its size and get back its time of writing, but not that of
+    # its change.
+    return f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
+
+
 def decoded(
     files: Sequence[Path],
     decode: Decode,
@@ -55,11 +70,12 @@ def decoded(
     source: Path,
     root: Path,
     check: Callable[[Decoded], None] = lambda _: None,
+    state: Callable[[Path], str] = state_of,
 ) -> Decoded:
     """The pictures in their order; decoded only if no file in the cache matches them.
 
     The cache is `<root>/.cache/reslag_vae`, or the user's cache folder where that cannot be
-    written. Its files are found by the options, and by path, size and times of every picture; they
+    written. Its files are found by the options, and by path and state of every picture; they
     appear whole or not at all. Of several processes one decodes, and the others wait for it. Files
     of the same source and options that no longer match are removed.
 
@@ -71,6 +87,7 @@ def decoded(
         source: the folder of the data set.
         root: the folder of all data sets.
         check: refuses what was decoded, by a DataError, before it is kept.
+        state: of a picture, in words that change with its content; its size and times by default.
 
     Raises:
         DataError: pictures cannot be decoded, or the cache cannot be written.
@@ -78,7 +95,7 @@ def decoded(
     channels, height, width = shape
     full_shape = (len(files), height, width, channels)
     stem = f"{key}-{_digest([str(source.resolve())])[:8]}"
-    name = f"{stem}-{_digest(_manifest(files, source))[:16]}.npy"
+    name = f"{stem}-{_digest(_manifest(files, source, state))[:16]}.npy"
     for place in _places(root):
         if (found := _opened(place / name, full_shape)) is not None:
             return found
@@ -100,18 +117,9 @@ def _digest(lines: Sequence[str]) -> str:
     return sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
-def _manifest(files: Sequence[Path], source: Path) -> list[str]:
-    lines = [f"version {VERSION}"]
-    for path in files:
-        try:
-            state = path.stat()
-        except OSError as reason:
-            raise DataError(f"{printable(str(path))} cannot be read: {reason.strerror}.") from None
-        # A file edited in place may keep its size and get back its time of writing, but not that of
-        # its change.
-        times = f"{state.st_mtime_ns} {state.st_ctime_ns}"
-        lines.append(f"{path.relative_to(source)} {state.st_size} {times}")
-    return lines
+def _manifest(files: Sequence[Path], source: Path, state: Callable[[Path], str]) -> list[str]:
+    lines = [f"{path.relative_to(source)} {state(path)}" for path in files]
+    return [f"version {VERSION}", *lines]
 
 
 def cache_folder(root: Path) -> Path:

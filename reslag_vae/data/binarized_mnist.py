@@ -95,8 +95,10 @@ def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> NDArray[np.u
     with archive.open(f"{name}.npy") as file:
         np.lib.format.read_magic(file)
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        if dtype != np.uint8 or fortran or len(shape) != 3 or shape[1:] != (SIDE, SIDE):
+        if dtype != np.uint8 or len(shape) != 3 or shape[1:] != (SIDE, SIDE):
             raise damaged(path, f"{name} is {shape} of {dtype}, not (N, {SIDE}, {SIDE}) of uint8")
+        if fortran:
+            raise damaged(path, f"{name} is in Fortran's order, not in C's")
         content = file.read()
     if len(content) != shape[0] * PIXELS:
         raise damaged(path, f"{name} is {shape}, and has {len(content):,} bytes")

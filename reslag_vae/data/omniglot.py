@@ -143,9 +143,13 @@ def decode_drawing(content: bytes) -> Picture:
         ValueError: it is not of 105 x 105 pixels, black and white or grey.
         OSError, SyntaxError and others of Pillow's: it is no whole PNG file.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
-    with Image.open(BytesIO(content), formats=["PNG"]) as file:
+    try:
+        opened = Image.open(BytesIO(content), formats=["PNG"])
+    except UnidentifiedImageError:  # whose message is of a BytesIO
+        raise ValueError("it is no PNG file") from None
+    with opened as file:
         if file.size != (SIDE, SIDE) or file.mode not in ("1", "L"):
             width, height = file.size
             raise ValueError(

@@ -177,6 +177,8 @@ def _notes(training: tuple[str, ...], train: int, test: int) -> list[str]:
             f"{', '.join(training)}{f', {EVALUATION}' if test else ''}: a part of Omniglot "
             f"({train + test:,} of {COUNT:,} drawings)"
         )
-    if not test:
+    if test:
+        notes.append("test is of other alphabets than train: accuracies of classes say nothing")
+    else:
         notes.append(f"{EVALUATION} is not there, and so test is a random part")
     return notes

@@ -1,21 +1,22 @@
 """Images: one data module, and one small file for each data set."""
 
 from reslag_vae.data.base import ImageDataModule
+from reslag_vae.data.binarized_mnist import BinarizedMNIST
 from reslag_vae.data.celeba import CelebA
-from reslag_vae.data.cifar10 import CIFAR10
+from reslag_vae.data.cifar import CIFAR10, CIFAR100
 from reslag_vae.data.cifar10_folder import CIFAR10Folder
-from reslag_vae.data.cifar100 import CIFAR100
 from reslag_vae.data.digits import Digits
 from reslag_vae.data.errors import DataError
-from reslag_vae.data.fashion_mnist import FashionMNIST
 from reslag_vae.data.image_folder import ImageFolder
 from reslag_vae.data.images import Images
-from reslag_vae.data.mnist import MNIST
+from reslag_vae.data.mnist import MNIST, FashionMNIST
+from reslag_vae.data.omniglot import Omniglot
 
 __all__ = [
     "CIFAR10",
     "CIFAR100",
     "MNIST",
+    "BinarizedMNIST",
     "CIFAR10Folder",
     "CelebA",
     "DataError",
@@ -24,4 +25,5 @@ __all__ = [
     "ImageDataModule",
     "ImageFolder",
     "Images",
+    "Omniglot",
 ]

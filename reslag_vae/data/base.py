@@ -4,15 +4,16 @@ import logging
 from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from lightning import LightningDataModule
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
+from reslag_vae.data.binarize import NOTE, DrawnBatches, DrawnImages, drawn_once
 from reslag_vae.data.images import Batch, Images, Source
 from reslag_vae.data.inventory import Inventory, copies, image_digests, pixel_range, split_digest
 from reslag_vae.data.sampling import SequentialBatches, ShuffledBatches
@@ -21,6 +22,7 @@ from reslag_vae.options import require
 log = logging.getLogger(__name__)
 
 SplitName = Literal["train", "val", "test"]
+Binarize = Literal["dynamic"] | None
 
 # A test split that the data set does not have is cut off with these, so that it is the same in
 # every run.
@@ -50,10 +52,12 @@ class ImageDataModule(LightningDataModule, ABC):
         seed: of the validation split and of the order of the training batches.
 
     Attributes:
-        name: of the data set, as in `conf/data/<name>.yaml`.
+        name: of the data set, as in `conf/data/<name>.yaml`; where its pixels are drawn it says how:
+            `mnist_dynamic`.
         image_shape: (C, H, W), known before any data are read.
         needs_root: whether anything is read from `root`.
-        binary: whether every pixel is black or white.
+        binarize: "dynamic" draws each pixel black or white by its intensity, anew whenever it is
+            trained on, and once for all that reads the images in order; None leaves it grey.
 
     Raises:
         ValueError: an argument out of its range.
@@ -62,7 +66,7 @@ class ImageDataModule(LightningDataModule, ABC):
     name: str
     image_shape: tuple[int, int, int]
     needs_root: ClassVar[bool] = True
-    binary: bool = False
+    binarize: Binarize = None
 
     def __init__(self, root: str | Path, batch_size: int, val_fraction: float, seed: int) -> None:
         super().__init__()
@@ -75,6 +79,22 @@ class ImageDataModule(LightningDataModule, ABC):
         self.seed = seed
         self._splits: dict[SplitName, Images] = {}
         self._on_device: dict[Tensor, Tensor] = {}
+
+    def set_binarize(self, binarize: Binarize) -> None:
+        """Take the option `data.binarize`, in the constructor of a data set that has it.
+
+        Raises:
+            ValueError: it is none of its values.
+        """
+        require("data.binarize", binarize)
+        self.binarize = binarize
+        if binarize is not None:
+            self.name = f"{self.name}_{binarize}"
+
+    @property
+    def binary(self) -> bool:
+        """Whether every pixel is black or white."""
+        return self.binarize is not None
 
     @abstractmethod
     def read(self) -> Source:
@@ -102,6 +122,9 @@ class ImageDataModule(LightningDataModule, ABC):
             train, test = train.divide(TEST_FRACTION, TEST_SEED)
         if val is None:
             train, val = train.divide(self.val_fraction, self.seed)
+        self._trained_on = train
+        if self.binarize is not None:
+            train, val, test = drawn_once([train, val, test])
         self._splits = {"train": train, "val": val, "test": test}
 
     def split(self, name: SplitName) -> Images:
@@ -146,7 +169,11 @@ class ImageDataModule(LightningDataModule, ABC):
             classes=self.class_names,
             pixel_range=pixel_range(list(stores)),
             left_out=dict(self._source.left_out),
-            notes=[*self._source.notes, *copies(splits, digests, names)],
+            notes=[
+                *([] if self.binarize is None else [NOTE]),
+                *self._source.notes,
+                *copies(splits, digests, names),
+            ],
             digests={
                 name: split_digest(images, digests[name], names) for name, images in splits.items()
             },
@@ -158,12 +185,15 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled batches; further iterators of the same epoch give other orders."""
-        train = self._placed("train")
+        self.split("train")  # says so, if nothing is read yet
+        train = self._placed(self._trained_on)
         process = self._process()
-        return _loader(
-            train,
-            ShuffledBatches(len(train), self.batch_size, self.seed, *process, train.rows.device),
+        batches = ShuffledBatches(
+            len(train), self.batch_size, self.seed, *process, train.rows.device
         )
+        if self.binarize is None:
+            return _loader(train, batches)
+        return _loader(DrawnImages(train), DrawnBatches(batches, self.image_shape))
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Batches in order, shared among the processes."""
@@ -178,15 +208,14 @@ class ImageDataModule(LightningDataModule, ABC):
         return self._in_order(name)
 
     def _in_order(self, name: SplitName, rank: int = 0, world_size: int = 1) -> DataLoader[Batch]:
-        images = self._placed(name)
+        images = self._placed(self.split(name))
         return _loader(
             images,
             SequentialBatches(len(images), self.batch_size, rank, world_size, images.rows.device),
         )
 
-    def _placed(self, name: SplitName) -> Images:
-        """A split, on the trainer's GPU if all splits fit into half of its memory: no image is copied to it twice."""
-        images = self.split(name)
+    def _placed(self, images: Images) -> Images:
+        """Images, on the trainer's GPU if all splits fit into half of its memory: no image is copied to it twice."""
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         if device.type != "cuda":
             return images
@@ -194,7 +223,8 @@ class ImageDataModule(LightningDataModule, ABC):
             # What PyTorch holds of it without using it is free, too.
             held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
             free = torch.cuda.mem_get_info(device)[0] + held
-            missing = {split.store for split in self._splits.values()} - self._on_device.keys()
+            splits = (self._trained_on, *self._splits.values())
+            missing = {split.store for split in splits} - self._on_device.keys()
             if sum(store.nbytes for store in missing) > GPU_SHARE * free:
                 log.info(
                     "The images stay in main memory: they would take more than half of the GPU's."
@@ -206,7 +236,7 @@ class ImageDataModule(LightningDataModule, ABC):
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
 
-def _loader(images: Images, sampler: Sampler[Tensor]) -> DataLoader[Batch]:
+def _loader(images: Dataset[Batch], sampler: Sampler[Any]) -> DataLoader[Batch]:
     # Its own generator: without one, each new iterator would draw a seed for its workers from the
     # global one.
     return DataLoader(images, sampler=sampler, batch_size=None, generator=torch.Generator())

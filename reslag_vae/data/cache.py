@@ -1,10 +1,7 @@
-"""Pictures decoded once, in parallel, into a memory-mapped file."""
+"""Pictures decoded once, into a memory-mapped file."""
 
-import math
 import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import sha256
 from math import prod
@@ -16,18 +13,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reslag_vae._runtime.errors import first_line, printable
+from reslag_vae._runtime.errors import printable
 from reslag_vae.data.alone import alone
+from reslag_vae.data.decoding import Decode, decode_all
 from reslag_vae.data.errors import DataError
 from reslag_vae.data.inventory import DIGEST_BYTES, image_digests
-from reslag_vae.data.pictures import Picture, ScaleError, likely_range
+from reslag_vae.data.pictures import Picture
 from reslag_vae.data.scratch import scratch
 
 VERSION = 5  # raise it when the files' content changes
-CHUNK = 256  # pictures decoded between two writes
-SHOWN = 5  # files named in a message
-
-Decode = Callable[[Path], Picture]
 
 
 class Decoded(NamedTuple):
@@ -53,6 +47,21 @@ class Decoded(NamedTuple):
     cut: NDArray[np.bool_]
 
 
+def state_of(path: Path) -> str:
+    """The size and the times of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        state = path.stat()
+    except OSError as reason:
+        raise DataError(f"{printable(str(path))} cannot be read: {reason.strerror}.") from None
+    # A file edited in place may keep its size and get back its time of writing, but not that of
+    # its change.
+    return f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
+
+
 def decoded(
     files: Sequence[Path],
     decode: Decode,
@@ -61,11 +70,12 @@ def decoded(
     source: Path,
     root: Path,
     check: Callable[[Decoded], None] = lambda _: None,
+    state: Callable[[Path], str] = state_of,
 ) -> Decoded:
     """The pictures in their order; decoded only if no file in the cache matches them.
 
     The cache is `<root>/.cache/reslag_vae`, or the user's cache folder where that cannot be
-    written. Its files are found by the options, and by path, size and times of every picture; they
+    written. Its files are found by the options, and by path and state of every picture; they
     appear whole or not at all. Of several processes one decodes, and the others wait for it. Files
     of the same source and options that no longer match are removed.
 
@@ -77,6 +87,7 @@ def decoded(
         source: the folder of the data set.
         root: the folder of all data sets.
         check: refuses what was decoded, by a DataError, before it is kept.
+        state: of a picture, in words that change with its content; its size and times by default.
 
     Raises:
         DataError: pictures cannot be decoded, or the cache cannot be written.
@@ -84,7 +95,7 @@ def decoded(
     channels, height, width = shape
     full_shape = (len(files), height, width, channels)
     stem = f"{key}-{_digest([str(source.resolve())])[:8]}"
-    name = f"{stem}-{_digest(_manifest(files, source))[:16]}.npy"
+    name = f"{stem}-{_digest(_manifest(files, source, state))[:16]}.npy"
     for place in _places(root):
         if (found := _opened(place / name, full_shape)) is not None:
             return found
@@ -92,7 +103,7 @@ def decoded(
     with alone(path.with_name(f"{stem}.lock"), f"decoding {len(files):,} pictures"):
         if (found := _opened(path, full_shape)) is not None:
             return found
-        _write(path, full_shape, _decode_all(files, decode), stem, check)
+        _write(path, full_shape, decode_all(files, decode), stem, check)
         for older in path.parent.glob(f"{stem}-*.np[yz]"):
             if older.stem != path.stem:
                 older.unlink(missing_ok=True)
@@ -106,18 +117,9 @@ def _digest(lines: Sequence[str]) -> str:
     return sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
-def _manifest(files: Sequence[Path], source: Path) -> list[str]:
-    lines = [f"version {VERSION}"]
-    for path in files:
-        try:
-            state = path.stat()
-        except OSError as reason:
-            raise DataError(f"{printable(str(path))} cannot be read: {reason.strerror}.") from None
-        # A file edited in place may keep its size and get back its time of writing, but not that of
-        # its change.
-        times = f"{state.st_mtime_ns} {state.st_ctime_ns}"
-        lines.append(f"{path.relative_to(source)} {state.st_size} {times}")
-    return lines
+def _manifest(files: Sequence[Path], source: Path, state: Callable[[Path], str]) -> list[str]:
+    lines = [f"{path.relative_to(source)} {state(path)}" for path in files]
+    return [f"version {VERSION}", *lines]
 
 
 def cache_folder(root: Path) -> Path:
@@ -207,76 +209,3 @@ def _facts(pictures: list[Picture], pixels: NDArray[np.uint8]) -> dict[str, NDAr
         "lightest": pixels.max((1, 2, 3)),
         "constant": (pixels == pixels[:, :1, :1]).all((1, 2, 3)),
     }
-
-
-class _Failures:
-    """What could not be decoded, and why.
-
-    Attributes:
-        damaged: a line for each file that is no whole picture.
-        scales: likewise, whose file does not say what its values mean.
-        low: the smallest value of these.
-        high: the largest value of these.
-    """
-
-    def __init__(self) -> None:
-        self.damaged: list[str] = []
-        self.scales: list[str] = []
-        self.low, self.high = math.inf, -math.inf
-
-    def add_scale(self, path: Path, error: ScaleError) -> None:
-        """Note a file that does not say which of its values is white."""
-        self.scales.append(printable(f"{path}: {error}"))
-        self.low, self.high = min(self.low, error.low), max(self.high, error.high)
-
-    def raise_any(self, count: int) -> None:
-        """Raise a DataError that counts them, of `count` pictures, and names the first."""
-        if self.scales:
-            raise DataError(
-                f"{len(self.scales)} of {count} pictures do not say which value is white; say it by "
-                f"data.range=[black,white], as in data.range={likely_range(self.low, self.high)}: "
-                f"{_listing(self.scales)}"
-            )
-        if self.damaged:
-            raise DataError(
-                f"{len(self.damaged)} of {count} pictures cannot be decoded; repair or remove them: "
-                f"{_listing(self.damaged)}"
-            )
-
-
-def _listing(lines: Sequence[str]) -> str:
-    more = f"; and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
-    return "; ".join(sorted(lines)[:SHOWN]) + more
-
-
-def _decode_all(files: Sequence[Path], decode: Decode) -> Iterator[list[Picture]]:
-    from rich.console import Console
-    from rich.progress import track
-
-    failures = _Failures()
-
-    def attempt(path: Path) -> Picture | None:
-        try:
-            return decode(path)
-        except MemoryError:
-            raise DataError(
-                f"{printable(str(path))}: there is too little memory to decode it."
-            ) from None
-        except ScaleError as reason:
-            failures.add_scale(path, reason)
-        except Exception as reason:  # Pillow raises a dozen kinds; each is told with its file
-            failures.damaged.append(printable(f"{path}: {first_line(reason)}"))
-        return None
-
-    title = f"Decoding {len(files):,} pictures, once"
-    starts = track(range(0, len(files), CHUNK), title, console=Console(stderr=True))
-    with ThreadPoolExecutor() as pool, warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # Pillow's, of large pictures and odd metadata: what it reads is whole
-        for start in starts:
-            pictures = list(pool.map(attempt, files[start : start + CHUNK]))
-            part = [picture for picture in pictures if picture is not None]
-            if len(part) == len(pictures) and not failures.damaged and not failures.scales:
-                yield part
-    failures.raise_any(len(files))

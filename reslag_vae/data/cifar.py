@@ -1,4 +1,4 @@
-"""CIFAR's files: pickles in an archive, each with a published md5."""
+"""CIFAR10 and CIFAR100, whose files are pickles in an archive, each with a published md5."""
 
 import os
 import tarfile
@@ -11,16 +11,51 @@ import numpy as np
 import torch
 
 from reslag_vae.data.alone import alone
+from reslag_vae.data.base import ImageDataModule
 from reslag_vae.data.download import fetch
 from reslag_vae.data.errors import PLACE_HINT, DataError, damaged, refuse_special
-from reslag_vae.data.images import Images
+from reslag_vae.data.images import Images, Source
 from reslag_vae.data.scratch import scratch
 
 if TYPE_CHECKING:
-    from torchvision.datasets import CIFAR10
+    from torchvision.datasets import CIFAR10 as OfficialCIFAR10
 
 
-def read_cifar(dataset: type["CIFAR10"], root: Path) -> tuple[Images, Images, list[str]]:
+class CIFAR10(ImageDataModule):
+    """50,000 + 10,000 photographs of 10 classes, 3x32x32.
+
+    In torchvision's layout: `<root>/cifar-10-batches-py/`.
+    Source: Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.html.
+    """
+
+    name = "cifar10"
+    image_shape = (3, 32, 32)
+
+    def read(self) -> Source:
+        from torchvision import datasets
+
+        train, test, class_names = read_cifar(datasets.CIFAR10, self.root)
+        return Source(train, None, test, class_names)
+
+
+class CIFAR100(ImageDataModule):
+    """50,000 + 10,000 photographs of 100 fine classes, 3x32x32.
+
+    In torchvision's layout: `<root>/cifar-100-python/`.
+    Source: Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.html.
+    """
+
+    name = "cifar100"
+    image_shape = (3, 32, 32)
+
+    def read(self) -> Source:
+        from torchvision import datasets
+
+        train, test, class_names = read_cifar(datasets.CIFAR100, self.root)
+        return Source(train, None, test, class_names)
+
+
+def read_cifar(dataset: type["OfficialCIFAR10"], root: Path) -> tuple[Images, Images, list[str]]:
     """Train, test and class names of CIFAR10 or CIFAR100, from torchvision's layout under `root`.
 
     The unpacked files are read, or else the archive beside them, which is downloaded if it is
@@ -42,7 +77,7 @@ def read_cifar(dataset: type["CIFAR10"], root: Path) -> tuple[Images, Images, li
     return _images(train), _images(test), list(train.classes)
 
 
-def _official_files(dataset: type["CIFAR10"], root: Path) -> dict[Path, str]:
+def _official_files(dataset: type["OfficialCIFAR10"], root: Path) -> dict[Path, str]:
     meta = (dataset.meta["filename"], dataset.meta["md5"])
     folder = root / dataset.base_folder
     return {folder / name: md5 for name, md5 in (*dataset.train_list, *dataset.test_list, meta)}
@@ -57,7 +92,7 @@ def _check(files: dict[Path, str]) -> None:
             raise damaged(path, f"its md5 is not {md5}")
 
 
-def _unpack(dataset: type["CIFAR10"], root: Path, files: Iterable[Path]) -> None:
+def _unpack(dataset: type["OfficialCIFAR10"], root: Path, files: Iterable[Path]) -> None:
     archive = root / dataset.filename
     if not archive.exists():
         fetch(archive, [dataset.url], dataset.tgz_md5)
@@ -81,6 +116,6 @@ def _unpack(dataset: type["CIFAR10"], root: Path, files: Iterable[Path]) -> None
         ) from None
 
 
-def _images(dataset: "CIFAR10") -> Images:
+def _images(dataset: "OfficialCIFAR10") -> Images:
     # torchvision's array is an (N, H, W, C) view of the file's (N, C, H, W).
     return Images(torch.from_numpy(dataset.data).permute(0, 3, 1, 2), torch.tensor(dataset.targets))

@@ -50,15 +50,29 @@ class ShuffledBatches(Sampler[Tensor]):
         self.epoch = epoch
         self.passes = 0
 
-    def __iter__(self) -> Iterator[Tensor]:
-        # A generator draws the order with its first batch: Lightning makes an iterator before
-        # set_epoch.
-        order = shuffled(self.length, self.seed, self.epoch, self.passes)
+    def begin_pass(self) -> tuple[int, int, int]:
+        """The seed, the epoch and the number of a new pass: all that its random numbers depend on."""
+        passing = self.passes
         self.passes += 1
-        for batch in torch.split(order.to(self.device), self.batch_size):
-            share = len(batch) // self.world_size
-            if share:
-                yield batch[self.rank * share : (self.rank + 1) * share]
+        return self.seed, self.epoch, passing
+
+    def whole(self, key: tuple[int, int, int]) -> Iterator[Tensor]:
+        """The batches of a pass, of all processes together."""
+        order = shuffled(self.length, *key)
+        yield from torch.split(order.to(self.device), self.batch_size)
+
+    def own_part(self, batch: Tensor) -> Tensor:
+        """What this process takes of something that all images of a batch have, image by image."""
+        share = len(batch) // self.world_size
+        return batch[self.rank * share : (self.rank + 1) * share]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        # A generator begins its pass with the first batch: Lightning makes an iterator before
+        # set_epoch.
+        for batch in self.whole(self.begin_pass()):
+            positions = self.own_part(batch)
+            if len(positions):
+                yield positions
 
     def __len__(self) -> int:
         return _batches(self.length, self.batch_size) - (

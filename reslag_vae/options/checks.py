@@ -264,8 +264,13 @@ def check_evaluation(config: DictConfig) -> None:
 
 
 def did_you_mean(name: str, names: tuple[str, ...] = ()) -> str:
-    """`; did you mean ...?` with the nearest name, or nothing where none is near."""
+    """`; did you mean ...?` with the nearest name, or nothing where none is near.
+
+    Of a name that is an option of other choices it says that.
+    """
     near = nearest(name, names or (*TRAIN, *(f"trainer.{own}" for own in TRAINER)))
+    if near == name:
+        return " in what was chosen"
     return f"; did you mean {near}" if near else ""
 
 

@@ -47,6 +47,10 @@ def told(*arguments: str) -> str:
             ["trainer.max_steps=20"],
             "trainer.max_steps=20: counts every optimizer's step; use trainer.max_epochs",
         ),
+        (
+            ["data=cifar10", "data.binarize=dynamic"],
+            "data.binarize: there is no such option in what was chosen.",
+        ),
         (["modle=vae"], "modle=vae: there is no such option; did you mean model."),
         (["logger=null"], "logger=null: is not a choice of logger; write logger=none."),
         (["callbacks=null"], "callbacks=null: is not a choice of callbacks."),

@@ -37,8 +37,10 @@ CASES: dict[str, Callable[[], BaseVAE]] = {
         network(), MMD(alpha=0.5), Joint(), AdamSettings(plateau=Plateau())
     ),
     "joint, a point": lambda: AutoEncoder(network(1), Reconstruction()),
+    "joint, drawn pixels": lambda: OptimalSigmaVAE(network(), SigmaOptimal(SHAPE)),
     "lagging, same": lambda: LaggingVAE(network(), SigmaData(SHAPE), SAME),
     "lagging, fresh": lambda: LaggingVAE(network(), SigmaOptimal(SHAPE), FRESH),
+    "lagging, fresh, drawn pixels": lambda: LaggingVAE(network(), SigmaOptimal(SHAPE), FRESH),
     "lagging, residual": lambda: ResLagVAE(
         ResidualNetwork(SHAPE, 3, [4, 6], [1, 2]),
         SigmaLearned(SHAPE),
@@ -57,8 +59,9 @@ class Noise(ImageDataModule):
 
     name, image_shape = "noise", SHAPE
 
-    def __init__(self) -> None:
+    def __init__(self, case: str) -> None:
         super().__init__("unused", batch_size=8, val_fraction=0.1, seed=0)
+        self.set_binarize("dynamic" if "drawn" in case else None)
 
     def read(self) -> Source:
         pixels = torch.randint(
@@ -111,9 +114,9 @@ def run(case: str, **options: Any) -> dict[str, Any]:
         use_distributed_sampler=False,
         **options,
     )
-    trainer.fit(model, Noise())
+    trainer.fit(model, Noise(case))
     record.rows.append({name: float(value) for name, value in trainer.callback_metrics.items()})
-    record.rows += trainer.test(model, Noise(), verbose=False)
+    record.rows += trainer.test(model, Noise(case), verbose=False)
     return {
         "rows": record.rows,
         "state": dict(model.state_dict()),

@@ -120,7 +120,8 @@ def read_run(folder: Path) -> Finished:
         )
     return Finished(
         folder=folder,
-        data=data,
+        # Not the folder's name alone, which options such as data.binarize do not change.
+        data=str(result.get("data", data)),
         row=row,
         seed=int(seed.removeprefix("seed_")),
         result=result,

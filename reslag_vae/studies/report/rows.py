@@ -249,7 +249,18 @@ def check_alike(row: Row) -> None:
                 )
 
 
-DATA = ("mnist", "fashion_mnist", "cifar10", "cifar10_folder", "cifar100", "celeba")
+DATA = (
+    "mnist",
+    "mnist_dynamic",
+    "binarized_mnist",
+    "fashion_mnist",
+    "omniglot",
+    "omniglot_dynamic",
+    "cifar10",
+    "cifar10_folder",
+    "cifar100",
+    "celeba",
+)
 
 
 def rank(data: str) -> tuple[int, str]:

@@ -10,6 +10,14 @@ TERMS = ("rec", "lat", "mmd", "total")
 # A data set of ours that stands beside one of the thesis' without being it.
 STANDS_FOR = {"cifar10_folder": "cifar10"}
 
+# Of data sets that are not the thesis'.
+TITLES = {
+    "mnist_dynamic": "MNIST, dynamic binarisation",
+    "binarized_mnist": "MNIST, static binarisation",
+    "omniglot": "Omniglot",
+    "omniglot_dynamic": "Omniglot, dynamic binarisation",
+}
+
 
 class Setting(NamedTuple):
     """How the thesis trained on a data set, as far as it says.
@@ -69,4 +77,4 @@ def title_of(data: str) -> str:
     """Of a data set."""
     if data in STANDS_FOR:
         return f"{SETTINGS[STANDS_FOR[data]].title} pictures"
-    return SETTINGS[data].title if data in SETTINGS else data
+    return SETTINGS[data].title if data in SETTINGS else TITLES.get(data, data)

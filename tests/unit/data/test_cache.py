@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from reslag_vae.data import DataError, Images, cache
+from reslag_vae.data import DataError, Images, decoding
 from reslag_vae.data.cache import decoded
 from reslag_vae.data.pictures import Picture
 
@@ -52,7 +52,7 @@ def stored(source: Path) -> list[Path]:
 def test_images_come_in_the_order_of_the_files(
     source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "CHUNK", 2)
+    monkeypatch.setattr(decoding, "CHUNK", 2)
     images = run(source)
     assert images.shape == (5, *SHAPE)
     assert images.dtype == torch.uint8

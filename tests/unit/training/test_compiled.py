@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from lightning import Trainer
-from reslag_vae.records import Batch, Terms
+from reslag_vae.data.images import Batch
+from reslag_vae.objectives import Terms
 from torch import Tensor, nn
 from torch._inductor import config
 

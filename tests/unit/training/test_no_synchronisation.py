@@ -7,7 +7,8 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from reslag_vae.records import Batch, Terms
+from reslag_vae.data.images import Batch
+from reslag_vae.objectives import Terms
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode

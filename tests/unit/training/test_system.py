@@ -15,7 +15,8 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from reslag_vae.evaluation.losses import evaluate
 from reslag_vae.objectives.sigma import SIGMA2_FLOOR
-from reslag_vae.records import Batch, Terms
+from reslag_vae.data.images import Batch
+from reslag_vae.objectives import Terms
 from torch import Tensor, nn
 from torch.optim import Adam
 

@@ -1,5 +1,6 @@
 """Runs read back."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from reslag_vae.runs.folder import RunError
 from reslag_vae.studies.report.finished import read_finished
+from reslag_vae.studies.report.rows import rows_of
+from reslag_vae.studies.report.thesis import title_of
 
 MakeRun = Callable[..., Path]
 
@@ -26,6 +29,19 @@ def test_every_finished_run_is_read(make_run: MakeRun, study: Path) -> None:
     assert first.per_image["rec"].mean() == pytest.approx(10, abs=0.5)
     assert (first.evaluated("samples", "fid"), second.evaluated("samples", "fid")) == (3.5, None)
     assert first.picture("reconstructions") is None
+
+
+def test_a_run_on_drawn_pixels_is_of_a_data_set_of_its_own(make_run: MakeRun, study: Path) -> None:
+    """Also where the whole study is, and no folder says so: nothing of it stands beside the thesis' numbers."""
+    folder = make_run("mnist/optimal_sigma-sigma_data/seed_0")
+    ((data, [row]),) = rows_of(read_finished(study)).items()
+    assert (data, bool(row.printed)) == ("mnist", True)
+    result = json.loads((folder / "metrics.json").read_text())
+    (folder / "metrics.json").write_text(json.dumps(result | {"data": "mnist_dynamic"}))
+    ((data, [row]),) = rows_of(read_finished(study)).items()
+    assert (data, bool(row.printed)) == ("mnist_dynamic", False)
+    assert title_of("mnist_dynamic") == "MNIST, dynamic binarisation"
+    assert title_of("binarized_mnist") == "MNIST, static binarisation"
 
 
 def test_folders_of_other_names_are_left_alone(make_run: MakeRun, study: Path) -> None:

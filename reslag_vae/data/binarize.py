@@ -1,0 +1,101 @@
+"""Grey images drawn in black and white: a pixel is white with the probability of its intensity."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from reslag_vae.data.images import Images
+from reslag_vae.data.sampling import ShuffledBatches
+from reslag_vae.data.images import Batch
+
+# Levels are 0 to 254, all equally likely: of them `intensity` are below an intensity of 0 to 255.
+LEVELS = 255
+FIXED_SEED = 20_240_301
+
+# Tells the numbers that levels are drawn from apart from those of the order of the images.
+STREAM = 1
+
+NOTE = (
+    "dynamic binarisation: pixels are drawn by their intensity, anew whenever they are trained on, "
+    "and once, with a fixed seed, where they are evaluated"
+)
+
+
+def draw(pixels: Tensor, levels: Tensor) -> Tensor:
+    """Make uint8 pixels 255 where they are above their level and 0 elsewhere, in place."""
+    return pixels.gt_(levels).mul_(255)
+
+
+def drawn_once(splits: Sequence[Images]) -> list[Images]:
+    """Return the splits with each image drawn from a fixed seed, the same in every run."""
+    stores: dict[Tensor, Tensor] = {}
+    for images in splits:
+        if images.store not in stores:
+            random = np.random.default_rng([FIXED_SEED, len(stores)])
+            levels = random.integers(LEVELS, size=images.store.shape, dtype=np.uint8)
+            stores[images.store] = draw(images.store.clone(), torch.from_numpy(levels))
+    return [Images(stores[own.store], own.store_labels, own.rows) for own in splits]
+
+
+class DrawnImages(Dataset[Batch]):
+    """Batches of a split that are drawn from the levels that come with their positions.
+
+    Args:
+        images: grey.
+    """
+
+    def __init__(self, images: Images) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, positions_and_levels: tuple[Tensor, Tensor]) -> Batch:
+        """The batch at (B,) positions, drawn with (B, C, H, W) levels."""
+        positions, levels = positions_and_levels
+        pixels, labels = self.images[positions]
+        return Batch(draw(pixels, levels), labels)
+
+
+class DrawnBatches(Sampler[tuple[Tensor, Tensor]]):
+    """Shuffled batches of positions, each with new levels for its images.
+
+    The levels are a pure function of the seed, the epoch, the pass and the place in it, so a
+    resumed run draws what an uninterrupted one would, and global random states are left alone.
+    Several processes draw the levels of the whole batch, of which each takes its part.
+
+    Args:
+        batches: the positions.
+        image_shape: (C, H, W) of the images.
+    """
+
+    def __init__(self, batches: ShuffledBatches, image_shape: tuple[int, ...]) -> None:
+        self.batches = batches
+        self.image_shape = image_shape
+
+    def set_epoch(self, epoch: int) -> None:
+        """Begin an epoch. Lightning calls this before each epoch."""
+        self.batches.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        key = self.batches.begin_pass()
+        device = self.batches.device or torch.device("cpu")
+        seed = np.random.SeedSequence(key, spawn_key=(STREAM,)).generate_state(1, np.uint64)
+        generator = torch.Generator(device).manual_seed(int(seed[0]))
+        for batch in self.batches.whole(key):
+            levels = torch.randint(
+                LEVELS,
+                (len(batch), *self.image_shape),
+                dtype=torch.uint8,
+                device=device,
+                generator=generator,
+            )
+            positions = self.batches.own_part(batch)
+            if len(positions):
+                yield positions, self.batches.own_part(levels)
+
+    def __len__(self) -> int:
+        return len(self.batches)

@@ -1,0 +1,161 @@
+"""MNIST that somebody has drawn in black and white once and for all."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reslag_vae._runtime.errors import first_line, printable
+from reslag_vae.data.base import ImageDataModule
+from reslag_vae.data.errors import PLACE_HINT, DataError, damaged, refuse_special
+from reslag_vae.data.images import Images, Source
+
+NPZ = "binarized_mnist.npz"
+SPLITS = ("train", "valid", "test")
+OFFICIAL = (50_000, 10_000, 10_000)
+SIDE = 28
+PIXELS = SIDE * SIDE
+
+# The official files have less than 80 million bytes.
+MOST_BYTES = 1 << 28
+
+BLANK = b" \t\r\n"
+
+RECIPE = """The statically binarised MNIST is missing: in {folder} there is neither {npz} nor {first}
+It is not downloaded. Get Larochelle's three files by hand, and put them there:
+  http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/binarized_mnist_train.amat
+  (likewise binarized_mnist_valid.amat and binarized_mnist_test.amat)
+{hint}"""
+
+
+class BinarizedMNIST(ImageDataModule):
+    """50,000 + 10,000 + 10,000 digits under static binarisation, 1x28x28, pixels 0 and 1, no labels.
+
+    Each pixel was drawn once from the intensity of MNIST's, by who made the files, and is the same
+    ever after. `<root>/binarized_mnist/` is read: `binarized_mnist.npz`, of arrays `train`, `valid`
+    and `test` of (N, 28, 28) uint8, 0 and 1, or else Larochelle's `binarized_mnist_train.amat`,
+    `..._valid.amat` and `..._test.amat`, a line of 784 numbers for each image. The inventory says
+    which it was: other draws of the same digits are other numbers.
+
+    Source: Salakhutdinov and Murray 2008, Larochelle and Murray 2011,
+    http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist.
+    """
+
+    name = "binarized_mnist"
+    image_shape = (1, SIDE, SIDE)
+
+    @property
+    def binary(self) -> bool:
+        return True
+
+    def read(self) -> Source:
+        folder = self.root / "binarized_mnist"
+        npz = folder / NPZ
+        parts = _read_npz(npz) if npz.exists() else _read_amats(folder)
+        store = torch.from_numpy(np.concatenate(parts) * np.uint8(255))[:, None]
+        sizes = [len(part) for part in parts]
+        labels = torch.full((len(store),), -1)
+        rows = torch.split(torch.arange(len(store)), sizes)
+        train, val, test = (Images(store, labels, own) for own in rows)
+        what = NPZ if npz.exists() else "binarized_mnist_{train,valid,test}.amat"
+        return Source(train, val, test, [], notes=[_note(what, sizes)])
+
+
+def _note(what: str, sizes: list[int]) -> str:
+    counts = " + ".join(f"{size:,}" for size in sizes)
+    note = f"static binarisation, that of {what} ({counts} images)"
+    if sizes == list(OFFICIAL):
+        return note
+    return f"{note}: not the official {' + '.join(f'{size:,}' for size in OFFICIAL)} images"
+
+
+def _read_npz(path: Path) -> list[NDArray[np.uint8]]:
+    """The three splits, (N, 28, 28) of 0 and 1.
+
+    Raises:
+        DataError: it is not such a file.
+    """
+    refuse_special(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [_read_array(archive, path, split) for split in SPLITS]
+    except DataError:
+        raise
+    except Exception as reason:  # zipfile, zlib and numpy raise a dozen kinds
+        raise damaged(path, first_line(reason)) from None
+
+
+def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> NDArray[np.uint8]:
+    # Not np.load, which makes room for whatever a header promises before it has read anything.
+    names = archive.namelist()
+    if f"{name}.npy" not in names:
+        there = ", ".join(printable(own.removesuffix(".npy")) for own in names[:5])
+        raise damaged(path, f"it has no array {name}, but {there or 'none at all'}")
+    size = archive.getinfo(f"{name}.npy").file_size
+    if size > MOST_BYTES:
+        raise damaged(path, f"{name} would take {size:,} bytes, more than {MOST_BYTES:,}")
+    with archive.open(f"{name}.npy") as file:
+        np.lib.format.read_magic(file)
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        if dtype != np.uint8 or len(shape) != 3 or shape[1:] != (SIDE, SIDE):
+            raise damaged(path, f"{name} is {shape} of {dtype}, not (N, {SIDE}, {SIDE}) of uint8")
+        if fortran:
+            raise damaged(path, f"{name} is in Fortran's order, not in C's")
+        content = file.read()
+    if len(content) != shape[0] * PIXELS:
+        raise damaged(path, f"{name} is {shape}, and has {len(content):,} bytes")
+    array = np.frombuffer(content, np.uint8).reshape(shape)
+    _check_values(path, name, array)
+    return array
+
+
+def _check_values(path: Path, name: str, array: NDArray[np.uint8]) -> None:
+    if not len(array):
+        raise damaged(path, f"{name} has no images")
+    if array.max() != 1:
+        raise damaged(path, f"the largest value of {name} is {array.max()}, and white is 1")
+
+
+def _read_amats(folder: Path) -> list[NDArray[np.uint8]]:
+    """As `_read_npz`, of Larochelle's files.
+
+    Raises:
+        DataError: one is missing, or is not such a file.
+    """
+    paths = [folder / f"binarized_mnist_{split}.amat" for split in SPLITS]
+    missing = [path.name for path in paths if not path.exists()]
+    if missing:
+        recipe = RECIPE.format(
+            folder=folder.absolute(), npz=NPZ, first=" nor ".join(missing), hint=PLACE_HINT
+        )
+        raise DataError(recipe)
+    return [_read_amat(path) for path in paths]
+
+
+def _read_amat(path: Path) -> NDArray[np.uint8]:
+    refuse_special(path)
+    rows = []
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise damaged(path, f"it has more than {MOST_BYTES:,} bytes")
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.isspace():
+                    rows.append(_digits(path, number, line))
+    except OSError as reason:
+        raise damaged(path, str(reason)) from None
+    if not rows:
+        raise damaged(path, "it has no images")
+    array = np.frombuffer(b"".join(rows), np.uint8).reshape(-1, SIDE, SIDE) - np.uint8(ord("0"))
+    _check_values(path, "its images", array)
+    return array
+
+
+def _digits(path: Path, number: int, line: bytes) -> bytes:
+    """The 784 digits of a line, of which each is a number of its own."""
+    digits = line.translate(None, BLANK)
+    if len(digits) != PIXELS or digits.translate(None, b"01") or len(line.split()) != PIXELS:
+        raise damaged(path, f"its line {number:,} is not {PIXELS} numbers, each 0 or 1")
+    return digits

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reslag_vae._runtime.errors import first_line, printable
-from reslag_vae.data.alone import alone
+from reslag_vae._runtime.locks import alone
 from reslag_vae.data.errors import DataError
 from reslag_vae.data.inventory import DIGEST_BYTES, image_digests
 from reslag_vae.data.pictures import Picture, ScaleError, likely_range

@@ -25,10 +25,11 @@ test: setup  ## the tests
 soak: setup  ## the slow tests: twenty kills, clusters, fifty jobs at once, CelebA's full size
 	$(BIN)/python -m pytest -q -m slow
 
-check: setup  ## lint, format and types
+check: setup  ## lint, format, types and imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 table1: setup  ## Table 1 of the thesis and its report; stop and start it at will: OPTIONS="data=fashion_mnist seed=0,1,2"
 	$(BIN)/python train.py experiment=table1 $(OPTIONS); status=$$?; \

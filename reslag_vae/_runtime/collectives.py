@@ -82,6 +82,8 @@ def copy_from_first(module: nn.Module) -> None:
             distributed.broadcast(value, 0)
 
 
+# torch.distributed.nn.functional has both, but PyTorch deprecates it, and what it names in its place
+# (torch.distributed._functional_collectives) is private.
 class _Mean(torch.autograd.Function):
     @staticmethod
     def forward(_: Any, values: Tensor) -> Tensor:

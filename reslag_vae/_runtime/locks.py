@@ -1,11 +1,14 @@
 """Locks between processes, which go with the process that holds them, however it ends."""
 
 import fcntl
+import logging
+import math
 import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 # Seconds between two attempts.
 PAUSE = 0.05
@@ -17,7 +20,9 @@ class HeldError(Exception):
 
 @contextmanager
 def held(path: Path, patience: float) -> Iterator[None]:
-    """Within the context no other process holds the lock. Its file is there as long as somebody does, or was killed.
+    """Keep other processes from the lock within the context.
+
+    The lock's file is there as long as a process holds the lock, or was killed while it did.
 
     Args:
         path: of the lock's file, in a folder that is there.
@@ -25,54 +30,63 @@ def held(path: Path, patience: float) -> Iterator[None]:
 
     Raises:
         HeldError: another process has it.
-        OSError: the file cannot be written.
+        OSError: the file cannot be written, or its file system has no locks.
     """
-    deadline = time.monotonic() + patience
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(
+        path,
+        timeout=-1 if math.isinf(patience) else patience,
+        poll_interval=PAUSE,
+        fallback_to_soft=False,  # which a killed process would keep
+    )
+    try:
+        lock.acquire()
+    except Timeout:
+        raise HeldError from None
+    try:
+        yield
+    finally:
+        # filelock leaves the file. Whoever waits for it sees that it is gone, and makes another.
+        path.unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def alone(path: Path, doing: str) -> Iterator[None]:
+    """Let one process do what many need within the context; the others wait for it.
+
+    Once in the context, look at what another process has done meanwhile.
+
+    Args:
+        path: of the lock's file, in a folder that is there.
+        doing: what is done, in the words of the log: "decoding ...".
+
+    Raises:
+        OSError: the file cannot be written, or its file system has no locks.
+    """
+    with ExitStack() as stack:
         try:
-            wait(descriptor, fcntl.LOCK_EX, deadline)
-            # The one before may have removed the file between the two lines above: then this is a
-            # lock on nothing.
-            if is_file_of(descriptor, path):
-                try:
-                    yield
-                finally:
-                    path.unlink(missing_ok=True)
-                return
-        finally:
-            os.close(descriptor)
+            stack.enter_context(held(path, 0))
+        except HeldError:
+            log.info("Another process is %s: waiting for it.", doing)
+            stack.enter_context(held(path, math.inf))
+        yield
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process of this machine, or of one that shares its files and their locks, holds the lock."""
+    """Whether a process of this machine, or of one that shares its files and their locks, holds the lock.
+
+    filelock can only ask by taking the lock, which makes its file and needs the right to write it.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:  # not there, or none of ours
         return False
     try:
-        wait(descriptor, fcntl.LOCK_SH, time.monotonic())
-    except HeldError:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
     finally:
         os.close(descriptor)
     return False
-
-
-def wait(descriptor: int, kind: int, deadline: float) -> None:
-    """Lock an open file, or raise a HeldError when the time is over."""
-    while True:
-        try:
-            return fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise HeldError from None
-            time.sleep(PAUSE)
-
-
-def is_file_of(descriptor: int, path: Path) -> bool:
-    """Whether the path still leads to the open file."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False

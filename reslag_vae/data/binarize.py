@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from reslag_vae.data.images import Images
+from reslag_vae.data.images import Batch, Images
 from reslag_vae.data.sampling import ShuffledBatches
-from reslag_vae.data.images import Batch
 
 # Levels are 0 to 254, all equally likely: of them `intensity` are below an intensity of 0 to 255.
 LEVELS = 255

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reslag_vae._runtime.errors import printable
-from reslag_vae.data.alone import alone
+from reslag_vae._runtime.locks import alone
 from reslag_vae.data.decoding import Decode, decode_all
 from reslag_vae.data.errors import DataError
 from reslag_vae.data.inventory import DIGEST_BYTES, image_digests

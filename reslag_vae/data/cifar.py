@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from reslag_vae.data.alone import alone
+from reslag_vae._runtime.locks import alone
 from reslag_vae.data.base import ImageDataModule
 from reslag_vae.data.download import fetch
 from reslag_vae.data.errors import PLACE_HINT, DataError, damaged, refuse_special

@@ -6,7 +6,7 @@ from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 
-from reslag_vae.data.alone import alone
+from reslag_vae._runtime.locks import alone
 from reslag_vae.data.errors import PLACE_HINT, DataError
 from reslag_vae.data.scratch import scratch
 

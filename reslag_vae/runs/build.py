@@ -52,3 +52,8 @@ def build_parts(node: DictConfig) -> nn.ModuleDict:
             raise ValueError(f"model.{name}._target_={target}: is no {kind.__name__}.")
         parts[name] = part
     return nn.ModuleDict(parts)
+
+
+def named_class(target: str) -> Any:
+    """Return the class of a dotted name, as a `_target_` is."""
+    return hydra.utils.get_class(target)

@@ -4,7 +4,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
@@ -12,7 +11,7 @@ from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.models import GenerativeModel
 from reslag_vae.models.card import preset
 from reslag_vae.objectives import Objective
-from reslag_vae.runs.build import build_parts, instantiate
+from reslag_vae.runs.build import build_parts, instantiate, named_class
 from reslag_vae.runs.checkpoints import checkpoint_path, epoch_of, read_checkpoint
 from reslag_vae.runs.config import (
     MODEL_MODULES,
@@ -147,8 +146,8 @@ def variant_of(node: dict[str, Any], path: Path, trust: Collection[str]) -> Vari
     foreign = foreign_target(node, MODEL_MODULES, check_trust(trust))
     if foreign is not None:
         raise RunError(f"{path} is not a checkpoint of this package: {refusal(foreign)}")
-    variant: Any = get_class(node["_target_"])
-    return variant  # type: ignore[no-any-return]
+    variant: Variant = named_class(node["_target_"])
+    return variant
 
 
 def load(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -> GenerativeModel:

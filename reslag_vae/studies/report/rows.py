@@ -5,8 +5,6 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from scipy.optimize import brentq
-
 from reslag_vae.runs.differences import SEEDS, material_differences
 from reslag_vae.runs.folder import RunError
 from reslag_vae.studies.report.finished import Finished
@@ -128,6 +126,7 @@ def implied_sigma2(rec: float, lat: float, total: float, dimensions: int) -> flo
     The Total falls up to the mean squared error and rises above it; the thesis' variance, that of
     the data, lies above.
     """
+    from scipy.optimize import brentq
 
     def excess(sigma2: float) -> float:
         return dimensions / 2 * math.log(sigma2) + rec / (2 * sigma2) + lat - total

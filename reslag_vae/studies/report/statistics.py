@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 LEVEL = 0.95
 
@@ -38,9 +37,7 @@ class Estimate(NamedTuple):
         if self.error is None:
             return None
         deviation = self.error * np.sqrt(self.runs)
-        return float(
-            stats.t.ppf(0.5 + LEVEL / 2, self.runs - 1) * deviation * np.sqrt(1 + 1 / self.runs)
-        )
+        return float(half_width(self.runs, LEVEL) * deviation * np.sqrt(1 + 1 / self.runs))
 
 
 class Interval(NamedTuple):
@@ -72,14 +69,12 @@ class Interval(NamedTuple):
 
 def estimate(values: Sequence[float]) -> Estimate:
     """Of one value from each run."""
-    count = len(values)
+    from scipy import stats
+
     # From the first one on: equal values have no spread, not that of rounding.
-    error = (
-        float(np.std(np.subtract(values, values[0]), ddof=1) / np.sqrt(count))
-        if count > 1
-        else None
-    )
-    return Estimate(float(np.mean(values)), error, count)
+    differences = np.subtract(values, values[0])
+    error = float(stats.sem(differences)) if len(values) > 1 else None
+    return Estimate(float(np.mean(values)), error, len(values))
 
 
 def bootstrap(differences: np.ndarray, level: float = LEVEL) -> Interval:
@@ -92,6 +87,7 @@ def bootstrap(differences: np.ndarray, level: float = LEVEL) -> Interval:
         differences: (N,) of the same images under two models.
         level: of the interval.
     """
+    # scipy.stats.bootstrap draws the same replicates, but refuses a single image.
     generator, count = np.random.default_rng(SEED), len(differences)
     values = np.asarray(differences, dtype=np.float64)
     means = [values[generator.integers(count, size=count)].mean() for _ in range(REPLICATES)]
@@ -104,5 +100,13 @@ def over_seeds(differences: Sequence[float], level: float = LEVEL) -> Interval |
     found = estimate(differences)
     if found.error is None:
         return None
-    half = float(stats.t.ppf(0.5 + level / 2, found.runs - 1)) * found.error
+    # Not the interval that scipy.stats.t has, which is undefined where all values are equal.
+    half = half_width(found.runs, level) * found.error
     return Interval(found.mean, found.mean - half, found.mean + half)
+
+
+def half_width(runs: int, level: float) -> float:
+    """Half the width of Student's interval of a mean over runs, in standard errors of the mean."""
+    from scipy import stats
+
+    return float(stats.t.ppf(0.5 + level / 2, runs - 1))

@@ -1,5 +1,6 @@
 """Locks between processes."""
 
+import fcntl
 import math
 import os
 import signal
@@ -82,7 +83,7 @@ def test_one_that_waits_gets_it_when_it_is_free(
 def test_one_that_only_asks_does_not_keep_others_from_it(lock: Path) -> None:
     lock.touch()
     asking = os.open(lock, os.O_RDONLY)
-    locks.wait(asking, locks.fcntl.LOCK_SH, 0)
+    fcntl.flock(asking, fcntl.LOCK_SH)
     timer = threading.Timer(0.3, os.close, [asking])
     timer.start()
     with held(lock, 2):

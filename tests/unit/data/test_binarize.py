@@ -14,11 +14,10 @@ from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import MNIST, ImageDataModule, Images, Omniglot
 from reslag_vae.data.base import Binarize
 from reslag_vae.data.binarize import LEVELS, DrawnBatches, DrawnImages, draw, drawn_once
-from reslag_vae.data.images import Source
+from reslag_vae.data.images import Batch, Source
 from reslag_vae.data.sampling import ShuffledBatches
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
-from reslag_vae.data.images import Batch
 from reslag_vae.runs.build import instantiate
 from reslag_vae.training.build import build
 from reslag_vae.training.callbacks import BestAndLast, EpochSeed

@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 from lightning import Trainer
-from reslag_vae.data.images import Batch
-from reslag_vae.objectives import Terms
 from torch import Tensor, nn
 from torch._inductor import config
 
 from reslag_vae.data import ImageDataModule
+from reslag_vae.data.images import Batch
 from reslag_vae.networks import LightResidualNetwork, Network
-from reslag_vae.objectives import MMD, Reconstruction, SigmaData
+from reslag_vae.objectives import MMD, Reconstruction, SigmaData, Terms
 from reslag_vae.training.schedules import Lagging, Update
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import AutoEncoder, MMDInfoVAE, ResLagLightVAE

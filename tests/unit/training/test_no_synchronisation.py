@@ -7,15 +7,14 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from reslag_vae.data.images import Batch
-from reslag_vae.objectives import Terms
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reslag_vae.data import ImageDataModule
+from reslag_vae.data.images import Batch
 from reslag_vae.networks import Network
-from reslag_vae.objectives import MMD, Beta, Objective, SigmaData, SigmaLearned, SigmaOptimal
+from reslag_vae.objectives import MMD, Beta, Objective, SigmaData, SigmaLearned, SigmaOptimal, Terms
 from reslag_vae.objectives.averages import Means
 from reslag_vae.training.callbacks import Sigma2Statistics, Throughput
 from reslag_vae.training.optimizers import AdamSettings

@@ -15,13 +15,12 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from reslag_vae.evaluation.losses import evaluate
 from reslag_vae.objectives.sigma import SIGMA2_FLOOR
-from reslag_vae.data.images import Batch
-from reslag_vae.objectives import Terms
 from torch import Tensor, nn
 from torch.optim import Adam
 
 from reslag_vae._runtime.errors import NonFiniteError
 from reslag_vae.data import ImageDataModule
+from reslag_vae.data.images import Batch
 from reslag_vae.networks import LightResidualNetwork, Network, PlainNetwork, ResidualNetwork
 from reslag_vae.objectives import (
     ELBO,
@@ -34,6 +33,7 @@ from reslag_vae.objectives import (
     SigmaFixed,
     SigmaLearned,
     SigmaOptimal,
+    Terms,
 )
 from reslag_vae.training.callbacks import BestAndLast
 from reslag_vae.training.optimizers import AdamSettings, Plateau

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reslag_vae._runtime.locks import held
-from reslag_vae.data.alone import alone
+from reslag_vae._runtime.locks import alone, held
 
 
 def test_nobody_is_told_to_wait_where_nobody_has_to(

@@ -1,0 +1,36 @@
+"""The walks of docs/architecture.md lead through code that is there."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WALKS = ("A study, to its report",)
+
+
+def steps(heading: str) -> list[tuple[str, str]]:
+    """Files and names of a section's `path.py:name`s."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    _, section = text.split(f"\n## {heading}\n")
+    return re.findall(r"`([\w/]+\.py):([\w.]+)`", section.partition("\n## ")[0])
+
+
+def is_there(file: str, name: str) -> bool:
+    """Whether a file, within the package or at the top level, defines a dotted name."""
+    path = ROOT / "reslag_vae" / file
+    tree: ast.AST = ast.parse((path if path.exists() else ROOT / file).read_text())
+    for part in name.split("."):
+        found = [own for own in ast.iter_child_nodes(tree) if getattr(own, "name", None) == part]
+        if not found:
+            return False
+        tree = found[0]
+    return True
+
+
+@pytest.mark.parametrize("walk", WALKS)
+def test_every_step_of_a_walk_is_there(walk: str) -> None:
+    found = steps(walk)
+    assert len(found) > 5
+    assert [step for step in found if not is_there(*step)] == []

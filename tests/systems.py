@@ -1,0 +1,70 @@
+"""Systems for tests: a variant with its parts, by the choices of the command line."""
+
+from collections.abc import Callable
+from typing import Any
+
+from reslag_vae.latents import GaussianPosterior, PointPosterior, Posterior
+from reslag_vae.likelihoods import (
+    DataVariance,
+    FixedVariance,
+    Gaussian,
+    LearnedVariance,
+    Likelihood,
+    OptimalVariance,
+    SquaredError,
+    UnitGaussian,
+)
+from reslag_vae.models import FlatModel
+from reslag_vae.networks import Network
+from reslag_vae.objectives import ELBO, MMD, Beta, Capacity, Objective, Reconstruction
+from reslag_vae.training.optimizers import AdamSettings
+from reslag_vae.training.schedules import Schedule
+from reslag_vae.training.system import BaseVAE
+
+Shape = tuple[int, int, int]
+
+# What `objective=<name>` chooses.
+OBJECTIVES: dict[str, Callable[..., Objective]] = {
+    "elbo": ELBO,
+    "beta": Beta,
+    "capacity": Capacity,
+    "mmd": MMD,
+    "reconstruction": Reconstruction,
+    "sigma_data": ELBO,
+    "sigma_optimal": ELBO,
+    "sigma_learned": ELBO,
+    "sigma_fixed": ELBO,
+}
+LIKELIHOODS: dict[str, Callable[[Shape], Likelihood]] = {
+    "elbo": lambda shape: UnitGaussian(),
+    "sigma_data": lambda shape: Gaussian(DataVariance(shape)),
+    "sigma_optimal": lambda shape: Gaussian(OptimalVariance(shape)),
+    "sigma_learned": lambda shape: Gaussian(LearnedVariance(shape)),
+    "sigma_fixed": lambda shape: Gaussian(FixedVariance(0.05)),
+}
+
+
+def make_likelihood(choice: str, shape: Shape) -> Likelihood:
+    """The likelihood that `objective=<choice>` gives."""
+    return LIKELIHOODS.get(choice, lambda _: SquaredError())(shape)
+
+
+def make_model(network: Network, choice: str = "elbo") -> FlatModel:
+    """A flat model with the likelihood of `objective=<choice>`, and the posterior that the network is for."""
+    point = network.parameters_per_latent == 1
+    posterior: Posterior = PointPosterior() if point else GaussianPosterior()
+    return FlatModel(network, make_likelihood(choice, network.image_shape), posterior)
+
+
+def make_system(
+    variant: type[BaseVAE],
+    network: Network,
+    choice: str | None = None,
+    schedule: Schedule | None = None,
+    optimizer: AdamSettings | None = None,
+    **options: Any,
+) -> BaseVAE:
+    """A variant with `objective=<choice>` (its usual one by default) and that objective's options."""
+    choice = choice or variant.usual
+    objective = OBJECTIVES[choice](**options)
+    return variant(make_model(network, choice), objective, schedule, optimizer)

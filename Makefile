@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup train test soak check table1 bench clean
+.PHONY: help setup train test unit contracts soak cov check fix table1 bench wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -22,14 +22,30 @@ train: setup  ## train a real model on real images, bundled: no account, no down
 test: setup  ## the tests
 	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
-soak: setup  ## the slow tests: twenty kills, clusters, fifty jobs at once, CelebA's full size
+unit: setup  ## the unit tests: under two minutes on two cores
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow" tests/unit
+
+contracts: setup  ## what every part promises, of each class that its room exports
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/contracts
+
+soak: setup  ## the slow tests: twenty kills, clusters, fifty jobs at once, CelebA's full size, a built wheel
 	$(BIN)/python -m pytest -q -m slow
+
+cov: setup  ## which lines the fast tests reach: htmlcov/index.html
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow" --cov=reslag_vae --cov-report=html --cov-report=term:skip-covered
 
 check: setup  ## lint, format, types and imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fix: setup  ## what lint and format can mend by themselves
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: setup  ## the package as a wheel, in dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 table1: setup  ## Table 1 of the thesis and its report; stop and start it at will: OPTIONS="data=fashion_mnist seed=0,1,2"
 	$(BIN)/python train.py experiment=table1 $(OPTIONS); status=$$?; \
@@ -40,4 +56,4 @@ bench: setup  ## speed, memory and start-up, beside what people would use instea
 	for part in training data startup memory profiling scaling busy; do $(BIN)/python -m benchmarks.$$part || exit 1; done
 
 clean:  ## remove the environment and the caches, not your runs
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf dist htmlcov .coverage .venv .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -21,7 +21,8 @@ from benchmarks.loops import RATIO, data_loader, plain, plain_aggressive
 from benchmarks.turns import FinishedError, Job, Turns, stopped
 from benchmarks.works import WORKS, composed
 from reslag_vae._runtime import process
-from reslag_vae.training.build import build, finished_loggers, quiet
+from reslag_vae._runtime.process import quiet
+from reslag_vae.training.build import build, finished_loggers
 from reslag_vae.training.callbacks import callbacks_of
 from reslag_vae.training.system import BaseVAE
 

@@ -8,8 +8,8 @@ from torch.optim import Adam
 
 from benchmarks.loops import LEARNING_RATE, loader_of, loss_of, network_of, pixels_of
 from benchmarks.turns import Job, Turns, stopped
+from reslag_vae._runtime.process import quiet
 from reslag_vae.networks import Network
-from reslag_vae.training.build import quiet
 from reslag_vae.training.callbacks import callbacks_of
 
 # More than will ever be trained: the parent says when there are no more turns.

@@ -21,8 +21,9 @@ from lightning.pytorch.callbacks import Callback
 from benchmarks.report import Table, parser, publish
 from benchmarks.works import WORKS, RandomImages, composed
 from reslag_vae._runtime import process
+from reslag_vae._runtime.process import quiet
 from reslag_vae.data.images import Images, Source
-from reslag_vae.training.build import build, quiet
+from reslag_vae.training.build import build
 from reslag_vae.training.callbacks import callbacks_of
 
 CELEBA, FEW = 202_599, 2_000

@@ -21,7 +21,8 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.report import Table, parser, publish, synchronize
 from benchmarks.works import WORKS, Work, composed
 from reslag_vae._runtime import process
-from reslag_vae.training.build import build, quiet
+from reslag_vae._runtime.process import quiet
+from reslag_vae.training.build import build
 from reslag_vae.training.callbacks import callbacks_of
 
 BATCH_SIZE = 128

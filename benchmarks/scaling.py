@@ -22,13 +22,14 @@ from benchmarks.report import Table, middle, parser, publish, ratios, synchroniz
 from benchmarks.scaling_plot import Series, per_step, plot
 from benchmarks.works import WORKS, Work, composed
 from reslag_vae._runtime import process
+from reslag_vae._runtime.process import quiet
 from reslag_vae.data.sampling import shuffled
 from reslag_vae.evaluation.epoch import evaluate
 from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.runs.build import build_parts
 from reslag_vae.runs.data import build_data
 from reslag_vae.runs.folder import METRICS_FILE
-from reslag_vae.training.build import build, quiet
+from reslag_vae.training.build import build
 
 BATCH_SIZE = 128
 BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)

@@ -1,8 +1,10 @@
 """Settings of the C library and of the environment that make training steps faster."""
 
 import ctypes
+import logging
 import os
 import sys
+import warnings
 
 # Of <malloc.h>.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -65,3 +67,17 @@ def hide_missing_gpus() -> None:
 
     if not torch.cuda.is_available():
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def quiet() -> None:
+    """Silence Lightning's advertisements and warnings that do not apply; real warnings go through."""
+    for part in ("pytorch", "fabric"):
+        logging.getLogger(f"lightning.{part}").setLevel(logging.WARNING)
+    # Lightning 2.6 calls a PyTorch function that 2.15 deprecates.
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+    # One index fetches a whole batch from memory: workers would only copy it between processes.
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # A machine with CUDA's tools and no GPU is told so by the compiler.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    # What is logged is of all processes already.
+    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.runs.folder import RunError, config_path, read_bytes
 from reslag_vae.runs.migrations import migrated_config
+from reslag_vae.runs.plugins import is_declared
 
 # A configuration of this package has some 6 kB, 250 values and 6 levels.
 MOST_BYTES, MOST_VALUES, MOST_LEVELS = 1 << 18, 10_000, 20
@@ -159,7 +160,9 @@ def is_exported(target: str, modules: Collection[str]) -> bool:
 
 
 def is_trusted(target: str, trust: Collection[str]) -> bool:
-    """Whether a dotted name is one of these, or within one."""
+    """Return whether a dotted name is one of these or within one, or an installed package's variant."""
+    if is_declared(target):
+        return True
     return any(target == own or target.startswith(f"{own}.") for own in trust)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from reslag_vae._runtime.errors import UserError, printable
 from reslag_vae._runtime.escape import markdown
 from reslag_vae._runtime.files import UNFINISHED, remove_unfinished, write_atomically
+from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.checkpoints import checkpoint_path, read_checkpoint
 from reslag_vae.runs.folder import (
@@ -172,7 +173,7 @@ def main() -> None:
     """Export what the command line names."""
     prepare()
     parser = argparse.ArgumentParser(
-        prog="python -m reslag_vae.export", description="A trained model without its run."
+        prog=invocation("export"), description="A trained model without its run."
     )
     parser.add_argument("run", type=Path, help="the run's folder")
     parser.add_argument("out", type=Path, help="a new folder")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from reslag_vae._runtime import terminal
 from reslag_vae._runtime.errors import UserError
+from reslag_vae._runtime.invocation import invocation
 from reslag_vae.studies.plan import read_plan, results_of
 from reslag_vae.studies.status import show, standings
 
@@ -12,9 +13,7 @@ from reslag_vae.studies.status import show, standings
 def main() -> None:
     """Print the table."""
     terminal.prepare()
-    parser = argparse.ArgumentParser(
-        prog="python -m reslag_vae.studies", description="How far a study is."
-    )
+    parser = argparse.ArgumentParser(prog=invocation("study"), description="How far a study is.")
     parser.add_argument("study", type=Path, help="its folder, such as studies/table1")
     folder = results_of(parser.parse_args().study)
     try:

@@ -1,7 +1,5 @@
 """From a configuration to data module, model and trainer. With the entry scripts, the only importer of Hydra."""
 
-import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,20 +25,6 @@ from reslag_vae.training.job import several_devices
 from reslag_vae.training.profiler import NoProfiler
 from reslag_vae.training.strategy import Replicas
 from reslag_vae.training.system import BaseVAE
-
-
-def quiet() -> None:
-    """Silence Lightning's advertisements and warnings that do not apply; real warnings go through."""
-    for part in ("pytorch", "fabric"):
-        logging.getLogger(f"lightning.{part}").setLevel(logging.WARNING)
-    # Lightning 2.6 calls a PyTorch function that 2.15 deprecates.
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
-    # One index fetches a whole batch from memory: workers would only copy it between processes.
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    # A machine with CUDA's tools and no GPU is told so by the compiler.
-    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-    # What is logged is of all processes already.
-    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
 
 
 def check_devices(config: DictConfig, trainer: Trainer) -> None:

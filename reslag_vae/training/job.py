@@ -268,9 +268,3 @@ def final(config: DictConfig) -> DictConfig:
 def save(config: DictConfig, folder: Path) -> None:
     """config.yaml: every option with its final value."""
     write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(final(config)))
-
-
-def job_name() -> str:
-    """In a multirun, which job it is, to stand before an error's message."""
-    hydra = HydraConfig.get()
-    return f"{hydra.sweep.subdir}: " if hydra.mode == RunMode.MULTIRUN else ""

@@ -13,12 +13,12 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from reslag_vae._runtime import collectives
+from reslag_vae._runtime.process import quiet
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.images import Source
 from reslag_vae.models import latent_variable_model
 from reslag_vae.networks import PlainNetwork, ResidualNetwork
 from reslag_vae.objectives import MMD, Reconstruction, SigmaData, SigmaLearned, SigmaOptimal
-from reslag_vae.training.build import quiet
 from reslag_vae.training.callbacks import EpochSeed, Sigma2Statistics
 from reslag_vae.training.optimizers import AdamSettings, Plateau
 from reslag_vae.training.schedules import Joint, Lagging

@@ -6,13 +6,14 @@ from pathlib import Path
 from reslag_vae._runtime import terminal
 from reslag_vae._runtime.errors import UserError
 from reslag_vae._runtime.files import remove_unfinished, write_atomically
+from reslag_vae._runtime.invocation import invocation
 
 
 def main() -> None:
     """Read the study's files, and write its report beside them."""
     terminal.prepare()
     parser = argparse.ArgumentParser(
-        prog="python -m reslag_vae.studies.report",
+        prog=invocation("report"),
         description="Write report.html, report.md and report.csv of a study, from the files in its folder alone.",
     )
     parser.add_argument("study", type=Path, help="its folder, such as studies/table1")

@@ -1,0 +1,115 @@
+"""The installed command: reslag train | evaluate | study | report | export."""
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from reslag_vae._runtime.invocation import VARIABLE, enter
+
+__all__ = ["main", "run"]
+
+
+class Command(NamedTuple):
+    """One of the commands.
+
+    Attributes:
+        words: what it does.
+        module: whose `main` does it.
+        composed: whether Hydra composes its configuration.
+        extra: the package's extra that it needs.
+    """
+
+    words: str
+    module: str
+    composed: bool
+    extra: str
+
+
+COMMANDS = {
+    "train": Command("train a variant on a data set", "training.main", True, "train"),
+    "evaluate": Command("measure finished runs", "evaluation.command", True, "evaluate"),
+    "study": Command("say how far a study is", "studies.command", False, "study"),
+    "report": Command("write a study's report", "studies.report.command", False, "study"),
+    "export": Command("write a trained model as files without code", "runs.export", False, "train"),
+}
+
+HELP = """Train, evaluate and compare variational autoencoders.
+
+  reslag train model=reslag_light data=cifar10
+  reslag train -m model=optimal_sigma,lagging data=mnist seed=0,1,2
+  reslag evaluate run=runs/mnist/lagging/2026-01-31_12-00-00
+  reslag report studies/table1
+  reslag export runs/mnist/lagging/2026-01-31_12-00-00 exported
+
+Commands:
+
+{commands}
+
+reslag COMMAND --help tells what a command takes. Groups and experiments of your own:
+reslag train --config-dir my_conf ..."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Carry out the command that the command line names.
+
+    Args:
+        arguments: of the command line; None is those of this process.
+
+    Raises:
+        SystemExit: with 2 where there is no such command, and with the command's own code.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    started = os.environ.get(VARIABLE, "").partition(" ")[2]
+    if "LOCAL_RANK" in os.environ and started in COMMANDS and given[:1] != [started]:
+        given.insert(0, started)  # one of several devices' processes, started without the word
+    if not given or given[0] in ("-h", "--help", "help"):
+        lines = [f"  {name:<10}{command.words}" for name, command in COMMANDS.items()]
+        print(HELP.format(commands="\n".join(lines)))
+        return
+    if given[0] == "--version":
+        from reslag_vae import __version__
+
+        print(f"reslag_vae {__version__}")
+        return
+    name = given[0]
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, 1)
+        meant = f"; did you mean {near[0]}" if near else ""
+        print(f"reslag {name}: there is no such command{meant}.", file=sys.stderr)
+        raise SystemExit(2)
+    sys.argv[1:] = given[1:]
+    carry_out(name, COMMANDS[name])
+
+
+def carry_out(name: str, command: Command) -> None:
+    """Run one of the commands to its end.
+
+    Raises:
+        SystemExit: with 1 where the package's extra is not installed.
+    """
+    full = f"reslag {name}"
+    try:
+        function: Callable[[], Any] = importlib.import_module(f"reslag_vae.{command.module}").main
+        if command.composed:
+            run(function, full)
+        else:
+            enter(full)
+            function()
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "reslag_vae":
+            raise
+        print(
+            f"{full}: {error.name} is not installed: pip install 'reslag_vae[{command.extra}]'.",
+            file=sys.stderr,
+        )
+        raise SystemExit(1) from None
+
+
+def run(function: Callable[[], object], command: str) -> None:
+    """Run a function for Hydra to its end; see `door.run`."""
+    from reslag_vae.cli import door
+
+    door.run(function, command)

@@ -1,0 +1,85 @@
+"""How commands run: what a user can mend is told in one sentence, without a stack of calls."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from reslag_vae._runtime import terminal
+from reslag_vae._runtime.errors import UserError, closed_doors
+from reslag_vae._runtime.invocation import enter
+from reslag_vae._runtime.signals import interruptible
+from reslag_vae.cli.sentences import sentence
+from reslag_vae.training import job_folder
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+
+# How Hydra says that an argument sets what is not there.
+OF_HYDRA = ("Config group override must be", "flag can only be used in conjunction")
+
+
+def run(main: Callable[[], object], command: str) -> None:
+    """Run a command's function for Hydra to its end.
+
+    Args:
+        main: the function.
+        command: as a user types it, such as "python train.py" or "reslag train".
+
+    Raises:
+        SystemExit: with 1, after the message, where a user can mend what is wrong.
+    """
+    enter(command)
+    terminal.prepare()
+    with interruptible():  # a sweep's launcher, too
+        if FULL_ERROR in os.environ:  # the user wants to see stacks of calls
+            main()
+            return
+        try:
+            with own_errors(), closed_doors():
+                main()
+        except (
+            UserError,
+            HydraException,
+            OmegaConfBaseException,
+            ValueError,
+            FileNotFoundError,
+        ) as error:
+            known = isinstance(error, UserError | HydraException | OmegaConfBaseException)
+            if isinstance(error, FileNotFoundError) and not is_removed():
+                raise
+            if (
+                isinstance(error, ValueError)
+                and not known
+                and not any(words in str(error) for words in OF_HYDRA)
+            ):
+                raise
+            job_folder.discard_sweep()
+            said = (
+                "The working directory was removed."
+                if is_removed()
+                else sentence(error, sys.argv[1:])
+            )
+            print(terminal.printable(said), file=sys.stderr)
+            raise SystemExit(1) from None
+
+
+@contextmanager
+def own_errors() -> Iterator[None]:
+    """Within the context Hydra raises what it would print."""
+    os.environ[FULL_ERROR] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(FULL_ERROR, None)
+
+
+def is_removed() -> bool:
+    """Whether the working directory is no longer there."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False

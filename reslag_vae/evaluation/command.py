@@ -1,0 +1,31 @@
+"""The command that evaluates finished runs: python evaluate.py, or reslag evaluate."""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from reslag_vae import options
+from reslag_vae._runtime import process
+from reslag_vae._runtime.errors import UserError, closed_doors
+from reslag_vae._runtime.invocation import configuration_folder
+from reslag_vae._runtime.jobs import told
+
+
+@hydra.main(version_base="1.3", config_path=str(configuration_folder()), config_name="evaluate")
+def main(config: DictConfig) -> None:
+    """Numbers and pictures of every run into its folder, and of several a comparison."""
+    process.wait_briefly()
+    try:
+        with closed_doors():
+            options.check_evaluation(config)
+            from reslag_vae.evaluation.main import evaluate
+
+            process.quiet()
+            process.hide_missing_gpus()
+            evaluate(config)
+    except UserError as error:
+        raise told(str(error)) from None
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        raise

@@ -1,0 +1,146 @@
+"""The command that trains: python train.py, or reslag train."""
+
+import logging
+import math
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hydra
+from omegaconf import DictConfig
+
+from reslag_vae import options
+from reslag_vae._runtime import process, ranks, terminal
+from reslag_vae._runtime.errors import UserError, closed_doors
+from reslag_vae._runtime.invocation import configuration_folder, invocation
+from reslag_vae._runtime.jobs import told
+from reslag_vae._runtime.signals import interruptible, postponed
+from reslag_vae.runs import provenance
+from reslag_vae.runs.checkpoints import checkpoint_to_resume
+from reslag_vae.runs.folder import monitored_value
+from reslag_vae.runs.lock import OccupiedError, failure_kept, occupied
+from reslag_vae.training import job_folder
+from reslag_vae.training.job import of_job
+
+if TYPE_CHECKING:
+    from lightning import Trainer
+
+    from reslag_vae.data import ImageDataModule
+    from reslag_vae.training.system import BaseVAE
+
+log = logging.getLogger(__name__)
+
+
+def train(config: DictConfig, folder: Path) -> float:
+    """Train, measure the best checkpoint, and leave everything in the run's folder.
+
+    A folder that holds an interrupted run is gone on with. With several devices each has a process
+    that calls this. Everything is checked before anything is written.
+
+    Returns:
+        The monitored value of the best epoch; NaN in all processes but the first.
+    """
+    process.wait_briefly()
+    with postponed():
+        from lightning import seed_everything
+
+        from reslag_vae.training import preparation
+        from reslag_vae.training.build import build, finished_loggers
+
+    process.quiet()
+    process.tune()
+    seed_everything(config.seed, verbose=False)
+    last = checkpoint_to_resume(folder)  # a damaged one is named before anything else is done
+    data, model, trainer = build(config, folder)
+    start = preparation.prepare(config, folder, last, data) if trainer.is_global_zero else None
+    keep = failure_kept(folder) if start is not None and not config.study else nullcontext()
+    with keep, finished_loggers(trainer):
+        if start is not None:
+            preparation.begin(start, config, trainer, data, model)
+        return fit(config, folder, last, data, model, trainer)
+
+
+def fit(
+    config: DictConfig,
+    folder: Path,
+    last: Path | None,
+    data: "ImageDataModule",
+    model: "BaseVAE",
+    trainer: "Trainer",
+) -> float:
+    """Train to the end, and measure what came out.
+
+    Args:
+        config: of the run.
+        folder: of the run.
+        last: the checkpoint to go on from, if there is one.
+        data: of the run.
+        model: of the run.
+        trainer: of the run.
+
+    Returns:
+        The monitored value of the best epoch; NaN in all processes but the first.
+    """
+    from reslag_vae.training import finish
+
+    origin = {
+        "seed": config.seed,
+        "precision": config.trainer.precision,
+        "commit": provenance.commit(),
+    }
+    trainer.fit(model, data, ckpt_path=last, weights_only=True)
+    return (
+        finish.finish(trainer, model, data, folder, origin) if trainer.is_global_zero else math.nan
+    )
+
+
+@hydra.main(version_base="1.3", config_path=str(configuration_folder()), config_name="train")
+def main(config: DictConfig) -> float | None:
+    """Compose the configuration, or read that of the run to resume."""
+    terminal.prepare()  # also where a launcher calls this in a process of its own
+    folder = job_folder.folder_of_job()
+    try:
+        with (
+            interruptible(),
+            closed_doors(),
+        ):  # also where a launcher calls this in a process of its own
+            return in_folder(config, folder)
+    except OccupiedError as error:
+        if config.study is None or ranks.started() > 1:
+            raise told(str(error)) from None
+        log.info("left to the other process that is at work on it")
+        return None
+    except UserError as error:
+        if not ranks.is_first():
+            raise SystemExit(1) from None  # the first process says it
+        if config.study:
+            log.error("failed: %s", error)
+        else:
+            job_folder.discard()
+        raise told(str(error)) from None
+    except SystemExit:
+        if config.study is None and ranks.is_first() and not job_folder.discard():
+            words = invocation("train").split()
+            again = terminal.command(*words, terminal.override("resume", folder))
+            log.info("Stopped. To go on: %s", again)
+        raise
+    except Exception:  # raised again; a sweep of many runs does not print it, and so it is kept in the run's train.log
+        if config.study:
+            log.exception("failed")
+        raise
+
+
+def in_folder(config: DictConfig, folder: Path) -> float:
+    """Train in a folder that the first process keeps others out of."""
+    with occupied(folder) if ranks.is_first() else nullcontext():
+        config = of_job(config, folder)
+        # Another process may have finished a run of a study meanwhile.
+        value = monitored_value(folder) if config.study else None
+        if value is not None:
+            return value
+        if not ranks.is_first():
+            logging.disable(logging.INFO)  # the first process says it all
+        # Of a study why a run was refused is kept, too: nobody may be looking.
+        with failure_kept(folder) if config.study and ranks.is_first() else nullcontext():
+            options.check(config)
+            return train(config, folder)

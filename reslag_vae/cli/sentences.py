@@ -79,7 +79,7 @@ def wrong_argument(arguments: Sequence[str]) -> str | None:
                 none = "; write logger=none" if name == "logger" else ""
                 return f"{name}=null: is not a choice of {name}{none}."
             continue
-        if name in options.TRAIN or name in options.EVALUATE:
+        if name in options.EVALUATE or is_known(name):
             continue
         own = name.removeprefix("trainer.")
         if name.startswith("trainer.") and own in options.TRAINER:
@@ -88,6 +88,11 @@ def wrong_argument(arguments: Sequence[str]) -> str | None:
             return f"{argument}: {options.REFUSED[own][1]}."
         return f"{argument}: there is no such option{did_you_mean(name)}."
     return None
+
+
+def is_known(name: str) -> bool:
+    """Return whether a name is that of an option, or of a node of options."""
+    return any(option == name or option.startswith(f"{name}.") for option in options.TRAIN)
 
 
 def did_you_mean(name: str) -> str:

@@ -91,7 +91,7 @@ def test_groups_of_ones_own_are_found_in_a_folder_that_is_named(
 
 
 def test_several_jobs_run_from_the_installed_command(python: Path, tmp_path: Path) -> None:
-    many = ("-m", "model=vae,lagging", "schedule.epochs=1", "hydra.sweep.dir=sweep")
+    many = ("-m", "model=vae,optimal_sigma", "hydra.sweep.dir=sweep")
     launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     reslag(python, tmp_path, "train", *many, *launcher, *SMALL, *QUIET)
     assert len(list((tmp_path / "sweep").glob("*/metrics.json"))) == 2

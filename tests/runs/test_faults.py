@@ -195,7 +195,7 @@ def test_a_signal_ends_all_processes_of_a_run(
         "close = SteadyLogger.close\n"
         "SteadyLogger.close = lambda self, exit_code=0: (time.sleep(7), close(self, exit_code))[1]\n"
     )
-    path = os.pathsep.join([str(slow), str(Path(__file__).parents[1])])
+    path = os.pathsep.join([str(slow), str(Path(__file__).parents[2])])
     process = launch(*BARE, *options, f"hydra.run.dir={tmp_path / 'run'}", PYTHONPATH=path)
     begun(process, tmp_path / "run")
     process.send_signal(signal.SIGTERM)

@@ -15,7 +15,7 @@ from reslag_vae.studies.plan import question
 
 Compose = Callable[..., DictConfig]
 
-FOLDER = Path(__file__).parents[2] / "conf" / "experiment"
+FOLDER = Path(__file__).parents[3] / "conf" / "experiment"
 # By experiment, the study whose folder it fills.
 STUDIES = {
     "table1": "table1",

@@ -7,7 +7,7 @@ import torch
 
 from reslag_vae.data import DataError, FashionMNIST
 
-REAL = Path(__file__).parents[3] / "shared" / "data"
+REAL = Path(__file__).parents[4] / "shared" / "data"
 
 
 def fashion_mnist(root: Path) -> FashionMNIST:

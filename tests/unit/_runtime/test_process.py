@@ -12,7 +12,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from reslag_vae._runtime import process
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 # Of 40 MB each: the memory of smaller ones glibc sometimes keeps by itself.
 FAULTS = """
 import resource, torch

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from reslag_vae.networks import LightResidualNetwork, PlainNetwork, ResidualNetwork
 from reslag_vae.networks.residual import ResidualDecoder, ResidualEncoder, connection_shapes
 
-CONF = Path(__file__).parents[2] / "conf" / "data"
+CONF = Path(__file__).parents[3] / "conf" / "data"
 Kind = type[ResidualNetwork]
 both_kinds = pytest.mark.parametrize("kind", [ResidualNetwork, LightResidualNetwork])
 

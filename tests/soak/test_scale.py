@@ -56,7 +56,7 @@ def test_fifty_jobs_at_once_do_not_meet(options: list[str], tmp_path: Path) -> N
     done = subprocess.run(
         command("-m", *sweep, *options),
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,
         check=False,

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from reslag_vae._runtime.errors import printable
 from reslag_vae._runtime.terminal import command, override, prepare
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 PARSER = OverridesParser.create()
 SPECIAL = "\\'\"${}[](),= /~*:;@%#!äab"
 TEXTS = st.text(

@@ -12,7 +12,7 @@ from torchvision.datasets import utils
 
 from reslag_vae.data import MNIST, DataError
 
-REAL = Path(__file__).parents[3] / "shared" / "data"
+REAL = Path(__file__).parents[4] / "shared" / "data"
 LABELS = "train-labels-idx1-ubyte"
 IMAGES = "train-images-idx3-ubyte"
 

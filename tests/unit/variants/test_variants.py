@@ -18,7 +18,7 @@ from reslag_vae.training.system import BaseVAE
 Compose = Callable[..., DictConfig]
 Fit = Callable[..., Trainer]
 
-CONF = Path(__file__).parents[2] / "conf"
+CONF = Path(__file__).parents[3] / "conf"
 
 
 def names(group: str) -> list[str]:

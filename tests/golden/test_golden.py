@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 Compose = Callable[..., DictConfig]
 Train = Callable[[DictConfig, Path], float]
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parent
 COLUMNS = ("epoch", "train/loss", "train/rec", "val/loss", "val/rec", "val/kl", "val/sigma2")
 RUNS = {
     "autoencoder": ["model=autoencoder"],

@@ -14,7 +14,7 @@ from reslag_vae.runs.load import read_run
 from reslag_vae.runs.migrations import MOVED, migrated
 from reslag_vae.training.job import resumed
 
-EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 COMMITTED = sorted(path.parent for path in EXPERIMENTS.rglob("config.yaml"))
 SMALL = ("data=digits", "recipe.channels=[2,4]", "recipe.blocks=[1,1]", "logger=none")
 

@@ -18,7 +18,7 @@ from reslag_vae.runs.data import load_data
 from reslag_vae.training.finish import measure
 from reslag_vae.training.job import resumed
 
-RUNS = Path(__file__).parent / "golden" / "version_0_1"
+RUNS = Path(__file__).parent / "version_0_1"
 NAMES = sorted(path.name for path in RUNS.iterdir() if path.is_dir())
 EVALUATED = ("lagging", "mmd_infovae", "reslag_light")
 RESUMED = (

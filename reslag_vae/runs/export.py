@@ -23,6 +23,7 @@ from reslag_vae.runs.folder import (
     RunError,
     read_result,
 )
+from reslag_vae.runs.migrations import SCHEMA
 
 USE = """import reslag_vae
 
@@ -75,7 +76,9 @@ def export(
         result = {name: value for name, value in result.items() if name not in ("val", "test")}
     text = card(read.title, read.model.card(), result, read.epoch, out.name)
     remove_unfinished(out, FILES)
-    write_atomically(out / MODEL_FILE, json.dumps({"model": model}, indent=2) + "\n")
+    write_atomically(
+        out / MODEL_FILE, json.dumps({"schema": SCHEMA, "model": model}, indent=2) + "\n"
+    )
     write_atomically(out / CARD_FILE, text)
     # Last: an export whose weights are there is whole.
     write_atomically(out / WEIGHTS_FILE, save(state, {"format": "pt"}))

@@ -12,7 +12,6 @@ from reslag_vae.runs.folder import (
     read_result,
     write_json,
 )
-from reslag_vae.runs.migrations import migrated
 
 if TYPE_CHECKING:
     from reslag_vae.data.inventory import Inventory
@@ -66,7 +65,7 @@ def refuse_other(folder: Path, checkpoint: dict[str, Any], path: Path, config: A
     """
     parameters = checkpoint.get("hyper_parameters")
     own = parameters if isinstance(parameters, dict) else {}
-    if migrated(own.get("model")) != config["model"]:
+    if own.get("model") != config["model"]:
         raise RunError(f"{path} is of another model than {config_path(folder)}.")
     identity = read_identity(folder).get("id")
     if identity is not None and own.get("run") not in (None, identity):

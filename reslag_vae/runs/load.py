@@ -26,7 +26,7 @@ from reslag_vae.runs.folder import (
     read_result,
 )
 from reslag_vae.runs.identity import refuse_other
-from reslag_vae.runs.migrations import migrated
+from reslag_vae.runs.migrations import current_checkpoint
 from reslag_vae.runs.weights import (
     as_in_training,
     refuse_other_sizes,
@@ -110,10 +110,10 @@ def load(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -
 
 
 def read_export(folder: Path) -> dict[str, Any]:
-    """An export's model and weights, as in a checkpoint.
+    """An export's model and weights, as in a checkpoint of today.
 
     Raises:
-        RunError: one of its files is damaged.
+        RunError: one of its files is damaged, or of a later version.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -122,7 +122,8 @@ def read_export(folder: Path) -> dict[str, Any]:
         state = load_file(folder / WEIGHTS_FILE)
     except (SafetensorError, OSError) as error:
         raise RunError(f"{folder / WEIGHTS_FILE} is damaged: {first_line(error)}") from None
-    return {"hyper_parameters": read_json(folder / MODEL_FILE), "state_dict": state}
+    content = {"hyper_parameters": read_json(folder / MODEL_FILE), "state_dict": state}
+    return current_checkpoint(content, folder / MODEL_FILE)
 
 
 def model_of(checkpoint: dict[str, Any], path: Path, trust: Collection[str] = ()) -> BaseVAE:
@@ -139,7 +140,6 @@ def model_of(checkpoint: dict[str, Any], path: Path, trust: Collection[str] = ()
         raise RunError(
             f"{path} is not a checkpoint of this package: it does not say of which model of ours it is."
         )
-    config = migrated(config)
     foreign = foreign_target(config, MODEL_MODULES, trust)
     if foreign is not None:
         raise RunError(f"{path} is not a checkpoint of this package: {refusal(foreign)}")

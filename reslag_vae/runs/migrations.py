@@ -1,9 +1,24 @@
-"""Runs of earlier versions: where what their files name is now."""
+"""Files of earlier versions brought to today's form when they are read, so that nothing else knows of others.
 
-from typing import Any
+A run's config.yaml, its checkpoints and an export's config.json say by a number, their schema, of
+which form they are. Those of version 0.1 say nothing, and are of schema 1.
+"""
 
-# Packages whose exported classes have moved, as of version 0.1.
-MOVED = {
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reslag_vae._runtime.errors import first_line
+from reslag_vae.runs.folder import RunError
+
+Tree = dict[str, Any]
+
+# Of what is written now; the steps below lead to it.
+SCHEMA = 2
+
+# Of schema 1: packages whose exported classes are in another one now.
+PACKAGES = {
     "reslag_vae.models": "reslag_vae.variants",
     "reslag_vae.schedules": "reslag_vae.training.schedules",
     "reslag_vae.optimizers": "reslag_vae.training.optimizers",
@@ -11,20 +26,153 @@ MOVED = {
     "reslag_vae.tracking": "reslag_vae.runs.tracking",
 }
 
+# Of schema 1: beginnings of the names of tensors in a state_dict, as in {"network.": "net."}; the
+# first that fits counts.
+TENSORS: dict[str, str] = {}
 
-def migrated(tree: Any) -> Any:
-    """A configuration of plain values, or a part of one, with today's names of the classes that it builds."""
+# Of schema 1: names in what a checkpoint keeps as `progress`.
+PROGRESS: dict[str, str] = {}
+
+
+class Step(NamedTuple):
+    """What leads from one schema to the next; what does not change is returned as it is.
+
+    Attributes:
+        config: given a whole configuration; its node `model` is left to the next.
+        model: given the node `model` of a configuration, a checkpoint or an export.
+        tensors: what beginnings of names in a state_dict become.
+        progress: what names in a checkpoint's `progress` become.
+    """
+
+    config: Callable[[Tree], Tree]
+    model: Callable[[Tree], Tree]
+    tensors: Mapping[str, str]
+    progress: Mapping[str, str]
+
+
+def config_of_1(tree: Tree) -> Tree:
+    """Bring a configuration of schema 1 to the next; some of its options are younger than some of its runs."""
+    tree = {name: renamed(branch) for name, branch in tree.items()}
+    younger: Tree = {
+        "study": None,
+        "resume": None,
+        "trust": [],
+        "changed_data": "refuse",
+        "logger": None,
+    }
+    trainer, callbacks = tree.get("trainer"), tree.get("callbacks")
+    if isinstance(trainer, dict):
+        tree["trainer"] = {"compile": False, "num_nodes": 1} | trainer
+    if isinstance(callbacks, dict) and isinstance(callbacks.get("progress"), dict):
+        callbacks["progress"].pop("refresh_rate", None)
+    return younger | tree
+
+
+def renamed(tree: Any) -> Any:
+    """A configuration of schema 1, or a part of one, with the next schema's names of the classes that it builds."""
     if isinstance(tree, list):
-        return [migrated(branch) for branch in tree]
+        return [renamed(branch) for branch in tree]
     if not isinstance(tree, dict):
         return tree
     return {
-        name: current(value) if name == "_target_" and isinstance(value, str) else migrated(value)
+        name: target_of(value) if name == "_target_" and isinstance(value, str) else renamed(value)
         for name, value in tree.items()
     }
 
 
-def current(target: str) -> str:
-    """Today's name of a class by its dotted name then."""
+def target_of(target: str) -> str:
+    """The next schema's name of a class by its dotted name in schema 1."""
     package, _, name = target.rpartition(".")
-    return f"{MOVED[package]}.{name}" if package in MOVED else target
+    return f"{PACKAGES[package]}.{name}" if package in PACKAGES else target
+
+
+# By the schema that they lead on from.
+STEPS = {1: Step(config_of_1, renamed, TENSORS, PROGRESS)}
+
+
+def current_config(tree: Tree, path: Path) -> Tree:
+    """A configuration in today's form, which does not say of which schema it is.
+
+    Args:
+        tree: of plain values, as it was read.
+        path: of its file.
+
+    Raises:
+        RunError: it is of a later version, or damaged.
+    """
+    tree = dict(tree)
+    steps = steps_from(tree.pop("schema", 1), path)
+    with damage_told(path):
+        for step in steps:
+            tree = step.config(tree)
+            if isinstance(tree.get("model"), dict):
+                tree["model"] = step.model(tree["model"])
+    return tree
+
+
+def current_checkpoint(checkpoint: Tree, path: Path) -> Tree:
+    """A checkpoint in today's form, which does not say of which schema it is.
+
+    Args:
+        checkpoint: as it was read, of plain values but for its tensors. An export's two files are
+            given as one of `hyper_parameters` and `state_dict`.
+        path: of its file.
+
+    Raises:
+        RunError: it is of a later version, or damaged.
+    """
+    own = checkpoint.get("hyper_parameters")
+    if not isinstance(own, dict):
+        return checkpoint
+    own = dict(own)
+    steps = steps_from(own.pop("schema", 1), path)
+    checkpoint = checkpoint | {"hyper_parameters": own}
+    with damage_told(path):
+        for step in steps:
+            if isinstance(own.get("model"), dict):
+                own["model"] = step.model(own["model"])
+            checkpoint["state_dict"] = {
+                with_prefix(name, step.tensors): value
+                for name, value in checkpoint["state_dict"].items()
+            }
+            if "progress" in checkpoint:
+                checkpoint["progress"] = {
+                    step.progress.get(name, name): value
+                    for name, value in checkpoint["progress"].items()
+                }
+    return checkpoint
+
+
+def steps_from(schema: Any, path: Path) -> list[Step]:
+    """What leads from a schema to today's.
+
+    Raises:
+        RunError: it is later than today's, or none.
+    """
+    if type(schema) is not int or schema < 1:
+        raise RunError(f"{path} is damaged: its schema is {schema}.")
+    if schema > SCHEMA:
+        raise RunError(
+            f"{path} is of a later version of this package: schema {schema}, and this one knows "
+            f"{SCHEMA}."
+        )
+    return [STEPS[number] for number in range(schema, SCHEMA)]
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Within the context any error is one of the file: what is damaged fails anywhere, with any exception."""
+    try:
+        yield
+    except Exception as error:
+        raise RunError(
+            f"{path} is damaged, or of another version of this package: {first_line(error)}"
+        ) from None
+
+
+def with_prefix(name: str, prefixes: Mapping[str, str]) -> str:
+    """A name that begins otherwise, where one of the prefixes fits; the first one counts."""
+    for old, new in prefixes.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reslag_vae._runtime.errors import first_line
+from reslag_vae.runs.config import is_final
 from reslag_vae.runs.folder import (
     MODEL_FILE,
     RESULT_FILE,
@@ -14,7 +15,7 @@ from reslag_vae.runs.folder import (
     checkpoint_file,
     read_metrics,
 )
-from reslag_vae.runs.migrations import migrated_checkpoint
+from reslag_vae.runs.migrations import current_checkpoint
 
 
 def checkpoint_path(folder: Path, which: str) -> Path:
@@ -85,10 +86,10 @@ def refuse_lost(folder: Path) -> None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's plain containers and tensors, on the CPU. No code in it is ever run.
+    """A checkpoint's plain containers and tensors, in today's form, on the CPU. No code in it is ever run.
 
     Raises:
-        RunError: the file is damaged.
+        RunError: the file is damaged, or of a later version.
     """
     import torch
 
@@ -108,7 +109,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} is damaged or no checkpoint: {reason}") from None
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise RunError(f"{path} is not a checkpoint: it holds no state_dict.")
-    return migrated_checkpoint(checkpoint)
+    # What could grow without end is not looked into: no model is built of it either.
+    if not is_final(checkpoint.get("hyper_parameters")):
+        return checkpoint
+    return current_checkpoint(checkpoint, path)
 
 
 def epoch_of(checkpoint: dict[str, Any], path: Path) -> int:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.runs.folder import RunError, config_path, read_bytes
-from reslag_vae.runs.migrations import migrated_config
+from reslag_vae.runs.migrations import current_config
 from reslag_vae.runs.plugins import is_declared
 
 # A configuration of this package has some 6 kB, 250 values and 6 levels.
@@ -42,10 +42,10 @@ MODULE_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """A run's config.yaml: names and plain values, without references.
+    """A run's config.yaml in today's form: names and plain values, without references.
 
     Raises:
-        RunError: it is missing, damaged, or not the configuration of a run.
+        RunError: it is missing, damaged, of a later version, or not the configuration of a run.
     """
     path = config_path(folder)
     content = read_bytes(path, MOST_BYTES)
@@ -59,7 +59,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise RunError(f"{path} is damaged: it is not the configuration of a run.")
     if not is_final(tree):
         raise RunError(f"{path} is not the configuration of a run: it holds references.")
-    return migrated_config({str(name): value for name, value in tree.items()})
+    return current_config({str(name): value for name, value in tree.items()}, path)
 
 
 def load_config(folder: str | Path) -> DictConfig:

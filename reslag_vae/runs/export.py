@@ -24,6 +24,7 @@ from reslag_vae.runs.folder import (
     RunError,
     read_result,
 )
+from reslag_vae.runs.migrations import SCHEMA
 
 USE = """import reslag_vae
 
@@ -85,7 +86,9 @@ def export(
         out.name,
     )
     remove_unfinished(out, FILES)
-    write_atomically(out / MODEL_FILE, json.dumps({"model": model}, indent=2) + "\n")
+    write_atomically(
+        out / MODEL_FILE, json.dumps({"schema": SCHEMA, "model": model}, indent=2) + "\n"
+    )
     write_atomically(out / CARD_FILE, text)
     # Last: an export whose weights are there is whole.
     write_atomically(out / WEIGHTS_FILE, save(state, {"format": "pt"}))

@@ -30,7 +30,7 @@ from reslag_vae.runs.folder import (
     read_result,
 )
 from reslag_vae.runs.identity import refuse_other
-from reslag_vae.runs.migrations import migrated_checkpoint
+from reslag_vae.runs.migrations import current_checkpoint
 from reslag_vae.runs.weights import (
     as_in_training,
     refuse_other_sizes,
@@ -176,10 +176,10 @@ def load(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -
 
 
 def read_export(folder: Path) -> dict[str, Any]:
-    """An export's model and weights, as in a checkpoint.
+    """An export's model and weights, as in a checkpoint of today.
 
     Raises:
-        RunError: one of its files is damaged.
+        RunError: one of its files is damaged, or of a later version.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -189,7 +189,7 @@ def read_export(folder: Path) -> dict[str, Any]:
     except (SafetensorError, OSError) as error:
         raise RunError(f"{folder / WEIGHTS_FILE} is damaged: {first_line(error)}") from None
     content = {"hyper_parameters": read_json(folder / MODEL_FILE), "state_dict": state}
-    return migrated_checkpoint(content)
+    return current_checkpoint(content, folder / MODEL_FILE)
 
 
 def parts_of(checkpoint: dict[str, Any], path: Path, trust: Collection[str] = ()) -> Parts:

@@ -1,11 +1,25 @@
-"""Runs of earlier versions, brought into today's form where they are read."""
+"""Files of earlier versions brought to today's form when they are read, so that nothing else knows of others.
 
-from typing import Any
+A run's config.yaml, its checkpoints and an export's config.json say by a number, their schema, of
+which form they are. Those of version 0.1 say nothing, and are of schema 1.
+"""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reslag_vae._runtime.errors import first_line
 from reslag_vae.runs import version_0_1
+from reslag_vae.runs.folder import RunError
 
-# Packages whose exported classes have moved, as of version 0.1.
-MOVED = {
+Tree = dict[str, Any]
+
+# Of what is written now; the steps below lead to it.
+SCHEMA = 2
+
+# Of schema 1: packages whose exported classes are in another one now.
+PACKAGES = {
     "reslag_vae.models": "reslag_vae.variants",
     "reslag_vae.schedules": "reslag_vae.training.schedules",
     "reslag_vae.optimizers": "reslag_vae.training.optimizers",
@@ -14,49 +28,148 @@ MOVED = {
 }
 
 
-def migrated_config(tree: dict[str, Any]) -> dict[str, Any]:
-    """Return a run's configuration of plain values in today's form."""
-    if not version_0_1.is_old_model(tree.get("model")):
-        return tree
-    return version_0_1.config(with_new_names(tree))
+class Step(NamedTuple):
+    """What leads from one schema to the next; what does not change is returned as it is.
+
+    Attributes:
+        config: given a whole configuration; its node `model` is left to the next.
+        model: given the node `model` of a configuration, a checkpoint or an export.
+        tensors: what beginnings of names in a state_dict become.
+        progress: given a checkpoint's `progress`.
+    """
+
+    config: Callable[[Tree], Tree]
+    model: Callable[[Tree], Tree]
+    tensors: Mapping[str, str]
+    progress: Callable[[Tree], Tree]
 
 
-def migrated_model(node: Any) -> Any:
-    """Return the node of a model, in plain values, in today's form."""
-    if not version_0_1.is_old_model(node):
-        return node
-    return version_0_1.model(with_new_names(node))
+def config_of_1(tree: Tree) -> Tree:
+    """Bring a configuration of schema 1 to the next; some of its options are younger than some of its runs."""
+    tree = {name: renamed(branch) for name, branch in tree.items()}
+    younger: Tree = {
+        "study": None,
+        "resume": None,
+        "trust": [],
+        "changed_data": "refuse",
+        "logger": None,
+    }
+    trainer, callbacks = tree.get("trainer"), tree.get("callbacks")
+    if isinstance(trainer, dict):
+        tree["trainer"] = {"compile": False, "num_nodes": 1} | trainer
+    if isinstance(callbacks, dict) and isinstance(callbacks.get("progress"), dict):
+        callbacks["progress"].pop("refresh_rate", None)
+    return version_0_1.config(younger | tree)
 
 
-def migrated_checkpoint(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Return a checkpoint's plain containers and tensors in today's form."""
-    parameters = checkpoint.get("hyper_parameters")
-    node = parameters.get("model") if isinstance(parameters, dict) else None
-    if not isinstance(parameters, dict) or not version_0_1.is_old_model(node):
-        return checkpoint
-    new: dict[str, Any] = {"hyper_parameters": parameters | {"model": migrated_model(node)}}
-    if isinstance(checkpoint.get("state_dict"), dict):
-        new["state_dict"] = version_0_1.state_dict(checkpoint["state_dict"])
-    if isinstance(checkpoint.get("progress"), dict):
-        new["progress"] = version_0_1.progress(checkpoint["progress"])
-    return checkpoint | new
+def model_of_1(node: Tree) -> Tree:
+    """Bring the node of a model of schema 1 to the next."""
+    named: Tree = renamed(node)
+    return version_0_1.model(named) if "network" in named else named
 
 
-def with_new_names(tree: Any) -> Any:
-    """Return plain values with today's names of the classes that they build."""
+def renamed(tree: Any) -> Any:
+    """A configuration of schema 1, or a part of one, with the next schema's names of the classes that it builds."""
     if isinstance(tree, list):
-        return [with_new_names(branch) for branch in tree]
+        return [renamed(branch) for branch in tree]
     if not isinstance(tree, dict):
         return tree
     return {
-        name: new_name(value)
-        if name == "_target_" and isinstance(value, str)
-        else with_new_names(value)
+        name: target_of(value) if name == "_target_" and isinstance(value, str) else renamed(value)
         for name, value in tree.items()
     }
 
 
-def new_name(target: str) -> str:
-    """Return today's name of a class by its dotted name then."""
+def target_of(target: str) -> str:
+    """The next schema's name of a class by its dotted name in schema 1."""
     package, _, name = target.rpartition(".")
-    return f"{MOVED[package]}.{name}" if package in MOVED else target
+    return f"{PACKAGES[package]}.{name}" if package in PACKAGES else target
+
+
+# By the schema that they lead on from.
+STEPS = {1: Step(config_of_1, model_of_1, version_0_1.TENSORS, version_0_1.progress)}
+
+
+def current_config(tree: Tree, path: Path) -> Tree:
+    """A configuration in today's form, which does not say of which schema it is.
+
+    Args:
+        tree: of plain values, as it was read.
+        path: of its file.
+
+    Raises:
+        RunError: it is of a later version, or damaged.
+    """
+    tree = dict(tree)
+    steps = steps_from(tree.pop("schema", 1), path)
+    with damage_told(path):
+        for step in steps:
+            tree = step.config(tree)
+            if isinstance(tree.get("model"), dict):
+                tree["model"] = step.model(tree["model"])
+    return tree
+
+
+def current_checkpoint(checkpoint: Tree, path: Path) -> Tree:
+    """A checkpoint in today's form, which does not say of which schema it is.
+
+    Args:
+        checkpoint: as it was read, of plain values but for its tensors. An export's two files are
+            given as one of `hyper_parameters` and `state_dict`.
+        path: of its file.
+
+    Raises:
+        RunError: it is of a later version, or damaged.
+    """
+    own = checkpoint.get("hyper_parameters")
+    if not isinstance(own, dict):
+        return checkpoint
+    own = dict(own)
+    steps = steps_from(own.pop("schema", 1), path)
+    checkpoint = checkpoint | {"hyper_parameters": own}
+    with damage_told(path):
+        for step in steps:
+            if isinstance(own.get("model"), dict):
+                own["model"] = step.model(own["model"])
+            checkpoint["state_dict"] = {
+                with_prefix(name, step.tensors): value
+                for name, value in checkpoint["state_dict"].items()
+            }
+            if "progress" in checkpoint:
+                checkpoint["progress"] = step.progress(checkpoint["progress"])
+    return checkpoint
+
+
+def steps_from(schema: Any, path: Path) -> list[Step]:
+    """What leads from a schema to today's.
+
+    Raises:
+        RunError: it is later than today's, or none.
+    """
+    if type(schema) is not int or schema < 1:
+        raise RunError(f"{path} is damaged: its schema is {schema}.")
+    if schema > SCHEMA:
+        raise RunError(
+            f"{path} is of a later version of this package: schema {schema}, and this one knows "
+            f"{SCHEMA}."
+        )
+    return [STEPS[number] for number in range(schema, SCHEMA)]
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Within the context any error is one of the file: what is damaged fails anywhere, with any exception."""
+    try:
+        yield
+    except Exception as error:
+        raise RunError(
+            f"{path} is damaged, or of another version of this package: {first_line(error)}"
+        ) from None
+
+
+def with_prefix(name: str, prefixes: Mapping[str, str]) -> str:
+    """A name that begins otherwise, where one of the prefixes fits; the first one counts."""
+    for old, new in prefixes.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name

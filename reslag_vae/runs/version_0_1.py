@@ -24,18 +24,13 @@ QUADRATICS = {
     "Reconstruction": "SquaredError",
 }
 
-# What the weights were called, and are.
-PREFIXES = {
+# Beginnings of the names of weights, and what they are now.
+TENSORS = {
     "network.": "model.network.",
     "objective.running": "model.likelihood.variance.running",
     "objective.weight": "model.likelihood.variance.weight",
     "objective.log_sigma2": "model.likelihood.variance.log_sigma2",
 }
-
-
-def is_old_model(node: Any) -> bool:
-    """Return whether a model's node holds the network itself."""
-    return isinstance(node, dict) and "network" in node and "model" not in node
 
 
 def model(node: dict[str, Any]) -> dict[str, Any]:
@@ -54,13 +49,11 @@ def model(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def config(tree: dict[str, Any]) -> dict[str, Any]:
-    """Return a run's whole configuration in today's form."""
+    """Return a run's whole configuration in today's form, but for its node `model`."""
     network = tree.get("network")
     objective, likelihood = parted(tree.get("objective"))
     new = {"posterior": posterior(network), "prior": prior(network), "likelihood": likelihood}
-    own = model(tree["model"])
-    # The model's parts are those of the whole configuration.
-    return tree | new | {"objective": objective, "model": own}
+    return tree | new | {"objective": objective}
 
 
 def parted(node: Any) -> tuple[Any, Any]:
@@ -89,19 +82,6 @@ def prior(network: Any) -> dict[str, Any]:
     """Return the node of N(0, I) over a network's latents."""
     dimensions = network.get("latent_dim") if isinstance(network, dict) else None
     return {"_target_": "reslag_vae.latents.StandardNormal", "latent_dim": dimensions}
-
-
-def state_dict(state: dict[str, Any]) -> dict[str, Any]:
-    """Return weights by today's names."""
-    return {renamed(name): value for name, value in state.items()}
-
-
-def renamed(name: str) -> str:
-    """Return today's name of a tensor."""
-    for old, new in PREFIXES.items():
-        if name.startswith(old):
-            return new + name.removeprefix(old)
-    return name
 
 
 def progress(own: dict[str, Any]) -> dict[str, Any]:

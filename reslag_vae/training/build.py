@@ -18,6 +18,7 @@ from reslag_vae._runtime.errors import config_errors
 from reslag_vae.data import ImageDataModule
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.data import build_data
+from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.runs.option_names import flat_names
 from reslag_vae.runs.tracking import SteadyLogger
 from reslag_vae.training.checkpoint_io import WholeCheckpoints
@@ -126,7 +127,7 @@ def check_pixels(system: BaseVAE, data: ImageDataModule) -> None:
 def sign(model: BaseVAE, config: DictConfig, identity: str) -> None:
     """Have a model's checkpoints say what they are of, for `load` and `resume=`, and of which run."""
     own = OmegaConf.to_container(config.model, resolve=True)
-    model.save_hyperparameters({"model": own, "run": identity}, logger=False)
+    model.save_hyperparameters({"schema": SCHEMA, "model": own, "run": identity}, logger=False)
 
 
 def add_logger(trainer: Trainer, config: DictConfig, data: ImageDataModule, model: BaseVAE) -> None:

@@ -1,4 +1,4 @@
-"""How Lightning writes checkpoints."""
+"""How Lightning reads and writes checkpoints."""
 
 import io
 from pathlib import Path
@@ -8,11 +8,11 @@ import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
 from reslag_vae._runtime.files import write_atomically
-from reslag_vae.runs.migrations import migrated_checkpoint
+from reslag_vae.runs.checkpoints import read_checkpoint
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Checkpoints that are whole or not there.
+    """Checkpoints that are whole or not there, and those of earlier versions in today's form.
 
     Lightning's own are first written to the system's folder for temporary files, which may be
     small, and copied from there where the run's folder is on another disk: a kill or a full disk
@@ -31,6 +31,12 @@ class WholeCheckpoints(TorchCheckpointIO):
         torch.save(checkpoint, content)
         write_atomically(Path(path), content.getbuffer())
 
-    def load_checkpoint(self, path: Any, *args: Any, **options: Any) -> dict[str, Any]:
-        """Read a checkpoint, also one of an earlier version."""
-        return migrated_checkpoint(super().load_checkpoint(path, *args, **options))
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read a file as `read_checkpoint` does: its tensors are on the CPU, and no code in it is run.
+
+        Raises:
+            RunError: it is damaged, or of a later version.
+        """
+        return read_checkpoint(Path(path))

@@ -23,6 +23,7 @@ from reslag_vae.runs.config import (
 )
 from reslag_vae.runs.differences import material_differences
 from reslag_vae.runs.folder import CONFIG_FILE, RESULT_FILE, RunError, checkpoint_files, config_path
+from reslag_vae.runs.migrations import SCHEMA
 
 # What may differ in a resumed run: where and how long it runs, not what it is.
 NO_LOGGER = "logger=none"
@@ -171,7 +172,7 @@ def check_same(config: DictConfig, folder: Path) -> None:
 
 
 def begun_config(folder: Path) -> DictConfig:
-    """The configuration that the run in `folder` was started with, with the options of this version.
+    """The configuration that the run in `folder` was started with, in today's form.
 
     Raises:
         RunError: it is missing, damaged, or not the configuration of a run.
@@ -182,9 +183,7 @@ def begun_config(folder: Path) -> DictConfig:
             raise RunError(f"{folder / CONFIG_FILE} is damaged: it has no part `{name}`.")
     if type(tree.get("seed")) is not int:
         raise RunError(f"{folder / CONFIG_FILE} is damaged: its seed is {tree.get('seed')}.")
-    config = OmegaConf.create(tree)
-    _bring_up_to_date(config)
-    return config
+    return OmegaConf.create(tree)
 
 
 def resumed(folder: Path, overrides: list[str], trust: tuple[str, ...] = ()) -> DictConfig:
@@ -238,22 +237,6 @@ def merge(config: DictConfig, argument: str) -> None:
         raise ConfigError(f"{name}={value}: {first_line(error)}") from None
 
 
-def _bring_up_to_date(config: DictConfig) -> None:
-    """Give the configuration of a run of an earlier version the options of this one."""
-    for name, value in (
-        ("study", None),
-        ("resume", None),
-        ("trust", []),
-        ("changed_data", "refuse"),
-    ):
-        config.setdefault(name, value)
-    config.setdefault("logger", None)
-    config.trainer.setdefault("compile", False)
-    config.trainer.setdefault("num_nodes", 1)
-    if OmegaConf.is_dict(config.callbacks.get("progress")):
-        config.callbacks.progress.pop("refresh_rate", None)
-
-
 def final(config: DictConfig) -> DictConfig:
     """Every option with its final value; the data are found from any working directory."""
     resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
@@ -266,5 +249,6 @@ def final(config: DictConfig) -> DictConfig:
 
 
 def save(config: DictConfig, folder: Path) -> None:
-    """config.yaml: every option with its final value."""
-    write_atomically(folder / CONFIG_FILE, OmegaConf.to_yaml(final(config)))
+    """config.yaml: of which schema it is, and every option with its final value."""
+    text = f"schema: {SCHEMA}\n{OmegaConf.to_yaml(final(config))}"
+    write_atomically(folder / CONFIG_FILE, text)

@@ -97,5 +97,7 @@ def test_help_of_training_names_this_command_and_the_choices(tmp_path: Path) -> 
 def test_a_wrong_option_is_one_sentence(tmp_path: Path) -> None:
     done = reslag("train", "model=beta_vea", folder=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith("model=beta_vea: there is no such choice; did you mean model=beta_vae.")
+    assert done.stderr.startswith(
+        "model=beta_vea: there is no such choice; did you mean model=beta_vae."
+    )
     assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,7 @@
-"""Runs of version 0.1 are read with today's names."""
+"""Files of earlier versions are read in today's form, whoever reads them; those of later ones are refused."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,26 +10,54 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 import reslag_vae
-from reslag_vae.runs.config import RUN_MODULES, RUN_TARGETS, foreign_target, read_config, targets_of
-from reslag_vae.runs.load import read_run
-from reslag_vae.runs.migrations import MOVED, migrated
+from reslag_vae import options
+from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.runs import migrations
+from reslag_vae.runs.checkpoints import read_checkpoint
+from reslag_vae.runs.config import RUN_MODULES, RUN_TARGETS, foreign_target, read_config
+from reslag_vae.runs.export import export
+from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.migrations import SCHEMA, STEPS, Step, current_config, renamed
 from reslag_vae.training.job import resumed
+from tests.running import BARE
 
-EXPERIMENTS = Path(__file__).parents[3] / "experiments"
-COMMITTED = sorted(path.parent for path in EXPERIMENTS.rglob("config.yaml"))
-SMALL = ("data=digits", "recipe.channels=[2,4]", "recipe.blocks=[1,1]", "logger=none")
+ROOT = Path(__file__).parents[3]
+COMMITTED = sorted(path.parent for path in (ROOT / "experiments").rglob("config.yaml"))
+OLD = ROOT / "tests" / "golden" / "version_0_1" / "lagging"
+HERE = Path("config.yaml")
+
+LATER = (
+    rf"is of a later version of this package: schema {SCHEMA + 1}, and this one knows {SCHEMA}\."
+)
 
 
-def earlier(tree: Any) -> Any:
-    """A configuration as version 0.1 wrote it."""
-    if isinstance(tree, dict):
-        return {name: earlier(value) for name, value in tree.items()}
-    if isinstance(tree, list):
-        return [earlier(value) for value in tree]
-    for old, new in MOVED.items() if isinstance(tree, str) else ():
-        if tree.rpartition(".")[0] == new:
-            return tree.replace(new, old)
+def same(tree: Any) -> Any:
     return tree
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A run of version 0.1."""
+    return Path(shutil.copytree(OLD, tmp_path / "old"))
+
+
+@pytest.fixture(scope="module")
+def run(train: Any, compose: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of today."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    train(compose(*BARE, "model=vae", "trainer.max_epochs=1"), folder)
+    return folder
+
+
+def rewritten(path: Path, **changes: Any) -> None:
+    """Change the `hyper_parameters` of a checkpoint."""
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["hyper_parameters"] = dict(checkpoint["hyper_parameters"]) | changes
+    torch.save(checkpoint, path)
+
+
+def test_every_schema_leads_to_todays() -> None:
+    assert list(STEPS) == list(range(1, SCHEMA))
 
 
 def test_committed_runs_of_version_0_1_are_made_of_todays_parts() -> None:
@@ -36,44 +66,143 @@ def test_committed_runs_of_version_0_1_are_made_of_todays_parts() -> None:
         assert foreign_target(read_config(folder), RUN_MODULES, others=RUN_TARGETS) is None
 
 
-@pytest.mark.parametrize("model", ["vae", "lagging", "reslag_light"])
-def test_a_checkpoint_of_version_0_1_loads(model: str, compose: Any, tmp_path: Path) -> None:
-    config: DictConfig = compose(f"model={model}", *SMALL, "recipe.residual=true")
-    node: Any = OmegaConf.to_container(config.model, resolve=True)
-    old = earlier(node)
-    assert any(target.startswith("reslag_vae.models.") for target in targets_of(old))
-    assert migrated(old) == node
-    built = build_model(config)
-    path = tmp_path / "best.ckpt"
-    torch.save({"hyper_parameters": {"model": old}, "state_dict": dict(built.state_dict())}, path)
-    loaded = reslag_vae.load(path)
-    assert type(loaded) is type(built)
-    assert all(
-        torch.equal(value, built.state_dict()[name]) for name, value in loaded.state_dict().items()
-    )
-
-
 def test_names_of_others_stay() -> None:
     tree = {
         "_target_": "mymodels.VAE",
         "a": [{"_target_": "lightning.Trainer", "b": "reslag_vae.models.VAE"}],
         "c": 1,
     }
-    assert migrated(tree) == tree
+    assert renamed(tree) == tree
 
 
-def test_a_run_of_version_0_1_goes_on_and_is_evaluated(
-    compose: Any, train: Any, tmp_path: Path
+def test_what_is_written_says_of_which_schema_it_is_and_what_is_read_does_not(
+    run: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "run"
-    train(compose("model=vae", *SMALL, "trainer.max_epochs=1", "callbacks.images=null"), folder)
-    tree: Any = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
-    OmegaConf.save(OmegaConf.create(earlier(tree)), folder / "config.yaml")
-    assert "reslag_vae.models.VAE" in (folder / "config.yaml").read_text()
-    for path in (folder / "checkpoints").glob("*.ckpt"):
+    export(run, tmp_path / "out")
+    assert OmegaConf.load(run / "config.yaml").schema == SCHEMA
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["schema"] == SCHEMA
+    assert "schema" not in read_config(run)
+    for which in ("best", "last"):
+        path = run / "checkpoints" / f"{which}.ckpt"
+        written = torch.load(path, weights_only=True)["hyper_parameters"]
+        assert written.pop("schema") == SCHEMA
+        assert read_checkpoint(path)["hyper_parameters"] == written
+
+
+def test_an_old_run_that_goes_on_is_one_of_today(old: Path, train: Any) -> None:
+    before = read_config(old)
+    train(resumed(old, ["trainer.max_epochs=3"]), old)
+    tree: Any = OmegaConf.to_container(OmegaConf.load(old / "config.yaml"))
+    assert tree.pop("schema") == SCHEMA
+    tree["trainer"]["max_epochs"], tree["data"]["root"] = 2, before["data"]["root"]
+    assert tree == before
+    last = torch.load(old / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["hyper_parameters"]["schema"] == SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        (SCHEMA + 1, LATER),
+        (0, r"is damaged: its schema is 0\."),
+        (True, r"is damaged: its schema is True\."),
+        ("two", r"is damaged: its schema is two\."),
+        (1.5, r"is damaged: its schema is 1\.5\."),
+    ],
+)
+def test_a_later_schema_and_one_that_is_none_are_refused(
+    schema: Any, expected: str, old: Path, run: Path, tmp_path: Path
+) -> None:
+    config = OmegaConf.load(old / "config.yaml")
+    config.schema = schema
+    OmegaConf.save(config, old / "config.yaml")
+    with pytest.raises(RunError, match=rf"config\.yaml {expected}$"):
+        resumed(old, [])
+    rewritten(old / "checkpoints" / "best.ckpt", schema=schema)
+    with pytest.raises(RunError, match=rf"best\.ckpt {expected}$"):
+        reslag_vae.load(old)
+    export(run, tmp_path / "out")
+    path = tmp_path / "out" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": schema}))
+    with pytest.raises(RunError, match=rf"config\.json {expected}$"):
+        reslag_vae.load(tmp_path / "out")
+
+
+@pytest.mark.parametrize("override", ["schema=1", "+schema=2"])
+def test_the_schema_is_no_option(override: str, compose: Any, run: Path) -> None:
+    config: DictConfig = compose(*BARE, "model=vae", "+schema=2")
+    with pytest.raises(ConfigError, match=r"^schema=2: there is no such option"):
+        options.check(config)
+    with pytest.raises(ConfigError, match=r"^schema=\d cannot be set beside resume="):
+        resumed(run, [override])
+
+
+def test_steps_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def counted(tree: dict[str, Any]) -> dict[str, Any]:
+        return tree | {"steps": [*tree.get("steps", []), len(tree.get("steps", []))]}
+
+    monkeypatch.setattr(migrations, "SCHEMA", 4)
+    monkeypatch.setattr(
+        migrations, "STEPS", dict.fromkeys((1, 2, 3), Step(counted, counted, {}, {}))
+    )
+    for tree, steps in (({}, [0, 1, 2]), ({"schema": 3}, [0]), ({"schema": 4}, None)):
+        found = current_config({**tree, "model": {}}, HERE)
+        assert found.get("steps") == found["model"].get("steps") == steps
+        assert "schema" not in found
+
+
+def test_what_a_step_cannot_make_sense_of_is_one_sentence(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def demanding(tree: dict[str, Any]) -> dict[str, Any]:
+        return {"child": tree["nowhere"]}
+
+    expected = r"is damaged, or of another version of this package: 'nowhere'$"
+    monkeypatch.setattr(migrations, "STEPS", {1: Step(same, demanding, {}, {})})
+    with pytest.raises(RunError, match=rf"config\.yaml {expected}"):
+        read_config(old)
+    with pytest.raises(RunError, match=rf"best\.ckpt {expected}"):
+        reslag_vae.load(old)
+
+
+def test_a_checkpoint_whose_model_would_grow_is_refused_at_once(old: Path) -> None:
+    node: dict[str, Any] = {"_target_": "reslag_vae.models.VAE"}
+    for _ in range(60):
+        node = {"_target_": "reslag_vae.models.VAE", "a": node, "b": node}
+    path = old / "checkpoints" / "best.ckpt"
+    rewritten(path, model=node)
+    # It stands for 2 to the 60 nodes: a migration that visits them never ends.
+    with pytest.raises(RunError, match=r"best\.ckpt is not a checkpoint of this package"):
+        reslag_vae.load(old)
+
+
+def test_weights_and_progress_with_other_names_load_and_go_on(
+    old: Path, train: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a later version will read what this one has written: Lightning gets today's names, too."""
+    tensors = {"net.": "network.", "sigma.": "objective."}
+    progress = {"seen": "images_seen"}
+    monkeypatch.setattr(
+        migrations, "STEPS", {1: STEPS[1]._replace(tensors=tensors, progress=progress)}
+    )
+    for path in (old / "checkpoints").glob("*.ckpt"):
         checkpoint = torch.load(path, weights_only=True)
-        checkpoint["hyper_parameters"]["model"] = earlier(checkpoint["hyper_parameters"]["model"])
+        checkpoint["state_dict"] = {
+            name.replace("network.", "net.").replace("objective.", "sigma."): value
+            for name, value in checkpoint["state_dict"].items()
+        }
+        checkpoint["progress"]["seen"] = checkpoint["progress"].pop("images_seen")
         torch.save(checkpoint, path)
-    assert read_run(folder).epoch == 1
-    train(resumed(folder, ["trainer.max_epochs=2"]), folder)
-    assert read_run(folder, "last").epoch == 2
+        assert {name.partition(".")[0] for name in checkpoint["state_dict"]} == {
+            "net",
+            "sigma",
+            "train_mse",
+        }
+    ours, theirs = reslag_vae.load(old).state_dict(), reslag_vae.load(OLD).state_dict()
+    assert all(torch.equal(value, ours[name]) for name, value in theirs.items())
+    train(resumed(old, ["trainer.max_epochs=3"]), old)
+    rows = (old / "metrics.csv").read_text().splitlines()
+    row = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
+    then = json.loads((OLD / "numbers.json").read_text())["resumed"]
+    for name in ("images_seen", "train/loss", "val/loss"):
+        assert float(row[name]) == pytest.approx(then[name], rel=2e-3)

@@ -1,6 +1,5 @@
 """What the tests share: one thread, no network, the configuration, a tiny data set, and a tiny training run."""
 
-import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.images import Source
 from reslag_vae.networks import Network, PlainNetwork
+from reslag_vae.training import main as training
 from reslag_vae.training.system import BaseVAE
 
 ROOT = Path(__file__).parents[1]
@@ -81,14 +81,8 @@ def compose() -> Callable[..., DictConfig]:
 
 @pytest.fixture(scope="session")
 def train() -> Callable[[DictConfig, Path], float]:
-    """The function `train` of train.py."""
-    spec = importlib.util.spec_from_file_location("train", ROOT / "train.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    function: Callable[[DictConfig, Path], float] = module.train
-    return function
+    """The function that train.py runs."""
+    return training.train
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from reslag_vae.evaluation.metrics.bounds import Bounds, importance_weighted_bou
 from reslag_vae.evaluation.metrics.mixture import CodeMixture
 from reslag_vae.evaluation.metrics.quality import Quality, reconstruction_quality
 from reslag_vae.evaluation.progress import Progress, silent, tracked
-from reslag_vae.latents.base import joined
+from reslag_vae.latents.base import joined, normal_rows
 from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective
@@ -146,7 +146,10 @@ class Subject:
         """
         generator = torch.Generator().manual_seed(self.settings.seed)
         with torch.no_grad():
-            return joined(self.model.sample_latents(len(self.reference), generator)).cpu()
+            widths = self.model.noise_dims
+            rows = tuple(normal_rows(len(self.reference), width, generator) for width in widths)
+            noise = tuple(values.to(self.model.parameter) for values in rows)
+            return joined(self.model.from_noise(noise)).cpu()
 
     @cached_property
     def mixture(self) -> CodeMixture:

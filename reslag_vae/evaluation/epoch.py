@@ -61,13 +61,18 @@ class EvaluationEpoch:
 
     def _draw(self, count: int) -> tuple[tuple[Tensor, ...], Tensor | None]:
         """Draw the noise of each level, and samples of the prior where the objective needs any."""
-        device = self.model.parameter.device
-        noise = tuple(
-            normal_rows(count, width, self.noise).to(device) for width in self.model.level_dims
-        )
+        noise = self._rows(count, self.model.level_dims, self.noise)
         if not self.objective.draws_prior:
             return noise, None
-        return noise, joined(self.model.sample_latents(count, self.prior_noise))
+        rows = self._rows(count, self.model.noise_dims, self.prior_noise)
+        return noise, joined(self.model.from_noise(rows))
+
+    def _rows(
+        self, count: int, widths: tuple[int, ...], generator: torch.Generator
+    ) -> tuple[Tensor, ...]:
+        """Draw (count, width) normal numbers for each level, on the model's device."""
+        device = self.model.parameter.device
+        return tuple(normal_rows(count, width, generator).to(device) for width in widths)
 
     def gathered(self) -> "EvaluationEpoch":
         """Return the epoch with what all processes have taken in, turn by turn.

@@ -72,6 +72,7 @@ class Prior(nn.Module, ABC):
 
     Args:
         latent_dim: d.
+        noise_dim: standard normal numbers that a sample is made of; None is d.
 
     Attributes:
         name: of the choice, as in `prior=<name>` on the command line.
@@ -81,28 +82,22 @@ class Prior(nn.Module, ABC):
     name: ClassVar[str]
     provides: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, latent_dim: int) -> None:
+    def __init__(self, latent_dim: int, noise_dim: int | None = None) -> None:
         super().__init__()
         self.latent_dim = latent_dim
+        self.noise_dim = latent_dim if noise_dim is None else noise_dim
 
     @abstractmethod
     def forward(self, context: Tensor | None = None) -> Density:
         """Return the density."""
 
     @abstractmethod
-    def sample(
-        self,
-        count: int,
-        generator: torch.Generator | None = None,
-        temperature: float = 1.0,
-    ) -> Tensor:
-        """Draw (count, d) latents, on the device of the prior.
+    def from_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
+        """Return (B, d) samples, each a function of its own row of noise.
 
         Args:
-            count: how many.
-            generator: on the CPU; then rows do not depend on how many are drawn at a time. None is
-                PyTorch's own of the prior's device.
-            temperature: factor of the standard deviation of the noise.
+            noise: (B, noise_dim) standard normal numbers.
+            temperature: factor of the standard deviations.
         """
 
     def kl(self, posterior: PosteriorDensity) -> Tensor | None:

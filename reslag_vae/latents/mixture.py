@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from reslag_vae.latents.base import Density, Prior, normal_rows
+from reslag_vae.latents.base import Density, Prior
 from reslag_vae.options.kinds import whole
 
 COMPONENTS = whole(1, 10_000)
@@ -57,7 +57,7 @@ class MixturePrior(Prior):
     name = "mixture"
 
     def __init__(self, latent_dim: int, components: int = 10) -> None:
-        super().__init__(latent_dim)
+        super().__init__(latent_dim, noise_dim=1 + latent_dim)
         COMPONENTS.require("prior.components", components)
         self.logits = nn.Parameter(torch.zeros(components))
         self.means = nn.Parameter(0.5 * torch.randn(components, latent_dim))
@@ -66,21 +66,10 @@ class MixturePrior(Prior):
     def forward(self, context: Tensor | None = None) -> Density:
         return Mixture(self.logits.log_softmax(0), self.means, self.log_variances)
 
-    def sample(
-        self,
-        count: int,
-        generator: torch.Generator | None = None,
-        temperature: float = 1.0,
-    ) -> Tensor:
-        device = self.logits.device
-        if generator is None:
-            uniform = torch.rand(count, device=device)
-            noise = torch.randn(count, self.latent_dim, device=device)
-        else:
-            # One row of numbers for each latent: the first picks its component.
-            rows = normal_rows(count, 1 + self.latent_dim, generator).to(device)
-            uniform, noise = torch.special.ndtr(rows[:, 0]), rows[:, 1:]
+    def from_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
+        # The first number of each row picks its component.
+        uniform = torch.special.ndtr(noise[:, 0])
         edges = self.logits.softmax(0).cumsum(0)
         chosen = torch.searchsorted(edges, uniform).clamp_max(len(edges) - 1)
         spread = (self.log_variances[chosen] / 2).exp()
-        return self.means[chosen] + temperature * spread * noise
+        return self.means[chosen] + temperature * spread * noise[:, 1:]

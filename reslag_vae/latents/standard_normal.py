@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from reslag_vae.latents.base import Density, PosteriorDensity, Prior, normal_rows
+from reslag_vae.latents.base import Density, PosteriorDensity, Prior
 from reslag_vae.latents.gaussian import DiagonalGaussian
 
 
@@ -24,18 +24,7 @@ class StandardNormal(Prior):
     def forward(self, context: Tensor | None = None) -> Density:
         return DiagonalGaussian(self.zeros, self.zeros)
 
-    def sample(
-        self,
-        count: int,
-        generator: torch.Generator | None = None,
-        temperature: float = 1.0,
-    ) -> Tensor:
-        if generator is None:
-            noise = torch.randn(
-                count, self.latent_dim, dtype=self.zeros.dtype, device=self.zeros.device
-            )
-        else:
-            noise = normal_rows(count, self.latent_dim, generator).to(self.zeros)
+    def from_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
         return noise if temperature == 1 else temperature * noise
 
     def kl(self, posterior: PosteriorDensity) -> Tensor | None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from reslag_vae.latents import GaussianPosterior, Inferred, Posterior, PosteriorDensity, Prior
@@ -39,7 +38,7 @@ class FlatModel(GenerativeModel):
         self.posterior = GaussianPosterior() if posterior is None else posterior
         self.prior = StandardNormal(network.latent_dim) if prior is None else prior
         self.image_shape = network.image_shape
-        self.level_dims = (network.latent_dim,)
+        self.level_dims, self.noise_dims = (network.latent_dim,), (self.prior.noise_dim,)
         self.deterministic = "point" in self.posterior.provides
         check_shapes(network, likelihood, self.posterior, self.prior)
 
@@ -77,13 +76,8 @@ class FlatModel(GenerativeModel):
         # The link runs in the network's precision, before the cast.
         return self.likelihood.link(self.network.generative(code)).to(code.dtype)
 
-    def sample_latents(
-        self,
-        count: int,
-        generator: torch.Generator | None = None,
-        temperature: float = 1.0,
-    ) -> tuple[Tensor, ...]:
-        return (self.prior.sample(count, generator, temperature),)
+    def from_noise(self, noise: tuple[Tensor, ...], temperature: float = 1.0) -> tuple[Tensor, ...]:
+        return (self.prior.from_noise(noise[0], temperature),)
 
     def groups(self) -> dict[Group, list[nn.Module]]:
         return {

@@ -26,12 +26,14 @@ class GenerativeModel(nn.Module, ABC):
     Attributes:
         image_shape: (C, H, W).
         level_dims: numbers in the latents of each level, the top one first.
+        noise_dims: standard normal numbers that a sample of each level's prior is made of.
         likelihood: p(x|z).
         deterministic: whether a posterior is a point: inference takes no noise and has no KL.
     """
 
     image_shape: tuple[int, int, int]
     level_dims: tuple[int, ...]
+    noise_dims: tuple[int, ...]
     likelihood: Likelihood
     deterministic: bool
 
@@ -50,19 +52,12 @@ class GenerativeModel(nn.Module, ABC):
         """Return the likelihood's (B, P, H, W) parameters for the (B, d_l) latents of each level."""
 
     @abstractmethod
-    def sample_latents(
-        self,
-        count: int,
-        generator: torch.Generator | None = None,
-        temperature: float = 1.0,
-    ) -> tuple[Tensor, ...]:
-        """Draw (count, d_l) latents of each level from the prior.
+    def from_noise(self, noise: tuple[Tensor, ...], temperature: float = 1.0) -> tuple[Tensor, ...]:
+        """Return samples of the prior, (B, d_l) of each level, each a function of its own noise.
 
         Args:
-            count: how many.
-            generator: on the CPU; then the latents do not depend on how many are drawn at a time.
-                None is PyTorch's own of the model's device.
-            temperature: factor of the standard deviation of the prior's noise.
+            noise: (B, n) standard normal numbers of each level, n as in `noise_dims`.
+            temperature: factor of the prior's standard deviations.
         """
 
     @abstractmethod
@@ -92,6 +87,28 @@ class GenerativeModel(nn.Module, ABC):
     def parameter(self) -> Tensor:
         """One of the model's parameters, for its precision and its device."""
         return next(self.parameters())
+
+    def sample_latents(
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        temperature: float = 1.0,
+    ) -> tuple[Tensor, ...]:
+        """Draw (count, d_l) latents of each level from the prior, on the model's device.
+
+        Args:
+            count: how many.
+            generator: on the CPU, where the noise is drawn then; None is PyTorch's own of the
+                model's device.
+            temperature: factor of the prior's standard deviations.
+        """
+        own = self.parameter
+        device = own.device if generator is None else torch.device("cpu")
+        noise = tuple(
+            torch.randn(count, width, generator=generator, dtype=torch.float32, device=device)
+            for width in self.noise_dims
+        )
+        return self.from_noise(tuple(values.to(own) for values in noise), temperature)
 
     def levels(self, code: Tensor) -> tuple[Tensor, ...]:
         """Return the (B, d_l) latents of each level of (B, d) codes."""
@@ -167,7 +184,7 @@ class GenerativeModel(nn.Module, ABC):
         # Drawn on the CPU also without a generator of the caller's.
         source = torch.default_generator if generator is None else generator
         latents = self.sample_latents(count, source, temperature)
-        return self.mean_of(joined(latents).to(self.parameter))
+        return self.mean_of(joined(latents))
 
     def interpolate(self, start: Any, end: Any, steps: int = 8) -> Tensor:
         """Return (steps, C, H, W) images on the line between two images' posterior means.

@@ -1,1 +1,1 @@
-"""The folder of a run: its files, configuration, checkpoints, lock, identity, loading and export."""
+"""The folder of a run: its files, configuration, checkpoints, identity, and what is built of it."""

@@ -30,11 +30,13 @@ def checkpoint_path(folder: Path, which: str) -> Path:
     previous = checkpoint_file(folder, "previous")
     if which == "last" and previous.is_file():
         raise RunError(
-            f"{path} is not there, but {previous.name} of the epoch before is: give that file, or go on with the run."
+            f"{path} is not there, but {previous.name} of the epoch before is: give that file, or "
+            "go on with the run."
         )
     if (folder / MODEL_FILE).is_file():
         raise RunError(
-            f"{folder} is an export that was interrupted, without {WEIGHTS_FILE}: export the run again."
+            f"{folder} is an export that was interrupted, without {WEIGHTS_FILE}: export the run "
+            "again."
         )
     raise RunError(
         f"{path} is not there: the run has not finished its first epoch, or is not a run's folder."
@@ -66,13 +68,16 @@ def checkpoint_to_resume(folder: Path) -> Path | None:
         except RunError:
             raise error from None
         raise RunError(
-            f"{error}. {previous.name}, of epoch {epoch}, is whole: remove {last.name}, and the run goes on from there."
+            f"{error}. {previous.name}, of epoch {epoch}, is whole: remove {last.name}, and the "
+            "run goes on from there."
         ) from None
     return last
 
 
 def refuse_lost(folder: Path) -> None:
-    """Refuse a run that has finished an epoch and has no checkpoint to go on from: it would begin anew.
+    """Refuse a run that has finished an epoch and has no checkpoint to go on from.
+
+    It would begin anew.
 
     Raises:
         RunError: naming what is gone.
@@ -80,13 +85,15 @@ def refuse_lost(folder: Path) -> None:
     # A kill in the first epoch's end leaves a row of metrics, and perhaps the best checkpoint.
     if (folder / RESULT_FILE).exists() or len(read_metrics(folder)) > 1:
         raise RunError(
-            f"{checkpoint_file(folder, 'last')} and previous.ckpt are gone, and without one of them the run cannot "
-            "go on: put it back, or train anew in another folder."
+            f"{checkpoint_file(folder, 'last')} and previous.ckpt are gone, and without one of "
+            "them the run cannot go on: put it back, or train anew in another folder."
         )
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's plain containers and tensors, in today's form, on the CPU. No code in it is ever run.
+    """A checkpoint's plain containers and tensors, in today's form, on the CPU.
+
+    No code in it is ever run.
 
     Raises:
         RunError: the file is damaged, or of a later version.

@@ -1,4 +1,4 @@
-"""The configuration of a run as its folder keeps it: read with distrust, for it may come from anywhere."""
+"""The configuration of a run as its folder keeps it, read with distrust: it may be of anywhere."""
 
 import importlib
 import importlib.util
@@ -95,9 +95,10 @@ def refuse_unplain(text: str) -> None:
 
 
 def is_final(tree: Any) -> bool:
-    """Whether a configuration is made of plain values, not too many, without references, which could run code.
+    """Whether a configuration is made of plain values, not too many, without references.
 
-    A part that is there several times counts as often as it is there: it would be visited so often.
+    A reference could run code. A part that is there several times counts as often as it is there: it
+    would be visited so often.
     """
     left, count = [(tree, 0)], 0
     while left:
@@ -123,7 +124,7 @@ def is_final(tree: Any) -> bool:
 def foreign_target(
     tree: Any, modules: Collection[str], trust: Collection[str] = (), others: Collection[str] = ()
 ) -> str | None:
-    """The first class or function that a configuration would build and may not; None if there is none.
+    """The first class or function that a configuration would build and may not, or None.
 
     Args:
         tree: of plain values.
@@ -182,19 +183,19 @@ def check_trust(trust: Any) -> tuple[str, ...]:
 
 
 def refusal(target: str) -> str:
-    """Why something is not built, and how the user may allow it where it may be code of the user's own."""
+    """Why something is not built, and how the user may allow it where it may be the user's own."""
     reason = f"it would build {target}, which is none of this package's parts."
     module = target.rpartition(".")[0]
     if not MODULE_NAME.fullmatch(module) or is_installed(module):
         return reason
     return (
-        f"{reason} If that is code of your own that you trust: trust=[{module}] on the command line, "
-        f"trust=({module!r},) in Python."
+        f"{reason} If that is code of your own that you trust: trust=[{module}] on the command "
+        f"line, trust=({module!r},) in Python."
     )
 
 
 def is_installed(module: str) -> bool:
-    """Whether a module belongs to Python or to an installed package, and so is none of the user's own."""
+    """Whether a module is of Python or of an installed package, and so none of the user's own."""
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names or top == "reslag_vae":
         return True

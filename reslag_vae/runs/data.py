@@ -24,8 +24,8 @@ def build_data(config: DictConfig, model: GenerativeModel) -> ImageDataModule:
         raise ValueError(f"data._target_={config.data.get('_target_')}: is not a data module.")
     if tuple(data.image_shape) != model.image_shape:
         raise ValueError(
-            f"The network is built for images of {model.image_shape}, and data={data.name} has "
-            f"{tuple(data.image_shape)}: set recipe.image_shape."
+            f"The network is built for images of {model.image_shape}, and "
+            f"data={data.name} has {tuple(data.image_shape)}: set recipe.image_shape."
         )
     return data
 

@@ -26,7 +26,10 @@ SEEDS = ("seed", "data.seed", "callbacks.seed.seed")
 
 
 def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Dotted names of the options that differ between two plain trees, with their values; lists are compared whole."""
+    """Dotted names of the options that differ between two plain trees, with their values.
+
+    Lists are compared whole.
+    """
     if isinstance(first, dict) and isinstance(second, dict):
         for key in first | second:
             yield from differences(

@@ -1,4 +1,4 @@
-"""A trained model as files that hold no code and need no run: python -m reslag_vae.export runs/... exported
+"""A trained model as files without code: python -m reslag_vae.export runs/... exported
 
 model.safetensors, config.json and README.md, a card that says what it is and how good;
 `reslag_vae.load(folder)` gives the model back.

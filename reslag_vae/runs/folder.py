@@ -83,7 +83,10 @@ def figure_files(folder: Path) -> list[Path]:
 
 
 def evaluation_file(folder: Path, split: str, checkpoint: str) -> Path:
-    """evaluation.json of a run, with the split and the checkpoint in its name if they are not test and best."""
+    """Where a run keeps an evaluation, which need not be there.
+
+    It is evaluation.json of the test split and the best checkpoint; others are in the file's name.
+    """
     label = label_of(split, checkpoint)
     return folder / (EVALUATION_FILE if label == "test" else f"evaluation_{label}.json")
 
@@ -99,7 +102,7 @@ def label_of(split: str, checkpoint: str) -> str:
 
 
 def clean(folder: Path) -> None:
-    """Remove what a kill has left of a run's files, by their names; nobody may train in the folder."""
+    """Remove what a kill has left of a run's files; nobody may train in the folder."""
     for place, names in WRITTEN.items():
         remove_unfinished(folder / place, names)
     for name in (f"{which}{UNFINISHED}" for which in ("best", "last")):
@@ -120,7 +123,9 @@ def config_path(folder: Path) -> Path:
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """The rows of a run's metrics.csv, one for each epoch; empty cells are left out. None if it is not there.
+    """The rows of a run's metrics.csv, one for each epoch; none if it is not there.
+
+    Empty cells are left out.
 
     Raises:
         RunError: the file is damaged.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # What may be done about it, after each message on data that are not the same.
 CONSEQUENCE = (
-    "The model may have been trained on images that are in val or test now. If the data lie elsewhere, name that "
-    "folder; to accept the change all the same: changed_data=accept."
+    "The model may have been trained on images that are in val or test now. If the data lie "
+    "elsewhere, name that folder; to accept the change all the same: changed_data=accept."
 )
 
 
@@ -92,5 +92,6 @@ def difference(split: str, recorded: dict[str, Any], inventory: "Inventory") -> 
     if before != now:
         return f"{split} had {before} images and has {now} now"
     if digest is not None and digest != dict(inventory.digests)[split]:
-        return f"{split} has as many images as before, {now}, and they are not the same or not in that order"
+        same = f"{split} has as many images as before, {now}"
+        return f"{same}, and they are not the same or not in that order"
     return ""

@@ -18,7 +18,9 @@ class OccupiedError(RunError):
 
 @contextmanager
 def occupied(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
-    """Within the context no other process works in the folder. The lock goes with the process, however that ends.
+    """Within the context no other process works in the folder.
+
+    The lock goes with the process, however that ends.
 
     Args:
         folder: made if it is not there.
@@ -36,7 +38,7 @@ def occupied(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
 
 
 def is_occupied(folder: Path) -> bool:
-    """Whether a process of this machine, or of one that shares its files and their locks, works in the folder."""
+    """Whether a process of a machine that shares the files and their locks works in the folder."""
     return is_held(folder / LOCK_FILE)
 
 

@@ -1,4 +1,4 @@
-"""Files of earlier versions brought to today's form when they are read, so that nothing else knows of others.
+"""Files of earlier versions brought to today's form when they are read: nothing else knows others.
 
 A run's config.yaml, its checkpoints and an export's config.json say by a number, their schema, of
 which form they are. Those of version 0.1 say nothing, and are of schema 1.
@@ -45,7 +45,7 @@ class Step(NamedTuple):
 
 
 def config_of_1(tree: Tree) -> Tree:
-    """Bring a configuration of schema 1 to the next; some of its options are younger than some of its runs."""
+    """A configuration of schema 1 in the form of the next; options that are younger are added."""
     tree = {name: renamed(branch) for name, branch in tree.items()}
     younger: Tree = {
         "study": None,
@@ -69,7 +69,7 @@ def model_of_1(node: Tree) -> Tree:
 
 
 def renamed(tree: Any) -> Any:
-    """A configuration of schema 1, or a part of one, with the next schema's names of the classes that it builds."""
+    """A part of a configuration of schema 1 with the next schema's names of classes."""
     if isinstance(tree, list):
         return [renamed(branch) for branch in tree]
     if not isinstance(tree, dict):
@@ -158,7 +158,7 @@ def steps_from(schema: Any, path: Path) -> list[Step]:
 
 @contextmanager
 def damage_told(path: Path) -> Iterator[None]:
-    """Within the context any error is one of the file: what is damaged fails anywhere, with any exception."""
+    """Within the context any error is the file's: what is damaged fails with any exception."""
     try:
         yield
     except Exception as error:

@@ -20,7 +20,10 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The commit of the code, with `-dirty` after it where the code differs from it; None outside a checkout."""
+    """The commit of the code; None outside a checkout.
+
+    It ends in `-dirty` where the code differs from it.
+    """
     command = [
         "git",
         "-C",

@@ -85,7 +85,8 @@ class SteadyLogger(WandbLogger):
         ) as error:  # W&B's service may die, its disk be full or its connection break, in any way
             self.off = True
             log.warning(
-                "W&B has failed and gets nothing more of this run (%s); the run's folder gets everything.",
+                "W&B has failed and gets nothing more of this run (%s); the run's folder gets "
+                "everything.",
                 reason(error),
             )
             end_service()
@@ -173,7 +174,9 @@ def named(folder: Path, config: dict[str, Any]) -> dict[str, str]:
 
 
 def id_of(folder: Path) -> str:
-    """The id of a run by its folder; a new one where there is none, or a damaged one, which is told.
+    """The id of a run by its folder; a new one where there is none.
+
+    So is it where the id is damaged, which is told.
 
     Raises:
         OSError: the file cannot be read or written.
@@ -194,7 +197,10 @@ def id_of(folder: Path) -> str:
 
 
 def where(run: Any) -> str:
-    """Where a run's dashboard is, or how to upload it: all of its segments at once, in the order of their names."""
+    """Where a run's dashboard is, or how to upload it.
+
+    All of its segments are uploaded at once, in the order of their names.
+    """
     if run.disabled:
         return "disabled"
     if not run.offline:
@@ -218,7 +224,7 @@ def go_on(run: Any, folder: Path) -> None:
 
 
 def reason(error: Exception) -> str:
-    """What an exception of W&B's says, in one line that is not too long, without the advice of its validator."""
+    """What an exception of W&B's says, in one line, without the advice of its validator."""
     text = printable(" ".join(f"{type(error).__name__}: {error}".split())).partition(
         " For further information"
     )[0]
@@ -226,7 +232,7 @@ def reason(error: Exception) -> str:
 
 
 def end_service() -> None:
-    """End W&B's own process: it would try the same once more at the end of this one, and print it."""
+    """End W&B's own process: it would try again at the end of this one, and print it."""
     with suppress(Exception):
         import wandb
 
@@ -239,7 +245,7 @@ def add_evaluation(
     numbers: dict[str, float | str],
     pictures: dict[str, Path],
 ) -> None:
-    """Put an evaluation's numbers into the summary of a run, and its pictures beside those of training.
+    """Put an evaluation's numbers into a run's summary, its pictures beside those of training.
 
     Args:
         logger: of the run.
@@ -252,7 +258,7 @@ def add_evaluation(
 
 
 def logged_in() -> bool:
-    """Whether there is an API key in the environment or in the netrc file, as `wandb login` leaves it there."""
+    """Whether there is an API key in the environment or in the netrc file, as of `wandb login`."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     try:

@@ -46,7 +46,10 @@ def state_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
 
 @contextmanager
 def as_in_training() -> Iterator[None]:
-    """Within the context models are built in float32; torch's random numbers and default type are as before it."""
+    """Within the context models are built in float32.
+
+    After it torch's random numbers and default type are as before.
+    """
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
     try:

@@ -34,7 +34,7 @@ class WholeCheckpoints(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read a file as `read_checkpoint` does: its tensors are on the CPU, and no code in it is run.
+        """Read a file as `read_checkpoint` does.
 
         Raises:
             RunError: it is damaged, or of a later version.

@@ -11,11 +11,16 @@ import torch
 from torch import Tensor
 
 import reslag_vae
+from reslag_vae.evaluation.epoch import evaluate as epoch_of_split
+from reslag_vae.evaluation.epoch import measure_yardstick
 from reslag_vae.evaluation.main import evaluate
 from reslag_vae.evaluation.metrics import classifier
 from reslag_vae.evaluation.metrics.bounds import importance_weighted_bound
+from reslag_vae.models.terms import compute_terms
+from reslag_vae.runs.checkpoints import checkpoint_path, read_checkpoint
 from reslag_vae.runs.data import load_data
-from reslag_vae.training.finish import measure
+from reslag_vae.runs.load import Parts, parts_of
+from reslag_vae.training.finish import METRICS
 from reslag_vae.training.job import resumed
 
 RUNS = Path(__file__).parent / "version_0_1"
@@ -56,34 +61,58 @@ def thin(values: Tensor) -> list[float]:
     return [float(values.mean()), *some] if len(values) > FEW else values.tolist()
 
 
-def named(fields: Any) -> dict[str, list[float]]:
-    """The tensors of a named tuple that are there."""
-    return {name: thin(value) for name, value in fields._asdict().items() if value is not None}
+def named(fields: dict[str, Any]) -> dict[str, list[float]]:
+    """The tensors that are there."""
+    return {name: thin(value) for name, value in fields.items() if value is not None}
 
 
 @torch.no_grad()
-def numbers_of(model: Any) -> dict[str, Any]:
-    """What a model makes of four fixed images, with fixed noise."""
-    shape, dimension = model.network.image_shape, model.network.latent_dim
+def numbers_of(parts: Parts) -> dict[str, Any]:
+    """What a model makes of four fixed images, with fixed noise, by the names of then."""
+    model: Any = parts.model
+    shape, dimension = model.image_shape, model.latent_dim
     images = (torch.arange(4 * 784) * 37 % 251).to(torch.uint8).view(4, *shape)
     count = torch.arange(4 * dimension)
     noise, prior = count.sin().view(4, dimension), count.cos().view(4, dimension)
-    variance = model.likelihood_variance()
+    likelihood = model.likelihood.evaluated(parts.objective.kl_weight(dimension))
     numbers: dict[str, Any] = {
         "encode": thin(model.encode(images)),
         "decode": thin(model.decode(noise)),
         "reconstruct": thin(model.reconstruct(images)),
         "sample": thin(model.sample(4, torch.Generator().manual_seed(5))),
-        "terms": named(model.terms(images, noise, prior)),
+        "terms": terms_of(parts, images, noise, prior),
     }
-    if variance is not None:
-        numbers["variance"] = thin(variance)
+    if likelihood is not None:
+        numbers["variance"] = thin(likelihood.sigma2)
     if not model.deterministic:
-        own = None if variance is not None else 0.05
-        numbers["bound"] = named(importance_weighted_bound(model, images, 8, own, 3))
+        own = 0.05 if likelihood is None else likelihood
+        numbers["bound"] = named(importance_weighted_bound(model, images, 8, own, 3)._asdict())
     model.train()
-    numbers["terms_in_training"] = named(model.terms(images, noise, prior))
+    parts.objective.train()
+    numbers["terms_in_training"] = terms_of(parts, images, noise, prior)
     return numbers
+
+
+def terms_of(parts: Parts, images: Tensor, noise: Tensor, prior: Tensor) -> dict[str, list[float]]:
+    """The terms of a minibatch by the names of then, the KL of each dimension for itself."""
+    terms, inferred = compute_terms(parts.model, parts.objective, images, (noise,), prior)
+    extras = terms.extras
+    return named(
+        {
+            "loss": terms.loss,
+            "rec": terms.rec,
+            "kl": inferred.kls[0],
+            "mmd": extras.get("mmd"),
+            "sigma2": extras.get("sigma2"),
+            "floored": extras.get("sigma2_floored"),
+        }
+    )
+
+
+def parts_at(name: str, which: str = "best") -> Parts:
+    """A kept run's model and objective."""
+    path = checkpoint_path(RUNS / name, which)
+    return parts_of(read_checkpoint(path), path)
 
 
 def assert_close(ours: Any, theirs: Any, rounding: float = 1e-5, name: str = "") -> None:
@@ -110,17 +139,22 @@ def test_every_network_and_objective_of_version_0_1_is_there() -> None:
 @pytest.mark.parametrize("which", ["best", "last"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_checkpoint_gives_its_numbers_of_then(name: str, which: str) -> None:
-    model = reslag_vae.load(RUNS / name, which)
-    assert_close(numbers_of(model), kept(RUNS / name, "numbers.json")[which])
+    assert_close(numbers_of(parts_at(name, which)), kept(RUNS / name, "numbers.json")[which])
+    loaded, parts = reslag_vae.load(RUNS / name, which), parts_at(name, which)
+    for own, value in loaded.state_dict().items():
+        assert torch.equal(value, parts.model.state_dict()[own])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_metrics_are_those_of_the_runs_end(name: str) -> None:
     result = kept(RUNS / name, "metrics.json")
-    model = reslag_vae.load(RUNS / name)
-    metrics = measure(model, load_data(RUNS / name))
-    assert float(model.train_mse) == pytest.approx(result["yardstick_sigma2"], rel=1e-5)
-    assert_close(metrics, {split: result[split] for split in ("val", "test")})
+    parts, data = parts_at(name), load_data(RUNS / name)
+    train_mse = measure_yardstick(parts.model, parts.objective, data.in_order("train"))
+    assert train_mse == pytest.approx(result["yardstick_sigma2"], rel=1e-5)
+    for split in ("val", "test"):
+        epoch = epoch_of_split(parts.model, parts.objective, data.in_order(split))
+        ours = dict.fromkeys(METRICS) | epoch.metrics(train_mse)
+        assert_close({name: ours[name] for name in result[split]}, result[split])
 
 
 @pytest.mark.parametrize("name", EVALUATED)

@@ -1,4 +1,4 @@
-"""Files of earlier versions are read in today's form, whoever reads them; those of later ones are refused."""
+"""Files of earlier versions are read in today's form; those of later ones are refused."""
 
 import json
 import shutil

@@ -25,6 +25,7 @@ from reslag_vae.options import EVALUATE
 from reslag_vae.runs import tracking
 from reslag_vae.runs.folder import RunError, read_metrics
 from reslag_vae.runs.load import Run, read_run
+from reslag_vae.training.build import build_system
 from tests.running import ROOT, TINY, start
 
 SMALL = (*TINY, "trainer.max_epochs=2", "callbacks.progress=null")
@@ -476,7 +477,7 @@ def test_a_title_names_the_objective_where_it_is_not_the_thesis(
     model: str, objective: str, title: str, compose: Any
 ) -> None:
     config = compose(f"model={model}", f"objective={objective}", "data=digits")
-    assert Run(Path(), config, build_model(config), "best", 1, [], {}).title == title
+    assert Run(Path(), config, build_system(config), "best", 1, [], {}).title == title
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,10 @@ from reslag_vae.runs.config import (
     refusal,
 )
 from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.studies.states import State, standing
 from reslag_vae.training import callbacks, optimizers, schedules
+from reslag_vae.training.build import build_system
 from reslag_vae.training.job import final, of_study, resumed, save
 from tests.running import ROOT, SMALL
 
@@ -228,11 +230,13 @@ def test_a_model_is_not_built_beyond_what_its_checkpoint_holds(run: Path) -> Non
     import reslag_vae
 
     config: Any = read_config(run)["model"]
-    state = dict(build_model(OmegaConf.create({"model": config})).state_dict())
+    state = dict(build_system(OmegaConf.create({"model": config})).state_dict())
     (run / "checkpoints").mkdir()
     for change in ({"blocks": [10_000_000, 1]}, {"channels": [10**9, 8]}, {"latent_dim": 700}):
-        larger = config | {"network": config["network"] | change}
-        checkpoint = {"state_dict": state, "hyper_parameters": {"model": larger}}
+        inner = config["model"]
+        larger = config | {"model": inner | {"network": inner["network"] | change}}
+        own = {"schema": SCHEMA, "model": larger}
+        checkpoint = {"state_dict": state, "hyper_parameters": own}
         torch.save(checkpoint, run / "checkpoints" / "best.ckpt")
         with pytest.raises(RunError, match=r"best\.ckpt is damaged, or of another version"):
             reslag_vae.load(run)
@@ -245,4 +249,4 @@ def test_what_is_trusted_and_cannot_be_imported_or_has_no_name_is_one_sentence()
         ConfigError,
         match=r"^no_such_module\.MyVAE: cannot be imported: .*No module named .no_such_module",
     ):
-        build_model(OmegaConf.create(missing))
+        build_system(OmegaConf.create(missing))

@@ -161,7 +161,16 @@ def test_damaged_and_foreign_exports_are_named(run: Path, tmp_path: Path) -> Non
         reslag_vae.load(tmp_path)
     weights.write_bytes(whole)
     model.write_text(
-        json.dumps({"model": {"_target_": "os.mkdir", "path": str(tmp_path / "made")}})
+        json.dumps(
+            {
+                "schema": 2,
+                "model": {
+                    "_target_": "reslag_vae.variants.VAE",
+                    "model": {"_target_": "os.mkdir", "path": str(tmp_path / "made")},
+                    "objective": {},
+                },
+            }
+        )
     )
     with pytest.raises(RunError, match=r"it would build os\.mkdir"):
         reslag_vae.load(tmp_path)

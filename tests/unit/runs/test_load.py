@@ -12,13 +12,15 @@ from omegaconf import DictConfig, OmegaConf
 
 import reslag_vae
 from reslag_vae.data import DataError, Digits
-from reslag_vae.runs.build import build_model
+from reslag_vae.models import FlatModel
+from reslag_vae.networks import LightResidualNetwork
 from reslag_vae.runs.config import load_config
 from reslag_vae.runs.data import load_data
 from reslag_vae.runs.folder import RunError
 from reslag_vae.runs.load import read_run
+from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.training import job
-from reslag_vae.variants import ResLagLightVAE
+from reslag_vae.training.build import build_system
 
 Compose = Callable[..., DictConfig]
 
@@ -35,7 +37,8 @@ SMALL = (
 def save(folder: Path, which: str, config: Any, state: dict[str, torch.Tensor]) -> None:
     """A checkpoint with what `load` reads of it."""
     (folder / "checkpoints").mkdir()
-    checkpoint = {"state_dict": state, "hyper_parameters": {"model": config}}
+    own = {"schema": SCHEMA, "model": config}
+    checkpoint = {"state_dict": state, "hyper_parameters": own}
     torch.save(checkpoint, folder / "checkpoints" / f"{which}.ckpt")
 
 
@@ -44,7 +47,7 @@ def test_a_model_comes_back_from_its_checkpoint(
     which: str, compose: Compose, tmp_path: Path
 ) -> None:
     config = compose("model=reslag_light", "recipe.residual=true", *SMALL)
-    model = build_model(config)
+    model = build_system(config)
     save(
         tmp_path,
         which,
@@ -54,11 +57,12 @@ def test_a_model_comes_back_from_its_checkpoint(
     # What config.yaml says does not count.
     (tmp_path / "config.yaml").write_text("model: {_target_: no.such.model}")
     loaded = reslag_vae.load(tmp_path, which)
-    assert isinstance(loaded, ResLagLightVAE)
+    assert isinstance(loaded, FlatModel)
+    assert isinstance(loaded.network, LightResidualNetwork)
     assert not loaded.training
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     images = torch.rand(3, 1, 28, 28)
-    assert torch.equal(loaded.reconstruct(images), model.eval().reconstruct(images))
+    assert torch.equal(loaded.reconstruct(images), model.eval().model.reconstruct(images))
     assert not loaded.reconstruct(images).requires_grad
 
 
@@ -96,7 +100,7 @@ def test_nothing_foreign_is_built_out_of_hiding(
         "set": {"x": {1, 2}},
         "object": {"x": torch.zeros(1)},
     }[hidden]
-    save(tmp_path, "best", {"_target_": OURS} | extra, {})
+    save(tmp_path, "best", {"_target_": OURS, "model": {}, "objective": {}} | extra, {})
     with pytest.raises(RunError, match=r"best.ckpt is not a checkpoint of this package"):
         reslag_vae.load(tmp_path)
     assert not built.exists()
@@ -131,8 +135,9 @@ def test_a_configuration_with_references_is_none_of_ours(
 def test_a_foreign_checkpoint_is_named(content: dict[str, Any], message: str, run: Path) -> None:
     (run / "checkpoints").mkdir()
     whole: Any = OmegaConf.to_container(load_config(run).model)
-    state = build_model(OmegaConf.create({"model": whole})).state_dict()
-    other = {"state_dict": dict(state), "epoch": 3, "hyper_parameters": {"model": whole}}
+    state = build_system(OmegaConf.create({"model": whole})).state_dict()
+    own = {"schema": SCHEMA, "model": whole}
+    other = {"state_dict": dict(state), "epoch": 3, "hyper_parameters": own}
     torch.save(other | content, run / "checkpoints" / "best.ckpt")
     (run / "metrics.csv").write_text("epoch\n1\n")
     with pytest.raises(RunError, match=rf"best.ckpt is .*{message}"):
@@ -141,7 +146,7 @@ def test_a_foreign_checkpoint_is_named(content: dict[str, Any], message: str, ru
 
 def test_a_checkpoint_of_another_run_is_named(run: Path, compose: Compose) -> None:
     config: Any = OmegaConf.to_container(compose("model=beta_vae", *SMALL).model, resolve=True)
-    save(run, "best", config, dict(build_model(OmegaConf.create({"model": config})).state_dict()))
+    save(run, "best", config, dict(build_system(OmegaConf.create({"model": config})).state_dict()))
     checkpoint = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
     torch.save(checkpoint | {"epoch": 1}, run / "checkpoints" / "best.ckpt")
     with pytest.raises(RunError, match=r"best.ckpt is of another model than .*config.yaml"):
@@ -164,16 +169,20 @@ def test_what_is_not_there_cannot_be_loaded(tmp_path: Path) -> None:
     "config",
     [
         {"_target_": "os.mkdir", "path": "BUILT"},
-        {"_target_": OURS, "network": {"_target_": "os.mkdir", "path": "BUILT"}},
-        {"_target_": OURS, "network": {"a": {"b": {"_target_": "os.mkdir", "path": "BUILT"}}}},
-        {"_target_": "reslag_vae_other.VAE"},
-        {"_target_": OURS, "network": [{"_target_": "os.mkdir", "path": "BUILT"}]},
-        {"_target_": "reslag_vae.training.job.shutil.os.mkdir", "path": "BUILT"},
+        {"model": {"_target_": "os.mkdir", "path": "BUILT"}},
+        {"model": {"a": {"b": {"_target_": "os.mkdir", "path": "BUILT"}}}},
+        {"model": {"_target_": "reslag_vae_other.FlatModel"}},
+        {"model": [{"_target_": "os.mkdir", "path": "BUILT"}]},
+        {"objective": {"_target_": "os.mkdir", "path": "BUILT"}},
+        {"model": {"_target_": "reslag_vae.training.job.shutil.os.mkdir", "path": "BUILT"}},
     ],
 )
 def test_nothing_foreign_is_built(config: dict[str, Any], tmp_path: Path) -> None:
     built = tmp_path / "built"
-    save(tmp_path, "best", json.loads(json.dumps(config).replace("BUILT", str(built))), {})
+    node = json.loads(json.dumps(config).replace("BUILT", str(built)))
+    if "_target_" not in node:
+        node = {"_target_": OURS, "model": {}, "objective": {}} | node
+    save(tmp_path, "best", node, {})
     with pytest.raises(RunError, match=r"best.ckpt is not a checkpoint of this package"):
         reslag_vae.load(tmp_path)
     assert not built.exists()
@@ -186,8 +195,8 @@ def test_a_checkpoint_of_another_version_is_named(
     spoil: str, compose: Compose, tmp_path: Path
 ) -> None:
     config: Any = OmegaConf.to_container(compose("model=vae", *SMALL).model, resolve=True)
-    state = dict(build_model(OmegaConf.create({"model": config})).state_dict())
-    first = next(iter(state))
+    state = dict(build_system(OmegaConf.create({"model": config})).state_dict())
+    first = next(name for name in state if name.startswith("model."))
     if spoil == "renamed":
         state["other"] = state.pop(first)
     elif spoil == "missing":
@@ -195,9 +204,9 @@ def test_a_checkpoint_of_another_version_is_named(
     elif spoil == "wrong shape":
         state[first] = torch.zeros(7, 7, 7)
     elif spoil == "wrong option":
-        config["network"]["depth"] = 3
+        config["model"]["network"]["depth"] = 3
     else:
-        config["network"]["latent_dim"] = -1
+        config["model"]["network"]["latent_dim"] = -1
     save(tmp_path, "best", config, state)
     with pytest.raises(RunError, match=r"best.ckpt is damaged, or of another version") as error:
         reslag_vae.load(tmp_path)

@@ -14,10 +14,10 @@ from lightning.pytorch.profilers import SimpleProfiler
 from omegaconf import DictConfig
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.runs.build import build_model, instantiate
+from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.data import build_data
 from reslag_vae.runs.option_names import flat_names, flatten
-from reslag_vae.training.build import build
+from reslag_vae.training.build import build, build_system
 from reslag_vae.training.callbacks import BestAndLast
 from reslag_vae.training.optimizers import AdamSettings, Plateau
 from reslag_vae.training.profiler import NoProfiler
@@ -222,7 +222,7 @@ def test_no_other_progress_bar_takes_the_place_of_ours(compose: Compose, tmp_pat
 
 def test_a_dashboard_gets_flat_names(compose: Compose) -> None:
     config = compose("model=reslag", "objective=sigma_optimal", "seed=5", *SMALL)
-    model = build_model(config)
+    model = build_system(config)
     names = flat_names(config, build_data(config, model), model)
     wanted = {
         "model": "reslag",

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae import data as data_room
 from reslag_vae.data import Digits, ImageDataModule
-from reslag_vae.training.build import instantiate
+from reslag_vae.training.build import build_system, instantiate
 from reslag_vae.training.system import BaseVAE
 
 Compose = Callable[..., DictConfig]
@@ -111,7 +111,7 @@ def test_every_model_takes_a_step_on_each_of_its_objectives(
     model: str, objective: str, compose: Compose, digits: ImageDataModule, fit: Fit
 ) -> None:
     config = compose(f"model={model}", f"objective={objective}", *TINY)
-    variant = build_model(config)
+    variant = build_system(config)
     before = {name: value.clone() for name, value in variant.named_parameters()}
     trainer = fit(variant, digits, limit_train_batches=1, limit_val_batches=1)
     assert trainer.callback_metrics["val/loss"].isfinite()
@@ -129,7 +129,7 @@ def test_every_model_refuses_the_other_objectives(model: str, compose: Compose) 
             ValueError,
             match=f"model={model} does not take objective={objective}; it takes objective=",
         ):
-            build_model(config)
+            build_system(config)
 
 
 @pytest.mark.parametrize("data", names("data"))
@@ -141,7 +141,7 @@ def test_every_model_is_built_for_every_data_set(data: str, compose: Compose) ->
         assert instantiate(config.data).image_shape == shape
         # The recipe's own number of stages and blocks, with fewer channels.
         config.recipe.channels = [2 * (i + 1) for i in range(len(config.recipe.channels))]
-        variant = build_model(config)
+        variant = build_system(config)
         assert variant.name == model
         assert variant.network.image_shape == shape
         assert variant.network.latent_dim == config.recipe.latent_dim
@@ -149,7 +149,7 @@ def test_every_model_is_built_for_every_data_set(data: str, compose: Compose) ->
 
 @pytest.mark.parametrize("model", names("model"))
 def test_what_a_model_logs_is_known_before_it_is_trained(model: str, compose: Compose) -> None:
-    variant = build_model(compose(f"model={model}", *TINY)).train()
+    variant = build_system(compose(f"model={model}", *TINY)).train()
     before = {name: value.clone() for name, value in variant.state_dict().items()}
     random = torch.get_rng_state()
     assert {"loss", "rec"} <= set(variant.metric_names())
@@ -175,14 +175,14 @@ def test_defaults_of_a_model_give_way_to_the_command_line(compose: Compose) -> N
         "optimizer=adam_plateau",
         *TINY[:1],
     )
-    model = build_model(config)
+    model = build_system(config)
     assert (model.objective.name, model.schedule.name) == ("sigma_optimal", "lagging")
     assert model.optimizer.plateau is not None
 
 
 def test_residual_connections_are_kept_out_of_small_images_by_the_recipe(compose: Compose) -> None:
-    plain = build_model(compose("model=lagging", "data=digits"))
-    reslag = build_model(compose("model=reslag", "data=digits"))
-    connected = build_model(compose("model=reslag", "data=digits", "recipe.residual=true"))
+    plain = build_system(compose("model=lagging", "data=digits"))
+    reslag = build_system(compose("model=reslag", "data=digits"))
+    connected = build_system(compose("model=reslag", "data=digits", "recipe.residual=true"))
     sizes = [sum(p.numel() for p in model.parameters()) for model in (plain, reslag, connected)]
     assert sizes[0] == sizes[1] != sizes[2]

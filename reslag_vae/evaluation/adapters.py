@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from reslag_vae.data import Images
 from reslag_vae.latents import DiagonalGaussian, Inferred, Point, PosteriorDensity
 from reslag_vae.latents.base import joined
+from reslag_vae.likelihoods import Likelihood
 from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.models.inputs import as_images
 
@@ -52,8 +53,14 @@ class EncoderDecoder(nn.Module):
     Args:
         encoder: (B, C, H, W) images in [0, 1] to (B, d) codes, or to a pair of (B, d) means and (B,
             d) natural logarithms of variances.
-        decoder: (B, d) latents to (B, C, H, W) means in [0, 1].
+        decoder: (B, d) latents to (B, C, H, W) means in [0, 1] or, where a likelihood is given, to
+            its (B, P, H, W) parameters.
         modules: that the two functions use.
+        likelihood: p(x|z) whose parameters the decoder gives, such as logits; None if these are
+            means, all that is known of it.
+
+    Attributes:
+        latent_dim: d; None before the first images are encoded.
 
     Raises:
         ValueError: when used: the encoder or the decoder gives something else.
@@ -64,9 +71,11 @@ class EncoderDecoder(nn.Module):
         encoder: Callable[[Tensor], Encoded],
         decoder: Callable[[Tensor], Tensor],
         modules: Sequence[nn.Module] = (),
+        likelihood: Likelihood | None = None,
     ) -> None:
         super().__init__()
-        self.encoder, self.decoder = encoder, decoder
+        self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
+        self.latent_dim: int | None = None
         owners = [getattr(function, "__self__", None) for function in (encoder, decoder)]
         self.owners = nn.ModuleList(
             [*(owner for owner in owners if isinstance(owner, nn.Module)), *modules]
@@ -81,10 +90,6 @@ class EncoderDecoder(nn.Module):
         zeros = torch.zeros_like(density.mean[0])
         prior = DiagonalGaussian(zeros, zeros)
         return Inferred((density,), (prior,), (density.rsample(own),), (density.standard_kl(),), {})
-
-    def parameters_at(self, code: Tensor) -> Tensor:
-        """Return the (B, C, H, W) means of (B, d) latents: they are all that is known of p(x|z)."""
-        return self.decode(code)
 
     def posterior(self, images: Tensor) -> PosteriorDensity:
         """Return the posterior of (B, C, H, W) images, floating point in [0, 1]."""
@@ -103,16 +108,23 @@ class EncoderDecoder(nn.Module):
             raise ValueError(
                 f"The encoder gives {shapes} for {len(images)} images, not one line of numbers for each."
             )
+        self.latent_dim = parts[0].shape[1]
         return Point(*parts) if len(parts) == 1 else DiagonalGaussian(*parts)
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """(B, C, H, W) images of (B, d) latents."""
-        images = self.decoder(latents)
-        if images.dim() != 4:
+    def parameters_at(self, code: Tensor) -> Tensor:
+        """Return what the decoder gives for (B, d) latents, (B, P, H, W)."""
+        parameters = self.decoder(code)
+        if parameters.dim() != 4:
             raise ValueError(
-                f"The decoder gives {tuple(images.shape)} for {len(latents)} latents, not (B, C, H, W)."
+                f"The decoder gives {tuple(parameters.shape)} for {len(code)} latents, not "
+                "(B, C, H, W)."
             )
-        return images
+        return parameters
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return the (B, C, H, W) mean images of (B, d) latents."""
+        parameters = self.parameters_at(latents)
+        return parameters if self.likelihood is None else self.likelihood.mean(parameters)
 
 
 def device_of(model: LatentModel) -> torch.device:
@@ -125,8 +137,8 @@ def latent_dim_of(model: LatentModel, images: Tensor) -> int:
     known: int | None = getattr(model, "latent_dim", None)
     if known is not None:
         return known
-    with torch.random.fork_rng(devices=[]):
-        return model.infer(images[:1]).dimensions
+    with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
+        return model.infer(images).dimensions
 
 
 def posterior_means(model: LatentModel, images: Tensor) -> Tensor:

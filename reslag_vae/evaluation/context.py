@@ -74,6 +74,20 @@ class Subject:
         return self.data.num_classes > 1
 
     @cached_property
+    def classes_are_trained_on(self) -> bool:
+        """Whether any class of the evaluated split is one of train's, or there are no classes.
+
+        Those of Omniglot's official evaluation set are not.
+        """
+        known = torch.isin(self.images.labels, self.data.split("train").labels)
+        return bool(known.any())
+
+    @property
+    def of_other_classes(self) -> str:
+        """The reason for numbers that are missing where the classes are not trained on."""
+        return f"no class of the {self.settings.split} split is one of train's"
+
+    @cached_property
     def train_positions(self) -> Tensor:
         """Where in the training split its images are that are used: a random part if there are more than are wanted."""
         return drawn(len(self.data.split("train")), self.settings.train_images, self.settings.seed)

@@ -1,6 +1,7 @@
 """Finished runs on the digits, evaluated from their folders."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -334,7 +335,7 @@ def test_titles_of_a_comparison_differ(trained: Path) -> None:
     def evaluated(model: str, beta: float | None = None) -> Evaluated:
         run = read_run(trained / model)
         if beta is not None:
-            run.model.objective.beta = beta
+            run.objective.beta = beta
         return Evaluated(run, subject, {}, None, None, [])
 
     group = [
@@ -454,6 +455,28 @@ def test_a_code_of_one_number_is_evaluated(
     assert pictures == PICTURES - {"posterior", "tsne", "rate_distortion"}
 
 
+def test_a_learned_prior_is_evaluated_and_what_it_has_not_is_left_out(
+    compose: Any, train: Any, options: Any, tmp_path: Path, capsys: Any
+) -> None:
+    overrides = ("model=vae", "prior=mixture", "logger=none", f"data.root={tmp_path}", *SMALL)
+    train(compose(*overrides), tmp_path / "run")
+    evaluate(options(f"run={tmp_path}/run"))
+    evaluation = result(tmp_path / "run")
+    trained = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    numbers = evaluation["numbers"]
+    for name in ("kl", "elbo", "bits_per_dim"):
+        value = numbers["yardstick"][name]["value"]
+        assert value == pytest.approx(trained["test"][name], rel=1e-5)
+    for group in ("likelihood", "latent"):
+        assert all(number["value"] is not None for number in numbers[group].values())
+    bound = numbers["likelihood"]["importance_weighted_bound"]["value"]
+    assert bound >= numbers["likelihood"]["elbo"]["value"]
+    assert [own["kl"] for own in evaluation["verdict"]["dimensions"]] == [None] * 5
+    assert evaluation["verdict"]["sentence"] in capsys.readouterr().out
+    pictures = {path.stem for path in (tmp_path / "run" / "figures" / "test").iterdir()}
+    assert pictures == PICTURES - {"rate_distortion"}
+
+
 def test_runs_of_the_same_data_share_them(copies: Path, options: Any) -> None:
     read = [read_run(copies / model) for model in MODELS]
     first, second, third = read_data(read, options(), ())
@@ -477,7 +500,9 @@ def test_a_title_names_the_objective_where_it_is_not_the_thesis(
     model: str, objective: str, title: str, compose: Any
 ) -> None:
     config = compose(f"model={model}", f"objective={objective}", "data=digits")
-    assert Run(Path(), config, build_system(config), "best", 1, [], {}).title == title
+    system = build_system(config)
+    parts = (type(system), system.model, system.objective, system.schedule)
+    assert Run(Path(), config, *parts, "best", 1, [], {}).title == title
 
 
 @pytest.mark.parametrize(
@@ -509,6 +534,7 @@ def test_the_script_evaluates_and_leaves_nothing_but_in_the_run(
     done = subprocess.run(
         [sys.executable, "-W", "error", "-W", "ignore::FutureWarning", "-c", code],
         cwd=tmp_path / "elsewhere",
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )

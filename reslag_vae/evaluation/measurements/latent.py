@@ -37,7 +37,9 @@ def latent(subject: Subject) -> Numbers:
         return units | others | {"kl": kl}
     with subject.progress("aggregate posterior", None):
         fitted = subject.mixture.log_prob(codes.latents)
-        result = aggregate_posterior(codes.posterior, codes.latents, fitted, rates=codes.rates)
+        # Exact where they can be, in float64.
+        rates = codes.rates if codes.kls is None else codes.kls.double().sum(1)
+        result = aggregate_posterior(codes.posterior, codes.latents, fitted, rates=rates)
     ceiling = Number(
         result.ceiling,
         "nats",

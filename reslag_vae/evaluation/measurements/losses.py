@@ -12,6 +12,8 @@ from reslag_vae.likelihoods.pixels import bits_per_dim
 from reslag_vae.objectives import Terms
 
 SAMPLED = f"one sample of each posterior, seed {EVALUATION_SEED}"
+# What takes a posterior with a density.
+BOUNDED = ("kl", "elbo", "bits_per_dim")
 
 
 def losses(subject: Subject) -> dict[str, Numbers]:
@@ -77,8 +79,7 @@ def yardstick(subject: Subject, rec: Tensor, kl: Tensor | None, protocol: str) -
     train = f"train split, {len(subject.data.split('train')):,} images, {SAMPLED}"
     variance = Number(sigma2, "mean squared error", train)
     if kl is None:
-        none = missing("nats", NO_DENSITY)
-        return {"sigma2": variance, "kl": none, "elbo": none, "bits_per_dim": none}
+        return {"sigma2": variance} | dict.fromkeys(BOUNDED, missing("nats", NO_DENSITY))
     constant = gaussian_elbo(0.0, 0.0, sigma2, dimensions)
     elbo = constant - rec.double() / (2 * sigma2) - kl
     return {
@@ -97,7 +98,7 @@ def mass(subject: Subject, distortion: Tensor, kl: Tensor | None, protocol: str)
     """Return the ELBO of (N,) negative logarithms of a mass, and KLs."""
     none = missing("mean squared error", f"likelihood={subject.model.likelihood.name} is a mass")
     if kl is None:
-        kl = torch.zeros_like(distortion)
+        return {"sigma2": none} | dict.fromkeys(BOUNDED, missing("nats", NO_DENSITY))
     elbo = -distortion.double() - kl
     bits = bits_per_dim(elbo, subject.model.dimensions, discrete=True)
     return {

@@ -39,6 +39,8 @@ def samples(subject: Subject) -> Numbers:
         numbers[f"classifier_frechet_{source}"] = Number(
             frechet_distance(real, features), UNIT, protocol
         )
+    if not subject.classes_are_trained_on:
+        return numbers | {"classifier_accuracy": missing("accuracy", subject.of_other_classes)}
     accuracy = classifier.accuracy(subject.images, targets, subject.progress)
     numbers["classifier_accuracy"] = Number(accuracy, "accuracy", f"{subject.of_split}; {trained}")
     return numbers

@@ -88,17 +88,21 @@ def likelihood_of(model: LatentModel, likelihood: Likelihood | Tensor | float | 
     """Return a likelihood, that of a variance, or the model's own, in evaluation mode.
 
     Raises:
-        ValueError: the variance is none, or the model implies no likelihood.
+        ValueError: the variance is none, or the model implies no likelihood, or its decoder does
+            not give the parameters of this one.
     """
+    own: Likelihood | None = getattr(model, "likelihood", None)
     if likelihood is None:
-        own: Likelihood | None = getattr(model, "likelihood", None)
         stated = own.evaluated(None) if own is not None else None
         if stated is None:
             raise ValueError("The model has no likelihood variance of its own: give likelihood.")
         return stated.eval()
-    if isinstance(likelihood, Likelihood):
-        return likelihood.eval()
-    return Gaussian(FixedVariance(given_variance(likelihood))).eval()
+    if not isinstance(likelihood, Likelihood):
+        likelihood = Gaussian(FixedVariance(given_variance(likelihood)))
+    if likelihood.discrete != (own is not None and own.discrete):
+        given = "means" if own is None else f"the parameters of likelihood={own.name}"
+        raise ValueError(f"likelihood={likelihood.name}: the decoder gives {given}.")
+    return likelihood.eval()
 
 
 def given_variance(sigma2: Any) -> Tensor:

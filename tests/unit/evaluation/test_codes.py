@@ -4,23 +4,27 @@ from typing import Any
 
 import pytest
 import torch
+from torch.distributions import Normal, kl_divergence
 
 from reslag_vae.data import Images
 from reslag_vae.evaluation import adapters
 from reslag_vae.evaluation.adapters import EncoderDecoder, chunks, device_of, evaluating
 from reslag_vae.evaluation.codes import decode, encode
 from reslag_vae.evaluation.metrics.bounds import importance_weighted_bound
-from reslag_vae.latents.gaussian import DiagonalGaussian, Point
-from reslag_vae.objectives import ELBO, Reconstruction
-from reslag_vae.variants import VAE, AutoEncoder
+from reslag_vae.evaluation.metrics.collapse import diagnose
+from reslag_vae.evaluation.metrics.quality import reconstruction_quality
+from reslag_vae.latents import DiagonalGaussian, Point
+from reslag_vae.likelihoods import Bernoulli, FixedVariance, Gaussian
+from reslag_vae.models import FlatModel
+from tests.systems import make_model
 
 
 def test_codes_are_those_of_the_model_in_evaluation_mode(make_network: Any) -> None:
-    model = VAE(make_network(), ELBO())
+    model = make_model(make_network())
     images = torch.randint(256, (9, 1, 8, 8), dtype=torch.uint8)
     codes = encode(model, images)
     assert model.training
-    expected = model.eval().posterior(images)
+    expected = model.eval().posterior_of(images / 255)
     assert isinstance(codes.posterior, DiagonalGaussian)
     torch.testing.assert_close(codes.means, expected.mean)
     assert not codes.means.requires_grad
@@ -42,14 +46,14 @@ def test_samples_depend_on_the_seed_and_not_on_the_chunks(
 
 
 def test_a_point_is_its_own_sample(make_network: Any) -> None:
-    model = AutoEncoder(make_network(parameters_per_latent=1), Reconstruction())
+    model = make_model(make_network(parameters_per_latent=1), "reconstruction")
     codes = encode(model, torch.rand(5, 1, 8, 8))
-    assert isinstance(codes.posterior, Point)
+    assert codes.posterior is codes.log_variances is codes.kls is codes.rates is None
     assert torch.equal(codes.latents, codes.means)
 
 
 def test_decoding_in_chunks_is_decoding(make_network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = VAE(make_network(), ELBO()).eval()
+    model = make_model(make_network()).eval()
     latents = torch.randn(7, 3)
     monkeypatch.setattr(adapters, "CHUNK", 3)
     torch.testing.assert_close(decode(model, latents), model.decode(latents).detach())
@@ -166,3 +170,56 @@ def test_what_are_no_decoded_images_is_told() -> None:
 def test_a_variance_that_is_not_positive_is_refused(linear: Any, sigma2: float) -> None:
     with pytest.raises(ValueError, match="must be positive"):
         importance_weighted_bound(linear.exact(), linear.images(2), 2, sigma2)
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_what_measures_a_model_leaves_the_global_random_state(
+    foreign: bool, linear: Any, make_network: Any
+) -> None:
+    model = linear.exact() if foreign else FlatModel(make_network(), Gaussian(FixedVariance(0.1)))
+    images = linear.images(9) if foreign else torch.rand(9, 1, 8, 8)
+    codes = encode(model, images)
+    fresh = linear.exact() if foreign else model
+    state = torch.random.get_rng_state()
+    for measured in (
+        lambda: encode(fresh, images),
+        lambda: reconstruction_quality(fresh, images),
+        lambda: importance_weighted_bound(fresh, images, 3, 0.1),
+        lambda: diagnose(fresh, codes._replace(means=0 * codes.means), 0.1),
+    ):
+        measured()
+        assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_a_foreign_pair_infers_as_a_model_does(linear: Any) -> None:
+    images, noise = linear.images(4), torch.randn(12, 3, dtype=torch.float64)
+    inferred = linear.exact().infer(images, (noise,))
+    mean, log_variance = linear.posterior(images)
+    own = Normal(mean.repeat_interleave(3, 0), (log_variance / 2).exp().repeat_interleave(3, 0))
+    # Three samples of each image, next to each other.
+    latents = own.mean + own.stddev * noise
+    torch.testing.assert_close(inferred.code, latents)
+    ratio = Normal(0, 1).log_prob(latents) - own.log_prob(latents)
+    torch.testing.assert_close(inferred.log_ratio(), ratio.sum(1))
+    kl = kl_divergence(own, Normal(torch.zeros(3).double(), torch.ones(3).double()))
+    torch.testing.assert_close(inferred.rate(), kl.sum(1))
+    torch.testing.assert_close(linear.exact().parameters_at(latents), linear.decode(latents))
+
+
+def test_a_foreign_pair_of_codes_alone_has_no_rate() -> None:
+    model = EncoderDecoder(torch.nn.Flatten(), torch.nn.Identity())
+    inferred = model.infer(torch.rand(3, 1, 2, 2))
+    assert not inferred.has_density
+    assert inferred.rate() is None
+    assert inferred.kls == (None,)
+    codes = encode(model, torch.rand(3, 1, 2, 2))
+    assert codes.rates is codes.posterior is None
+
+
+def test_a_foreign_pair_decodes_to_the_means_of_its_likelihood() -> None:
+    logits = torch.randn(3, 4)
+    model = EncoderDecoder(
+        torch.nn.Flatten(), lambda z: z.view(-1, 1, 2, 2), likelihood=Bernoulli()
+    )
+    torch.testing.assert_close(model.parameters_at(logits), logits.view(-1, 1, 2, 2))
+    torch.testing.assert_close(model.decode(logits), logits.sigmoid().view(-1, 1, 2, 2))

@@ -1,16 +1,19 @@
 """What numbers and pictures share."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from reslag_vae.evaluation.losses import evaluate
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.context import Settings, Subject, drawn
-from reslag_vae.objectives import ELBO, MMD, SigmaFixed
-from reslag_vae.variants import VAE, MMDInfoVAE, OptimalSigmaVAE
+from reslag_vae.evaluation.epoch import evaluate
+from reslag_vae.likelihoods import Bernoulli, FixedVariance, Gaussian
+from reslag_vae.models import FlatModel
+from reslag_vae.objectives import ELBO, MMD, Beta
+from tests.systems import make_model
 
 MakeData = Callable[..., ImageDataModule]
 
@@ -18,9 +21,8 @@ MakeData = Callable[..., ImageDataModule]
 @pytest.fixture
 def subject(make_network: Any, make_data: MakeData) -> Subject:
     data = make_data(train=30, val=11, test=21)
-    return Subject(
-        VAE(make_network(), ELBO()).eval(), data, Settings(reference=8, train_images=12, samples=4)
-    )
+    settings = Settings(reference=8, train_images=12, samples=4)
+    return Subject(make_model(make_network()).eval(), ELBO(), data, settings)
 
 
 def test_codes_are_those_of_the_images_beside_them(subject: Subject) -> None:
@@ -39,7 +41,7 @@ def test_codes_are_those_of_the_images_beside_them(subject: Subject) -> None:
 def test_the_reference_is_in_random_order_so_that_its_first_images_stand_for_all(
     subject: Subject,
 ) -> None:
-    whole = Subject(subject.model, subject.data, subject.settings._replace(reference=21)).reference
+    whole = replace(subject, settings=subject.settings._replace(reference=21)).reference
     assert sorted(whole.rows.tolist()) == sorted(subject.images.rows.tolist())
     assert whole.rows.tolist() != subject.images.rows.tolist()
     assert whole.rows[:8].tolist() == subject.reference.rows.tolist()
@@ -54,31 +56,45 @@ def test_what_is_computed_once_is_kept(subject: Subject) -> None:
 def test_prior_latents_are_the_same_for_every_model_of_the_same_size(
     subject: Subject, make_network: Any
 ) -> None:
-    other = Subject(MMDInfoVAE(make_network(), MMD()), subject.data, subject.settings)
+    other = replace(subject, model=make_model(make_network(), "mmd"), objective=MMD())
     assert torch.equal(subject.prior_latents, other.prior_latents)
     assert subject.prior_latents.shape == subject.mixture_latents.shape == (8, 3)
 
 
 def test_the_split_is_the_wanted_one(subject: Subject) -> None:
-    assert len(Subject(subject.model, subject.data, Settings("val")).images) == 11
+    assert len(replace(subject, settings=Settings("val")).images) == 11
 
 
 def test_a_model_without_a_variance_takes_the_yardsticks(
     make_network: Any, subject: Subject
 ) -> None:
-    model = MMDInfoVAE(make_network(), MMD())
-    other = Subject(model.eval(), subject.data, subject.settings)
-    sigma2, whose = other.sigma2
-    assert float(sigma2) == pytest.approx(
-        evaluate(model, subject.data.in_order("train"))["rec"] / 64
-    )
-    assert float(sigma2) == pytest.approx(other.train_mse)
-    assert "for want of an own" in whose
-    sigma2, whose = Subject(
-        OptimalSigmaVAE(make_network(), SigmaFixed(0.5)), subject.data, subject.settings
-    ).sigma2
-    assert float(sigma2) == 0.5
-    assert whose == "the model's own"
+    model = make_model(make_network(), "mmd").eval()
+    other = replace(subject, model=model, objective=MMD())
+    rec = evaluate(model, MMD(), subject.data.in_order("train")).means.read()["rec"]
+    assert float(other.likelihood.sigma2) == pytest.approx(rec / 64)
+    assert float(other.likelihood.sigma2) == pytest.approx(other.train_mse)
+    assert other.whose_likelihood.startswith("sigma2 is the mean squared error on train")
+    assert "for want of an own" in other.whose_likelihood
+    own = replace(subject, model=FlatModel(make_network(), Gaussian(FixedVariance(0.5))))
+    assert float(own.likelihood.sigma2) == 0.5
+    assert own.whose_likelihood == "sigma2 is the model's own"
+
+
+def test_a_weight_of_the_kl_implies_a_variance(make_network: Any, subject: Subject) -> None:
+    model = make_model(make_network(), "beta").eval()
+    implied = replace(subject, model=model, objective=Beta(6.0))
+    # Rec + 6 KL / d has the optimum of a variance of 6 / (2 d), d = 3.
+    assert float(implied.likelihood.sigma2) == pytest.approx(1.0)
+    assert implied.whose_likelihood == "sigma2 is the model's own"
+
+
+def test_a_mass_has_no_variance_and_is_called_by_its_name(
+    make_network: Any, subject: Subject
+) -> None:
+    model = FlatModel(make_network(), Bernoulli())
+    binary = replace(subject, model=model)
+    assert binary.likelihood is model.likelihood
+    assert binary.whose_likelihood == "likelihood=bernoulli"
 
 
 def test_drawn_are_different_numbers_in_order_by_the_seed() -> None:

@@ -11,9 +11,8 @@ from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.images import Source
 from reslag_vae.evaluation.context import Settings, Subject
 from reslag_vae.evaluation.metrics import classifier
-from reslag_vae.objectives import Objective, SigmaFixed
-from reslag_vae.training.system import BaseVAE
-from reslag_vae.variants import OptimalSigmaVAE
+from reslag_vae.models import FlatModel
+from tests.systems import OBJECTIVES, make_model
 
 
 class Stripes(ImageDataModule):
@@ -43,21 +42,25 @@ def quick_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def make_subject(make_network: Callable[..., Any], tmp_path: Path) -> Callable[..., Subject]:
-    """A model of random weights and the stripes, or other data."""
+    """A model of random weights with `objective=<choice>`, or another, and the stripes, or other data."""
 
     def subject(
-        kind: type[BaseVAE] = OptimalSigmaVAE,
-        objective: Objective | None = None,
+        choice: str = "sigma_fixed",
         data: ImageDataModule | None = None,
+        model: FlatModel | None = None,
+        options: dict[str, Any] | None = None,
         **settings: Any,
     ) -> Subject:
         torch.manual_seed(3)
-        network = make_network(parameters_per_latent=1 if kind.deterministic else 2)
-        model = kind(network, SigmaFixed(0.1) if objective is None else objective).eval()
+        if model is None:
+            point = choice == "reconstruction"
+            model = make_model(make_network(parameters_per_latent=1 if point else 2), choice)
         if data is None:
             data = Stripes(tmp_path)
             data.setup()
-        return Subject(model.requires_grad_(False), data, Settings(**({"samples": 4} | settings)))
+        own = Settings(**({"samples": 4} | settings))
+        objective = OBJECTIVES[choice](**(options or {}))
+        return Subject(model.eval().requires_grad_(False), objective, data, own)
 
     return subject
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reslag_vae.evaluation import adapters
 from reslag_vae.evaluation.adapters import EncoderDecoder
@@ -16,18 +16,12 @@ from reslag_vae.evaluation.metrics.bounds import (
     importance_weighted_bound,
     log_mean_exp,
 )
+from reslag_vae.latents import MixturePrior
+from reslag_vae.likelihoods import Bernoulli, FixedVariance, Gaussian, Likelihood
+from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network
-from reslag_vae.objectives import (
-    ELBO,
-    MMD,
-    Beta,
-    Objective,
-    Reconstruction,
-    SigmaFixed,
-    SigmaOptimal,
-)
-from reslag_vae.training.system import BaseVAE
-from reslag_vae.variants import VAE, AutoEncoder, BetaVAE, MMDInfoVAE, OptimalSigmaVAE
+from reslag_vae.objectives import Beta
+from tests.systems import make_model
 
 MakeNetwork = Callable[..., Network]
 
@@ -130,22 +124,30 @@ def test_a_variance_of_each_pixel_is_used(linear: Any) -> None:
     torch.testing.assert_close(result.importance_weighted, expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("kind", "objective", "sigma2"),
-    [(VAE, ELBO(), 1.0), (BetaVAE, Beta(6.0), 1.0), (OptimalSigmaVAE, SigmaFixed(0.3), 0.3)],
-)
+@pytest.mark.parametrize(("choice", "sigma2"), [("elbo", 1.0), ("sigma_fixed", 0.05)])
 def test_the_models_own_variance_is_the_default(
-    kind: type[BaseVAE], objective: Objective, sigma2: float, make_network: MakeNetwork
+    choice: str, sigma2: float, make_network: MakeNetwork
 ) -> None:
-    model = kind(make_network(), objective).eval()
+    model = make_model(make_network(), choice).eval()
     images = torch.rand(4, 1, 8, 8)
     own = importance_weighted_bound(model, images, 4)
     given = importance_weighted_bound(model, images, 4, sigma2)
     assert torch.equal(own.importance_weighted, given.importance_weighted)
 
 
+def test_the_variance_that_a_weight_of_the_kl_implies_is_that_of_a_density(
+    make_network: MakeNetwork,
+) -> None:
+    model = make_model(make_network(), "beta").eval()
+    images = torch.rand(4, 1, 8, 8)
+    implied = model.likelihood.evaluated(Beta(6.0).kl_weight(3))
+    own = importance_weighted_bound(model, images, 4, implied)
+    given = importance_weighted_bound(model, images, 4, 1.0)
+    assert torch.equal(own.importance_weighted, given.importance_weighted)
+
+
 def test_images_of_8_bits_are_taken_as_numbers_in_0_to_1(make_network: MakeNetwork) -> None:
-    model = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8)))
+    model = make_model(make_network(), "sigma_optimal")
     images = torch.randint(256, (4, 1, 8, 8), dtype=torch.uint8)
     a = importance_weighted_bound(model, images, 4)
     b = importance_weighted_bound(model, images / 255, 4)
@@ -153,31 +155,32 @@ def test_images_of_8_bits_are_taken_as_numbers_in_0_to_1(make_network: MakeNetwo
     assert model.training
 
 
-@pytest.mark.parametrize(
-    ("kind", "objective", "parameters", "message"),
-    [
-        (MMDInfoVAE, MMD(), 2, "no likelihood variance of its own: give sigma2"),
-        (AutoEncoder, Reconstruction(), 1, "no likelihood variance"),
-    ],
-)
+@pytest.mark.parametrize(("choice", "parameters"), [("mmd", 2), ("reconstruction", 1)])
 def test_a_model_without_a_variance_is_refused(
-    kind: type[BaseVAE],
-    objective: Objective,
-    parameters: int,
-    message: str,
-    make_network: MakeNetwork,
+    choice: str, parameters: int, make_network: MakeNetwork
 ) -> None:
-    model = kind(make_network(parameters_per_latent=parameters), objective)
-    with pytest.raises(ValueError, match=message):
+    model = make_model(make_network(parameters_per_latent=parameters), choice)
+    with pytest.raises(ValueError, match="no likelihood variance of its own: give likelihood"):
         importance_weighted_bound(model, torch.rand(2, 1, 8, 8), 4)
+
+
+def test_a_likelihood_of_other_parameters_than_the_decoders_is_refused(linear: Any) -> None:
+    with pytest.raises(ValueError, match="no likelihood variance of its own: give likelihood"):
+        importance_weighted_bound(linear.exact(), linear.images(2), 4)
+    with pytest.raises(ValueError, match="likelihood=bernoulli: the decoder gives means"):
+        importance_weighted_bound(linear.exact(), linear.images(2), 4, Bernoulli())
+    with pytest.raises(
+        ValueError, match="the decoder gives the parameters of likelihood=bernoulli"
+    ):
+        importance_weighted_bound(toy(), BINARY.view(4, 1, 1, 2), 4, 0.1)
 
 
 def test_a_point_posterior_and_no_sample_are_refused(
     make_network: MakeNetwork, linear: Any
 ) -> None:
-    model = AutoEncoder(make_network(parameters_per_latent=1), Reconstruction())
+    model = make_model(make_network(parameters_per_latent=1), "reconstruction")
     with pytest.raises(ValueError, match="posterior with a density"):
-        importance_weighted_bound(model, torch.rand(2, 1, 8, 8), 4, sigma2=0.1)
+        importance_weighted_bound(model, torch.rand(2, 1, 8, 8), 4, likelihood=0.1)
     with pytest.raises(ValueError, match="samples=0"):
         importance_weighted_bound(linear.exact(), linear.images(2), 0, 0.1)
 
@@ -186,3 +189,93 @@ def test_log_mean_exp_does_not_overflow() -> None:
     values = torch.tensor([[1000.0, 1000.0], [-1000.0, -1001.0]], dtype=torch.float64)
     expected = torch.tensor([1000.0, -1000 + math.log((1 + math.exp(-1)) / 2)], dtype=torch.float64)
     torch.testing.assert_close(log_mean_exp(values), expected)
+
+
+BINARY = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], dtype=torch.float64)
+GRID = torch.linspace(-12, 12, 24_001, dtype=torch.float64)[:, None]
+
+
+def toy(prior: MixturePrior | None = None) -> FlatModel:
+    """Two binary pixels and one latent, between two linear maps."""
+    inference = nn.Sequential(nn.Flatten(), nn.Linear(2, 2))
+    generative = nn.Sequential(nn.Linear(1, 2), nn.Unflatten(1, (1, 1, 2)))
+    network = Network(inference, generative, (1, 1, 2), 1, 2, 1).double()
+    with torch.no_grad():
+        network.generative[0].weight.copy_(torch.tensor([[2.0], [-1.5]]))
+        network.generative[0].bias.copy_(torch.tensor([0.3, -0.4]))
+    return FlatModel(network, Bernoulli(), prior=prior).double()
+
+
+def integral(values: Tensor) -> Tensor:
+    """() of a function at the places of `GRID`, which is zero at its ends: by the trapezoidal rule."""
+    return values.sum() * (GRID[1, 0] - GRID[0, 0])
+
+
+def probabilities(model: FlatModel, image: Tensor) -> Tensor:
+    """(G,) of an image's pixels together at each place of `GRID`, by the products of their own."""
+    ones = model.network.generative(GRID).sigmoid().flatten(1)
+    return torch.where(image == 1, ones, 1 - ones).prod(1)
+
+
+@pytest.mark.parametrize("components", [0, 3])
+@torch.no_grad()
+def test_the_bounds_of_binary_images_are_those_of_numerical_integration(components: int) -> None:
+    model = toy(MixturePrior(1, components) if components else None)
+    images = BINARY.view(4, 1, 1, 2)
+    result = importance_weighted_bound(model, images, 50_000)
+    prior = model.prior().log_prob(GRID)
+    evidence, elbo = [], []
+    for image, posterior in zip(BINARY, model.posterior_of(images).mean, strict=True):
+        own = model.posterior_of(image.view(1, 1, 1, 2))
+        assert torch.equal(own.mean[0], posterior)
+        q = torch.distributions.Normal(own.mean, (own.log_variance / 2).exp()).log_prob(GRID)[:, 0]
+        likelihood = probabilities(model, image)
+        evidence.append(integral(likelihood * prior.exp()))
+        elbo.append(integral(q.exp() * (likelihood.log() + prior - q)))
+
+    # The four images are all that there are.
+    assert float(torch.stack(evidence).sum()) == pytest.approx(1.0, abs=1e-9)
+    exact = torch.stack(evidence).log()
+    torch.testing.assert_close(result.importance_weighted, exact, rtol=0, atol=0.02)
+    torch.testing.assert_close(result.elbo, torch.stack(elbo), rtol=0, atol=0.02)
+    assert (torch.stack(elbo) < exact).all()
+    # A mass needs no point within a cell.
+    assert torch.equal(result.dequantised, result.importance_weighted)
+
+
+def test_a_foreign_pair_with_a_likelihood_is_bounded_as_the_model_it_is_taken_from() -> None:
+    model, images = toy(), BINARY.view(4, 1, 1, 2)
+
+    def encoder(x: Tensor) -> tuple[Tensor, Tensor]:
+        own = model.posterior_of(x)
+        return own.mean, own.log_variance
+
+    pair = EncoderDecoder(encoder, model.network.generative, likelihood=Bernoulli())
+    for one, other in zip(
+        importance_weighted_bound(model, images, 16),
+        importance_weighted_bound(pair, images, 16),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+    latents = torch.randn(5, 1, dtype=torch.float64)
+    torch.testing.assert_close(pair.decode(latents), model.decode(latents))
+
+
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(FixedVariance(0.1))])
+@pytest.mark.parametrize("prior", [None, MixturePrior(3, 4)])
+def test_neither_chunks_nor_the_global_state_count_for_any_prior_or_likelihood(
+    prior: MixturePrior | None,
+    likelihood: Likelihood,
+    make_network: MakeNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = FlatModel(make_network(), likelihood, prior=prior).double()
+    images = torch.randint(2, (10, 1, 8, 8)).double()
+    state = torch.random.get_rng_state()
+    whole = importance_weighted_bound(model, images, 16)
+    monkeypatch.setattr(adapters, "CHUNK", 3)
+    monkeypatch.setattr(module, "LATENTS", 64)
+    parts = importance_weighted_bound(model, images, 16)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    for a, b in zip(whole, parts, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)

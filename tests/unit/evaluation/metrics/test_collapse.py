@@ -10,6 +10,7 @@ from reslag_vae.evaluation.adapters import EncoderDecoder
 from reslag_vae.evaluation.codes import encode
 from reslag_vae.evaluation.metrics.aggregate import aggregate_posterior
 from reslag_vae.evaluation.metrics.collapse import diagnose, precision
+from reslag_vae.likelihoods import Bernoulli
 
 
 def silenced(linear: Any, dimensions: list[int]) -> EncoderDecoder:
@@ -128,5 +129,30 @@ def test_points_are_refused(linear: Any) -> None:
     model = EncoderDecoder(lambda x: x.flatten(1)[:, :3], linear.decode)
     with pytest.raises(ValueError, match="could collapse onto the prior"):
         diagnose(model, encode(model, linear.images(5)), linear.sigma2)
+    codes = encode(model, linear.images(5))
     with pytest.raises(ValueError, match="aggregate of points has no density"):
-        aggregate_posterior(*encode(model, linear.images(5)))
+        aggregate_posterior(codes.posterior, codes.latents)
+
+
+def test_a_bernoulli_decoder_is_asked_by_its_probabilities() -> None:
+    # A step in the first latent from one probability to another, and nothing in the second.
+    low, high = -1.0, 2.0
+
+    def logits(z: Tensor) -> Tensor:
+        return torch.where(z[:, :1] > 0, high, low).double().view(-1, 1, 1, 1)
+
+    def nothing(x: Tensor) -> tuple[Tensor, Tensor]:
+        return x.new_zeros(len(x), 2), x.new_zeros(len(x), 2)
+
+    model = EncoderDecoder(nothing, logits, likelihood=Bernoulli())
+    codes = encode(model, torch.zeros(4000, 1, 1, 1).double())
+    one, other = torch.tensor([low, high]).double().sigmoid().tolist()
+    both = (other - one) * (high - low) / 2  # half of KL(p || q) + KL(q || p)
+    # Two draws lie on different sides of 0 every other time.
+    assert precision(model, codes.latents, 0, None) == pytest.approx(both / 2, rel=0.05)
+    assert precision(model, codes.latents, 1, None) == 0
+    diagnosis = diagnose(model, codes, None)
+    assert (diagnosis.lagging.tolist(), diagnosis.ignored.tolist()) == (
+        [True, False],
+        [False, True],
+    )

@@ -22,8 +22,8 @@ from reslag_vae.evaluation.pictures.material import (
     translations,
     traversals,
 )
-from reslag_vae.objectives import ELBO, Reconstruction
-from reslag_vae.variants import VAE, AutoEncoder
+from reslag_vae.objectives import ELBO, Objective, Reconstruction
+from tests.systems import make_model
 
 
 def random_images(count: int, labels: Tensor | None = None) -> Images:
@@ -70,12 +70,11 @@ def make_subject(make_network: Any, tmp_path: Path) -> Callable[..., Subject]:
         data: ImageDataModule | None = None, deterministic: bool = False, **settings: Any
     ) -> Subject:
         network = make_network(parameters_per_latent=1 if deterministic else 2)
-        model = AutoEncoder(network, Reconstruction()) if deterministic else VAE(network, ELBO())
+        objective: Objective = Reconstruction() if deterministic else ELBO()
+        model = make_model(network, objective.name).eval().requires_grad_(False)
         data = Labelled(tmp_path, 8, 0.1, 0) if data is None else data
         data.setup()
-        return Subject(
-            model.eval().requires_grad_(False), data, Settings(**({"samples": 4} | settings))
-        )
+        return Subject(model, objective, data, Settings(**({"samples": 4} | settings)))
 
     return subject
 
@@ -125,8 +124,11 @@ def test_traversals_move_one_dimension_at_a_time(
     rows = traversals(subject)
     codes, model = subject.codes, subject.model
     start = model.encode(subject.images.images[:1])[0]
-    kl = codes.posterior.kl()
-    activity = codes.means.var(0) if kl is None else kl.mean(0)
+    assert (codes.posterior is None) == deterministic
+    if codes.posterior is None:
+        activity = codes.means.var(0)
+    else:
+        activity = codes.posterior.standard_kl().mean(0)
     order = activity.argsort(descending=True).tolist()
     assert [label.split(",")[0] for label in rows] == [f"z{j + 1}" for j in order]
     for j, images in zip(order, rows.values(), strict=True):
@@ -202,5 +204,5 @@ def test_the_attributes_are_those_of_the_drawn_training_images(
 
 
 def test_images_without_labels_are_not_translated(make_network: Any, make_data: Any) -> None:
-    subject = Subject(VAE(make_network(), ELBO()).eval(), make_data(), Settings())
+    subject = Subject(make_model(make_network()).eval(), ELBO(), make_data(), Settings())
     assert translations(subject, ["Smiling"]) == []

@@ -8,7 +8,8 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.cli import own_errors, sentence
+from reslag_vae.cli.door import own_errors
+from reslag_vae.cli.sentences import sentence
 from tests.running import ROOT, start
 
 

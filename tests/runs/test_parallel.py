@@ -1,5 +1,6 @@
 """Two processes on one model do what one does. Run by torchrun, this file is each of the two."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,9 +17,19 @@ from reslag_vae._runtime import collectives
 from reslag_vae._runtime.process import quiet
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.images import Source
-from reslag_vae.models import latent_variable_model
+from reslag_vae.latents import PointPosterior
+from reslag_vae.likelihoods import (
+    DataVariance,
+    Gaussian,
+    LearnedVariance,
+    OptimalVariance,
+    SquaredError,
+)
+from reslag_vae.likelihoods.variance import Granularity
+from reslag_vae.models import FlatModel
+from reslag_vae.models import terms as terms_module
 from reslag_vae.networks import PlainNetwork, ResidualNetwork
-from reslag_vae.objectives import MMD, Reconstruction, SigmaData, SigmaLearned, SigmaOptimal
+from reslag_vae.objectives import ELBO, MMD, Reconstruction
 from reslag_vae.training.callbacks import EpochSeed, Sigma2Statistics
 from reslag_vae.training.optimizers import AdamSettings, Plateau
 from reslag_vae.training.schedules import Joint, Lagging
@@ -26,28 +37,38 @@ from reslag_vae.training.strategy import Replicas
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import AutoEncoder, LaggingVAE, MMDInfoVAE, OptimalSigmaVAE, ResLagVAE
 
+ROOT = Path(__file__).parents[2]
 SHAPE = (1, 8, 8)
 SAME, FRESH = Lagging(2, 1, "same"), Lagging(3, 1, "fresh")
 CASES: dict[str, Callable[[], BaseVAE]] = {
-    "joint": lambda: OptimalSigmaVAE(network(), SigmaOptimal(SHAPE, "pixel")),
-    "joint, a variance for each image": lambda: OptimalSigmaVAE(
-        network(), SigmaOptimal(SHAPE, "image")
-    ),
+    "joint": lambda: OptimalSigmaVAE(optimal("pixel"), ELBO()),
+    "joint, a variance for each image": lambda: OptimalSigmaVAE(optimal("image"), ELBO()),
     "joint, MMD": lambda: MMDInfoVAE(
-        network(), MMD(alpha=0.5), Joint(), AdamSettings(plateau=Plateau())
+        FlatModel(network(), SquaredError()),
+        MMD(alpha=0.5),
+        Joint(),
+        AdamSettings(plateau=Plateau()),
     ),
-    "joint, a point": lambda: AutoEncoder(network(1), Reconstruction()),
-    "joint, drawn pixels": lambda: OptimalSigmaVAE(network(), SigmaOptimal(SHAPE)),
-    "lagging, same": lambda: LaggingVAE(network(), SigmaData(SHAPE), SAME),
-    "lagging, fresh": lambda: LaggingVAE(network(), SigmaOptimal(SHAPE), FRESH),
-    "lagging, fresh, drawn pixels": lambda: LaggingVAE(network(), SigmaOptimal(SHAPE), FRESH),
+    "joint, a point": lambda: AutoEncoder(
+        FlatModel(network(1), SquaredError(), PointPosterior()), Reconstruction()
+    ),
+    "joint, drawn pixels": lambda: OptimalSigmaVAE(optimal(), ELBO()),
+    "lagging, same": lambda: LaggingVAE(
+        FlatModel(network(), Gaussian(DataVariance(SHAPE))), ELBO(), SAME
+    ),
+    "lagging, fresh": lambda: LaggingVAE(optimal(), ELBO(), FRESH),
+    "lagging, fresh, drawn pixels": lambda: LaggingVAE(optimal(), ELBO(), FRESH),
     "lagging, residual": lambda: ResLagVAE(
-        ResidualNetwork(SHAPE, 3, [4, 6], [1, 2]),
-        SigmaLearned(SHAPE),
+        FlatModel(ResidualNetwork(SHAPE, 3, [4, 6], [1, 2]), Gaussian(LearnedVariance(SHAPE))),
+        ELBO(),
         SAME,
         AdamSettings(clip_norm=1.0),
     ),
 }
+
+
+def optimal(granularity: Granularity = "global") -> FlatModel:
+    return FlatModel(network(), Gaussian(OptimalVariance(SHAPE, granularity)))
 
 
 def network(parameters_per_latent: int = 2) -> PlainNetwork:
@@ -120,7 +141,7 @@ def run(case: str, **options: Any) -> dict[str, Any]:
     return {
         "rows": record.rows,
         "state": dict(model.state_dict()),
-        "tested": model.evaluation_means.count,
+        "tested": model.evaluation.means.count,
     }
 
 
@@ -133,8 +154,11 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What two processes make of every case."""
     out = tmp_path_factory.mktemp("together") / "results.pt"
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    # The checkout goes first, whatever is installed; and the tests' own modules lie there.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = [*torchrun, __file__, str(out)]
     done = subprocess.run(
-        [*torchrun, __file__, out], capture_output=True, text=True, check=False, timeout=120
+        words, capture_output=True, text=True, check=False, timeout=120, env=environment
     )
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr, done.stderr
@@ -146,7 +170,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_two_processes_do_what_one_does(
     case: str, together: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(latent_variable_model, "unit_interval", double_images)
+    monkeypatch.setattr(terms_module, "unit_interval", double_images)
     alone, both = run(case, devices=1), together[case]
     assert both["tested"] == alone["tested"] == 7
     assert len(both["rows"]) == len(alone["rows"]) == 4
@@ -171,7 +195,7 @@ def test_alone_everything_is_as_it_is() -> None:
 def main(out: Path) -> None:
     torch.set_num_threads(1)
     quiet()
-    latent_variable_model.unit_interval = double_images
+    terms_module.unit_interval = double_images
     results = {case: run(case, devices=2, strategy=Replicas()) for case in CASES}
     if collectives.rank() == 0:
         torch.save(results, out)

@@ -280,7 +280,7 @@ def test_loading_leaves_torch_as_it_was(trained: Path) -> None:
 @pytest.mark.parametrize("which", ["best", "last", "previous"])
 def test_a_checkpoint_is_loaded_by_its_file(which: str, trained: Path) -> None:
     model = reslag_vae.load(trained / "run" / "checkpoints" / f"{which}.ckpt")
-    assert model.name == "vae"
+    assert model.encode(torch.zeros(2, 3, 8, 8, dtype=torch.uint8)).shape == (2, 2)
 
 
 def test_what_is_asked_of_load_is_checked(trained: Path) -> None:
@@ -294,7 +294,7 @@ def test_what_is_asked_of_load_is_checked(trained: Path) -> None:
 def test_weights_that_are_not_finite_are_refused(value: float, place: Path) -> None:
     path = place / "run" / "checkpoints" / "best.ckpt"
     checkpoint = torch.load(path, weights_only=True)
-    name = "network.inference.0.0.weight"
+    name = "model.network.inference.0.0.weight"
     checkpoint["state_dict"][name][0, 0, 0, 0] = value
     torch.save(checkpoint, path)
     with pytest.raises(RunError, match="not finite"):
@@ -305,7 +305,7 @@ def test_weights_that_are_not_finite_are_refused(value: float, place: Path) -> N
 def test_weights_of_another_type_are_refused(dtype: torch.dtype, place: Path) -> None:
     path = place / "run" / "checkpoints" / "best.ckpt"
     checkpoint = torch.load(path, weights_only=True)
-    name = "network.inference.0.0.weight"
+    name = "model.network.inference.0.0.weight"
     checkpoint["state_dict"][name] = checkpoint["state_dict"][name].to(dtype)
     torch.save(checkpoint, path)
     with pytest.raises(RunError, match=f"{name} is .* of {dtype}"):
@@ -352,7 +352,7 @@ def nested(checkpoint: dict[str, Any]) -> None:
     part: list[Any] = ["x"]
     for _ in range(12):
         part = [part] * 10
-    checkpoint["hyper_parameters"]["model"]["network"]["more"] = part
+    checkpoint["hyper_parameters"]["model"]["model"]["network"]["more"] = part
 
 
 def expanded(checkpoint: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 import reslag_vae
 from reslag_vae.data.images import Batch
+from reslag_vae.objectives.averages import Means
 from reslag_vae.runs.folder import RunError, read_arrays
 from reslag_vae.training.job import resumed
 from reslag_vae.training.system import BaseVAE
@@ -135,9 +136,10 @@ def test_a_trained_model_comes_back(finished: tuple[Path, float]) -> None:
     folder, _ = finished
     images = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     best, last = reslag_vae.load(folder), reslag_vae.load(folder, "last")
-    assert best.state_dict().keys() == checkpoint(folder, "best")["state_dict"].keys()
     for model, which in ((best, "best"), (last, "last")):
-        assert same(dict(model.state_dict()), checkpoint(folder, which)["state_dict"])
+        kept = checkpoint(folder, which)["state_dict"]
+        assert kept.pop("train_mse") > 0
+        assert same({f"model.{name}": value for name, value in model.state_dict().items()}, kept)
         assert model.reconstruct(images).shape == images.shape
         assert torch.equal(
             model.reconstruct(images), reslag_vae.load(folder, which).reconstruct(images)
@@ -156,7 +158,7 @@ def test_checkpoints_hold_plain_containers_and_what_they_are_of(
     )
     hyperparameters = checkpoint(folder, "best")["hyper_parameters"]
     assert hyperparameters["model"]["_target_"] == "reslag_vae.variants.ResLagLightVAE"
-    assert hyperparameters["model"]["network"]["channels"] == [4, 8]
+    assert hyperparameters["model"]["model"]["network"]["channels"] == [4, 8]
 
 
 @pytest.mark.parametrize(
@@ -212,10 +214,13 @@ def test_an_interrupted_run_that_stood_still_ends_as_if_it_had_not_been(
     compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first epoch is the best, the learning rate has been cut twice, and the third is interrupted."""
-    original = BaseVAE.end_evaluation
-    monkeypatch.setattr(
-        BaseVAE, "end_evaluation", lambda self: original(self) | {"loss": 1.0 + self.current_epoch}
-    )
+    original = BaseVAE._log
+
+    def worse(self: BaseVAE, split: str, metrics: dict[str, float], means: Means) -> None:
+        loss = {"loss": 1.0 + self.current_epoch} if split == "val" else {}
+        original(self, split, metrics | loss, means)
+
+    monkeypatch.setattr(BaseVAE, "_log", worse)
     overrides = ("model=mmd_infovae", "optimizer.plateau.patience=1", "trainer.max_epochs=4")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     config = compose(*BARE, *overrides)

@@ -17,11 +17,11 @@ from reslag_vae.data.binarize import LEVELS, DrawnBatches, DrawnImages, draw, dr
 from reslag_vae.data.images import Batch, Source
 from reslag_vae.data.sampling import ShuffledBatches
 from reslag_vae.networks import Network
-from reslag_vae.objectives import ELBO
 from reslag_vae.runs.build import instantiate
 from reslag_vae.training.build import build
 from reslag_vae.training.callbacks import BestAndLast, EpochSeed
 from reslag_vae.variants import VAE
+from tests.systems import make_system
 
 SHAPE = (1, 8, 8)
 
@@ -207,7 +207,7 @@ def test_a_resumed_run_ends_bitwise_where_an_uninterrupted_one_does(
 ) -> None:
     def run(folder: Path, epochs: int, checkpoint: Path | None = None) -> dict[str, Tensor]:
         torch.manual_seed(0)
-        model = VAE(make_network(), ELBO())
+        model = make_system(VAE, make_network())
         callbacks = [EpochSeed(0), BestAndLast()]
         fit(model, Grey(), epochs, callbacks, checkpoint, default_root_dir=folder)
         return {name: value.clone() for name, value in model.state_dict().items()}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from reslag_vae.data import BinarizedMNIST, DataError, binarized_mnist
-from reslag_vae.runs.build import build_data
+from reslag_vae.runs.data import build_data
 from reslag_vae.training.build import build_system
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
@@ -245,7 +245,7 @@ def test_its_configuration_takes_a_step(
         "recipe.blocks=[1,1]",
     )
     model = build_system(config)
-    trainer = fit(model, build_data(config, model), limit_train_batches=1)
+    trainer = fit(model, build_data(config, model.model), limit_train_batches=1)
     assert trainer.callback_metrics["train/loss"].isfinite()
     assert (config.network.latent_dim, config.trainer.max_epochs) == (50, 40)
 

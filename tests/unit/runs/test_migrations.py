@@ -174,35 +174,3 @@ def test_a_checkpoint_whose_model_would_grow_is_refused_at_once(old: Path) -> No
     # It stands for 2 to the 60 nodes: a migration that visits them never ends.
     with pytest.raises(RunError, match=r"best\.ckpt is not a checkpoint of this package"):
         reslag_vae.load(old)
-
-
-def test_weights_and_progress_with_other_names_load_and_go_on(
-    old: Path, train: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As a later version will read what this one has written: Lightning gets today's names, too."""
-    tensors = {"net.": "network.", "sigma.": "objective."}
-    progress = {"seen": "images_seen"}
-    monkeypatch.setattr(
-        migrations, "STEPS", {1: STEPS[1]._replace(tensors=tensors, progress=progress)}
-    )
-    for path in (old / "checkpoints").glob("*.ckpt"):
-        checkpoint = torch.load(path, weights_only=True)
-        checkpoint["state_dict"] = {
-            name.replace("network.", "net.").replace("objective.", "sigma."): value
-            for name, value in checkpoint["state_dict"].items()
-        }
-        checkpoint["progress"]["seen"] = checkpoint["progress"].pop("images_seen")
-        torch.save(checkpoint, path)
-        assert {name.partition(".")[0] for name in checkpoint["state_dict"]} == {
-            "net",
-            "sigma",
-            "train_mse",
-        }
-    ours, theirs = reslag_vae.load(old).state_dict(), reslag_vae.load(OLD).state_dict()
-    assert all(torch.equal(value, ours[name]) for name, value in theirs.items())
-    train(resumed(old, ["trainer.max_epochs=3"]), old)
-    rows = (old / "metrics.csv").read_text().splitlines()
-    row = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
-    then = json.loads((OLD / "numbers.json").read_text())["resumed"]
-    for name in ("images_seen", "train/loss", "val/loss"):
-        assert float(row[name]) == pytest.approx(then[name], rel=2e-3)

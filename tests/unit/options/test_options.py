@@ -189,6 +189,7 @@ def test_every_option_of_lightnings_trainer_is_ours_allowed_or_refused() -> None
         ("data.seed=true", r"^data\.seed=true: must be"),
         ("monitor=val/los", "^monitor=val/los: there is no such metric; did you mean val/loss"),
         ("monitor=[a]", "^monitor="),
+        ("likelihood.variance.decay=1", r"^likelihood\.variance\.decay=1: must be"),
         ("logger.mode=nope", r"^logger\.mode=nope: must be one of auto, online, offline"),
         ("optimizer.plateau=0.5", r"^optimizer\.plateau=0\.5: must be null; .*adam_plateau"),
         ("optimizer.lr=1e-45", r"^optimizer\.lr=1e-45: must be"),
@@ -267,6 +268,12 @@ def test_the_plateau_rule_must_be_able_to_hold(compose: Compose) -> None:
 def test_the_nearest_name_is_offered(name: str, meant: str) -> None:
     assert did_you_mean(name) == f"; did you mean {meant}"
     assert did_you_mean("zzzzzz") == ""
+
+
+def test_a_command_of_version_0_1_has_todays_names() -> None:
+    assert options.renamed("objective.decay=0.5") == "likelihood.variance.decay=0.5"
+    assert options.renamed("objective.beta=2,4") == "objective.beta=2,4"
+    assert options.renamed("objective") == "objective"
 
 
 def test_the_checks_load_no_pytorch() -> None:

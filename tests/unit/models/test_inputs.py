@@ -12,19 +12,19 @@ from torch import Tensor
 from reslag_vae import evaluation
 from reslag_vae.evaluation.codes import Codes
 from reslag_vae.evaluation.metrics.mixture import CodeMixture
-from reslag_vae.latents.gaussian import DiagonalGaussian
+from reslag_vae.latents import DiagonalGaussian
+from reslag_vae.models import FlatModel
 from reslag_vae.models.inputs import as_images
 from reslag_vae.networks import Network
-from reslag_vae.objectives import ELBO
-from reslag_vae.variants import VAE
+from tests.systems import make_model
 
 MakeNetwork = Callable[..., Network]
 
 
 @pytest.fixture
-def model(make_network: MakeNetwork) -> VAE:
-    """A VAE of 1x8x8 images with three latent dimensions."""
-    return VAE(make_network(), ELBO()).eval()
+def model(make_network: MakeNetwork) -> FlatModel:
+    """A model of 1x8x8 images with three latent dimensions."""
+    return make_model(make_network()).eval()
 
 
 def rand(*shape: int) -> Tensor:
@@ -66,7 +66,7 @@ BAD_IMAGES: dict[str, tuple[Any, str]] = {
     "texts": (np.array([["a"]]), "a tensor, a numpy array, a PIL picture"),
     "a picture of another size": (Image.new("L", (9, 8)), "pictures of 8 x 8 are wanted"),
 }
-OF_IMAGES: dict[str, Callable[[VAE, Any], object]] = {
+OF_IMAGES: dict[str, Callable[[FlatModel, Any], object]] = {
     "encode": lambda model, images: model.encode(images),
     "reconstruct": lambda model, images: model.reconstruct(images),
     "interpolate": lambda model, images: model.interpolate(images, images),
@@ -81,7 +81,7 @@ OF_IMAGES: dict[str, Callable[[VAE, Any], object]] = {
 @pytest.mark.parametrize("function", OF_IMAGES)
 @pytest.mark.parametrize("kind", BAD_IMAGES)
 def test_what_are_no_images_of_the_model_is_one_sentence(
-    kind: str, function: str, model: VAE
+    kind: str, function: str, model: FlatModel
 ) -> None:
     images, message = BAD_IMAGES[kind]
     with pytest.raises(ValueError, match=rf"^images: .*{message}") as error:
@@ -109,7 +109,7 @@ GOOD_IMAGES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", GOOD_IMAGES)
-def test_whatever_holds_images_is_taken(kind: str, model: VAE) -> None:
+def test_whatever_holds_images_is_taken(kind: str, model: FlatModel) -> None:
     expected = model.encode(PIXELS)
     codes = model.encode(GOOD_IMAGES[kind])
     assert codes.dtype == torch.float32
@@ -119,7 +119,7 @@ def test_whatever_holds_images_is_taken(kind: str, model: VAE) -> None:
     assert torch.allclose(found.float(), expected, atol=2e-2 if kind == "half" else 1e-5)
 
 
-def test_one_image_is_a_batch_of_one(model: VAE) -> None:
+def test_one_image_is_a_batch_of_one(model: FlatModel) -> None:
     assert model.encode(PIXELS[0]).shape == (1, 3)
     assert model.reconstruct(Image.fromarray(PIXELS[0, 0].numpy())).shape == (1, 1, 8, 8)
     assert model.interpolate(PIXELS[0], PIXELS[1], 5).shape == (5, 1, 8, 8)
@@ -127,7 +127,7 @@ def test_one_image_is_a_batch_of_one(model: VAE) -> None:
     assert model.decode(torch.zeros(3)).shape == (1, 1, 8, 8)
 
 
-def test_gradients_pass_the_border(model: VAE) -> None:
+def test_gradients_pass_the_border(model: FlatModel) -> None:
     images = rand(2, 1, 8, 8).requires_grad_()
     model.reconstruct(images).sum().backward()
     assert images.grad is not None
@@ -154,7 +154,7 @@ BAD_LATENTS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("kind", BAD_LATENTS)
-def test_what_are_no_latents_of_the_model_is_one_sentence(kind: str, model: VAE) -> None:
+def test_what_are_no_latents_of_the_model_is_one_sentence(kind: str, model: FlatModel) -> None:
     latents, message = BAD_LATENTS[kind]
     for decode in (model.decode, lambda latents: evaluation.decode(model, latents)):
         with pytest.raises(ValueError, match=rf"^latents: .*{message}"):
@@ -165,7 +165,7 @@ def test_what_are_no_latents_of_the_model_is_one_sentence(kind: str, model: VAE)
     "latents",
     [np.zeros((2, 3)), [[0, 0, 0], [0, 0, 0]], torch.zeros(2, 3).half(), torch.zeros(2, 3).long()],
 )
-def test_latents_are_converted(latents: Any, model: VAE) -> None:
+def test_latents_are_converted(latents: Any, model: FlatModel) -> None:
     assert torch.equal(model.decode(latents), model.decode(torch.zeros(2, 3)))
 
 
@@ -173,7 +173,7 @@ COUNTS = [0, -1, True, 1.0, "3", None, 10**10, [1], float("nan")]
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_a_count_is_a_whole_number_that_memory_can_hold(count: Any, model: VAE) -> None:
+def test_a_count_is_a_whole_number_that_memory_can_hold(count: Any, model: FlatModel) -> None:
     for name, call in (
         ("count", lambda: model.sample(count)),
         ("steps", lambda: model.interpolate(PIXELS[0], PIXELS[1], count)),
@@ -186,7 +186,7 @@ def test_a_count_is_a_whole_number_that_memory_can_hold(count: Any, model: VAE) 
 
 
 @pytest.mark.parametrize("seed", [-1, True, 0.5, 2**32, "0", None])
-def test_a_seed_is_a_whole_number(seed: Any, model: VAE) -> None:
+def test_a_seed_is_a_whole_number(seed: Any, model: FlatModel) -> None:
     for call in (
         lambda: evaluation.encode(model, PIXELS, seed),
         lambda: evaluation.importance_weighted_bound(model, PIXELS, 2, seed=seed),
@@ -198,8 +198,9 @@ def test_a_seed_is_a_whole_number(seed: Any, model: VAE) -> None:
 
 
 @pytest.mark.parametrize("sigma2", [0, -1, float("nan"), float("inf"), "abc", [], [[1.0, 0.0]], {}])
-def test_a_variance_is_positive_and_finite(sigma2: Any, model: VAE) -> None:
-    codes = Codes(DiagonalGaussian(torch.zeros(3, 3), torch.zeros(3, 3)), torch.zeros(3, 3))
+def test_a_variance_is_positive_and_finite(sigma2: Any, model: FlatModel) -> None:
+    zeros = torch.zeros(3, 3)
+    codes = Codes(zeros, zeros, log_variances=zeros, kls=zeros, rates=torch.zeros(3))
     for call in (
         lambda: evaluation.importance_weighted_bound(model, PIXELS, 2, sigma2),
         lambda: evaluation.diagnose(model, codes, sigma2),
@@ -209,7 +210,7 @@ def test_a_variance_is_positive_and_finite(sigma2: Any, model: VAE) -> None:
 
 
 @pytest.mark.parametrize("generator", [3, "seed", np.random.default_rng(0)])
-def test_a_generator_is_one_of_torch(generator: Any, model: VAE) -> None:
+def test_a_generator_is_one_of_torch(generator: Any, model: FlatModel) -> None:
     with pytest.raises(ValueError, match=r"^generator="):
         model.sample(2, generator)
 

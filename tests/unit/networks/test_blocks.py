@@ -35,9 +35,16 @@ def test_a_stage_has_the_number_of_convolutions_asked_for(blocks: int) -> None:
         assert sum(isinstance(module, convolutions) for module in stage) == blocks
 
 
-def test_the_last_stage_ends_in_the_unit_interval() -> None:
-    means = up_stage(4, 3, 2, (8, 8), last=True)(10 * torch.randn(2, 4, 4, 4))
-    assert 0 < means.min() < means.max() < 1
+def test_the_last_stage_ends_in_its_convolution() -> None:
+    # The likelihood's link comes after it: nothing bounds or normalises the outputs.
+    stage = up_stage(4, 3, 1, (7, 7), last=True).double()
+    first, second = 100 * torch.randn(2, 2, 4, 4, 4, dtype=torch.float64)
+    outputs = stage(first)
+
+    assert outputs.min() < 0
+    assert outputs.max() > 1
+    middle = stage((first + second) / 2)
+    torch.testing.assert_close(middle, (outputs + stage(second)) / 2, rtol=1e-10, atol=1e-10)
 
 
 def test_every_output_pixel_is_reached_by_as_many_taps() -> None:

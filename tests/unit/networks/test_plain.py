@@ -9,15 +9,17 @@ SIZES = [(28, 28), (29, 31), (32, 32), (64, 64), (8, 8)]
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("parameters_per_latent", [1, 2])
-def test_shapes_and_range(channels: int, size: tuple[int, int], parameters_per_latent: int) -> None:
-    network = PlainNetwork((channels, *size), 5, [4, 6, 8], [1, 2, 1], parameters_per_latent)
-    parameters = network.inference(torch.rand(2, channels, *size))
-    means = network.generative(torch.randn(2, 5))
+@pytest.mark.parametrize("per_latent", [1, 2])
+@pytest.mark.parametrize("per_channel", [1, 4])
+def test_shapes(channels: int, size: tuple[int, int], per_latent: int, per_channel: int) -> None:
+    shape = (channels, *size)
+    network = PlainNetwork(shape, 5, [4, 6, 8], [1, 2, 1], per_latent, per_channel)
+    parameters = network.inference(torch.rand(2, *shape))
+    outputs = network.generative(torch.randn(2, 5))
 
-    assert parameters.shape == (2, 5 * parameters_per_latent)
-    assert means.shape == (2, channels, *size)
-    assert 0 < means.min() < means.max() < 1
+    assert parameters.shape == (2, 5 * per_latent)
+    assert outputs.shape == (2, channels * per_channel, *size)
+    assert outputs.min() < 0 < outputs.max(), "before the link"
 
 
 @pytest.mark.parametrize("size", SIZES)

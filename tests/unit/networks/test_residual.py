@@ -29,15 +29,20 @@ def parameter_count(module: nn.Module) -> int:
 @both_kinds
 @pytest.mark.parametrize("size", [(28, 28), (29, 31), (32, 32), (64, 64), (8, 8)])
 @pytest.mark.parametrize("residual", [True, False])
-def test_shapes_range_and_gradients(kind: Kind, size: tuple[int, int], residual: bool) -> None:
-    network = kind((3, *size), 5, [4, 6, 8], [1, 2, 1], residual)
+@pytest.mark.parametrize("per_channel", [1, 4])
+def test_shapes_and_gradients(
+    kind: Kind, size: tuple[int, int], residual: bool, per_channel: int
+) -> None:
+    network = kind(
+        (3, *size), 5, [4, 6, 8], [1, 2, 1], residual, parameters_per_channel=per_channel
+    )
     parameters = network.inference(torch.rand(4, 3, *size))
-    means = network.generative(parameters[:, :5] + parameters[:, 5:] * torch.randn(4, 5))
-    means.square().sum().backward()
+    outputs = network.generative(parameters[:, :5] + parameters[:, 5:] * torch.randn(4, 5))
+    outputs.square().sum().backward()
 
     assert parameters.shape == (4, 10)
-    assert means.shape == (4, 3, *size)
-    assert 0 < means.min() < means.max() < 1
+    assert outputs.shape == (4, 3 * per_channel, *size)
+    assert outputs.min() < 0 < outputs.max(), "before the link"
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name

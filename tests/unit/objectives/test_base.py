@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -11,39 +11,62 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
-from reslag_vae.latents.gaussian import DiagonalGaussian, Point
-from reslag_vae.objectives import (
-    ELBO,
-    MMD,
-    Beta,
-    Capacity,
-    Objective,
-    Reconstruction,
-    SigmaData,
-    SigmaFixed,
-    SigmaLearned,
-    SigmaOptimal,
+from reslag_vae.latents import DiagonalGaussian, Point
+from reslag_vae.likelihoods import (
+    DataVariance,
+    FixedVariance,
+    Gaussian,
+    LearnedVariance,
+    Likelihood,
+    OptimalVariance,
+    SquaredError,
+    UnitGaussian,
 )
-from reslag_vae.objectives.base import bits_per_dim, gaussian_elbo, squared_error
+from reslag_vae.likelihoods.variance import Granularity
+from reslag_vae.objectives import ELBO, MMD, Beta, Capacity, Objective, Reconstruction, Terms
+from tests.inferred import infer
 
 SHAPE = (2, 3, 4)
-MAKERS: dict[str, Callable[[], Objective]] = {
-    "reconstruction": Reconstruction,
-    "elbo": ELBO,
-    "beta": lambda: Beta(3.0),
-    "capacity": lambda: Capacity(gamma=2.0, capacity=1.5, epochs=0),
-    "mmd": MMD,
-    "mmd_with_kl": lambda: MMD(alpha=0.25, lambda_=20.0, estimator="unbiased"),
-    "sigma_data": lambda: SigmaData(SHAPE),
-    **{
-        f"sigma_optimal_{g}": lambda g=g: SigmaOptimal(SHAPE, g)
-        for g in ("global", "channel", "pixel", "image")
-    },
-    **{
-        f"sigma_learned_{g}": lambda g=g: SigmaLearned(SHAPE, g)
-        for g in ("global", "channel", "pixel")
-    },
-    "sigma_fixed": lambda: SigmaFixed(0.05),
+
+
+class Pair(NamedTuple):
+    """An objective and the likelihood that gives its distortion."""
+
+    objective: Objective
+    likelihood: Likelihood
+
+    def train(self, training: bool = True) -> "Pair":
+        self.objective.train(training)
+        self.likelihood.train(training)
+        return self
+
+
+def optimal(granularity: Granularity) -> Pair:
+    return Pair(ELBO(), Gaussian(OptimalVariance(SHAPE, granularity)))
+
+
+def learned(granularity: Granularity) -> Pair:
+    return Pair(ELBO(), Gaussian(LearnedVariance(SHAPE, granularity)))
+
+
+MAKERS: dict[str, Callable[[], Pair]] = {
+    "reconstruction": lambda: Pair(Reconstruction(), SquaredError()),
+    "elbo": lambda: Pair(ELBO(), UnitGaussian()),
+    "beta": lambda: Pair(Beta(3.0), SquaredError()),
+    "capacity": lambda: Pair(Capacity(gamma=2.0, capacity=1.5, epochs=0), SquaredError()),
+    "mmd": lambda: Pair(MMD(), SquaredError()),
+    "mmd_with_kl": lambda: Pair(
+        MMD(alpha=0.25, lambda_=20.0, estimator="unbiased"), SquaredError()
+    ),
+    "sigma_data": lambda: Pair(ELBO(), Gaussian(DataVariance(SHAPE))),
+    "sigma_optimal_global": lambda: optimal("global"),
+    "sigma_optimal_channel": lambda: optimal("channel"),
+    "sigma_optimal_pixel": lambda: optimal("pixel"),
+    "sigma_optimal_image": lambda: optimal("image"),
+    "sigma_learned_global": lambda: learned("global"),
+    "sigma_learned_channel": lambda: learned("channel"),
+    "sigma_learned_pixel": lambda: learned("pixel"),
+    "sigma_fixed": lambda: Pair(ELBO(), Gaussian(FixedVariance(0.05))),
 }
 every_objective = pytest.mark.parametrize("name", MAKERS)
 TRUE_PER_IMAGE = [name for name in MAKERS if not name.startswith("mmd")]
@@ -56,53 +79,57 @@ def draw(count: int = 5, dtype: torch.dtype = torch.float64) -> list[Tensor]:
     return [values[0].sigmoid(), values[1].sigmoid(), *values[2:]]
 
 
-def call(objective: Objective, values: list[Tensor]) -> tuple[Any, ...]:
-    """All terms that are there, as a tuple: loss, rec, kl, mmd, sigma2, floored."""
+def call(pair: Pair, values: list[Tensor]) -> Terms:
     images, reconstruction, mean, log_variance, noise, prior = values
     posterior = DiagonalGaussian(mean, log_variance)
-    terms = objective(images, reconstruction, posterior, posterior.sample(noise), prior)
-    return tuple(terms)
+    inferred = infer(posterior, posterior.rsample(noise))
+    terms: Terms = pair.objective(pair.likelihood(images, reconstruction), inferred, prior)
+    return terms
 
 
 @every_objective
 def test_terms_have_their_shapes(name: str) -> None:
-    loss, rec, kl, mmd, sigma2, floored = call(MAKERS[name](), draw())
+    terms = call(MAKERS[name](), draw())
 
-    assert loss.shape == rec.shape == (5,)
-    assert kl.shape == (5, 3)
-    assert (mmd is not None) == name.startswith("mmd")
-    assert mmd is None or mmd.shape == ()
-    assert (sigma2 is not None) == name.startswith("sigma")
-    if sigma2 is not None:
-        assert all(
-            size in (1, whole) for size, whole in zip(sigma2.shape, (5, *SHAPE), strict=True)
-        )
-        assert floored.shape == ()
-        assert floored == 0
+    assert terms.kl is not None
+    assert terms.loss.shape == terms.distortion.shape == terms.rec.shape == terms.kl.shape == (5,)
+    expected = {"mmd": {"mmd"}, "sigma": {"sigma2", "sigma2_floored"}}
+    assert set(terms.extras) == expected.get(name.partition("_")[0], set())
+    if "mmd" in terms.extras:
+        assert terms.extras["mmd"].shape == ()
+    if "sigma2" in terms.extras:
+        sizes = zip(terms.extras["sigma2"].shape, (5, *SHAPE), strict=True)
+        assert all(size in (1, whole) for size, whole in sizes)
+        assert terms.extras["sigma2_floored"].shape == ()
+        assert terms.extras["sigma2_floored"] == 0
 
 
 @every_objective
 def test_rec_and_kl_are_the_same_for_every_objective(name: str) -> None:
     values = draw()
-    _, rec, kl, *_ = call(MAKERS[name](), values)
+    terms = call(MAKERS[name](), values)
     images, reconstruction, mean, log_variance, *_ = values
 
     expected = [
         sum((x - y) ** 2 for x, y in zip(a.flatten().tolist(), b.flatten().tolist(), strict=True))
         for a, b in zip(images, reconstruction, strict=True)
     ]
-    torch.testing.assert_close(rec, torch.tensor(expected, dtype=torch.float64), rtol=1e-12, atol=0)
+    torch.testing.assert_close(
+        terms.rec, torch.tensor(expected, dtype=torch.float64), rtol=1e-12, atol=0
+    )
     posterior, unit = (
         Normal(mean, (log_variance / 2).exp()),
         Normal(torch.zeros_like(mean), torch.ones_like(mean)),
     )
-    torch.testing.assert_close(kl, kl_divergence(posterior, unit), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        terms.kl, kl_divergence(posterior, unit).sum(1), rtol=1e-12, atol=1e-12
+    )
 
 
 @every_objective
 def test_permuting_the_images_permutes_the_loss(name: str) -> None:
-    objective, values, order = MAKERS[name](), draw(), torch.tensor([3, 0, 4, 1, 2])
-    loss, permuted = call(objective, values)[0], call(objective, [v[order] for v in values])[0]
+    pair, values, order = MAKERS[name](), draw(), torch.tensor([3, 0, 4, 1, 2])
+    loss, permuted = call(pair, values).loss, call(pair, [v[order] for v in values]).loss
 
     torch.testing.assert_close(permuted, loss[order], rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(permuted.mean(), loss.mean(), rtol=1e-10, atol=1e-10)
@@ -110,14 +137,14 @@ def test_permuting_the_images_permutes_the_loss(name: str) -> None:
 
 @pytest.mark.parametrize("name", TRUE_PER_IMAGE)
 def test_at_evaluation_an_image_s_loss_does_not_depend_on_the_others(name: str) -> None:
-    objective, values = MAKERS[name]().eval(), draw()
-    single = torch.cat([call(objective, [v[i : i + 1] for v in values])[0] for i in range(5)])
+    pair, values = MAKERS[name]().train(False), draw()
+    single = torch.cat([call(pair, [v[i : i + 1] for v in values]).loss for i in range(5)])
 
-    torch.testing.assert_close(single, call(objective, values)[0], rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(single, call(pair, values).loss, rtol=1e-12, atol=1e-12)
 
 
 # In training sigma_optimal holds its variance constant on purpose: see the envelope theorem in
-# test_sigma.py.
+# likelihoods/test_variance.py.
 @pytest.mark.parametrize(
     ("name", "training"),
     [
@@ -128,11 +155,12 @@ def test_at_evaluation_an_image_s_loss_does_not_depend_on_the_others(name: str) 
     ],
 )
 def test_gradient_is_that_of_finite_differences(name: str, training: bool) -> None:
-    objective = MAKERS[name]().double().train(training)
+    pair = MAKERS[name]().train(training)
+    pair.likelihood.double()
     images, *values = draw(count=2)
     leaves = [value.requires_grad_() for value in values]
 
-    assert torch.autograd.gradcheck(lambda *v: call(objective, [images, *v])[0], leaves)
+    assert torch.autograd.gradcheck(lambda *v: call(pair, [images, *v]).loss, leaves)
 
 
 @settings(max_examples=15, deadline=None, derandomize=True, database=None)
@@ -156,81 +184,74 @@ def test_values_and_gradients_are_finite_in_any_order(
     log_variance: float,
     training: bool,
 ) -> None:
-    objective = MAKERS[name]().train(training)
+    pair = MAKERS[name]().train(training)
     noise = torch.rand(count, *SHAPE, generator=torch.Generator().manual_seed(count))
     images = (grey + contrast * (noise - grey)).clamp(0, 1)
     reconstruction = images.clone() if perfect else 1 - noise
     mean = spread * torch.linspace(-1, 1, count * 3).view(count, 3)
     leaves = [reconstruction, mean, torch.full((count, 3), log_variance)]
     leaves = [leaf.requires_grad_() for leaf in leaves]
-    terms = call(objective, [images, *leaves, torch.ones(count, 3), torch.zeros(count, 3)])
-    terms[0].mean().backward()
+    values = [images, *leaves, torch.ones(count, 3), torch.zeros(count, 3)]
+    terms = call(pair, values)
+    terms.loss.mean().backward()
 
     order = torch.arange(count).roll(1)
-    permuted = call(
-        objective,
-        [value[order] for value in (images, *leaves, torch.ones(count, 3), torch.zeros(count, 3))],
-    )
-    torch.testing.assert_close(permuted[0], terms[0][order], rtol=1e-4, atol=1e-3)
-    assert all(term.isfinite().all() for term in terms if term is not None)
-    gradients = [leaf.grad for leaf in leaves] + [
-        parameter.grad for parameter in objective.parameters()
-    ]
+    permuted = call(pair, [value[order] for value in values])
+    torch.testing.assert_close(permuted.loss, terms.loss[order], rtol=1e-4, atol=1e-3)
+    assert terms.kl is not None
+    for term in (terms.loss, terms.distortion, terms.rec, terms.kl, *terms.extras.values()):
+        assert term.isfinite().all()
+    gradients = [leaf.grad for leaf in (*leaves, *pair.likelihood.parameters())]
     assert all(gradient is None or gradient.isfinite().all() for gradient in gradients)
 
 
 @every_objective
 def test_a_point_posterior_is_refused_where_the_loss_holds_a_kl(name: str) -> None:
-    objective, values = MAKERS[name](), draw()
-    arguments = (values[0], values[1], Point(values[2]), values[2], values[5])
+    (objective, likelihood), values = MAKERS[name](), draw()
+    distortion, prior = likelihood(values[0], values[1]), values[5]
+    inferred = infer(Point(values[2]))
 
-    if objective.needs_density:
+    if "density" in objective.requires:
         with pytest.raises(TypeError, match="point posterior"):
-            objective(*arguments)
+            objective(distortion, inferred, prior)
     else:
-        assert objective(*arguments).kl is None
-        assert objective(*arguments).loss.isfinite().all()
+        assert objective(distortion, inferred, prior).kl is None
+        assert objective(distortion, inferred, prior).loss.isfinite().all()
 
 
 @every_objective
 def test_the_card_is_text(name: str) -> None:
-    objective = MAKERS[name]()
-    assert "Rec" in objective.formula
-    assert all(isinstance(text, str) and text for line in objective.notes.items() for text in line)
+    objective, likelihood = MAKERS[name]()
+    notes = objective.notes | likelihood.notes
+    assert "Rec" in objective.formula(likelihood.formula)
+    assert all(isinstance(text, str) and text for line in notes.items() for text in line)
     assert isinstance(objective, nn.Module)
-    assert name.startswith(objective.name)
+    assert name.startswith(likelihood.name if name.startswith("sigma") else objective.name)
 
 
-def test_squared_error_is_a_sum_over_pixels() -> None:
-    assert squared_error(torch.zeros(2, 3, 4, 5), torch.full((2, 3, 4, 5), 0.5)).tolist() == [
-        15.0,
-        15.0,
-    ]
+@pytest.mark.parametrize("name", [name for name in MAKERS if name.startswith("sigma")])
+def test_loss_of_the_sigma_rules_is_the_negative_elbo_without_its_constant(name: str) -> None:
+    values = draw()
+    terms = call(MAKERS[name](), values)
+    images, reconstruction, mean, log_variance, *_ = values
+    posterior = Normal(mean, (log_variance / 2).exp())
+    kl = kl_divergence(posterior, Normal(torch.zeros_like(mean), 1.0)).sum(1)
+    scale = terms.extras["sigma2"].sqrt().double()
+    log_likelihood = Normal(reconstruction, scale).log_prob(images).flatten(1).sum(1)
+
+    expected = kl - log_likelihood - math.prod(SHAPE) / 2 * math.log(2 * math.pi)
+    torch.testing.assert_close(terms.loss, expected, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("sigma2", [1e-3, 0.07, 2.0])
-def test_gaussian_elbo_is_log_likelihood_minus_kl(sigma2: float) -> None:
-    images, reconstruction, mean, log_variance, *_ = draw()
-    kl = DiagonalGaussian(mean, log_variance).kl().sum(1)
-    expected = Normal(reconstruction, sigma2**0.5).log_prob(images).flatten(1).sum(1) - kl
-    rec = squared_error(images, reconstruction)
+@every_objective
+def test_penalties_of_inference_are_added_to_the_loss(name: str) -> None:
+    (objective, likelihood), values = MAKERS[name](), draw()
+    images, reconstruction, mean, log_variance, _, prior = values
+    posterior, penalties = DiagonalGaussian(mean, log_variance), {"one": torch.rand(5).double()}
+    distortion = likelihood(images, reconstruction)
+    without = objective(distortion, infer(posterior), prior)
+    terms = objective(distortion, infer(posterior, penalties=penalties), prior)
 
-    for i in range(5):
-        assert gaussian_elbo(
-            float(rec[i]), float(kl[i]), sigma2, math.prod(SHAPE)
-        ) == pytest.approx(float(expected[i]))
-    mean_elbo = gaussian_elbo(float(rec.mean()), float(kl.mean()), sigma2, math.prod(SHAPE))
-    assert mean_elbo == pytest.approx(float(expected.mean()), rel=1e-12)
-
-
-@pytest.mark.parametrize("sigma2", [0.0, -1.0])
-def test_gaussian_elbo_without_a_variance(sigma2: float) -> None:
-    assert gaussian_elbo(1.0, 1.0, sigma2, 10) == -math.inf
-
-
-@pytest.mark.parametrize(("levels", "bits"), [(1, 8.0), (2, 7.0), (128, 1.0), (256, 0.0)])
-@pytest.mark.parametrize("dimensions", [1, 3072])
-def test_bits_per_dim_of_a_uniform_density(levels: int, bits: float, dimensions: int) -> None:
-    # Uniform on 1/levels of [0, 1]: density `levels`; it leaves 256 / levels of the grey values
-    # open.
-    assert bits_per_dim(dimensions * math.log(levels), dimensions) == pytest.approx(bits, abs=1e-12)
+    torch.testing.assert_close(terms.loss, without.loss + penalties["one"])
+    assert torch.equal(terms.distortion, without.distortion)
+    assert terms.extras == without.extras | penalties

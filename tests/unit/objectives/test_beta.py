@@ -3,8 +3,10 @@ import math
 import pytest
 import torch
 
-from reslag_vae.latents.gaussian import DiagonalGaussian
-from reslag_vae.objectives import Beta, SigmaFixed
+from reslag_vae.latents import DiagonalGaussian
+from reslag_vae.likelihoods import FixedVariance, Gaussian, SquaredError
+from reslag_vae.objectives import ELBO, Beta
+from tests.inferred import infer
 
 IMAGES, RECONSTRUCTION = torch.rand(
     2, 4, 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
@@ -16,7 +18,8 @@ MEAN, LOG_VARIANCE = torch.randn(
 
 @pytest.mark.parametrize("beta", [0.5, 4.0])
 def test_loss_weighs_the_kl_averaged_over_dimensions(beta: float) -> None:
-    loss = Beta(beta)(IMAGES, RECONSTRUCTION, DiagonalGaussian(MEAN, LOG_VARIANCE), MEAN).loss
+    distortion = SquaredError()(IMAGES, RECONSTRUCTION)
+    loss = Beta(beta)(distortion, infer(DiagonalGaussian(MEAN, LOG_VARIANCE))).loss
 
     for i in range(4):
         pixels = zip(
@@ -32,11 +35,14 @@ def test_equivalent_variance_gives_the_same_gradient_direction() -> None:
     # Rec + beta_eff KL with beta_eff = 2 s2 is 2 s2 times the loss of a likelihood of fixed
     # variance s2.
     beta = Beta(4.0)
-    sigma2 = beta.equivalent_sigma2(2)
+    sigma2 = SquaredError().equivalent_sigma2(beta.kl_weight(2))
+    assert sigma2 is not None
     gradients = []
-    for objective in (beta, SigmaFixed(sigma2)):
+    pairs = [(beta, SquaredError()), (ELBO(), Gaussian(FixedVariance(sigma2)))]
+    for objective, likelihood in pairs:
         leaves = [v.clone().requires_grad_() for v in (RECONSTRUCTION, MEAN, LOG_VARIANCE)]
-        objective(IMAGES, leaves[0], DiagonalGaussian(*leaves[1:]), MEAN).loss.sum().backward()
+        inferred = infer(DiagonalGaussian(*leaves[1:]), MEAN)
+        objective(likelihood(IMAGES, leaves[0]), inferred).loss.sum().backward()
         gradients.append([leaf.grad for leaf in leaves])
 
     assert sigma2 == 1.0

@@ -3,8 +3,10 @@ import math
 import pytest
 import torch
 
-from reslag_vae.latents.gaussian import DiagonalGaussian
+from reslag_vae.latents import DiagonalGaussian
+from reslag_vae.likelihoods import SquaredError
 from reslag_vae.objectives import Capacity
+from tests.inferred import infer
 
 IMAGES, RECONSTRUCTION = torch.rand(
     2, 4, 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
@@ -15,7 +17,8 @@ MEAN, LOG_VARIANCE = torch.randn(
 
 
 def losses(objective: Capacity) -> list[float]:
-    terms = objective(IMAGES, RECONSTRUCTION, DiagonalGaussian(MEAN, LOG_VARIANCE), MEAN)
+    distortion = SquaredError()(IMAGES, RECONSTRUCTION)
+    terms = objective(distortion, infer(DiagonalGaussian(MEAN, LOG_VARIANCE)))
     return list(terms.loss.tolist())
 
 

@@ -1,0 +1,89 @@
+"""One of every part that a room exports, built by the names of what its class takes.
+
+A new class joins the contracts by being exported. Where it takes something that is not known here,
+its tests fail and say what.
+"""
+
+import inspect
+import itertools
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import pytest
+
+from reslag_vae import likelihoods
+
+IMAGE_SHAPE = (2, 8, 8)
+LATENT_DIM = 3
+
+ARGUMENTS: dict[str, Any] = {
+    "image_shape": IMAGE_SHAPE,
+    "latent_dim": LATENT_DIM,
+    "channels": [4, 6],
+    "blocks": [1, 2],
+    "sigma2": 0.05,
+}
+
+# Arguments that are parts themselves: each of those that a room exports is tried.
+PARTS: dict[str, tuple[ModuleType, type]] = {
+    "variance": (likelihoods, likelihoods.VarianceRule),
+}
+
+
+class Case(NamedTuple):
+    """A class and those of the parts that it takes."""
+
+    kind: type
+    parts: dict[str, "Case"]
+
+    @property
+    def label(self) -> str:
+        return "-".join([self.kind.__name__, *(part.label for part in self.parts.values())])
+
+    def build(self, **arguments: Any) -> Any:
+        """Build one, in which `arguments` take the place of the usual ones where it takes them.
+
+        Raises:
+            TypeError: it needs an argument that is not known here.
+        """
+        known = ARGUMENTS | arguments
+        chosen = {}
+        for name, parameter in inspect.signature(self.kind).parameters.items():
+            if name in self.parts:
+                chosen[name] = self.parts[name].build(**arguments)
+            elif name in arguments or (is_required(parameter) and name in known):
+                chosen[name] = known[name]
+            elif is_required(parameter):
+                raise TypeError(f"{self.label}: tests/contracts/parts.py knows no {name} for it.")
+        return self.kind(**chosen)
+
+
+def is_required(parameter: inspect.Parameter) -> bool:
+    starred = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    return parameter.default is parameter.empty and not starred
+
+
+def cases(room: ModuleType, base: type) -> list[Case]:
+    """Every concrete subclass that a room exports, with each choice of the parts that it takes."""
+    found = []
+    for name in room.__all__:
+        kind = getattr(room, name)
+        if not is_concrete(kind, base):
+            continue
+        wanted = [own for own in inspect.signature(kind).parameters if own in PARTS]
+        choices = [cases(*PARTS[own]) for own in wanted]
+        for chosen in itertools.product(*choices):
+            found.append(Case(kind, dict(zip(wanted, chosen, strict=True))))
+    return found
+
+
+def is_concrete(kind: Any, base: type) -> bool:
+    subclass = isinstance(kind, type) and issubclass(kind, base) and kind is not base
+    return subclass and not inspect.isabstract(kind)
+
+
+def every(room: ModuleType, base: type) -> pytest.MarkDecorator:
+    """A mark that has a test take each case of a room as `case`."""
+    found = cases(room, base)
+    assert found, f"{room.__name__} exports no {base.__name__}"
+    return pytest.mark.parametrize("case", found, ids=[case.label for case in found])

@@ -1,0 +1,112 @@
+"""What every posterior promises."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from reslag_vae import latents
+from reslag_vae.latents import Posterior, PosteriorDensity
+from tests.contracts.numbers import assert_mean, grid, standard_normal_log_prob
+from tests.contracts.parts import LATENT_DIM, Case, every
+
+every_posterior = every(latents, Posterior)
+COUNT = 4
+
+
+def features_for(posterior: Posterior, dimensions: int = LATENT_DIM) -> Tensor:
+    """What an inference network in float64 gives for `COUNT` images."""
+    size = (COUNT, dimensions * posterior.parameters_per_latent)
+    return torch.randn(size, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+def density_of(case: Case, dimensions: int = LATENT_DIM) -> PosteriorDensity:
+    posterior = case.build(latent_dim=dimensions).double()
+    density: PosteriorDensity = posterior(features_for(posterior, dimensions))
+    return density
+
+
+def normal(count: int, dimensions: int = LATENT_DIM) -> Tensor:
+    generator = torch.Generator().manual_seed(2)
+    return torch.randn(count, dimensions, dtype=torch.float64, generator=generator)
+
+
+@every_posterior
+def test_what_it_provides_says_whether_it_is_a_density(case: Case) -> None:
+    posterior, density = case.build(), density_of(case)
+
+    assert density.has_density == ("density" in posterior.provides)
+    assert density.has_density != ("point" in posterior.provides)
+
+
+@every_posterior
+def test_without_noise_a_sample_is_the_mean(case: Case) -> None:
+    density = density_of(case)
+
+    assert density.mean.shape == (COUNT, LATENT_DIM)
+    assert torch.equal(density.rsample(torch.zeros_like(density.mean)), density.mean)
+
+
+@every_posterior
+def test_a_sample_is_a_function_of_its_noise_with_a_gradient(case: Case) -> None:
+    posterior = case.build().double()
+    features = features_for(posterior).requires_grad_()
+    density, noise = posterior(features), normal(COUNT)
+    sample = density.rsample(noise)
+    sample.square().sum().backward()
+
+    assert torch.equal(sample, density.rsample(noise))
+    assert features.grad is not None
+    assert features.grad.isfinite().all()
+    assert (features.grad != 0).all()
+
+
+@every_posterior
+def test_repeated_densities_lie_next_to_each_other(case: Case) -> None:
+    density, noise = density_of(case), normal(3 * COUNT)
+    repeated = density.repeat(3)
+
+    assert torch.equal(repeated.mean, density.mean.repeat_interleave(3, 0))
+    samples = repeated.rsample(noise)
+    for i in range(3):
+        assert torch.equal(samples[i::3], density.rsample(noise[i::3]))
+        if density.has_density:
+            assert torch.equal(repeated.log_prob(samples)[i::3], density.log_prob(samples[i::3]))
+
+
+@every_posterior
+def test_kl_to_the_standard_normal_is_the_expected_log_ratio(case: Case) -> None:
+    density = density_of(case)
+    kl = density.standard_kl()
+    if not density.has_density:
+        assert kl is None
+        with pytest.raises(TypeError, match="no density"):
+            density.log_prob(density.mean)
+        return
+    many = density.repeat(20_000)
+    samples = many.rsample(normal(20_000 * COUNT))
+    ratios = many.log_prob(samples) - standard_normal_log_prob(samples)
+
+    # It is positive in any case; where there is a closed form, that is its mean.
+    assert (ratios.view(COUNT, -1).mean(1) > 0).all()
+    if kl is not None:
+        assert kl.shape == (COUNT, LATENT_DIM)
+        assert (kl >= 0).all()
+        assert_mean(ratios.view(COUNT, -1).T, kl.sum(1))
+
+
+@every_posterior
+def test_samples_fit_a_density_that_integrates_to_one(case: Case) -> None:
+    density = density_of(case, dimensions=1)
+    if not density.has_density:
+        assert density.log_variance is None
+        return
+    points = grid(reach=60.0)
+    log_prob = density.repeat(len(points)).log_prob(points.repeat(COUNT)[:, None])
+    probabilities = log_prob.view(COUNT, -1).exp()
+    totals = torch.trapezoid(probabilities, points)
+    samples = density.repeat(20_000).rsample(normal(20_000 * COUNT, dimensions=1))
+
+    torch.testing.assert_close(totals, torch.ones_like(totals), rtol=0, atol=1e-9)
+    for function in (torch.sin, torch.square):
+        expected = torch.trapezoid(probabilities * function(points), points)
+        assert_mean(function(samples).view(COUNT, -1).T, expected)

@@ -1,0 +1,145 @@
+"""What every prior promises."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from reslag_vae import latents
+from reslag_vae.latents import DiagonalGaussian, Inferred, Point, Prior
+from tests.contracts.numbers import assert_mean, grid, standard_normal_log_prob
+from tests.contracts.parts import LATENT_DIM, Case, every
+
+every_prior = every(latents, Prior)
+
+
+def trained(case: Case, dimensions: int = LATENT_DIM) -> Prior:
+    """A prior in float64 whose parameters are not those of its start."""
+    prior: Prior = case.build(latent_dim=dimensions).double()
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in prior.parameters():
+            noise = torch.randn(parameter.shape, dtype=torch.float64, generator=generator)
+            parameter.add_(0.3 * noise)
+    return prior
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def statistics(samples: Tensor) -> Tensor:
+    """(N, F) functions of (N, d) latents whose means tell densities apart."""
+    one = torch.ones(len(samples), 1, dtype=samples.dtype)
+    products = samples * samples.roll(1, 1)
+    return torch.cat([one, samples, samples.square(), products, samples.cos()], dim=1)
+
+
+@every_prior
+@torch.no_grad()
+def test_a_density_integrates_to_one(case: Case) -> None:
+    points = grid(reach=40.0)
+    probabilities = trained(case, dimensions=1)().log_prob(points[:, None]).exp()
+
+    assert float(torch.trapezoid(probabilities, points)) == pytest.approx(1, abs=1e-9)
+
+
+@every_prior
+@pytest.mark.parametrize("own", [True, False], ids=["own generator", "global generator"])
+@torch.no_grad()
+def test_samples_fit_the_density(case: Case, own: bool) -> None:
+    prior, scale = trained(case), 3.0
+    noise = torch.randn(100_000, LATENT_DIM, dtype=torch.float64, generator=seeded(2))
+    log_wide = standard_normal_log_prob(noise) - LATENT_DIM * math.log(scale)
+    weights = (prior().log_prob(scale * noise) - log_wide).exp()
+    weighted = weights[:, None] * statistics(scale * noise)
+    samples = prior.sample(50_000, seeded() if own else None)
+
+    assert samples.shape == (50_000, LATENT_DIM)
+    assert samples.dtype == torch.float64
+    assert_mean(statistics(samples), weighted.mean(0), others=weighted)
+    torch.testing.assert_close(prior().mean, weighted.mean(0)[1 : 1 + LATENT_DIM], rtol=0, atol=0.1)
+
+
+@every_prior
+def test_samples_do_not_depend_on_how_many_are_drawn_at_a_time(case: Case) -> None:
+    prior, whole, parts = trained(case), seeded(), seeded()
+    before = torch.get_rng_state()
+    together = prior.sample(23, whole)
+    apart = torch.cat([prior.sample(count, parts) for count in (1, 2, 17, 3)])
+
+    assert torch.equal(together, apart)
+    assert len(together.unique(dim=0)) == 23
+    assert torch.equal(torch.get_rng_state(), before), "the global generator was used"
+
+
+@every_prior
+def test_the_temperature_is_that_of_the_noise(case: Case) -> None:
+    prior = trained(case)
+    cold, warm, hot = (
+        prior.sample(500, seeded(), temperature).var(0).sum() for temperature in (0.0, 0.5, 1.0)
+    )
+    assert cold < warm < hot
+
+
+@every_prior
+@pytest.mark.parametrize("distance", [0.0, 1.0, 100.0])
+def test_log_prob_has_finite_gradients(case: Case, distance: float) -> None:
+    prior = trained(case)
+    points = distance * torch.randn(6, LATENT_DIM, dtype=torch.float64, generator=seeded(3))
+    points.requires_grad_()
+    log_prob = prior().log_prob(points)
+    log_prob.sum().backward()
+
+    assert log_prob.shape == (6,)
+    assert log_prob.isfinite().all()
+    for leaf in (points, *prior.parameters()):
+        assert leaf.grad is not None
+        assert leaf.grad.isfinite().all()
+
+
+@every_prior
+@torch.no_grad()
+def test_the_rate_is_the_kl_by_quadrature(case: Case) -> None:
+    # With one dimension the KL is an integral over a line.
+    prior, count = trained(case, dimensions=1), 20_000
+    q = DiagonalGaussian(
+        torch.tensor([[0.7], [-2.0]]).double(), torch.tensor([[-1.0], [0.5]]).double()
+    )
+    points = grid(reach=30.0)
+    for i in range(2):
+        one = DiagonalGaussian(q.mean[i : i + 1], q.log_variance[i : i + 1])
+        log_q, log_p = one.log_prob(points[:, None]), prior().log_prob(points[:, None])
+        expected = torch.trapezoid(log_q.exp() * (log_q - log_p), points)
+        many = one.repeat(count)
+        noise = torch.randn(count, 1, dtype=torch.float64, generator=seeded(4))
+        inferred = Inferred((many,), (prior(),), (many.rsample(noise),), (prior.kl(many),), {})
+        rate = inferred.rate()
+
+        assert rate is not None
+        assert_mean(rate, expected)
+        assert_mean(-inferred.log_ratio(), expected)
+
+
+@every_prior
+@torch.no_grad()
+def test_an_analytic_kl_is_the_expected_log_ratio(case: Case) -> None:
+    prior = trained(case)
+    parameters = torch.randn(2, 2, LATENT_DIM, dtype=torch.float64, generator=seeded(5))
+    q = DiagonalGaussian(parameters[0], parameters[1])
+    kl, many = prior.kl(q), q.repeat(20_000)
+    noise = torch.randn(many.mean.shape, dtype=torch.float64, generator=seeded(6))
+    samples = many.rsample(noise)
+    ratios = (many.log_prob(samples) - prior().log_prob(samples)).view(2, -1)
+
+    # It is positive in any case; where there is a closed form, that is its mean.
+    assert (ratios.mean(1) > 0).all()
+    if kl is not None:
+        assert kl.shape == (2, LATENT_DIM)
+        assert_mean(ratios.T, kl.sum(1))
+
+
+@every_prior
+def test_a_point_has_no_kl(case: Case) -> None:
+    assert trained(case).kl(Point(torch.zeros(2, LATENT_DIM).double())) is None

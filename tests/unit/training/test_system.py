@@ -218,7 +218,7 @@ class Fed:
 def test_joint_training_is_one_adam_over_all_parameters(
     objective: str, make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model = LaggingVAE(make_network(), OBJECTIVES[objective](), Lagging(ratio=2, epochs=0))
+    model = make_system(LaggingVAE, make_network(), objective, Lagging(ratio=2, epochs=0))
     other, data = copy.deepcopy(model), make_data()
     torch.manual_seed(5)
     fit(model, data, epochs=3)
@@ -231,7 +231,7 @@ def test_joint_training_is_one_adam_over_all_parameters(
 def test_lagging_training_is_the_naive_loop(
     network: type[Network], make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model = LaggingVAE(make_network(network), SigmaOptimal(SHAPE), Lagging(ratio=3, epochs=2))
+    model = make_system(LaggingVAE, make_network(network), "sigma_optimal", Lagging(ratio=3, epochs=2))
     other, data = copy.deepcopy(model), make_data()
     torch.manual_seed(5)
     fit(model, data, epochs=2)
@@ -245,7 +245,7 @@ def test_one_encoder_update_before_each_of_the_decoder_is_not_joint(
 ) -> None:
     network, data = make_network(), make_data()
     models = [
-        LaggingVAE(copy.deepcopy(network), ELBO(), Lagging(ratio=1, epochs=epochs))
+        make_system(LaggingVAE, copy.deepcopy(network), "elbo", Lagging(ratio=1, epochs=epochs))
         for epochs in (0, 1)
     ]
     for model in models:
@@ -258,7 +258,7 @@ def test_one_encoder_update_before_each_of_the_decoder_is_not_joint(
 def test_an_update_moves_its_own_group_alone(
     ratio: int, make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model = LaggingVAE(make_network(), SigmaLearned(SHAPE), Lagging(ratio=ratio, epochs=1))
+    model = make_system(LaggingVAE, make_network(), "sigma_learned", Lagging(ratio=ratio, epochs=1))
     recorder = Recorder(model)
     fit(model, make_data(), epochs=2)
     aggressive = [(0, ("inference",))] * ratio + [(0, ("generative",))]
@@ -275,7 +275,7 @@ def test_batch_normalisation_takes_part_in_the_comparison(make_network: MakeNetw
 def test_same_batches_come_with_fresh_noise(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model = LaggingVAE(make_network(), ELBO(), Lagging(ratio=2, epochs=1))
+    model = make_system(LaggingVAE, make_network(), "elbo", Lagging(ratio=2, epochs=1))
     recorder, states = Recorder(model), []
     original = model.terms
 
@@ -297,7 +297,7 @@ def test_same_batches_come_with_fresh_noise(
 def test_fresh_batches_differ_and_the_decoder_sees_every_image_once(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model = LaggingVAE(make_network(), ELBO(), Lagging(ratio=4, epochs=2, batches="fresh"))
+    model = make_system(LaggingVAE, make_network(), "elbo", Lagging(ratio=4, epochs=2, batches="fresh"))
     recorder = Recorder(model)
     fit(model, make_data(), epochs=3)
     aggressive = recorder.images[:30]
@@ -317,13 +317,12 @@ def test_fresh_batches_differ_and_the_decoder_sees_every_image_once(
 def test_the_phase_ends_when_mutual_information_stops_rising(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model = LaggingVAE(
-        make_network(), ELBO(), Lagging(ratio=1, epochs=5, until="mutual_information")
+    model = make_system(LaggingVAE, make_network(), "elbo", Lagging(ratio=1, epochs=5, until="mutual_information")
     )
     recorder = Recorder(model)
     Fed(model, "mutual_information", [0.1, 0.3, 0.3, 0.5, 0.6])
     fit(model, make_data(), epochs=5)
-    assert model.phase_ended_at == 3
+    assert model.schedule.phase_ended_at == 3
     assert [epoch for epoch, update in recorder.updates if update == GROUPS] == [3] * 3 + [4] * 3
 
 
@@ -335,19 +334,17 @@ def test_a_saturated_estimate_of_mutual_information_does_not_end_the_phase(
     values: list[float], ended: int | None, make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
     """The ceiling of 11 images is ln 11 = 2.398 nats, 95% of which are 2.278."""
-    model = LaggingVAE(
-        make_network(), ELBO(), Lagging(ratio=1, epochs=4, until="mutual_information")
+    model = make_system(LaggingVAE, make_network(), "elbo", Lagging(ratio=1, epochs=4, until="mutual_information")
     )
     Fed(model, "mutual_information", values)
     fit(model, make_data(train=8, val=11), epochs=4)
-    assert model.phase_ended_at == ended
+    assert model.schedule.phase_ended_at == ended
 
 
 def test_the_phase_is_never_longer_than_its_epochs(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model = LaggingVAE(
-        make_network(), ELBO(), Lagging(ratio=1, epochs=1, until="mutual_information")
+    model = make_system(LaggingVAE, make_network(), "elbo", Lagging(ratio=1, epochs=1, until="mutual_information")
     )
     recorder = Recorder(model)
     Fed(model, "mutual_information", [0.1, 0.3])
@@ -369,11 +366,11 @@ def test_the_end_of_the_phase_survives_a_checkpoint(
         make_data(),
         tmp_path / "a.ckpt",
     )
-    first = LaggingVAE(make_network(), ELBO(), schedule)
+    first = make_system(LaggingVAE, make_network(), "elbo", schedule)
     Fed(first, "mutual_information", values)
     # As if it ran for 4 epochs and were stopped after 2.
     fit(first, data, epochs=4, callbacks=[StopAfter(2)]).save_checkpoint(path)
-    second = LaggingVAE(make_network(), ELBO(), schedule)
+    second = make_system(LaggingVAE, make_network(), "elbo", schedule)
     Fed(second, "mutual_information", [0.41, 0.42])
     recorder = Recorder(second)
     fit(second, data, epochs=4, ckpt_path=path)
@@ -395,7 +392,7 @@ def test_a_phase_longer_than_the_run_is_refused(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
     with pytest.raises(ValueError, match=r"longer than the run.*max_epochs=2"):
-        fit(LaggingVAE(make_network(), ELBO(), Lagging(epochs=3)), make_data(), epochs=2)
+        fit(make_system(LaggingVAE, make_network(), "elbo", Lagging(epochs=3)), make_data(), epochs=2)
 
 
 # The variants
@@ -515,7 +512,7 @@ def test_parts_that_do_not_go_together_are_refused(
 def test_the_whole_message_names_options(make_network: MakeNetwork) -> None:
     message = "model=beta_vae does not take objective=sigma_data; it takes objective=beta, objective=capacity."
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        BetaVAE(make_network(), SigmaData(SHAPE))
+        make_system(BetaVAE, make_network(), "sigma_data")
 
 
 @pytest.mark.parametrize(("variant", "given", "wanted"), [(AutoEncoder, 2, 1), (MMDInfoVAE, 1, 2)])
@@ -538,7 +535,7 @@ def test_a_point_has_no_kl_that_mmd_could_weigh(make_network: MakeNetwork) -> No
 def test_each_group_is_clipped_by_itself(
     precision: str, make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    free = VAE(make_network(), ELBO())
+    free = make_system(VAE, make_network(), "elbo")
     clipped = VAE(copy.deepcopy(free.network), ELBO(), optimizer=AdamSettings(clip_norm=1e-3))
     recorders = Recorder(free), Recorder(clipped)
     for recorder in recorders:
@@ -562,7 +559,7 @@ class Rates(Callback):
 def test_the_learning_rate_halves_on_a_plateau_and_ends_the_run(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model = VAE(make_network(), ELBO(), optimizer=AdamSettings(plateau=Plateau(stop_below=9e-4)))
+    model = make_system(VAE, make_network(), "elbo", optimizer=AdamSettings(plateau=Plateau(stop_below=9e-4)))
     Fed(model, "loss", [3.0, 2.0, 2.5, 2.0, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9])
     rates = Rates()
     trainer = fit(model, make_data(), epochs=12, callbacks=[rates])
@@ -576,7 +573,7 @@ def test_the_learning_rate_halves_on_a_plateau_and_ends_the_run(
 def test_without_a_plateau_the_learning_rate_stays(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model, rates = VAE(make_network(), ELBO()), Rates()
+    model, rates = make_system(VAE, make_network(), "elbo"), Rates()
     Fed(model, "loss", [1.0] * 6)
     fit(model, make_data(), epochs=6, callbacks=[rates])
     assert rates.rates == [{"inference": 2e-3, "generative": 2e-3}] * 6
@@ -614,7 +611,7 @@ def test_prior_samples_do_not_make_an_evaluation_depend_on_batches(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
     """The MMD itself is a statistic of the minibatch."""
-    model = MMDInfoVAE(make_network(), MMD())
+    model = make_system(MMDInfoVAE, make_network(), "mmd")
     fit(model, make_data())
     results = [
         evaluate(model, make_data(val=37, batch_size=size).in_order("val")) for size in (7, 16, 64)
@@ -631,7 +628,7 @@ def test_an_mmd_model_is_evaluated_on_the_noise_of_all_others(
     network, data = make_network(), make_data(val=37)
     first, second = (
         evaluate(model, data.in_order("val"))
-        for model in (MMDInfoVAE(network, MMD()), VAE(network, ELBO()))
+        for model in (make_system(MMDInfoVAE, network, "mmd"), make_system(VAE, network, "elbo"))
     )
     assert (first["rec"], first["kl"]) == (second["rec"], second["kl"])
 
@@ -641,7 +638,7 @@ def test_an_evaluation_changes_nothing_and_repeats_itself(
     objective: str, make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
     model, data = (
-        LaggingVAE(make_network(), OBJECTIVES[objective](), Lagging(epochs=0)),
+        make_system(LaggingVAE, make_network(), objective, Lagging(epochs=0)),
         make_data(),
     )
     fit(model, data)
@@ -657,7 +654,7 @@ def test_an_evaluation_changes_nothing_and_repeats_itself(
 def test_images_count_equally_also_in_the_last_incomplete_batch(
     make_network: MakeNetwork, make_data: MakeData
 ) -> None:
-    model, data = VAE(make_network(), ELBO()).eval(), make_data(val=9, batch_size=8)
+    model, data = make_system(VAE, make_network(), "elbo").eval(), make_data(val=9, batch_size=8)
     noise = torch.randn(9, 16, generator=torch.Generator().manual_seed(0))[:, :3]
     with torch.no_grad():
         terms = model.terms(data.split("val").images, noise)
@@ -671,7 +668,7 @@ def test_images_count_equally_also_in_the_last_incomplete_batch(
 def test_training_means_weigh_images_equally(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model = VAE(make_network(), ELBO())
+    model = make_system(VAE, make_network(), "elbo")
     recorder = Recorder(model)
     trainer = fit(model, make_data(train=9, batch_size=8))
     losses = torch.cat([terms.loss.detach() for terms in recorder.terms]).double()
@@ -684,7 +681,7 @@ def test_training_means_weigh_images_equally(
 def test_every_validation_of_a_run_is_that_of_the_whole_split(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model, data = OptimalSigmaVAE(make_network(), SigmaData(SHAPE)), make_data()
+    model, data = make_system(OptimalSigmaVAE, make_network(), "sigma_data"), make_data()
     trainer = fit(model, data, epochs=2)
     expected = evaluate(model, data.in_order("val"))
     logged = {
@@ -698,7 +695,7 @@ def test_every_validation_of_a_run_is_that_of_the_whole_split(
 def test_the_sanity_check_leaves_every_buffer_alone(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model = OptimalSigmaVAE(make_network(), SigmaOptimal(SHAPE))
+    model = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal")
     before, after = state([model]), {}
 
     class Look(Callback):
@@ -745,7 +742,7 @@ def test_the_yardstick_is_the_elbo_under_the_variance_of_train(
 
 
 def test_an_autoencoder_has_no_elbo(make_network: MakeNetwork, make_data: MakeData) -> None:
-    model = AutoEncoder(make_network(parameters_per_latent=1), Reconstruction())
+    model = make_system(AutoEncoder, make_network(parameters_per_latent=1), "reconstruction")
     assert set(evaluate(model, make_data().in_order("val"))) == {"loss", "rec"}
 
 
@@ -753,7 +750,7 @@ def test_the_logged_sigma2_of_a_weighted_kl_is_the_equivalent_one(
     make_network: MakeNetwork, make_data: MakeData
 ) -> None:
     data = make_data()
-    assert evaluate(VAE(make_network(), ELBO()), data.in_order("val"))["sigma2"] == 1
+    assert evaluate(make_system(VAE, make_network(), "elbo"), data.in_order("val"))["sigma2"] == 1
     assert evaluate(BetaVAE(make_network(), Beta(4)), data.in_order("val"))[
         "sigma2"
     ] == pytest.approx(4 / 2 / 3)
@@ -763,7 +760,7 @@ def test_the_logged_sigma2_of_a_weighted_kl_is_the_equivalent_one(
 def test_mixed_precision_keeps_the_likelihood_in_float32(
     objective: str, make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model = LaggingVAE(make_network(), OBJECTIVES[objective](), Lagging(ratio=1, epochs=1))
+    model = make_system(LaggingVAE, make_network(), objective, Lagging(ratio=1, epochs=1))
     recorder, outputs = Recorder(model), []
     model.network.generative.register_forward_hook(lambda *call: outputs.append(call[-1].dtype))
     fit(model, make_data(), precision="bf16-mixed")
@@ -780,7 +777,7 @@ def test_mixed_precision_keeps_the_likelihood_in_float32(
 def test_an_evaluation_that_is_not_finite_ends_the_run(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
 ) -> None:
-    model = VAE(make_network(), ELBO())
+    model = make_system(VAE, make_network(), "elbo")
     Fed(model, "loss", [3.0, 2.0, math.nan])
     original = model.end_evaluation
     model.end_evaluation = lambda: (
@@ -800,7 +797,7 @@ def test_an_evaluation_that_is_not_finite_ends_the_run(
 def test_a_training_epoch_that_is_not_finite_ends_the_run(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
 ) -> None:
-    model = VAE(make_network(), ELBO())
+    model = make_system(VAE, make_network(), "elbo")
     original = model._update
 
     def update(batch: Batch, groups: Update) -> Terms:
@@ -820,7 +817,7 @@ def test_a_training_epoch_that_is_not_finite_ends_the_run(
 def test_the_minibatch_that_broke_the_weights_is_named(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model: Any = VAE(make_network(), ELBO())
+    model: Any = make_system(VAE, make_network(), "elbo")
     original = model._update
 
     def update(batch: Batch, groups: Update) -> Terms:
@@ -860,7 +857,7 @@ def test_images_of_one_grey_train_with_the_variance_at_its_floor(
 def test_a_sanity_check_that_is_not_finite_ends_nothing(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model = VAE(make_network(), ELBO())
+    model = make_system(VAE, make_network(), "elbo")
     Fed(model, "loss", [math.nan, 3.0])
     trainer = fit(model, make_data(), num_sanity_val_steps=1)
     assert float(trainer.callback_metrics["val/loss"]) == 3
@@ -869,7 +866,7 @@ def test_a_sanity_check_that_is_not_finite_ends_nothing(
 def test_images_seen_counts_the_images_of_training_alone(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model: Any = LaggingVAE(make_network(), ELBO(), Lagging(ratio=3, epochs=1))
+    model: Any = make_system(LaggingVAE, make_network(), "elbo", Lagging(ratio=3, epochs=1))
     fit(model, make_data(), epochs=2)
     assert model.images_seen == 44
 

@@ -37,7 +37,7 @@ PRESETS = [("objective", name) for name in RULES]
 def node(group: str, name: str) -> Any:
     """The node that a file fills."""
     config: Any = OmegaConf.load(CONF / group / f"{name}.yaml")
-    return config[group] if group in config else config
+    return config.get(group, config)
 
 
 ALLOWED = {

@@ -52,7 +52,10 @@ def test_the_verdict_counts_active_units(
     fit: Fit,
     tmp_path: Path,
 ) -> None:
-    monitor, model = CollapseMonitor(), make_system(VAE, fixed_encoder(make_network(), active), "elbo")
+    monitor, model = (
+        CollapseMonitor(),
+        make_system(VAE, fixed_encoder(make_network(), active), "elbo"),
+    )
     model.model.network.generative.requires_grad_(True)
     model.model.network.inference[0].requires_grad_(True)
     trainer = fit(model, make_data(val=40), callbacks=[monitor])

@@ -91,7 +91,12 @@ def test_pictures_are_drawn_every_so_many_epochs(
     fit: Fit,
     drawn: list[list[tuple[str, Tensor]]],
 ) -> None:
-    fit(make_system(VAE, make_network(), "elbo"), make_data(train=8), epochs, [ImageGrids(count=2, every=every)])
+    fit(
+        make_system(VAE, make_network(), "elbo"),
+        make_data(train=8),
+        epochs,
+        [ImageGrids(count=2, every=every)],
+    )
     assert len(drawn) == 2 * pictures
 
 

@@ -61,7 +61,13 @@ def test_a_resumed_run_has_each_epoch_once(
     # What was written after the last checkpoint is not part of the run that goes on.
     (tmp_path / "metrics.csv").write_text("half a line")
     last = tmp_path / "checkpoints" / "last.ckpt"
-    fit(make_system(VAE, make_network(), "elbo"), data, 4, [MetricsFile(), BestAndLast()], ckpt_path=last)
+    fit(
+        make_system(VAE, make_network(), "elbo"),
+        data,
+        4,
+        [MetricsFile(), BestAndLast()],
+        ckpt_path=last,
+    )
     after = rows(tmp_path)
     assert [row["epoch"] for row in after] == ["1", "2", "3", "4"]
     assert after[:2] == before

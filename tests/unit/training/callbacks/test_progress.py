@@ -51,7 +51,8 @@ def test_the_report_names_the_phase_in_which_the_epoch_was_trained(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    model = make_system(LaggingVAE, make_network(), "elbo", Lagging(ratio=1, epochs=3, until="mutual_information")
+    model = make_system(
+        LaggingVAE, make_network(), "elbo", Lagging(ratio=1, epochs=3, until="mutual_information")
     )
     Fed(model, mutual_information=[0.3, 0.2, 0.1])
     fit(model, make_data(), 3, [EpochReport(), BestAndLast()])
@@ -87,7 +88,11 @@ def test_every_epoch_has_a_speed_however_short(
             speeds.append(bar.train_progress_bar.speed)
 
     fit(
-        make_system(MMDInfoVAE, make_network(), "mmd"), make_data(), 2, [bar, Speeds()], enable_progress_bar=True
+        make_system(MMDInfoVAE, make_network(), "mmd"),
+        make_data(),
+        2,
+        [bar, Speeds()],
+        enable_progress_bar=True,
     )
     assert len(speeds) == 2
     assert all(speeds)

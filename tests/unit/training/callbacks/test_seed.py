@@ -40,6 +40,12 @@ def test_noise_of_an_epoch_does_not_depend_on_how_the_run_got_there(
     states = []
     for steps in (0, 2):
         torch.manual_seed(steps)
-        fit(make_system(VAE, make_network(), "elbo"), make_data(), 1, [EpochSeed(0)], num_sanity_val_steps=steps)
+        fit(
+            make_system(VAE, make_network(), "elbo"),
+            make_data(),
+            1,
+            [EpochSeed(0)],
+            num_sanity_val_steps=steps,
+        )
         states.append(torch.get_rng_state())
     assert torch.equal(*states)

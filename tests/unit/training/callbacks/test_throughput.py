@@ -65,9 +65,9 @@ def test_totals_go_on_after_an_interruption(
 ) -> None:
     clock, data, path = Clock(monkeypatch), make_data(), tmp_path / "a.ckpt"
     callbacks = [Slow(clock), Throughput()]
-    fit(make_system(LaggingVAE, make_network(), "elbo", Lagging(epochs=0)), data, 1, callbacks).save_checkpoint(
-        path
-    )
+    fit(
+        make_system(LaggingVAE, make_network(), "elbo", Lagging(epochs=0)), data, 1, callbacks
+    ).save_checkpoint(path)
     later = Throughput()
     fit(
         make_system(LaggingVAE, make_network(), "elbo", Lagging(epochs=0)),

@@ -47,5 +47,7 @@ def test_a_variant_without_a_variance_logs_none(
     make_data: Callable[..., ImageDataModule],
     fit: Callable[..., Trainer],
 ) -> None:
-    trainer = fit(make_system(VAE, make_network(), "elbo"), make_data(), callbacks=[Sigma2Statistics()])
+    trainer = fit(
+        make_system(VAE, make_network(), "elbo"), make_data(), callbacks=[Sigma2Statistics()]
+    )
     assert not [name for name in trainer.callback_metrics if name.startswith("sigma2/")]

@@ -1,8 +1,10 @@
 """Systems for tests: a variant with its parts, by the choices of the command line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from reslag_vae.data.images import Batch
+from reslag_vae.evaluation.epoch import evaluate
 from reslag_vae.latents import GaussianPosterior, PointPosterior, Posterior
 from reslag_vae.likelihoods import (
     DataVariance,
@@ -17,6 +19,7 @@ from reslag_vae.likelihoods import (
 from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO, MMD, Beta, Capacity, Objective, Reconstruction
+from reslag_vae.objectives.averages import Means
 from reslag_vae.training.optimizers import AdamSettings
 from reslag_vae.training.schedules import Schedule
 from reslag_vae.training.system import BaseVAE
@@ -49,11 +52,17 @@ def make_likelihood(choice: str, shape: Shape) -> Likelihood:
     return LIKELIHOODS.get(choice, lambda _: SquaredError())(shape)
 
 
-def make_model(network: Network, choice: str = "elbo") -> FlatModel:
-    """A flat model with the likelihood of `objective=<choice>`, and the posterior that the network is for."""
+def make_model(
+    network: Network, choice: str = "elbo", likelihood: Likelihood | None = None
+) -> FlatModel:
+    """A flat model with the posterior that the network is for.
+
+    Its likelihood is that of `objective=<choice>` if none is given.
+    """
     point = network.parameters_per_latent == 1
     posterior: Posterior = PointPosterior() if point else GaussianPosterior()
-    return FlatModel(network, make_likelihood(choice, network.image_shape), posterior)
+    own = make_likelihood(choice, network.image_shape) if likelihood is None else likelihood
+    return FlatModel(network, own, posterior)
 
 
 def make_system(
@@ -62,9 +71,31 @@ def make_system(
     choice: str | None = None,
     schedule: Schedule | None = None,
     optimizer: AdamSettings | None = None,
+    likelihood: Likelihood | None = None,
     **options: Any,
 ) -> BaseVAE:
     """A variant with `objective=<choice>` (its usual one by default) and that objective's options."""
     choice = choice or variant.usual
     objective = OBJECTIVES[choice](**options)
-    return variant(make_model(network, choice), objective, schedule, optimizer)
+    model = make_model(network, choice, likelihood)
+    return variant(model, objective, schedule, optimizer)
+
+
+def measured(system: BaseVAE, batches: Iterable[Batch]) -> dict[str, float]:
+    """The metrics of an evaluation of all batches."""
+    epoch = evaluate(system.model, system.objective, batches)
+    return epoch.metrics(float(system.train_mse))
+
+
+class Fed:
+    """Gives the validations of a system in training the values of lists, one after the other."""
+
+    def __init__(self, system: BaseVAE, **values: list[float]) -> None:
+        self.original = system._log
+        self.values = {name: iter(own) for name, own in values.items()}
+        system._log = self  # type: ignore[method-assign]
+
+    def __call__(self, split: str, metrics: dict[str, float], means: Means) -> None:
+        if split == "val":
+            metrics = metrics | {name: next(own) for name, own in self.values.items()}
+        self.original(split, metrics, means)

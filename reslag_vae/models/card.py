@@ -36,7 +36,7 @@ def objective_card(name: str, model: GenerativeModel, objective: Objective) -> d
     formula = objective.formula(model.likelihood.formula)
     lines = {
         "model": f"{name}: {model.architecture}, latent d = {latent}",
-        "objective": f"{objective.name}: mean over images of {formula}",
+        "objective": f"{preset(model, objective)}: mean over images of {formula}",
         "Rec": f"sum of squared errors over D = {model.dimensions} numbers in [0, 1]",
     }
     if not model.deterministic:

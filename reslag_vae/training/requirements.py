@@ -30,7 +30,7 @@ def check_requirements(system: "BaseVAE") -> None:
     objective = parts["objective"]
     for who, required in (
         (f"model={system.name}", system.requires),
-        (f"objective={objective.name}", objective.requires),
+        (f"objective={system.preset}", objective.requires),
     ):
         for missing in sorted(required - provided):
             raise ValueError(f"{who} does not take {instead(system, missing)}.")

@@ -11,13 +11,13 @@ from hydra.errors import ConfigCompositionException
 from lightning import Trainer
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.profilers import SimpleProfiler
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.data import build_data
-from reslag_vae.runs.option_names import flat_names, flatten
-from reslag_vae.training.build import build, build_system
+from reslag_vae.runs.option_names import flatten
+from reslag_vae.training.build import add_logger, build, build_system, check_pixels
 from reslag_vae.training.callbacks import BestAndLast
 from reslag_vae.training.optimizers import AdamSettings, Plateau
 from reslag_vae.training.profiler import NoProfiler
@@ -52,7 +52,7 @@ def test_values_are_plain_containers(compose: Compose, tmp_path: Path) -> None:
     model = build(compose("model=beta_vae", *SMALL), tmp_path)[1]
     assert model.optimizer == AdamSettings(betas=[0.9, 0.999], plateau=Plateau())  # type: ignore[arg-type]
     assert type(model.optimizer.betas) is list
-    assert type(model.network.image_shape) is tuple
+    assert type(model.model.image_shape) is tuple
     kinds = {type(value) for _, value in flatten(dict(model.hparams))}
     assert kinds <= {str, int, float, bool, list, type(None)}
 
@@ -220,10 +220,14 @@ def test_no_other_progress_bar_takes_the_place_of_ours(compose: Compose, tmp_pat
     assert type(trainer.progress_bar_callback).__name__ == "ProgressBar"
 
 
-def test_a_dashboard_gets_flat_names(compose: Compose) -> None:
+def test_a_dashboard_gets_flat_names(compose: Compose, tmp_path: Path) -> None:
     config = compose("model=reslag", "objective=sigma_optimal", "seed=5", *SMALL)
-    model = build_system(config)
-    names = flat_names(config, build_data(config, model), model)
+    OmegaConf.set_struct(config, False)
+    config.logger = {"_target_": "types.SimpleNamespace", "_partial_": True}
+    model, trainer = build_system(config), Trainer(default_root_dir=tmp_path, logger=False)
+    add_logger(trainer, config, build_data(config, model.model), model)
+    (dashboard,) = trainer.loggers
+    names = dashboard.config  # type: ignore[attr-defined]
     wanted = {
         "model": "reslag",
         "data": "digits",
@@ -231,7 +235,7 @@ def test_a_dashboard_gets_flat_names(compose: Compose) -> None:
         "schedule": "lagging",
         "seed": 5,
         "data.batch_size": 32,
-        "objective.granularity": "global",
+        "likelihood.variance.granularity": "global",
         "network.channels": [2, 4],
         "schedule.ratio": 3,
         "optimizer.lr": 0.002,
@@ -240,6 +244,17 @@ def test_a_dashboard_gets_flat_names(compose: Compose) -> None:
     assert wanted.items() <= names.items()
     assert not [value for value in names.values() if isinstance(value, dict)]
     assert json.loads(json.dumps(names)) == names
+
+
+def test_greys_are_no_data_of_a_likelihood_of_black_and_white(
+    compose: Compose, tmp_path: Path
+) -> None:
+    message = "likelihood=bernoulli: takes images of 0 and 1 alone, and data=digits has greys"
+    with pytest.raises(ConfigError, match=message):
+        build(compose("model=vae", "likelihood=bernoulli", *SMALL), tmp_path)
+    config = compose("model=vae", "likelihood=bernoulli", "data=mnist", "data.binarize=dynamic")
+    system = build_system(config)
+    check_pixels(system, build_data(config, system.model))
 
 
 def test_flattening() -> None:

@@ -13,16 +13,15 @@ from torch._inductor import config
 from reslag_vae.data import ImageDataModule
 from reslag_vae.data.images import Batch
 from reslag_vae.networks import LightResidualNetwork, Network
-from reslag_vae.objectives import MMD, Reconstruction, SigmaData, Terms
+from reslag_vae.objectives import Terms
 from reslag_vae.training.schedules import Lagging, Update
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import AutoEncoder, MMDInfoVAE, ResLagLightVAE
+from tests.systems import make_system
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
 Fit = Callable[..., Trainer]
-
-SHAPE = (1, 8, 8)
 
 
 class Watched:
@@ -51,11 +50,8 @@ class Watched:
 
 def reslag_light(make_network: MakeNetwork) -> BaseVAE:
     torch.manual_seed(0)
-    return ResLagLightVAE(
-        make_network(LightResidualNetwork, channels=[4]),
-        SigmaData(SHAPE),
-        Lagging(ratio=2, epochs=1),
-    )
+    network = make_network(LightResidualNetwork, channels=[4])
+    return make_system(ResLagLightVAE, network, "sigma_data", Lagging(ratio=2, epochs=1))
 
 
 def trained(model: BaseVAE, data: ImageDataModule, fit: Fit, compile_it: bool) -> Watched:
@@ -93,11 +89,11 @@ def test_compiled_losses_differ_by_rounding_alone_and_frozen_groups_stay_bitwise
 def test_gradients_are_those_of_the_eager_model(precision: torch.dtype, tolerance: float) -> None:
     # Colours, sizes that have to be cropped, and doublings of many channels and of few.
     network = LightResidualNetwork((3, 9, 7), latent_dim=4, channels=[8, 8], blocks=[1, 1])
-    model = ResLagLightVAE(network, SigmaData((3, 9, 7)), Lagging(ratio=2, epochs=1)).train()
-    images, noise = torch.randint(256, (16, 3, 9, 7), dtype=torch.uint8), torch.randn(16, 4)
+    model = make_system(ResLagLightVAE, network, "sigma_data", Lagging(ratio=2, epochs=1)).train()
+    images, noise = torch.randint(256, (16, 3, 9, 7), dtype=torch.uint8), (torch.randn(16, 4),)
     model.compile_updates()
     assert model.compiled is not None
-    model.compiled.begin()
+    model.compiled.begin(torch.device("cpu"))
     gradients = []
     for terms in (model.terms, model.compiled.graph):
         model.zero_grad()
@@ -111,18 +107,19 @@ def test_gradients_are_those_of_the_eager_model(precision: torch.dtype, toleranc
 
 
 @pytest.mark.usefixtures("compiler")
-@pytest.mark.parametrize("objective", [MMD(), Reconstruction()])
+@pytest.mark.parametrize("objective", ["mmd", "reconstruction"])
 def test_noise_is_drawn_as_without_compilation(
-    objective: MMD | Reconstruction, make_network: MakeNetwork, make_data: MakeData, fit: Fit
+    objective: str, make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
     losses = []
     for choice in (False, True):
         torch.manual_seed(0)
-        variant = MMDInfoVAE if isinstance(objective, MMD) else AutoEncoder
+        variant = MMDInfoVAE if objective == "mmd" else AutoEncoder
         network = make_network(
             parameters_per_latent=2 if variant is MMDInfoVAE else 1, channels=[4]
         )
-        losses.append(trained(variant(network, objective), make_data(), fit, choice).losses)
+        model = make_system(variant, network, objective)
+        losses.append(trained(model, make_data(), fit, choice).losses)
     torch.testing.assert_close(*losses, rtol=2e-4, atol=0)
 
 

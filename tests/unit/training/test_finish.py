@@ -9,13 +9,15 @@ from typing import cast
 import pytest
 import torch
 from lightning import Trainer
-from reslag_vae.evaluation.losses import evaluate
 from torch import Tensor
 
 from reslag_vae.data import ImageDataModule
+from reslag_vae.evaluation.epoch import evaluate
 from reslag_vae.evaluation.numbers import format_number
+from reslag_vae.likelihoods import Gaussian, LearnedVariance
+from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network
-from reslag_vae.objectives import MMD, Reconstruction, SigmaLearned, SigmaOptimal
+from reslag_vae.objectives import ELBO
 from reslag_vae.runs.folder import RunError
 from reslag_vae.training import finish
 from reslag_vae.training.callbacks import (
@@ -29,26 +31,20 @@ from reslag_vae.training.callbacks import (
 from reslag_vae.training.schedules import Lagging
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import AutoEncoder, LaggingVAE, OptimalSigmaVAE
+from tests.systems import Fed, make_system, measured
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
 Fit = Callable[..., Trainer]
 
 
-def feed(model: BaseVAE, losses: list[float]) -> None:
-    """Give the model's validations these losses."""
-    original, values = model.end_evaluation, iter(losses)
-    model.end_evaluation = lambda: original() | {"loss": next(values, float("nan"))}  # type: ignore[method-assign]
-
-
-@pytest.mark.parametrize("objective", [Reconstruction(), MMD()])
+@pytest.mark.parametrize("objective", ["reconstruction", "mmd"])
 def test_what_an_autoencoder_does_not_have_is_none(
-    objective: Reconstruction | MMD, make_network: MakeNetwork, make_data: MakeData
+    objective: str, make_network: MakeNetwork, make_data: MakeData
 ) -> None:
-    measured = finish.measure(
-        AutoEncoder(make_network(parameters_per_latent=1), objective), make_data()
-    )
-    for metrics in measured.values():
+    network = make_network(parameters_per_latent=1)
+    found = finish.measure(make_system(AutoEncoder, network, objective), make_data())
+    for metrics in found.values():
         assert metrics["loss"] is not None
         assert metrics["rec"] is not None
         assert [
@@ -59,19 +55,17 @@ def test_what_an_autoencoder_does_not_have_is_none(
 def test_the_best_epoch_is_measured_and_not_the_last(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
 ) -> None:
-    model, data = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8))), make_data()
-    unfed = model.end_evaluation
-    feed(model, [3.0, 1.0, 2.0])
+    model, data = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal"), make_data()
+    Fed(model, loss=[3.0, 1.0, 2.0])
     trainer = fit(model, data, 3, [Throughput(), BestAndLast()])
-    model.end_evaluation = unfed  # type: ignore[method-assign]
     assert finish.finish(trainer, model, data, tmp_path, {"seed": 7}) == 1.0
     result = json.loads((tmp_path / "metrics.json").read_text())
     state = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
-    best = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8)))
+    best = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal")
     best.load_state_dict(state)
-    best.train_mse.fill_(evaluate(best, data.in_order("train"))["rec"] / 64)
+    best.train_mse.fill_(measured(best, data.in_order("train"))["rec"] / 64)
     for split in ("val", "test"):
-        assert result[split] == pytest.approx(evaluate(best, data.in_order(split)), rel=1e-9)
+        assert result[split] == pytest.approx(measured(best, data.in_order(split)), rel=1e-9)
     assert (result["epoch"], result["epochs_run"], result["seed"]) == (2, 3, 7)
     assert result["yardstick_sigma2"] == pytest.approx(float(best.train_mse))
     assert result["images"] == {"train": 22, "val": 11, "test": 5}
@@ -95,13 +89,11 @@ def test_the_last_pictures_are_of_the_best_epoch(
     )
     for module in (images, collapse):
         monkeypatch.setattr(module, "save_figure", lambda *_: None)
-    model, data = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8))), make_data()
-    unfed = model.end_evaluation
-    feed(model, [3.0, 1.0, 2.0])
+    model, data = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal"), make_data()
+    Fed(model, loss=[3.0, 1.0, 2.0])
     trainer = fit(
         model, data, 3, [ImageGrids(count=4), CollapseMonitor(), Throughput(), BestAndLast()]
     )
-    model.end_evaluation = unfed  # type: ignore[method-assign]
     third = grids["reconstructions: optimal_sigma, epoch 3"][1][1]
     for drawn in (grids, bars):
         drawn.clear()
@@ -111,20 +103,22 @@ def test_the_last_pictures_are_of_the_best_epoch(
         "prior samples: optimal_sigma, epoch 2",
         "reconstructions: optimal_sigma, epoch 2",
     ]
-    best = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8)))
+    best = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal")
     best.load_state_dict(
         torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
     )
-    evaluate(best, data.in_order("val"))
+    latents = evaluate(best.model, best.objective, data.in_order("val")).latents
     originals = data.split("val").images[:4]
     (_, shown), (_, reconstructions) = grids["reconstructions: optimal_sigma, epoch 2"]
     assert torch.equal(shown, originals / 255)
     with torch.no_grad():
-        torch.testing.assert_close(reconstructions, best.eval().reconstruct(originals))
+        torch.testing.assert_close(reconstructions, best.eval().model.reconstruct(originals))
     assert not torch.allclose(reconstructions, third)
     [(title, kl)] = bars.items()
-    assert title == f"optimal_sigma, epoch 2: {best.latent_statistics.verdict()}"
-    assert kl == pytest.approx(best.latent_statistics.kl_per_dimension().tolist())
+    assert title == f"optimal_sigma, epoch 2: {latents.verdict()}"
+    per_dimension = latents.kl_per_dimension()
+    assert per_dimension is not None
+    assert kl == pytest.approx(per_dimension.tolist())
 
 
 @pytest.mark.parametrize(
@@ -143,16 +137,15 @@ def test_why_training_ended(own: str | None, epochs_run: int, words: str) -> Non
 def test_parameters_are_counted_by_group(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model, data = (
-        LaggingVAE(make_network(), SigmaLearned((1, 8, 8), "pixel"), Lagging(ratio=1, epochs=1)),
-        make_data(),
-    )
+    likelihood = Gaussian(LearnedVariance((1, 8, 8), "pixel"))
+    own, data = FlatModel(make_network(), likelihood), make_data()
+    model = LaggingVAE(own, ELBO(), Lagging(ratio=1, epochs=1))
     found = finish.summary(
         fit(model, data, 1, [BestAndLast()]), model, data, epoch=1, epochs_run=1
     )["parameters"]
     sizes = [
         sum(p.numel() for p in half.parameters())
-        for half in (model.network.inference, model.network.generative)
+        for half in (own.network.inference, own.network.generative)
     ]
     assert found == {"inference": sizes[0], "generative": sizes[1] + 64, "total": sum(sizes) + 64}
 
@@ -160,7 +153,7 @@ def test_parameters_are_counted_by_group(
 def test_a_run_without_a_best_checkpoint_has_no_result(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
 ) -> None:
-    model, data = OptimalSigmaVAE(make_network(), SigmaOptimal((1, 8, 8))), make_data()
+    model, data = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal"), make_data()
     trainer = fit(model, data, 1, [BestAndLast()])
     (tmp_path / "checkpoints" / "best.ckpt").unlink()
     with pytest.raises(RunError, match=r"best.ckpt"):
@@ -169,7 +162,7 @@ def test_a_run_without_a_best_checkpoint_has_no_result(
 
 
 def test_the_card_is_shown(make_network: MakeNetwork, capsys: pytest.CaptureFixture[str]) -> None:
-    finish.show_card(LaggingVAE(make_network(), SigmaOptimal((1, 8, 8)), Lagging(ratio=3)))
+    finish.show_card(make_system(LaggingVAE, make_network(), "sigma_optimal", Lagging(ratio=3)))
     shown = capsys.readouterr().out
     for part in ("objective card", "lagging: PlainNetwork", "sigma_optimal", "ratio=3", "lr 0.002"):
         assert part in shown

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from reslag_vae.likelihoods import Gaussian, LearnedVariance
 from reslag_vae.networks import LightResidualNetwork, Network, PlainNetwork
-from reslag_vae.objectives import SigmaLearned
 from reslag_vae.training.freezing import frozen
 
 Maker = Callable[[], Network]
@@ -93,11 +93,11 @@ def test_evaluation_inside_uses_the_running_averages(make: Maker) -> None:
 def test_what_was_is_restored_after_an_exception(make: Maker) -> None:
     network = make()
     with pytest.raises(RuntimeError, match="to have 1 channels"), frozen(network):
-        network(torch.rand(4, 7, 8, 8))
+        reconstruct(network, torch.rand(4, 7, 8, 8))
 
     assert all(parameter.requires_grad for parameter in network.parameters())
     before = state(network)
-    network(torch.rand(4, 1, 8, 8))
+    reconstruct(network, torch.rand(4, 1, 8, 8))
     assert not same(before, network), "batch normalisation has not started again"
 
 
@@ -118,12 +118,13 @@ def test_parameters_and_norms_that_were_frozen_stay_frozen() -> None:
 
 
 def test_several_modules_and_nesting() -> None:
-    network, objective = PlainNetwork((1, 8, 8), 3, [4], [1]), SigmaLearned((1, 8, 8))
-    with frozen(network.generative, objective):
+    network = PlainNetwork((1, 8, 8), 3, [4], [1])
+    likelihood = Gaussian(LearnedVariance((1, 8, 8)))
+    with frozen(network.generative, likelihood):
         with frozen(network.generative):
             pass
         assert not any(
-            p.requires_grad for p in (*network.generative.parameters(), *objective.parameters())
+            p.requires_grad for p in (*network.generative.parameters(), *likelihood.parameters())
         )
         assert all(p.requires_grad for p in network.inference.parameters())
-    assert all(p.requires_grad for p in (*network.parameters(), *objective.parameters()))
+    assert all(p.requires_grad for p in (*network.parameters(), *likelihood.parameters()))

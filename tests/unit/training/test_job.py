@@ -29,7 +29,7 @@ def test_a_saved_configuration_has_no_references_left(folder: Path) -> None:
     text = (folder / "config.yaml").read_text()
     assert "${" not in text
     config = OmegaConf.create(text)
-    assert config.network.latent_dim == config.model.network.latent_dim == 5
+    assert config.network.latent_dim == config.model.model.network.latent_dim == 5
     assert config.seed == config.data.seed == config.callbacks.seed.seed == 3
     assert [path.name for path in folder.iterdir()] == ["config.yaml"]
 
@@ -201,7 +201,7 @@ def test_a_run_of_a_study_that_has_not_begun_is_as_composed(
         ("trainer.max_epochs=3", "trainer.max_epochs"),
         ("trainer.precision=bf16-mixed", "trainer.precision"),
         ("optimizer.lr=0.1", "optimizer.lr"),
-        ("objective.decay=0.5", "objective.decay"),
+        ("likelihood.variance.decay=0.5", "likelihood.variance.decay"),
         ("recipe.channels=[4,8,16]", "recipe.channels"),
         ("callbacks.checkpoint.monitor=val/rec", "callbacks.checkpoint.monitor"),
         ("callbacks.seed=null", "callbacks.seed"),

@@ -13,14 +13,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.data.images import Batch
+from reslag_vae.likelihoods import Gaussian, Likelihood, OptimalVariance
 from reslag_vae.networks import Network
-from reslag_vae.objectives import MMD, Beta, Objective, SigmaData, SigmaLearned, SigmaOptimal, Terms
+from reslag_vae.objectives import Terms
 from reslag_vae.objectives.averages import Means
 from reslag_vae.training.callbacks import Sigma2Statistics, Throughput
 from reslag_vae.training.optimizers import AdamSettings
-from reslag_vae.training.schedules import Joint, Lagging
+from reslag_vae.training.schedules import Joint, Lagging, Schedule
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import BetaVAE, LaggingVAE, MMDInfoVAE, OptimalSigmaVAE
+from tests.systems import make_system
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
@@ -33,7 +35,7 @@ READS = {
     torch.ops.aten.equal,
     torch.ops.aten.masked_select,
 }
-SHAPE = (1, 8, 8)
+PIXEL = Gaussian(OptimalVariance((1, 8, 8), "pixel"))
 
 
 class Watch(TorchDispatchMode):
@@ -92,7 +94,7 @@ class WatchBatches(Callback):
 
 def test_the_watch_sees_reads() -> None:
     means = Means()
-    means.add(Terms(loss=torch.ones(2), rec=torch.ones(2), kl=None))
+    means.add(Terms(*torch.ones(3, 2), kl=None, extras={}))
     with Watch() as watch, WatchMethods(watch):
         means.read()
         float(torch.ones(()))
@@ -104,24 +106,28 @@ def test_the_watch_sees_reads() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variant", "objective", "schedule"),
+    ("variant", "objective", "schedule", "likelihood"),
     [
-        (BetaVAE, Beta(), Joint()),
-        (MMDInfoVAE, MMD(), Joint()),
-        (OptimalSigmaVAE, SigmaData(SHAPE), Joint()),
-        (LaggingVAE, SigmaOptimal(SHAPE, "pixel"), Lagging(ratio=2, epochs=1)),
-        (LaggingVAE, SigmaLearned(SHAPE), Lagging(ratio=2, epochs=1)),
+        (BetaVAE, "beta", Joint(), None),
+        (MMDInfoVAE, "mmd", Joint(), None),
+        (OptimalSigmaVAE, "sigma_data", Joint(), None),
+        (LaggingVAE, "sigma_optimal", Lagging(ratio=2, epochs=1), PIXEL),
+        (LaggingVAE, "sigma_learned", Lagging(ratio=2, epochs=1), None),
     ],
 )
 def test_a_step_reads_nothing_from_the_device(
     variant: type[BaseVAE],
-    objective: Objective,
-    schedule: Joint | Lagging,
+    objective: str,
+    schedule: Schedule,
+    likelihood: Likelihood | None,
     make_network: MakeNetwork,
     make_data: MakeData,
     fit: Fit,
 ) -> None:
-    model = variant(make_network(), objective, schedule, AdamSettings(clip_norm=1.0))
+    clipped = AdamSettings(clip_norm=1.0)
+    model = make_system(
+        variant, make_network(), objective, schedule, clipped, likelihood=likelihood
+    )
     watcher = WatchBatches()
     fit(model, make_data(), epochs=2, callbacks=[Sigma2Statistics(), Throughput(), watcher])
     assert watcher.watch.operations > 100

@@ -1,28 +1,80 @@
-from dataclasses import FrozenInstanceError
+import math
 from typing import Any
 
 import pytest
+import torch
 
-from reslag_vae.training.schedules import Joint, Lagging, Schedule
+from reslag_vae.training.schedules import Joint, Lagging, Schedule, Update
 
-JOINT = (("inference", "generative"),)
+JOINT = [Update(("inference", "generative"))]
 
 
-@pytest.mark.parametrize("aggressive", [False, True])
-def test_joint_updates_both_groups_at_once(aggressive: bool) -> None:
-    assert Joint().updates(aggressive) == JOINT
+def step(schedule: Schedule, epoch: int = 0) -> list[Update]:
+    """The updates of a training step in an epoch, each answered with its loss."""
+    schedule.begin_epoch(epoch)
+    updates = schedule.updates()
+    found = [next(updates)]
+    while True:
+        try:
+            found.append(updates.send(torch.ones(())))
+        except StopIteration:
+            return found
+
+
+@pytest.mark.parametrize("epoch", [0, 7])
+def test_joint_updates_both_groups_at_once(epoch: int) -> None:
+    assert step(Joint(), epoch) == JOINT
 
 
 @pytest.mark.parametrize("ratio", [1, 2, 5])
-def test_lagging_updates_the_encoder_n_times_then_the_decoder(ratio: int) -> None:
-    schedule = Lagging(ratio=ratio, epochs=3)
-
-    assert schedule.updates(aggressive=True) == (("inference",),) * ratio + (("generative",),)
-    assert schedule.updates(aggressive=False) == JOINT
+@pytest.mark.parametrize("batches", ["same", "fresh"])
+def test_lagging_updates_the_encoder_n_times_then_the_decoder(ratio: int, batches: Any) -> None:
+    schedule = Lagging(ratio=ratio, epochs=3, batches=batches)
+    encoder, decoder = Update(("inference",), fresh=batches == "fresh"), Update(("generative",))
+    assert step(schedule, 2) == [encoder] * ratio + [decoder]
+    assert step(schedule, 3) == JOINT
 
 
 def test_ratio_one_is_not_the_joint_update() -> None:
-    assert Lagging(ratio=1).updates(aggressive=True) != JOINT
+    assert step(Lagging(ratio=1)) != JOINT
+
+
+@pytest.mark.parametrize(
+    ("schedule", "epoch", "phase"),
+    [
+        (Joint(), 0, "joint"),
+        (Lagging(epochs=2), 1, "aggressive"),
+        (Lagging(epochs=2), 2, "joint"),
+        (Lagging(epochs=0), 0, "joint"),
+    ],
+)
+def test_the_phase_is_that_of_the_epoch(schedule: Schedule, epoch: int, phase: str) -> None:
+    schedule.begin_epoch(epoch)
+    assert schedule.phase == phase
+
+
+def test_aggressive_epochs_are_those_of_the_phase() -> None:
+    assert [Lagging(epochs=3).aggressive_epochs(epochs) for epochs in (0, 2, 3, 9)] == [0, 2, 3, 3]
+    assert Joint().aggressive_epochs(9) == 0
+
+
+def validated(schedule: Schedule, epoch: int, information: float) -> None:
+    """Tell a schedule of an epoch whose estimate of the mutual information may rise to 5 nats."""
+    schedule.begin_epoch(epoch)
+    metrics = {"val/mutual_information": information, "val/mutual_information_ceiling": 5.0}
+    schedule.end_epoch(epoch, metrics)
+
+
+def test_the_state_is_all_that_the_phase_depends_on() -> None:
+    first = Lagging(epochs=9, until="mutual_information")
+    second = Lagging(epochs=9, until="mutual_information")
+    assert first.state_dict() == {"phase_ended_at": None, "last_information": -math.inf}
+    validated(first, 0, 2.0)
+    second.load_state_dict(first.state_dict())
+    for schedule in (first, second):
+        validated(schedule, 1, 1.5)
+        assert schedule.phase_ended_at == 2
+        assert step(schedule, 2) == JOINT
 
 
 @pytest.mark.parametrize("max_epochs", [None, -1, 5, 6])
@@ -53,9 +105,8 @@ def test_the_error_names_the_choices(option: str) -> None:
         Lagging(batches=name) if option in ("same", "fresh") else Lagging(until=name)
 
 
-@pytest.mark.parametrize(("schedule", "field"), [(Joint(), "name"), (Lagging(), "ratio")])
-def test_schedules_are_frozen_values(schedule: Schedule, field: str) -> None:
-    with pytest.raises(FrozenInstanceError):
-        setattr(schedule, field, 1)
-    assert Lagging(2, 3) == Lagging(ratio=2, epochs=3)
-    assert hash(Lagging(2, 3)) == hash(Lagging(ratio=2, epochs=3))
+def test_schedules_of_the_same_options_are_equal_wherever_they_stand() -> None:
+    begun = Lagging(2, 3)
+    begun.begin_epoch(7)
+    assert begun == Lagging(ratio=2, epochs=3) != Lagging(ratio=3, epochs=3)
+    assert repr(begun) == "Lagging(ratio=2, epochs=3, batches='same', until='epochs')"

@@ -7,15 +7,15 @@ import pytest
 import torch
 from lightning import Trainer
 from PIL import Image
-from reslag_vae.evaluation.losses import evaluate
 from torch import nn
 
 from reslag_vae.data import ImageDataModule
+from reslag_vae.evaluation.epoch import evaluate
 from reslag_vae.networks import Network
-from reslag_vae.objectives import ELBO, Reconstruction
 from reslag_vae.training.callbacks import CollapseMonitor
 from reslag_vae.training.callbacks import collapse as module
 from reslag_vae.variants import VAE, AutoEncoder
+from tests.systems import make_system
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
@@ -52,9 +52,12 @@ def test_the_verdict_counts_active_units(
     fit: Fit,
     tmp_path: Path,
 ) -> None:
-    monitor, model = CollapseMonitor(), VAE(fixed_encoder(make_network(), active), ELBO())
-    model.network.generative.requires_grad_(True)
-    model.network.inference[0].requires_grad_(True)
+    monitor, model = (
+        CollapseMonitor(),
+        make_system(VAE, fixed_encoder(make_network(), active), "elbo"),
+    )
+    model.model.network.generative.requires_grad_(True)
+    model.model.network.inference[0].requires_grad_(True)
     trainer = fit(model, make_data(val=40), callbacks=[monitor])
     assert monitor.verdict.startswith(verdict)
     assert float(trainer.callback_metrics["val/active_units"]) == active
@@ -67,7 +70,7 @@ def test_a_point_has_no_verdict(
 ) -> None:
     monitor = CollapseMonitor()
     fit(
-        AutoEncoder(make_network(parameters_per_latent=1), Reconstruction()),
+        make_system(AutoEncoder, make_network(parameters_per_latent=1), "reconstruction"),
         make_data(),
         callbacks=[monitor],
     )
@@ -83,15 +86,17 @@ def test_the_picture_is_of_the_latest_evaluation(
         module, "kl_bars", lambda kl, active, title: drawn.append((list(kl), list(active), title))
     )
     monkeypatch.setattr(module, "save_figure", lambda *_: None)
-    monitor, model, data = CollapseMonitor(), VAE(make_network(), ELBO()), make_data()
+    monitor, model, data = CollapseMonitor(), make_system(VAE, make_network(), "elbo"), make_data()
     trainer = fit(model, data, 2, [monitor])
     assert [title.split(":")[0] for _, _, title in drawn] == ["vae, epoch 1", "vae, epoch 2"]
-    evaluate(model, data.in_order("test"))
+    model.evaluation = evaluate(model.model, model.objective, data.in_order("test"))
     monitor.draw(trainer, model, 9)
-    statistics = model.latent_statistics
+    statistics = model.evaluation.latents
+    kl = statistics.kl_per_dimension()
+    assert kl is not None
     assert monitor.verdict == statistics.verdict()
     assert drawn[2] == (
-        statistics.kl_per_dimension().tolist(),
+        kl.tolist(),
         statistics.active().tolist(),
         f"vae, epoch 9: {monitor.verdict}",
     )

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
-from reslag_vae.objectives import ELBO
 from reslag_vae.training.callbacks import ImageGrids
 from reslag_vae.training.callbacks import images as module
 from reslag_vae.training.callbacks.images import picture_rows
 from reslag_vae.variants import VAE
+from tests.systems import make_system
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
@@ -26,7 +26,7 @@ NAMES = ("reconstructions", "prior_samples")
 def test_pictures_are_written_as_png(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
 ) -> None:
-    fit(VAE(make_network(), ELBO()), make_data(), callbacks=[ImageGrids(count=3)])
+    fit(make_system(VAE, make_network(), "elbo"), make_data(), callbacks=[ImageGrids(count=3)])
     for name in NAMES:
         with Image.open(tmp_path / "figures" / f"{name}.png") as picture:
             picture.verify()
@@ -48,7 +48,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, Tensor]]]:
 def test_every_epoch_shows_the_same_first_images_of_validation(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, drawn: list[list[tuple[str, Tensor]]]
 ) -> None:
-    data, model = make_data(val=11, batch_size=2), VAE(make_network(), ELBO())
+    data, model = make_data(val=11, batch_size=2), make_system(VAE, make_network(), "elbo")
     fit(model, data, 2, [ImageGrids(count=7)], num_sanity_val_steps=2)
     assert len(drawn) == 4
     for (_, originals), (_, reconstructions) in (drawn[0], drawn[2]):
@@ -56,7 +56,7 @@ def test_every_epoch_shows_the_same_first_images_of_validation(
         assert reconstructions.shape == originals.shape
     with torch.no_grad():
         torch.testing.assert_close(
-            drawn[2][1][1], model.eval().reconstruct(data.split("val").images[:7])
+            drawn[2][1][1], model.eval().model.reconstruct(data.split("val").images[:7])
         )
 
 
@@ -64,14 +64,14 @@ def test_a_split_of_few_images_shows_each_once_in_every_epoch(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, drawn: list[list[tuple[str, Tensor]]]
 ) -> None:
     data = make_data(val=3, batch_size=2)
-    fit(VAE(make_network(), ELBO()), data, 2, [ImageGrids(count=7)])
+    fit(make_system(VAE, make_network(), "elbo"), data, 2, [ImageGrids(count=7)])
     assert len(drawn) == 4
     for (_, originals), _ in (drawn[0], drawn[2]):
         assert torch.equal(originals, data.split("val").images / 255)
 
 
 def test_samples_of_all_epochs_have_the_same_latents(make_network: MakeNetwork) -> None:
-    model, originals = VAE(make_network(), ELBO()), torch.rand(4, 1, 8, 8)
+    model, originals = make_system(VAE, make_network(), "elbo"), torch.rand(4, 1, 8, 8)
     model.train()
     random = torch.get_rng_state()
     torch.testing.assert_close(
@@ -91,7 +91,12 @@ def test_pictures_are_drawn_every_so_many_epochs(
     fit: Fit,
     drawn: list[list[tuple[str, Tensor]]],
 ) -> None:
-    fit(VAE(make_network(), ELBO()), make_data(train=8), epochs, [ImageGrids(count=2, every=every)])
+    fit(
+        make_system(VAE, make_network(), "elbo"),
+        make_data(train=8),
+        epochs,
+        [ImageGrids(count=2, every=every)],
+    )
     assert len(drawn) == 2 * pictures
 
 
@@ -105,7 +110,7 @@ def test_a_picture_says_what_it_shows(
         lambda grid, title: shown.append((title, [label for label, _ in grid])),
     )
     monkeypatch.setattr(module, "save_figure", lambda *_: None)
-    model, grids = VAE(make_network(), ELBO()), ImageGrids(count=2)
+    model, grids = make_system(VAE, make_network(), "elbo"), ImageGrids(count=2)
     trainer = fit(model, make_data(train=8), 1, [grids])
     grids.draw(trainer, model, 7)
     rows = ["original", "posterior mean"], ["prior sample"]
@@ -120,5 +125,5 @@ def test_without_validation_images_nothing_is_drawn(
     make_network: MakeNetwork, drawn: list[list[tuple[str, Tensor]]]
 ) -> None:
     trainer = Trainer(logger=False, accelerator="cpu", enable_checkpointing=False)
-    ImageGrids().draw(trainer, VAE(make_network(), ELBO()), 1)
+    ImageGrids().draw(trainer, make_system(VAE, make_network(), "elbo"), 1)
     assert drawn == []

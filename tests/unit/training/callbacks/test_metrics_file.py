@@ -9,10 +9,10 @@ from lightning import Trainer
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
-from reslag_vae.objectives import ELBO, SigmaOptimal
 from reslag_vae.training.callbacks import BestAndLast, MetricsFile, Sigma2Statistics, Throughput
 from reslag_vae.training.callbacks.metrics_file import as_csv
 from reslag_vae.variants import VAE
+from tests.systems import make_system
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
@@ -27,7 +27,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 def test_every_epoch_has_a_row_with_every_metric(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
 ) -> None:
-    model = VAE(make_network(), SigmaOptimal((1, 8, 8)))
+    model = make_system(VAE, make_network(), "sigma_optimal")
     trainer = fit(
         model, make_data(), 3, [Sigma2Statistics(), Throughput(), MetricsFile(), BestAndLast()]
     )
@@ -37,7 +37,7 @@ def test_every_epoch_has_a_row_with_every_metric(
     wanted = {
         f"{split}/{name}"
         for split in ("train", "val")
-        for name in ("loss", "rec", "kl", "sigma2", "elbo")
+        for name in ("loss", "distortion", "rec", "kl", "sigma2", "elbo")
     }
     wanted |= {
         "val/mutual_information",
@@ -56,12 +56,18 @@ def test_a_resumed_run_has_each_epoch_once(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
 ) -> None:
     data = make_data()
-    fit(VAE(make_network(), ELBO()), data, 2, [MetricsFile(), BestAndLast()])
+    fit(make_system(VAE, make_network(), "elbo"), data, 2, [MetricsFile(), BestAndLast()])
     before = rows(tmp_path)
     # What was written after the last checkpoint is not part of the run that goes on.
     (tmp_path / "metrics.csv").write_text("half a line")
     last = tmp_path / "checkpoints" / "last.ckpt"
-    fit(VAE(make_network(), ELBO()), data, 4, [MetricsFile(), BestAndLast()], ckpt_path=last)
+    fit(
+        make_system(VAE, make_network(), "elbo"),
+        data,
+        4,
+        [MetricsFile(), BestAndLast()],
+        ckpt_path=last,
+    )
     after = rows(tmp_path)
     assert [row["epoch"] for row in after] == ["1", "2", "3", "4"]
     assert after[:2] == before

@@ -8,7 +8,6 @@ from lightning import Callback, LightningModule, Trainer
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
-from reslag_vae.objectives import ELBO, MMD, SigmaData
 from reslag_vae.training.callbacks import (
     BestAndLast,
     CollapseMonitor,
@@ -18,6 +17,7 @@ from reslag_vae.training.callbacks import (
 )
 from reslag_vae.training.schedules import Lagging
 from reslag_vae.variants import LaggingVAE, MMDInfoVAE
+from tests.systems import Fed, make_system
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
@@ -36,7 +36,7 @@ def test_every_epoch_is_reported_in_one_line(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    model = LaggingVAE(make_network(), SigmaData((1, 8, 8)), Lagging(ratio=1, epochs=1))
+    model = make_system(LaggingVAE, make_network(), "sigma_data", Lagging(ratio=1, epochs=1))
     monitor = CollapseMonitor()
     trainer = fit(model, make_data(), 2, [Throughput(), monitor, EpochReport(), BestAndLast()])
     first, second = lines(caplog)
@@ -51,13 +51,12 @@ def test_the_report_names_the_phase_in_which_the_epoch_was_trained(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    model = LaggingVAE(
-        make_network(), ELBO(), Lagging(ratio=1, epochs=3, until="mutual_information")
+    model = make_system(
+        LaggingVAE, make_network(), "elbo", Lagging(ratio=1, epochs=3, until="mutual_information")
     )
-    original, values = model.end_evaluation, iter([0.3, 0.2, 0.1])
-    model.end_evaluation = lambda: original() | {"mutual_information": next(values)}  # type: ignore[method-assign]
+    Fed(model, mutual_information=[0.3, 0.2, 0.1])
     fit(model, make_data(), 3, [EpochReport(), BestAndLast()])
-    assert model.phase_ended_at == 2
+    assert model.schedule.phase_ended_at == 2
     assert [line.split(" | ")[0].split()[-1] for line in lines(caplog)] == [
         "aggressive",
         "aggressive",
@@ -68,7 +67,7 @@ def test_the_report_names_the_phase_in_which_the_epoch_was_trained(
 def test_the_bar_shows_the_running_means(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
-    model, bar = MMDInfoVAE(make_network(), MMD()), ProgressBar()
+    model, bar = make_system(MMDInfoVAE, make_network(), "mmd"), ProgressBar()
     assert (
         bar.get_metrics(Trainer(logger=False, accelerator="cpu", enable_checkpointing=False), model)
         == {}
@@ -89,7 +88,11 @@ def test_every_epoch_has_a_speed_however_short(
             speeds.append(bar.train_progress_bar.speed)
 
     fit(
-        MMDInfoVAE(make_network(), MMD()), make_data(), 2, [bar, Speeds()], enable_progress_bar=True
+        make_system(MMDInfoVAE, make_network(), "mmd"),
+        make_data(),
+        2,
+        [bar, Speeds()],
+        enable_progress_bar=True,
     )
     assert len(speeds) == 2
     assert all(speeds)
@@ -105,7 +108,7 @@ def test_the_bar_reads_the_device_at_intervals(
     bar, updates = ProgressBar(interval=2.0), []
     bar.get_metrics = lambda trainer, model: updates.append(trainer.fit_loop.batch_idx) or {}  # type: ignore[method-assign, func-returns-value]
     fit(
-        MMDInfoVAE(make_network(), MMD()),
+        make_system(MMDInfoVAE, make_network(), "mmd"),
         make_data(train=70),
         callbacks=[bar],
         enable_progress_bar=True,

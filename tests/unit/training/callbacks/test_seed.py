@@ -10,9 +10,9 @@ from lightning import LightningModule, Trainer
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
-from reslag_vae.objectives import ELBO
 from reslag_vae.training.callbacks import EpochSeed
 from reslag_vae.variants import VAE
+from tests.systems import make_system
 
 
 def noise(seed: int, epoch: int) -> tuple[float, ...]:
@@ -40,6 +40,12 @@ def test_noise_of_an_epoch_does_not_depend_on_how_the_run_got_there(
     states = []
     for steps in (0, 2):
         torch.manual_seed(steps)
-        fit(VAE(make_network(), ELBO()), make_data(), 1, [EpochSeed(0)], num_sanity_val_steps=steps)
+        fit(
+            make_system(VAE, make_network(), "elbo"),
+            make_data(),
+            1,
+            [EpochSeed(0)],
+            num_sanity_val_steps=steps,
+        )
         states.append(torch.get_rng_state())
     assert torch.equal(*states)

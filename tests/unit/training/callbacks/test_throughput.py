@@ -8,10 +8,10 @@ from lightning import Callback, LightningModule, Trainer
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
-from reslag_vae.objectives import ELBO
 from reslag_vae.training.callbacks import Throughput
 from reslag_vae.training.schedules import Lagging
 from reslag_vae.variants import LaggingVAE
+from tests.systems import make_system
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
@@ -46,7 +46,7 @@ def test_speed_is_that_of_training_alone(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, throughput = Clock(monkeypatch), Throughput()
-    model = LaggingVAE(make_network(), ELBO(), Lagging(ratio=2, epochs=1))
+    model = make_system(LaggingVAE, make_network(), "elbo", Lagging(ratio=2, epochs=1))
     trainer = fit(model, make_data(), 2, [Slow(clock), throughput], num_sanity_val_steps=1)
     # 22 images in 3 batches; those of encoder-only updates are not counted again.
     assert (throughput.images, throughput.seconds) == (44, 12)
@@ -65,12 +65,12 @@ def test_totals_go_on_after_an_interruption(
 ) -> None:
     clock, data, path = Clock(monkeypatch), make_data(), tmp_path / "a.ckpt"
     callbacks = [Slow(clock), Throughput()]
-    fit(LaggingVAE(make_network(), ELBO(), Lagging(epochs=0)), data, 1, callbacks).save_checkpoint(
-        path
-    )
+    fit(
+        make_system(LaggingVAE, make_network(), "elbo", Lagging(epochs=0)), data, 1, callbacks
+    ).save_checkpoint(path)
     later = Throughput()
     fit(
-        LaggingVAE(make_network(), ELBO(), Lagging(epochs=0)),
+        make_system(LaggingVAE, make_network(), "elbo", Lagging(epochs=0)),
         data,
         3,
         [Slow(clock), later],

@@ -8,10 +8,10 @@ from lightning import Trainer
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
-from reslag_vae.objectives import ELBO, SigmaData
 from reslag_vae.training.callbacks import Sigma2Statistics
 from reslag_vae.training.schedules import Joint, Lagging, Schedule
 from reslag_vae.variants import VAE, OptimalSigmaVAE
+from tests.systems import make_system
 
 
 @pytest.mark.parametrize("schedule", [Joint(), Lagging(ratio=2, epochs=2)])
@@ -23,7 +23,7 @@ def test_statistics_are_numpys_over_the_minibatches_of_the_last_epoch(
 ) -> None:
     data = make_data()
     trainer = fit(
-        OptimalSigmaVAE(make_network(), SigmaData((1, 8, 8)), schedule),
+        make_system(OptimalSigmaVAE, make_network(), "sigma_data", schedule),
         data,
         2,
         [Sigma2Statistics()],
@@ -47,5 +47,7 @@ def test_a_variant_without_a_variance_logs_none(
     make_data: Callable[..., ImageDataModule],
     fit: Callable[..., Trainer],
 ) -> None:
-    trainer = fit(VAE(make_network(), ELBO()), make_data(), callbacks=[Sigma2Statistics()])
+    trainer = fit(
+        make_system(VAE, make_network(), "elbo"), make_data(), callbacks=[Sigma2Statistics()]
+    )
     assert not [name for name in trainer.callback_metrics if name.startswith("sigma2/")]

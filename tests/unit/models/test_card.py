@@ -26,7 +26,7 @@ SHAPE = (1, 8, 8)
 
 
 def sigma(rule: str, beta: str) -> tuple[str, ...]:
-    return ("elbo: mean over images of (D/2) ln s2 + Rec / (2 s2) + KL", rule, beta)
+    return ("mean over images of (D/2) ln s2 + Rec / (2 s2) + KL", rule, beta)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,12 @@ def test_the_card_names_what_is_minimised(
     model = FlatModel(make_network(LightResidualNetwork), likelihood)
     card = objective_card("vae", model, objective)
     text = "\n".join(card.values())
-    for part in (preset(model, objective), "vae: LightResidualNetwork, latent d = 3", "D = 64", *parts):
+    for part in (
+        preset(model, objective),
+        "vae: LightResidualNetwork, latent d = 3",
+        "D = 64",
+        *parts,
+    ):
         assert part in text
     assert all(isinstance(value, str) for value in card.values())
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from reslag_vae.latents import MixturePrior, PointPosterior
-from reslag_vae.latents.base import normal_rows
 from reslag_vae.likelihoods import Bernoulli, UnitGaussian
 from reslag_vae.models import FlatModel
 from reslag_vae.models.terms import compute_terms

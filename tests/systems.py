@@ -81,6 +81,12 @@ def make_system(
     return variant(model, objective, schedule, optimizer)
 
 
+def network_of(system: BaseVAE) -> Network:
+    """The network of a flat model."""
+    assert isinstance(system.model, FlatModel)
+    return system.model.network
+
+
 def measured(system: BaseVAE, batches: Iterable[Batch]) -> dict[str, float]:
     """The metrics of an evaluation of all batches."""
     epoch = evaluate(system.model, system.objective, batches)

@@ -1,10 +1,12 @@
 """What tests of the training step look at: the state of modules, and every update as it is made."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
+from reslag_vae.data import ImageDataModule
 from reslag_vae.data.images import Batch
 from reslag_vae.models.generative import GROUPS, Group
 from reslag_vae.objectives import Terms
@@ -41,6 +43,13 @@ def gradients(system: BaseVAE, name: Group) -> list[Tensor | None]:
 def norm(values: list[Tensor | None]) -> float:
     """Of all gradients together."""
     return math.sqrt(sum(float(value.square().sum()) for value in values if value is not None))
+
+
+def epoch_batches(data: ImageDataModule, epoch: int) -> Iterator[Batch]:
+    """The minibatches that a Trainer gives the model in an epoch."""
+    loader = data.train_dataloader()
+    loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+    yield from loader
 
 
 class Recorder:

@@ -46,7 +46,8 @@ def inferred_of(leaves: Leaves, penalties: dict[str, Tensor] | None = None) -> I
 
 def apply(objective: Objective, distortion: Distortion, inferred: Inferred) -> Terms:
     prior = StandardNormal(LATENT_DIM).double()
-    samples = prior.sample(COUNT, torch.Generator().manual_seed(2))
+    generator = torch.Generator().manual_seed(2)
+    samples = prior.from_noise(torch.randn(COUNT, prior.noise_dim, generator=generator).double())
     terms: Terms = objective(distortion, inferred, samples if objective.draws_prior else None)
     return terms
 

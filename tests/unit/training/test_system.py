@@ -4,51 +4,35 @@ import copy
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback
+from lightning import Trainer
 from torch import Tensor
 from torch.optim import Adam
 
-from reslag_vae._runtime.errors import NonFiniteError
 from reslag_vae.data import ImageDataModule
-from reslag_vae.data.images import Batch
 from reslag_vae.latents import DiagonalGaussian, Inferred, StandardNormal
 from reslag_vae.likelihoods import (
     DataVariance,
-    FixedVariance,
     Gaussian,
-    LearnedVariance,
-    Likelihood,
-    OptimalVariance,
-    SquaredError,
-    UnitGaussian,
-    VarianceRule,
 )
-from reslag_vae.likelihoods.variance import SIGMA2_FLOOR
 from reslag_vae.models import FlatModel
 from reslag_vae.models.generative import GROUPS
 from reslag_vae.networks import LightResidualNetwork, Network, PlainNetwork, ResidualNetwork
 from reslag_vae.objectives import ELBO, Capacity, Terms
-from reslag_vae.training.callbacks import BestAndLast
-from reslag_vae.training.optimizers import AdamSettings, Plateau
 from reslag_vae.training.schedules import Joint, Lagging, Schedule, Update
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import (
     VAE,
-    AutoEncoder,
     BetaVAE,
     LaggingVAE,
-    MMDInfoVAE,
     OptimalSigmaVAE,
 )
-from tests.systems import Fed, make_system, measured
-from tests.updates import Recorder, equal, shared_state, state
+from tests.systems import make_system, network_of
+from tests.updates import Recorder, epoch_batches, equal, shared_state, state
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
@@ -56,19 +40,6 @@ Fit = Callable[..., Trainer]
 
 NETWORKS = (PlainNetwork, ResidualNetwork, LightResidualNetwork)
 SHAPE = (1, 8, 8)
-
-
-def network_of(model: BaseVAE) -> Network:
-    """The network of a flat model."""
-    assert isinstance(model.model, FlatModel)
-    return model.model.network
-
-
-def epoch_batches(data: ImageDataModule, epoch: int) -> Iterator[Batch]:
-    """The minibatches that a Trainer gives the model in an epoch."""
-    loader = data.train_dataloader()
-    loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
-    yield from loader
 
 
 def forward(model: BaseVAE, images: Tensor) -> Terms:
@@ -119,9 +90,6 @@ def train_lagging_by_hand(model: BaseVAE, data: ImageDataModule, epochs: int, ra
                 for module, values in zip(groups[other], kept, strict=True):
                     module.load_state_dict(values)
             model.model.likelihood.observe(terms.extras)
-
-
-# The schedules
 
 
 @pytest.mark.parametrize("objective", ["elbo", "mmd", "sigma_optimal", "sigma_learned"])
@@ -228,302 +196,6 @@ def test_fresh_batches_differ_and_the_decoder_sees_every_image_once(
     assert sorted(functools.reduce(operator.iadd, recorder.images[30:], [])) == list(range(22))
 
 
-def test_the_phase_ends_when_mutual_information_stops_rising(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    model = make_system(
-        LaggingVAE, make_network(), "elbo", Lagging(ratio=1, epochs=5, until="mutual_information")
-    )
-    recorder = Recorder(model)
-    Fed(model, mutual_information=[0.1, 0.3, 0.3, 0.5, 0.6])
-    fit(model, make_data(), epochs=5)
-    assert model.schedule.phase_ended_at == 3
-    assert [epoch for epoch, update in recorder.updates if update.groups == GROUPS] == [3] * 3 + [
-        4
-    ] * 3
-
-
-@pytest.mark.parametrize(
-    ("values", "ended"),
-    [([1.0, 2.39, 2.31, 2.3], None), ([1.0, 2.39, 2.3, 1.0], 4), ([1.0, 2.39, 1.5, 1.2], 4)],
-)
-def test_a_saturated_estimate_of_mutual_information_does_not_end_the_phase(
-    values: list[float], ended: int | None, make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    """The ceiling of 11 images is ln 11 = 2.398 nats, 95% of which are 2.278."""
-    model = make_system(
-        LaggingVAE, make_network(), "elbo", Lagging(ratio=1, epochs=4, until="mutual_information")
-    )
-    Fed(model, mutual_information=values)
-    fit(model, make_data(train=8, val=11), epochs=4)
-    assert model.schedule.phase_ended_at == ended
-
-
-def test_the_phase_is_never_longer_than_its_epochs(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    model = make_system(
-        LaggingVAE, make_network(), "elbo", Lagging(ratio=1, epochs=1, until="mutual_information")
-    )
-    recorder = Recorder(model)
-    Fed(model, mutual_information=[0.1, 0.3])
-    fit(model, make_data(), epochs=2)
-    assert [epoch for epoch, update in recorder.updates if update.groups == GROUPS] == [1] * 3
-
-
-@pytest.mark.parametrize(("values", "aggressive"), [([0.4, 0.2], []), ([0.1, 0.4], [2, 3])])
-def test_the_end_of_the_phase_survives_a_checkpoint(
-    values: list[float],
-    aggressive: list[int],
-    make_network: MakeNetwork,
-    make_data: MakeData,
-    fit: Fit,
-    tmp_path: Path,
-) -> None:
-    first, second = (
-        make_system(
-            LaggingVAE,
-            make_network(),
-            "elbo",
-            Lagging(ratio=1, epochs=4, until="mutual_information"),
-        )
-        for _ in range(2)
-    )
-    data, path = make_data(), tmp_path / "a.ckpt"
-    Fed(first, mutual_information=values)
-    # As if it ran for 4 epochs and were stopped after 2.
-    fit(first, data, epochs=4, callbacks=[StopAfter(2)]).save_checkpoint(path)
-    Fed(second, mutual_information=[0.41, 0.42])
-    recorder = Recorder(second)
-    fit(second, data, epochs=4, ckpt_path=path)
-    assert (
-        sorted({epoch for epoch, update in recorder.updates if update.groups != GROUPS})
-        == aggressive
-    )
-    assert second.images_seen == 4 * 22
-
-
-class StopAfter(Callback):
-    """Stops a run after some epochs."""
-
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        trainer.should_stop = trainer.current_epoch + 1 == self.epochs
-
-
-def test_a_phase_longer_than_the_run_is_refused(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    with pytest.raises(ValueError, match=r"longer than the run.*max_epochs=2"):
-        fit(
-            make_system(LaggingVAE, make_network(), "elbo", Lagging(epochs=3)),
-            make_data(),
-            epochs=2,
-        )
-
-
-# The optimizer
-
-
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-def test_each_group_is_clipped_by_itself(
-    precision: str, make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    free = make_system(VAE, make_network(), "elbo")
-    clipped = VAE(copy.deepcopy(free.model), ELBO(), optimizer=AdamSettings(clip_norm=1e-3))
-    recorders = Recorder(free), Recorder(clipped)
-    for recorder in recorders:
-        fit(recorder.system, make_data(), precision=precision)
-    for name in GROUPS:
-        assert all(norms[name] > 2e-3 for norms in recorders[0].norms)
-        assert all(norms[name] == pytest.approx(1e-3, rel=1e-3) for norms in recorders[1].norms)
-
-
-class Rates(Callback):
-    """Notes the learning rates that each epoch begins with."""
-
-    def __init__(self) -> None:
-        self.rates: list[dict[str, float]] = []
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        assert isinstance(pl_module, BaseVAE)
-        self.rates.append(pl_module.learning_rates())
-
-
-def test_the_learning_rate_halves_on_a_plateau_and_ends_the_run(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    model = make_system(
-        VAE, make_network(), "elbo", optimizer=AdamSettings(plateau=Plateau(stop_below=9e-4))
-    )
-    Fed(model, loss=[3.0, 2.0, 2.5, 2.0, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9])
-    rates = Rates()
-    trainer = fit(model, make_data(), epochs=12, callbacks=[rates])
-    # Epoch 5 is the best; 6, 7 and 8 do not improve on it, nor do 9, 10 and 11.
-    assert [each["inference"] for each in rates.rates] == [2e-3] * 8 + [1e-3] * 3
-    assert all(each["inference"] == each["generative"] for each in rates.rates)
-    assert trainer.current_epoch == 11
-    assert model.stopped_because == "learning rate 0.0005 fell below 0.0009"
-
-
-def test_without_a_plateau_the_learning_rate_stays(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    model, rates = make_system(VAE, make_network(), "elbo"), Rates()
-    Fed(model, loss=[1.0] * 6)
-    fit(model, make_data(), epochs=6, callbacks=[rates])
-    assert rates.rates == [{"inference": 2e-3, "generative": 2e-3}] * 6
-    assert model.stopped_because is None
-
-
-# Evaluation
-
-
-VARIANCES: list[VarianceRule] = [
-    DataVariance(SHAPE),
-    LearnedVariance(SHAPE, "pixel"),
-    FixedVariance(0.05),
-    OptimalVariance(SHAPE, "global"),
-    OptimalVariance(SHAPE, "channel"),
-    OptimalVariance(SHAPE, "pixel"),
-    OptimalVariance(SHAPE, "image"),
-]
-
-
-@pytest.mark.parametrize(
-    ("objective", "likelihood"),
-    [
-        ("elbo", UnitGaussian()),
-        ("beta", SquaredError()),
-        ("capacity", SquaredError()),
-        *(("elbo", Gaussian(rule)) for rule in VARIANCES),
-    ],
-    ids=lambda each: getattr(each, "name", each),
-)
-def test_an_evaluation_does_not_depend_on_batches_or_the_random_state(
-    objective: str,
-    likelihood: Likelihood,
-    make_network: MakeNetwork,
-    make_data: MakeData,
-    fit: Fit,
-) -> None:
-    model = make_system(
-        LaggingVAE,
-        make_network(),
-        objective,
-        Lagging(epochs=0),
-        likelihood=copy.deepcopy(likelihood),
-    )
-    fit(model, make_data())
-    results = []
-    for size in (7, 16, 64):
-        torch.manual_seed(size)
-        results.append(measured(model, make_data(val=37, batch_size=size).in_order("val")))
-    for other in results[1:]:
-        assert other == pytest.approx(results[0], rel=1e-5)
-
-
-def test_prior_samples_do_not_make_an_evaluation_depend_on_batches(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    """The MMD itself is a statistic of the minibatch."""
-    model = make_system(MMDInfoVAE, make_network(), "mmd")
-    fit(model, make_data())
-    results = [
-        measured(model, make_data(val=37, batch_size=size).in_order("val")) for size in (7, 16, 64)
-    ]
-    for name in ("rec", "kl", "elbo", "mutual_information"):
-        assert [result[name] for result in results] == pytest.approx(
-            [results[0][name]] * 3, rel=1e-5
-        )
-
-
-def test_an_mmd_model_is_evaluated_on_the_noise_of_all_others(
-    make_network: MakeNetwork, make_data: MakeData
-) -> None:
-    network, data = make_network(), make_data(val=37)
-    first, second = (
-        measured(model, data.in_order("val"))
-        for model in (make_system(MMDInfoVAE, network, "mmd"), make_system(VAE, network, "elbo"))
-    )
-    assert (first["rec"], first["kl"]) == (second["rec"], second["kl"])
-
-
-@pytest.mark.parametrize("objective", ["mmd", "sigma_optimal", "sigma_data"])
-def test_an_evaluation_changes_nothing_and_repeats_itself(
-    objective: str, make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    model, data = (
-        make_system(LaggingVAE, make_network(), objective, Lagging(epochs=0)),
-        make_data(),
-    )
-    fit(model, data)
-    model.train()
-    before, random = state([model]), torch.get_rng_state()
-    first = measured(model, data.in_order("val"))
-    assert measured(model, data.in_order("val")) == first
-    assert equal(state([model]), before)
-    assert torch.equal(torch.get_rng_state(), random)
-    assert model.training
-
-
-def test_images_count_equally_also_in_the_last_incomplete_batch(
-    make_network: MakeNetwork, make_data: MakeData
-) -> None:
-    model, data = make_system(VAE, make_network(), "elbo").eval(), make_data(val=9, batch_size=8)
-    noise = torch.randn(9, 16, generator=torch.Generator().manual_seed(0))[:, :3]
-    with torch.no_grad():
-        terms = model.terms(data.split("val").images, (noise,))
-    result = measured(model, data.in_order("val"))
-    assert terms.kl is not None
-    assert result["loss"] == pytest.approx(float(terms.loss.double().mean()), rel=1e-6)
-    assert result["rec"] == pytest.approx(float(terms.rec.double().mean()), rel=1e-6)
-    assert result["kl"] == pytest.approx(float(terms.kl.double().mean()), rel=1e-6)
-
-
-def test_training_means_weigh_images_equally(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    model = make_system(VAE, make_network(), "elbo")
-    recorder = Recorder(model)
-    trainer = fit(model, make_data(train=9, batch_size=8))
-    losses = torch.cat([terms.loss.detach() for terms in recorder.terms]).double()
-    assert [len(terms.loss) for terms in recorder.terms] == [8, 1]
-    assert float(trainer.callback_metrics["train/loss"]) == pytest.approx(
-        float(losses.mean()), rel=1e-6
-    )
-
-
-def test_every_validation_of_a_run_is_that_of_the_whole_split(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    model, data = make_system(OptimalSigmaVAE, make_network(), "sigma_data"), make_data()
-    trainer = fit(model, data, epochs=2)
-    expected = measured(model, data.in_order("val"))
-    logged = {
-        name[4:]: float(value)
-        for name, value in trainer.callback_metrics.items()
-        if name.startswith("val/")
-    }
-    assert logged == pytest.approx(expected, rel=1e-6)
-
-
-def test_the_sanity_check_leaves_every_buffer_alone(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    model = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal")
-    before, after = state([model]), {}
-
-    class Look(Callback):
-        def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-            after.update(state([model]))
-
-    fit(model, make_data(), callbacks=[Look()], num_sanity_val_steps=2)
-    assert equal(after, before)
-
-
 @pytest.mark.parametrize("schedule", [Joint(), Lagging(ratio=3, epochs=1)])
 def test_the_moving_variance_takes_each_training_step_once(
     schedule: Schedule, make_network: MakeNetwork, make_data: MakeData, fit: Fit
@@ -537,42 +209,6 @@ def test_the_moving_variance_takes_each_training_step_once(
         weight = 0.5 * weight + 0.5
     assert float(rule.running) == pytest.approx(running, rel=1e-5)
     assert float(rule.weight) == pytest.approx(weight, rel=1e-6)
-
-
-@pytest.mark.parametrize("variant", [VAE, MMDInfoVAE])
-def test_the_yardstick_is_the_elbo_under_the_variance_of_train(
-    variant: type[BaseVAE], make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    model = make_system(variant, make_network())
-    metrics = {
-        name: float(value) for name, value in fit(model, make_data()).callback_metrics.items()
-    }
-    sigma2 = metrics["train/rec"] / 64
-    assert float(model.train_mse) == pytest.approx(sigma2, rel=1e-6)
-    for split in ("train", "val"):
-        rec, kl = metrics[f"{split}/rec"], metrics[f"{split}/kl"]
-        elbo = -0.5 * (64 * math.log(2 * math.pi * sigma2) + rec / sigma2) - kl
-        assert metrics[f"{split}/elbo"] == pytest.approx(elbo, rel=1e-5)
-        # log2 of the density on 0..255 instead of 0..1: each of the 64 numbers is 256 times as
-        # wide.
-        bits = -(elbo - 64 * math.log(256)) / 64 / math.log(2)
-        assert metrics[f"{split}/bits_per_dim"] == pytest.approx(bits, rel=1e-5)
-        assert metrics[f"{split}/kl_per_dim"] == pytest.approx(kl / 3, rel=1e-6)
-
-
-def test_an_autoencoder_has_no_elbo(make_network: MakeNetwork, make_data: MakeData) -> None:
-    model = make_system(AutoEncoder, make_network(parameters_per_latent=1), "reconstruction")
-    assert set(measured(model, make_data().in_order("val"))) == {"loss", "distortion", "rec"}
-
-
-def test_the_logged_sigma2_of_a_weighted_kl_is_the_equivalent_one(
-    make_network: MakeNetwork, make_data: MakeData
-) -> None:
-    data = make_data()
-    assert measured(make_system(VAE, make_network(), "elbo"), data.in_order("val"))["sigma2"] == 1
-    assert measured(make_system(BetaVAE, make_network(), "beta", beta=4), data.in_order("val"))[
-        "sigma2"
-    ] == pytest.approx(4 / 2 / 3)
 
 
 @pytest.mark.parametrize("objective", ["sigma_optimal", "mmd"])
@@ -591,93 +227,11 @@ def test_mixed_precision_keeps_the_likelihood_in_float32(
         assert terms.loss.isfinite().all()
 
 
-# Divergence
-
-
-def test_an_evaluation_that_is_not_finite_ends_the_run(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
-) -> None:
-    model = make_system(VAE, make_network(), "elbo")
-    Fed(model, loss=[3.0, 2.0, math.nan], kl=[1.0, 1.0, math.inf])
-    with pytest.raises(
-        NonFiniteError, match=r"^Epoch 3: val loss, kl not finite\..* optimizer\.clip_norm"
-    ):
-        fit(model, make_data(train=8), epochs=4, callbacks=[BestAndLast()])
-    epochs = {
-        path.name: torch.load(path, weights_only=True)["epoch"]
-        for path in (tmp_path / "checkpoints").iterdir()
-    }
-    assert epochs == {"best.ckpt": 1, "last.ckpt": 1, "previous.ckpt": 0}
-
-
-def test_a_training_epoch_that_is_not_finite_ends_the_run(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
-) -> None:
-    model = make_system(VAE, make_network(), "elbo")
-    original = model._update
-
-    def update(batch: Batch, groups: Update) -> Terms:
-        terms = original(batch, groups)
-        return terms if model.current_epoch == 0 else terms._replace(loss=terms.loss * math.nan)
-
-    model._update = update  # type: ignore[method-assign]
-    with pytest.raises(NonFiniteError, match=r"^Epoch 2, minibatch 1: train loss not finite"):
-        fit(model, make_data(train=8), epochs=3, callbacks=[BestAndLast()])
-    epochs = {
-        path.name: torch.load(path, weights_only=True)["epoch"]
-        for path in (tmp_path / "checkpoints").iterdir()
-    }
-    assert epochs == {"best.ckpt": 0, "last.ckpt": 0}
-
-
-def test_the_minibatch_that_broke_the_weights_is_named(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    model: Any = make_system(VAE, make_network(), "elbo")
-    original = model._update
-
-    def update(batch: Batch, groups: Update) -> Terms:
-        if (model.current_epoch, model.images_seen) == (1, 22 + 8):
-            next(network_of(model).inference.parameters()).data.fill_(math.nan)
-        return original(batch, groups)
-
-    model._update = update
-    with pytest.raises(
-        NonFiniteError, match=r"^Epoch 2, minibatch 2: train loss, distortion, rec, kl not finite"
-    ):
-        fit(model, make_data(), epochs=3)
-
-
 def test_a_last_minibatch_of_one_image_trains(make_data: MakeData, fit: Fit) -> None:
     """Also where the last stage is one pixel, of which there is no variance."""
     model = make_system(VAE, PlainNetwork((1, 8, 8), 3, [4, 4, 4], [1, 1, 1]))
     trainer = fit(model, make_data(train=17), epochs=2)
     assert math.isfinite(trainer.callback_metrics["val/loss"])
-
-
-@pytest.mark.parametrize("grey", [0, 128, 255])
-@pytest.mark.parametrize("rule", ["sigma_data", "sigma_optimal"])
-def test_images_of_one_grey_train_with_the_variance_at_its_floor(
-    rule: str, grey: int, make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    data = make_data()
-    data.split("train").store.fill_(grey)
-    data.split("val").store.fill_(grey)
-    model = make_system(OptimalSigmaVAE, make_network(), rule)
-    metrics = fit(model, data, epochs=2).callback_metrics
-    assert all(math.isfinite(value) for value in metrics.values())
-    if rule == "sigma_data":
-        assert metrics["train/sigma2_floored"] == 1
-        assert float(metrics["val/sigma2"]) == pytest.approx(SIGMA2_FLOOR)
-
-
-def test_a_sanity_check_that_is_not_finite_ends_nothing(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit
-) -> None:
-    model = make_system(VAE, make_network(), "elbo")
-    Fed(model, loss=[math.nan, 3.0])
-    trainer = fit(model, make_data(), num_sanity_val_steps=1)
-    assert float(trainer.callback_metrics["val/loss"]) == 3
 
 
 def test_images_seen_counts_the_images_of_training_alone(

@@ -1,0 +1,261 @@
+"""What every system does: those of all exported variants, with each of the exported schedules.
+
+A new variant joins by being exported, a new schedule and a new model likewise.
+"""
+
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+from lightning import Trainer
+from omegaconf import DictConfig
+
+import reslag_vae
+from reslag_vae import models, variants
+from reslag_vae.data import Digits, ImageDataModule
+from reslag_vae.evaluation import importance_weighted_bound
+from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
+from reslag_vae.models import GenerativeModel
+from reslag_vae.models.generative import GROUPS
+from reslag_vae.runs.build import named_class
+from reslag_vae.runs.checkpoints import read_checkpoint
+from reslag_vae.runs.export import export
+from reslag_vae.runs.folder import RESULT_FILE, checkpoint_file
+from reslag_vae.training import schedules
+from reslag_vae.training.build import build_system
+from reslag_vae.training.schedules import Schedule
+from reslag_vae.training.system import BaseVAE
+from tests.systems import measured
+from tests.updates import Recorder, gradients, norm
+
+Compose = Callable[..., DictConfig]
+Fit = Callable[..., Trainer]
+Train = Callable[[DictConfig, Path], float]
+
+VARIANTS: list[type[BaseVAE]] = [getattr(variants, name) for name in variants.__all__]
+SCHEDULES: list[type[Schedule]] = [getattr(schedules, name) for name in schedules.__all__]
+MODELS: list[type[GenerativeModel]] = [
+    getattr(models, name)
+    for name in models.__all__
+    if not inspect.isabstract(getattr(models, name))
+]
+
+TINY = (
+    "data=digits",
+    "data.batch_size=16",
+    "recipe.channels=[2,4]",
+    "recipe.blocks=[1,1]",
+    "trainer.accelerator=cpu",
+    "logger=none",
+)
+QUICK = (
+    "trainer.max_epochs=1",
+    "+trainer.limit_train_batches=1",
+    "trainer.num_sanity_val_steps=0",
+    "callbacks.images=null",
+    "callbacks.collapse=null",
+    "callbacks.progress=null",
+)
+SAMPLES = 256
+
+each_variant = pytest.mark.parametrize("variant", VARIANTS)
+
+
+class Trained(NamedTuple):
+    """A system after one step, and the folder of its run."""
+
+    system: BaseVAE
+    folder: Path
+
+    @property
+    def model(self) -> GenerativeModel:
+        return self.system.model
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def trained(
+    request: pytest.FixtureRequest,
+    compose: Compose,
+    train: Train,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Trained:
+    """A system of each variant, in evaluation mode."""
+    config = compose(f"model={request.param.name}", *TINY, *QUICK)
+    folder = tmp_path_factory.mktemp("runs") / request.param.name
+    train(config, folder)
+    system = build_system(config)
+    system.load_state_dict(read_checkpoint(checkpoint_file(folder, "best"))["state_dict"])
+    return Trained(system.eval().requires_grad_(False), folder)
+
+
+@pytest.fixture(scope="module")
+def data() -> ImageDataModule:
+    module = Digits("unused", batch_size=16, val_fraction=0.1, seed=0)
+    module.setup()
+    return module
+
+
+@pytest.fixture(scope="module")
+def images(data: ImageDataModule) -> torch.Tensor:
+    """(6, 1, 28, 28) uint8."""
+    return data.split("val").images[:6]
+
+
+@each_variant
+def test_it_is_composed_by_its_name(variant: type[BaseVAE], compose: Compose) -> None:
+    system = build_system(compose(f"model={variant.name}", *TINY))
+
+    assert type(system) is variant
+    assert system.preset == variant.usual
+    assert system.titled(system.preset) == variant.title
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_is_that_of_a_variant(model: type[GenerativeModel], compose: Compose) -> None:
+    targets = [compose(f"model={variant.name}").model.model._target_ for variant in VARIANTS]
+
+    assert model in [named_class(target) for target in targets]
+
+
+def test_it_encodes_and_decodes(trained: Trained, images: torch.Tensor) -> None:
+    model, size = trained.model, len(images)
+    codes = model.encode(images)
+    assert codes.shape == (size, model.latent_dim)
+    assert codes.isfinite().all()
+    assert codes.unique(dim=0).shape[0] == size
+    decoded = model.decode(codes)
+    assert decoded.shape == (size, *model.image_shape)
+    assert decoded.min() >= 0
+    assert decoded.max() <= 1
+    assert torch.equal(model.reconstruct(images), decoded)
+    assert torch.equal(trained.system(images), decoded)
+
+
+def test_encoding_draws_no_random_number(trained: Trained, images: torch.Tensor) -> None:
+    before = torch.get_rng_state()
+    codes = trained.model.encode(images)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(1)
+    assert torch.equal(trained.model.encode(images), codes)
+
+
+def test_it_samples(trained: Trained) -> None:
+    model = trained.model
+    first, again, other = (
+        model.sample(9, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+    )
+    assert first.shape == (9, *model.image_shape)
+    assert first.min() >= 0
+    assert first.max() <= 1
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, other)
+    assert first.unique(dim=0).shape[0] == 9
+
+
+@each_variant
+def test_every_parameter_is_in_one_group_and_reached_by_a_gradient(
+    variant: type[BaseVAE], compose: Compose, images: torch.Tensor
+) -> None:
+    system = build_system(compose(f"model={variant.name}", *TINY))
+    grouped = [id(parameter) for name in GROUPS for parameter in system.group_parameters(name)]
+    assert sorted(grouped) == sorted(id(parameter) for parameter in system.parameters())
+
+    system.terms(images).loss.mean().backward()
+    for name in GROUPS:
+        found = gradients(system, name)
+        assert all(gradient is not None and gradient.isfinite().all() for gradient in found)
+        assert norm(found) > 0
+
+
+def is_taken(variant: type[BaseVAE], schedule: type[Schedule]) -> bool:
+    """Whether it provides what the variant requires of schedules."""
+    offered = frozenset().union(*(each.provides for each in SCHEDULES))
+    return variant.requires & offered <= schedule.provides
+
+
+@each_variant
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_an_update_changes_its_groups_and_nothing_of_the_others(
+    variant: type[BaseVAE],
+    schedule: type[Schedule],
+    compose: Compose,
+    data: ImageDataModule,
+    fit: Fit,
+) -> None:
+    config = compose(f"model={variant.name}", f"schedule={schedule.name}", *TINY)
+    if not is_taken(variant, schedule):
+        message = f"model={variant.name} does not take schedule={schedule.name}; it takes schedule="
+        with pytest.raises(ValueError, match=message):
+            build_system(config)
+        return
+    system = build_system(config)
+    before = {name: value.clone() for name, value in system.named_parameters()}
+    recorder = Recorder(system)
+    trainer = fit(system, data, limit_train_batches=1, limit_val_batches=1)
+
+    moved = [set(update.groups) for _, update in recorder.updates]
+    assert set().union(*moved) == set(GROUPS)
+    assert recorder.changed == recorder.differentiated == moved
+    assert not [name for name, p in system.named_parameters() if torch.equal(p, before[name])]
+    assert trainer.callback_metrics["val/loss"].isfinite()
+
+
+def density_of(system: BaseVAE) -> Likelihood:
+    """The density that evaluations use; where training implies none, a Gaussian."""
+    own = system.model.likelihood.evaluated(system.objective.kl_weight(system.model.latent_dim))
+    return Gaussian(FixedVariance(0.05)) if own is None else own
+
+
+def test_its_importance_weighted_bound_is_at_least_its_elbo(
+    trained: Trained, images: torch.Tensor
+) -> None:
+    """The ELBO is by the KL of inference, the bounds by the densities alone."""
+    model, likelihood = trained.model, density_of(trained.system).eval()
+    if model.deterministic:
+        with pytest.raises(ValueError, match="needs a posterior with a density"):
+            importance_weighted_bound(model, images, 2, likelihood)
+        return
+    pixels, count = images / 255, len(images) * SAMPLES
+    noise = tuple(torch.randn(count, width) for width in model.level_dims)
+    inferred = model.infer(pixels, noise)
+    parameters = model.parameters_at(inferred.code)
+    fit = likelihood.log_prob(pixels.repeat_interleave(SAMPLES, 0), parameters).double()
+    rate = inferred.rate()
+    assert rate is not None
+    values = (fit - rate.double()).view(-1, SAMPLES)
+    weights = (fit + inferred.log_ratio().double()).view(-1, SAMPLES)
+    elbo = values.mean(1)
+    bounds = importance_weighted_bound(model, images, SAMPLES, likelihood)
+    error = 5 * (weights.std(1) + values.std(1)) / SAMPLES**0.5
+    assert (bounds.importance_weighted >= elbo - error).all()
+    assert ((bounds.elbo - elbo).abs() <= error).all()
+    assert (error < 0.1 * elbo.abs()).all()
+
+
+def test_it_is_loaded_and_exported_with_the_same_numbers(
+    trained: Trained, data: ImageDataModule, images: torch.Tensor, tmp_path: Path
+) -> None:
+    export(trained.folder, tmp_path / "exported")
+    random = torch.get_rng_state()
+    for folder in (trained.folder, tmp_path / "exported"):
+        loaded = reslag_vae.load(folder)
+        assert type(loaded) is type(trained.model)
+        assert not loaded.training
+        codes = trained.model.encode(images)
+        assert torch.equal(loaded.encode(images), codes)
+        assert torch.equal(loaded.decode(codes), trained.model.decode(codes))
+        generators = [torch.Generator().manual_seed(3) for _ in range(2)]
+        samples = [
+            model.sample(4, generator)
+            for model, generator in zip((loaded, trained.model), generators, strict=True)
+        ]
+        assert torch.equal(*samples)
+    assert torch.equal(torch.get_rng_state(), random)
+    kept = json.loads((trained.folder / RESULT_FILE).read_text())
+    trained.system.train_mse.fill_(kept["yardstick_sigma2"])
+    for name, value in measured(trained.system, data.in_order("test")).items():
+        assert kept["test"][name] == pytest.approx(value, rel=1e-9)

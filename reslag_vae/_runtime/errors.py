@@ -45,10 +45,11 @@ def closed_doors() -> Iterator[None]:
 
 
 def printable(text: str) -> str:
-    """The text with control characters and halves of surrogate pairs as escapes, such as \\x1b, \\u202e and \\udcff.
+    r"""Return a text with control characters and lone surrogates escaped.
 
-    Names of files and classes may hold what moves a terminal's cursor or turns the direction of
-    writing, or bytes that are no UTF-8.
+    The escapes look like `\x1b`, `\u202e` and `\udcff`. Names of files and classes may hold
+    characters that move a terminal's cursor or reverse the direction of writing, or bytes that are
+    not UTF-8.
     """
     hidden = r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
     return re.sub(hidden, lambda found: ascii(found[0])[1:-1], text)

@@ -65,7 +65,6 @@ def refuse_other_sizes(config: dict[str, Any], state: dict[str, Tensor]) -> None
     Raises:
         ValueError: naming a tensor.
     """
-
     registered: list[str] = []
 
     def count(_: nn.Module, name: str, __: nn.Parameter | None) -> None:

@@ -1,6 +1,7 @@
 """Which command this is, and where its configuration lies."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 # Also of the processes that this one starts.
@@ -29,9 +30,14 @@ def invocation(command: str) -> str:
     return SCRIPTS.get(command, f"reslag {command}")
 
 
-def is_running(command: str) -> bool:
-    """Return whether it is this command that runs."""
-    return os.environ.get(VARIABLE, "") in (f"reslag {command}", SCRIPTS.get(command))
+def running() -> str:
+    """Return the command that runs: "train", "evaluate" and so on."""
+    return os.environ.get(VARIABLE, "").rpartition(" ")[2].removesuffix(".py")
+
+
+def is_help(arguments: Sequence[str]) -> bool:
+    """Return whether a command's arguments ask for its help."""
+    return "-h" in arguments or "--help" in arguments
 
 
 def configuration_folder() -> Path:

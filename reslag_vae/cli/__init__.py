@@ -5,9 +5,11 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from reslag_vae._runtime.invocation import VARIABLE, enter
+from reslag_vae._runtime.errors import UserError
+from reslag_vae._runtime.invocation import VARIABLE, enter, is_help
+from reslag_vae.cli.extras import require
 
 __all__ = ["main", "run"]
 
@@ -19,19 +21,19 @@ class Command(NamedTuple):
         words: what it does.
         module: whose `main` does it.
         composed: whether Hydra composes its configuration.
-        extra: the package's extra that it needs.
+        extra: of the package that it needs beside the core, if any.
     """
 
     words: str
     module: str
     composed: bool
-    extra: str
+    extra: str | None
 
 
 COMMANDS = {
     "train": Command("train a variant on a data set", "training.main", True, "train"),
     "evaluate": Command("measure finished runs", "evaluation.command", True, "evaluate"),
-    "study": Command("say how far a study is", "studies.command", False, "study"),
+    "study": Command("say how far a study is", "studies.command", False, None),
     "report": Command("write a study's report", "studies.report.command", False, "study"),
     "export": Command("write a trained model as files without code", "runs.export", False, "train"),
 }
@@ -88,24 +90,21 @@ def carry_out(name: str, command: Command) -> None:
     """Run one of the commands to its end.
 
     Raises:
-        SystemExit: with 1 where the package's extra is not installed.
+        SystemExit: with 1 where the extra that it needs is not installed.
     """
     full = f"reslag {name}"
-    try:
-        function: Callable[[], Any] = importlib.import_module(f"reslag_vae.{command.module}").main
-        if command.composed:
-            run(function, full)
-        else:
-            enter(full)
-            function()
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] == "reslag_vae":
-            raise
-        print(
-            f"{full}: {error.name} is not installed: pip install 'reslag_vae[{command.extra}]'.",
-            file=sys.stderr,
-        )
-        raise SystemExit(1) from None
+    module = f"reslag_vae.{command.module}"
+    if command.composed:
+        run(importlib.import_module(module).main, full)
+        return
+    enter(full)
+    if command.extra is not None and not is_help(sys.argv[1:]):
+        try:
+            require(command.extra, full)
+        except UserError as error:
+            print(error, file=sys.stderr)
+            raise SystemExit(1) from None
+    importlib.import_module(module).main()
 
 
 def run(function: Callable[[], object], command: str) -> None:

@@ -10,8 +10,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from reslag_vae._runtime import terminal
 from reslag_vae._runtime.errors import UserError, closed_doors
-from reslag_vae._runtime.invocation import enter
+from reslag_vae._runtime.invocation import enter, is_help, running
 from reslag_vae._runtime.signals import interruptible
+from reslag_vae.cli.extras import require
+from reslag_vae.cli.help import help_text
 from reslag_vae.cli.sentences import sentence
 from reslag_vae.training import job_folder
 
@@ -35,11 +37,11 @@ def run(main: Callable[[], object], command: str) -> None:
     terminal.prepare()
     with interruptible():  # a sweep's launcher, too
         if FULL_ERROR in os.environ:  # the user wants to see stacks of calls
-            main()
+            answer(main, command)
             return
         try:
             with own_errors(), closed_doors():
-                main()
+                answer(main, command)
         except (
             UserError,
             HydraException,
@@ -64,6 +66,20 @@ def run(main: Callable[[], object], command: str) -> None:
             )
             print(terminal.printable(said), file=sys.stderr)
             raise SystemExit(1) from None
+
+
+def answer(main: Callable[[], object], command: str) -> None:
+    """Print the help where the arguments ask for it; else run the function.
+
+    Raises:
+        UserError: the command's extra is not installed.
+    """
+    name, arguments = running(), sys.argv[1:]
+    if is_help(arguments):
+        print(help_text(name, arguments))
+        return
+    require(name, command)
+    main()
 
 
 @contextmanager

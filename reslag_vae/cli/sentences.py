@@ -8,11 +8,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from reslag_vae import options
 from reslag_vae._runtime.errors import UserError, first_line
-from reslag_vae._runtime.invocation import configuration_folder, invocation, is_running
+from reslag_vae._runtime.invocation import configuration_folder, invocation, running
+from reslag_vae.cli.extras import PLUGINS, install
 from reslag_vae.options.suggestions import nearest
 
 # How Hydra says that an argument sets what is not there.
 NOT_THERE = ("Could not override", "Error merging override", "Config group override must be")
+
+# Groups whose choices may be of a plugin that is not installed.
+PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper")
 
 
 def sentence(error: Exception, arguments: Sequence[str]) -> str:
@@ -42,7 +46,7 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
         # reason.
         argument = re.search(r"argument '(.*?)'", text)
         several = argument[1] if argument else text
-        if several.startswith("run=") and is_running("evaluate"):
+        if several.startswith("run=") and running() == "evaluate":
             return f"{several}: several runs are a list: run=[{several.partition('=')[2]}]."
         return wrong_argument(arguments) or f"{several}: add -m to run one job for each value."
     if isinstance(error, OmegaConfBaseException) and error.full_key:
@@ -55,6 +59,8 @@ def missing_file(error: MissingConfigException) -> str:
     group, _, choice = str(error.missing_cfg_file or "").rpartition("/")
     if not group:
         return f"--config-name={choice}: there is no such file in {configuration_folder()}."
+    if group in PLUGIN_GROUPS and choice in PLUGINS:
+        return f"{group}={choice} needs: {install(PLUGINS[choice])}"
     choices = sorted(error.options or [])
     near = nearest(choice, choices)
     meant = f"; did you mean {group}={near}" if near else ""
@@ -69,7 +75,7 @@ def wrong_argument(arguments: Sequence[str]) -> str | None:
             continue
         name = name.partition("@")[0]
         if (
-            is_running("evaluate")
+            running() == "evaluate"
             and name not in options.EVALUATE
             and (is_group(name) or name in options.TRAIN)
         ):

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.runs.folder import RunError, config_path, read_bytes
 from reslag_vae.runs.migrations import current_config
-from reslag_vae.runs.plugins import is_declared
+from reslag_vae.runs.plugins import declared
 
 # A configuration of this package has some 6 kB, 250 values and 6 levels.
 MOST_BYTES, MOST_VALUES, MOST_LEVELS = 1 << 18, 10_000, 20
@@ -161,10 +161,13 @@ def is_exported(target: str, modules: Collection[str]) -> bool:
 
 
 def is_trusted(target: str, trust: Collection[str]) -> bool:
-    """Return whether a dotted name is one of these or within one, or an installed package's variant."""
-    if is_declared(target):
-        return True
-    return any(target == own or target.startswith(f"{own}.") for own in trust)
+    """Return whether a dotted name is one of these or within one, or declared by a package.
+
+    Of an installed package the declared classes alone are trusted, not what is within them: a
+    configuration must not choose among the functions of a package.
+    """
+    within = any(target == own or target.startswith(f"{own}.") for own in trust)
+    return within or target in declared()
 
 
 def check_trust(trust: Any) -> tuple[str, ...]:

@@ -17,9 +17,11 @@ from reslag_vae.runs.config import (
     MODEL_MODULES,
     check_trust,
     foreign_target,
+    is_exported,
     is_final,
     load_config,
     refusal,
+    targets_of,
 )
 from reslag_vae.runs.folder import (
     MODEL_FILE,
@@ -235,7 +237,7 @@ def with_weights(config: dict[str, Any], state: dict[str, Tensor]) -> nn.ModuleD
         ValueError: the weights are those of other parts.
     """
     with as_in_training():
-        if foreign_target(config, MODEL_MODULES) is None:
+        if all(is_exported(target, MODEL_MODULES) for target in targets_of(config)):
             refuse_other_sizes(config, state)
         parts = build_parts(OmegaConf.create(config))
         refuse_other_tensors(parts.state_dict(), state)

@@ -1,29 +1,27 @@
-"""Variants of other installed packages, by their entry points.
+"""Parts of other installed packages, by their entry points.
 
-A package declares them in its pyproject.toml:
+A package declares the classes that its runs are made of in its pyproject.toml:
 
     [project.entry-points."reslag_vae.variants"]
-    my_vae = "my_package.models:MyVAE"
+    my_vae = "my_package.variants:MyVAE"
+
+    [project.entry-points."reslag_vae.networks"]
+    my_network = "my_package.networks:MyNetwork"
 """
 
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import distributions
 
-GROUP = "reslag_vae.variants"
+GROUPS = "reslag_vae."
 
 
 @cache
 def declared() -> frozenset[str]:
-    """Return the dotted names of the variants that installed packages declare."""
-    return frozenset(
-        f"{entry.module}.{entry.attr}" for entry in entry_points(group=GROUP) if entry.attr
-    )
-
-
-def is_declared(target: str) -> bool:
-    """Return whether a dotted name is that of a declared variant, or of its package's own parts.
-
-    Who installs a package that declares variants trusts its code.
-    """
-    packages = {name.partition(".")[0] for name in declared()}
-    return target.partition(".")[0] in packages
+    """Return the dotted names of the classes that installed packages declare."""
+    names = set()
+    for distribution in distributions():
+        for entry in distribution.entry_points:
+            value = entry.pattern.match(entry.value)
+            if entry.group.startswith(GROUPS) and value and value["attr"]:
+                names.add(f"{value['module']}.{value['attr']}")
+    return frozenset(names)

@@ -4,12 +4,12 @@ import os
 import subprocess
 import sys
 import sysconfig
-import zipfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.building import build_wheel
+
 SMALL = ("data=digits", "recipe.channels=[4,8]", "recipe.blocks=[1,1]", "trainer.max_epochs=1")
 QUIET = ("logger=none", "callbacks.progress=null")
 
@@ -17,21 +17,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package, built."""
-    folder = tmp_path_factory.mktemp("wheel")
-    words = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
-    subprocess.run([*words, str(folder), str(ROOT)], check=True)
-    (built,) = folder.glob("*.whl")
-    return built
-
-
-@pytest.fixture(scope="module")
-def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh environment with the wheel, beside the libraries of this one."""
     folder = tmp_path_factory.mktemp("fresh")
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     fresh = folder / "bin" / "python"
+    wheel = build_wheel(folder)
     install = [str(fresh), "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)]
     subprocess.run(install, check=True)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -50,15 +41,6 @@ def reslag(python: Path, folder: Path, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
-
-
-def test_the_wheel_holds_the_configuration_and_what_a_report_is_made_of(wheel: Path) -> None:
-    names = set(zipfile.ZipFile(wheel).namelist())
-    files = [path.relative_to(ROOT) for path in (ROOT / "conf").rglob("*.yaml")]
-    assert len(files) > 30
-    assert {f"reslag_vae/{path}" for path in files} <= names
-    assert {"reslag_vae/studies/report/page.html", "reslag_vae/py.typed"} <= names
-    assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
 
 
 def test_a_model_is_trained_evaluated_and_exported_in_an_empty_folder(

@@ -1,10 +1,14 @@
 """The installed command: its help, its words, and what it says where something is missing."""
 
+import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from hydra.errors import MissingConfigException
 
 from reslag_vae import __version__, cli
 from reslag_vae._runtime.invocation import (
@@ -12,8 +16,11 @@ from reslag_vae._runtime.invocation import (
     configuration_folder,
     enter,
     invocation,
-    is_running,
+    running,
 )
+from reslag_vae.cli import extras
+from reslag_vae.cli.help import help_text
+from reslag_vae.cli.sentences import sentence
 
 ROOT = Path(__file__).parents[3]
 
@@ -57,17 +64,60 @@ def test_a_command_that_is_not_there_is_one_sentence(capsys: pytest.CaptureFixtu
     )
 
 
-def test_an_extra_that_is_missing_is_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("command", "extra"),
+    [("train", "train"), ("evaluate", "evaluate"), ("report", "study"), ("export", "train")],
+)
+def test_an_extra_that_is_missing_is_named_before_anything_is_done(
+    command: str,
+    extra: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def missing(name: str) -> None:
-        raise ModuleNotFoundError("No module named 'lightning'", name="lightning")
+    def without_lightning(name: str) -> object:
+        return None if name == "lightning" else name
 
-    monkeypatch.setattr("importlib.import_module", missing)
-    with pytest.raises(SystemExit):
-        cli.main(["train"])
+    monkeypatch.setattr(extras, "find_spec", without_lightning)
+    monkeypatch.setattr(sys, "argv", ["reslag"])
+    monkeypatch.setenv(VARIABLE, "")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command])
+    assert ended.value.code == 1
     assert capsys.readouterr().err == (
-        "reslag train: lightning is not installed: pip install 'reslag_vae[train]'.\n"
+        f"reslag {command} needs lightning: pip install 'reslag_vae[{extra}]'\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_extras_bring_is_what_commands_look_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert extras.MODULES.keys() <= project["optional-dependencies"].keys()
+    assert set(extras.PLUGINS.values()) <= project["optional-dependencies"].keys()
+    for extra, names in extras.MODULES.items():
+        wanted = {"sklearn": "scikit-learn"}
+        brought = brought_by(extra, project["optional-dependencies"])
+        assert {wanted.get(name, name) for name in names} <= brought
+
+
+def brought_by(extra: str, extras_of: dict[str, list[str]]) -> set[str]:
+    """Names of the distributions that an extra installs, by itself or by another of its own."""
+    names: set[str] = set()
+    for requirement in extras_of[extra]:
+        other = re.fullmatch(r"reslag_vae\[(.*)\]", requirement)
+        if other:
+            for part in other[1].split(","):
+                names |= brought_by(part, extras_of)
+        else:
+            names.add(re.split(r"[><=]", requirement)[0])
+    return names
+
+
+def test_a_launcher_that_is_not_installed_is_named_with_its_extra() -> None:
+    missing = MissingConfigException("", "hydra/launcher/submitit_slurm", ["basic"])
+    assert sentence(missing, []) == (
+        "hydra/launcher=submitit_slurm needs: pip install 'reslag_vae[submitit]'"
     )
 
 
@@ -76,10 +126,9 @@ def test_messages_name_the_command_that_runs(monkeypatch: pytest.MonkeyPatch) ->
     assert invocation("train") == "python train.py"
     enter("reslag train")
     assert (invocation("train"), invocation("evaluate")) == ("reslag train", "reslag evaluate")
-    assert is_running("train")
-    assert not is_running("evaluate")
+    assert running() == "train"
     enter("python evaluate.py")
-    assert is_running("evaluate")
+    assert running() == "evaluate"
 
 
 def test_the_configuration_is_that_of_the_checkout() -> None:
@@ -92,6 +141,49 @@ def test_help_of_training_names_this_command_and_the_choices(tmp_path: Path) -> 
     assert "reslag train model=reslag_light data=cifar10" in done.stdout
     assert "model: autoencoder, beta_vae," in done.stdout
     assert "train.py" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "--help"),
+        ("evaluate", "--help"),
+        ("train", "model=beta_vea"),
+        ("train", "seed=-1"),
+        ("evaluate", "run=x", "samples=0"),
+    ],
+)
+def test_help_and_slips_are_answered_before_pytorch_is_loaded(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    code = (
+        "import atexit, sys\n"
+        "from reslag_vae.cli import main\n"
+        "atexit.register(lambda: print('torch' in sys.modules))\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.endswith("False\n"), done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_shows_the_values_of_the_command_and_groups_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "own's [1]" / "model").mkdir(parents=True)
+    own = tmp_path / "own's [1]"
+    (own / "model" / "mine.yaml").write_text("# @package _global_\ndefaults: [vae, _self_]\n")
+    text = help_text("train", ["--config-dir", str(own), "-m", "--help", "model=mine", "seed=7"])
+    (models,) = re.findall(r"^model: (.*)$", text, re.MULTILINE)
+    assert "mine" in models.split(", ")
+    assert {"vae", "lagging"} <= set(models.split(", "))
+    assert "\nseed: 7\n" in text
+    assert "hydra:\n" not in text
 
 
 def test_a_wrong_option_is_one_sentence(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What every likelihood promises."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -38,8 +40,10 @@ def trained(case: Case, shape: Shape = SHAPE) -> Likelihood:
     return likelihood.eval()
 
 
-def total(likelihood: Likelihood, parameters: Tensor) -> Tensor:
-    """The probability of all images of one pixel under the parameters of one."""
+def expectation(
+    likelihood: Likelihood, parameters: Tensor, function: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """() sum or integral of a function over all images of one pixel, by their probability."""
     if likelihood.binary:
         values = torch.tensor([0.0, 1.0], dtype=torch.float64)
     elif likelihood.discrete:
@@ -47,18 +51,33 @@ def total(likelihood: Likelihood, parameters: Tensor) -> Tensor:
     else:
         values = grid(reach=30.0)
     images = values.view(-1, 1, 1, 1)
-    probabilities = likelihood.log_prob(images, parameters.expand(len(images), -1, 1, 1)).exp()
-    return probabilities.sum() if likelihood.discrete else torch.trapezoid(probabilities, values)
+    log_prob = likelihood.log_prob(images, parameters.expand(len(images), -1, 1, 1))
+    parts = log_prob.exp() * function(values)
+    return parts.sum() if likelihood.discrete else torch.trapezoid(parts, values)
 
 
 @every_likelihood
+@torch.no_grad()
 def test_the_probability_of_all_images_is_one(case: Case) -> None:
     likelihood = trained(case, (1, 1, 1))
     evaluated = [likelihood, likelihood.evaluated(0.5)]
 
     for density in (own for own in evaluated if own is not None):
         for parameters in parameters_for(likelihood, (1, 1, 1)).split(1):
-            assert float(total(density, parameters)) == pytest.approx(1, abs=1e-9)
+            total = expectation(density, parameters, torch.ones_like)
+            assert float(total) == pytest.approx(1, abs=1e-9)
+
+
+@every_likelihood
+@torch.no_grad()
+def test_samples_fit_the_probability(case: Case) -> None:
+    likelihood = trained(case, (1, 1, 1))
+    parameters = parameters_for(likelihood, (1, 1, 1))[:1]
+    many = parameters.expand(20_000, -1, 1, 1)
+    samples = likelihood.sample(many, torch.Generator().manual_seed(3)).flatten()
+
+    for function in (torch.sin, torch.square):
+        assert_mean(function(samples), expectation(likelihood, parameters, function))
 
 
 @every_likelihood

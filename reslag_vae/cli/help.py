@@ -4,12 +4,12 @@ Hydra's own help composes the configuration anew for each of its groups, which t
 the rest.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from string import Template
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from reslag_vae._runtime.invocation import configuration_folder
@@ -26,16 +26,14 @@ def help_text(name: str, arguments: Sequence[str]) -> str:
     Raises:
         HydraException: the configuration cannot be composed with these arguments.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--config-dir", "-cd", type=Path)
-    given, others = parser.parse_known_args(arguments)
-    overrides = [argument for argument in others if not argument.startswith("-")]
+    given = get_args_parser().parse_args(list(arguments))
+    overrides = list(given.overrides)
     folders = [configuration_folder()]
     if given.config_dir is not None:
-        folders.append(given.config_dir.absolute())
+        folders.append(Path(given.config_dir).absolute())
         overrides.append(f"hydra.searchpath=[{quoted(f'file://{folders[-1]}')}]")
     with initialize_config_dir(str(folders[0]), version_base="1.3"):
-        config = compose(name, overrides, return_hydra_config=True)
+        config = compose(given.config_name or name, overrides, return_hydra_config=True)
     groups = "\n".join(f"{group}: {', '.join(names)}" for group, names in choices(folders))
     template = Template(str(config.hydra.help.template))
     return template.substitute(APP_CONFIG_GROUPS=groups + "\n", CONFIG=options(config))

@@ -77,3 +77,25 @@ def test_several_jobs_run_from_the_installed_command(python: Path, tmp_path: Pat
     launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     reslag(python, tmp_path, "train", *many, *launcher, *SMALL, *QUIET)
     assert len(list((tmp_path / "sweep").glob("*/metrics.json"))) == 2
+
+
+def test_several_devices_run_from_the_installed_command(python: Path, tmp_path: Path) -> None:
+    two = ("trainer.devices=2", "trainer.accelerator=cpu", "hydra.run.dir=run")
+    reslag(python, tmp_path, "train", "model=vae", *two, *SMALL, *QUIET)
+    assert (tmp_path / "run" / "metrics.json").is_file()
+
+
+def test_a_study_of_ones_own_runs_and_is_reported(python: Path, tmp_path: Path) -> None:
+    own = tmp_path / "my_conf" / "experiment"
+    own.mkdir(parents=True)
+    (own / "tiny.yaml").write_text(
+        "# @package _global_\n"
+        "defaults: [study]\n"
+        "study: tiny\n"
+        "hydra: {sweeper: {grids: [{data: digits, model: [vae, optimal_sigma], seed: 0}]}}\n"
+    )
+    chosen = ("--config-dir", "my_conf", "experiment=tiny")
+    reslag(python, tmp_path, "train", *chosen, *SMALL[1:], *QUIET)
+    assert "2 of 2 runs finished" in reslag(python, tmp_path, "study", "studies/tiny")
+    reslag(python, tmp_path, "report", "studies/tiny")
+    assert (tmp_path / "studies" / "tiny" / "report.html").is_file()

@@ -193,3 +193,8 @@ def test_a_wrong_option_is_one_sentence(tmp_path: Path) -> None:
         "model=beta_vea: there is no such choice; did you mean model=beta_vae."
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_hydras_own_flags_may_stand_beside_help(tmp_path: Path) -> None:
+    text = help_text("train", ["--config-name", "evaluate", "-m", "--help"])
+    assert "K of the importance-weighted bound" in text

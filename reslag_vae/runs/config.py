@@ -14,9 +14,10 @@ from omegaconf import DictConfig, OmegaConf
 from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.runs.folder import RunError, config_path, read_bytes
 from reslag_vae.runs.migrations import migrated_config
+from reslag_vae.runs.plain_values import MOST_LEVELS, MOST_VALUES, is_final
 
-# A configuration of this package has some 6 kB, 250 values and 6 levels.
-MOST_BYTES, MOST_VALUES, MOST_LEVELS = 1 << 18, 10_000, 20
+# A configuration of this package has some 6 kB.
+MOST_BYTES = 1 << 18
 
 PARTS = (
     "variants",
@@ -91,32 +92,6 @@ def refuse_unplain(text: str) -> None:
         level -= isinstance(event, yaml.CollectionEndEvent)
         if level > MOST_LEVELS or count > MOST_VALUES:
             raise ValueError("it is larger than the configuration of a run")
-
-
-def is_final(tree: Any) -> bool:
-    """Whether a configuration is made of plain values, not too many, without references, which could run code.
-
-    A part that is there several times counts as often as it is there: it would be visited so often.
-    """
-    left, count = [(tree, 0)], 0
-    while left:
-        node, level = left.pop()
-        count += 1
-        if count > MOST_VALUES or level > MOST_LEVELS:
-            return False
-        if isinstance(node, dict):
-            left += [(part, level + 1) for own in node.items() for part in own]
-        elif isinstance(node, list):
-            left += [(part, level + 1) for part in node]
-        elif (
-            "${" in node
-            if isinstance(node, str)
-            else not (node is None or type(node) in (bool, int, float))
-        ):
-            return False
-        if len(left) > MOST_VALUES:
-            return False
-    return True
 
 
 def foreign_target(

@@ -17,7 +17,6 @@ from reslag_vae.runs.config import (
     MODEL_MODULES,
     check_trust,
     foreign_target,
-    is_final,
     load_config,
     refusal,
 )
@@ -31,6 +30,7 @@ from reslag_vae.runs.folder import (
 )
 from reslag_vae.runs.identity import refuse_other
 from reslag_vae.runs.migrations import migrated_checkpoint
+from reslag_vae.runs.plain_values import is_final
 from reslag_vae.runs.weights import (
     as_in_training,
     refuse_other_sizes,

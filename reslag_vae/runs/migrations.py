@@ -3,6 +3,7 @@
 from typing import Any
 
 from reslag_vae.runs import version_0_1
+from reslag_vae.runs.plain_values import is_final
 
 # Packages whose exported classes have moved, as of version 0.1.
 MOVED = {
@@ -29,10 +30,15 @@ def migrated_model(node: Any) -> Any:
 
 
 def migrated_checkpoint(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Return a checkpoint's plain containers and tensors in today's form."""
+    """Return a checkpoint's plain containers and tensors in today's form.
+
+    One that does not say in plain values of which model it is stays as it is.
+    """
     parameters = checkpoint.get("hyper_parameters")
     node = parameters.get("model") if isinstance(parameters, dict) else None
     if not isinstance(parameters, dict) or not version_0_1.is_old_model(node):
+        return checkpoint
+    if not is_final(node):
         return checkpoint
     new: dict[str, Any] = {"hyper_parameters": parameters | {"model": migrated_model(node)}}
     if isinstance(checkpoint.get("state_dict"), dict):

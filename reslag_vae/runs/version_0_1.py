@@ -93,7 +93,7 @@ def prior(network: Any) -> dict[str, Any]:
 
 def state_dict(state: dict[str, Any]) -> dict[str, Any]:
     """Return weights by today's names."""
-    return {renamed(name): value for name, value in state.items()}
+    return {renamed(str(name)): value for name, value in state.items()}
 
 
 def renamed(name: str) -> str:
@@ -107,6 +107,6 @@ def renamed(name: str) -> str:
 def progress(own: dict[str, Any]) -> dict[str, Any]:
     """Return a checkpoint's progress in today's form."""
     names = ("phase_ended_at", "last_information")
-    schedule = {name: own[name] for name in names}
+    schedule = {name: own[name] for name in names if name in own}
     others = {name: value for name, value in own.items() if name not in names}
     return others | {"schedule": schedule}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from reslag_vae import data, networks, objectives, variants
+from reslag_vae import data, latents, likelihoods, models, networks, objectives, variants
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.runs.config import (
     RUN_MODULES,
@@ -21,6 +21,7 @@ from reslag_vae.runs.config import (
 from reslag_vae.runs.folder import RunError
 from reslag_vae.studies.states import State, standing
 from reslag_vae.training import callbacks, optimizers, schedules
+from reslag_vae.training.build import build_system
 from reslag_vae.training.job import final, of_study, resumed, save
 from tests.running import ROOT, SMALL
 
@@ -129,6 +130,10 @@ PLACES = [
     "trainer.profiler",
     "trainer",
     "model",
+    "model.model",
+    "model.model.prior",
+    "model.objective",
+    "likelihood",
     "logger",
 ]
 
@@ -216,7 +221,19 @@ def test_everything_that_a_command_can_name_may_be_built_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [variants, networks, objectives, schedules, optimizers, data, callbacks]
+    "module",
+    [
+        variants,
+        models,
+        networks,
+        latents,
+        likelihoods,
+        objectives,
+        schedules,
+        optimizers,
+        data,
+        callbacks,
+    ],
 )
 def test_what_is_exported_is_of_this_package(module: Any) -> None:
     for name in module.__all__:
@@ -228,10 +245,13 @@ def test_a_model_is_not_built_beyond_what_its_checkpoint_holds(run: Path) -> Non
     import reslag_vae
 
     config: Any = read_config(run)["model"]
-    state = dict(build_model(OmegaConf.create({"model": config})).state_dict())
+    state = dict(build_system(OmegaConf.create({"model": config})).state_dict())
     (run / "checkpoints").mkdir()
+    flat = config["model"]
     for change in ({"blocks": [10_000_000, 1]}, {"channels": [10**9, 8]}, {"latent_dim": 700}):
-        larger = config | {"network": config["network"] | change}
+        network = flat["network"] | change
+        prior = flat["prior"] | {"latent_dim": network["latent_dim"]}
+        larger = config | {"model": flat | {"network": network, "prior": prior}}
         checkpoint = {"state_dict": state, "hyper_parameters": {"model": larger}}
         torch.save(checkpoint, run / "checkpoints" / "best.ckpt")
         with pytest.raises(RunError, match=r"best\.ckpt is damaged, or of another version"):
@@ -245,4 +265,4 @@ def test_what_is_trusted_and_cannot_be_imported_or_has_no_name_is_one_sentence()
         ConfigError,
         match=r"^no_such_module\.MyVAE: cannot be imported: .*No module named .no_such_module",
     ):
-        build_model(OmegaConf.create(missing))
+        build_system(OmegaConf.create(missing))

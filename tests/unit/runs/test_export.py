@@ -160,9 +160,9 @@ def test_damaged_and_foreign_exports_are_named(run: Path, tmp_path: Path) -> Non
     with pytest.raises(RunError, match=r"model\.safetensors is damaged, or of another version"):
         reslag_vae.load(tmp_path)
     weights.write_bytes(whole)
-    model.write_text(
-        json.dumps({"model": {"_target_": "os.mkdir", "path": str(tmp_path / "made")}})
-    )
+    made = {"_target_": "os.mkdir", "path": str(tmp_path / "made")}
+    node = {"_target_": "reslag_vae.variants.ResLagLightVAE", "model": made, "objective": {}}
+    model.write_text(json.dumps({"model": node}))
     with pytest.raises(RunError, match=r"it would build os\.mkdir"):
         reslag_vae.load(tmp_path)
     assert not (tmp_path / "made").exists()

@@ -12,17 +12,19 @@ from omegaconf import DictConfig, OmegaConf
 
 import reslag_vae
 from reslag_vae.data import DataError, Digits
-from reslag_vae.runs.build import build_model
+from reslag_vae.models import FlatModel
+from reslag_vae.networks import LightResidualNetwork
 from reslag_vae.runs.config import load_config
 from reslag_vae.runs.data import load_data
 from reslag_vae.runs.folder import RunError
 from reslag_vae.runs.load import read_run
 from reslag_vae.training import job
-from reslag_vae.variants import ResLagLightVAE
+from reslag_vae.training.build import build_system
 
 Compose = Callable[..., DictConfig]
 
 OURS = "reslag_vae.variants.VAE"
+FLAT = "reslag_vae.models.FlatModel"
 SMALL = (
     "data=digits",
     "recipe.channels=[2,4]",
@@ -30,6 +32,11 @@ SMALL = (
     "logger=none",
     "trainer.accelerator=cpu",
 )
+
+
+def whole(model: dict[str, Any]) -> dict[str, Any]:
+    """The node of a variant with a model of these options."""
+    return {"_target_": OURS, "model": {"_target_": FLAT} | model, "objective": {}}
 
 
 def save(folder: Path, which: str, config: Any, state: dict[str, torch.Tensor]) -> None:
@@ -44,21 +51,22 @@ def test_a_model_comes_back_from_its_checkpoint(
     which: str, compose: Compose, tmp_path: Path
 ) -> None:
     config = compose("model=reslag_light", "recipe.residual=true", *SMALL)
-    model = build_model(config)
+    system = build_system(config)
     save(
         tmp_path,
         which,
         OmegaConf.to_container(config.model, resolve=True),
-        dict(model.state_dict()),
+        dict(system.state_dict()),
     )
     # What config.yaml says does not count.
     (tmp_path / "config.yaml").write_text("model: {_target_: no.such.model}")
     loaded = reslag_vae.load(tmp_path, which)
-    assert isinstance(loaded, ResLagLightVAE)
+    assert isinstance(loaded, FlatModel)
+    assert isinstance(loaded.network, LightResidualNetwork)
     assert not loaded.training
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     images = torch.rand(3, 1, 28, 28)
-    assert torch.equal(loaded.reconstruct(images), model.eval().reconstruct(images))
+    assert torch.equal(loaded.reconstruct(images), system.eval().model.reconstruct(images))
     assert not loaded.reconstruct(images).requires_grad
 
 
@@ -96,7 +104,7 @@ def test_nothing_foreign_is_built_out_of_hiding(
         "set": {"x": {1, 2}},
         "object": {"x": torch.zeros(1)},
     }[hidden]
-    save(tmp_path, "best", {"_target_": OURS} | extra, {})
+    save(tmp_path, "best", whole(extra), {})
     with pytest.raises(RunError, match=r"best.ckpt is not a checkpoint of this package"):
         reslag_vae.load(tmp_path)
     assert not built.exists()
@@ -130,9 +138,9 @@ def test_a_configuration_with_references_is_none_of_ours(
 )
 def test_a_foreign_checkpoint_is_named(content: dict[str, Any], message: str, run: Path) -> None:
     (run / "checkpoints").mkdir()
-    whole: Any = OmegaConf.to_container(load_config(run).model)
-    state = build_model(OmegaConf.create({"model": whole})).state_dict()
-    other = {"state_dict": dict(state), "epoch": 3, "hyper_parameters": {"model": whole}}
+    node: Any = OmegaConf.to_container(load_config(run).model)
+    state = build_system(OmegaConf.create({"model": node})).state_dict()
+    other = {"state_dict": dict(state), "epoch": 3, "hyper_parameters": {"model": node}}
     torch.save(other | content, run / "checkpoints" / "best.ckpt")
     (run / "metrics.csv").write_text("epoch\n1\n")
     with pytest.raises(RunError, match=rf"best.ckpt is .*{message}"):
@@ -141,7 +149,7 @@ def test_a_foreign_checkpoint_is_named(content: dict[str, Any], message: str, ru
 
 def test_a_checkpoint_of_another_run_is_named(run: Path, compose: Compose) -> None:
     config: Any = OmegaConf.to_container(compose("model=beta_vae", *SMALL).model, resolve=True)
-    save(run, "best", config, dict(build_model(OmegaConf.create({"model": config})).state_dict()))
+    save(run, "best", config, dict(build_system(OmegaConf.create({"model": config})).state_dict()))
     checkpoint = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
     torch.save(checkpoint | {"epoch": 1}, run / "checkpoints" / "best.ckpt")
     with pytest.raises(RunError, match=r"best.ckpt is of another model than .*config.yaml"):
@@ -163,6 +171,14 @@ def test_what_is_not_there_cannot_be_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "config",
     [
+        whole({"_target_": "os.mkdir", "path": "BUILT"}),
+        whole({"network": {"_target_": "os.mkdir", "path": "BUILT"}}),
+        whole({"network": {"a": {"b": {"_target_": "os.mkdir", "path": "BUILT"}}}}),
+        whole({"network": [{"_target_": "os.mkdir", "path": "BUILT"}]}),
+        whole({"_target_": "reslag_vae_other.FlatModel"}),
+        whole({"_target_": "reslag_vae.training.job.shutil.os.mkdir", "path": "BUILT"}),
+        whole({}) | {"objective": {"_target_": "os.mkdir", "path": "BUILT"}},
+        # As version 0.1 wrote it, and nothing of ours.
         {"_target_": "os.mkdir", "path": "BUILT"},
         {"_target_": OURS, "network": {"_target_": "os.mkdir", "path": "BUILT"}},
         {"_target_": OURS, "network": {"a": {"b": {"_target_": "os.mkdir", "path": "BUILT"}}}},
@@ -186,8 +202,9 @@ def test_a_checkpoint_of_another_version_is_named(
     spoil: str, compose: Compose, tmp_path: Path
 ) -> None:
     config: Any = OmegaConf.to_container(compose("model=vae", *SMALL).model, resolve=True)
-    state = dict(build_model(OmegaConf.create({"model": config})).state_dict())
-    first = next(iter(state))
+    state = dict(build_system(OmegaConf.create({"model": config})).state_dict())
+    network = config["model"]["network"]
+    first = next(name for name in state if name.startswith("model.network."))
     if spoil == "renamed":
         state["other"] = state.pop(first)
     elif spoil == "missing":
@@ -195,9 +212,9 @@ def test_a_checkpoint_of_another_version_is_named(
     elif spoil == "wrong shape":
         state[first] = torch.zeros(7, 7, 7)
     elif spoil == "wrong option":
-        config["network"]["depth"] = 3
+        network["depth"] = 3
     else:
-        config["network"]["latent_dim"] = -1
+        network["latent_dim"] = -1
     save(tmp_path, "best", config, state)
     with pytest.raises(RunError, match=r"best.ckpt is damaged, or of another version") as error:
         reslag_vae.load(tmp_path)

@@ -11,6 +11,7 @@ from hydra_plugins.reslag_vae_study import axes_of
 from reslag_vae.options import check
 from reslag_vae.studies.grid import Job, jobs
 from reslag_vae.studies.plan import question
+from reslag_vae.training.build import build_system
 
 Compose = Callable[..., DictConfig]
 
@@ -59,9 +60,9 @@ def test_every_run_is_one_that_can_be_trained(name: str, compose: Compose) -> No
         if kind not in built:
             built.add(kind)
             config.recipe.channels = [2 * (i + 1) for i in range(len(config.recipe.channels))]
-            model = build_model(config)
-            assert f"model={model.name}" in job.overrides
-            assert job.row.startswith(model.name)
+            system = build_system(config)
+            assert f"model={system.name}" in job.overrides
+            assert job.row.startswith(system.name)
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -83,5 +84,5 @@ def test_table1_has_every_cell_of_the_thesis() -> None:
 def test_beta_is_tuned_on_validation_images(compose: Compose) -> None:
     config = compose("experiment=beta_tuned")
     assert (config.monitor, config.study) == ("val/bits_per_dim", "beta_sweep")
-    assert build_model(config).name == "beta_vae"
+    assert build_system(config).name == "beta_vae"
     assert set(sweeper("beta_tuned")["params"]) == {"objective.beta"}

@@ -8,7 +8,7 @@ import pytest
 from reslag_vae.data import listing
 from reslag_vae.runs import folder
 
-PACKAGE = Path(__file__).parents[1] / "reslag_vae"
+PACKAGE = Path(__file__).parents[3] / "reslag_vae"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ELSEWHERE = {"runs/folder.py", "data/listing.py"}
 NAMES = {

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-WALKS = ("A study, to its report",)
+WALKS = (
+    "A batch, from data to loss and metrics",
+    "A run's folder, through evaluate.py",
+    "A study, to its report",
+    "A model, in a notebook",
+)
 
 
 def steps(heading: str) -> list[tuple[str, str]]:

@@ -21,8 +21,8 @@ from reslag_vae.evaluation.metrics.collapse import Diagnosis, diagnose
 from reslag_vae.evaluation.numbers import Numbers, format_number
 from reslag_vae.evaluation.pictures import SIGMA2_KEYS, RatePoint, gallery
 from reslag_vae.evaluation.pictures.figures import save_figure
-from reslag_vae.evaluation.pictures.gallery import Pictures, Shown
-from reslag_vae.evaluation.pictures.material import exhibit
+from reslag_vae.evaluation.pictures.gallery import Pictures, RunMaterial
+from reslag_vae.evaluation.pictures.material import model_material
 from reslag_vae.objectives import Beta
 from reslag_vae.runs import provenance
 from reslag_vae.runs.folder import write_json
@@ -63,7 +63,7 @@ class Evaluated(NamedTuple):
     subject: Subject
     numbers: dict[str, Numbers]
     diagnosis: Diagnosis | None
-    shown: Shown | None
+    shown: RunMaterial | None
     pictures: list[Path]
 
     @property
@@ -119,14 +119,14 @@ def diagnosis_of(subject: Subject) -> Diagnosis | None:
     )
 
 
-def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) -> Shown:
+def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) -> RunMaterial:
     """What is drawn of a run beside others."""
     objective = run.model.objective
     beta = objective.beta if isinstance(objective, Beta) else None
     rec = numbers["thesis"]["rec"].value
     assert rec is not None, "every model reconstructs"
-    return Shown(
-        exhibits=exhibit(subject, tsne),
+    return RunMaterial(
+        material=model_material(subject, tsne),
         class_names=subject.data.class_names,
         latent_dim=run.model.network.latent_dim,
         sigma2=[row for row in run.history if row.keys() >= set(SIGMA2_KEYS)],
@@ -135,10 +135,12 @@ def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) 
     )
 
 
-def draw(run: Run, subject: Subject, shown: Shown, attributes: Sequence[str]) -> list[Path]:
+def draw(run: Run, subject: Subject, shown: RunMaterial, attributes: Sequence[str]) -> list[Path]:
     """The pictures of a run as files in its folder, beside those of its training."""
     folder = run.folder / "figures" / label_of(subject.settings.split, run.checkpoint)
-    pictures = chain(gallery.shared({run.title: shown}), gallery.own(subject, attributes))
+    pictures = chain(
+        gallery.comparison({run.title: shown}), gallery.single_model(subject, attributes)
+    )
     with subject.progress("pictures", None):
         return save_all(pictures, folder)
 

@@ -11,7 +11,7 @@ from hydra_plugins.reslag_vae_study import axes_of
 from reslag_vae.options import check
 from reslag_vae.runs.build import build_model
 from reslag_vae.studies.grid import Job, jobs
-from reslag_vae.studies.plan import question
+from reslag_vae.studies.plan import parse_question
 
 Compose = Callable[..., DictConfig]
 
@@ -68,7 +68,7 @@ def test_every_run_is_one_that_can_be_trained(name: str, compose: Compose) -> No
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_question_is_about_rows_of_the_study(name: str) -> None:
     rows = {job.row for job in runs(name)}
-    asked = [question(node) for node in sweeper(name)["questions"]]
+    asked = [parse_question(node) for node in sweeper(name)["questions"]]
     assert asked
     for own in asked:
         assert {own.first, own.second} <= rows

@@ -1,4 +1,7 @@
-"""The report of a study: python -m reslag_vae.studies.report studies/table1"""
+"""The command that writes a study's report.
+
+Usage: python -m reslag_vae.report studies/table1
+"""
 
 import argparse
 from pathlib import Path
@@ -9,11 +12,12 @@ from reslag_vae._runtime.files import remove_unfinished, write_atomically
 
 
 def main() -> None:
-    """Read the study's files, and write its report beside them."""
+    """Read a study's files and write its report beside them."""
     terminal.prepare()
     parser = argparse.ArgumentParser(
         prog="python -m reslag_vae.studies.report",
-        description="Write report.html, report.md and report.csv of a study, from the files in its folder alone.",
+        description="Write report.html, report.md and report.csv of a study, from the files in its "
+        "folder alone.",
     )
     parser.add_argument("study", type=Path, help="its folder, such as studies/table1")
     parser.add_argument(
@@ -31,14 +35,14 @@ def build(study: Path, out: Path) -> list[Path]:
     """Write the report of a study.
 
     Args:
-        study: its folder.
-        out: where the report goes.
+        study: folder of the study.
+        out: folder that the report is written to.
 
     Returns:
-        The files.
+        The paths of the written files.
 
     Raises:
-        RunError: it has no finished run, or a file is damaged.
+        RunError: the study has no finished run, or a file is damaged.
     """
     from reslag_vae.studies.report.contents import contents_of
     from reslag_vae.studies.report.page import page

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.report import Table, middle, parser, publish, ratios
-from benchmarks.turns import Child, Job
+from benchmarks.rounds import Child, Job
 from reslag_vae._runtime.process import BRIEF, WAITING
 
 WORK = "fashion_mnist"

@@ -18,8 +18,8 @@ from lightning import Callback, LightningModule, Trainer, seed_everything
 
 from benchmarks.frameworks import automatic, pythae
 from benchmarks.loops import RATIO, data_loader, plain, plain_aggressive
-from benchmarks.turns import FinishedError, Job, Turns, stopped
-from benchmarks.works import WORKS, composed
+from benchmarks.rounds import FinishedError, Job, Turns, stopped
+from benchmarks.workloads import WORKS, composed
 from reslag_vae._runtime import process
 from reslag_vae.training.build import build, finished_loggers, quiet
 from reslag_vae.training.callbacks import callbacks_of

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks.files import WRITERS, torchvision_dataset
 from benchmarks.report import Table, middle, parser, publish, ratios
-from benchmarks.works import WORKS, RandomImages
+from benchmarks.workloads import WORKS, RandomImages
 from reslag_vae._runtime import process
 from reslag_vae.data import CelebA, ImageDataModule
 from reslag_vae.records import unit_interval

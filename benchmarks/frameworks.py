@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from benchmarks.loops import LEARNING_RATE, loader_of, loss_of, network_of, pixels_of
-from benchmarks.turns import Job, Turns, stopped
+from benchmarks.rounds import Job, Turns, stopped
 from reslag_vae.networks import Network
 from reslag_vae.training.build import quiet
 from reslag_vae.training.callbacks import callbacks_of

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Subset
 
-from benchmarks.turns import Job, Turns
-from benchmarks.works import WORKS, composed
+from benchmarks.rounds import Job, Turns
+from benchmarks.workloads import WORKS, composed
 from reslag_vae._runtime import process
 from reslag_vae.networks import Network
 from reslag_vae.networks.normalization import BatchNorm

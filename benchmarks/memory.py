@@ -19,7 +19,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from benchmarks.report import Table, parser, publish
-from benchmarks.works import WORKS, RandomImages, composed
+from benchmarks.workloads import WORKS, RandomImages, composed
 from reslag_vae._runtime import process
 from reslag_vae.data.images import Images, Source
 from reslag_vae.training.build import build, quiet

@@ -19,7 +19,7 @@ from lightning.pytorch.callbacks import Callback
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.report import Table, parser, publish, synchronize
-from benchmarks.works import WORKS, Work, composed
+from benchmarks.workloads import WORKS, Work, composed
 from reslag_vae._runtime import process
 from reslag_vae.training.build import build, quiet
 from reslag_vae.training.callbacks import callbacks_of

@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.report import Table, middle, parser, publish, ratios, synchronize
 from benchmarks.scaling_plot import Series, per_step, plot
-from benchmarks.works import WORKS, Work, composed
+from benchmarks.workloads import WORKS, Work, composed
 from reslag_vae._runtime import process
 from reslag_vae.data.sampling import shuffled
 from reslag_vae.evaluation.losses import evaluate

@@ -84,7 +84,7 @@ def started(options: Sequence[str]) -> Start:
     with tempfile.TemporaryDirectory() as folder:
         stamps = Path(folder, "stamps.json")
         callback = [
-            "+callbacks.stamps._target_=benchmarks.stamps.Stamps",
+            "+callbacks.stamps._target_=benchmarks.startup_probe.Stamps",
             f"+callbacks.stamps.path={stamps}",
         ]
         began = time.time()

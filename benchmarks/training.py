@@ -18,8 +18,8 @@ import torch
 
 from benchmarks import report, tables
 from benchmarks.contenders import CONTENDERS
-from benchmarks.turns import Child, Job, LostError
-from benchmarks.works import WORKS
+from benchmarks.rounds import Child, Job, LostError
+from benchmarks.workloads import WORKS
 
 # Images of a turn, which takes 1 to 3 seconds on two cores of a server, and at least how many are
 # in memory: as many as there are, or of CelebA a twentieth.

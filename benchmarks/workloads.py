@@ -96,7 +96,7 @@ def composed(
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", options)
     data: dict[str, Any] = {
-        "_target_": "benchmarks.works.RandomImages",
+        "_target_": "benchmarks.workloads.RandomImages",
         "root": ".",
         "batch_size": batch_size,
         "val_fraction": 0.1,

@@ -265,7 +265,10 @@ def test_the_nearest_name_is_offered(name: str, meant: str) -> None:
 
 
 def test_the_checks_load_no_pytorch() -> None:
-    modules = "reslag_vae.cli, reslag_vae.options, reslag_vae.training.job, reslag_vae.training.job_folder"
+    modules = (
+        "reslag_vae.cli, reslag_vae.options, reslag_vae.training.job, "
+        "reslag_vae.training.job_folder"
+    )
     code = f"import sys, {modules}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=os.environ)
 

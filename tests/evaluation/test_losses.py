@@ -30,7 +30,10 @@ class Constant(nn.Module):
 
 @pytest.fixture
 def constant(make_network: MakeNetwork) -> VAE:
-    """Every posterior is N((1, 2, 0), (1, 1, 4)) and every image grey, so that all numbers have a closed form."""
+    """A model whose numbers have a closed form.
+
+    Every posterior is N((1, 2, 0), (1, 1, 4)) and every image grey.
+    """
     network = make_network()
     network.inference = Constant(
         torch.tensor([1.0, 2.0, 0.0, 0.0, 0.0, 20 * math.atanh(math.log(4) / 20)])

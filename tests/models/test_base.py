@@ -135,7 +135,10 @@ def train_jointly_by_hand(model: BaseVAE, data: ImageDataModule, epochs: int) ->
 
 
 def train_lagging_by_hand(model: BaseVAE, data: ImageDataModule, epochs: int, ratio: int) -> None:
-    """Every update has a whole forward and a whole backward; what must stand still is put back afterwards."""
+    """Train with a whole forward and backward pass for every update.
+
+    What must not change in an update is put back afterwards.
+    """
     groups = {
         "inference": [model.network.inference],
         "generative": [model.network.generative, model.objective],
@@ -160,7 +163,10 @@ def train_lagging_by_hand(model: BaseVAE, data: ImageDataModule, epochs: int, ra
 
 
 class Recorder:
-    """Notes what every update does: its groups, its images, and each group's state and gradients around it."""
+    """A record of every update: its groups, its images, and each group before and after.
+
+    A group's record is its state and gradients.
+    """
 
     def __init__(self, model: BaseVAE) -> None:
         self.model, self.original = model, model._update
@@ -512,7 +518,10 @@ def test_parts_that_do_not_go_together_are_refused(
 
 
 def test_the_whole_message_names_options(make_network: MakeNetwork) -> None:
-    message = "model=beta_vae does not take objective=sigma_data; it takes objective=beta, objective=capacity."
+    message = (
+        "model=beta_vae does not take objective=sigma_data; it takes objective=beta, "
+        "objective=capacity."
+    )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         BetaVAE(make_network(), SigmaData(SHAPE))
 

@@ -1,4 +1,4 @@
-"""The objectives give the totals that the thesis printed in its Table 1, from the terms it printed beside them.
+"""The objectives give the totals of the thesis' Table 1 from the terms beside them.
 
 Lat is the KL averaged over latent dimensions in the beta-VAE and MMD rows, and the KL summed over
 them in the sigma rows. The variance of the sigma rows is that of the data set's pixels.
@@ -45,7 +45,10 @@ def half_unit(printed: str) -> float:
 
 
 def apply(objective: Objective, row: Row, kl: float) -> Terms:
-    """The objective on one image of two grey values with the row's squared error, KL (in nats) and MMD."""
+    """Return an objective's terms on one image of two grey values.
+
+    The image has the row's squared error, KL (in nats) and MMD.
+    """
     shape, d = SHAPES[row["dataset"]], int(row["latent_dim"])
     deviation = math.sqrt(PIXEL_VARIANCE.get(row["dataset"], 0.09))
     signs = (

@@ -158,7 +158,7 @@ def rewrite(path: Path, **changes: Any) -> None:
 def test_the_total_is_held_against_the_thesis_at_its_own_variance(
     make_run: MakeRun, study: Path
 ) -> None:
-    """The thesis: Rec 12.1918, Lat 14.1663, Total -751.9987, which its variance of 0.12508 gives."""
+    """The variance of the thesis' row (Rec 12.1918, Lat 14.1663, Total -751.9987) is 0.12508."""
     for seed in range(3):
         make_run(
             f"fashion_mnist/optimal_sigma-sigma_data/seed_{seed}",

@@ -1,4 +1,4 @@
-"""The studies in conf/experiment: every run of each composes and builds, and every question has its rows."""
+"""The studies in conf/experiment: every run composes and builds, every question has its rows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ STUDIES = {
 
 
 def sweeper(name: str) -> Any:
-    """The node of the sweeper in an experiment's file, and what it takes over from that of its study."""
+    """Return the sweeper's node in an experiment's file, merged with that of its study."""
     own, study = (
         OmegaConf.load(FOLDER / f"{file}.yaml").hydra.sweeper
         for file in (name, STUDIES.get(name, name))

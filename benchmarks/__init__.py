@@ -1,1 +1,1 @@
-"""Speed beside what people would write instead, measured in one interleaved run."""
+"""Measurements of speed beside what people would write instead, in one interleaved run."""

@@ -1,8 +1,10 @@
-"""Training on a busy machine, by how OpenMP's threads wait for work: python -m benchmarks.busy
+"""Measure training on a busy machine, by how OpenMP's threads wait for work.
 
-Our own training on noise of FashionMNIST's size, alone and beside a second one of its kind. All
-kinds are there from the start and take turns, so that a change of the machine's speed meets all of
-them. About three minutes on two cores.
+Usage: python -m benchmarks.busy
+
+Our own training runs on noise of FashionMNIST's size, alone and beside a second one of its kind.
+All kinds exist from the start and take turns, so that a change of the machine's speed affects all
+of them. It takes about three minutes on two cores.
 """
 
 import argparse
@@ -12,12 +14,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.report import Table, middle, parser, publish, ratios
-from benchmarks.turns import Child, Job
+from benchmarks.report import Table, median_and_range, parser, publish, ratios
+from benchmarks.rounds import Child, Job
 from reslag_vae._runtime.process import BRIEF, WAITING
 
 WORK = "fashion_mnist"
-IMAGES = 1_024  # in a turn
+IMAGES = 1_024  # images in a turn
 CORES = {"OMP_NUM_THREADS": str(os.cpu_count())}
 DEFAULT = "OpenMP's default"
 KINDS: dict[str, dict[str, str]] = {
@@ -41,38 +43,37 @@ def main() -> None:
     arguments = command.parse_args()
     for name in WAITING:
         os.environ.pop(name, None)
-    results = {str(size): measured(size, arguments) for size in arguments.batch_sizes}
+    results = {str(size): measure(size, arguments) for size in arguments.batch_sizes}
     publish(
         arguments, "busy", [as_table(size, speeds) for size, speeds in results.items()], results
     )
 
 
-def measured(batch_size: int, arguments: argparse.Namespace) -> Speeds:
-    """images/s of each kind, alone and of two at once together, in each repetition."""
+def measure(batch_size: int, arguments: argparse.Namespace) -> Speeds:
+    """Return the images/s of each kind in each repetition, alone and of two at once together."""
     speeds: Speeds = {kind: {ALONE: [], TWO: []} for kind in KINDS}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         pairs = {
-            kind: pair_of(kind, batch_size, folder, arguments.repetitions, stack) for kind in KINDS
+            kind: start_pair(kind, batch_size, folder, arguments.repetitions, stack)
+            for kind in KINDS
         }
         for repetition in range(arguments.repetitions):
             for kind, pair in pairs.items():
-                speeds[kind][ALONE].append(together(pair[:1]))
-                speeds[kind][TWO].append(together(pair))
-            newest = ", ".join(
+                speeds[kind][ALONE].append(combined_speed(pair[:1]))
+                speeds[kind][TWO].append(combined_speed(pair))
+            newest = [
                 f"{kind}: {own[ALONE][-1]:.0f}, {own[TWO][-1]:.0f}" for kind, own in speeds.items()
-            )
-            print(
-                f"batch {batch_size}, {repetition + 1}/{arguments.repetitions}, images/s of {newest}",
-                flush=True,
-            )
+            ]
+            done = f"batch {batch_size}, {repetition + 1}/{arguments.repetitions}"
+            print(f"{done}, images/s of {', '.join(newest)}", flush=True)
     return speeds
 
 
-def pair_of(
+def start_pair(
     kind: str, batch_size: int, root: Path, repetitions: int, stack: ExitStack
 ) -> list[Child]:
-    """Two processes of a kind that have had their warm-up, one after the other."""
+    """Return two processes of a kind that have had their warm-up, one after the other."""
     pair = []
     for number in range(2):
         folder = root / f"{kind} {number}"
@@ -85,8 +86,8 @@ def pair_of(
     return pair
 
 
-def together(children: Sequence[Child]) -> float:
-    """images/s of one turn of each at the same time, added up."""
+def combined_speed(children: Sequence[Child]) -> float:
+    """Return the summed images/s of one simultaneous turn of each child."""
     for child in children:
         child.go()
     turns = [child.result() for child in children]
@@ -94,12 +95,15 @@ def together(children: Sequence[Child]) -> float:
 
 
 def as_table(batch_size: str, speeds: Speeds) -> Table:
-    """One row for each kind."""
+    """Return a table with one row for each kind."""
     rows = []
     for kind, own in speeds.items():
         cells = []
         for place in (ALONE, TWO):
-            cells += [middle(own[place]), middle(ratios(own[place], speeds[DEFAULT][place]), 2)]
+            cells += [
+                median_and_range(own[place]),
+                median_and_range(ratios(own[place], speeds[DEFAULT][place]), 2),
+            ]
         rows.append((kind, *cells))
     columns = (
         "",

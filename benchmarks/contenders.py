@@ -1,8 +1,8 @@
-"""What takes turns in `benchmarks.training`: our own training, and what people would write instead.
+"""The contenders of `benchmarks.training`: our own training, and what people would write instead.
 
-All do the same work on the same network: float32 (but for one that says otherwise), Adam with one
-learning rate, the loss of `sigma_data` (pythae its own). A child process is one of them: python -m
-benchmarks.contenders '<json of a Job>'
+All contenders do the same work on the same network: float32 (but for one that says otherwise), Adam
+with one learning rate, and the loss of `sigma_data` (pythae has its own). A child process is one of
+them: python -m benchmarks.contenders '<json of a Job>'
 """
 
 import json
@@ -18,8 +18,8 @@ from lightning import Callback, LightningModule, Trainer, seed_everything
 
 from benchmarks.frameworks import automatic, pythae
 from benchmarks.loops import RATIO, data_loader, plain, plain_aggressive
-from benchmarks.turns import FinishedError, Job, Turns, stopped
-from benchmarks.works import WORKS, composed
+from benchmarks.rounds import FinishedError, Job, Turns, synchronized_time
+from benchmarks.workloads import WORKLOADS, compose_config
 from reslag_vae._runtime import process
 from reslag_vae._runtime.process import quiet
 from reslag_vae.training.build import build, finished_loggers
@@ -29,13 +29,13 @@ from reslag_vae.training.system import BaseVAE
 
 @dataclass(frozen=True)
 class Contender:
-    """One way of training.
+    """A way of training.
 
     Attributes:
-        name: for the tables.
-        train: trains in turns until there are no more.
-        joint: for one that trains aggressively, the key of the one whose joint steps its cost is
-            counted in.
+        name: the contender's name in the tables.
+        train: function that trains in turns until there are no more.
+        joint: for a contender that trains aggressively, the key of the one whose joint steps are
+            the unit of its cost; else None.
     """
 
     name: str
@@ -47,17 +47,17 @@ class Contender:
 
 
 def prepare() -> None:
-    """What train.py does to its process before anything is built."""
+    """Set up the process as train.py does before anything is built."""
     quiet()
     process.tune()
     seed_everything(0, verbose=False)
 
 
 def ours(job: Job, turns: Turns, overrides: tuple[str, ...] = ()) -> None:
-    """The path of train.py, with every callback and W&B offline; the turns are within its first epoch."""
+    """Train as train.py does, with every callback and W&B offline; turns lie in the first epoch."""
     prepare()
     options = ("trainer.max_epochs=1", "logger=wandb", "logger.mode=offline", *overrides)
-    config = composed(WORKS[job.work], job.batch_size, job.count, options)
+    config = compose_config(WORKLOADS[job.workload], job.batch_size, job.count, options)
     data, model, trainer = build(config, Path(job.folder))
     callbacks_of(trainer).insert(0, BatchTurns(turns, job.batches))
     with finished_loggers(trainer):
@@ -65,10 +65,12 @@ def ours(job: Job, turns: Turns, overrides: tuple[str, ...] = ()) -> None:
 
 
 class BatchTurns(Callback):
-    """Some minibatches of a long epoch in turns. To be the first of the callbacks.
+    """A callback that makes turns of some minibatches of a long epoch.
 
-    A turn is no epoch, because what Weights & Biases does in the background at the end of one would
-    weigh many times more than in epochs of full length.
+    It has to be the first of the callbacks.
+
+    A turn is not an epoch, because what Weights & Biases does in the background at the end of an
+    epoch would weigh many times more than in epochs of full length.
     """
 
     def __init__(self, turns: Turns, batches: int) -> None:
@@ -77,14 +79,19 @@ class BatchTurns(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
+        """End a turn and begin the next one if the minibatch is the first of a turn.
+
+        Raises:
+            RuntimeError: the model cannot be compiled on this machine.
+        """
         assert isinstance(pl_module, BaseVAE)
         if pl_module.compiled is not None and pl_module.compiled.failed:
             raise RuntimeError("it could not be compiled here")
         if batch_idx % self.batches == 0:
             if batch_idx:
-                self.turns.end(stopped() - self.started)
+                self.turns.end(synchronized_time() - self.started)
             self.turns.begin()
-            self.started = stopped()
+            self.started = synchronized_time()
 
 
 AGGRESSIVE = (f"schedule.ratio={RATIO}", "schedule.epochs=1")
@@ -116,7 +123,7 @@ CONTENDERS = {
 
 
 def main() -> None:
-    """Be the contender of the job, until the parent ends it."""
+    """Train as the job's contender, until the parent process ends it."""
     job = Job(**json.loads(sys.argv[1]))
     turns = Turns(job.images)
     with suppress(FinishedError):

@@ -1,8 +1,10 @@
-"""Data alone: the images that a loader gives out in a second, ours beside torchvision's: python -m benchmarks.data
+"""Measure how many images a second a loader delivers, ours beside torchvision's.
 
-torchvision: its data set with ToTensor in a DataLoader of two worker processes. Ours: the data
-module's loader, with the conversion to float32 in [0, 1] that the training step makes, and without
-it. All three alternate within one run.
+Usage: python -m benchmarks.data
+
+torchvision's is its data set with ToTensor in a DataLoader of two worker processes. Ours is the
+data module's loader, with the conversion to float32 in [0, 1] that the training step makes, and
+without it. All three alternate within one run.
 """
 
 import argparse
@@ -17,15 +19,15 @@ from typing import Any
 from torch.utils.data import DataLoader
 
 from benchmarks.files import WRITERS, torchvision_dataset
-from benchmarks.report import Table, middle, parser, publish, ratios
-from benchmarks.works import WORKS, RandomImages
+from benchmarks.report import Table, median_and_range, parser, publish, ratios
+from benchmarks.workloads import WORKLOADS, RandomImages
 from reslag_vae._runtime import process
 from reslag_vae.data import CelebA, ImageDataModule
 from reslag_vae.likelihoods.pixels import unit_interval
 
 BATCH_SIZE = 128
-# FashionMNIST's and CIFAR10's own sizes; of CelebA's pictures as many as torchvision decodes in a
-# few seconds.
+# FashionMNIST's and CIFAR10's own sizes, and as many of CelebA's pictures as torchvision decodes in
+# a few seconds.
 COUNTS = {"fashion_mnist": 60_000, "cifar10": 50_000, "celeba": 1_024}
 TORCHVISION, CONVERTED, OURS = "torchvision, 2 workers", "ours, converted", "ours, as uint8"
 DECODING = "pictures/s of the first decoding"
@@ -36,7 +38,7 @@ Speeds = dict[str, list[float]]
 def main() -> None:
     """Measure, and write the tables."""
     command = parser(__doc__, "data", repetitions=7)
-    command.add_argument("--works", nargs="+", choices=list(WORKS), default=list(WORKS))
+    command.add_argument("--works", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS))
     command.add_argument(
         "--most", type=int, default=60_000, help="at most so many images (default: %(default)s)"
     )
@@ -48,18 +50,20 @@ def main() -> None:
     )
     arguments = command.parse_args()
     process.tune()
-    logging.getLogger("reslag_vae").setLevel(
-        logging.ERROR
-    )  # that made-up pictures have no official splits
+    # Hides the warning that made-up pictures have no official splits.
+    logging.getLogger("reslag_vae").setLevel(logging.ERROR)
     results = {
-        name: measured(name, min(COUNTS[name], arguments.most), arguments)
+        name: measure(name, min(COUNTS[name], arguments.most), arguments)
         for name in arguments.works
     }
     publish(arguments, "data", list(tables(results)), results)
 
 
-def measured(name: str, count: int, arguments: argparse.Namespace) -> Speeds:
-    """images/s of each loader in each repetition; for CelebA also of the decoding that comes before the first epoch."""
+def measure(name: str, count: int, arguments: argparse.Namespace) -> Speeds:
+    """Return the images/s of each loader in each repetition.
+
+    For CelebA the result includes the pictures/s of the decoding before the first epoch.
+    """
     speeds: Speeds = {TORCHVISION: [], CONVERTED: [], OURS: []}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -71,7 +75,7 @@ def measured(name: str, count: int, arguments: argparse.Namespace) -> Speeds:
             ]
             data = CelebA(root, BATCH_SIZE, val_fraction=0.1, seed=0)
         else:
-            data = RandomImages(folder, BATCH_SIZE, 0.1, 0, WORKS[name].shape, count)
+            data = RandomImages(folder, BATCH_SIZE, 0.1, 0, WORKLOADS[name].shape, count)
         data.setup()
         ours = data.train_dataloader()
         theirs: DataLoader[Any] = DataLoader(
@@ -97,7 +101,7 @@ def measured(name: str, count: int, arguments: argparse.Namespace) -> Speeds:
 
 
 def decoding_seconds(root: Path) -> float:
-    """From the pictures below `root` to a decoded cache, which was not there before."""
+    """Return the seconds from the pictures below `root` to a new decoded cache."""
     shutil.rmtree(root / ".cache", ignore_errors=True)
     started = time.perf_counter()
     CelebA(root, BATCH_SIZE, val_fraction=0.1, seed=0).setup()
@@ -105,7 +109,7 @@ def decoding_seconds(root: Path) -> float:
 
 
 def speed(loader: DataLoader[Any], convert: bool, seconds: float) -> float:
-    """images/s of whole passes over the data, as many as fill the time."""
+    """Return the images/s of whole passes over the data, as many as fill the time."""
     images, started = 0, time.perf_counter()
     while not images or time.perf_counter() - started < seconds:
         for batch in loader:
@@ -115,17 +119,26 @@ def speed(loader: DataLoader[Any], convert: bool, seconds: float) -> float:
 
 
 def tables(results: dict[str, Speeds]) -> Iterator[Table]:
-    """The loaders, and the decoding where it was measured."""
+    """Yield the table of loaders, and that of decoding if it was measured."""
     rows = []
     for name, speeds in results.items():
         for contender in (TORCHVISION, CONVERTED, OURS):
             times = ratios(speeds[contender], speeds[TORCHVISION])
-            rows.append((f"{name}, {contender}", middle(speeds[contender]), middle(times, 1)))
+            rows.append(
+                (
+                    f"{name}, {contender}",
+                    median_and_range(speeds[contender]),
+                    median_and_range(times, 1),
+                )
+            )
     columns = ("", "images/s", "times torchvision")
-    note = "Medians and ranges; ratios repetition by repetition. torchvision's workers have the cores to themselves here."
+    note = (
+        "Medians and ranges; ratios repetition by repetition. torchvision's workers have the cores "
+        "to themselves here."
+    )
     yield Table("Data alone, batch 128", columns, rows, note)
     if "celeba" in results:
-        row = ("celeba, 178x218 JPEG to 3x64x64", middle(results["celeba"][DECODING]))
+        row = ("celeba, 178x218 JPEG to 3x64x64", median_and_range(results["celeba"][DECODING]))
         yield Table("Decoding, once for each data set", ("", "pictures/s"), [row])
 
 

@@ -1,4 +1,4 @@
-"""Picture files as torchvision reads them, with made-up content, so that nothing needs to be downloaded."""
+"""Made-up picture files in the formats that torchvision reads, so that nothing is downloaded."""
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +12,15 @@ from torch.utils.data import Dataset
 from torchvision import datasets, transforms
 
 SEED = 0
-TEST_SHARE = 10  # one test image for that many training images
+TEST_SHARE = 10  # training images for each test image
 CELEBA_SIZE = (178, 218)  # width and height of the official pictures
 
 
 def write_fashion_mnist(root: Path, count: int) -> None:
-    """`count` training images of noise and a tenth as many for the test, as the IDX files of FashionMNIST."""
+    """Write `count` training images of noise as the IDX files of FashionMNIST.
+
+    The test split has a tenth as many images.
+    """
     generator = np.random.default_rng(SEED)
     folder = root / "FashionMNIST" / "raw"
     folder.mkdir(parents=True, exist_ok=True)
@@ -35,16 +38,17 @@ def _write_idx(path: Path, array: NDArray[np.uint8]) -> None:
 
 
 def write_cifar10(root: Path, count: int) -> None:
-    """`count` training images of noise and a tenth as many for the test, as the pickles of CIFAR10."""
+    """Write `count` training images of noise as the pickles of CIFAR10.
+
+    The test split has a tenth as many images.
+    """
     generator = np.random.default_rng(SEED)
     folder = root / datasets.CIFAR10.base_folder
     folder.mkdir(parents=True, exist_ok=True)
     names = [name for name, _ in datasets.CIFAR10.train_list]
     sizes = [len(part) for part in np.array_split(np.arange(count), len(names))]
-    for name, size in [
-        *zip(names, sizes, strict=True),
-        ("test_batch", max(1, count // TEST_SHARE)),
-    ]:
+    batches = [*zip(names, sizes, strict=True), ("test_batch", max(1, count // TEST_SHARE))]
+    for name, size in batches:
         pixels = generator.integers(256, size=(size, 3 * 32 * 32), dtype=np.uint8)
         labels = generator.integers(10, size=size).tolist()
         (folder / name).write_bytes(pickle.dumps({"data": pixels, "labels": labels}))
@@ -53,13 +57,16 @@ def write_cifar10(root: Path, count: int) -> None:
 
 
 def write_celeba(root: Path, count: int) -> None:
-    """`count` smooth random pictures of CelebA's size: `celeba/img_align_celeba/000001.jpg` and so on."""
+    """Write `count` smooth random pictures of CelebA's size, as `000001.jpg` and so on.
+
+    Their folder is `celeba/img_align_celeba`.
+    """
     folder = root / "celeba" / "img_align_celeba"
     folder.mkdir(parents=True, exist_ok=True)
 
     def write(number: int) -> None:
-        # A few colours blown up: a JPEG of about the size of a photograph, where noise would be
-        # many times larger.
+        # A few enlarged colours give a JPEG of about the size of a photograph; noise would be many
+        # times larger.
         few = np.random.default_rng([SEED, number]).integers(256, size=(10, 8, 3), dtype=np.uint8)
         picture = Image.fromarray(few).resize(CELEBA_SIZE, Image.Resampling.BICUBIC)
         picture.save(folder / f"{number:06d}.jpg", quality=90)
@@ -79,11 +86,13 @@ class _UncheckedCIFAR10(datasets.CIFAR10):
 
 
 def torchvision_dataset(name: str, root: Path) -> Dataset[Any]:
-    """torchvision's training split of a work: a float32 image in [0, 1] and a class number for each index.
+    """Return the training split of a workload as a data set of torchvision.
+
+    Each index has a float32 image in [0, 1] and a class number.
 
     Args:
-        name: of the work, whose files are in `root`.
-        root: the folder that the writers wrote into.
+        name: name of the workload, whose files are in `root`.
+        root: folder that the writers wrote into.
     """
     to_tensor = transforms.ToTensor()
     if name == "fashion_mnist":

@@ -1,4 +1,4 @@
-"""What people train with instead: Lightning as its tutorials use it, and pythae."""
+"""Training with other frameworks: Lightning as its tutorials use it, and pythae."""
 
 from typing import Any
 
@@ -7,47 +7,54 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from benchmarks.loops import LEARNING_RATE, loader_of, loss_of, network_of, pixels_of
-from benchmarks.turns import Job, Turns, stopped
+from benchmarks.rounds import Job, Turns, synchronized_time
 from reslag_vae._runtime.process import quiet
 from reslag_vae.networks import Network
 from reslag_vae.training.callbacks import callbacks_of
 
-# More than will ever be trained: the parent says when there are no more turns.
+# More than will ever be trained: the parent process says when there are no more turns.
 EPOCHS = 1_000_000
 
 
 class Automatic(LightningModule):
-    """As little as Lightning needs."""
+    """A module with automatic optimization, as small as Lightning allows."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
     def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        """Return and log the loss of a minibatch."""
         loss = loss_of(self.network, batch[0])
         self.log("loss", loss)
         return loss
 
     def configure_optimizers(self) -> Adam:
+        """Return one Adam for all weights."""
         return Adam(self.parameters(), lr=LEARNING_RATE, fused=True)
 
 
 class AutomaticTurns(Callback):
-    """Epochs in turns. To be the first of the callbacks."""
+    """A callback that makes a turn of each epoch; it has to be the first of the callbacks."""
 
     def __init__(self, turns: Turns) -> None:
         self.turns, self.started = turns, 0.0
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin a turn."""
         self.turns.begin()
-        self.started = stopped()
+        self.started = synchronized_time()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.turns.end(stopped() - self.started)
+        """End the turn."""
+        self.turns.end(synchronized_time() - self.started)
 
 
 def automatic(job: Job, turns: Turns) -> None:
-    """A minimal module with automatic optimization, over the data loader; a turn is an epoch."""
+    """Train a minimal module with automatic optimization over the data loader.
+
+    A turn is an epoch.
+    """
     quiet()
     bare: dict[str, Any] = {
         "logger": False,
@@ -60,9 +67,11 @@ def automatic(job: Job, turns: Turns) -> None:
 
 
 def pythae(job: Job, turns: Turns) -> None:
-    """pythae's trainer and beta-VAE around our network, on data as its TrainingPipeline makes them; a turn is an epoch.
+    """Train our network with pythae's trainer as its beta-VAE.
 
-    Its loss is Rec / 2 + KL. Between the turns it copies the best model; nothing is saved.
+    The data are as its TrainingPipeline makes them, and a turn is an epoch.
+
+    The loss is Rec / 2 + KL. Between turns pythae copies the best model; nothing is saved.
     """
     try:
         from pythae.data.preprocessors import DataProcessor
@@ -96,7 +105,7 @@ def pythae(job: Job, turns: Turns) -> None:
 
 
 def halves_for_pythae(network: Network) -> tuple[nn.Module, nn.Module]:
-    """Our encoder and decoder as it wants them."""
+    """Return our encoder and decoder as pythae wants them."""
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
 
@@ -121,21 +130,23 @@ def halves_for_pythae(network: Network) -> tuple[nn.Module, nn.Module]:
 
 
 def turns_for_pythae(job: Job, turns: Turns) -> Any:
-    """Its callback that makes a turn of each epoch: from before the first batch until after the last."""
+    """Return a pythae callback that makes a turn of each epoch.
+
+    A turn lasts from before the first batch until after the last.
+    """
     from pythae.trainers.training_callbacks import TrainingCallback
 
     class EpochTurns(TrainingCallback):
         started, batches = 0.0, 0
 
-        def on_train_step_begin(
-            self, training_config: Any, **_: Any
-        ) -> None:  # before the first batch of an epoch
+        # pythae calls this one before the first batch of an epoch, and the other after every batch.
+        def on_train_step_begin(self, training_config: Any, **_: Any) -> None:
             turns.begin()
-            self.started, self.batches = stopped(), 0
+            self.started, self.batches = synchronized_time(), 0
 
-        def on_train_step_end(self, training_config: Any, **_: Any) -> None:  # after every batch
+        def on_train_step_end(self, training_config: Any, **_: Any) -> None:
             self.batches += 1
             if self.batches == job.batches:
-                turns.end(stopped() - self.started)
+                turns.end(synchronized_time() - self.started)
 
     return EpochTurns()

@@ -1,4 +1,4 @@
-"""Training loops as people write them by hand, and what every contender trains on."""
+"""Training loops as people write them by hand, and the network and data of all contenders."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Subset
 
-from benchmarks.turns import Job, Turns
-from benchmarks.works import WORKS, composed
+from benchmarks.rounds import Job, Turns
+from benchmarks.workloads import WORKLOADS, compose_config
 from reslag_vae._runtime import process
 from reslag_vae.networks import Network
 from reslag_vae.networks.normalization import BatchNorm
@@ -20,12 +20,12 @@ from reslag_vae.runs.data import build_data
 
 RATIO = 5  # encoder steps of an aggressive step
 LEARNING_RATE = 2e-3
-FILES = 1_024  # pictures on the disk, at most
+FILES = 1_024  # most pictures on the disk
 Loss = Callable[[Network, Tensor], Tensor]
 
 
 def loss_of(network: Network, images: Tensor) -> Tensor:
-    """The loss of `sigma_data`, written out, of (B, C, H, W) images in [0, 1]."""
+    """Return the loss of `sigma_data`, written out, of (B, C, H, W) images in [0, 1]."""
     mean, log_variance = network.inference(images).chunk(2, dim=1)
     latents = mean + (log_variance / 2).exp() * torch.randn_like(mean)
     rec = (network.generative(latents).sigmoid() - images).square().flatten(1).sum(1)
@@ -36,19 +36,22 @@ def loss_of(network: Network, images: Tensor) -> Tensor:
 
 
 def loss_of_pixels(network: Network, pixels: Tensor) -> Tensor:
-    """The same of uint8 images."""
+    """Return the loss of `sigma_data` of (B, C, H, W) uint8 images."""
     return loss_of(network, pixels.float() / 255)
 
 
 def step(optimizer: Adam, loss: Tensor) -> None:
-    """One joint update."""
+    """Make one joint update."""
     optimizer.zero_grad()
     torch.autograd.backward(loss)
     optimizer.step()
 
 
 def plain(job: Job, turns: Turns, compiled: bool = False, tuned: bool = False) -> None:
-    """All images in memory, one index for each batch, on the device; `tuned` as our own training is."""
+    """Train with all images in device memory and one index for each batch.
+
+    `tuned` uses the memory layout and the allocator settings of our own training.
+    """
     network, pixels = network_of(job), pixels_of(job)
     if tuned:
         process.tune()
@@ -66,10 +69,10 @@ def plain(job: Job, turns: Turns, compiled: bool = False, tuned: bool = False) -
 
 
 def plain_aggressive(job: Job, turns: Turns) -> None:
-    """Every gradient is computed for every update, and one Adam of two makes its step."""
+    """Train aggressively by two Adams, computing every gradient for every update."""
     network, pixels = network_of(job), pixels_of(job)
-    halves = (network.inference, network.generative)
-    encoder, decoder = (Adam(half.parameters(), lr=LEARNING_RATE, fused=True) for half in halves)
+    encoder = Adam(network.inference.parameters(), lr=LEARNING_RATE, fused=True)
+    decoder = Adam(network.generative.parameters(), lr=LEARNING_RATE, fused=True)
     while True:
         with turns.timed():
             for batch in shuffled(pixels, job):
@@ -79,7 +82,10 @@ def plain_aggressive(job: Job, turns: Turns) -> None:
 
 
 def data_loader(job: Job, turns: Turns) -> None:
-    """torchvision's data set and PyTorch's loader, one image at a time, in two worker processes."""
+    """Train over torchvision's data set and PyTorch's loader.
+
+    The images are read one at a time, in two worker processes.
+    """
     network, loader = network_of(job), loader_of(job)
     optimizer = Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
     while True:
@@ -89,13 +95,16 @@ def data_loader(job: Job, turns: Turns) -> None:
 
 
 def device() -> torch.device:
-    """The one that the Trainer would take."""
+    """Return the device that the Trainer would choose."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def network_of(job: Job) -> Network:
-    """The network of the work, ready to be trained, in PyTorch's usual memory layout and of PyTorch's own layers."""
-    config = composed(WORKS[job.work], job.batch_size, job.count)
+    """Return the workload's network, made of PyTorch's own layers and ready to be trained.
+
+    Its weights are in PyTorch's usual memory layout.
+    """
+    config = compose_config(WORKLOADS[job.workload], job.batch_size, job.count)
     model: Any = build_parts(config.model)["model"]
     network: Network = model.network.to(device()).train()
     network.to(memory_format=torch.contiguous_format)
@@ -109,8 +118,8 @@ def network_of(job: Job) -> Network:
 
 
 def pixels_of(job: Job) -> Tensor:
-    """(count, C, H, W) uint8 on the device, in PyTorch's usual memory layout."""
-    config = composed(WORKS[job.work], job.batch_size, job.count)
+    """Return (count, C, H, W) uint8 images on the device, in PyTorch's usual memory layout."""
+    config = compose_config(WORKLOADS[job.workload], job.batch_size, job.count)
     model: Any = build_parts(config.model)["model"]
     data = build_data(config, model)
     data.setup()
@@ -118,21 +127,20 @@ def pixels_of(job: Job) -> Tensor:
 
 
 def shuffled(pixels: Tensor, job: Job) -> Iterable[Tensor]:
-    """The batches of a turn."""
+    """Return the batches of a turn, in random order."""
     order = torch.randperm(len(pixels), device=pixels.device)[: job.images]
     return (pixels[index] for index in torch.split(order, job.batch_size))
 
 
 def loader_of(job: Job) -> DataLoader[Any]:
-    """As the tutorials make it, over the images of one turn."""
+    """Return a DataLoader as the tutorials make it, over the images of one turn."""
     from benchmarks.files import WRITERS, torchvision_dataset
 
     files, folder = min(job.images, FILES), Path(job.folder)
-    WRITERS[job.work](folder, files)
-    # Where an epoch is longer than the files there are, it goes through them again.
-    images = Subset(
-        torchvision_dataset(job.work, folder), [index % files for index in range(job.images)]
-    )
+    WRITERS[job.workload](folder, files)
+    # An epoch that is longer than the number of files goes through them again.
+    indices = [index % files for index in range(job.images)]
+    images = Subset(torchvision_dataset(job.workload, folder), indices)
     return DataLoader(
         images, job.batch_size, shuffle=True, num_workers=2, persistent_workers=True, drop_last=True
     )

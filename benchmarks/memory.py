@@ -1,9 +1,11 @@
-"""Memory of training on all of CelebA, 202,599 pictures, beside 2,000: python -m benchmarks.memory
+"""Measure the memory of training on all of CelebA, 202,599 pictures, beside 2,000.
 
-The decoded pictures, 2.49 GB, lie in a file that is mapped into memory as the data sets' cache is.
-Its pages belong to the system, which takes them back when it needs to (RssFile); what the process
-itself holds (RssAnon) must not grow with the data. A tiny network, and the same steps and epochs,
-in a new process for each size. Linux only.
+Usage: python -m benchmarks.memory
+
+The decoded pictures, 2.49 GB, are in a file that is mapped into memory like the cache of the data
+sets. Its pages belong to the system, which takes them back when it needs to (RssFile); what the
+process itself holds (RssAnon) must not grow with the data. A tiny network trains for the same steps
+and epochs, in a new process for each size. Linux only.
 """
 
 import multiprocessing
@@ -19,7 +21,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from benchmarks.report import Table, parser, publish
-from benchmarks.works import WORKS, RandomImages, composed
+from benchmarks.workloads import WORKLOADS, RandomImages, compose_config
 from reslag_vae._runtime import process
 from reslag_vae._runtime.process import quiet
 from reslag_vae.data.images import Images, Source
@@ -28,31 +30,32 @@ from reslag_vae.training.callbacks import callbacks_of
 
 CELEBA, FEW = 202_599, 2_000
 BATCH_SIZE = 128
-EPOCH = 12  # batches, which also the few pictures have
+EPOCH = 12  # batches; also the few pictures have so many
 WHEN = ("libraries imported", "model and data built", "first epoch", "last epoch")
 
 Memory = dict[str, float]
 
 
 class MappedImages(RandomImages):
-    """The pictures of a file, `images.npy` in `root`, opened as `reslag_vae.data.cache` opens it."""
+    """The pictures of the file `images.npy` in `root`, opened like `reslag_vae.data.cache`."""
 
     name = "mapped"
 
     def read(self) -> Source:
-        store = torch.from_numpy(np.load(self.root / "images.npy", mmap_mode="c")).permute(
-            0, 3, 1, 2
-        )
+        """Return the pictures of the file, as the training split."""
+        pixels = torch.from_numpy(np.load(self.root / "images.npy", mmap_mode="c"))
+        store = pixels.permute(0, 3, 1, 2)
         return Source(Images(store, torch.full((len(store),), -1)), None, None, [])
 
 
 class Readings(Callback):
-    """The memory at the end of every epoch."""
+    """A callback that reads the memory at the end of every epoch."""
 
     def __init__(self) -> None:
         self.taken: list[Memory] = []
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Read the memory."""
         self.taken.append(memory())
 
 
@@ -81,7 +84,7 @@ def main() -> None:
         ):
             write_pictures(Path(folder, "images.npy"), size)
             results[str(size)] = process_of_its_own.submit(
-                trained, folder, size, arguments.epochs
+                memory_of_training, folder, size, arguments.epochs
             ).result()
         print(
             f"{size:,} pictures: {results[str(size)][-1]['RssAnon']:,.1f} MB of its own", flush=True
@@ -90,8 +93,8 @@ def main() -> None:
 
 
 def write_pictures(path: Path, count: int) -> None:
-    """(count, 64, 64, 3) uint8: the same noise again and again."""
-    channels, height, width = WORKS["celeba"].shape
+    """Write (count, 64, 64, 3) uint8 pictures, a repeated block of noise."""
+    channels, height, width = WORKLOADS["celeba"].shape
     shape = (height, width, channels)
     block = np.random.default_rng(0).integers(256, size=(1_000, *shape), dtype=np.uint8)
     images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(count, *shape))
@@ -99,8 +102,8 @@ def write_pictures(path: Path, count: int) -> None:
         images[start : start + len(block)] = block[: count - start]
 
 
-def trained(folder: str, count: int, epochs: int) -> list[Memory]:
-    """The memory when everything is imported, when everything is built, and after each epoch."""
+def memory_of_training(folder: str, count: int, epochs: int) -> list[Memory]:
+    """Return the memory after importing, after building, and after each epoch."""
     quiet()
     process.tune()
     network = ("recipe.channels=[8,8]", "recipe.blocks=[1,1]", "recipe.latent_dim=8")
@@ -109,8 +112,8 @@ def trained(folder: str, count: int, epochs: int) -> list[Memory]:
         f"+trainer.limit_train_batches={EPOCH}",
         "+trainer.limit_val_batches=1",
     )
-    config = composed(
-        WORKS["celeba"], BATCH_SIZE, count, (*network, *limits, "callbacks.images=null")
+    config = compose_config(
+        WORKLOADS["celeba"], BATCH_SIZE, count, (*network, *limits, "callbacks.images=null")
     )
     config.data.update({"_target_": "benchmarks.memory.MappedImages", "root": folder})
     imported = memory()
@@ -124,7 +127,7 @@ def trained(folder: str, count: int, epochs: int) -> list[Memory]:
 
 
 def memory() -> Memory:
-    """MB of this process that are its own (RssAnon), and of files that it has mapped (RssFile)."""
+    """Return the MB that this process owns (RssAnon), and those of mapped files (RssFile)."""
     lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
     return {
         words[0].rstrip(":"): int(words[1]) / 1024
@@ -134,7 +137,7 @@ def memory() -> Memory:
 
 
 def tables(results: dict[str, list[Memory]]) -> list[Table]:
-    """Both kinds of memory through the run."""
+    """Return the table of both kinds of memory through the run."""
     few, many = results.values()
     sizes = [f"{int(size):,} pictures" for size in results]
     rows = []
@@ -145,17 +148,12 @@ def tables(results: dict[str, list[Memory]]) -> list[Table]:
                 (f"{meaning}, {when}", f"{one:,.1f}", f"{other:,.1f}", f"{other - one:+,.1f}")
             )
     note = (
-        f"Own: RssAnon. Files: RssFile, the libraries and the pages of the pictures. Rows and labels of {sizes[1]} are "
-        f"{int(list(results)[1]) * 8 * 3 / 1e6:.1f} MB: a number of 8 bytes each for label, row and place in the order."
+        "Own: RssAnon. Files: RssFile, the libraries and the pages of the pictures. Rows and "
+        f"labels of {sizes[1]} are {int(list(results)[1]) * 8 * 3 / 1e6:.1f} MB: a number of 8 "
+        "bytes each for label, row and place in the order."
     )
-    return [
-        Table(
-            f"Memory of a training process, MB, batch {BATCH_SIZE}",
-            ("", *sizes, "difference"),
-            rows,
-            note,
-        )
-    ]
+    title = f"Memory of a training process, MB, batch {BATCH_SIZE}"
+    return [Table(title, ("", *sizes, "difference"), rows, note)]
 
 
 if __name__ == "__main__":

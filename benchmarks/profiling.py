@@ -1,8 +1,10 @@
-"""Where the time of a joint training step goes, by kinds of operations: python -m benchmarks.profiling
+"""Measure where the time of a joint training step goes, by kind of operation.
 
-PyTorch's profiler over some steps of the Trainer, in self times. On a GPU the sum of the kernels'
-times is set beside the wall time of as many steps without the profiler: near one, the GPU never
-waits for Python.
+Usage: python -m benchmarks.profiling
+
+PyTorch's profiler measures the self times in some steps of the Trainer. On a GPU the sum of the
+kernels' times is set beside the wall time of as many steps without the profiler: if the ratio is
+near one, the GPU never waits for Python.
 """
 
 import os
@@ -19,7 +21,7 @@ from lightning.pytorch.callbacks import Callback
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.report import Table, parser, publish, synchronize
-from benchmarks.works import WORKS, Work, composed
+from benchmarks.workloads import WORKLOADS, Workload, compose_config
 from reslag_vae._runtime import process
 from reslag_vae._runtime.process import quiet
 from reslag_vae.training.build import build
@@ -29,7 +31,7 @@ BATCH_SIZE = 128
 WARM_UP = 5  # steps before anything is measured
 TOP = 10  # kernels in the GPU's table
 
-# The first pattern that is found in the name of an operation says what kind it is.
+# The kind of an operation is that of the first pattern found in its name.
 FAMILIES = {
     "convolution, forward": r"convolution$",
     "convolution, backward": r"convolution_?backward",
@@ -38,8 +40,8 @@ FAMILIES = {
     "matrix products": r"mm$|linear",
     "copies": r"copy|clone|cat$|index|fill_|zero_",
     "elementwise": (
-        r"\b(add|sub|rsub|mul|div|pow|square|sqrt|exp|log|neg|sum|mean|var|std|normal|randn|clamp|where|relu|threshold"
-        r"|sigmoid|softplus|maximum|minimum|lerp)"
+        r"\b(add|sub|rsub|mul|div|pow|square|sqrt|exp|log|neg|sum|mean|var|std|normal|randn|clamp"
+        r"|where|relu|threshold|sigmoid|softplus|maximum|minimum|lerp)"
     ),
 }
 
@@ -47,7 +49,7 @@ Profile = dict[str, Any]
 
 
 class Profiler(Callback):
-    """Times `steps` steps without the profiler, and then as many with it."""
+    """A callback that times `steps` steps without the profiler, and then as many with it."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
@@ -58,6 +60,7 @@ class Profiler(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
+        """Start the clock after the warm-up, and the profiler after the timed steps."""
         if batch_idx == WARM_UP:
             synchronize()
             self.started = time.perf_counter()
@@ -69,6 +72,7 @@ class Profiler(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        """Stop the profiler after the last step."""
         if batch_idx == WARM_UP + 2 * self.steps - 1:
             synchronize()
             self.profile.stop()
@@ -77,21 +81,21 @@ class Profiler(Callback):
 def main() -> None:
     """Measure, and write the tables."""
     command = parser(__doc__, "profiling")
-    command.add_argument("--works", nargs="+", choices=list(WORKS), default=list(WORKS))
+    command.add_argument("--works", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS))
     command.add_argument(
         "--steps", type=int, default=10, help="with the profiler (default: %(default)s)"
     )
     arguments = command.parse_args()
     quiet()
     process.tune()
-    results = {name: profiled(WORKS[name], arguments.steps) for name in arguments.works}
+    results = {name: profiled(WORKLOADS[name], arguments.steps) for name in arguments.works}
     publish(arguments, "profiling", tables(results), results)
 
 
-def profiled(work: Work, steps: int) -> Profile:
-    """Wall seconds of a step, and the self time in seconds of every operation and kernel in it."""
+def profiled(work: Workload, steps: int) -> Profile:
+    """Return the wall seconds of a step, and the self seconds of its operations and kernels."""
     batches = WARM_UP + 2 * steps
-    config = composed(
+    config = compose_config(
         work, BATCH_SIZE, batches * BATCH_SIZE, ("trainer.max_epochs=1", "callbacks.images=null")
     )
     profiler = Profiler(steps)
@@ -107,22 +111,22 @@ def profiled(work: Work, steps: int) -> Profile:
     for event in profiler.profile.key_averages():
         if event.device_type.name == "CPU":
             operations[event.key] = event.self_cpu_time_total / 1e6 / steps
-        elif not event.is_user_annotation:  # which spans kernels that are listed by themselves
+        elif not event.is_user_annotation:  # an annotation spans kernels that are listed, too
             kernels[event.key] = event.self_device_time_total / 1e6 / steps
     print(f"{work.name}: {1e3 * profiler.seconds:,.1f} ms per step", flush=True)
     return {"wall": profiler.seconds, "operations": operations, "kernels": kernels}
 
 
 def family(name: str) -> str:
-    """The kind of an operation."""
-    return next(
-        (kind for kind, pattern in FAMILIES.items() if re.search(pattern, name, re.IGNORECASE)),
-        "other",
-    )
+    """Return the kind of an operation."""
+    for kind, pattern in FAMILIES.items():
+        if re.search(pattern, name, re.IGNORECASE):
+            return kind
+    return "other"
 
 
 def tables(results: dict[str, Profile]) -> list[Table]:
-    """On the CPU the kinds of operations; on a GPU how busy it is, and its longest kernels."""
+    """Return the kinds of operations on a CPU; on a GPU its load and its longest kernels."""
     if torch.cuda.is_available():
         return [busy(results), *(longest(name, result) for name, result in results.items())]
     kinds = {
@@ -130,40 +134,25 @@ def tables(results: dict[str, Profile]) -> list[Table]:
         for kind in [*FAMILIES, "other"]
     }
     rows = [(kind, *(f"{100 * share:.1f} %" for share in shares)) for kind, shares in kinds.items()]
-    rows.append(
-        (
-            "ms per step, without the profiler",
-            *(f"{1e3 * result['wall']:,.1f}" for result in results.values()),
-        )
-    )
-    return [
-        Table(
-            f"Share of the operators' own time in a joint step, batch {BATCH_SIZE}",
-            ("", *results),
-            rows,
-        )
-    ]
+    walls = [f"{1e3 * result['wall']:,.1f}" for result in results.values()]
+    rows.append(("ms per step, without the profiler", *walls))
+    title = f"Share of the operators' own time in a joint step, batch {BATCH_SIZE}"
+    return [Table(title, ("", *results), rows)]
 
 
 def busy(results: dict[str, Profile]) -> Table:
-    """The time that the GPU computes beside the time that a step takes."""
+    """Return the table of the GPU's computing time beside the time of a step."""
     rows = []
     for name, result in results.items():
-        computing = sum(result["kernels"].values())
-        rows.append(
-            (
-                name,
-                f"{1e3 * computing:.2f}",
-                f"{1e3 * result['wall']:.2f}",
-                f"{computing / result['wall']:.2f}",
-            )
-        )
+        computing, wall = sum(result["kernels"].values()), result["wall"]
+        cells = (f"{1e3 * computing:.2f}", f"{1e3 * wall:.2f}", f"{computing / wall:.2f}")
+        rows.append((name, *cells))
     columns = ("", "ms of kernels per step", "ms per step, without the profiler", "ratio")
     return Table(f"How busy the GPU is in a joint step, batch {BATCH_SIZE}", columns, rows)
 
 
 def longest(name: str, result: Profile) -> Table:
-    """The kernels that take most of a work's step."""
+    """Return the table of the kernels that take most of a workload's step."""
     kernels = sorted(result["kernels"].items(), key=lambda kernel: kernel[1], reverse=True)
     total = sum(seconds for _, seconds in kernels)
     # A kernel's name is its whole C++ signature.
@@ -175,9 +164,8 @@ def longest(name: str, result: Profile) -> Table:
 
 
 def _share(operations: dict[str, float], kind: str) -> float:
-    return sum(seconds for name, seconds in operations.items() if family(name) == kind) / sum(
-        operations.values()
-    )
+    own = sum(seconds for name, seconds in operations.items() if family(name) == kind)
+    return own / sum(operations.values())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""What every measurement leaves: tables on the screen and as markdown, the numbers as JSON, and how they came about."""
+"""The output of every measurement: tables on the screen and as Markdown, numbers as JSON.
+
+Both state the conditions of the measurement.
+"""
 
 import argparse
 import json
@@ -24,13 +27,13 @@ RESULTS = Path("benchmarks/results")
 
 
 class Table(NamedTuple):
-    """One table of a report; the first column holds names, the others numbers.
+    """A table of a report; the first column holds names, the others numbers.
 
     Attributes:
         title: what was measured.
-        columns: their headings.
-        rows: as many cells as columns in each.
-        note: below the table.
+        columns: headings of the columns.
+        rows: cells of each row, as many as columns.
+        note: text below the table.
     """
 
     title: str
@@ -42,7 +45,10 @@ class Table(NamedTuple):
 def parser(
     description: str | None, name: str, repetitions: int | None = None
 ) -> argparse.ArgumentParser:
-    """A command line with the options that measurements share; without `repetitions` there is but one."""
+    """Return a command line with the options that all measurements share.
+
+    Without `repetitions` there is only one.
+    """
     form = argparse.RawDescriptionHelpFormatter
     command = argparse.ArgumentParser(
         f"python -m benchmarks.{name}", description=description, formatter_class=form
@@ -66,10 +72,10 @@ def publish(arguments: argparse.Namespace, name: str, tables: Sequence[Table], r
     """Print the tables, and write `table.md` and `<name>.json` into the folder `arguments.out`.
 
     Args:
-        arguments: of `parser`.
-        name: of the measurement.
-        tables: for reading.
-        raw: every number that was measured, as JSON can hold it.
+        arguments: parsed command line of `parser`.
+        name: name of the measurement.
+        tables: tables for reading.
+        raw: every measured number, in a form that JSON can hold.
     """
     circumstances = conditions(name, arguments.repetitions)
     heading = ", ".join(f"{key} {value}" for key, value in circumstances.items())
@@ -77,15 +83,14 @@ def publish(arguments: argparse.Namespace, name: str, tables: Sequence[Table], r
     console.print(heading)
     for table in tables:
         console.print(_as_rich(table))
-    write_atomically(
-        arguments.out / "table.md", "\n\n".join([heading, *map(_as_markdown, tables)]) + "\n"
-    )
+    text = "\n\n".join([heading, *map(_as_markdown, tables)]) + "\n"
+    write_atomically(arguments.out / "table.md", text)
     content = {"conditions": circumstances, "results": raw}
     write_atomically(arguments.out / f"{name}.json", json.dumps(content, indent=2) + "\n")
 
 
 def conditions(name: str, repetitions: int) -> dict[str, str]:
-    """What a number depends on beside the code that is measured."""
+    """Return what a number depends on besides the measured code."""
     return {
         "device": device_name(),
         "cores": str(os.cpu_count()),
@@ -99,7 +104,7 @@ def conditions(name: str, repetitions: int) -> dict[str, str]:
 
 
 def device_name() -> str:
-    """The GPU that the Trainer would take, or else the model of the processor."""
+    """Return the name of the GPU that the Trainer would use, or else of the processor."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     cpuinfo = Path("/proc/cpuinfo")
@@ -110,26 +115,27 @@ def device_name() -> str:
 
 
 def synchronize() -> None:
-    """Wait until the device has done what it was told."""
+    """Wait until the device has finished its work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
-def middle(values: Sequence[float], digits: int = 0) -> str:
-    """Median and range."""
-    median, least, most = (
-        f"{value:,.{digits}f}" for value in (statistics.median(values), min(values), max(values))
-    )
-    return f"{median} ({least} to {most})"
+def median_and_range(values: Sequence[float], digits: int = 0) -> str:
+    """Return median and range as text."""
+    median, least, most = statistics.median(values), min(values), max(values)
+    return f"{median:,.{digits}f} ({least:,.{digits}f} to {most:,.{digits}f})"
 
 
 def ratios(values: Sequence[float], units: Sequence[float]) -> list[float]:
-    """Each value over the unit of the same repetition, so that a change of the machine's speed meets both."""
+    """Return each value over the unit of the same repetition.
+
+    A change of the machine's speed then affects both.
+    """
     return [value / unit for value, unit in zip(values, units, strict=True)]
 
 
 def _as_rich(table: Table) -> rich.table.Table:
-    # As texts, because square brackets would be taken for markup.
+    # Text objects, because square brackets in strings would be taken for markup.
     note = Text(table.note) if table.note else None
     drawn = rich.table.Table(title=Text(table.title), caption=note, title_justify="left")
     for number, column in enumerate(table.columns):

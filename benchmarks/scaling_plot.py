@@ -3,16 +3,21 @@
 import statistics
 from typing import TYPE_CHECKING
 
+from benchmarks.report import ratios
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The values of each repetition, by the point that they were measured at.
+# The values of all repetitions, by the point at which they were measured.
 Series = dict[str, list[float]]
 
 
 def plot(results: dict[str, Series]) -> "Figure":
-    """Four panels: batch size, image size, encoder updates and training images. Bars reach from least to most."""
+    """Draw the costs by batch size, image size, encoder updates and training images.
+
+    Each has a panel. Bars reach from the least to the largest value.
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogFormatter, NullFormatter, StrMethodFormatter
 
@@ -48,13 +53,7 @@ def plot(results: dict[str, Series]) -> "Figure":
 
     speeds = dict(results["encoder updates"])
     joint = speeds.pop("0")
-    _draw(
-        ratio,
-        {
-            key: [one / own for one, own in zip(joint, values, strict=True)]
-            for key, values in speeds.items()
-        },
-    )
+    _draw(ratio, {key: ratios(joint, values) for key, values in speeds.items()})
     ratio.set(
         title="fashion_mnist, batch 128",
         xlabel="encoder updates n",
@@ -84,14 +83,15 @@ def plot(results: dict[str, Series]) -> "Figure":
 
 
 def per_step(results: dict[str, Series], batch_size: int = 128, steps: int = 7) -> Series:
-    """ms of a step by the number of training images, without the epoch's shuffle, which is known by itself."""
-    return {
-        key: [
-            1e3 * (batch_size / speed - seconds / steps)
-            for speed, seconds in zip(speeds, results["shuffle"][key], strict=True)
-        ]
-        for key, speeds in results["training images"].items()
-    }
+    """Return the milliseconds of a step by the number of training images.
+
+    The time of the epoch's shuffle, which is known by itself, is left out.
+    """
+    found = {}
+    for key, speeds in results["training images"].items():
+        pairs = zip(speeds, results["shuffle"][key], strict=True)
+        found[key] = [1e3 * (batch_size / speed - seconds / steps) for speed, seconds in pairs]
+    return found
 
 
 def _draw(axis: "Axes", series: Series) -> None:

@@ -1,8 +1,10 @@
-"""From the command to the first training step, in new processes of train.py: python -m benchmarks.startup
+"""Measure the time from the command to the first training step, in new processes of train.py.
 
-Each start is train.py as it is, Weights & Biases offline and every callback on, with one callback
-more that notes the moments and ends the process after its first step. CelebA is started with an
-empty cache, which decodes every picture, and again, which must open none.
+Usage: python -m benchmarks.startup
+
+Each start is train.py itself, with Weights & Biases offline, every callback on, and one more
+callback that records the moments and ends the process after its first step. CelebA is started with
+an empty cache, which decodes every picture, and again, which must open none.
 """
 
 import json
@@ -16,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.files import write_celeba
-from benchmarks.report import Table, middle, parser, publish
+from benchmarks.report import Table, median_and_range, parser, publish
 
 ROOT = Path(__file__).parents[1]
 Start = dict[str, float]
@@ -46,17 +48,17 @@ def main() -> None:
         if arguments.celeba_root is None:
             write_celeba(root, arguments.pictures)
         else:
-            # Beside a link the decoded cache is made here, and that of the real folder stays as it
-            # is.
+            # Next to a link the decoded cache is created here, and that of the real folder is
+            # unchanged.
             (root / "celeba").symlink_to(
                 arguments.celeba_root.resolve() / "celeba", target_is_directory=True
             )
-        results = measured(root, arguments.repetitions)
+        results = measure(root, arguments.repetitions)
     publish(arguments, "startup", [as_table(results)], results)
 
 
-def measured(root: Path, repetitions: int) -> dict[str, list[Start]]:
-    """The stamps of every start, one after another."""
+def measure(root: Path, repetitions: int) -> dict[str, list[Start]]:
+    """Return the records of every start, one after another."""
     results: dict[str, list[Start]] = {HELP: [], DIGITS: [], FIRST: [], SECOND: []}
     celeba = ["model=reslag_light", "data=celeba", f"data.root={root}"]
     for repetition in range(repetitions):
@@ -73,18 +75,21 @@ def measured(root: Path, repetitions: int) -> dict[str, list[Start]]:
 
 
 def help_seconds() -> float:
-    """Until `train.py --help` has ended."""
+    """Return the seconds until `train.py --help` has ended."""
     began = time.time()
     _run(["--help"])
     return time.time() - began
 
 
 def started(options: Sequence[str]) -> Start:
-    """Seconds from the start of the process to `fit` and to the end of the first `step`, and `pictures` opened."""
+    """Return the seconds from the start of the process to `fit` and to the first `step`.
+
+    The first step has ended then. `pictures` is the number of pictures opened.
+    """
     with tempfile.TemporaryDirectory() as folder:
         stamps = Path(folder, "stamps.json")
         callback = [
-            "+callbacks.stamps._target_=benchmarks.stamps.Stamps",
+            "+callbacks.stamps._target_=benchmarks.startup_probe.StartupProbe",
             f"+callbacks.stamps.path={stamps}",
         ]
         began = time.time()
@@ -105,17 +110,25 @@ def _run(options: Sequence[str]) -> None:
 
 
 def as_table(results: dict[str, list[Start]]) -> Table:
-    """One row for each kind of start."""
+    """Return a table with one row for each kind of start."""
     rows = []
     for name, starts in results.items():
         steps = [start["step"] for start in starts]
         if name == HELP:
-            rows.append((name, "-", "-", middle(steps, 2), "-"))
+            rows.append((name, "-", "-", median_and_range(steps, 2), "-"))
             continue
         fits = [start["fit"] for start in starts]
         first = [step - fit for step, fit in zip(steps, fits, strict=True)]
         opened = max(start["pictures"] for start in starts)
-        rows.append((name, middle(fits, 2), middle(first, 2), middle(steps, 2), f"{opened:,.0f}"))
+        rows.append(
+            (
+                name,
+                median_and_range(fits, 2),
+                median_and_range(first, 2),
+                median_and_range(steps, 2),
+                f"{opened:,.0f}",
+            )
+        )
     columns = (
         "train.py",
         "to the start of fit",
@@ -123,7 +136,10 @@ def as_table(results: dict[str, list[Start]]) -> Table:
         "to first step done",
         "pictures opened, at most",
     )
-    note = "Medians and ranges. --help: until the process has ended. Two batches are validated before the first step."
+    note = (
+        "Medians and ranges. --help: until the process has ended. Two batches are validated before "
+        "the first step."
+    )
     return Table("Start-up, seconds from the start of the process", columns, rows, note)
 
 

@@ -1,4 +1,4 @@
-"""The numbers of `benchmarks.training` as tables and as a plot."""
+"""The results of `benchmarks.training` as tables and as a plot."""
 
 import argparse
 import statistics
@@ -14,56 +14,54 @@ if TYPE_CHECKING:
 
 UNIT = "plain"  # the contender that the others are compared with
 NOTE = (
-    "Medians and ranges over the repetitions; ratios and costs are those of turns in the same repetition. Memory: of "
-    "the contender's processes after a turn, the largest; what several contenders share, such as PyTorch's code, "
-    "counts in equal parts. They hold different data: ours and the plain loops every image, the DataLoaders at most "
-    "1,024 files, pythae the images of one turn as floating point."
+    "Medians and ranges over the repetitions; ratios and costs are those of turns in the same "
+    "repetition. Memory: of the contender's processes after a turn, the largest; what several "
+    "contenders share, such as PyTorch's code, counts in equal parts. They hold different data: "
+    "ours and the plain loops every image, the DataLoaders at most 1,024 files, pythae the images "
+    "of one turn as floating point."
 )
 
 
 def write(results: list[dict[str, Any]], arguments: argparse.Namespace) -> None:
-    """Print the tables; leave table.md, training.json and training.png in the folder `arguments.out`.
+    """Print the tables, and write table.md, training.json and training.png to `arguments.out`.
 
     Args:
-        results: of each work and batch size.
-        arguments: of the command line.
+        results: results of each workload and batch size.
+        arguments: parsed command line.
     """
     report.publish(arguments, "training", [table(result) for result in results], results)
-    panels = [result for result in results if measured(result, UNIT)]
+    panels = [result for result in results if is_complete(result, UNIT)]
     if panels:
         save_figure(plot(panels), arguments.out / "training.png")
 
 
 def table(result: dict[str, Any]) -> report.Table:
-    """All contenders on one work; who was lost at any time has no numbers but a note."""
+    """Return the table of all contenders on a workload.
+
+    A contender that was lost at any time has a note in place of numbers.
+    """
     contenders = result["contenders"]
-    memory = ["memory, MB"] + (
-        ["GPU memory, MB"] if any(one["device_memory"] for one in contenders.values()) else []
-    )
+    memory = ["memory, MB"]
+    if any(entry["device_memory"] for entry in contenders.values()):
+        memory.append("GPU memory, MB")
     rows, notes = [], [NOTE]
     for key, entry in contenders.items():
         contender = CONTENDERS[key]
         if entry["lost"]:
             notes.append(f"{contender.name} is left out: {entry['lost'].splitlines()[-1]}.")
             continue
-        peaks = [max(turn["memory"] for turn in entry["turns"]), entry["device_memory"] or 0][
-            : len(memory)
-        ]
+        main_memory = max(turn["memory"] for turn in entry["turns"])
+        peaks = [main_memory, entry["device_memory"] or 0][: len(memory)]
         cells = [
-            report.middle(speeds(entry)),
+            report.median_and_range(speeds(entry)),
             compared(result, key, UNIT),
             compared(result, contender.joint, key) if contender.joint else "",
         ]
         rows.append((contender.name, *cells, *(f"{peak / 1e6:,.0f}" for peak in peaks)))
-    notes.append(
-        "With "
-        + ", ".join(f"{package} {version}" for package, version in result["packages"].items())
-        + "."
-    )
-    turns = " or ".join(
-        f"{size:,}"
-        for size in sorted({entry["images"] for entry in contenders.values()}, reverse=True)
-    )
+    packages = [f"{package} {version}" for package, version in result["packages"].items()]
+    notes.append(f"With {', '.join(packages)}.")
+    sizes = sorted({entry["images"] for entry in contenders.values()}, reverse=True)
+    turns = " or ".join(f"{size:,}" for size in sizes)
     title = f"{result['work']}, batch {result['batch_size']}, turns of {turns} images"
     columns = (
         "contender",
@@ -75,27 +73,30 @@ def table(result: dict[str, Any]) -> report.Table:
     return report.Table(title, columns, rows, " ".join(notes))
 
 
-def measured(result: dict[str, Any], key: str) -> bool:
-    """Whether the contender was there from the first repetition to the last."""
+def is_complete(result: dict[str, Any], key: str) -> bool:
+    """Return whether a contender took part from the first repetition to the last."""
     return key in result["contenders"] and result["contenders"][key]["lost"] is None
 
 
 def speeds(entry: dict[str, Any]) -> list[float]:
-    """images/s of each repetition."""
+    """Return the images/s of each repetition."""
     return [turn["images"] / turn["seconds"] for turn in entry["turns"]]
 
 
 def compared(result: dict[str, Any], key: str, unit: str) -> str:
-    """The speed of one contender over that of another, or a dash where one of them is missing."""
-    if not (measured(result, key) and measured(result, unit)):
+    """Return the speed of a contender over that of another; a dash if one is missing."""
+    if not (is_complete(result, key) and is_complete(result, unit)):
         return "-"
-    return report.middle(
-        report.ratios(*(speeds(result["contenders"][one]) for one in (key, unit))), 2
-    )
+    contenders = result["contenders"]
+    ratios = report.ratios(speeds(contenders[key]), speeds(contenders[unit]))
+    return report.median_and_range(ratios, 2)
 
 
 def plot(results: list[dict[str, Any]]) -> "Figure":
-    """The speed of joint training in units of the plain loop's, a panel for each work and batch size."""
+    """Draw the speed of joint training in units of the plain loop's.
+
+    Each workload and batch size has a panel.
+    """
     from matplotlib.figure import Figure
 
     sizes = list(dict.fromkeys(result["batch_size"] for result in results))
@@ -119,10 +120,10 @@ def plot(results: list[dict[str, Any]]) -> "Figure":
 
 
 def panel(axis: "Axes", result: dict[str, Any], shown: list[str]) -> None:
-    """A bar for each contender, the first on top; ours in colour."""
+    """Draw a bar for each contender, the first on top, with ours in colour."""
     contenders, unit = result["contenders"], speeds(result["contenders"][UNIT])
     for place, key in enumerate(shown):
-        if not measured(result, key):
+        if not is_complete(result, key):
             continue
         ratios = report.ratios(speeds(contenders[key]), unit)
         middle = statistics.median(ratios)

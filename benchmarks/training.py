@@ -1,7 +1,7 @@
-"""Training speed beside what people would write instead, and the cost of an aggressive step.
+"""Measure training speed beside what people would write instead, and aggressive steps.
 
 All contenders do the same work, on noise of each data set's size, and alternate in processes of
-their own, so that a change of the machine's speed meets all of them. Only training is timed:
+their own, so that a change of the machine's speed affects all of them. Only training is timed:
 neither validation nor pictures, checkpoints or compilation.
 """
 
@@ -18,26 +18,27 @@ import torch
 
 from benchmarks import report, tables
 from benchmarks.contenders import CONTENDERS
-from benchmarks.turns import Child, Job, LostError
-from benchmarks.works import WORKS
+from benchmarks.rounds import Child, Job, LostError
+from benchmarks.workloads import WORKLOADS
 
-# Images of a turn, which takes 1 to 3 seconds on two cores of a server, and at least how many are
-# in memory: as many as there are, or of CelebA a twentieth.
+# Images of a turn, which takes 1 to 3 seconds on two cores of a server, and the least number of
+# images in memory: those of the data set, or a twentieth of CelebA.
 IMAGES = {"fashion_mnist": (4_096, 60_000), "cifar10": (1_536, 50_000), "celeba": (256, 10_000)}
-FASTER = 20  # a GPU
-SHARE = 4  # an aggressive contender's turn has one image of so many
+FASTER = 20  # times as many images in a turn on a GPU
+SHARE = 4  # times as few images in a turn of an aggressive contender
 LEAST_BATCHES = 2  # in a turn
 
 
 @dataclass
 class Entry:
-    """What is known of a contender.
+    """The measurements of a contender.
 
     Attributes:
-        images: in a turn.
-        turns: seconds, images and bytes of memory of each.
-        device_memory: the accelerator's, in bytes; None without one.
-        lost: why it is left out; None if it is not.
+        images: number of images in a turn.
+        turns: seconds, images and bytes of memory of each turn.
+        device_memory: largest amount of the accelerator's memory in bytes; None without an
+            accelerator.
+        lost: why the contender is left out; None if it is not.
     """
 
     images: int
@@ -50,7 +51,7 @@ def main() -> None:
     """Measure, and write tables, numbers and a plot."""
     parser = report.parser(__doc__, "training", repetitions=7)
     parser.add_argument(
-        "--works", nargs="+", choices=WORKS, default=list(WORKS), help="(default: all)"
+        "--works", nargs="+", choices=WORKLOADS, default=list(WORKLOADS), help="(default: all)"
     )
     parser.add_argument(
         "--batch-sizes", nargs="+", type=int, default=[32, 128], help="(default: 32 128)"
@@ -70,36 +71,33 @@ def main() -> None:
     try:
         for work in arguments.works:
             for batch_size in arguments.batch_sizes:
-                entries = measured(work, batch_size, arguments)
+                entries = measure(work, batch_size, arguments)
                 contenders = {key: vars(entry) for key, entry in entries.items()}
-                results.append(
-                    {
-                        "work": work,
-                        "batch_size": batch_size,
-                        "packages": packages,
-                        "contenders": contenders,
-                    }
-                )
+                result = {"work": work, "batch_size": batch_size, "packages": packages}
+                results.append(result | {"contenders": contenders})
     finally:
-        # Also what there is of a run that was interrupted.
+        # An interrupted measurement leaves what it has.
         if results:
             tables.write(results, arguments)
 
 
 def version_of(package: str) -> str:
-    """As installed."""
+    """Return the installed version of a package."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
 
 
-def measured(work: str, batch_size: int, arguments: argparse.Namespace) -> dict[str, Entry]:
-    """All contenders' turns on one work. Who dies is left out from then on."""
+def measure(work: str, batch_size: int, arguments: argparse.Namespace) -> dict[str, Entry]:
+    """Return the turns of all contenders on a workload.
+
+    A contender that dies is left out from then on.
+    """
     entries = {key: Entry(images_of(work, batch_size, key)) for key in arguments.contenders}
     children: dict[str, Child] = {}
 
-    def lose(key: str, error: LostError) -> None:
+    def leave_out(key: str, error: LostError) -> None:
         entries[key].lost = str(error)
         children.pop(key, None)
         print(
@@ -120,13 +118,13 @@ def measured(work: str, batch_size: int, arguments: argparse.Namespace) -> dict[
                 child.ready()
                 print(f"{work}, batch {batch_size}, {CONTENDERS[key].name}: ready", flush=True)
             except LostError as error:
-                lose(key, error)
+                leave_out(key, error)
         for repetition in range(arguments.repetitions):
             for key in rotated(list(children), repetition):
                 try:
                     turn = children[key].turn()
                 except LostError as error:
-                    lose(key, error)
+                    leave_out(key, error)
                     continue
                 entries[key].turns.append(turn)
                 speed = f"{CONTENDERS[key].name}: {turn['images'] / turn['seconds']:.0f} images/s"
@@ -138,12 +136,12 @@ def measured(work: str, batch_size: int, arguments: argparse.Namespace) -> dict[
             try:
                 entries[key].device_memory = child.end()["device_memory"]
             except LostError as error:
-                lose(key, error)
+                leave_out(key, error)
     return entries
 
 
 def images_of(work: str, batch_size: int, contender: str) -> int:
-    """In a turn: whole batches."""
+    """Return the number of images in a contender's turn, which is whole batches."""
     images = IMAGES[work][0] * (FASTER if torch.cuda.is_available() else 1)
     if CONTENDERS[contender].joint:
         images //= SHARE
@@ -151,7 +149,10 @@ def images_of(work: str, batch_size: int, contender: str) -> int:
 
 
 def rotated(keys: list[str], by: int) -> list[str]:
-    """Each repetition begins with another contender, so that nobody always follows the same one's heat."""
+    """Return keys rotated by a number.
+
+    Each repetition thus begins with another contender, and none always follows the same one's heat.
+    """
     by %= max(1, len(keys))
     return keys[by:] + keys[:by]
 

@@ -1,6 +1,6 @@
-"""Hydra's sweeper of studies.
+"""Hydra's sweeper for studies.
 
-Hydra finds sweepers in this namespace alone, and imports it at every start: it must be light.
+Hydra finds sweepers only in this namespace, and imports it at every start: it must be light.
 """
 
 import logging
@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 
 
 class StudySweeper(Sweeper):
-    """Runs what is left of a study, with whichever launcher is chosen.
+    """A sweeper that runs what is left of a study, with whichever launcher is chosen.
 
     Args:
-        grids: the values of each axis, for each grid.
-        questions: that the report is to answer.
-        retry: whether failed runs are run once more.
+        grids: values of each axis, for each grid.
+        questions: questions that the report is to answer.
+        retry: whether failed runs are run again.
     """
 
     def __init__(
@@ -41,27 +41,32 @@ class StudySweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
+        """Keep the configuration, and create the launcher."""
         self.hydra_context, self.config = hydra_context, config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
+        """Run the study for the overrides of a command line; see `run`.
+
+        Errors that a user can mend become Hydra's own, which it prints without a traceback.
+        """
         try:
             return self.run(arguments)
         except UserError as error:
-            # Hydra prints this one without a stack of calls.
+            # Hydra prints this one without a traceback.
             raise CompactHydraException(str(error)) from None
         except (KeyboardInterrupt, SystemExit):
             log.info("Stopped: start it again to go on.")
             raise
 
     def run(self, arguments: list[str]) -> Sequence[JobReturn]:
-        """Launch every run that is to be run; afterwards say how far the study is.
+        """Launch every run that is left, then print how far the study is.
 
         Raises:
-            ConfigError: an option is none of this study's, a question is about none of its rows, or
-                there is nothing to run.
+            ConfigError: the study has no such option or value, a question is about none of its
+                rows, or there is nothing to run.
             RunError: a folder holds a run with other settings.
             CompactHydraException: a run has no result, or the launcher ended before its runs did.
         """
@@ -76,48 +81,50 @@ class StudySweeper(Sweeper):
         asked = jobs(self.grids, chosen_by(parser.parse_overrides(arguments)))
         if not asked:
             raise ConfigError("This study has no such run: no grid of it has all that is chosen.")
-        questions = [plan.question(node) for node in self.questions]
+        questions = [plan.parse_question(node) for node in self.questions]
         plan.check_questions(questions, jobs(self.grids, {}))
         log.info("%d runs in %s", len(asked), folder)
         for job in asked:
             self.check(job, folder)
         plan.add_to_plan(folder, asked, questions)
-        before = status.standings(folder, asked)
-        status.show(before)
-        launched = [job for job, standing in before.items() if self.is_to_run(standing.state)]
+        before = status.run_statuses(folder, asked)
+        status.print_status(before)
+        launched = [job for job, own in before.items() if self.is_to_run(own.state)]
         results: Sequence[JobReturn] = ()
         if launched:
             results = self.launch(launched)
-            status.show(status.standings(folder, asked))
-        finish(status.standings(folder, asked))
+            status.print_status(status.run_statuses(folder, asked))
+        finish(status.run_statuses(folder, asked))
         return results
 
     def launch(self, launched: Sequence[Job]) -> Sequence[JobReturn]:
-        """Run these, and wait for them.
+        """Launch runs, and wait for them.
 
         Raises:
-            CompactHydraException: the launcher ended before its runs did, because a process of its
-                own was killed, say.
+            CompactHydraException: the launcher ended before its runs did, for example because one
+                of its processes was killed.
         """
         assert self.launcher is not None, "set up"
         try:
             return self.launcher.launch([overrides_of(job) for job in launched], initial_job_idx=0)
         except Exception as error:  # launchers are others' code, with exceptions of their own
             raise CompactHydraException(
-                f"The launcher ended before its runs did ({type(error).__name__}: {first_line(error)}). "
-                "Nothing is lost: start the study again to go on."
+                f"The launcher ended before its runs did ({type(error).__name__}: "
+                f"{first_line(error)}). Nothing is lost: start the study again to go on."
             ) from error
 
     def is_to_run(self, state: Any) -> bool:
-        """Whether a run in this state is to be launched."""
+        """Return whether a run in this state is to be launched."""
         from reslag_vae.studies.states import State
 
-        return state in (State.TO_GO, State.INTERRUPTED, State.REFUSED) or (
-            self.retry and state is State.FAILED
-        )
+        if state is State.FAILED:
+            return self.retry
+        return state in (State.TO_GO, State.INTERRUPTED, State.REFUSED)
 
     def check(self, job: Job, folder: Path) -> None:
-        """Compose a run's configuration, which finds misspelt options, and compare it with what is there.
+        """Compose a run's configuration and compare it with that in the run's folder.
+
+        The composition finds misspelt options.
 
         Raises:
             RunError: the run's folder holds a run with other settings.
@@ -134,31 +141,35 @@ class StudySweeper(Sweeper):
         check_same(composed, folder / job.folder)
 
 
-def finish(standings: Any) -> None:
-    """Raise a CompactHydraException if a run has no result for a reason, so that the exit code says so."""
-    without = [own for own in standings.values() if own.reason]
+def finish(statuses: Any) -> None:
+    """Raise a CompactHydraException if a run has no result for a reason.
+
+    The exit code of the command then says so.
+    """
+    without = [own for own in statuses.values() if own.reason]
     if without:
         raise CompactHydraException(
-            f"{len(without)} of {len(standings)} runs have no result, the others are not touched by it. "
-            "hydra.sweeper.retry=true runs once more what has failed."
+            f"{len(without)} of {len(statuses)} runs have no result, the others are not touched by "
+            "it. hydra.sweeper.retry=true runs once more what has failed."
         )
 
 
 def plain(node: Any) -> Any:
-    """A node of the configuration in Python's own containers."""
+    """Return a node of the configuration in Python's own containers."""
     return OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
 
 
 def axes_of(grid: dict[str, Any]) -> dict[str, list[str]]:
-    """A grid of the configuration, its values as on the command line."""
-    return {
-        name: [str(value) for value in (values if isinstance(values, list) else [values])]
-        for name, values in grid.items()
-    }
+    """Return a grid of the configuration, with its values as on the command line."""
+    axes = {}
+    for name, values in grid.items():
+        listed = values if isinstance(values, list) else [values]
+        axes[name] = [str(value) for value in listed]
+    return axes
 
 
 def chosen_by(overrides: Sequence[Override]) -> dict[str, list[str]]:
-    """The values of each option on the command line.
+    """Return the values of each option on the command line.
 
     Raises:
         ConfigError: it is swept in a way that has no list of values.
@@ -178,5 +189,5 @@ def chosen_by(overrides: Sequence[Override]) -> dict[str, list[str]]:
 
 
 def overrides_of(job: Job) -> list[str]:
-    """Those that Hydra is given."""
+    """Return the overrides of a run that Hydra is given."""
     return [*job.overrides, f"hydra.sweep.subdir={job.folder}"]

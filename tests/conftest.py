@@ -1,4 +1,4 @@
-"""What the tests share: one thread, no network, the configuration, a tiny data set, and a tiny training run."""
+"""Shared fixtures: one thread, no network, a configuration, tiny data and a tiny training run."""
 
 import os
 import shutil
@@ -53,7 +53,10 @@ def compiler() -> None:
 
 @pytest.fixture
 def traced() -> Callable[..., list[str]]:
-    """The names of the operations that torch.compile is given for a module and its arguments. Needs no compiler."""
+    """Return the names of the operations that torch.compile is given for a module.
+
+    No compiler is needed.
+    """
 
     def operations(module: nn.Module, *arguments: Tensor) -> list[str]:
         names: list[str] = []
@@ -70,7 +73,10 @@ def traced() -> Callable[..., list[str]]:
 
 @pytest.fixture(scope="session")
 def compose() -> Callable[..., DictConfig]:
-    """The configuration of `python train.py <overrides>`, or of another script, without Hydra's own node."""
+    """Return the configuration of `python train.py <overrides>`, or of another script.
+
+    Hydra's own node is left out.
+    """
 
     def composed(*overrides: str, script: str = "train") -> DictConfig:
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
@@ -122,7 +128,7 @@ class Tiny(ImageDataModule):
 
 @pytest.fixture
 def make_data(tmp_path: Path) -> Callable[..., ImageDataModule]:
-    """A tiny data set in memory; the last minibatch of its train split is smaller than the others."""
+    """A tiny data set in memory, whose last training minibatch is smaller than the others."""
 
     def data(train: int = 22, val: int = 11, test: int = 5, batch_size: int = 8) -> ImageDataModule:
         module = Tiny(train, val, test, batch_size, tmp_path)

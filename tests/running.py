@@ -84,7 +84,10 @@ def assert_same_runs(first: Path, second: Path) -> None:
 
 
 def wandb_records(path: Path) -> Iterator[Any]:
-    """What W&B has written of a run: a file in the format of LevelDB's logs, after a header of W&B's own."""
+    """Return what W&B has written of a run.
+
+    The file is in the format of LevelDB's logs, after a header of W&B's own.
+    """
     from wandb.proto import wandb_internal_pb2
 
     content, at, parts = path.read_bytes(), 7, b""
@@ -113,7 +116,7 @@ FORKS.set_forkserver_preload(
 
 
 def fork(folder: Path, *arguments: str, script: str = "train.py", **variables: str) -> BaseProcess:
-    """Start a script as a shell would, in a working directory, with other variables in its environment.
+    """Start a script as a shell would, in a working directory, with a changed environment.
 
     What it says goes into the files `said` and `complained` beside that directory.
     """

@@ -1,4 +1,4 @@
-"""What a user can mend: the entry scripts print the message alone, without a stack of calls."""
+"""Errors that a user can mend, whose messages the commands print without a traceback."""
 
 import re
 from collections.abc import Iterator
@@ -6,25 +6,28 @@ from contextlib import contextmanager
 
 
 class UserError(Exception):
-    """Something outside the program stands in the way; the message says what, and what to do about it."""
+    """An obstacle outside the program; the message says what it is and what to do about it."""
 
 
 class ConfigError(UserError, ValueError):
-    """An option is out of its range or does not go with another. The message names it."""
+    """An option that is out of its range or conflicts with another; the message names it."""
 
 
 class NonFiniteError(UserError, ArithmeticError):
-    """Training has diverged. The message names the term and the epoch."""
+    """Training that has diverged; the message names the term and the epoch."""
 
 
 def first_line(error: BaseException) -> str:
-    """Of an exception's message, or its name if it has none."""
+    """Return the first line of an exception's message, or its class name if it has none."""
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
 @contextmanager
 def config_errors() -> Iterator[None]:
-    """Within the context what the constructors refuse, by value or by type, is about the configuration."""
+    """Turn each ValueError and TypeError within the context into a ConfigError.
+
+    Constructors raise them for arguments that a configuration holds.
+    """
     try:
         yield
     except (ValueError, TypeError) as error:
@@ -33,11 +36,11 @@ def config_errors() -> Iterator[None]:
 
 @contextmanager
 def closed_doors() -> Iterator[None]:
-    """Within the context a file or folder that may not be read or written is told as what a user can mend."""
+    """Turn a PermissionError on a file or folder within the context into a UserError."""
     try:
         yield
     except PermissionError as error:
-        if error.filename is None:  # of a process, say, and no file
+        if error.filename is None:  # raised for a process, say, rather than for a file
             raise
         raise UserError(
             f"{printable(str(error.filename))} cannot be read or written: {error.strerror}."

@@ -1,16 +1,16 @@
-"""Text of users, such as names of classes and folders, within other languages."""
+"""Escapes of user-supplied text, such as class and folder names, for other languages."""
 
 import re
 
 
 def markdown(text: str) -> str:
-    """Markdown that shows the text as it is, in a paragraph, a heading, a list or a cell of a table.
+    """Return Markdown that shows a text literally in a paragraph, heading, list or table cell.
 
-    White space of any kind is one space: a line that ends would end the cell. HTML is shown, too,
-    not obeyed.
+    White space of any kind becomes one space, because a line break would end a table cell. HTML is
+    escaped, so that it is shown and not interpreted.
     """
     line = " ".join(text.split())
     entities = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    # An underscore within a word, as in the names of models, is no emphasis; brackets without []
-    # are no link.
+    # An underscore within a word, as in the names of models, marks no emphasis, and parentheses
+    # without square brackets make no link.
     return re.sub(r"([\\|*\[\]`~]|^#|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", entities)

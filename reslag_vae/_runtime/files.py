@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are written completely or not at all."""
 
 import fcntl
 import os
@@ -9,26 +9,27 @@ from pathlib import Path
 
 from reslag_vae._runtime.errors import UserError
 
-# The end of the names of files that are being written.
+# Suffix of files that are being written.
 UNFINISHED = ".unfinished"
 
-# Letters that make the name of an unfinished file its own.
+# Number of random letters in the name of an unfinished file.
 RANDOM = 8
 
 
 class WriteError(UserError, OSError):
-    """A file cannot be written; what was there before is as it was. The message names it."""
+    """A file that cannot be written; the previous file is unchanged and the message names it."""
 
 
 def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
-    """Write beside the target, then replace it in one step: a reader, or a kill, never meets a half-written file.
+    """Write a file beside its target, then replace the target in one step.
 
-    The file's permissions are those that the umask leaves.
+    A reader never meets a half-written file, and a killed process never leaves one under the
+    target's name. The file's permissions follow the umask.
 
     Raises:
-        WriteError: the disk is full, say.
+        WriteError: the file cannot be written, for example because the disk is full.
     """
-    # Names of files that are no UTF-8 have letters that cannot be written as they are.
+    # Names of files that are not UTF-8 have characters that cannot be encoded.
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     temporary = None
     try:
@@ -40,9 +41,8 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-            os.replace(
-                temporary, path
-            )  # still locked: nobody takes it for a file that a kill has left
+            # Still locked, so that no other process takes it for what a killed one has left.
+            os.replace(temporary, path)
     except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -52,11 +52,11 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
 
 
 def remove_unfinished(folder: Path, names: Iterable[str]) -> None:
-    """Remove what kills have left of files that were being written.
+    """Remove the unfinished files that killed processes have left.
 
     Args:
-        folder: of the files; those below it are left alone.
-        names: of the files, or patterns of names such as `*.png`.
+        folder: the folder of the files; its subfolders are left alone.
+        names: names of the files, or patterns such as `*.png`.
     """
     for name in names:
         for path in folder.glob(f".{name}.{'?' * RANDOM}{UNFINISHED}"):
@@ -65,7 +65,7 @@ def remove_unfinished(folder: Path, names: Iterable[str]) -> None:
 
 
 def is_being_written(path: Path) -> bool:
-    """Whether a process is writing this unfinished file: it holds a lock on it."""
+    """Return whether a process is writing this unfinished file, and so holds a lock on it."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

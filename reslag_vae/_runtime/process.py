@@ -1,4 +1,4 @@
-"""Settings of the C library and of the environment that make training steps faster."""
+"""Settings of the C library and the environment that make training steps faster."""
 
 import ctypes
 import logging
@@ -6,18 +6,17 @@ import os
 import sys
 import warnings
 
-# Of <malloc.h>.
+# Constants of <malloc.h>.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
-# Of OpenMP and of GNU's library for it: how long a thread without work turns round before it
-# sleeps. So many turns reach over the gaps within a step; `benchmarks/results/busy` has what others
-# cost.
+# Variables of OpenMP and of GNU's library for it: how long an idle thread spins before it sleeps.
+# This many turns bridge the gaps within a step; `benchmarks/results/busy` has the cost of others.
 BRIEF = {"GOMP_SPINCOUNT": "3000"}
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 
 
 def peak_memory() -> int:
-    """Bytes of main memory that this process has held at most, files mapped into it included."""
+    """Return the most main memory, in bytes, that this process has held, mapped files included."""
     import resource  # not on Windows
 
     unit = 1 if sys.platform == "darwin" else 1024
@@ -25,28 +24,32 @@ def peak_memory() -> int:
 
 
 def wait_briefly() -> None:
-    """Have threads without work sleep soon, unless the user has set how they wait. Results are the same, bitwise.
+    """Have idle threads sleep soon, unless the user has set how they wait.
 
-    By default they turn round for milliseconds. Where other processes want the cores, those of one
-    step then keep each other from working. To be called before PyTorch is loaded, which reads the
-    environment only then; the processes that this one starts have it too.
+    Results stay bitwise the same. By default idle threads spin for milliseconds. Where other
+    processes want the cores, the threads of one step then keep each other from working. Call this
+    before PyTorch is loaded, which reads the environment only then; child processes inherit the
+    setting.
     """
     if not any(name in os.environ for name in WAITING):
         os.environ.update(BRIEF)
 
 
 def tune() -> None:
-    """Make training steps on the CPU faster; results are the same, bitwise. Once for a process is enough."""
+    """Make training steps on the CPU faster; results stay bitwise the same.
+
+    One call for each process is enough.
+    """
     keep_freed_memory()
     hide_missing_gpus()
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep the memory of freed tensors for the next step's.
+    """Have the C library keep the memory of freed tensors for the next step.
 
-    By default glibc gives large blocks back to the system at once and asks for them again a moment
-    later, and the system clears each page of them anew: thousands of page faults a step, a fifth of
-    its time. With other C libraries this does nothing.
+    By default glibc returns large blocks to the system at once and asks for them again a moment
+    later, and the system clears each page anew: thousands of page faults a step, a fifth of its
+    time. With other C libraries this function does nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:
@@ -58,10 +61,10 @@ def keep_freed_memory() -> None:
 
 
 def hide_missing_gpus() -> None:
-    """Where there is no GPU, say so in the environment.
+    """Set CUDA_VISIBLE_DEVICES to nothing on a machine without a GPU.
 
-    Otherwise each step of each optimizer loads the driver's library anew to look for one (PyTorch
-    2.15).
+    Without this, each step of each optimizer reloads the driver's library to look for a GPU
+    (PyTorch 2.15).
     """
     import torch
 

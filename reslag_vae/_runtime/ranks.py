@@ -1,19 +1,24 @@
-"""Which of the processes of a run this is, by the environment: known before any library is loaded."""
+"""The rank of this process, read from the environment before any library is loaded."""
 
 import os
 
-# As torchrun, Lightning and Slurm's srun set them, in the order in which Lightning reads them.
+# Variables of torchrun, Lightning and Slurm's srun, in the order in which Lightning reads them.
 RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
 SIZES = {"RANK": "WORLD_SIZE", "SLURM_PROCID": "SLURM_STEP_NUM_TASKS"}
 
 
 def is_first() -> bool:
-    """Whether this is the process that minds the run's folder and shows how it goes; a single one is."""
-    return next((os.environ[name] for name in RANKS if name in os.environ), "0") == "0"
+    """Return whether this process manages the run's folder and output; a single one does."""
+    ranks = [os.environ[name] for name in RANKS if name in os.environ]
+    return not ranks or ranks[0] == "0"
 
 
 def started() -> int:
-    """How many processes torchrun or srun has started together; 1 if none did: then the first one starts the others."""
-    return next(
-        (int(os.environ.get(size, "1")) for rank, size in SIZES.items() if rank in os.environ), 1
-    )
+    """Return how many processes torchrun or srun has launched together.
+
+    The result is 1 if neither has: then the first process launches the others.
+    """
+    for rank, size in SIZES.items():
+        if rank in os.environ:
+            return int(os.environ.get(size, "1"))
+    return 1

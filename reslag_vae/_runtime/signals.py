@@ -1,4 +1,4 @@
-"""Ctrl-C, and SIGTERM, which schedulers send before they kill: both end a run in the same clean way."""
+"""Signals that end a run cleanly: SIGINT (Ctrl-C), and SIGTERM from schedulers."""
 
 import signal
 import threading
@@ -8,19 +8,20 @@ from types import FrameType
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
-# Signals are the process' own, and so is what has come of them.
+# Signals belong to the whole process, and so does this state.
 _received: list[int] = []
 _postponing = False
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within the context both raise a KeyboardInterrupt; it ends with the exit code that shells give such a process.
+    """Turn SIGINT and SIGTERM within the context into a KeyboardInterrupt.
 
-    A signal that is ignored, as under nohup, stays so.
+    The process then ends with the exit code that shells give to an interrupted one. A signal that
+    is ignored, as under nohup, stays ignored.
 
     Raises:
-        SystemExit: with 128 and the signal's number, after one of them.
+        SystemExit: a signal has arrived; the code is 128 plus its number.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -30,7 +31,7 @@ def interruptible() -> Iterator[None]:
     listen()
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):  # Lightning makes the one the other
+    except (KeyboardInterrupt, SystemExit):  # Lightning turns the first into the second
         if _received:
             raise SystemExit(128 + _received[0]) from None
         raise
@@ -41,9 +42,10 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def postponed() -> Iterator[None]:
-    """Within the context the signals wait for its end.
+    """Delay SIGINT and SIGTERM until the context ends.
 
-    For the loading of libraries: an exception in the midst of that of PyTorch aborts the process.
+    Use it while libraries are loaded: an exception in the middle of PyTorch's import aborts the
+    process.
     """
     global _postponing
     before, _postponing = len(_received), True
@@ -56,7 +58,10 @@ def postponed() -> Iterator[None]:
 
 
 def listen() -> None:
-    """Have the signals end the run. Lightning puts its own handler in between at the start of training."""
+    """Install the handlers of SIGINT and SIGTERM, unless a signal is ignored.
+
+    Lightning replaces them with its own at the start of training.
+    """
     for number in STOPPING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)

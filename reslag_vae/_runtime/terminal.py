@@ -1,4 +1,4 @@
-"""The terminal: a program that outlives it, and commands that can be pasted into it."""
+"""Standard streams that never fail, and commands that can be pasted into a shell."""
 
 import io
 import os
@@ -17,25 +17,28 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "override", "prepare", "printable"]
 
-# Of the options' values those that Hydra reads as text, whatever they are.
+# Values that Hydra always reads as text.
 PLAIN = re.compile(r"[A-Za-z0-9_./-]*/[A-Za-z0-9_./-]*")
 
 
 class SteadyFile(io.RawIOBase):
-    """Standard output or error whose reader may go: what is written from then on goes nowhere, without an error.
+    """Standard output or error that never fails, even after its reader has gone.
+
+    From then on, what is written is discarded without an error.
 
     Args:
-        descriptor: 1 or 2.
+        descriptor: file descriptor, 1 for standard output or 2 for standard error.
     """
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
 
     def write(self, content: "ReadableBuffer", /) -> int:
+        """Write bytes, or discard them if the descriptor no longer takes any."""
         try:
             return self._written(content)
         except OSError as error:
-            lose(self.descriptor, error.strerror or str(error))
+            discard_output(self.descriptor, error.strerror or str(error))
             return memoryview(content).nbytes
 
     def _written(self, content: "ReadableBuffer") -> int:
@@ -46,21 +49,24 @@ class SteadyFile(io.RawIOBase):
                 select.select([], [self.descriptor], [])
 
     def writable(self) -> bool:
+        """Return True."""
         return True
 
     def fileno(self) -> int:
+        """Return the file descriptor."""
         return self.descriptor
 
     def isatty(self) -> bool:
+        """Return whether the descriptor is a terminal."""
         return os.isatty(self.descriptor)
 
 
 def prepare() -> None:
-    """Have standard output and error take every text and never fail, once for a process.
+    """Make standard output and error accept every text and never fail.
 
-    Characters that their encoding lacks become escapes. Where one is closed, its disk full or its
-    reader gone, the program goes on without it. Streams that others have put in their place, as a
-    notebook does, are left alone.
+    One call for each process is enough. Characters that the encoding lacks become escapes. If a
+    stream is closed, its disk full or its reader gone, the program continues without it. Streams
+    that others have put in place, as notebooks do, are left alone.
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -69,19 +75,23 @@ def prepare() -> None:
 
 
 def reopen(descriptor: int, name: str) -> None:
-    """Open a standard stream that was closed from the start into nowhere, so that no other file takes its number."""
+    """Open a standard stream that was closed from the start on the null device.
+
+    No other file can then take its number.
+    """
     try:
         os.fstat(descriptor)
         target: int | str = os.devnull  # another file has it already
     except OSError:
         target = descriptor
-        point_nowhere(descriptor)
+        point_to_null(descriptor)
     mode = "r" if descriptor == 0 else "w"
-    setattr(sys, name, open(target, mode, closefd=target != descriptor))  # noqa: SIM115  # open to the end
+    stream = open(target, mode, closefd=target != descriptor)  # noqa: SIM115  # open to the end
+    setattr(sys, name, stream)
 
 
-def point_nowhere(descriptor: int) -> None:
-    """Have what is written to a descriptor vanish, and nothing to be read from it."""
+def point_to_null(descriptor: int) -> None:
+    """Point a file descriptor to the null device."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     if nowhere != descriptor:
         os.dup2(nowhere, descriptor)
@@ -89,7 +99,7 @@ def point_nowhere(descriptor: int) -> None:
 
 
 def steady(stream: TextIO, descriptor: int) -> TextIO:
-    """The stream, if it is that of the descriptor, over a SteadyFile."""
+    """Return a stream over a SteadyFile if it belongs to the descriptor, else the stream itself."""
     buffer = getattr(stream, "buffer", None)
     raw = getattr(buffer, "raw", buffer)  # python -u has nothing between
     if (
@@ -104,9 +114,9 @@ def steady(stream: TextIO, descriptor: int) -> TextIO:
     return io.TextIOWrapper(own, stream.encoding, "backslashreplace", line_buffering=lines)
 
 
-def lose(descriptor: int, reason: str) -> None:
-    """Turn a descriptor into nowhere; standard error says so of standard output."""
-    point_nowhere(descriptor)
+def discard_output(descriptor: int, reason: str) -> None:
+    """Point a descriptor to the null device; report a lost standard output on standard error."""
+    point_to_null(descriptor)
     if descriptor == 1:
         line = f"Nothing more is shown on standard output ({reason}); the program goes on.\n"
         with suppress(OSError):
@@ -114,32 +124,33 @@ def lose(descriptor: int, reason: str) -> None:
 
 
 def console() -> "Console":
-    """A console that shows text as it is: square brackets and colons in a name are no styles and no pictures."""
+    """Return a console that shows text literally, without markup or emoji codes."""
     from rich.console import Console
 
     return Console(markup=False, emoji=False)
 
 
 def command(*words: str) -> str:
-    """A command ready to be pasted into a shell; control characters are shown, not obeyed."""
+    """Return a command that can be pasted into a shell, with control characters escaped."""
     return printable(shlex.join(words))
 
 
 def override(name: str, value: object) -> str:
-    """An option of train.py or evaluate.py, such as resume=runs/my_run, for Hydra to read as this very text.
+    """Return a command-line option that Hydra reads as exactly this text.
 
-    A word of a `command`: the shell's own quotes are not in it.
+    An example is `resume=runs/my_run` for train.py or evaluate.py. The result is one word of a
+    `command`: it has no quotes of the shell.
 
     Args:
-        name: of the option.
-        value: its text, such as a path.
+        name: name of the option.
+        value: value of the option, such as a path.
     """
     text = str(value)
     return f"{name}={text if PLAIN.fullmatch(text) else quoted(text)}"
 
 
 def quoted(text: str) -> str:
-    """The text in quotes of Hydra's grammar, with what OmegaConf would take for an interpolation escaped."""
+    """Return a text in quotes of Hydra's grammar, with OmegaConf's interpolations escaped."""
     literal = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
     # A backslash means itself but before a quote.
     doubled = re.sub(r'(\\+)(?="|\Z)', r"\1\1", literal)

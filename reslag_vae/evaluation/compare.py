@@ -7,8 +7,8 @@ from reslag_vae._runtime.escape import markdown
 from reslag_vae._runtime.files import write_atomically
 from reslag_vae.evaluation.numbers import Number, format_number
 from reslag_vae.evaluation.pictures import gallery
-from reslag_vae.evaluation.pictures.gallery import Shown
-from reslag_vae.evaluation.pictures.material import SHOWN, spread
+from reslag_vae.evaluation.pictures.gallery import RunMaterial
+from reslag_vae.evaluation.pictures.material import SHOWN, evenly_spaced
 from reslag_vae.evaluation.record import Evaluated, save_all
 
 # What a table of several models shows of each: column, group and name of the number.
@@ -57,7 +57,7 @@ def compare(results: list[Evaluated], folder: Path) -> list[Path]:
             titled = distinct(group)
             shown = drawn(titled)
             if shown:
-                paths += save_all(gallery.shared(shown), folder / name)
+                paths += save_all(gallery.comparison(shown), folder / name)
             paths.append(folder / name / "comparison.md")
             write_atomically(paths[-1], as_markdown(titled))
     return paths
@@ -68,7 +68,7 @@ def alike(results: list[Evaluated]) -> dict[str, list[Evaluated]]:
     groups: dict[tuple[str, int, bytes], list[Evaluated]] = defaultdict(list)
     for result in results:
         images = result.subject.images
-        content = spread(images, SHOWN).images.numpy().tobytes()
+        content = evenly_spaced(images, SHOWN).images.numpy().tobytes()
         groups[result.subject.data.key, len(images), content].append(result)
     seen: Counter[str] = Counter()
     named = {}
@@ -105,7 +105,7 @@ def with_seed(title: str, result: Evaluated) -> str:
     return f"{title}, seed {result.run.config.seed}"
 
 
-def drawn(titled: dict[str, Evaluated]) -> dict[str, Shown]:
+def drawn(titled: dict[str, Evaluated]) -> dict[str, RunMaterial]:
     """What is drawn of the runs. Those of a sweep of beta keep one title between rate and distortion: a curve."""
     shown = {title: result.shown for title, result in titled.items() if result.shown is not None}
     return {

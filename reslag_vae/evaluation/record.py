@@ -21,8 +21,8 @@ from reslag_vae.evaluation.metrics.collapse import Diagnosis, diagnose
 from reslag_vae.evaluation.numbers import Numbers, format_number
 from reslag_vae.evaluation.pictures import SIGMA2_KEYS, RatePoint, gallery
 from reslag_vae.evaluation.pictures.figures import save_figure
-from reslag_vae.evaluation.pictures.gallery import Pictures, Shown
-from reslag_vae.evaluation.pictures.material import exhibit
+from reslag_vae.evaluation.pictures.gallery import Pictures, RunMaterial
+from reslag_vae.evaluation.pictures.material import model_material
 from reslag_vae.runs import provenance
 from reslag_vae.runs.folder import EVALUATIONS, evaluation_figures, evaluation_file, write_json
 from reslag_vae.runs.load import Run
@@ -62,7 +62,7 @@ class Evaluated(NamedTuple):
     subject: Subject
     numbers: dict[str, Numbers]
     diagnosis: Diagnosis | None
-    shown: Shown | None
+    shown: RunMaterial | None
     pictures: list[Path]
 
     @property
@@ -107,12 +107,12 @@ def diagnosis_of(subject: Subject) -> Diagnosis | None:
     )
 
 
-def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) -> Shown:
+def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) -> RunMaterial:
     """What is drawn of a run beside others."""
     rec = numbers["thesis"]["rec"].value
     assert rec is not None, "every model reconstructs"
-    return Shown(
-        exhibits=exhibit(subject, tsne),
+    return RunMaterial(
+        material=model_material(subject, tsne),
         class_names=subject.data.class_names,
         latent_dim=run.model.latent_dim,
         sigma2=[row for row in run.history if row.keys() >= set(SIGMA2_KEYS)],
@@ -121,10 +121,12 @@ def show_of(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: int) 
     )
 
 
-def draw(run: Run, subject: Subject, shown: Shown, attributes: Sequence[str]) -> list[Path]:
+def draw(run: Run, subject: Subject, shown: RunMaterial, attributes: Sequence[str]) -> list[Path]:
     """The pictures of a run as files in its folder, beside those of its training."""
     folder = evaluation_figures(run.folder, subject.settings.split, run.checkpoint)
-    pictures = chain(gallery.shared({run.title: shown}), gallery.own(subject, attributes))
+    pictures = chain(
+        gallery.comparison({run.title: shown}), gallery.single_model(subject, attributes)
+    )
     with subject.progress("pictures", None):
         return save_all(pictures, folder)
 

@@ -1,4 +1,4 @@
-"""Networks: modules that know shapes and nothing else."""
+"""Neural networks, which know the shapes of images and latents and nothing else."""
 
 from reslag_vae.networks.base import Network
 from reslag_vae.networks.plain import PlainNetwork

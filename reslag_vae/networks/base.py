@@ -1,4 +1,4 @@
-"""A pair of modules: the inference network and the generative network. They meet only in the latent code."""
+"""The base class of networks: an inference and a generative module that share only the latent."""
 
 from typing import ClassVar
 
@@ -14,13 +14,13 @@ MOST_WEIGHTS = 1 << 30
 
 
 class Network(nn.Module):
-    """What every network offers to a model.
+    """The base class of networks: an inference module and a generative module.
 
-    Its weights lie in memory with channels last, the layout that convolutions are fastest with.
+    The weights are stored with channels last, the memory layout in which convolutions are fastest.
 
     Attributes:
-        name: as in `network=<name>` on the command line.
-        inference: (B, C, H, W) images in [0, 1] to (B, d · parameters_per_latent) posterior
+        name: the network's name, as in `network=<name>` on the command line.
+        inference: maps (B, C, H, W) images in [0, 1] to (B, d · parameters_per_latent) posterior
             parameters.
         generative: (B, d) latents to (B, C · parameters_per_channel, H, W) likelihood parameters,
             before the likelihood's link.
@@ -57,10 +57,11 @@ class Network(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def extra_repr(self) -> str:
+        """Return the shapes that the printed module shows."""
         return f"image_shape={self.image_shape}, latent_dim={self.latent_dim}"
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) images through both halves by their posterior means: what a plain autoencoder computes."""
+        """Return (B, C, H, W) images decoded from the posterior means of (B, C, H, W) images."""
         reconstruction: Tensor = self.generative(self.inference(images)[:, : self.latent_dim])
         return reconstruction
 
@@ -68,10 +69,10 @@ class Network(nn.Module):
 def check_sizes(
     image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int]
 ) -> None:
-    """Refuse a network that cannot be built or compresses nothing, before any of it is.
+    """Refuse a network that cannot be built or compresses nothing, before it is built.
 
     Raises:
-        ValueError: naming the option and the limit.
+        ValueError: a size is wrong; the message names the option and its limit.
     """
     sizes = {
         "image_shape": image_shape,
@@ -84,8 +85,8 @@ def check_sizes(
     dimensions = image_shape[0] * image_shape[1] * image_shape[2]
     if not 0 < latent_dim < dimensions:
         raise ValueError(
-            f"network.latent_dim={latent_dim}: the latent must be smaller than the image's {dimensions} numbers "
-            f"({' x '.join(map(str, image_shape))}) and at least 1."
+            f"network.latent_dim={latent_dim}: the latent must be smaller than the image's "
+            f"{dimensions} numbers ({' x '.join(map(str, image_shape))}) and at least 1."
         )
     if len(channels) != len(blocks):
         raise ValueError(
@@ -94,11 +95,13 @@ def check_sizes(
     weights = 9 * sum(count * depth**2 for depth, count in zip(channels, blocks, strict=True))
     if weights + 4 * latent_dim * dimensions > MOST_WEIGHTS:
         raise ValueError(
-            f"network.channels={channels}, network.blocks={blocks}, network.latent_dim={latent_dim}: a network of more "
-            f"than {MOST_WEIGHTS:,} weights; make them smaller."
+            f"network.channels={channels}, network.blocks={blocks}, "
+            f"network.latent_dim={latent_dim}: a network of more than {MOST_WEIGHTS:,} weights; "
+            "make them smaller."
         )
     if min(image_shape[1:]) < 2 ** len(channels):
         raise ValueError(
-            f"network.channels={channels}: {len(channels)} stages halve an image {len(channels)} times, and "
-            f"{image_shape[1]} x {image_shape[2]} is too small: give fewer stages, or larger images (data.size)."
+            f"network.channels={channels}: {len(channels)} stages halve an image {len(channels)} "
+            f"times, and {image_shape[1]} x {image_shape[2]} is too small: give fewer stages, or "
+            "larger images (data.size)."
         )

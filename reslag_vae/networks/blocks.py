@@ -1,4 +1,7 @@
-"""The stages that both networks share, so that variants differ in their connections and not in their depth."""
+"""The convolution stages that all networks share.
+
+Networks therefore differ in their connections and not in their depth.
+"""
 
 import math
 
@@ -13,18 +16,24 @@ Size = tuple[int, int]
 
 
 def stage_sizes(image_shape: ImageShape, stages: int) -> list[Size]:
-    """Heights and widths from the image's down to the last stage's, each half the one before, rounded up."""
+    """Return heights and widths from the image's to the last stage's, halved and rounded up."""
     _, height, width = image_shape
     return [(math.ceil(height / 2**i), math.ceil(width / 2**i)) for i in range(stages + 1)]
 
 
 def block(convolution: nn.Module, channels: int) -> list[nn.Module]:
-    """A convolution without bias, then batch normalisation and ReLU."""
+    """Return a convolution block: the convolution, batch normalisation and ReLU.
+
+    The convolution should have no bias.
+    """
     return [convolution, BatchNorm(channels), nn.ReLU(inplace=True)]
 
 
 def down_stage(in_channels: int, out_channels: int, blocks: int) -> nn.Sequential:
-    """`blocks` convolution blocks, the first of which halves height and width (rounding up)."""
+    """Return a stage of `blocks` convolution blocks, the first of which halves the size.
+
+    Height and width are rounded up.
+    """
     layers = block(
         nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False), out_channels
     )
@@ -38,7 +47,7 @@ def down_stage(in_channels: int, out_channels: int, blocks: int) -> nn.Sequentia
 def up_stage(
     in_channels: int, out_channels: int, blocks: int, size: Size, last: bool
 ) -> nn.Sequential:
-    """The mirror of `down_stage`: `blocks` blocks, the last of which doubles height and width, cropped to `size`.
+    """Return the mirror of `down_stage`, whose last block doubles the size and crops it.
 
     The `last` stage ends in its convolution, without normalisation: what the likelihood is given.
     """
@@ -52,16 +61,21 @@ def up_stage(
 
 
 class Crop(nn.Module):
-    """The upper left (height, width) of an image: undoes the rounding up of an odd size."""
+    """A module that crops images to their upper left (height, width).
+
+    It undoes the rounding up of an odd size.
+    """
 
     def __init__(self, size: Size) -> None:
         super().__init__()
         self.size = size
 
     def extra_repr(self) -> str:
+        """Return the size that the printed module shows."""
         return f"{self.size[0]} x {self.size[1]}"
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return (B, C, H, W) images cropped to the module's size."""
         height, width = images.shape[-2:]
         if (height, width) == self.size:
             return images  # slicing would copy the gradient once for each axis

@@ -1,4 +1,4 @@
-"""Batch normalisation over all processes, whose training pass compiles into few passes over memory."""
+"""Batch normalisation over all processes, whose training pass compiles well on a CPU."""
 
 import torch
 from torch import Tensor, nn
@@ -8,20 +8,22 @@ from reslag_vae._runtime import collectives
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """PyTorch's, but for how it is compiled on a CPU, and for its moments where several processes train: of them all.
+    """Batch normalisation whose moments are those of the minibatches of all processes together.
 
-    One number has no variance: where a minibatch has but one for each channel, it is normalised as
+    Everything else is as in PyTorch, but for how it is compiled on a CPU.
+
+    One number has no variance: a minibatch with only one number for each channel is normalised as
     in evaluation.
 
-    Compiled for a CPU, PyTorch's takes the moments by Welford's recurrence, in one pass for every
-    16 channels. `normalised` says the same in a form that becomes two passes, the second of which
-    takes in the layers that follow.
+    Compiled for a CPU, PyTorch's own module takes the moments by Welford's recurrence, in one pass
+    for every 16 channels. `normalised` computes the same in a form that compiles to two passes, the
+    second of which includes the layers that follow.
 
     Args:
-        channels: C.
+        channels: C, the number of channels.
     """
 
-    # They are there: only an nn.BatchNorm2d of other arguments is without them.
+    # These are never None: only an nn.BatchNorm2d of other arguments is without them.
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
@@ -31,10 +33,10 @@ class BatchNorm(nn.BatchNorm2d):
         super().__init__(channels)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Return (B, C, H, W) features, normalised for each channel."""
         count = features.numel() // features.shape[1]
-        if (
-            self.training and count * collectives.count() < 2
-        ):  # one image of one pixel, as the last of an epoch may be
+        # The last minibatch of an epoch may be one image, here of one pixel.
+        if self.training and count * collectives.count() < 2:
             return F.batch_norm(
                 features, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
@@ -48,7 +50,7 @@ class BatchNorm(nn.BatchNorm2d):
         return result
 
     def _over_processes(self, features: Tensor, count: int) -> Tensor:
-        """With the moments of `count` numbers for each channel, of all processes."""
+        """Normalise by the moments of `count` numbers for each channel, over all processes."""
         x = features.to(torch.promote_types(features.dtype, torch.float32))
         mean = collectives.mean(x.mean((0, 2, 3)))
         difference = x - mean[:, None, None]
@@ -69,21 +71,21 @@ class BatchNorm(nn.BatchNorm2d):
 def normalised(
     features: Tensor, weight: Tensor, bias: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(x - mean) / sqrt(variance + eps) · weight + bias with the moments of x (Ioffe & Szegedy 2015, section 3).
+    """Return (x - mean) / sqrt(variance + eps) · weight + bias, and the moments of x.
 
-    https://arxiv.org/abs/1502.03167. Sums, those of the gradients too, go over the pixels of each
-    image first, which then lie in the cache, and last over the images. Both moments come from one
-    pass, as sums of differences from the first pixel of the minibatch: far from zero, sums of the
-    numbers themselves would cancel.
+    Ioffe & Szegedy 2015, section 3, https://arxiv.org/abs/1502.03167. Sums, those of the gradients
+    too, run over the pixels of each image first, which then lie in the cache, and over the images
+    last. Both moments come from one pass, as sums of differences from the first pixel of the
+    minibatch: far from zero, sums of the numbers themselves would cancel.
 
     Args:
-        features: x, (B, C, H, W); computed with in float32 or better.
-        weight: (C,).
-        bias: (C,).
-        eps: keeps the root from zero.
+        features: x, (B, C, H, W); the computation is in float32 or better.
+        weight: (C,) scale of each channel.
+        bias: (C,) offset of each channel.
+        eps: small number that keeps the root from zero.
 
     Returns:
-        (B, C, H, W) in the type of x; (C,) means and biased variances.
+        (B, C, H, W) normalised features in the type of x, (C,) means and (C,) biased variances.
     """
     x = features.to(torch.promote_types(features.dtype, torch.float32))
     shift, share = x[:1, :, :1, :1].detach(), features.shape[1] / features.numel()

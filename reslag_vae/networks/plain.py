@@ -1,4 +1,4 @@
-"""The sequential network: stages of convolutions, one linear layer to the latent, and their mirror."""
+"""A sequential network: stages of convolutions, one linear layer to the latent, and a mirror."""
 
 import itertools
 import math
@@ -11,12 +11,14 @@ from reslag_vae.networks.blocks import down_stage, stage_sizes, up_stage
 
 
 class PlainNetwork(Network):
-    """Encoder and decoder without residual connections.
+    """A sequential encoder and decoder without residual connections.
 
     Args:
-        image_shape: (C, H, W); any height and width of at least 2 to the number of stages.
-        latent_dim: d.
-        channels: of each stage, from the image inwards; each stage halves height and width.
+        image_shape: (C, H, W) of the images, with height and width at least 2 to the power of the
+            number of stages.
+        latent_dim: d, the number of latent dimensions.
+        channels: channels of each stage, from the image inwards; each stage halves height and
+            width.
         blocks: convolution blocks of each stage.
         parameters_per_latent: 2 for mean and log-variance, 1 for a deterministic code.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
@@ -52,7 +54,7 @@ class PlainNetwork(Network):
 def plain_encoder(
     image_shape: ImageShape, parameters: int, channels: list[int], blocks: list[int]
 ) -> nn.Sequential:
-    """Images to (B, parameters)."""
+    """Return a module that maps (B, C, H, W) images to (B, parameters) posterior parameters."""
     depths = itertools.pairwise([image_shape[0], *channels])
     stages = [
         down_stage(inner, outer, count)

@@ -1,4 +1,7 @@
-"""The ResLag networks: residual connections inside the encoder and inside the decoder, never across the latent."""
+"""The ResLag networks, with residual connections in the encoder and in the decoder.
+
+No connection bypasses the latent.
+"""
 
 import itertools
 import math
@@ -13,18 +16,18 @@ from reslag_vae.networks.plain import plain_decoder, plain_encoder, up_stages
 
 
 class ConnectedNetwork(Network):
-    """Every stage of the encoder reaches the latent directly, and the latent reaches every stage of the decoder.
+    """A network whose stages all connect directly to the latent, in encoder and decoder.
 
     Figure 4 of the thesis. A 1x1 convolution reduces each stage's feature map to the same number of
-    features: `width` channels at the first stage, four times as many at each further one.
+    features: `width` channels at the first stage, and four times as many at each further stage.
 
     Args:
-        image_shape: (C, H, W).
-        latent_dim: d.
-        channels: of each stage, from the image inwards.
+        image_shape: (C, H, W) of the images.
+        latent_dim: d, the number of latent dimensions.
+        channels: channels of each stage, from the image inwards.
         blocks: convolution blocks of each stage.
-        residual: False leaves the connections out, as the thesis does on 28x28 images: the plain
-            network remains.
+        residual: whether there are connections; False gives the plain network, as in the thesis on
+            28x28 images.
         parameters_per_latent: 2 for mean and log-variance, 1 for a deterministic code.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
 
@@ -68,7 +71,10 @@ class ConnectedNetwork(Network):
 
 
 class ResidualNetwork(ConnectedNetwork):
-    """The original, of width 4: on CelebA 4 x 4,096 features, more than the image's 12,288 numbers."""
+    """The original ResLag network, of width 4.
+
+    On CelebA it has 4 x 4,096 connected features, more than the image's 12,288 numbers.
+    """
 
     name: ClassVar[str] = "residual"
     provides = frozenset({"residual"})
@@ -76,7 +82,11 @@ class ResidualNetwork(ConnectedNetwork):
 
 
 class LightResidualNetwork(ConnectedNetwork):
-    """The light version, of width 1: on CelebA 4 x 1,024 features, and little more than half of the parameters."""
+    """The light ResLag network, of width 1.
+
+    On CelebA it has 4 x 1,024 connected features, and little more than half of the original's
+    parameters.
+    """
 
     name: ClassVar[str] = "residual_light"
     provides = frozenset({"residual_light"})
@@ -84,7 +94,10 @@ class LightResidualNetwork(ConnectedNetwork):
 
 
 class ResidualEncoder(nn.Module):
-    """Images to (B, parameters): one linear layer on the concatenated reductions of all stages."""
+    """A module that maps images to (B, parameters) posterior parameters.
+
+    A linear layer takes the concatenated reductions of all stages.
+    """
 
     def __init__(
         self,
@@ -108,6 +121,7 @@ class ResidualEncoder(nn.Module):
         self.to_parameters = nn.Linear(sum(map(math.prod, connections)), parameters)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return (B, parameters) posterior parameters of (B, C, H, W) images."""
         features, parts = images, []
         for stage, reduction in zip(self.stages, self.reductions, strict=True):
             features = stage(features)
@@ -117,10 +131,10 @@ class ResidualEncoder(nn.Module):
 
 
 class ResidualDecoder(nn.Module):
-    """(B, d) latents to images: from the lowest connection upwards, each next one averaged in with equal weight.
+    """A module that maps (B, d) latents to images, averaging in one connection at each stage.
 
-    The running tensor holds k connections already when the next arrives, so it weighs k to 1: 1:1,
-    2:1, 3:1.
+    All connections have equal weight. The running tensor already holds k connections when the next
+    one arrives, so it weighs k to 1: 1:1, 2:1, 3:1.
     """
 
     def __init__(
@@ -145,6 +159,7 @@ class ResidualDecoder(nn.Module):
         self.stages = nn.ModuleList(up_stages(image_shape, channels, blocks, outputs))
 
     def forward(self, latents: Tensor) -> Tensor:
+        """Return (B, C, H, W) means of (B, d) latents."""
         flat = self.from_latent(latents).split(
             [math.prod(shape) for shape in self.connections], dim=1
         )
@@ -163,6 +178,6 @@ class ResidualDecoder(nn.Module):
 def connection_shapes(
     image_shape: ImageShape, stages: int, width: int
 ) -> list[tuple[int, int, int]]:
-    """(channels, height, width) of each stage's connection, from the first stage inwards."""
+    """Return (channels, height, width) of each stage's connection, from the first stage inwards."""
     sizes: list[Size] = stage_sizes(image_shape, stages)[1:]
     return [(width * 4**i, *size) for i, size in enumerate(sizes)]

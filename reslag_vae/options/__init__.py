@@ -1,4 +1,4 @@
-"""What every option of the commands, and of the constructors behind them, may be; free of PyTorch."""
+"""The values that every option of the commands and constructors may have; free of PyTorch."""
 
 from reslag_vae.options.checks import (
     check,

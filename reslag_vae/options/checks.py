@@ -1,4 +1,7 @@
-"""What is wrong with a configuration, in one sentence that names the option; before PyTorch is loaded."""
+"""Checks of a configuration before PyTorch is loaded, with one-sentence errors.
+
+Each error names the option, its value and what is wanted.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -28,11 +31,11 @@ def require(name: str, value: Any) -> None:
     """Refuse a value that an option of train.py may not have.
 
     Args:
-        name: of the option, dotted.
-        value: that it was given.
+        name: dotted name of the option.
+        value: value of the option.
 
     Raises:
-        ValueError: naming the option, its value and what is wanted.
+        ValueError: the value is wrong; the message names the option, the value and what is wanted.
     """
     TRAIN[name].require(name, value)
 
@@ -41,16 +44,16 @@ def check(config: DictConfig) -> None:
     """Refuse a run's configuration that would fail or mislead later.
 
     Raises:
-        ConfigError: naming the first option that is wrong, its value and what is wanted.
+        ConfigError: an option is wrong; the message names it, its value and what is wanted.
     """
     check_tree(resolved(config))
 
 
 def check_tree(tree: Mapping[str, Any]) -> None:
-    """As `check`, of a configuration in plain containers.
+    """Refuse a run's configuration in plain containers that would fail or mislead later.
 
     Raises:
-        ConfigError: likewise.
+        ConfigError: an option is wrong; the message names it, its value and what is wanted.
     """
     for group in NEEDED:
         if not isinstance(tree.get(group), dict):
@@ -67,16 +70,19 @@ def check_tree(tree: Mapping[str, Any]) -> None:
 
 
 def precedence(name: str) -> tuple[bool, int]:
-    """What others refer to comes first: the seed before that of the data, the recipe before the network."""
+    """Return a sort key that checks an option before those that refer to it.
+
+    The seed comes before the seed of the data, the recipe before the network.
+    """
     group = name.partition(".")[0]
     return "." in name, GROUPS.index(group) if group in GROUPS else len(GROUPS)
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
-    """A configuration in plain containers.
+    """Return a configuration in plain containers, with its interpolations resolved.
 
     Raises:
-        ConfigError: an option has no value, or refers to what is not there.
+        ConfigError: an option has no value, or refers to an option that does not exist.
     """
     try:
         missing = sorted(
@@ -92,37 +98,37 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 
 
 def needed(name: str, config: DictConfig) -> str:
-    """Which option has no value and needs one."""
+    """Return the sentence that names an option which has no value and needs one."""
     chosen = str(config.get("data", {}).get("_target_", "")) if name.startswith("data.") else ""
     who = f"data={snake(chosen)}" if chosen else "This command"
     return f"{who} needs {ASKED.get(name, f'{name}=...')}."
 
 
 def snake(target: str) -> str:
-    """image_folder of reslag_vae.data.ImageFolder."""
+    """Return a class name in snake case: `image_folder` for `reslag_vae.data.ImageFolder`."""
     name = target.rpartition(".")[2]
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip(
-        "_"
-    )
+    words = [f"_{letter.lower()}" if letter.isupper() else letter for letter in name]
+    return "".join(words).lstrip("_")
 
 
 def leaves(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Dotted names and values of the options, but for those of `model`; lists are whole."""
+    """Yield the dotted name and value of every option but those of `model`.
+
+    A list is yielded as a whole.
+    """
     for name, value in tree.items():
-        if (
-            name == "model"
-            or name.startswith("_")
-            or (value is None and name in ("logger", "experiment"))
-        ):
+        if name == "model" or name.startswith("_"):
             continue
-        if not isinstance(value, dict) or name in TRAIN:
+        if name in ("logger", "experiment") and value is None:
+            continue
+        if isinstance(value, dict) and name not in TRAIN:
+            yield from leaves_of(value, name)
+        else:
             yield name, value
-            continue
-        yield from leaves_of(value, name)
 
 
 def leaves_of(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
-    """As `leaves`, of one node, without what names its class."""
+    """Yield the dotted name and value of every option below a node, without its `_target_`."""
     for name, value in node.items():
         dotted = f"{path}.{name}"
         if str(name).startswith("_"):
@@ -134,10 +140,10 @@ def leaves_of(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
 
 
 def check_leaf(name: str, value: Any, tree: Mapping[str, Any]) -> None:
-    """Refuse the value of one option, or an option that is not there.
+    """Refuse the value of one option, or an option that does not exist.
 
     Raises:
-        ConfigError: naming it.
+        ConfigError: the option or its value is wrong; the message names it.
     """
     group, _, rest = name.partition(".")
     if group == "trainer" and rest in REFUSED:
@@ -163,7 +169,10 @@ def check_leaf(name: str, value: Any, tree: Mapping[str, Any]) -> None:
 
 
 def is_free(name: str, value: Any, tree: Mapping[str, Any]) -> bool:
-    """Whether an option that the table lacks belongs to something of the user's own, or to a part that is left out."""
+    """Return whether an option that the table lacks may be set.
+
+    It may if it belongs to a class of the user's own, or to a part that is left out.
+    """
     group, _, rest = name.partition(".")
     if name == "optimizer.plateau":
         return value is None
@@ -178,16 +187,16 @@ def is_free(name: str, value: Any, tree: Mapping[str, Any]) -> bool:
 
 
 def is_ours(node: Mapping[str, Any]) -> bool:
-    """Whether a node is built by this package or by Lightning, so that its options are known."""
+    """Return whether this package or Lightning builds a node, so that its options are known."""
     target = str(node.get("_target_", "reslag_vae."))
     return target.startswith(("reslag_vae.", "lightning."))
 
 
 def check_callbacks(callbacks: Mapping[str, Any]) -> None:
-    """Refuse callbacks that are none.
+    """Refuse nodes of `callbacks` that do not describe a callback.
 
     Raises:
-        ConfigError: naming the first.
+        ConfigError: a node is wrong; the message names it.
     """
     for name, node in callbacks.items():
         if node is not None and (not isinstance(node, dict) or "_target_" not in node):
@@ -201,17 +210,17 @@ def check_callbacks(callbacks: Mapping[str, Any]) -> None:
 
 
 def check_together(tree: Mapping[str, Any]) -> None:
-    """Refuse options that do not go with each other.
+    """Refuse options that conflict with each other.
 
     Raises:
-        ConfigError: naming them.
+        ConfigError: two options conflict; the message names them.
     """
     optimizer, trainer = tree["optimizer"], tree["trainer"]
     plateau = optimizer.get("plateau")
     if isinstance(plateau, dict) and plateau.get("stop_below", 0) >= optimizer.get("lr", 1):
         raise ConfigError(
-            f"optimizer.plateau.stop_below={plateau['stop_below']}: must be below optimizer.lr={optimizer['lr']}, or "
-            "the run ends at its first epoch."
+            f"optimizer.plateau.stop_below={plateau['stop_below']}: must be below "
+            f"optimizer.lr={optimizer['lr']}, or the run ends at its first epoch."
         )
     if trainer.get("devices") == 0:
         raise ConfigError(
@@ -235,15 +244,16 @@ def check_together(tree: Mapping[str, Any]) -> None:
         )
     if monitor in (f"val/{name}" for name in OF_LATENT):
         raise ConfigError(
-            f"monitor={monitor}: the epoch with the smallest value is kept, and of this a large one is good."
+            f"monitor={monitor}: the epoch with the smallest value is kept, and of this a large "
+            "one is good."
         )
 
 
 def check_evaluation(config: DictConfig) -> None:
-    """Refuse a configuration of an evaluation.
+    """Refuse an evaluation's configuration that would fail or mislead later.
 
     Raises:
-        ConfigError: naming the first option that is wrong, its value and what is wanted.
+        ConfigError: an option is wrong; the message names it, its value and what is wanted.
     """
     tree = resolved(config)
     for name, value in tree.items():
@@ -254,9 +264,8 @@ def check_evaluation(config: DictConfig) -> None:
                 )
             continue
         if name not in EVALUATE:
-            raise ConfigError(
-                f"{name}={shown(value)}: there is no such option{did_you_mean(name, tuple(EVALUATE))}."
-            )
+            near = did_you_mean(name, tuple(EVALUATE))
+            raise ConfigError(f"{name}={shown(value)}: there is no such option{near}.")
         try:
             EVALUATE[name].require(name, value)
         except ValueError as error:

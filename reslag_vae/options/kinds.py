@@ -1,56 +1,50 @@
-"""What the value of an option may be, and how a wrong one is told; free of PyTorch, before which it is asked."""
+"""Kinds of option values, and the error for a wrong one; free of PyTorch."""
 
 import math
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-# Letters of a value that a message shows.
+# Characters of a value that a message shows.
 SHOWN = 60
 
 
 class Kind(NamedTuple):
-    """A set of values.
+    """A set of values that an option may have.
 
     Attributes:
-        wanted: the values in words, after "must be".
-        has: whether a value is one of them.
+        wanted: the values in words, as they follow "must be".
+        has: predicate that tells whether a value is in the set.
     """
 
     wanted: str
     has: Callable[[Any], bool]
 
     def require(self, name: str, value: Any) -> None:
-        """Refuse a value that is none of these.
+        """Refuse a value that is not in this set.
 
         Args:
-            name: of the option, as on the command line.
-            value: that it was given.
+            name: name of the option, as on the command line.
+            value: value of the option.
 
         Raises:
-            ValueError: naming the option, its value and what is wanted.
+            ValueError: it is not; the message names the option, the value and what is wanted.
         """
         if not self.has(value):
             raise ValueError(f"{name}={shown(value)}: must be {self.wanted}.")
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it: in one line, and not too long."""
-    text = (
-        {None: "null", True: "true", False: "false"}.get(value)
-        if value is None or type(value) is bool
-        else None
-    )
-    line = re.sub(
-        r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]",
-        lambda found: ascii(found[0])[1:-1],
-        text or str(value),
-    )
+    """Return a value as an error message shows it: on one line and of limited length."""
+    is_yaml_word = value is None or type(value) is bool
+    text = {None: "null", True: "true", False: "false"}[value] if is_yaml_word else str(value)
+    hidden = r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
+    line = re.sub(hidden, lambda found: ascii(found[0])[1:-1], text)
     return line if len(line) <= SHOWN else f"{line[:SHOWN]}..."
 
 
 def whole(least: int, most: int) -> Kind:
-    """Whole numbers between two bounds; neither true nor 3.0 is one."""
+    """Return the kind of whole numbers between two bounds; `true` and 3.0 are not whole."""
     return Kind(
         f"a whole number from {least} to {most}",
         lambda value: type(value) is int and least <= value <= most,
@@ -58,7 +52,7 @@ def whole(least: int, most: int) -> Kind:
 
 
 def real(least: float, most: float, exclusive: bool = False) -> Kind:
-    """Finite numbers between two bounds, which belong to them unless they are `exclusive`."""
+    """Return the kind of finite numbers between two bounds, which `exclusive` leaves out."""
 
     def has(value: Any) -> bool:
         if type(value) not in (int, float) or not math.isfinite(value):
@@ -70,14 +64,14 @@ def real(least: float, most: float, exclusive: bool = False) -> Kind:
 
 
 def word(*words: str) -> Kind:
-    """One of some words."""
+    """Return the kind whose values are the given words."""
     return Kind(
         f"one of {', '.join(words)}", lambda value: isinstance(value, str) and value in words
     )
 
 
 def text(most: int = 4096) -> Kind:
-    """Text that is not empty."""
+    """Return the kind of texts that are not empty and at most `most` characters long."""
     return Kind(
         "a text",
         lambda value: isinstance(value, str) and 0 < len(value) <= most and "\0" not in value,
@@ -85,7 +79,7 @@ def text(most: int = 4096) -> Kind:
 
 
 def listed(kind: Kind, fewest: int, most: int) -> Kind:
-    """Lists of some values of a kind."""
+    """Return the kind of lists that hold `fewest` to `most` values of a kind."""
     count = f"{fewest}" if fewest == most else f"{fewest} to {most}"
 
     def has(value: Any) -> bool:
@@ -99,7 +93,7 @@ def listed(kind: Kind, fewest: int, most: int) -> Kind:
 
 
 def either(*kinds: Kind) -> Kind:
-    """The values of several kinds."""
+    """Return the kind that has the values of several kinds."""
     return Kind(
         ", or ".join(kind.wanted for kind in kinds),
         lambda value: any(kind.has(value) for kind in kinds),

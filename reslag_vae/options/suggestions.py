@@ -1,14 +1,14 @@
-"""The name that was meant, of one that is not there."""
+"""Suggestions for misspelt option names."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The name that is most like another one; None if none is like it.
+    """Return the known name that is most like a given one, or None if none is like it.
 
-    A name without dots is compared with the last parts of the names, too: batch_size is
-    data.batch_size.
+    A name without dots is compared with the last parts of the known names too, so that
+    `batch_size` gives `data.batch_size`.
     """
     known = list(dict.fromkeys(names))
     if "." not in name:

@@ -1,4 +1,4 @@
-"""Every option of training and evaluation with the values that it may have."""
+"""The table of every option of training and evaluation with the values that it may have."""
 
 import re
 from typing import Any
@@ -16,7 +16,8 @@ BLOCKS = listed(whole(1, 100), 1, 12)
 PATH = text()
 METRIC = text(100)
 PRECISION = Kind(
-    "32-true or bf16-mixed; fp16 would need a gradient scaler, which does not work with two optimizers",
+    "32-true or bf16-mixed; fp16 would need a gradient scaler, which does not work with two "
+    "optimizers",
     lambda value: value in ("32-true", "32", "bf16-mixed") or (type(value) is int and value == 32),
 )
 DEVICE = Kind(
@@ -110,8 +111,8 @@ TRAIN: dict[str, Kind] = {
     "trainer.log_every_n_steps": whole(1, 1_000_000),
 }
 
-# Of Lightning's Trainer, what may be added by a plus, and which values do no harm; ours are in the
-# table above.
+# Options of Lightning's Trainer that a plus may add, with the values that do no harm; those that
+# conf/trainer has are in the table above.
 LIMIT = either(whole(1, 10**9), real(0, 1, exclusive=True), Kind("1.0", lambda value: value == 1.0))
 TRAINER: dict[str, Kind] = {
     "limit_train_batches": LIMIT,
@@ -127,7 +128,7 @@ TRAINER: dict[str, Kind] = {
     "enable_autolog_hparams": BOOLEAN,
 }
 
-# Others of its options would fail or mislead: the value that does no harm, and what to use instead.
+# Options of Lightning's Trainer that would fail or mislead: the harmless value and the alternative.
 REFUSED: dict[str, tuple[Any, str]] = {
     "gradient_clip_val": (None, "does not work with manual optimization; use optimizer.clip_norm"),
     "gradient_clip_algorithm": (
@@ -186,8 +187,8 @@ EVALUATE: dict[str, Kind] = {
     "out": PATH,
 }
 
-# The nodes of a composed configuration that have options of their own; those of `model` are the
-# same once more.
+# The nodes of a composed configuration that have options of their own. Those of `model` repeat the
+# same options.
 GROUPS = (
     "data",
     "recipe",
@@ -227,13 +228,13 @@ RENAMED = {
     "objective.sigma2": "likelihood.variance.sigma2",
 }
 
-# Where a new run's own file has to say something.
+# Options without a default, as an example shows them.
 ASKED = {
     "data.folder": "data.folder=/folder/of/pictures",
     "run": "run=runs/mnist/lagging/2026-01-31_12-00-00",
 }
 
-# What every epoch logs.
+# Metrics that every epoch logs.
 MEANS = (
     "loss",
     "distortion",

@@ -1,1 +1,1 @@
-"""Sweeps that can be stopped and started at will: which runs a study has, and how far each is."""
+"""Sweeps that can be stopped and restarted: the runs of a study, and the state of each."""

@@ -1,4 +1,7 @@
-"""How far a study is: python -m reslag_vae.studies studies/table1"""
+"""The command that shows how far a study is.
+
+Usage: python -m reslag_vae.study studies/table1
+"""
 
 import argparse
 from pathlib import Path
@@ -7,17 +10,17 @@ from reslag_vae._runtime import terminal
 from reslag_vae._runtime.errors import UserError
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae.studies.plan import read_plan, results_of
-from reslag_vae.studies.status import show, standings
+from reslag_vae.studies.status import print_status, run_statuses
 
 
 def main() -> None:
-    """Print the table."""
+    """Print a study's table of runs."""
     terminal.prepare()
     parser = argparse.ArgumentParser(prog=invocation("study"), description="How far a study is.")
     parser.add_argument("study", type=Path, help="its folder, such as studies/table1")
     folder = results_of(parser.parse_args().study)
     try:
-        show(standings(folder, read_plan(folder).jobs))
+        print_status(run_statuses(folder, read_plan(folder).jobs))
     except UserError as error:
         parser.exit(1, f"{error}\n")
 

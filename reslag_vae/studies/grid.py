@@ -1,4 +1,4 @@
-"""Which runs a study has: a union of grids, narrowed and multiplied from the command line."""
+"""The runs of a study: a union of grids, narrowed and multiplied from the command line."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
@@ -17,8 +17,8 @@ class Job(NamedTuple):
     """One run of a study.
 
     Attributes:
-        folder: of the run, within the study's results.
-        overrides: that make it, as on the command line of train.py.
+        folder: the run's folder, relative to the study's results.
+        overrides: options that define the run, as on the command line of train.py.
     """
 
     folder: str
@@ -26,45 +26,44 @@ class Job(NamedTuple):
 
     @property
     def data(self) -> str:
-        """The data set."""
+        """Name of the data set."""
         return PurePosixPath(self.folder).parts[0]
 
     @property
     def row(self) -> str:
-        """What is the same of the runs that differ in nothing but the seed, and of those on other data sets."""
+        """The part of the folder that runs differing only in seed or data set share."""
         return PurePosixPath(self.folder).parts[1]
 
 
 def jobs(grids: Sequence[Axes], chosen: Axes) -> list[Job]:
-    """The runs of some grids, each once, in order.
+    """Return the runs of some grids in order, each once.
 
     Args:
-        grids: the values of each axis; a grid has every combination of its own.
-        chosen: values by option, as given on the command line. Of an option that is an axis of some
-            grid they choose among its values, so that a grid without it, or without one of them,
-            falls away. Any other option is set for every run; several values multiply the runs.
+        grids: values of each axis, for each grid; a grid has every combination of its own.
+        chosen: values by option, as given on the command line. If the option is an axis of some
+            grid, they choose among its values, and a grid without the axis, or without one of them,
+            has no runs. Any other option is set for every run; several values multiply the runs.
 
     Raises:
         ConfigError: a value is in no grid, a grid does not say which data and model it is of, or
             two runs would have one folder.
     """
-    extra = {
-        name: values for name, values in chosen.items() if not any(name in grid for grid in grids)
-    }
-    narrowing = {name: values for name, values in chosen.items() if name not in extra}
+    axes_of_grids = {name for grid in grids for name in grid}
+    extra = {name: values for name, values in chosen.items() if name not in axes_of_grids}
+    narrowing = {name: values for name, values in chosen.items() if name in axes_of_grids}
+    unnamed = [name for name, values in extra.items() if len(values) < 2]
     for name, values in narrowing.items():
         check_values(grids, name, values)
     found: dict[str, Job] = {}
     for grid in grids:
-        if narrowing.keys() <= grid.keys():
-            axes = {
-                name: narrowed(values, narrowing.get(name)) for name, values in grid.items()
-            } | extra
-            for job in jobs_of(axes, [name for name in extra if len(extra[name]) < 2]):
-                if set(found.setdefault(job.folder, job).overrides) != set(job.overrides):
-                    raise ConfigError(
-                        f"{job.folder} would be the folder of two runs: write their values differently."
-                    )
+        if not narrowing.keys() <= grid.keys():
+            continue
+        axes = {name: restricted(values, narrowing.get(name)) for name, values in grid.items()}
+        for job in jobs_of(axes | extra, unnamed):
+            if set(found.setdefault(job.folder, job).overrides) != set(job.overrides):
+                raise ConfigError(
+                    f"{job.folder} would be the folder of two runs: write their values differently."
+                )
     return list(found.values())
 
 
@@ -76,13 +75,16 @@ def check_values(grids: Sequence[Axes], name: str, values: Sequence[str]) -> Non
             raise ConfigError(f"{name}={value} is not in this study; there are {', '.join(known)}.")
 
 
-def narrowed(values: Sequence[str], chosen: Sequence[str] | None) -> list[str]:
-    """The values that are chosen; all of them if there is no choice."""
+def restricted(values: Sequence[str], chosen: Sequence[str] | None) -> list[str]:
+    """Return the chosen values among those of an axis; all of them if there is no choice."""
     return [value for value in values if chosen is None or value in chosen]
 
 
 def jobs_of(axes: Axes, unnamed: Sequence[str]) -> Iterator[Job]:
-    """Every combination of the axes. Those in `unnamed` are the same for all, and not in the folders' names."""
+    """Yield a run for every combination of the axes.
+
+    The axes in `unnamed` are the same for all runs and do not appear in the names of folders.
+    """
     for name in (DATA, MODEL):
         if name not in axes:
             raise ConfigError(
@@ -91,7 +93,7 @@ def jobs_of(axes: Axes, unnamed: Sequence[str]) -> Iterator[Job]:
     for values in product(*axes.values()):
         point = dict(zip(axes, values, strict=True))
         named = [
-            label(name, value)
+            folder_label(name, value)
             for name, value in point.items()
             if name not in (DATA, SEED, *unnamed)
         ]
@@ -99,8 +101,12 @@ def jobs_of(axes: Axes, unnamed: Sequence[str]) -> Iterator[Job]:
         yield Job(folder, tuple(f"{name}={value}" for name, value in point.items()))
 
 
-def label(name: str, value: str) -> str:
-    """`lagging` of model=lagging, `beta_4` of objective.beta=4; in letters that need no quotes anywhere."""
+def folder_label(name: str, value: str) -> str:
+    """Return the part of a folder's name for a value: `beta_4` for objective.beta=4.
+
+    For an option without a dot it is the value alone: `lagging` for model=lagging. Its characters
+    need no quotes anywhere.
+    """
     *path, last = name.split(".")
     text = f"{last}_{value}" if path else value
     return "".join(letter if letter.isalnum() or letter in "._" else "_" for letter in text)

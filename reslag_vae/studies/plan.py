@@ -1,4 +1,4 @@
-"""study.json: the runs that a study has been asked for, and the questions that it is to answer."""
+"""The plan of a study in study.json: the requested runs, and the questions to answer."""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -17,15 +17,15 @@ WAIT = 30.0
 
 
 class Question(NamedTuple):
-    """Is one row better than another, or as good as it?
+    """A question about a study: is one row better than another, or as good as it?
 
     Attributes:
         text: the question, as the report asks it.
-        first: the row that is asked about.
-        second: the row that it is compared with.
-        data: the data sets on which it is asked; None for all.
-        margin: the largest difference, in bits/dim of the yardstick, at which the first is as good
-            as the second; None asks whether it is better.
+        first: name of the row that is asked about.
+        second: name of the row that it is compared with.
+        data: data sets on which the question is asked; None for all.
+        margin: the largest difference, in bits/dim of the yardstick, at which the first row is as
+            good as the second; None asks whether it is better.
     """
 
     text: str
@@ -36,39 +36,34 @@ class Question(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a study is to do.
+    """The runs and questions of a study.
 
     Attributes:
-        jobs: its runs.
-        questions: that it is to answer.
+        jobs: the study's runs.
+        questions: questions that the study is to answer.
     """
 
     jobs: list[Job]
     questions: list[Question]
 
 
-def question(node: dict[str, Any]) -> Question:
-    """From a configuration.
+def parse_question(node: dict[str, Any]) -> Question:
+    """Return the question that a node of a configuration describes.
 
     Raises:
-        ConfigError: it lacks a part, or has one too many.
+        ConfigError: a part is missing, unknown or of the wrong type.
     """
-    if not isinstance(node, dict) or not {"text", "first", "second"} <= node.keys() <= set(
-        Question._fields
-    ):
+    needed, known = {"text", "first", "second"}, set(Question._fields)
+    if not isinstance(node, dict) or not needed <= node.keys() <= known:
         raise ConfigError(
-            f"A question of a study has text, first, second and perhaps data, and this one is {node}."
+            "A question of a study has text, first, second and perhaps data, and this one is "
+            f"{node}."
         )
     data, margin = node.get("data"), node.get("margin")
-    texts = [
-        node["text"],
-        node["first"],
-        node["second"],
-        *(data if isinstance(data, list | tuple) else []),
-    ]
-    if not all(isinstance(text, str) for text in texts) or not isinstance(
-        data, list | tuple | None
-    ):
+    texts = [node["text"], node["first"], node["second"]]
+    texts += data if isinstance(data, list | tuple) else []
+    are_texts = all(isinstance(text, str) for text in texts)
+    if not are_texts or not isinstance(data, list | tuple | None):
         raise ConfigError(f"A question of a study is made of texts, and this one is {node}.")
     if margin is not None and (type(margin) not in (int, float) or not margin > 0):
         raise ConfigError(
@@ -80,14 +75,14 @@ def question(node: dict[str, Any]) -> Question:
 
 
 def check_questions(questions: Sequence[Question], jobs: Sequence[Job]) -> None:
-    """See to it that every question is about rows of the study.
+    """Refuse questions about rows that the study does not have.
 
     Args:
-        questions: of the study.
-        jobs: all its runs, whichever are asked for.
+        questions: questions of the study.
+        jobs: all runs of the study, whichever are requested.
 
     Raises:
-        ConfigError: one is not.
+        ConfigError: a question is about an unknown row.
     """
     rows = {job.row for job in jobs}
     for asked in questions:
@@ -99,15 +94,15 @@ def check_questions(questions: Sequence[Question], jobs: Sequence[Job]) -> None:
 
 
 def results_of(study: Path) -> Path:
-    """The folder of a study's results: `results` in it, or itself."""
+    """Return the folder of a study's results: `results` in its folder, or the folder itself."""
     return study / RESULTS if (study / RESULTS).is_dir() else study
 
 
 def read_plan(folder: Path) -> Plan:
-    """The plan in a study's folder of results.
+    """Read the plan from a study's folder of results.
 
     Raises:
-        RunError: it is not there, or damaged.
+        RunError: study.json is missing or damaged.
     """
     path = folder / STUDY_FILE
     if not path.exists():
@@ -115,18 +110,18 @@ def read_plan(folder: Path) -> Plan:
     content = read_json(path)
     try:
         return Plan(
-            [job_of(node) for node in content["jobs"]],
-            [question(node) for node in content["questions"]],
+            [parse_job(node) for node in content["jobs"]],
+            [parse_question(node) for node in content["questions"]],
         )
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} is damaged: {first_line(error)}") from None
 
 
-def job_of(node: dict[str, Any]) -> Job:
-    """A run of study.json.
+def parse_job(node: dict[str, Any]) -> Job:
+    """Return the run that a node of study.json describes.
 
     Raises:
-        ValueError: it does not name a folder within the study and its overrides.
+        ValueError: the node does not have a folder within the study and a list of overrides.
     """
     folder, overrides = node["folder"], node["overrides"]
     parts = PurePosixPath(folder).parts if isinstance(folder, str) else ()
@@ -138,7 +133,7 @@ def job_of(node: dict[str, Any]) -> Job:
 
 
 def add_to_plan(folder: Path, jobs: Sequence[Job], questions: Sequence[Question]) -> Plan:
-    """Write the plan with these runs added to those of earlier starts, and these questions in place of theirs."""
+    """Add runs to the written plan, and replace its questions."""
     with occupied(folder, WAIT):
         earlier = read_plan(folder).jobs if (folder / STUDY_FILE).exists() else []
         united = list({job.folder: job for job in [*earlier, *jobs]}.values())

@@ -1,6 +1,7 @@
-"""How far a run of a study is, read from its folder."""
+"""The state of a run of a study, read from its folder."""
 
 from enum import Enum
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,10 @@ from reslag_vae.runs.lock import is_occupied
 
 
 class State(Enum):
-    """Of a run. What was refused never began: it is run again as if it were to go."""
+    """The state of a run.
+
+    A refused run never began; it is run again like one that is still to go.
+    """
 
     FINISHED = "finished"
     RUNNING = "running"
@@ -29,19 +33,19 @@ class State(Enum):
     TO_GO = "to go"
 
 
-# Those that only a person can mend.
+# States that only a person can mend.
 BROKEN = (State.FAILED, State.DAMAGED)
 
 
-class Standing(NamedTuple):
-    """How far a run is.
+class RunStatus(NamedTuple):
+    """The state and progress of a run.
 
     Attributes:
-        state: of it.
-        epochs: that are done.
-        planned: epochs that it is going to have at most.
-        seconds: of training so far.
-        reason: why it has no result; empty if nothing is wrong.
+        state: the run's state.
+        epochs: number of finished epochs.
+        planned: number of epochs that the run will have at most.
+        seconds: seconds of training so far.
+        reason: why the run has no result; empty if nothing is wrong.
     """
 
     state: State
@@ -52,36 +56,40 @@ class Standing(NamedTuple):
 
     @property
     def expected_seconds(self) -> float | None:
-        """How long it trains in all: known of a finished run, estimated by its epochs of one that has begun."""
+        """Seconds of training in all, exact for a finished run and None before the first epoch.
+
+        Those of a run that has begun are estimated from its epochs.
+        """
         if self.state is State.FINISHED:
             return self.seconds
-        return self.seconds / self.epochs * max(self.planned, self.epochs) if self.epochs else None
+        if not self.epochs:
+            return None
+        return self.seconds / self.epochs * max(self.planned, self.epochs)
 
 
-def standing(folder: Path) -> Standing:
-    """How far the run in this folder is."""
+def run_status(folder: Path) -> RunStatus:
+    """Return the state and progress of the run in a folder."""
     try:
         if (folder / RESULT_FILE).is_file():
-            return finished(read_result(folder))
+            return status_of_finished(read_result(folder))
         state = state_of_unfinished(folder)
         epochs, seconds = progress(folder)
-        reason = failure(folder) if state in (State.FAILED, State.REFUSED) else ""
-        return Standing(state, epochs, planned_epochs(folder), seconds, reason)
+        reason = failure_reason(folder) if state in (State.FAILED, State.REFUSED) else ""
+        return RunStatus(state, epochs, planned_epochs(folder), seconds, reason)
     except RunError as error:
-        return Standing(State.DAMAGED, reason=str(error))
+        return RunStatus(State.DAMAGED, reason=str(error))
 
 
-def finished(result: dict[str, Any]) -> Standing:
-    """Of a run with a result."""
-    epochs, seconds = (result.get(name) for name in ("epochs_run", "seconds"))
-    known = epochs if isinstance(epochs, int) else 0
-    return Standing(
-        State.FINISHED, known, known, float(seconds) if isinstance(seconds, int | float) else 0.0
-    )
+def status_of_finished(result: dict[str, Any]) -> RunStatus:
+    """Return the status of a run with a result."""
+    epochs, seconds = result.get("epochs_run", 0), result.get("seconds", 0.0)
+    epochs = epochs if isinstance(epochs, int) else 0
+    seconds = float(seconds) if isinstance(seconds, int | float) else 0.0
+    return RunStatus(State.FINISHED, epochs, epochs, seconds)
 
 
 def state_of_unfinished(folder: Path) -> State:
-    """The state of a run without a result."""
+    """Return the state of a run without a result."""
     if is_occupied(folder):
         return State.RUNNING
     begun = (folder / CONFIG_FILE).is_file()
@@ -91,22 +99,21 @@ def state_of_unfinished(folder: Path) -> State:
 
 
 def progress(folder: Path) -> tuple[int, float]:
-    """Epochs and seconds of training of an unfinished run.
+    """Return the number of epochs and the seconds of training of an unfinished run.
 
     Raises:
         RunError: metrics.csv is damaged.
     """
     rows = read_metrics(folder)
     seen = [row.get("images_seen", 0.0) for row in rows]
-    shares = [after - before for before, after in zip([0.0, *seen], seen, strict=False)]
+    images = [after - before for before, after in pairwise([0.0, *seen])]
     speeds = [row.get("images_per_second", 0.0) for row in rows]
-    return len(rows), sum(
-        share / speed for share, speed in zip(shares, speeds, strict=True) if speed
-    )
+    seconds = [count / speed for count, speed in zip(images, speeds, strict=True) if speed]
+    return len(rows), sum(seconds)
 
 
 def planned_epochs(folder: Path) -> int:
-    """Epochs that a run is going to have at most; 0 if it has not begun.
+    """Return the number of epochs that a run will have at most; 0 if it has not begun.
 
     Raises:
         RunError: config.yaml is damaged.
@@ -121,8 +128,8 @@ def planned_epochs(folder: Path) -> int:
         ) from None
 
 
-def failure(folder: Path) -> str:
-    """Why a run failed."""
+def failure_reason(folder: Path) -> str:
+    """Return why a run failed."""
     try:
         return str(read_json(folder / FAILURE_FILE)["reason"])
     except (RunError, KeyError):

@@ -1,4 +1,4 @@
-"""How far a study is: a table, and an estimate of the time left."""
+"""How far a study is: a table of its runs, and an estimate of the time left."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reslag_vae.studies.grid import Job
-from reslag_vae.studies.states import BROKEN, Standing, State, standing
+from reslag_vae.studies.states import BROKEN, RunStatus, State, run_status
 
 MARKS = {
     State.FINISHED: "green",
@@ -23,33 +23,33 @@ MARKS = {
     State.TO_GO: "dim",
 }
 
-Standings = Mapping[Job, Standing]
+RunStatuses = Mapping[Job, RunStatus]
 
 
-def standings(folder: Path, jobs: Sequence[Job]) -> dict[Job, Standing]:
-    """How far each run is.
+def run_statuses(folder: Path, jobs: Sequence[Job]) -> dict[Job, RunStatus]:
+    """Return the status of each run.
 
     Args:
-        folder: of the study's results.
-        jobs: its runs.
+        folder: folder of the study's results.
+        jobs: the study's runs.
     """
-    return {job: standing(folder / job.folder) for job in jobs}
+    return {job: run_status(folder / job.folder) for job in jobs}
 
 
-def count_of(found: Standings) -> str:
-    """`5 of 12 runs finished, 1 failed, 6 to go`."""
+def count_of(found: RunStatuses) -> str:
+    """Return the number of runs in each state: `5 of 12 runs finished, 1 failed, 6 to go`."""
     counts = Counter(own.state for own in found.values())
-    first = f"{counts[State.FINISHED]} of {len(found)} runs finished"
-    return ", ".join(
-        [first, *(f"{counts[state]} {state.value}" for state in list(State)[1:] if counts[state])]
-    )
+    parts = [f"{counts[State.FINISHED]} of {len(found)} runs finished"]
+    parts += [f"{counts[state]} {state.value}" for state in list(State)[1:] if counts[state]]
+    return ", ".join(parts)
 
 
-def seconds_left(found: Standings) -> tuple[float, list[str]]:
-    """Seconds of training that are left, one run after another, and the data sets that are not counted.
+def seconds_left(found: RunStatuses) -> tuple[float, list[str]]:
+    """Return the seconds of training left, and the data sets that they leave out.
 
-    A run is taken to last as its own epochs say, else as those of its row on its data set, else as
-    the mean of those on its data set; where none has an epoch behind it, it is not counted.
+    The seconds are those of one run after another. The expected length of a run follows from its
+    own epochs, else from the runs of its row on its data set, else from all runs on its data set;
+    if none of these has finished an epoch, the run is left out.
     """
     left, unknown = 0.0, []
     for job, own in found.items():
@@ -63,16 +63,16 @@ def seconds_left(found: Standings) -> tuple[float, list[str]]:
     return left, list(dict.fromkeys(unknown))
 
 
-def expected_seconds(job: Job, found: Standings) -> float | None:
-    """How long a run is going to train, by those that have begun; None if none of its data set has."""
+def expected_seconds(job: Job, found: RunStatuses) -> float | None:
+    """Return the expected seconds of a run by those on its data set, or None if none has begun."""
     known = {other: own.expected_seconds for other, own in found.items() if other.data == job.data}
     near = {other: seconds for other, seconds in known.items() if seconds is not None}
     alike = [seconds for other, seconds in near.items() if other.row == job.row]
     return mean(alike or near.values()) if near else None
 
 
-def time_left(found: Standings) -> str:
-    """The estimate in words; empty if nothing is left."""
+def time_left(found: RunStatuses) -> str:
+    """Return the estimate of the time left in words; empty if nothing is left."""
     going = [
         own for own in found.values() if own.state is not State.FINISHED and own.state not in BROKEN
     ]
@@ -91,38 +91,40 @@ def time_left(found: Standings) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`2 h 05 min`, `12 min`, `40 s`."""
+    """Return a duration in words: `2 h 05 min`, `12 min` or `40 s`."""
     minutes = round(seconds / 60)
     if seconds < 60:
         return f"{seconds:.0f} s"
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def show(found: Standings, console: Console | None = None) -> None:
-    """Print a line for each data set and row, then why runs have no result, the counts and the time left."""
+def print_status(found: RunStatuses, console: Console | None = None) -> None:
+    """Print the table of runs, the reasons for missing results, the counts and the time left."""
     console = Console() if console is None else console
     console.print(table_of(found))
-    for line in [*reasons(found), *filter(None, (count_of(found), time_left(found)))]:
+    for line in [*reasons(found), count_of(found), time_left(found)]:
+        if not line:
+            continue
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-def table_of(found: Standings) -> Table:
-    """A line for each data set and row."""
+def table_of(found: RunStatuses) -> Table:
+    """Return a table with a line for each data set and row."""
     table = Table(title_justify="left")
     for column in ("data", "row", "runs"):
         table.add_column(column, no_wrap=column == "data")
-    groups: dict[tuple[str, str], list[tuple[Job, Standing]]] = {}
+    groups: dict[tuple[str, str], list[tuple[Job, RunStatus]]] = {}
     for job, own in found.items():
         groups.setdefault((job.data, job.row), []).append((job, own))
     for (data, row), members in groups.items():
         table.add_row(
-            escape(data), escape(row), "; ".join(described(job, own) for job, own in members)
+            escape(data), escape(row), "; ".join(seed_status(job, own) for job, own in members)
         )
     return table
 
 
-def reasons(found: Standings) -> list[Text]:
-    """Each reason for which runs have no result once, with these runs."""
+def reasons(found: RunStatuses) -> list[Text]:
+    """Return each reason for missing results once, with the runs that it is about."""
     folders: dict[tuple[State, str], list[str]] = {}
     for job, own in found.items():
         if own.reason:
@@ -133,10 +135,9 @@ def reasons(found: Standings) -> list[Text]:
     ]
 
 
-def described(job: Job, own: Standing) -> str:
-    """The seed and the state, with the epochs of a run that has begun and not ended."""
+def seed_status(job: Job, own: RunStatus) -> str:
+    """Return a run's seed and state, with the epochs of a run that has begun and not ended."""
     begun = own.state in (State.RUNNING, State.INTERRUPTED)
-    text = f"{own.state.value} ({own.epochs} of {own.planned} epochs)" if begun else own.state.value
-    return (
-        f"{escape(PurePosixPath(job.folder).name.replace('_', ' '))} [{MARKS[own.state]}]{text}[/]"
-    )
+    epochs = f" ({own.epochs} of {own.planned} epochs)" if begun else ""
+    seed = escape(PurePosixPath(job.folder).name.replace("_", " "))
+    return f"{seed} [{MARKS[own.state]}]{own.state.value}{epochs}[/]"

@@ -1,4 +1,7 @@
-"""Golden runs: the losses of some short runs as text, so that making the step faster cannot change it unnoticed."""
+"""Golden runs: the losses of short runs as text.
+
+Making the step faster cannot change them unnoticed.
+"""
 
 import csv
 from collections.abc import Callable

@@ -103,7 +103,8 @@ def test_hydras_own_variable_is_as_before(monkeypatch: pytest.MonkeyPatch) -> No
                 "seed=0,1",
                 "trainer.limit_train_batches=20",
             ],
-            "trainer.limit_train_batches=20: is not set by default: write +trainer.limit_train_batches=20.\n",
+            "trainer.limit_train_batches=20: is not set by default: write "
+            "+trainer.limit_train_batches=20.\n",
         ),
     ],
 )

@@ -527,7 +527,8 @@ def test_the_script_evaluates_and_leaves_nothing_but_in_the_run(
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
     code = (
-        "import runpy, sys; from reslag_vae.evaluation.metrics import classifier; classifier.STEPS = 5; "
+        "import runpy, sys; from reslag_vae.evaluation.metrics import classifier; "
+        "classifier.STEPS = 5; "
         f"sys.argv = ['evaluate.py', 'run={copies}/lagging', 'samples=2', 'tsne=0', 'device=cpu']; "
         f"runpy.run_path({str(ROOT / 'evaluate.py')!r}, run_name='__main__')"
     )
@@ -547,7 +548,8 @@ def test_ctrl_c_ends_it_without_a_stack_of_calls(tmp_path: Path) -> None:
     code = (
         "import runpy, signal, sys; from reslag_vae.evaluation import main; "
         "main.evaluate = lambda config: signal.raise_signal(signal.SIGINT); "
-        f"sys.argv = ['evaluate.py', 'run=any']; runpy.run_path({str(ROOT / 'evaluate.py')!r}, run_name='__main__')"
+        "sys.argv = ['evaluate.py', 'run=any']; "
+        f"runpy.run_path({str(ROOT / 'evaluate.py')!r}, run_name='__main__')"
     )
     (tmp_path / "stopped.py").write_text(code)
     done = start(tmp_path, script=str(tmp_path / "stopped.py"))

@@ -1,4 +1,7 @@
-"""Real processes, killed, terminated, and out of room: what was finished is not lost, and nothing is half-written."""
+"""Processes that are killed, terminated or out of space lose no finished work.
+
+Nothing is half-written.
+"""
 
 import json
 import os
@@ -106,7 +109,7 @@ def begun(process: subprocess.Popen[bytes], folder: Path, epochs: int = 1) -> No
 
 @pytest.fixture
 def launch(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Start train.py in the background, with what it says in `log`; it does not outlive the test."""
+    """Start train.py in the background, with its output in `log`; it ends with the test."""
     started: list[subprocess.Popen[bytes]] = []
     # Other tests of this process may have begun a service of W&B, which its children would share.
     environment = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
@@ -186,14 +189,19 @@ def group_of(process: subprocess.Popen[bytes]) -> list[str]:
 def test_a_signal_ends_all_processes_of_a_run(
     launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
-    """Also where W&B takes longer to close than Lightning gives the first process after the others have ended."""
+    """It holds also if W&B takes longer to close than Lightning gives the first process.
+
+    Lightning waits that long after the other processes have ended.
+    """
     options = ("model=lagging", "trainer.max_epochs=400", "trainer.devices=2", "logger=wandb")
     slow = tmp_path / "slow"
     slow.mkdir()
     (slow / "sitecustomize.py").write_text(
-        "import time, lightning.pytorch.loggers\nfrom reslag_vae.runs.tracking import SteadyLogger\n"
+        "import time, lightning.pytorch.loggers\n"
+        "from reslag_vae.runs.tracking import SteadyLogger\n"
         "close = SteadyLogger.close\n"
-        "SteadyLogger.close = lambda self, exit_code=0: (time.sleep(7), close(self, exit_code))[1]\n"
+        "SteadyLogger.close = "
+        "lambda self, exit_code=0: (time.sleep(7), close(self, exit_code))[1]\n"
     )
     path = os.pathsep.join([str(slow), str(Path(__file__).parents[2])])
     process = launch(*BARE, *options, f"hydra.run.dir={tmp_path / 'run'}", PYTHONPATH=path)
@@ -307,12 +315,18 @@ def test_a_run_is_kept_offline_where_wandb_cannot_be_reached(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run train.py with `disk` in the test's folder so small that it is full soon; what it held is in `kept` then."""
+    """Run train.py with a `disk` in the test's folder so small that it is soon full.
+
+    The disk's files are in `kept` afterwards.
+    """
     (tmp_path / "disk").mkdir()
 
     def run(size: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         quoted = " ".join(f"'{word}'" for word in command(*arguments))
-        script = f"mount -t tmpfs -o size={size} none disk && {{ {quoted}; code=$?; cp -a disk kept; df disk; exit $code; }}"
+        script = (
+            f"mount -t tmpfs -o size={size} none disk && "
+            f"{{ {quoted}; code=$?; cp -a disk kept; df disk; exit $code; }}"
+        )
         return subprocess.run(
             ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
             cwd=tmp_path,

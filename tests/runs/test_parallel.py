@@ -76,7 +76,10 @@ def network(parameters_per_latent: int = 2) -> PlainNetwork:
 
 
 class Noise(ImageDataModule):
-    """22 training images in batches of 8, 8 and 6; 11 validation images, of which the second process has 3."""
+    """A data set of 22 training images, in batches of 8, 8 and 6, and 11 validation images.
+
+    The second process has 3 of the validation images.
+    """
 
     name, image_shape = "noise", SHAPE
 
@@ -95,7 +98,7 @@ class Noise(ImageDataModule):
 
 
 class Record(Callback):
-    """Keeps the metrics of every epoch, and sees to it that the processes agree bitwise at the end of each."""
+    """A callback that keeps every epoch's metrics and checks that processes agree bitwise."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
@@ -121,7 +124,10 @@ class Record(Callback):
 
 
 def run(case: str, **options: Any) -> dict[str, Any]:
-    """Two epochs in float64; the rows of metrics, the final state, and how many images were tested."""
+    """Train two epochs in float64.
+
+    Return the rows of metrics, the final state, and how many images were tested.
+    """
     torch.manual_seed(0)
     model, record = CASES[case]().double(), Record()
     trainer = Trainer(

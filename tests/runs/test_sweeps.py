@@ -60,7 +60,10 @@ def sweep(tmp_path: Path) -> Sweep:
 
 @pytest.fixture
 def launched(tmp_path: Path) -> Sweep:
-    """The same where a launcher has processes of its own, for which a forked process would wait at its end."""
+    """Run a sweep with a launcher that has processes of its own.
+
+    A forked process would wait for them at its end.
+    """
     return lambda name, *arguments: subprocess.run(
         command(*in_folder(tmp_path / name, *arguments)),
         cwd=tmp_path,

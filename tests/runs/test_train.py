@@ -1,4 +1,4 @@
-"""Whole runs on the digits: what they leave, and that an interrupted one ends as if it had not been."""
+"""Whole runs on the digits: their files, and that an interrupted run ends like any other."""
 
 import json
 import os
@@ -381,7 +381,10 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
 
 
 def test_two_devices_train_what_one_does(compose: Compose, train: Train, tmp_path: Path) -> None:
-    """Of 1,536 training images, so that none is left out. To more digits in float64: test_parallel.py"""
+    """The split has 1,536 training images, so that none is left out.
+
+    For more digits in float64 see test_parallel.py.
+    """
     options = (
         *SMALL,
         "model=lagging",

@@ -1,4 +1,7 @@
-"""An epoch on as many images as CelebA has. Run as a script, this trains it and says what memory it took."""
+"""An epoch on as many images as CelebA has.
+
+Run as a script, this trains it and prints the memory that it took.
+"""
 
 import json
 import subprocess

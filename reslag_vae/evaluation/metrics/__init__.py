@@ -1,1 +1,1 @@
-"""Numbers of any model with an encoder and a decoder."""
+"""Numbers that measure any model with an encoder and a decoder."""

@@ -1,13 +1,14 @@
-"""A small classifier of a data set's own images, whose features serve a Fréchet distance that needs no download.
+"""A small classifier of a data set's own images, the basis of a download-free Fréchet distance.
 
-That distance is a *classifier Fréchet distance*. It is not FID, which is one in the features of
-Inception, and the two do not compare; nor do distances of two data sets, or by two classifiers.
-`cached_classifier` keeps the one that all models of a data set are measured with.
+That distance is a *classifier Fréchet distance*. It is not FID, which uses the features of
+Inception, and the two do not compare; nor do distances on two data sets, or by two classifiers.
+`cached_classifier` keeps the classifier that measures all models of a data set.
 """
 
 import io
 import logging
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,33 +33,38 @@ STEPS, BATCH, RATE = 900, 128, 1e-2
 
 
 class Classifier(nn.Module):
-    """Three strided convolutions, the mean over places (the features), and a linear layer.
+    """A network of three strided convolutions, a mean over places, and a linear layer.
+
+    The means over places are the features.
 
     Args:
-        image_shape: (C, H, W), sides of at least 8.
-        outputs: classes, or attributes that an image has or has not.
+        image_shape: (C, H, W) of the images, with sides of at least 8.
+        outputs: number of classes, or of attributes that an image has or has not.
     """
 
     def __init__(self, image_shape: tuple[int, int, int], outputs: int) -> None:
         super().__init__()
         self.image_shape, self.outputs = image_shape, outputs
-        widths = (image_shape[0], *WIDTHS)
-        self.body = nn.Sequential(*(_stage(*pair) for pair in zip(widths, WIDTHS, strict=False)))
+        widths = pairwise((image_shape[0], *WIDTHS))
+        self.body = nn.Sequential(*[_stage(inputs, outputs) for inputs, outputs in widths])
         self.head = nn.Linear(WIDTHS[-1], outputs)
 
     def embed(self, images: Tensor) -> Tensor:
-        """(B, f) features of (B, C, H, W) images in [0, 1]."""
+        """Return (B, f) features of (B, C, H, W) images in [0, 1]."""
         embedded: Tensor = self.body(images).mean((2, 3))
         return embedded
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, outputs) logits of (B, C, H, W) images in [0, 1]."""
+        """Return (B, outputs) logits of (B, C, H, W) images in [0, 1]."""
         logits: Tensor = self.head(self.embed(images))
         return logits
 
     @torch.no_grad()
     def features(self, images: Tensor | Images, progress: Progress = silent) -> Tensor:
-        """(N, f) features, in float64 on the CPU, of (N, C, H, W) images, uint8 or floating point in [0, 1]."""
+        """Return (N, f) features of images, in float64 on the CPU.
+
+        The images are (N, C, H, W), uint8 or floating point in [0, 1].
+        """
         parts = []
         with progress("features of the classifier", len(images)) as advance:
             for part in chunks(images, self.head.weight.device):
@@ -70,11 +76,13 @@ class Classifier(nn.Module):
     def accuracy(
         self, images: Tensor | Images, labels: Tensor, progress: Progress = silent
     ) -> float:
-        """Share of right answers: one for each image if the labels are classes, else one for each attribute of each.
+        """Return the share of right answers.
+
+        An image counts once if the labels are classes, and once for each attribute otherwise.
 
         Args:
             images: (N, C, H, W) uint8, or floating point in [0, 1].
-            labels: (N,) int64 class numbers, or (N, outputs) bool.
+            labels: (N,) int64 class numbers, or (N, outputs) bool attributes.
             progress: shows how many images are done.
         """
         logits = self.head(self.features(images, progress).to(self.head.weight)).cpu()
@@ -94,22 +102,23 @@ def train_classifier(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Classifier:
-    """Adam with one cycle of the learning rate (Smith & Topin 2019, https://arxiv.org/abs/1708.07120), cross entropy.
+    """Train a classifier by Adam with one cycle of the learning rate, on cross entropy.
 
-    900 minibatches of 128 images drawn with replacement, whatever the size of the data set, and no
+    The cycle is that of Smith & Topin 2019, https://arxiv.org/abs/1708.07120. Training takes 900
+    minibatches of 128 images drawn with replacement, whatever the size of the data set, and no
     augmentation. It runs on the CPU, gives the same classifier for the same seed, data and number
-    of threads, and leaves the global random state as it is.
+    of threads, and leaves the global random state unchanged.
 
     Args:
         images: (N, C, H, W) uint8, or floating point in [0, 1].
-        labels: (N,) int64 class numbers, or (N, outputs) bool: attributes, with a binary cross
+        labels: (N,) int64 class numbers, or (N, outputs) bool attributes, with a binary cross
             entropy for each.
         outputs: number of classes, or of attributes.
-        seed: of the first weights and of the minibatches.
+        seed: seed of the first weights and of the minibatches.
         progress: shows how many minibatches are done.
 
     Raises:
-        ValueError: labels that do not go with the images or the outputs.
+        ValueError: the labels do not match the images or the outputs.
     """
     images = wanted(images)
     check_seed(seed)
@@ -162,16 +171,16 @@ def _loss(logits: Tensor, labels: Tensor) -> Tensor:
 def cached_classifier(
     path: Path, image_shape: tuple[int, int, int], outputs: int, train: Callable[[], Classifier]
 ) -> Classifier:
-    """The classifier in a file, which all models of a data set share; trained first where there is none.
+    """Return the classifier in a file, trained first if there is none.
 
-    A file that is damaged, or of another shape, number of outputs or version, is replaced, with a
-    word to the log.
+    All models of a data set share it. A file that is damaged, or of another shape, number of
+    outputs or version, is replaced, and the log says so.
 
     Args:
-        path: the file; its folder is made where it is missing.
-        image_shape: (C, H, W) of the images that it must be for.
-        outputs: that it must have.
-        train: makes a new one, on the CPU.
+        path: the file; its folder is created if it is missing.
+        image_shape: (C, H, W) of the images that it must classify.
+        outputs: number of outputs that it must have.
+        train: function that trains a new classifier on the CPU.
     """
     kind = {"version": VERSION, "image_shape": list(image_shape), "outputs": outputs}
     if path.exists():

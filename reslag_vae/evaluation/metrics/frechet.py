@@ -9,20 +9,21 @@ from reslag_vae.models.inputs import as_latents
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
-    """|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^(1/2)) of the means and unbiased covariances of two sets.
+    """Return |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^(1/2)) of two sets of features.
 
-    Heusel et al. 2017, https://arxiv.org/abs/1706.08500, Eq. 6. With C = RᵀR of the QR
-    decomposition of the centred features, the last trace is the sum of the singular values of R1
-    R2ᵀ: neither a covariance, whose small eigenvalues would drown in rounding, nor its root is ever
-    formed, and covariances may be singular. It is biased upwards, the more so the fewer features
-    there are: compare distances of sets of equal sizes alone.
+    m and C are the means and unbiased covariances (Heusel et al. 2017,
+    https://arxiv.org/abs/1706.08500, Eq. 6). With C = RᵀR from the QR decomposition of the centred
+    features, the last trace is the sum of the singular values of R1 R2ᵀ: neither a covariance,
+    whose small eigenvalues would drown in rounding, nor its root is ever formed, and covariances
+    may be singular. The distance is biased upwards, the more so the fewer features there are:
+    compare only distances of sets of equal sizes.
 
     Args:
-        a: (N, d), N at least 2.
-        b: (M, d), M at least 2.
+        a: (N, d) features; N is at least 2.
+        b: (M, d) features; M is at least 2.
 
     Raises:
-        ValueError: a set has fewer than 2 features, or they are no finite numbers of one length.
+        ValueError: a set has fewer than 2 features, or they are not finite or of unequal length.
     """
     a, b = as_features("a", a), as_features("b", b)
     if a.shape[1] != b.shape[1]:
@@ -43,10 +44,10 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 
 
 def as_features(name: str, features: Any) -> Tensor:
-    """(N, d) features in float64.
+    """Return (N, d) features in float64.
 
     Raises:
-        ValueError: they are no finite numbers of that form.
+        ValueError: they do not have that shape or are not finite.
     """
     try:
         return as_latents(features).double()
@@ -55,7 +56,7 @@ def as_features(name: str, features: Any) -> Tensor:
 
 
 def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
-    """The (d,) mean, and R of at most d rows with RᵀR the covariance."""
+    """Return the (d,) mean, and R of at most d rows with RᵀR the covariance."""
     features = features.double()
     mean = features.mean(0)
     return mean, torch.linalg.qr((features - mean) / (len(features) - 1) ** 0.5, mode="r").R

@@ -1,4 +1,4 @@
-"""A density fitted to the codes after training, to draw from instead of the prior."""
+"""A density fitted to the codes after training, from which to sample in place of the prior."""
 
 import warnings
 
@@ -13,13 +13,15 @@ COMPONENTS = 10
 
 
 class CodeMixture:
-    """A Gaussian mixture with full covariances (Ghosh et al. 2020, https://arxiv.org/abs/1903.12436, section 4).
+    """A Gaussian mixture with full covariances, fitted to codes.
+
+    Ghosh et al. 2020, https://arxiv.org/abs/1903.12436, section 4.
 
     Args:
-        codes: (N, d) samples of the posteriors of training images; N at least the number of
+        codes: (N, d) samples of the posteriors of training images; N is at least the number of
             components.
-        components: of the mixture.
-        seed: of its start.
+        components: number of components of the mixture.
+        seed: seed of the initial components.
 
     Raises:
         ValueError: there are fewer codes than components.
@@ -37,27 +39,25 @@ class CodeMixture:
         self.dtype, self.device = codes.dtype, codes.device
         self.mixture = GaussianMixture(components, random_state=seed, reg_covar=1e-6)
         with warnings.catch_warnings():
-            # A likelihood that still rises a little after 100 steps is no worse to draw from.
+            # A likelihood that still rises a little after 100 steps is no worse to sample from.
             warnings.simplefilter("ignore", ConvergenceWarning)
             self.mixture.fit(codes.double().cpu().numpy())
 
     def log_prob(self, latents: Tensor) -> Tensor:
-        """(M,) log density of (M, d) latents, in nats, in float64."""
-        return torch.from_numpy(self.mixture.score_samples(latents.double().cpu().numpy())).to(
-            latents.device
-        )
+        """Return the (M,) log densities of (M, d) latents, in nats, in float64."""
+        densities = self.mixture.score_samples(latents.double().cpu().numpy())
+        return torch.from_numpy(densities).to(latents.device)
 
     def sample(self, count: int, seed: int = 0) -> Tensor:
-        """(count, d) latents, in random order.
+        """Return (count, d) latents, in random order.
 
         Raises:
-            ValueError: the count or the seed is none.
+            ValueError: the count or the seed is not valid.
         """
         check_count("count", count)
         check_seed(seed)
         self.mixture.random_state = np.random.RandomState(seed)
         drawn, _ = self.mixture.sample(count)
-        order = np.random.default_rng(seed).permutation(
-            count
-        )  # scikit-learn returns them sorted by component
+        # scikit-learn returns the samples sorted by component.
+        order = np.random.default_rng(seed).permutation(count)
         return torch.from_numpy(drawn[order]).to(self.device, self.dtype)

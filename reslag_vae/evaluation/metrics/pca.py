@@ -1,4 +1,4 @@
-"""The limit that any model's code of d numbers is measured against: principal components."""
+"""Principal components: the limit for any linear code of d numbers, and a measure for others."""
 
 from typing import NamedTuple
 
@@ -9,8 +9,8 @@ from reslag_vae.data import Images
 from reslag_vae.evaluation.adapters import check_seed, chunks, wanted
 from reslag_vae.evaluation.progress import Progress, silent
 
-# Passes over the data. What they miss falls as (s / s')^(2 passes - 2), s and s' the variances of
-# the component after the last direction that is followed and of the last one that is wanted.
+# Passes over the data. The error falls as (s / s')^(2 passes - 2), where s is the variance of the
+# component after the last direction that is followed, and s' that of the last one that is wanted.
 PASSES = 6
 
 
@@ -18,39 +18,39 @@ class PCA(NamedTuple):
     """The best linear encoder and decoder: an orthogonal projection.
 
     Attributes:
-        mean: (C, H, W).
-        axes: (C·H·W, d), orthonormal, by falling variance.
+        mean: (C, H, W) mean image.
+        axes: (C·H·W, d) orthonormal axes, by falling variance.
     """
 
     mean: Tensor
     axes: Tensor
 
     def encode(self, images: Tensor) -> Tensor:
-        """(B, d) codes of (B, C, H, W) images in [0, 1]."""
+        """Return (B, d) codes of (B, C, H, W) images in [0, 1]."""
         return (images - self.mean).flatten(1) @ self.axes
 
     def decode(self, latents: Tensor) -> Tensor:
-        """(B, C, H, W) images of (B, d) codes; they may leave [0, 1] a little."""
+        """Return (B, C, H, W) images of (B, d) codes; they may leave [0, 1] a little."""
         return (latents @ self.axes.T).view(-1, *self.mean.shape) + self.mean
 
 
 def fit_pca(
     images: Tensor | Images, components: int, seed: int = 0, progress: Progress = silent
 ) -> PCA:
-    """The first principal components, by subspace iteration.
+    """Fit the first principal components, by subspace iteration.
 
     Halko et al. 2011, https://arxiv.org/abs/0909.4061, algorithm 4.4, followed by a Rayleigh-Ritz
-    step. The images are read once for each pass, in chunks, and never held as a whole in floating
-    point: the memory is that of about 6 d.
+    step. Each pass reads the images once, in chunks, and never holds them as a whole in floating
+    point: the memory is that of about 6 d images.
 
     Args:
         images: (N, C, H, W) uint8, or floating point in [0, 1].
-        components: d.
-        seed: of the first directions.
+        components: d, the number of components.
+        seed: seed of the first directions.
         progress: shows how many passes are done.
 
     Raises:
-        ValueError: there are not as many components.
+        ValueError: the images do not have so many components.
     """
     images = wanted(images)
     check_seed(seed)
@@ -58,12 +58,12 @@ def fit_pca(
     most = min(len(images), mean.numel())
     if type(components) is not int or not 0 < components <= most:
         raise ValueError(
-            f"components={components}: {len(images)} images of {mean.numel()} numbers allow 1 to {most}."
+            f"components={components}: {len(images)} images of {mean.numel()} numbers allow 1 to "
+            f"{most}."
         )
     width = min(most, 2 * components + 10)
-    directions = torch.randn(mean.numel(), width, generator=torch.Generator().manual_seed(seed)).to(
-        mean
-    )
+    generator = torch.Generator().manual_seed(seed)
+    directions = torch.randn(mean.numel(), width, generator=generator).to(mean)
     with progress(f"PCA, {components} components", PASSES * len(images)) as advance:
         for _ in range(PASSES):
             basis = torch.linalg.qr(directions).Q
@@ -77,7 +77,7 @@ def fit_pca(
 
 
 def mean_image(images: Tensor | Images, progress: Progress = silent) -> Tensor:
-    """(C, H, W), in the precision of the images, float32 if they are uint8."""
+    """Return the (C, H, W) mean image in the precision of the images, float32 for uint8."""
     total, dtype = torch.zeros(()), torch.float32
     with progress("mean image", len(images)) as advance:
         for part in chunks(images, torch.device("cpu")):

@@ -1,7 +1,7 @@
-"""Distances in the features of networks that were trained on ImageNet: LPIPS, FID and KID.
+"""Distances in the features of networks trained on ImageNet: LPIPS, FID and KID.
 
-Their weights are downloaded once into PyTorch's own cache, or lie in a folder of the user's under
-their own names; then nothing is downloaded.
+The networks' weights are downloaded once into PyTorch's own cache, or are files of their original
+names in a folder of the user's; then nothing is downloaded.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,23 +28,26 @@ from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.likelihoods.pixels import unit_interval
 
 ALEXNET = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
-INCEPTION = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
+INCEPTION = (
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+    "weights-inception-2015-12-05-6726825d.pth"
+)
 
 BATCH = 64
 # The linear weights of LPIPS were fitted to patches of this size.
 LPIPS_SIDE = 64
-# Of KID, as in the authors' code.
+# Number and size of the subsets for KID, as in the authors' code.
 SUBSETS, SUBSET_SIZE = 100, 1000
 
 
 class InceptionDistances(NamedTuple):
-    """Between real and generated images.
+    """Distances between real and generated images in the features of Inception.
 
     Attributes:
         fid: Fréchet Inception distance.
-        kid: kernel Inception distance, not multiplied by 1000; unbiased, so that it may be
+        kid: kernel Inception distance, not multiplied by 1000; it is unbiased, so it may be
             negative.
-        kid_error: standard deviation between the subsets that `kid` is the mean of.
+        kid_error: standard deviation between the subsets whose mean is `kid`.
     """
 
     fid: float
@@ -58,16 +61,18 @@ def lpips(
     weights: Path | None = None,
     progress: Progress = silent,
 ) -> Tensor:
-    """(N,) LPIPS between images and their reconstructions from the posterior means, in float64 on the CPU.
+    """Return (N,) LPIPS between images and reconstructions, in float64 on the CPU.
+
+    Reconstructions are decoded from the posterior means.
 
     Zhang et al. 2018, https://arxiv.org/abs/1801.03924, Eq. 1, with AlexNet and the linear weights
-    of version 0.1, which torchmetrics brings along. [0, 1] becomes [-1, 1], one channel is repeated
-    to three. Images whose smaller side is less than 64 are enlarged to that, bilinearly: the linear
-    weights were fitted to patches of 64x64, and AlexNet takes nothing below 31. So numbers of
-    smaller images compare only with others made in this way.
+    of version 0.1, which are part of torchmetrics. [0, 1] becomes [-1, 1], and one channel is
+    repeated to three. Images whose smaller side is less than 64 are enlarged to that, bilinearly:
+    the linear weights were fitted to patches of 64x64, and AlexNet takes nothing below 31. Numbers
+    of smaller images therefore compare only with others made in this way.
 
     Args:
-        model: any.
+        model: any model.
         images: (N, C, H, W) uint8, or floating point in [0, 1]; C is 1 or 3.
         weights: folder with `alexnet-owt-7be5be79.pth`; None downloads it.
         progress: shows how many images are done.
@@ -96,37 +101,38 @@ def inception_distances(
     device: torch.device | str = "cpu",
     progress: Progress = silent,
 ) -> dict[str, InceptionDistances]:
-    """FID and KID, by source of the generated images.
+    """Return FID and KID by source of the generated images.
 
     Heusel et al. 2017, https://arxiv.org/abs/1706.08500, Eq. 6; Bińkowski et al. 2018,
     https://arxiv.org/abs/1801.01401, section 4.
 
-    In the 2048 features of the Inception network of the original FID, with its way of enlarging
+    The features are the 2048 of the original FID's Inception network, with its way of enlarging
     images to 299x299 (torch-fidelity's copy of both). Generated images are rounded to 8 bits like
-    the real ones, one channel is repeated to three. FID depends on the number of images, which is
-    to be stated with it and the same in what is compared. KID is the mean over 100 random subsets
-    of 1,000 images of each kind, or half as many as there are of the rarer kind. On a CPU Inception
-    takes about 10 images a second.
+    the real ones, and one channel is repeated to three. FID depends on the number of images: state
+    it with the FID, and compare only FIDs of the same number. KID is the mean over 100 random
+    subsets of 1,000 images of each kind, or of half as many as there are of the rarer kind. On a
+    CPU Inception takes about 10 images a second.
 
     Args:
         real: (N, C, H, W) uint8, or floating point in [0, 1]; C is 1 or 3.
-        generated: by source, (B, C, H, W) floating point, of any B, M images in all.
+        generated: (B, C, H, W) floating-point batches by source, of any B, M images in all.
         weights: folder with `weights-inception-2015-12-05-6726825d.pth`; None downloads it.
         device: where Inception runs.
-        progress: shows how many images are done, N of each kind expected.
+        progress: shows how many images are done; N of each kind are expected.
 
     Raises:
         UserError: torch-fidelity is not installed; the weights are missing or damaged, or cannot be
             downloaded.
-        ValueError: fewer than 4 images of a kind.
+        ValueError: there are fewer than 4 images of a kind.
     """
     network = _inception(weights).to(device)
 
     def features_of(images: Iterable[Tensor]) -> Tensor:
         features = []
-        for batch in (batch for chunk in images for batch in torch.split(chunk, BATCH)):
-            features.append(_inception_features(network, batch.to(device)))
-            advance(len(batch))
+        for chunk in images:
+            for batch in torch.split(chunk, BATCH):
+                features.append(_inception_features(network, batch.to(device)))
+                advance(len(batch))
         return torch.cat(features)
 
     with progress("Inception features", (1 + len(generated)) * len(real)) as advance:
@@ -139,7 +145,9 @@ def inception_distances(
 
 
 def prepare(weights: Path | None = None) -> None:
-    """See that LPIPS and Inception can be loaded, and download their weights if no folder of them is given.
+    """Check that LPIPS and Inception can be loaded, and download their weights if necessary.
+
+    Nothing is downloaded if `weights` names a folder.
 
     Raises:
         UserError: torch-fidelity is not installed; the weights are missing or damaged, or cannot be
@@ -150,14 +158,16 @@ def prepare(weights: Path | None = None) -> None:
 
 
 def kernel_distance(a: Tensor, b: Tensor) -> tuple[float, float]:
-    """Mean and standard deviation over subsets of the unbiased squared MMD with the kernel (xᵀy / d + 1)³.
+    """Return mean and standard deviation of the squared MMD of two sets over subsets.
+
+    The MMD is the unbiased one with the kernel (xᵀy / d + 1)³.
 
     Args:
-        a: (N, d) features, N at least 4.
-        b: (M, d) features, M at least 4.
+        a: (N, d) features; N is at least 4.
+        b: (M, d) features; M is at least 4.
 
     Raises:
-        ValueError: fewer than 4 features in a set.
+        ValueError: a set has fewer than 4 features.
     """
     from torchmetrics.image.kid import poly_mmd
 
@@ -169,11 +179,11 @@ def kernel_distance(a: Tensor, b: Tensor) -> tuple[float, float]:
     generator = torch.Generator().manual_seed(0)
     values = []
     for _ in range(SUBSETS):
-        first, second = (
-            part[torch.randperm(len(part), generator=generator)[:size]].double() for part in (a, b)
-        )
+        first = a[torch.randperm(len(a), generator=generator)[:size]].double()
+        second = b[torch.randperm(len(b), generator=generator)[:size]].double()
         values.append(poly_mmd(first, second))
-    return float(torch.stack(values).mean()), float(torch.stack(values).std(unbiased=False))
+    distances = torch.stack(values)
+    return float(distances.mean()), float(distances.std(unbiased=False))
 
 
 @torch.no_grad()
@@ -216,7 +226,8 @@ def _inception(weights: Path | None) -> nn.Module:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError:
         raise UserError(
-            "FID and KID need torch-fidelity: pip install torch-fidelity, or this package with its extra `perceptual`."
+            "FID and KID need torch-fidelity: pip install torch-fidelity, or this package with its "
+            "extra `perceptual`."
         ) from None
     path = _weights_file(INCEPTION, weights)
     with _whole(path, INCEPTION), torch.random.fork_rng(devices=[]):
@@ -237,8 +248,8 @@ def _weights_file(url: str, weights: Path | None) -> Path:
             reason = f" and cannot be downloaded ({error})"
     if not path.is_file():
         raise UserError(
-            f"{path.name} is missing{reason}. Get it by hand from {url} and put it, as it is, into {folder.absolute()}"
-            ", or name the folder that it is in (evaluate.py: weights=)."
+            f"{path.name} is missing{reason}. Get it by hand from {url} and put it, as it is, into "
+            f"{folder.absolute()}, or name the folder that it is in (evaluate.py: weights=)."
         )
     return path
 

@@ -1,4 +1,4 @@
-"""What the latent codes say of the classes: accuracies of two simple classifiers on the posterior means."""
+"""Probes of the latent: accuracies of two simple classifiers on the posterior means."""
 
 import numpy as np
 import torch
@@ -10,18 +10,19 @@ NEIGHBOURS = 5
 
 
 def linear_probe(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor) -> float:
-    """Share of the test images that a logistic regression on the standardised codes puts into the right class.
+    """Return the test accuracy of a logistic regression on standardised codes.
 
-    scikit-learn's, with its default regularisation (L2, C = 1).
+    The regression is scikit-learn's with its default regularisation (L2, C = 1). The accuracy is
+    the share of test images that it assigns to the right class.
 
     Args:
-        codes: (N, d) of training images.
+        codes: (N, d) codes of training images.
         labels: (N,) class numbers.
-        test_codes: (M, d).
-        test_labels: (M,).
+        test_codes: (M, d) codes of test images.
+        test_labels: (M,) class numbers.
 
     Raises:
-        ValueError: codes and labels do not go together, or are of one class.
+        ValueError: codes and labels do not match, or all labels are of one class.
     """
     check(codes, labels, test_codes, test_labels)
     from sklearn.linear_model import LogisticRegression
@@ -40,33 +41,35 @@ def nearest_neighbours(
     test_labels: Tensor,
     neighbours: int = NEIGHBOURS,
 ) -> float:
-    """Share of the test images in whose class most of their nearest training codes are, by Euclidean distance.
+    """Return the test accuracy of a vote of the nearest training codes.
+
+    The distance is Euclidean. The accuracy is the share of test images that the vote assigns to the
+    right class.
 
     Args:
-        codes: (N, d) of training images.
+        codes: (N, d) codes of training images.
         labels: (N,) class numbers.
-        test_codes: (M, d).
-        test_labels: (M,).
-        neighbours: how many vote.
+        test_codes: (M, d) codes of test images.
+        test_labels: (M,) class numbers.
+        neighbours: number of codes that vote.
 
     Raises:
-        ValueError: codes and labels do not go together, or there are fewer codes than neighbours.
+        ValueError: codes and labels do not match, or there are fewer codes than neighbours.
     """
     check(codes, labels, test_codes, test_labels)
     check_count("neighbours", neighbours, len(codes))
     from sklearn.neighbors import KNeighborsClassifier
 
-    voters = KNeighborsClassifier(neighbours, algorithm="brute").fit(
-        _numpy(codes), labels.cpu().numpy()
-    )
+    voters = KNeighborsClassifier(neighbours, algorithm="brute")
+    voters.fit(_numpy(codes), labels.cpu().numpy())
     return float(voters.score(_numpy(test_codes), test_labels.cpu().numpy()))
 
 
 def check(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor) -> None:
-    """Refuse codes and labels that do not go together.
+    """Refuse codes and labels that do not match.
 
     Raises:
-        ValueError: they do not.
+        ValueError: shapes or types do not match, or all labels are of one class.
     """
     for own, classes in ((codes, labels), (test_codes, test_labels)):
         as_latents(own)

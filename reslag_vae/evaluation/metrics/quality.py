@@ -1,4 +1,4 @@
-"""How close reconstructions come to the images, image by image."""
+"""Quality of reconstructions, image by image."""
 
 from typing import NamedTuple
 
@@ -17,23 +17,23 @@ from reslag_vae.evaluation.adapters import (
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.likelihoods.variance import SIGMA2_FLOOR
 
-# Of the window of SSIM, 11 pixels wide.
+# Pixels on each side of the middle of SSIM's window, which is 11 pixels wide.
 MARGIN = 5
-# MS-SSIM halves the image four times, and torchmetrics wants more than its window then, too.
+# MS-SSIM halves the image four times, and torchmetrics needs more than the window even then.
 MS_SSIM_SIDE = 16 * (2 * MARGIN + 1)
-# Numbers of the images that SSIM takes at a time: its filter holds ten times as many.
+# Numbers in the images that SSIM takes at a time: its filter holds ten times as many.
 NUMBERS = 2**21
 
 
 class Quality(NamedTuple):
-    """Of each image, in float64 on the CPU.
+    """Qualities of the reconstruction of each image, in float64 on the CPU.
 
     Attributes:
         mse: (N,) mean squared error over the C·H·W numbers in [0, 1].
         psnr: (N,) peak signal-to-noise ratio, -10 log10(mse), in decibels.
-        ssim: (N,) structural similarity, at most 1; None if a side of the images is less than 11.
+        ssim: (N,) structural similarity, at most 1; None if a side of the images is below 11.
         ms_ssim: (N,) multi-scale structural similarity, in [0, 1]; None if a side of the images is
-            less than 176.
+            below 176.
     """
 
     mse: Tensor
@@ -45,15 +45,17 @@ class Quality(NamedTuple):
 def reconstruction_quality(
     model: LatentModel, images: Tensor | Images, progress: Progress = silent
 ) -> Quality:
-    """Of the reconstructions from the posterior means; see `compare`.
+    """Return the quality of the reconstructions from the posterior means.
+
+    See `compare` for the measures.
 
     Args:
-        model: any.
+        model: any model.
         images: (N, C, H, W) uint8, or floating point in [0, 1].
         progress: shows how many images are done.
 
     Raises:
-        ValueError: they are no images of the model's.
+        ValueError: the model does not take such images.
     """
     images = wanted(images, model)
     parts = []
@@ -65,29 +67,25 @@ def reconstruction_quality(
 
 
 def compare(reconstructions: Tensor, images: Tensor) -> Quality:
-    """Reconstructions beside their images, both (N, C, H, W) floating point, the images in [0, 1].
+    """Return the quality of reconstructions beside their images.
 
-    The PSNR is that of each image, and its mean over images is not that of their mean squared
+    Both are (N, C, H, W) floating point, the images in [0, 1].
+
+    The PSNR is that of each image; its mean over images is not the PSNR of their mean squared
     error. An error below that of rounding to 8 bits, 1 / (12 · 255²), counts as that one: no PSNR
     exceeds 58.9 dB.
 
     SSIM is torchmetrics' with the Gaussian window of Wang et al. 2004,
     https://www.cns.nyu.edu/pub/eero/wang03-reprint.pdf, Eq. 13 and section III-C: 11 pixels wide,
     standard deviation 1.5, averaged over the places where the whole window lies within the image,
-    and over the channels. So it takes images of 11 pixels. It is computed in the precision of the
-    images: in float32 rounding moves that of images that are flat all over by up to 0.003, and that
-    of others by about 1e-6. MS-SSIM is torchmetrics' (Wang et al. 2003,
-    https://www.cns.nyu.edu/pub/eero/wang03b.pdf, Eq. 7), negative factors counting as 0.
+    and over the channels. It therefore needs images of 11 pixels. It is computed in the precision
+    of the images: in float32, rounding moves the SSIM of uniform images by up to 0.003, and that of
+    others by about 1e-6. MS-SSIM is torchmetrics' (Wang et al. 2003,
+    https://www.cns.nyu.edu/pub/eero/wang03b.pdf, Eq. 7), with negative factors counted as 0.
     """
     size = max(1, NUMBERS // images[0].numel())
-    return _joined(
-        [
-            _compare(a, b)
-            for a, b in zip(
-                torch.split(reconstructions, size), torch.split(images, size), strict=True
-            )
-        ]
-    )
+    pairs = zip(torch.split(reconstructions, size), torch.split(images, size), strict=True)
+    return _joined([_compare(reconstruction, image) for reconstruction, image in pairs])
 
 
 def _compare(reconstructions: Tensor, images: Tensor) -> Quality:
@@ -101,8 +99,8 @@ def _compare(reconstructions: Tensor, images: Tensor) -> Quality:
 def _ssim(reconstructions: Tensor, images: Tensor) -> Tensor:
     from torchmetrics.functional.image import structural_similarity_index_measure as similarity
 
-    # Of the map, because versions of torchmetrics differ in whether their mean takes in the
-    # reflected border.
+    # The mean of the map, because versions of torchmetrics differ in whether theirs includes
+    # the reflected border.
     _, places = similarity(
         reconstructions, images, data_range=1.0, reduction="none", return_full_image=True
     )
@@ -120,10 +118,14 @@ def _ms_ssim(reconstructions: Tensor, images: Tensor) -> Tensor:
 
 
 def _joined(parts: list[Quality]) -> Quality:
-    mse, psnr, ssim, ms_ssim = zip(*parts, strict=True)
-    return Quality(torch.cat(mse), torch.cat(psnr), _maybe_joined(ssim), _maybe_joined(ms_ssim))
+    return Quality(
+        mse=torch.cat([part.mse for part in parts]),
+        psnr=torch.cat([part.psnr for part in parts]),
+        ssim=_maybe_joined([part.ssim for part in parts]),
+        ms_ssim=_maybe_joined([part.ms_ssim for part in parts]),
+    )
 
 
-def _maybe_joined(parts: tuple[Tensor | None, ...]) -> Tensor | None:
+def _maybe_joined(parts: list[Tensor | None]) -> Tensor | None:
     present = [part for part in parts if part is not None]
     return torch.cat(present) if present else None

@@ -1,4 +1,7 @@
-"""The pictures of an evaluation, of one model or of several by their titles. They compute nothing from a model."""
+"""The pictures of an evaluation, of one model or of several by title.
+
+The functions here draw what they are given and compute nothing from a model.
+"""
 
 from reslag_vae.evaluation.pictures.curves import SIGMA2_KEYS, sigma2_curves
 from reslag_vae.evaluation.pictures.grids import extreme_images, extremes, reconstructions, samples

@@ -1,4 +1,4 @@
-"""Axes of curves: plain, with their legend beneath them."""
+"""Plain axes for curves, with the legend below."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +11,7 @@ SIZE = (7.5, 4.2)  # inches
 
 
 def empty_axes(x: str, y: str) -> tuple["Figure", "Axes"]:
-    """A figure with one pair of named axes."""
+    """Return a figure with one pair of labelled axes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=SIZE, layout="constrained", facecolor="white")
@@ -23,7 +23,7 @@ def empty_axes(x: str, y: str) -> tuple["Figure", "Axes"]:
 
 
 def add_legend(figure: "Figure") -> None:
-    """Beneath the axes, where it covers nothing."""
+    """Add a legend below the axes, where it covers nothing."""
     figure.legend(loc="outside lower center", ncols=3, fontsize=9, frameon=False)
 
 

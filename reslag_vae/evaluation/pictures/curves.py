@@ -1,4 +1,4 @@
-"""How the likelihood variance runs through training."""
+"""Curves of the likelihood variance over training."""
 
 from typing import TYPE_CHECKING
 
@@ -16,26 +16,29 @@ SIGMA2_KEYS = ("epoch", "sigma2/mean", "sigma2/std", "sigma2/min", "sigma2/max")
 
 @default_settings()
 def sigma2_curves(models: dict[str, list[dict[str, float]]]) -> "Figure":
-    """The likelihood variance of the minibatches of each epoch, as Figure 5 of the thesis.
+    """Draw the likelihood variance of each epoch's minibatches, as in Figure 5 of the thesis.
 
-    Mean as a line, one standard deviation to each side as a band, smallest and largest as thin
-    lines; logarithmic where they span more than a decade.
+    The mean is a line, one standard deviation to each side a band, and the smallest and largest
+    values are thin lines. The scale is logarithmic if they span more than a decade.
 
     Args:
-        models: by title, a row for each epoch with `epoch` and `sigma2/mean`, `std`, `min` and
+        models: rows by title, one for each epoch, with `epoch` and `sigma2/mean`, `std`, `min` and
             `max`, as in `metrics.csv`.
 
     Raises:
-        KeyError: a row lacks one of them.
+        KeyError: a row lacks one of these values.
     """
     from matplotlib.ticker import MaxNLocator
 
     figure, axis = empty_axes(
         "epoch", "likelihood variance σ² of minibatches\nmean ± standard deviation, extremes"
     )
+    extremes: list[float] = []
     for number, (title, rows) in enumerate(models.items()):
         color, dashes = COLORS[number % len(COLORS)], DASHES[number % len(DASHES)]
-        epochs, mean, std, low, high = (np.array([row[key] for row in rows]) for key in SIGMA2_KEYS)
+        table = np.array([[row[key] for key in SIGMA2_KEYS] for row in rows], dtype=float)
+        epochs, mean, std, low, high = table.T
+        extremes += [*low, *high]
         axis.fill_between(epochs, mean - std, mean + std, color=color, alpha=0.2, linewidth=0)
         # With markers, because a single epoch has no line.
         axis.plot(
@@ -56,11 +59,7 @@ def sigma2_curves(models: dict[str, list[dict[str, float]]]) -> "Figure":
             markersize=4,
             label=drawable(title),
         )
-    log_if_wide(
-        axis,
-        "y",
-        [row[key] for rows in models.values() for row in rows for key in SIGMA2_KEYS[-2:]],
-    )
+    log_if_wide(axis, "y", extremes)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     add_legend(figure)
     return figure

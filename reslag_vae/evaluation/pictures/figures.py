@@ -1,4 +1,4 @@
-"""Pictures with matplotlib, drawn without a display and independent of the user's settings."""
+"""Matplotlib figures, drawn without a display and independently of the user's settings."""
 
 import io
 import warnings
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 ACTIVE, INACTIVE = "#1f77b4", "#c7c7c7"
 DPI = 120
-LONGEST, LONGEST_TITLE = 40, 120  # letters of a name, and of a line above a picture
+LONGEST, LONGEST_TITLE = 40, 120  # characters of a name, and of a line above a picture
 
 
 @contextmanager
 def default_settings() -> Iterator[None]:
-    """Within the context, or a function decorated with it, matplotlib's own settings hold, whatever the user's are.
+    """Use matplotlib's default settings within the context, whatever the user's are.
 
-    Text is drawn as it is: a dollar sign begins no formula. Letters that the font lacks are boxes,
-    without a warning.
+    It also serves as a decorator. Text is drawn literally: a dollar sign starts no formula.
+    Characters that the font lacks become boxes, without a warning.
     """
     from matplotlib import rc_context, style
 
@@ -41,7 +41,10 @@ def default_settings() -> Iterator[None]:
 
 
 def drawable(name: str, longest: int = LONGEST) -> str:
-    """A name from outside, such as that of a class, as matplotlib can draw it: visible, in one line, not too long."""
+    """Return a name in a form that matplotlib can draw: visible, on one line and not too long.
+
+    Names such as those of classes come from outside of this package.
+    """
     text = printable(name)
     shown = text if text.strip() else repr(text)
     short = shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
@@ -51,7 +54,7 @@ def drawable(name: str, longest: int = LONGEST) -> str:
 
 @default_settings()
 def save_figure(figure: "Figure", path: Path) -> None:
-    """Write a PNG; an existing file is replaced as a whole."""
+    """Write a figure as PNG, replacing an existing file atomically."""
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=DPI)
     write_atomically(path, data.getvalue())
@@ -59,19 +62,21 @@ def save_figure(figure: "Figure", path: Path) -> None:
 
 @default_settings()
 def image_grid(rows: list[tuple[str, Tensor]], title: str, columns: int = 8) -> "Figure":
-    """Labelled rows of images. Rows of more than `columns` images are broken, and then stay interleaved.
+    """Draw labelled rows of images.
+
+    Rows of more than `columns` images are broken into lines, which then interleave.
 
     Args:
         rows: (label, (N, C, H, W) images in [0, 1]), all of equal N.
-        title: above the grid.
+        title: text above the grid.
         columns: images in a line.
     """
     from matplotlib.figure import Figure
 
     count = len(rows[0][1])
-    lines = [
-        (label, images[i : i + columns]) for i in range(0, count, columns) for label, images in rows
-    ]
+    lines = []
+    for start in range(0, count, columns):
+        lines += [(label, images[start : start + columns]) for label, images in rows]
     width = min(columns, count)
     mosaic, (height, _) = tiled([images for _, images in lines], width)
     figure = Figure(
@@ -90,7 +95,7 @@ def image_grid(rows: list[tuple[str, Tensor]], title: str, columns: int = 8) -> 
 
 
 def show(axis: "Axes", mosaic: np.ndarray) -> None:
-    """A picture in [0, 1], (height, width) grey or (height, width, 3), without scales or frame."""
+    """Draw a (height, width) or (height, width, 3) picture in [0, 1], without scales or frame."""
     axis.imshow(mosaic, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axis.set(xticks=[], yticks=[])
     axis.tick_params(length=0)
@@ -98,7 +103,11 @@ def show(axis: "Axes", mosaic: np.ndarray) -> None:
 
 
 def tiled(lines: list[Tensor], width: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """Lines of (N, C, H, W) images as one picture on white, with a gap around each, and the size of one place."""
+    """Return lines of (N, C, H, W) images as one picture, and the size of one place in it.
+
+    The images lie on white, with a gap around each. The size is (height, width) in pixels, gap
+    included.
+    """
     _, channels, height, breadth = lines[0].shape
     gap = max(1, breadth // 16)
     place = (height + gap, breadth + gap)
@@ -112,12 +121,12 @@ def tiled(lines: list[Tensor], width: int) -> tuple[np.ndarray, tuple[int, int]]
 
 @default_settings()
 def kl_bars(kl: np.ndarray, active: np.ndarray, title: str) -> "Figure":
-    """KL of each latent dimension in nats, largest first; inactive units in grey.
+    """Draw the KL of each latent dimension in nats, largest first, with inactive units in grey.
 
     Args:
-        kl: (d,) nats.
-        active: (d,) bool.
-        title: above the bars.
+        kl: (d,) KL in nats.
+        active: (d,) bool, whether each unit is active.
+        title: text above the bars.
     """
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""The pictures of one model, and of several beside each other, one after the other."""
+"""The pictures of one model, and of several models side by side."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -8,7 +8,7 @@ import torch
 from reslag_vae.evaluation import pictures
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.pictures import RatePoint, material
-from reslag_vae.evaluation.pictures.material import DEVIATIONS, STRENGTHS, Exhibits
+from reslag_vae.evaluation.pictures.material import DEVIATIONS, STRENGTHS, ModelMaterial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,20 +18,20 @@ PRINCIPAL = ("first principal axis of the codes", "second principal axis")
 Pictures = Iterator[tuple[str, "Figure"]]
 
 
-class Shown(NamedTuple):
-    """Of one run.
+class RunMaterial(NamedTuple):
+    """What the pictures show of one run.
 
     Attributes:
-        exhibits: what is drawn of it.
-        class_names: of its data.
-        latent_dim: d.
-        sigma2: rows of metrics.csv with the statistics of the variance; empty where the objective
-            has none.
-        rate: between rate and distortion.
-        pca: distortion of as many principal components; None where there are not so many.
+        material: images and latents computed from the run's model.
+        class_names: names of the classes of its data.
+        latent_dim: d, the number of latent dimensions.
+        sigma2: rows of metrics.csv with the statistics of the variance; empty if the objective has
+            none.
+        rate: the run as a point of rate and distortion.
+        pca: distortion of d principal components; None if there are not so many.
     """
 
-    exhibits: Exhibits
+    material: ModelMaterial
     class_names: list[str]
     latent_dim: int
     sigma2: list[dict[str, float]]
@@ -39,25 +39,19 @@ class Shown(NamedTuple):
     pca: float | None
 
 
-def shared(runs: dict[str, Shown]) -> Pictures:
-    """Name and picture of what is drawn alike of one run and of several, by their titles."""
+def comparison(runs: dict[str, RunMaterial]) -> Pictures:
+    """Yield name and picture of what is drawn in the same way of one run and of several."""
     first = next(iter(runs.values()))
-    each = {title: run.exhibits for title, run in runs.items()}
-    yield (
-        "reconstructions",
-        pictures.reconstructions(
-            first.exhibits.originals,
-            {title: shown.reconstructions for title, shown in each.items()},
-        ),
-    )
-    yield "samples", pictures.samples({title: shown.samples for title, shown in each.items()})
-    strips = {title: shown.strip for title, shown in each.items()}
-    yield "interpolation", pictures.interpolation_strip(first.exhibits.corners[:2], strips)
-    yield (
-        "interpolation_square",
-        pictures.interpolation_grid({title: shown.square for title, shown in each.items()}),
-    )
-    yield from planes(runs)
+    models = {title: run.material for title, run in runs.items()}
+    reconstructed = {title: model.reconstructions for title, model in models.items()}
+    yield "reconstructions", pictures.reconstructions(first.material.originals, reconstructed)
+    samples = {title: model.samples for title, model in models.items()}
+    yield "samples", pictures.samples(samples)
+    strips = {title: model.strip for title, model in models.items()}
+    yield "interpolation", pictures.interpolation_strip(first.material.corners[:2], strips)
+    squares = {title: model.square for title, model in models.items()}
+    yield "interpolation_square", pictures.interpolation_grid(squares)
+    yield from scatters(runs)
     rows = {title: run.sigma2 for title, run in runs.items() if run.sigma2}
     if rows:
         yield "sigma2", pictures.sigma2_curves(rows)
@@ -67,32 +61,30 @@ def shared(runs: dict[str, Shown]) -> Pictures:
         yield "rate_distortion", pictures.rate_distortion([run.rate for run in runs.values()], pca)
 
 
-def planes(runs: dict[str, Shown]) -> Pictures:
-    """Codes in two dimensions, coloured by class."""
+def scatters(runs: dict[str, RunMaterial]) -> Pictures:
+    """Yield the pictures of codes in two dimensions, coloured by class."""
     first = next(iter(runs.values()))
-    labels, names = first.exhibits.labels, first.class_names
+    labels, names = first.material.labels, first.class_names
     plane = {
-        title: run.exhibits.plane for title, run in runs.items() if run.exhibits.plane is not None
+        title: run.material.plane for title, run in runs.items() if run.material.plane is not None
     }
     if plane:
         dimensions = {run.latent_dim for run in runs.values()}
         axes = pictures.axis_names(first.latent_dim) if len(dimensions) == 1 else PRINCIPAL
         yield "posterior", pictures.posterior_scatter(plane, labels, names, axes)
     tsne = {
-        title: run.exhibits.neighbours
+        title: run.material.neighbours
         for title, run in runs.items()
-        if run.exhibits.neighbours is not None
+        if run.material.neighbours is not None
     }
     if tsne:
         count = len(next(iter(tsne.values())))
-        yield (
-            "tsne",
-            pictures.posterior_scatter(tsne, labels[:count], names, ("t-SNE 1", "t-SNE 2")),
-        )
+        axes = ("t-SNE 1", "t-SNE 2")
+        yield "tsne", pictures.posterior_scatter(tsne, labels[:count], names, axes)
 
 
-def own(subject: Subject, attributes: Sequence[str]) -> Pictures:
-    """Name and picture of what is drawn of one model alone."""
+def single_model(subject: Subject, attributes: Sequence[str]) -> Pictures:
+    """Yield name and picture of what is drawn of a single model only."""
     first = subject.images.part(torch.tensor([0])).images[0]
     yield "traversals", pictures.traversals(first, DEVIATIONS, material.traversals(subject))
     yield "extremes", pictures.extremes(*material.extremes(subject))

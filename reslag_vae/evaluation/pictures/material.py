@@ -1,4 +1,4 @@
-"""What the pictures show of a model, computed."""
+"""The images, codes and paths that the pictures of a model show."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -33,22 +33,25 @@ DEVIATIONS = torch.linspace(-3, 3, 9)
 STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0)
 
 
-class Exhibits(NamedTuple):
-    """What is drawn of one model or of several beside each other, on the CPU.
+class ModelMaterial(NamedTuple):
+    """What the pictures show of one model, alone or beside others; all tensors are on the CPU.
 
-    The images and, for the same d, the latents are the same for every model.
+    The original images are the same for every model, and so are the latents of models of the same
+    d.
 
     Attributes:
-        originals: (16, C, H, W) uint8 images from all over the split, or all if it has fewer.
-        reconstructions: of their posterior means.
-        samples: 16 images by the source of their latents: the prior, and the mixture fitted to the
-            codes.
-        corners: (4, C, H, W) uint8 images, of different classes where there are any.
-        strip: (10, C, H, W) between the first two of them.
-        square: (7, 7, C, H, W) between all four.
-        plane: (N, 2) a sample of each posterior of the reference images, in two dimensions; None if
-            there is but one.
-        neighbours: (M, 2) t-SNE of the first of those samples; None if it is not wanted.
+        originals: (16, C, H, W) uint8 images from all over the split, or all images of a smaller
+            one.
+        reconstructions: (16, C, H, W) images decoded from the originals' posterior means.
+        samples: (16, C, H, W) images by the source of their latents: the prior, and the mixture
+            fitted to the codes.
+        corners: (4, C, H, W) uint8 images, of different classes if there are so many.
+        strip: (10, C, H, W) images decoded between the first two corners.
+        square: (7, 7, C, H, W) images decoded between all four corners.
+        plane: (N, 2) one sample of the posterior of each reference image, in two dimensions; None
+            if d is 1.
+        neighbours: (M, 2) t-SNE of the first of those samples; None if it is not wanted or not
+            possible.
         labels: (N,) class numbers of the reference images.
     """
 
@@ -63,14 +66,23 @@ class Exhibits(NamedTuple):
     labels: Tensor
 
 
-def exhibit(subject: Subject, tsne: int) -> Exhibits:
-    """Of a model; `tsne` is how many codes at most have their t-SNE, and 0 leaves it out."""
-    model, shown, latents = subject.model, spread(subject.images, SHOWN), subject.codes.latents
+def model_material(subject: Subject, tsne: int) -> ModelMaterial:
+    """Compute what the pictures show of a model.
+
+    Args:
+        subject: the model with its data and codes.
+        tsne: the number of codes, at most, that get a t-SNE; 0 leaves it out.
+    """
+    model, shown, latents = (
+        subject.model,
+        evenly_spaced(subject.images, SHOWN),
+        subject.codes.latents,
+    )
     ends = corners(subject.images)
     means = encode(model, ends).means
     sources = {"prior": subject.prior_latents, MIXTURE: subject.mixture_latents}
     square = decode(model, bilinear(means, SIDE).flatten(0, 1))
-    return Exhibits(
+    return ModelMaterial(
         originals=shown.images,
         reconstructions=decode(model, encode(model, shown).means),
         samples={source: decode(model, z[:SHOWN]) for source, z in sources.items()},
@@ -83,24 +95,28 @@ def exhibit(subject: Subject, tsne: int) -> Exhibits:
     )
 
 
-def spread(images: Images, count: int) -> Images:
-    """`count` images from all over a split, so that they are of every class also where it is sorted, or all."""
+def evenly_spaced(images: Images, count: int) -> Images:
+    """Return `count` images evenly spaced over a split, or all images of a smaller one.
+
+    They are then of every class also where the split is sorted.
+    """
     count = min(count, len(images))
     return images.part(torch.arange(count) * len(images) // count)
 
 
 def corners(images: Images) -> Images:
-    """Four images of a split, of different classes where there are so many."""
-    shown = spread(images, 10 * SHOWN)
+    """Return four images of a split, of different classes if there are so many."""
+    shown = evenly_spaced(images, 10 * SHOWN)
     _, order = np.unique(shown.labels.numpy(), return_index=True)
     others = np.setdiff1d(np.arange(len(shown)), order)
     return shown.part(torch.from_numpy(np.concatenate([np.sort(order), others])[:4]))
 
 
 def neighbours(subject: Subject, most: int) -> Tensor | None:
-    """(M, 2) t-SNE of samples of the posteriors, scikit-learn's; None if there are fewer than 50, or d is 1.
+    """Return the (M, 2) t-SNE of posterior samples by scikit-learn, or None.
 
-    van der Maaten & Hinton 2008, https://jmlr.org/papers/v9/vandermaaten08a.html.
+    It is None for fewer than 50 samples and for d = 1. van der Maaten & Hinton 2008,
+    https://jmlr.org/papers/v9/vandermaaten08a.html.
     """
     from sklearn.manifold import TSNE
 
@@ -115,9 +131,10 @@ def neighbours(subject: Subject, most: int) -> Tensor | None:
 
 
 def traversals(subject: Subject) -> dict[str, Tensor]:
-    """(10, C, H, W) by label: the first image decoded, and with each of the 8 most active dimensions from -3σ to +3σ.
+    """Return the (10, C, H, W) traversal of each of the 8 most active dimensions, by label.
 
-    σ and the middle are those of all codes, so that the values are the same for every image.
+    Each is the first image decoded, and then with the dimension moved from -3σ to +3σ. The middle
+    and σ are those of all codes, so that the values are the same for every image.
     """
     codes = subject.codes
     kl = codes.kls
@@ -135,7 +152,10 @@ def traversals(subject: Subject) -> dict[str, Tensor]:
 
 
 def extremes(subject: Subject) -> tuple[Tensor, Tensor, Tensor]:
-    """(3, K) sums of squared errors of the best, median and worst images, the (3, K, C, H, W) images, and decoded."""
+    """Return errors, images and reconstructions of the best, median and worst images.
+
+    The errors are (3, K) sums of squared errors; images and reconstructions are (3, K, C, H, W).
+    """
     errors = subject.quality.mse * subject.model.dimensions
     chosen = extreme_images(errors, max(1, min(EXTREMES, len(errors) // 3)))
     images = subject.images.part(chosen.flatten())
@@ -145,14 +165,17 @@ def extremes(subject: Subject) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def translations(subject: Subject, attributes: Sequence[str]) -> list[Translation]:
-    """Classes turned into their nearest ones, or attributes added and removed; nothing where there are neither."""
+    """Return translations of classes, or of attributes for CelebA; else none.
+
+    Each class is turned into its nearest one; each attribute is added and removed.
+    """
     if subject.labelled:
         return class_translations(subject)
     return attribute_translations(subject, attributes) if isinstance(subject.data, CelebA) else []
 
 
 def class_translations(subject: Subject) -> list[Translation]:
-    """Of up to 10 classes, one image each, towards the class with the nearest mean code."""
+    """Translate one image of each of up to 10 classes towards the class with the nearest mean."""
     names, labels = subject.data.class_names, subject.images.labels
     means = class_mean_codes(subject.train_codes.means, subject.train_images.labels, len(names))
     nearest = nearest_class(means).tolist()
@@ -166,7 +189,7 @@ def class_translations(subject: Subject) -> list[Translation]:
 
 
 def attribute_translations(subject: Subject, attributes: Sequence[str]) -> list[Translation]:
-    """Each attribute added to the first image that lacks it, and removed from the first that has it."""
+    """Add each attribute to the first image without it, remove it from the first with it."""
     assert isinstance(subject.data, CelebA)
     train, held = subject.data.attributes("train"), subject.data.attributes(subject.settings.split)
     if train is None or held is None:
@@ -184,7 +207,7 @@ def attribute_translations(subject: Subject, attributes: Sequence[str]) -> list[
 
 
 def translated(subject: Subject, label: str, position: int, direction: Tensor) -> Translation:
-    """One image of the split moved along a direction."""
+    """Return one image of the split moved along a direction of the latent."""
     image = subject.images.part(torch.tensor([position]))
     code = encode(subject.model, image).means[0]
     return Translation(

@@ -1,4 +1,4 @@
-"""Colours, markers and dashes that tell classes and models apart, also to the colour-blind."""
+"""Colours, markers and dashes that the colour-blind can tell apart."""
 
 # Petroff 2021, https://arxiv.org/abs/2107.02270, table 1 (ten colours).
 COLORS = (

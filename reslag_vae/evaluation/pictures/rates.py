@@ -1,4 +1,4 @@
-"""What models pay for what they get: rate against distortion."""
+"""Plots of rate against distortion."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,10 +18,10 @@ class RatePoint(NamedTuple):
     """A run on the plane of rate and distortion.
 
     Attributes:
-        title: of its model.
-        rate: KL in nats per image; None where the posterior is a point.
+        title: title of the run's model.
+        rate: KL in nats per image; None if the posterior is a point.
         rec: sum of squared errors per image.
-        beta: of a run in a sweep; None otherwise.
+        beta: beta of a run in a sweep; None otherwise.
     """
 
     title: str
@@ -32,16 +32,17 @@ class RatePoint(NamedTuple):
 
 @default_settings()
 def rate_distortion(points: Sequence[RatePoint], pca: float | None = None) -> "Figure":
-    """Rate against distortion (Alemi et al. 2018, https://arxiv.org/abs/1711.00464): lower left is better.
+    """Draw rate against distortion, where the lower left is better.
 
-    A model has one colour and one marker, named in the legend. Its runs of a sweep are joined in
-    the order of their beta, which stands beside each. A model without a rate is a dotted line. An
-    axis whose values span more than a decade is logarithmic.
+    Alemi et al. 2018, https://arxiv.org/abs/1711.00464. A model has one colour and one marker,
+    named in the legend. Its runs of a sweep are joined in the order of their beta, which stands
+    beside each. A model without a rate is a dotted line. An axis whose values span more than a
+    decade is logarithmic.
 
     Args:
         points: runs, in any order.
-        pca: distortion of as many principal components as codes have numbers: a dashed line; None
-            leaves it out.
+        pca: distortion of as many principal components as codes have numbers, drawn as a dashed
+            line; None leaves it out.
     """
     figure, axis = empty_axes(
         "rate: KL (nats per image)", "distortion: Rec per image\n(sum of squared errors)"
@@ -51,7 +52,8 @@ def rate_distortion(points: Sequence[RatePoint], pca: float | None = None) -> "F
     if pca is not None:
         axis.axhline(pca, color=LIMIT, linestyle="--", linewidth=1.2, label="PCA, the linear limit")
     axis.margins(0.1)
-    log_if_wide(axis, "y", [point.rec for point in points] + ([] if pca is None else [pca]))
+    distortions = [point.rec for point in points]
+    log_if_wide(axis, "y", distortions if pca is None else [*distortions, pca])
     rates = [point.rate for point in points if point.rate is not None]
     log_if_wide(axis, "x", rates)
     if not rates:
@@ -61,13 +63,14 @@ def rate_distortion(points: Sequence[RatePoint], pca: float | None = None) -> "F
 
 
 def draw_model(axis: "Axes", runs: Sequence[RatePoint], number: int) -> None:
-    """Runs of one model, with the colour and the marker of that number."""
+    """Draw the runs of one model, with the colour and marker of that number."""
     title, color = drawable(runs[0].title), COLORS[number % len(COLORS)]
     rated = [(run.rate, run.rec) for run in runs if run.rate is not None]
     if rated:
         marker = MARKERS[number % len(MARKERS)]
         axis.plot(
-            *zip(*rated, strict=True),
+            [rate for rate, _ in rated],
+            [rec for _, rec in rated],
             color=color,
             marker=marker,
             linestyle="",
@@ -89,7 +92,7 @@ def draw_model(axis: "Axes", runs: Sequence[RatePoint], number: int) -> None:
 
 
 def draw_sweep(axis: "Axes", sweep: Sequence[tuple[float, float, float]], color: str) -> None:
-    """A line through the (beta, rate, distortion) of some runs, beneath their markers."""
+    """Draw a line through the (beta, rate, distortion) of some runs, below their markers."""
     axis.plot([rate for _, rate, _ in sweep], [rec for *_, rec in sweep], color=color, linewidth=1)
     for beta, rate, rec in sweep:
         # To the lower left of a falling convex curve, above lines and beneath markers.

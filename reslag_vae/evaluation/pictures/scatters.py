@@ -1,4 +1,4 @@
-"""Codes in the plane, one panel for each model."""
+"""Scatter plots of codes in two dimensions, one panel for each model."""
 
 import math
 from typing import TYPE_CHECKING
@@ -21,9 +21,10 @@ BAR_NAMES = 20  # at a colour bar
 
 
 def two_dimensions(codes: Tensor) -> Tensor:
-    """(N, 2) coordinates of (N, d) codes: as they are if d is 2, else along their first two principal axes.
+    """Return (N, 2) coordinates of (N, d) codes along their first two principal axes.
 
-    The sign of an axis is that which makes its largest component positive.
+    Codes with d = 2 are returned unchanged. The sign of an axis makes its largest component
+    positive.
 
     Raises:
         ValueError: d is 1.
@@ -40,7 +41,7 @@ def two_dimensions(codes: Tensor) -> Tensor:
 
 
 def axis_names(dimension: int) -> tuple[str, str]:
-    """What the coordinates of `two_dimensions` are, of codes with d = `dimension`."""
+    """Return what the coordinates of `two_dimensions` are, for codes with d = `dimension`."""
     if dimension == 2:
         return "z1", "z2"
     return f"first principal axis of {dimension}-dimensional codes", "second principal axis"
@@ -50,20 +51,21 @@ def axis_names(dimension: int) -> tuple[str, str]:
 def posterior_scatter(
     points: dict[str, Tensor], labels: Tensor, class_names: list[str], names: tuple[str, str]
 ) -> "Figure":
-    """One panel for each model with a point for each image, coloured by class, as Figure 1 of the thesis.
+    """Draw a panel for each model with a point for each image, as in Figure 1 of the thesis.
 
-    Ten classes at most have a legend; more have a colour bar with the names of a few. Points are
-    drawn in an order that does not depend on their class, so that none lies above the others.
+    Points are coloured by class. Up to ten classes have a legend; more have a colour bar with the
+    names of a few. Points are drawn in an order that does not depend on their class, so that no
+    class lies above the others.
 
     Args:
         points: (N, 2) by title: samples of the posteriors in two dimensions, or a t-SNE of them.
         labels: (N,) class numbers.
-        class_names: in the order of the class numbers; empty without labels, and then all points
-            have one colour.
-        names: of the two dimensions, such as `axis_names` gives.
+        class_names: names in the order of the class numbers; empty without labels, and then all
+            points have one colour.
+        names: names of the two dimensions, as `axis_names` gives them.
 
     Raises:
-        ValueError: points of another shape, or a label that is no class.
+        ValueError: points have another shape, or a label has no class name.
     """
     from matplotlib.figure import Figure
 
@@ -96,10 +98,10 @@ def posterior_scatter(
 
 
 def check_points(points: dict[str, Tensor], labels: Tensor, class_names: list[str]) -> None:
-    """See that there is a point in the plane for each label, and a name for each label.
+    """Check that each label has a point in the plane and a class name.
 
     Raises:
-        ValueError: there is not.
+        ValueError: points have another shape, or a label has no class name.
     """
     for title, coordinates in points.items():
         if coordinates.shape != (len(labels), 2):
@@ -108,24 +110,25 @@ def check_points(points: dict[str, Tensor], labels: Tensor, class_names: list[st
             )
     if class_names and not 0 <= int(labels.min()) <= int(labels.max()) < len(class_names):
         raise ValueError(
-            f"Labels from {int(labels.min())} to {int(labels.max())} for {len(class_names)} class names."
+            f"Labels from {int(labels.min())} to {int(labels.max())} for {len(class_names)} class "
+            "names."
         )
 
 
 def colours_of(classes: int) -> tuple["ListedColormap", "Normalize"]:
-    """A colour for each class number; one colour without classes."""
+    """Return a colour map of the class numbers with its scale; one colour without classes."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap, Normalize
 
     count = max(1, classes)
-    named = (
-        COLORS[:count] if count <= len(COLORS) else colormaps["viridis"](np.linspace(0, 1, count))
-    )
-    return ListedColormap(named), Normalize(-0.5, count - 0.5)
+    scale = Normalize(-0.5, count - 0.5)
+    if count <= len(COLORS):
+        return ListedColormap(COLORS[:count]), scale
+    return ListedColormap(colormaps["viridis"](np.linspace(0, 1, count))), scale
 
 
 def add_key(figure: "Figure", class_names: list[str]) -> None:
-    """A legend to the right, or a colour bar with the names of every few classes where there are many."""
+    """Add a legend to the right, or a colour bar with some of the names for many classes."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.lines import Line2D
 

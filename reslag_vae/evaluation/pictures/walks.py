@@ -1,4 +1,4 @@
-"""What decoders make of paths through the latent: interpolations, traversals and translations."""
+"""Pictures of decoded paths through the latent: interpolations, traversals and translations."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from reslag_vae.evaluation.pictures.blocks import Block, alike, draw_blocks, lines_of
+from reslag_vae.evaluation.pictures.blocks import (
+    Block,
+    check_same_shape,
+    draw_blocks,
+    labelled_lines,
+)
 from reslag_vae.likelihoods.pixels import unit_interval
 
 if TYPE_CHECKING:
@@ -21,7 +26,7 @@ class Translation(NamedTuple):
     Attributes:
         label: what is done, such as "add Eyeglasses".
         original: (C, H, W) uint8, or floating point in [0, 1].
-        decoded: (S, C, H, W) in [0, 1], of each strength.
+        decoded: (S, C, H, W) in [0, 1], one image for each strength.
     """
 
     label: str
@@ -30,36 +35,39 @@ class Translation(NamedTuple):
 
 
 def interpolation_strip(ends: Tensor, models: dict[str, Tensor]) -> "Figure":
-    """The way between two images, whose reconstructions are the ends; one line for each model.
+    """Draw the path between two images, one line for each model.
+
+    The ends of the path are the images' reconstructions.
 
     Args:
         ends: (2, C, H, W) uint8, or floating point in [0, 1]: the two images, drawn to the left and
             to the right.
-        models: (S, C, H, W) in [0, 1] by title, S at least 2.
+        models: (S, C, H, W) in [0, 1] by title; S is at least 2.
 
     Raises:
-        ValueError: images of different shapes.
+        ValueError: images have different shapes.
     """
     start, end = torch.split(unit_interval(ends).cpu(), 1)
-    block = lines_of(
+    block = labelled_lines(
         (title, torch.cat([start, images.cpu(), end])) for title, images in models.items()
     )
-    between = block.images.shape[1] - 4
-    return draw_blocks(
-        [block._replace(above=["original", "decoded", *[""] * between, "decoded", "original"])]
-    )
+    between = [""] * (block.images.shape[1] - 4)
+    above = ["original", "decoded", *between, "decoded", "original"]
+    return draw_blocks([block._replace(above=above)])
 
 
 def interpolation_grid(models: dict[str, Tensor]) -> "Figure":
-    """The square between four images, whose reconstructions are the framed corners; one square for each model.
+    """Draw the square between four images for each model.
+
+    The framed corners are the images' reconstructions.
 
     Args:
-        models: (S, S, C, H, W) in [0, 1] by title, the first index downwards.
+        models: (S, S, C, H, W) in [0, 1] by title; the first index runs downwards.
 
     Raises:
-        ValueError: images of different shapes.
+        ValueError: images have different shapes.
     """
-    alike(models.items())
+    check_same_shape(models.items())
     last = len(next(iter(models.values()))) - 1
     corners = [(0, 0), (0, last), (last, 0), (last, last)]
     blocks = [Block(images, title=title, framed=corners) for title, images in models.items()]
@@ -67,7 +75,7 @@ def interpolation_grid(models: dict[str, Tensor]) -> "Figure":
 
 
 def traversals(original: Tensor, values: Tensor, dimensions: dict[str, Tensor]) -> "Figure":
-    """What single latent dimensions do: one line for each, one column for each value.
+    """Draw what single latent dimensions do: a line for each, a column for each value.
 
     Args:
         original: (C, H, W) uint8, or floating point in [0, 1]: the image whose code is changed,
@@ -77,40 +85,36 @@ def traversals(original: Tensor, values: Tensor, dimensions: dict[str, Tensor]) 
             then each value.
 
     Raises:
-        ValueError: images of different shapes, or not one for each value.
+        ValueError: images have different shapes, or there is not one for each value.
     """
     first = unit_interval(original[None]).cpu()
-    block = lines_of(
+    block = labelled_lines(
         (label, torch.cat([first, images.cpu()])) for label, images in dimensions.items()
     )
-    return draw_blocks(
-        [block._replace(above=["original", "decoded", *(deviations(float(v)) for v in values)])]
-    )
+    above = ["original", "decoded", *map(deviations, values.tolist())]
+    return draw_blocks([block._replace(above=above)])
 
 
 def deviations(value: float) -> str:
-    """Standard deviations with their sign, three digits and a real minus."""
+    """Return standard deviations as text with their sign, three digits and a real minus."""
     return f"{value:+.3g}σ".replace("-", "−") if value else "0"
 
 
 def translations(strengths: Sequence[float], rows: Sequence[Translation]) -> "Figure":
-    """Images with an attribute added or a class exchanged: the original, then each strength; 0 is decoded as it is.
+    """Draw images with an attribute added or a class exchanged.
+
+    Each line has the original and then each strength; strength 0 is the plain reconstruction.
 
     Args:
-        strengths: of the S columns.
-        rows: one line for each.
+        strengths: strengths of the S columns.
+        rows: translations, one for each line.
 
     Raises:
-        ValueError: images of different shapes, or not one for each strength.
+        ValueError: images have different shapes, or there is not one for each strength.
     """
     lines = [
         (row.label, torch.cat([unit_interval(row.original[None]).to(row.decoded), row.decoded]))
         for row in rows
     ]
-    return draw_blocks(
-        [
-            lines_of(lines)._replace(
-                above=["original", *[f"{s:+g}" if s else "decoded" for s in strengths]]
-            )
-        ]
-    )
+    columns = [f"{strength:+g}" if strength else "decoded" for strength in strengths]
+    return draw_blocks([labelled_lines(lines)._replace(above=["original", *columns])])

@@ -1,1 +1,1 @@
-"""What a study has found: tables, plots and one page, made of the files in its folder alone."""
+"""The report of a study: tables, plots and one page, made only from the files in its folder."""

@@ -1,4 +1,7 @@
-"""The report of a study: python -m reslag_vae.studies.report studies/table1"""
+"""The command that writes a study's report.
+
+Usage: python -m reslag_vae.report studies/table1
+"""
 
 import argparse
 from pathlib import Path
@@ -10,7 +13,7 @@ from reslag_vae._runtime.invocation import invocation
 
 
 def main() -> None:
-    """Read the study's files, and write its report beside them."""
+    """Read a study's files and write its report beside them."""
     terminal.prepare()
     parser = argparse.ArgumentParser(
         prog=invocation("report"),
@@ -32,14 +35,14 @@ def build(study: Path, out: Path) -> list[Path]:
     """Write the report of a study.
 
     Args:
-        study: its folder.
-        out: where the report goes.
+        study: folder of the study.
+        out: folder that the report is written to.
 
     Returns:
-        The files.
+        The paths of the written files.
 
     Raises:
-        RunError: it has no finished run, or a file is damaged.
+        RunError: the study has no finished run, or a file is damaged.
     """
     from reslag_vae.studies.report.contents import contents_of
     from reslag_vae.studies.report.page import page

@@ -1,4 +1,4 @@
-"""What a report says, before it is written in one way or another."""
+"""The contents of a report, independent of its formats."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -6,24 +6,24 @@ from typing import NamedTuple
 from reslag_vae.runs.folder import MOST_BYTES, RunError, read_bytes
 from reslag_vae.studies.grid import Job
 from reslag_vae.studies.plan import STUDY_FILE, Plan, read_plan, results_of
-from reslag_vae.studies.report.finished import Finished, read_finished
-from reslag_vae.studies.report.questions import Answered, answers, intervals
+from reslag_vae.studies.report.finished import FinishedRun, read_finished_runs
+from reslag_vae.studies.report.questions import AnsweredQuestion, answers, interval_count
 from reslag_vae.studies.report.rows import Row, rows_of
 from reslag_vae.studies.report.thesis import title_of
 from reslag_vae.studies.states import State
-from reslag_vae.studies.status import standings
+from reslag_vae.studies.status import run_statuses
 
 
 class Chapter(NamedTuple):
-    """Of a data set.
+    """The results on one data set.
 
     Attributes:
-        data: its name.
-        title: as people write it.
-        rows: in the order of the thesis.
-        answered: the questions that can be answered on it.
-        unanswered: those of the study that cannot yet, for want of runs or of their values by
-            image.
+        data: name of the data set.
+        title: title of the data set.
+        rows: the rows, in the order of the thesis.
+        answered: questions that can be answered on this data set.
+        unanswered: questions of the study that cannot be answered yet, because runs or their values
+            by image are missing.
         pca: Rec of as many principal components as the codes have numbers; None if no run was
             evaluated.
         images: number of images by split.
@@ -32,56 +32,58 @@ class Chapter(NamedTuple):
     data: str
     title: str
     rows: list[Row]
-    answered: list[Answered]
+    answered: list[AnsweredQuestion]
     unanswered: list[str]
     pca: float | None
     images: dict[str, int]
 
     @property
     def caveats(self) -> list[str]:
-        """In what its runs differ from the thesis'."""
+        """The ways in which the runs differ from those of the thesis."""
         return list(dict.fromkeys(caveat for row in self.rows for caveat in row.caveats))
 
 
 class Contents(NamedTuple):
-    """Of a report.
+    """The contents of a report.
 
     Attributes:
-        name: of the study.
-        question: the first paragraph of its README; empty without one.
-        chapters: by data set.
-        missing: runs that the study was asked for and that are not finished, with their states.
-        runs: that are finished.
+        name: name of the study.
+        question: the first paragraph of the study's README; empty without one.
+        chapters: the chapters, one for each data set.
+        missing: states of the requested runs that are not finished, by folder.
+        runs: the finished runs.
     """
 
     name: str
     question: str
     chapters: list[Chapter]
     missing: dict[str, str]
-    runs: list[Finished]
+    runs: list[FinishedRun]
 
     @property
     def seeds(self) -> list[int]:
-        """Of all runs."""
+        """The seeds of all runs, in order."""
         return sorted({run.seed for run in self.runs})
 
     @property
-    def how(self) -> list[str]:
-        """How its numbers are to be read, in sentences."""
-        count = sum(intervals(chapter.answered) for chapter in self.chapters)
+    def reading_notes(self) -> list[str]:
+        """Sentences that say how to read the numbers."""
+        count = sum(interval_count(chapter.answered) for chapter in self.chapters)
         notes = [
-            "The thesis chooses the best epoch by its validation split and reports on that; here the validation split "
-            "chooses it and the numbers are those of a test split that training never saw.",
+            "The thesis chooses the best epoch by its validation split and reports on that; here "
+            "the validation split chooses it and the numbers are those of a test split that "
+            "training never saw.",
         ]
         if any(row.total_at_thesis_sigma2 for chapter in self.chapters for row in chapter.rows):
             notes.append(
-                "A Total under sigma_data moves with the variance of the pixels: beside ours stands that with the "
-                "variance that solves the thesis' own row, and only that one compares with the thesis'."
+                "A Total under sigma_data moves with the variance of the pixels: beside ours "
+                "stands that with the variance that solves the thesis' own row, and only that one "
+                "compares with the thesis'."
             )
         if count:
             notes.append(
-                f"The answers rest on {count} intervals at 95%, none of them corrected for their number: were all "
-                f"differences zero, about {count / 20:.0f} would exclude it."
+                f"The answers rest on {count} intervals at 95%, none of them corrected for their "
+                f"number: were all differences zero, about {count / 20:.0f} would exclude it."
             )
         return notes
 
@@ -90,7 +92,7 @@ class Contents(NamedTuple):
         """Commits, devices, precisions and versions of the runs, each once."""
         found = [run.result for run in self.runs]
         facts = {
-            "commit": {short(str(result.get("commit"))) for result in found},
+            "commit": {short_commit(str(result.get("commit"))) for result in found},
             "device": {str(result.get("device")) for result in found},
             "precision": {str(result.get("precision")) for result in found},
             "PyTorch": {str(result.get("versions", {}).get("torch")) for result in found},
@@ -98,57 +100,52 @@ class Contents(NamedTuple):
         return [f"{name} {', '.join(sorted(values))}" for name, values in facts.items()]
 
 
-def short(commit: str) -> str:
-    """The first ten letters of a commit, and whether the code differed from it."""
+def short_commit(commit: str) -> str:
+    """Return the first ten characters of a commit, and its suffix if the code differed."""
     name, *dirty = commit.split("-")
     return "-".join([name[:10], *dirty])
 
 
 def contents_of(study: Path) -> Contents:
-    """Of the report on a study's folder.
+    """Return the contents of the report on a study's folder.
 
     Raises:
-        RunError: it has no finished run, or a file is damaged.
+        RunError: the study has no finished run, or a file is damaged.
     """
-    runs = read_finished(study)
+    runs = read_finished_runs(study)
     plan = plan_of(study)
-    chapters = [chapter(data, rows, plan) for data, rows in rows_of(runs).items()]
+    chapters = [build_chapter(data, rows, plan) for data, rows in rows_of(runs).items()]
     return Contents(
         study.resolve().name, question_of(study), chapters, missing(study, plan.jobs), runs
     )
 
 
 def plan_of(study: Path) -> Plan:
-    """The study's plan; an empty one if there are results without a plan."""
+    """Return the study's plan; an empty one if there are results without a plan."""
     results = results_of(study)
     return read_plan(results) if (results / STUDY_FILE).exists() else Plan([], [])
 
 
-def chapter(data: str, rows: list[Row], plan: Plan) -> Chapter:
-    """On a data set."""
-    pca = [
-        value
-        for row in rows
-        for run in row.runs
-        if (value := run.evaluated("reconstruction", "pca_rec"))
-    ]
+def build_chapter(data: str, rows: list[Row], plan: Plan) -> Chapter:
+    """Return the chapter on a data set."""
+    runs = [run for row in rows for run in row.runs]
+    limits = [run.evaluation_value("reconstruction", "pca_rec") for run in runs]
+    pca = next(filter(None, limits), None)
     images = rows[0].runs[0].result["images"]
     answered = answers(plan.questions, rows)
     asked = {job.row for job in plan.jobs if job.data == data}
+    done = [own.question for own in answered]
     unanswered = [
         question.text
         for question in plan.questions
-        if {question.first, question.second} <= asked
-        and question not in [own.question for own in answered]
+        if {question.first, question.second} <= asked and question not in done
     ]
-    return Chapter(
-        data, title_of(data), rows, answered, unanswered, pca[0] if pca else None, images
-    )
+    return Chapter(data, title_of(data), rows, answered, unanswered, pca, images)
 
 
 def missing(study: Path, jobs: list[Job]) -> dict[str, str]:
-    """By folder, what became of the runs that are not finished."""
-    found = standings(results_of(study), jobs)
+    """Return the states of the runs that are not finished, by folder."""
+    found = run_statuses(results_of(study), jobs)
     return {
         job.folder: ": ".join(filter(None, (own.state.value, own.reason)))
         for job, own in found.items()
@@ -157,7 +154,7 @@ def missing(study: Path, jobs: list[Job]) -> dict[str, str]:
 
 
 def question_of(study: Path) -> str:
-    """The first paragraph under the title of the study's README, without its marks."""
+    """Return the first paragraph below the title of the study's README, without markup."""
     try:
         paragraphs = read_bytes(study / "README.md", MOST_BYTES).decode("utf-8").split("\n\n")
     except FileNotFoundError:

@@ -29,19 +29,19 @@ GROUPS = {"recipe", "trainer", "objective", "network", "schedule", "optimizer"}
 SEED = re.compile(r"seed_\d+")
 
 
-class Finished(NamedTuple):
+class FinishedRun(NamedTuple):
     """A finished run of a study.
 
     Attributes:
-        folder: of the run.
-        data: its data set.
-        row: its place in the tables, the same for every seed.
-        seed: of training.
-        result: metrics.json.
-        config: config.yaml.
-        history: metrics.csv.
-        per_image: (N,) values of the test split by name.
-        evaluation: evaluation.json; empty if the run was not evaluated.
+        folder: the run's folder.
+        data: name of the run's data set.
+        row: the run's row in the tables, the same for every seed.
+        seed: seed of training.
+        result: content of metrics.json.
+        config: content of config.yaml.
+        history: rows of metrics.csv.
+        per_image: (N,) values of the test images by name.
+        evaluation: content of evaluation.json; empty if the run was not evaluated.
     """
 
     folder: Path
@@ -56,18 +56,18 @@ class Finished(NamedTuple):
 
     @property
     def dimensions(self) -> int:
-        """Numbers of an image."""
+        """The number of numbers in an image."""
         return int(np.prod(self.config["recipe"]["image_shape"]))
 
     @property
     def notes(self) -> list[str]:
-        """What may surprise about its data; nothing of runs that kept no inventory."""
+        """Peculiarities of the run's data; empty if the run has no inventory."""
         notes = self.result.get("inventory", {}).get("notes", [])
         return [str(note) for note in notes] if isinstance(notes, list) else []
 
     @property
     def test_digest(self) -> str | None:
-        """Of its test images; None of runs that kept no inventory."""
+        """The digest of the run's test images; None if the run has no inventory."""
         digests = self.result.get("inventory", {}).get("digests", {})
         return digests.get("test") if isinstance(digests, dict) else None
 
@@ -76,19 +76,19 @@ class Finished(NamedTuple):
         path = figure_file(self.folder, name)
         return path if path.is_file() else None
 
-    def evaluated(self, group: str, name: str) -> float | None:
-        """A number of evaluation.json; None if it is not there."""
+    def evaluation_value(self, group: str, name: str) -> float | None:
+        """Return a number of evaluation.json; None if it is missing."""
         node: object = self.evaluation.get("numbers")
         for key in (group, name, "value"):
             node = node.get(key) if isinstance(node, dict) else None
         return float(node) if isinstance(node, int | float) else None
 
 
-def read_finished(study: Path) -> list[Finished]:
-    """Every finished run of a study: `results/<data>/<row>/seed_<seed>/`.
+def read_finished_runs(study: Path) -> list[FinishedRun]:
+    """Read every finished run of a study: `results/<data>/<row>/seed_<seed>/`.
 
     Raises:
-        RunError: there is none, or a file of one is damaged.
+        RunError: there is no finished run, or a file of one is damaged.
     """
     results = results_of(study)
     paths = sorted(
@@ -98,27 +98,28 @@ def read_finished(study: Path) -> list[Finished]:
     )
     if not paths:
         raise RunError(
-            f"{study} has no finished run: there is no {RESULTS}/<data>/<row>/seed_<seed>/{RESULT_FILE}."
+            f"{study} has no finished run: there is no "
+            f"{RESULTS}/<data>/<row>/seed_<seed>/{RESULT_FILE}."
         )
     return [read_run(path.parent) for path in paths]
 
 
-def read_run(folder: Path) -> Finished:
-    """One of them.
+def read_run(folder: Path) -> FinishedRun:
+    """Read one finished run from its folder.
 
     Raises:
         RunError: a file is damaged, or the evaluation is of another epoch than the result.
     """
-    result, config = read_result(folder), read_settings(folder)
+    result, config = read_result(folder), read_run_config(folder)
     check_result(result, folder / RESULT_FILE)
     data, row, seed = folder.parts[-3:]
     evaluation = read_evaluation(folder)
     if evaluation and evaluation.get("epoch") != result["epoch"]:
         raise RunError(
-            f"{folder / EVALUATION_FILE} is of epoch {evaluation.get('epoch')}, and the run's result of epoch "
-            f"{result['epoch']}: evaluate it anew, or remove the file."
+            f"{folder / EVALUATION_FILE} is of epoch {evaluation.get('epoch')}, and the run's "
+            f"result of epoch {result['epoch']}: evaluate it anew, or remove the file."
         )
-    return Finished(
+    return FinishedRun(
         folder=folder,
         # Not the folder's name alone, which options such as data.binarize do not change.
         data=str(result.get("data", data)),
@@ -133,20 +134,18 @@ def read_run(folder: Path) -> Finished:
 
 
 def read_per_image(path: Path) -> dict[str, np.ndarray]:
-    """per_image.npz; nothing if it is not there.
+    """Read per_image.npz; nothing if it does not exist.
 
     Raises:
-        RunError: it is damaged, or holds anything but one number for each image.
+        RunError: the file is damaged, or holds anything but one number for each image.
     """
     arrays = read_arrays(path)
+    count = next((values.size for values in arrays.values()), 0)
     for name, values in arrays.items():
-        if (
-            values.ndim != 1
-            or values.dtype.kind != "f"
-            or len(values) != len(next(iter(arrays.values())))
-        ):
+        if values.ndim != 1 or values.dtype.kind != "f" or len(values) != count:
             raise RunError(
-                f"{path} is damaged: {name} is {values.dtype} of {values.shape}, not a number for each image."
+                f"{path} is damaged: {name} is {values.dtype} of {values.shape}, not a number for "
+                "each image."
             )
     return arrays
 
@@ -154,14 +153,16 @@ def read_per_image(path: Path) -> dict[str, np.ndarray]:
 def check_result(result: dict[str, Any], path: Path) -> None:
     """Raise a RunError if metrics.json lacks what the report needs."""
     images, test = result.get("images"), result.get("test")
+    terms = [test.get(name) for name in ("rec", "loss")] if isinstance(test, dict) else [None]
+    sizes = (
+        [images.get(name) for name in ("train", "val", "test")]
+        if isinstance(images, dict)
+        else [None]
+    )
     lacking = [name for name in NEEDED if name not in result]
-    if not isinstance(test, dict) or not all(
-        isinstance(test.get(name), float | int) for name in ("rec", "loss")
-    ):
+    if not all(isinstance(value, float | int) for value in terms):
         lacking.append("rec and loss of test")
-    if not isinstance(images, dict) or not all(
-        type(images.get(name)) is int for name in ("train", "val", "test")
-    ):
+    if not all(type(size) is int for size in sizes):
         lacking.append("the number of images")
     for name in ("val", "test", "parameters", "monitored", "versions", "inventory"):
         if not isinstance(result.get(name, {}), dict):
@@ -178,29 +179,30 @@ def check_result(result: dict[str, Any], path: Path) -> None:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is a number, or none where a variant has no such number."""
+    """Return whether a value is a number, or None as for a variant without that number."""
     return value is None or type(value) in (int, float)
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
-    """config.yaml.
+def read_run_config(folder: Path) -> dict[str, Any]:
+    """Read config.yaml.
 
     Raises:
-        RunError: it is missing or damaged.
+        RunError: the file is missing or damaged.
     """
     content = read_config(folder)
     if not content.keys() >= GROUPS:
         raise RunError(
-            f"{folder / CONFIG_FILE} is damaged: it is not the configuration of a run of this package."
+            f"{folder / CONFIG_FILE} is damaged: it is not the configuration of a run of this "
+            "package."
         )
     return content
 
 
 def read_evaluation(folder: Path) -> dict[str, Any]:
-    """evaluation.json; nothing if it is not there.
+    """Read evaluation.json; nothing if it does not exist.
 
     Raises:
-        RunError: it is damaged.
+        RunError: the file is damaged.
     """
     content = read_json(folder / EVALUATION_FILE)
     if content and not isinstance(content.get("numbers"), dict):

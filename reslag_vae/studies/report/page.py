@@ -1,4 +1,7 @@
-"""One HTML page that needs nothing beside it: no script, no request, readable on a phone and in print."""
+"""The report as one self-contained HTML page, without scripts or requests.
+
+It is readable on a phone and in print.
+"""
 
 import base64
 from collections.abc import Sequence
@@ -21,19 +24,19 @@ PICTURES = {
 
 SIGNS = {"better": "▼ ", "worse": "▲ "}
 
-# Data whose pictures may not be passed on: their originals stay out of the page.
+# Data sets whose licence forbids to redistribute pictures: the page leaves their originals out.
 NOT_PASSED_ON = ("celeba",)
 
 LINES = "Dashed: sigma_optimal. Thin: single seeds."
 
 
 class Cell(NamedTuple):
-    """Of a table.
+    """A cell of a table.
 
     Attributes:
-        text: what it says.
-        kind: how it looks: a class of the style sheet.
-        note: smaller, beneath.
+        text: main text of the cell.
+        kind: class of the style sheet that sets the cell's look.
+        note: smaller text below the main one.
     """
 
     text: str
@@ -42,7 +45,7 @@ class Cell(NamedTuple):
 
 
 def page(contents: Contents) -> str:
-    """The page."""
+    """Return the page as HTML."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -52,15 +55,15 @@ def page(contents: Contents) -> str:
     return template.render(
         contents=contents,
         style=files("reslag_vae.studies.report").joinpath("page.css").read_text(encoding="utf-8"),
-        chapters=[(chapter, Drawn(chapter)) for chapter in contents.chapters],
+        chapters=[(chapter, ChapterView(chapter)) for chapter in contents.chapters],
     )
 
 
-class Drawn:
+class ChapterView:
     """The tables and pictures of a chapter.
 
     Args:
-        chapter: on a data set.
+        chapter: the chapter to show.
     """
 
     def __init__(self, chapter: Chapter) -> None:
@@ -68,7 +71,10 @@ class Drawn:
 
     @property
     def thesis(self) -> list[list[Cell]]:
-        """Ours with the thesis' beneath, and the difference; the head first."""
+        """The table of the thesis' terms: ours, the thesis' below, and the difference.
+
+        The first line is the head.
+        """
         terms = tables.terms_of(self.rows)
         head = [Cell(""), Cell("seeds"), *(Cell(tables.NAMES[term]) for term in terms)]
         body = [
@@ -79,47 +85,39 @@ class Drawn:
 
     @property
     def yardstick(self) -> list[list[Cell]]:
-        """Numbers that compare between variants."""
+        """The table of numbers that compare between variants."""
         return number_cells(self.rows, tables.YARDSTICK, self.chapter.pca)
 
     @property
     def cost(self) -> list[list[Cell]]:
-        """What they cost."""
+        """The table of what the variants cost."""
         return number_cells(self.rows, tables.COST)
 
     @property
     def plots(self) -> list[tuple[str, str]]:
-        """Pictures, and what they show."""
-        captioned = [
-            (
-                curves(self.rows, "val/rec", "Rec of validation images"),
-                f"Rec over training. {LINES}",
-            )
-        ]
-        if any("val/elbo" in own for row in self.rows for run in row.runs for own in run.history):
-            elbo = curves(
-                self.rows, "val/elbo", "ELBO of the yardstick (nats)\nof validation images"
-            )
+        """The plots as data URIs, each with its caption."""
+        rec = curves(self.rows, "val/rec", "Rec of validation images")
+        captioned = [(rec, f"Rec over training. {LINES}")]
+        runs = [run for row in self.rows for run in row.runs]
+        if any("val/elbo" in epoch for run in runs for epoch in run.history):
+            label = "ELBO of the yardstick (nats)\nof validation images"
+            elbo = curves(self.rows, "val/elbo", label)
             captioned.append((elbo, f"The yardstick's ELBO over training. {LINES}"))
         plane = rates(self.rows, self.chapter.pca)
-        captioned.append(
-            (plane, "Rate against distortion, a point for each run: lower left is better.")
-        )
+        caption = "Rate against distortion, a point for each run: lower left is better."
+        captioned.append((plane, caption))
         return [(data_uri(svg(figure), "image/svg+xml"), caption) for figure, caption in captioned]
 
     @property
     def pictures(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        """By kind: of the first seed of each row that has it."""
-        return [
-            (heading, found)
-            for name, heading in PICTURES.items()
-            if (found := pictures_of(self.rows, name))
-        ]
+        """Titles and pictures by kind, of the first seed of each row that has one."""
+        found = [(heading, pictures_of(self.rows, name)) for name, heading in PICTURES.items()]
+        return [(heading, pictures) for heading, pictures in found if pictures]
 
 
 def compared(row: Row, term: str) -> Cell:
-    """A term beside that of the thesis."""
-    pair, digits = tables.against(row, term), tables.digits_of(term)
+    """Return the cell of a term beside that of the thesis."""
+    pair, digits = tables.compare_with_thesis(row, term), tables.digits_of(term)
     if pair.printed is None:
         return Cell(text_of(pair.ours, digits))
     note = f"thesis {tables.rounded(pair.printed, digits)}"
@@ -133,12 +131,17 @@ def compared(row: Row, term: str) -> Cell:
 def number_cells(
     rows: Sequence[Row], columns: Sequence[Column], pca: float | None = None
 ) -> list[list[Cell]]:
-    """A table of numbers, the best of the models in a column marked; see `tables.number_table`."""
+    """Return a table of numbers in which the best model of each column is marked.
+
+    See `tables.number_table`.
+    """
     head, *lines = tables.number_table(rows, columns, pca)
-    best = [tables.best(rows, column) for column in tables.shown(rows, columns)]
+    best = [tables.best(rows, column) for column in tables.filled_columns(rows, columns)]
     body = []
     for row, line in zip_longest(rows, lines):
-        values = [column.value(row) if row else None for column in tables.shown(rows, columns)]
+        values = [
+            column.value(row) if row else None for column in tables.filled_columns(rows, columns)
+        ]
         kinds = [
             "best" if own and own.mean == top else "" for own, top in zip(values, best, strict=True)
         ]
@@ -147,15 +150,17 @@ def number_cells(
 
 
 def pictures_of(rows: Sequence[Row], name: str) -> list[tuple[str, str]]:
-    """Title and picture of each row that has one and may show it."""
+    """Return title and picture of each row that has one and may show it."""
     if name == "reconstructions" and rows[0].data in NOT_PASSED_ON:
         return []
-    found = [
-        (row.title, picture) for row in rows if (picture := row.runs[0].picture(name)) is not None
+    found = [(row.title, row.runs[0].picture(name)) for row in rows]
+    return [
+        (title, data_uri(path.read_bytes(), "image/png"))
+        for title, path in found
+        if path is not None
     ]
-    return [(own, data_uri(path.read_bytes(), "image/png")) for own, path in found]
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """The content within an address."""
+    """Return a content as a data URI."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -11,21 +11,21 @@ from reslag_vae.evaluation.pictures.axes import add_legend, empty_axes
 from reslag_vae.evaluation.pictures.figures import default_settings, drawable
 from reslag_vae.evaluation.pictures.palette import COLORS
 from reslag_vae.evaluation.pictures.rates import RatePoint, rate_distortion
-from reslag_vae.studies.report.finished import Finished
+from reslag_vae.studies.report.finished import FinishedRun
 from reslag_vae.studies.report.rows import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The share of the epochs, the first ones, that the scale of a curve does not have to show: they are
-# far off.
-CALM = 0.1
+# The share of the epochs, at the beginning, that the scale of a curve ignores: their values are far
+# off.
+SETTLING_SHARE = 0.1
 
 
 @default_settings()
 def svg(figure: "Figure") -> bytes:
-    """The figure, always the same bytes for the same figure."""
+    """Return a figure as SVG, always the same bytes for the same figure."""
     import matplotlib
 
     content = io.BytesIO()
@@ -36,33 +36,33 @@ def svg(figure: "Figure") -> bytes:
 
 @default_settings()
 def curves(rows: Sequence[Row], name: str, label: str) -> "Figure":
-    """A number of metrics.csv over training: the mean over seeds of each row, and each seed thinly.
+    """Draw a number of metrics.csv over training: each row's mean over seeds, and each seed.
 
-    Colours are those of `rates`; dashed under `sigma_optimal`.
+    Single seeds are thin lines. Colours are those of `rates`; lines under `sigma_optimal` are
+    dashed.
 
     Args:
-        rows: of a data set.
-        name: of the number, such as `val/rec`; rows without it are left out.
-        label: of the axis.
+        rows: rows of a data set.
+        name: name of the number, such as `val/rec`; rows without it are left out.
+        label: label of the axis.
     """
     from matplotlib.ticker import MaxNLocator
 
     figure, axis = empty_axes("epoch", label)
     for number, row in enumerate(rows):
         draw_row(axis, row, name, number)
-    zoom(axis, [own[name] for row in rows for run in row.runs for own in calm(run) if name in own])
+    epochs = [epoch for row in rows for run in row.runs for epoch in settled_epochs(run)]
+    zoom_to(axis, [epoch[name] for epoch in epochs if name in epoch])
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     add_legend(figure)
     return figure
 
 
 def draw_row(axis: "Axes", row: Row, name: str, number: int) -> None:
-    """A line with its name, and thin ones."""
+    """Draw a row's mean over seeds as a named line, and its seeds as thin ones."""
     color = COLORS[number % len(COLORS)]
     style = "--" if row.objective == "sigma_optimal" else "-"
-    histories = [
-        [(own["epoch"], own[name]) for own in run.history if name in own] for run in row.runs
-    ]
+    histories = [curve_of(run, name) for run in row.runs]
     seeds = [np.array(points) for points in histories if points]
     if not seeds:
         return
@@ -82,13 +82,18 @@ def draw_row(axis: "Axes", row: Row, name: str, number: int) -> None:
         axis.plot(*points.T, color=color, linestyle=style, linewidth=0.5, alpha=0.5)
 
 
-def calm(run: Finished) -> list[dict[str, float]]:
-    """The epochs after the first ones."""
-    return run.history[int(CALM * len(run.history)) :]
+def curve_of(run: FinishedRun, name: str) -> list[tuple[float, float]]:
+    """Return (epoch, value) of each epoch with a value of that name."""
+    return [(epoch["epoch"], epoch[name]) for epoch in run.history if name in epoch]
 
 
-def zoom(axis: "Axes", values: Sequence[float]) -> None:
-    """To these values."""
+def settled_epochs(run: FinishedRun) -> list[dict[str, float]]:
+    """Return a run's epochs after the first tenth."""
+    return run.history[int(SETTLING_SHARE * len(run.history)) :]
+
+
+def zoom_to(axis: "Axes", values: Sequence[float]) -> None:
+    """Limit the y axis to the finite ones of some values, with a margin."""
     values = [value for value in values if math.isfinite(value)]
     if values and max(values) > min(values):
         margin = 0.05 * (max(values) - min(values))
@@ -96,29 +101,28 @@ def zoom(axis: "Axes", values: Sequence[float]) -> None:
 
 
 def rates(rows: Sequence[Row], pca: float | None) -> "Figure":
-    """Rate against distortion, a point for each run; runs that differ in beta are joined."""
-    points = [
-        RatePoint(
-            title_in_sweep(row), rate_of(run), float(run.result["test"]["rec"]), beta_of(row, run)
-        )
-        for row in rows
-        for run in row.runs
-    ]
+    """Draw rate against distortion, a point for each run; runs that differ in beta are joined."""
+    points = []
+    for row in rows:
+        title = title_in_sweep(row)
+        for run in row.runs:
+            rec = float(run.result["test"]["rec"])
+            points.append(RatePoint(title, rate_of(run), rec, beta_of(row, run)))
     return rate_distortion(points, pca)
 
 
 def title_in_sweep(row: Row) -> str:
-    """One title for all rows of a sweep of beta, so that they are a curve."""
+    """Return one title for all rows of a sweep of beta, so that they form a curve."""
     return ", ".join(part for part in row.title.split(", ") if not part.startswith("beta "))
 
 
-def beta_of(row: Row, run: Finished) -> float | None:
-    """Of a row that is told by it."""
+def beta_of(row: Row, run: FinishedRun) -> float | None:
+    """Return a run's beta if its row is one of a sweep of beta, else None."""
     swept = any(axis.startswith("beta ") for axis in row.axes)
     return float(run.config["objective"]["beta"]) if swept else None
 
 
-def rate_of(run: Finished) -> float | None:
-    """KL in nats; None where the posterior is a point."""
+def rate_of(run: FinishedRun) -> float | None:
+    """Return a run's KL in nats; None if the posterior is a point."""
     value = run.result["test"].get("kl")
     return None if value is None else float(value)

@@ -1,4 +1,4 @@
-"""Is one row better than another? Paired image by image, and seed by seed."""
+"""Answers to whether one row is better than another, paired image by image and seed by seed."""
 
 import math
 from enum import Enum
@@ -9,16 +9,16 @@ import numpy as np
 from reslag_vae.likelihoods.gaussian import gaussian_elbo
 from reslag_vae.runs.differences import SEEDS, material_differences, under
 from reslag_vae.studies.plan import Question
-from reslag_vae.studies.report.finished import Finished
+from reslag_vae.studies.report.finished import FinishedRun
 from reslag_vae.studies.report.rows import Row
 from reslag_vae.studies.report.statistics import EQUIVALENCE_LEVEL, Interval, bootstrap, over_seeds
 
-# What the rows of a question should share.
+# Settings that the rows of a question should share.
 SHARED = ("data", "recipe", "trainer.max_epochs", "trainer.precision")
 
 
 class Answer(Enum):
-    """To a question."""
+    """An answer to a question."""
 
     YES = "yes"
     NO = "no"
@@ -26,16 +26,17 @@ class Answer(Enum):
 
 
 class Comparison(NamedTuple):
-    """Two rows by one measure.
+    """A comparison of two rows by one measure.
 
     Attributes:
-        measure: what is compared.
-        higher_is_better: its direction.
-        images: the difference, and its interval over images: of these trained models.
-        seeds: the difference, and its interval over seeds: of the methods; None of a single seed.
+        measure: name of the measure.
+        higher_is_better: whether a higher value is better.
+        images: the difference and its interval over images, which is about these trained models.
+        seeds: the difference and its interval over seeds, which is about the methods; None for a
+            single seed.
         shared_seeds: number of seeds that both rows have.
-        margin: within which both are equivalent, in the unit of the measure; None asks which is
-            better.
+        margin: largest difference of equivalent rows, in the unit of the measure; None asks which
+            is better.
     """
 
     measure: str
@@ -46,7 +47,7 @@ class Comparison(NamedTuple):
     margin: float | None = None
 
     def answer(self, interval: Interval) -> Answer:
-        """By an interval of the difference."""
+        """Return the answer that an interval of the difference gives."""
         if self.margin is None:
             return answer(interval, self.higher_is_better)
         if interval.within(self.margin):
@@ -55,67 +56,74 @@ class Comparison(NamedTuple):
 
     @property
     def of_models(self) -> Answer:
-        """Whether the first of these trained models is better than the second, or as good as it."""
+        """Whether the first of these trained models is better than the second, or as good."""
         return self.answer(self.images)
 
     @property
     def of_methods(self) -> Answer:
-        """Whether the first method is better than the second, or as good: both intervals have to say so."""
+        """Whether the first method is better than the second, or as good.
+
+        The intervals over images and over seeds have to agree.
+        """
         if self.seeds is None:
             return Answer.NOT_RESOLVED
         by_seeds = self.answer(self.seeds)
         return by_seeds if by_seeds is self.of_models else Answer.NOT_RESOLVED
 
 
-class Answered(NamedTuple):
-    """A question, answered on one data set.
+class AnsweredQuestion(NamedTuple):
+    """A question with its answer on one data set.
 
     Attributes:
-        question: that was asked.
-        first: the row that it asks about.
+        question: the question.
+        first: the row that the question is about.
         second: the row that it is compared with.
-        comparisons: by each measure that both have.
-        unlike: settings that both should share and do not.
+        comparisons: comparisons by each measure that both rows have.
+        setting_differences: settings that the rows should share but do not.
     """
 
     question: Question
     first: Row
     second: Row
     comparisons: list[Comparison]
-    unlike: list[str]
+    setting_differences: list[str]
 
 
 def answer(interval: Interval, higher_is_better: bool) -> Answer:
-    """By the sign of a difference, if it has one."""
+    """Return the answer that the sign of a difference gives, if the interval excludes zero."""
     if not interval.excludes_zero:
         return Answer.NOT_RESOLVED
     return Answer.YES if (interval.difference > 0) == higher_is_better else Answer.NO
 
 
-def answers(questions: list[Question], rows: list[Row]) -> list[Answered]:
-    """The questions that the rows of a data set can answer."""
+def answers(questions: list[Question], rows: list[Row]) -> list[AnsweredQuestion]:
+    """Return the questions that the rows of a data set can answer."""
     by_name = {row.name: row for row in rows}
     found = []
     for question in questions:
         first, second = by_name.get(question.first), by_name.get(question.second)
-        if (
-            first is None
-            or second is None
-            or (question.data is not None and first.data not in question.data)
-        ):
+        if first is None or second is None:
             continue
-        comparisons = (
-            compare(first, second)
-            if question.margin is None
-            else equivalent(first, second, question.margin)
-        )
+        if question.data is not None and first.data not in question.data:
+            continue
+        if question.margin is None:
+            comparisons = compare(first, second)
+        else:
+            comparisons = equivalent(first, second, question.margin)
         if comparisons:
-            found.append(Answered(question, first, second, comparisons, unlike(first, second)))
+            found.append(
+                AnsweredQuestion(
+                    question, first, second, comparisons, setting_differences(first, second)
+                )
+            )
     return found
 
 
-def unlike(first: Row, second: Row) -> list[str]:
-    """Settings of data, recipe and length in which two rows differ: not what their question is about."""
+def setting_differences(first: Row, second: Row) -> list[str]:
+    """Return the settings of data, recipe and length in which two rows differ.
+
+    Their question is not about these.
+    """
     found = material_differences(first.runs[0].config, second.runs[0].config)
     return [
         f"{name} {one} and {two}"
@@ -125,8 +133,8 @@ def unlike(first: Row, second: Row) -> list[str]:
 
 
 def compare(first: Row, second: Row) -> list[Comparison]:
-    """By the ELBO of the common yardstick and by Rec, where both rows have them."""
-    pairs = paired(first, second)
+    """Compare two rows by the ELBO of the common yardstick and by Rec, if both rows have them."""
+    pairs = paired_runs(first, second)
     measures = (("ELBO, yardstick", True, yardstick), ("Rec", False, rec))
     found = []
     for measure, higher_is_better, values in measures:
@@ -140,8 +148,11 @@ def compare(first: Row, second: Row) -> list[Comparison]:
 
 
 def equivalent(first: Row, second: Row, margin: float) -> list[Comparison]:
-    """By the bits/dim of the yardstick, where both rows have it: do they differ by less than a margin of these?"""
-    pairs = paired(first, second)
+    """Compare two rows by the yardstick's bits/dim, if both have it, with a margin.
+
+    The question is whether they differ by less than the margin.
+    """
+    pairs = paired_runs(first, second)
     both = [(yardstick(one), yardstick(other), one.dimensions) for one, other in pairs]
     bits = [
         (other - one) / (size * math.log(2))
@@ -157,14 +168,18 @@ def equivalent(first: Row, second: Row, margin: float) -> list[Comparison]:
     ]
 
 
-def intervals(answered: list[Answered]) -> int:
-    """How many 95% intervals are given as answers."""
+def interval_count(answered: list[AnsweredQuestion]) -> int:
+    """Return the number of 95% intervals that are given as answers."""
     compared = [own for one in answered for own in one.comparisons if own.margin is None]
     return sum(1 + (own.seeds is not None) for own in compared)
 
 
-def paired(first: Row, second: Row) -> list[tuple[Finished, Finished]]:
-    """Runs of the same seed that were tested on the same images, as far as it is known, and kept the values of each."""
+def paired_runs(first: Row, second: Row) -> list[tuple[FinishedRun, FinishedRun]]:
+    """Return the pairs of runs of the same seed that were tested on the same images.
+
+    Images are the same as far as their digests are known. Both runs have kept the values of each
+    image.
+    """
     others = {run.seed: run for run in second.runs}
     pairs = [(run, others[run.seed]) for run in first.runs if run.seed in others]
     same = [
@@ -172,21 +187,24 @@ def paired(first: Row, second: Row) -> list[tuple[Finished, Finished]]:
         for one, other in pairs
         if one.test_digest in (None, other.test_digest) or not other.test_digest
     ]
-    return [(one, other) for one, other in same if 0 < tested(one) == tested(other)]
+    return [(one, other) for one, other in same if 0 < kept_images(one) == kept_images(other)]
 
 
-def tested(run: Finished) -> int:
-    """Number of images whose values were kept."""
+def kept_images(run: FinishedRun) -> int:
+    """Return the number of images whose values a run has kept."""
     return len(run.per_image.get("rec", ()))
 
 
-def rec(run: Finished) -> np.ndarray:
-    """(N,) sum of squared errors of each image."""
+def rec(run: FinishedRun) -> np.ndarray:
+    """Return the (N,) sums of squared errors of a run's test images."""
     return np.asarray(run.per_image["rec"], dtype=np.float64)
 
 
-def yardstick(run: Finished) -> np.ndarray | None:
-    """(N,) ELBO of each image with the run's one global variance; None where the posterior has no density."""
+def yardstick(run: FinishedRun) -> np.ndarray | None:
+    """Return the (N,) ELBO of a run's test images with the run's one global variance.
+
+    It is None if the posterior has no density.
+    """
     if "kl" not in run.per_image:
         return None
     sigma2 = float(run.result["yardstick_sigma2"])

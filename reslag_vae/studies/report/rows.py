@@ -1,4 +1,4 @@
-"""The rows of the tables: what is the same of runs that differ in their seeds alone."""
+"""The rows of the tables: what runs share that differ only in their seeds."""
 
 import math
 import re
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from reslag_vae.runs.differences import SEEDS, material_differences
 from reslag_vae.runs.folder import RunError
-from reslag_vae.studies.report.finished import Finished
+from reslag_vae.studies.report.finished import FinishedRun
 from reslag_vae.studies.report.statistics import Estimate, estimate
 from reslag_vae.studies.report.thesis import (
     BATCH_SIZE,
@@ -19,10 +19,10 @@ from reslag_vae.studies.report.thesis import (
 )
 from reslag_vae.variants.titles import TITLES, is_usual, title_of
 
-# Objectives whose Lat the thesis averages over the latent dimensions.
+# Objectives for which the thesis averages Lat over the latent dimensions.
 AVERAGED = ("beta", "mmd")
 
-# The share of the official training images from which on a data set counts as whole.
+# The smallest share of the official training images with which a data set counts as whole.
 WHOLE = 0.99
 
 
@@ -30,14 +30,14 @@ class Row(NamedTuple):
     """A method on a data set.
 
     Attributes:
-        name: of its folder.
-        data: the data set.
-        runs: by seed.
+        name: name of the row's folder.
+        data: name of the data set.
+        runs: the row's runs, by seed.
     """
 
     name: str
     data: str
-    runs: list[Finished]
+    runs: list[FinishedRun]
 
     @property
     def model(self) -> str:
@@ -51,7 +51,10 @@ class Row(NamedTuple):
 
     @property
     def axes(self) -> list[str]:
-        """What else the row is told by, such as `beta 4`; of the 17 digits of a number that was drawn 3 are shown."""
+        """The other options that distinguish the row, such as `beta 4`.
+
+        Numbers are rounded to 3 digits, as those drawn by a sweep have 17.
+        """
         parts = [part for part in self.name.split("-") if part not in (self.model, self.objective)]
         return [
             re.sub(r"\d+\.\d{4,}", lambda long: f"{float(long[0]):.3g}", part).replace("_", " ")
@@ -60,28 +63,32 @@ class Row(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The variant as the thesis calls it, with what it differs in."""
+        """The thesis' name of the variant, with the options in which the row differs."""
         return ", ".join([title_of(self.model, self.objective), *self.axes])
 
-    def estimate(self, value: Callable[[Finished], float | None]) -> Estimate | None:
-        """A number of every run, in the mean; None if a run lacks it."""
+    def estimate(self, value: Callable[[FinishedRun], float | None]) -> Estimate | None:
+        """Return the estimate of a number over the runs; None if a run lacks it."""
         values = [value(run) for run in self.runs]
-        return estimate([v for v in values if v is not None]) if None not in values else None
+        known = [number for number in values if number is not None]
+        return estimate(known) if len(known) == len(values) else None
 
     def term(self, name: str) -> Estimate | None:
-        """Rec, Lat, MMD or Total of the test split in the conventions of the thesis."""
+        """Return Rec, Lat, MMD or Total of the test split in the thesis' conventions."""
         return self.estimate(lambda run: term_of(run, name))
 
     @property
     def printed(self) -> dict[str, float]:
-        """What the thesis printed of it; empty where it did not."""
+        """The numbers that the thesis prints for the row; empty if there are none."""
         if self.axes or not is_usual(self.model, self.objective):
             return {}
         return table1().get((STANDS_FOR.get(self.data, self.data), self.model), {})
 
     @property
     def total_at_thesis_sigma2(self) -> Estimate | None:
-        """Total with the variance that solves the thesis' own row, so that both compare; None where it printed none."""
+        """The Total with the variance that solves the thesis' own row, so that both compare.
+
+        It is None if the thesis printed no such row.
+        """
         printed = self.printed
         if self.objective != "sigma_data" or not {"rec", "lat", "total"} <= printed.keys():
             return None
@@ -91,40 +98,40 @@ class Row(NamedTuple):
 
     @property
     def caveats(self) -> list[str]:
-        """In what its runs differ from those of the thesis, so that their numbers do not compare."""
-        own = [
-            caveat
-            for run in self.runs
-            for caveat in (*scale_of(run), *([] if self.axes else settings_of(run)))
-        ]
-        return list(dict.fromkeys(own))
+        """The ways in which the runs differ from the thesis'.
+
+        A row with any does not compare with the thesis.
+        """
+        found: list[str] = []
+        for run in self.runs:
+            found += scale_caveats(run)
+            found += [] if self.axes else setting_caveats(run)
+        return list(dict.fromkeys(found))
 
 
-def term_of(run: Finished, name: str) -> float | None:
-    """A term of Table 1."""
+def term_of(run: FinishedRun, name: str) -> float | None:
+    """Return a run's term of Table 1."""
     test = run.result["test"]
     if name == "total":
-        return number(test["loss"])
+        return as_float(test["loss"])
     if name == "lat":
-        return number(test["kl_per_dim" if run.result["objective"] in AVERAGED else "kl"])
-    return number(test.get(name))
+        return as_float(test["kl_per_dim" if run.result["objective"] in AVERAGED else "kl"])
+    return as_float(test.get(name))
 
 
 def sigma_total(test: dict[str, Any], sigma2: float, dimensions: int) -> float | None:
-    """(D/2) ln s2 + Rec / (2 s2) + KL: the Total of the sigma rows."""
-    rec, kl = number(test.get("rec")), number(test.get("kl"))
-    return (
-        None
-        if rec is None or kl is None
-        else dimensions / 2 * math.log(sigma2) + rec / (2 * sigma2) + kl
-    )
+    """Return (D/2) ln s2 + Rec / (2 s2) + KL, the Total of the sigma rows."""
+    rec, kl = as_float(test.get("rec")), as_float(test.get("kl"))
+    if rec is None or kl is None:
+        return None
+    return dimensions / 2 * math.log(sigma2) + rec / (2 * sigma2) + kl
 
 
 def implied_sigma2(rec: float, lat: float, total: float, dimensions: int) -> float:
-    """The variance with which a Rec and a Lat of the thesis give its Total.
+    """Return the variance with which a Rec and a Lat of the thesis give its Total.
 
-    The Total falls up to the mean squared error and rises above it; the thesis' variance, that of
-    the data, lies above.
+    As a function of the variance, the Total falls up to the mean squared error and rises above it.
+    The thesis' variance, that of the data, lies above.
     """
     from scipy.optimize import brentq
 
@@ -134,14 +141,14 @@ def implied_sigma2(rec: float, lat: float, total: float, dimensions: int) -> flo
     return float(brentq(excess, rec / dimensions, 1.0))
 
 
-def number(value: object) -> float | None:
-    """As a float."""
+def as_float(value: object) -> float | None:
+    """Return a number as a float, or None if the value is not a number."""
     return float(value) if isinstance(value, int | float) else None
 
 
-def scale_of(run: Finished) -> list[str]:
-    """Fewer epochs or images than the thesis, or other pixels."""
-    setting, found = setting_of(run.data), seen_of(run)
+def scale_caveats(run: FinishedRun) -> list[str]:
+    """Return where a run has fewer epochs or images than the thesis, or other pixels."""
+    setting, found = setting_of(run.data), data_caveats(run)
     if setting is None:
         return found
     planned, done = int(run.config["trainer"]["max_epochs"]), int(run.result["epochs_run"])
@@ -157,8 +164,8 @@ def scale_of(run: Finished) -> list[str]:
     return found
 
 
-def seen_of(run: Finished) -> list[str]:
-    """What a run did not see of its data, and what is unusual about these, by its own files."""
+def data_caveats(run: FinishedRun) -> list[str]:
+    """Return what a run did not see of its data, and what is unusual about them."""
     found = [str(note) for note in run.notes]
     trainer = run.config["trainer"]
     found += [
@@ -173,25 +180,18 @@ def seen_of(run: Finished) -> list[str]:
     return found
 
 
-def settings_of(run: Finished) -> list[str]:
-    """Settings other than those that the thesis prints."""
+def setting_caveats(run: FinishedRun) -> list[str]:
+    """Return the settings of a run that differ from those that the thesis prints."""
     setting = setting_of(run.data)
     if setting is None:
         return []
-    network, schedule, objective = (
-        run.config[group] for group in ("network", "schedule", "objective")
-    )
+    network, schedule = run.config["network"], run.config["schedule"]
+    objective = run.config["objective"]
     pairs = [
         ("latent", network["latent_dim"], setting.latent),
         ("convolution blocks", sum(network["blocks"]), setting.blocks),
         ("learning rate", run.config["optimizer"]["lr"], LEARNING_RATE),
     ]
-    own = run.config.get("data", {}).get("batch_size", BATCH_SIZE)
-    batches = (
-        []
-        if own == BATCH_SIZE
-        else [f"batch size {own}, where the thesis' Figure 5 speaks for {BATCH_SIZE}"]
-    )
     if "ratio" in schedule:
         pairs += [
             ("ratio", schedule["ratio"], setting.ratio),
@@ -199,20 +199,24 @@ def settings_of(run: Finished) -> list[str]:
         ]
     if "beta" in objective:
         pairs += [("beta", objective["beta"], setting.beta)]
-    return [
+    found = [
         f"{name} {ours:g}, the thesis' {printed:g}"
         for name, ours, printed in pairs
         if ours != printed
-    ] + batches
+    ]
+    own = run.config.get("data", {}).get("batch_size", BATCH_SIZE)
+    if own != BATCH_SIZE:
+        found.append(f"batch size {own}, where the thesis' Figure 5 speaks for {BATCH_SIZE}")
+    return found
 
 
-def rows_of(runs: Iterable[Finished]) -> dict[str, list[Row]]:
-    """The rows by data set, both in the order of the thesis.
+def rows_of(runs: Iterable[FinishedRun]) -> dict[str, list[Row]]:
+    """Return the rows by data set, both in the order of the thesis.
 
     Raises:
         RunError: runs of one row differ in more than their seeds, so that they have no mean.
     """
-    groups: dict[tuple[str, str], list[Finished]] = {}
+    groups: dict[tuple[str, str], list[FinishedRun]] = {}
     for run in runs:
         groups.setdefault((run.data, run.row), []).append(run)
     rows = [
@@ -221,30 +225,26 @@ def rows_of(runs: Iterable[Finished]) -> dict[str, list[Row]]:
     ]
     for row in rows:
         check_alike(row)
-    ordered = sorted(rows, key=place)
-    return {
-        data: [row for row in ordered if row.data == data]
-        for data in sorted({r.data for r in rows}, key=rank)
-    }
+    ordered = sorted(rows, key=row_order)
+    names = sorted({row.data for row in rows}, key=data_order)
+    return {data: [row for row in ordered if row.data == data] for data in names}
 
 
 def check_alike(row: Row) -> None:
-    """Raise a RunError if the runs differ in more than their seeds."""
+    """Raise a RunError if the runs of a row differ in more than their seeds."""
     first, *others = row.runs
     for other in others:
-        if (
-            None not in (first.test_digest, other.test_digest)
-            and first.test_digest != other.test_digest
-        ):
+        digests = {first.test_digest, other.test_digest}
+        if None not in digests and len(digests) > 1:
             raise RunError(
-                f"{first.folder} and {other.folder} were tested on different images (inventory in their metrics.json): "
-                "they are of different rows."
+                f"{first.folder} and {other.folder} were tested on different images (inventory in "
+                "their metrics.json): they are of different rows."
             )
         for name, one, two in material_differences(first.config, other.config):
             if name not in SEEDS:
                 raise RunError(
-                    f"{first.folder} and {other.folder} differ in more than their seeds ({name}={one} and {two}): "
-                    "they are of different rows."
+                    f"{first.folder} and {other.folder} differ in more than their seeds "
+                    f"({name}={one} and {two}): they are of different rows."
                 )
 
 
@@ -262,20 +262,20 @@ DATA = (
 )
 
 
-def rank(data: str) -> tuple[int, str]:
-    """The place of a data set."""
+def data_order(data: str) -> tuple[int, str]:
+    """Return the sort key of a data set."""
     return (DATA.index(data) if data in DATA else len(DATA), data)
 
 
-def place(row: Row) -> tuple[int, str, list[tuple[float, str]]]:
-    """The place of a row: by variant, objective, and the numbers that it differs in."""
+def row_order(row: Row) -> tuple[int, str, list[tuple[float, str]]]:
+    """Return the sort key of a row: its variant, objective and numbers."""
     models = list(TITLES)
     model = models.index(row.model) if row.model in models else len(models)
-    return (model, row.objective, [value_of(axis) for axis in row.axes])
+    return (model, row.objective, [axis_order(axis) for axis in row.axes])
 
 
-def value_of(axis: str) -> tuple[float, str]:
-    """`beta 4` as something that sorts by its number."""
+def axis_order(axis: str) -> tuple[float, str]:
+    """Return the sort key of an axis such as `beta 4`: its number, then its text."""
     *_, last = axis.split(" ")
     try:
         return float(last), axis
@@ -283,7 +283,7 @@ def value_of(axis: str) -> tuple[float, str]:
         return float("inf"), axis
 
 
-def has(rows: Sequence[Row], term: str) -> bool:
-    """Whether any of the rows has a term, measured or printed."""
+def has_term(rows: Sequence[Row], term: str) -> bool:
+    """Return whether any of the rows has a term, measured or printed."""
     assert term in TERMS
     return any(row.term(term) is not None or term in row.printed for row in rows)

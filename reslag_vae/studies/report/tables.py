@@ -1,4 +1,4 @@
-"""Tables of a study, for a README, a paper, and a program."""
+"""The tables of a report, as Markdown and CSV."""
 
 import csv
 import io
@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from reslag_vae._runtime.escape import markdown
-from reslag_vae.studies.report.finished import Finished
-from reslag_vae.studies.report.questions import Answered, Comparison
-from reslag_vae.studies.report.rows import Row, has, number
+from reslag_vae.studies.report.finished import FinishedRun
+from reslag_vae.studies.report.questions import AnsweredQuestion, Comparison
+from reslag_vae.studies.report.rows import Row, as_float, has_term
 from reslag_vae.studies.report.statistics import Estimate
 from reslag_vae.studies.report.thesis import TERMS
 
@@ -21,14 +21,14 @@ PCA = "PCA, as many components"
 LESS_IS_BETTER = ("rec", "mmd", "total")
 
 
-class Against(NamedTuple):
+class ThesisComparison(NamedTuple):
     """A number of ours beside the thesis'.
 
     Attributes:
-        ours: over our seeds; None where there is none.
-        printed: by the thesis; None where it did not.
-        verdict: `better`, `worse`, `within` what one more run may do, `one seed` that says nothing
-            of that, or nothing where the two do not compare.
+        ours: the estimate over our seeds; None if there is none.
+        printed: the number that the thesis printed; None if it did not.
+        verdict: `better` or `worse`; `within` what one more run may do; `one seed`, which says
+            nothing of that; empty if the two do not compare.
     """
 
     ours: Estimate | None
@@ -37,37 +37,37 @@ class Against(NamedTuple):
 
     @property
     def difference(self) -> float | None:
-        """Ours less the thesis'."""
+        """Our mean less the thesis' number."""
         return None if self.ours is None or self.printed is None else self.ours.mean - self.printed
 
 
-def against(row: Row, term: str) -> Against:
-    """A term of a row beside that of the thesis.
+def compare_with_thesis(row: Row, term: str) -> ThesisComparison:
+    """Compare a term of a row with that of the thesis.
 
-    The thesis ran each cell once, so that the question is whether one more run of ours could have
-    given its number: the difference has to exceed the 95% prediction interval for that. The Total
+    The thesis ran each cell once, so the question is whether one more run of ours could have given
+    its number: the difference has to exceed the 95% prediction interval for one more run. The Total
     of a sigma_data row is that at the thesis' own variance.
     """
     ours, printed = row.term(term), row.printed.get(term)
     if ours is None or printed is None or row.caveats or term not in LESS_IS_BETTER:
-        return Against(ours, printed, "")
+        return ThesisComparison(ours, printed, "")
     compared = (row.total_at_thesis_sigma2 if term == "total" else None) or ours
     if compared.spread_of_one is None:
-        return Against(ours, printed, "one seed")
+        return ThesisComparison(ours, printed, "one seed")
     if abs(compared.mean - printed) <= compared.spread_of_one:
-        return Against(ours, printed, "within")
-    return Against(ours, printed, "better" if compared.mean < printed else "worse")
+        return ThesisComparison(ours, printed, "within")
+    return ThesisComparison(ours, printed, "better" if compared.mean < printed else "worse")
 
 
 class Column(NamedTuple):
-    """A number beside the thesis' four.
+    """A number beside the thesis' four terms.
 
     Attributes:
-        key: its name in the CSV file.
-        name: heading.
-        value: of a row; None where it has none.
-        digits: after the point, or significant ones if negative.
-        best: `max` or `min` is the better of several rows; nothing if neither.
+        key: the column's name in the CSV file.
+        name: the column's heading.
+        value: function of a row that returns its number; None if it has none.
+        digits: number of digits after the point, or of significant ones if negative.
+        best: `max` or `min`, whichever is better among several rows; empty if neither is.
     """
 
     key: str
@@ -77,19 +77,19 @@ class Column(NamedTuple):
     best: str = ""
 
 
-def evaluated(group: str, name: str) -> Callable[[Row], Estimate | None]:
-    """A number of evaluation.json."""
-    return lambda row: row.estimate(lambda run: run.evaluated(group, name))
+def from_evaluation(group: str, name: str) -> Callable[[Row], Estimate | None]:
+    """Return a function that takes a number from evaluation.json."""
+    return lambda row: row.estimate(lambda run: run.evaluation_value(group, name))
 
 
-def of_result(*path: str) -> Callable[[Row], Estimate | None]:
-    """A number of metrics.json."""
+def from_result(*path: str) -> Callable[[Row], Estimate | None]:
+    """Return a function that takes a number from metrics.json."""
 
-    def value(run: Finished) -> float | None:
+    def value(run: FinishedRun) -> float | None:
         node: object = run.result
         for key in path:
             node = node.get(key) if isinstance(node, dict) else None
-        return number(node)
+        return as_float(node)
 
     return lambda row: row.estimate(value)
 
@@ -99,104 +99,109 @@ THESIS_TOTAL = Column(
 )
 
 YARDSTICK = (
-    Column("elbo", "ELBO, yardstick", of_result("test", "elbo"), 1, "max"),
-    Column("bits_per_dim", "bits/dim of it", of_result("test", "bits_per_dim"), 3, "min"),
-    Column("rec", "Rec", of_result("test", "rec"), 2, "min"),
-    Column("kl", "KL, nats", of_result("test", "kl"), 2),
-    Column("active_units", "active units", of_result("test", "active_units"), 1),
-    Column("sigma2", "sigma2", of_result("test", "sigma2"), -3),
+    Column("elbo", "ELBO, yardstick", from_result("test", "elbo"), 1, "max"),
+    Column("bits_per_dim", "bits/dim of it", from_result("test", "bits_per_dim"), 3, "min"),
+    Column("rec", "Rec", from_result("test", "rec"), 2, "min"),
+    Column("kl", "KL, nats", from_result("test", "kl"), 2),
+    Column("active_units", "active units", from_result("test", "active_units"), 1),
+    Column("sigma2", "sigma2", from_result("test", "sigma2"), -3),
     Column(
         "importance_weighted_bound",
         "IW bound, own sigma2",
-        evaluated("likelihood", "importance_weighted_bound"),
+        from_evaluation("likelihood", "importance_weighted_bound"),
         1,
         "max",
     ),
-    Column("ssim", "SSIM", evaluated("reconstruction", "ssim"), 3, "max"),
-    Column("nearest_neighbours", "k-NN", evaluated("classes", "nearest_neighbours"), 3, "max"),
+    Column("ssim", "SSIM", from_evaluation("reconstruction", "ssim"), 3, "max"),
+    Column(
+        "nearest_neighbours", "k-NN", from_evaluation("classes", "nearest_neighbours"), 3, "max"
+    ),
     Column(
         "frechet_prior",
         "classifier Fréchet, prior",
-        evaluated("samples", "classifier_frechet_prior"),
+        from_evaluation("samples", "classifier_frechet_prior"),
         2,
         "min",
     ),
     Column(
         "frechet_mixture",
         "of a mixture",
-        evaluated("samples", "classifier_frechet_mixture"),
+        from_evaluation("samples", "classifier_frechet_mixture"),
         2,
         "min",
     ),
 )
 
 COST = (
-    Column("parameters", "parameters", of_result("parameters", "total"), 0),
-    Column("epoch", "best epoch", of_result("epoch"), 0),
-    Column("epochs_run", "epochs", of_result("epochs_run"), 0),
-    Column("aggressive_epochs", "aggressive", of_result("aggressive_epochs"), 0),
-    Column("seconds", "seconds of training", of_result("seconds"), 0),
-    Column("images_per_second", "images/s", of_result("images_per_second"), 0),
+    Column("parameters", "parameters", from_result("parameters", "total"), 0),
+    Column("epoch", "best epoch", from_result("epoch"), 0),
+    Column("epochs_run", "epochs", from_result("epochs_run"), 0),
+    Column("aggressive_epochs", "aggressive", from_result("aggressive_epochs"), 0),
+    Column("seconds", "seconds of training", from_result("seconds"), 0),
+    Column("images_per_second", "images/s", from_result("images_per_second"), 0),
 )
 
 
-def shown(rows: Sequence[Row], columns: Sequence[Column]) -> list[Column]:
-    """The columns that any row has a number in."""
+def filled_columns(rows: Sequence[Row], columns: Sequence[Column]) -> list[Column]:
+    """Return the columns in which any row has a number."""
     return [column for column in columns if any(column.value(row) is not None for row in rows)]
 
 
 def best(rows: Sequence[Row], column: Column) -> float | None:
-    """The best of the rows' numbers; None where there is nothing to be best at."""
-    found = [own.mean for row in rows if (own := column.value(row)) is not None]
+    """Return the best of the rows' means in a column; None if nothing can be best."""
+    values = [column.value(row) for row in rows]
+    found = [value.mean for value in values if value is not None]
     if not column.best or len(found) < 2:
         return None
     return max(found) if column.best == "max" else min(found)
 
 
 def text_of(own: Estimate | None, digits: int) -> str:
-    """`10.00 ± 0.04`, or a dash."""
+    """Return an estimate as text, such as `10.00 ± 0.04`, or a dash for None."""
     if own is None:
         return "-"
     value = rounded(own.mean, digits)
     if not own.error:
         return value
     error = rounded(own.error, digits)
-    # An error that would be rounded to nothing has one digit of its own.
-    return f"{value} ± {error if float(error.replace(',', '')) else f'{own.error:.1g}'}"
+    if float(error.replace(",", "")) == 0:
+        # An error that would be rounded to zero is shown with one significant digit.
+        error = f"{own.error:.1g}"
+    return f"{value} ± {error}"
 
 
 def rounded(value: float, digits: int) -> str:
-    """With so many digits after the point, or so many significant ones if negative."""
+    """Return a number with so many digits after the point, or significant ones if negative."""
     return f"{value:,.{digits}f}" if digits >= 0 else f"{value:.{-digits}g}"
 
 
 def digits_of(term: str) -> int:
-    """Digits after the point of a term."""
+    """Return the number of digits after the point of a term."""
     return 4 if term == "mmd" else 2
 
 
 def terms_of(rows: Sequence[Row]) -> list[str]:
-    """The terms that any of the rows has."""
-    return [term for term in TERMS if has(rows, term)]
+    """Return the terms that any of the rows has."""
+    return [term for term in TERMS if has_term(rows, term)]
 
 
 def seeds_of(row: Row) -> str:
-    """Number of runs."""
+    """Return the number of a row's runs as text."""
     return str(len(row.runs))
 
 
 def thesis_table(rows: Sequence[Row]) -> list[list[str]]:
-    """The thesis' terms beside ours, the head first."""
+    """Return the table of the thesis' terms beside ours; the first line is the head."""
     terms = terms_of(rows)
     printed = any(row.printed for row in rows)
-    head = ["", "seeds"] + [
-        text for term in terms for text in ([f"{NAMES[term]}, thesis"] * printed + [NAMES[term]])
-    ]
+    head = ["", "seeds"]
+    for term in terms:
+        head += [f"{NAMES[term]}, thesis", NAMES[term]] if printed else [NAMES[term]]
     lines = [head]
     for row in rows:
         cells = [row.title, seeds_of(row)]
         for term in terms:
-            pair = against(row, term)
+            pair = compare_with_thesis(row, term)
             if printed:
                 cells.append(
                     "-" if pair.printed is None else rounded(pair.printed, digits_of(term))
@@ -214,27 +219,26 @@ def thesis_table(rows: Sequence[Row]) -> list[list[str]]:
 def number_table(
     rows: Sequence[Row], columns: Sequence[Column], pca: float | None = None
 ) -> list[list[str]]:
-    """Columns of numbers, the head first and the linear limit last.
+    """Return a table of numbers; the first line is the head, the last one the linear limit.
 
     Args:
-        rows: of a data set.
-        columns: those that no row has a number in are left out.
+        rows: rows of a data set.
+        columns: columns; those in which no row has a number are left out.
         pca: Rec of as many principal components as codes have numbers; None leaves that line out.
     """
-    own = shown(rows, columns)
-    lines = [["", *(column.name for column in own)]]
-    lines += [
-        [row.title, *(text_of(column.value(row), column.digits) for column in own)] for row in rows
-    ]
+    own = filled_columns(rows, columns)
+    lines = [["", *[column.name for column in own]]]
+    for row in rows:
+        cells = [text_of(column.value(row), column.digits) for column in own]
+        lines.append([row.title, *cells])
     if pca is not None:
-        lines.append(
-            [PCA, *(rounded(pca, column.digits) if column.name == "Rec" else "-" for column in own)]
-        )
+        cells = [rounded(pca, column.digits) if column.name == "Rec" else "-" for column in own]
+        lines.append([PCA, *cells])
     return lines
 
 
-def answer_table(answered: Sequence[Answered]) -> list[list[str]]:
-    """Questions and answers, the head first."""
+def answer_table(answered: Sequence[AnsweredQuestion]) -> list[list[str]]:
+    """Return the table of questions and answers; the first line is the head."""
     lines = [
         [
             "question",
@@ -253,39 +257,45 @@ def answer_table(answered: Sequence[Answered]) -> list[list[str]]:
 
 
 def cells_of(comparison: Comparison) -> list[str]:
-    """What a line of answers says beside its question."""
+    """Return the cells of a comparison, beside its question."""
     seeds, images = comparison.seeds, comparison.images
     digits, level = (2, "") if comparison.margin is None else (4, ", 90%")
+    over_seeds = "one seed"
+    if seeds is not None:
+        interval = f"{seeds.low:+,.{digits}f} to {seeds.high:+,.{digits}f}"
+        over_seeds = f"{interval} ({comparison.shared_seeds} seeds){level}"
     return [
         f"{comparison.measure}{direction(comparison)}",
         f"{images.difference:+,.{digits}f}",
         f"{images.low:+,.{digits}f} to {images.high:+,.{digits}f}{level}",
-        "one seed"
-        if seeds is None
-        else f"{seeds.low:+,.{digits}f} to {seeds.high:+,.{digits}f} ({comparison.shared_seeds} seeds){level}",
+        over_seeds,
         comparison.of_models.value,
         comparison.of_methods.value,
     ]
 
 
 def direction(comparison: Comparison) -> str:
-    """Which way is better, where that is asked."""
+    """Return which way is better, in brackets; empty for a question of equivalence."""
     if comparison.margin is not None:
         return ""
     return f" ({'higher' if comparison.higher_is_better else 'lower'} is better)"
 
 
 def markdown_table(lines: Sequence[Sequence[str]]) -> str:
-    """A table of Markdown; all columns but the first are numbers."""
-    head, *body = (
-        [markdown(line[0]), *(cell.replace("|", r"\|") for cell in line[1:])] for line in lines
-    )
+    """Return a table as Markdown; all columns but the first are numbers."""
+    head, *body = [markdown_cells(line) for line in lines]
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *body]) + "\n"
 
 
+def markdown_cells(line: Sequence[str]) -> list[str]:
+    """Return the cells of a line with the characters escaped that would break a table."""
+    first, *numbers = line
+    return [markdown(first), *[cell.replace("|", r"\|") for cell in numbers]]
+
+
 def as_csv(rows: Mapping[str, Sequence[Row]]) -> str:
-    """A line for each row: every number, its standard error over seeds, and what the thesis printed."""
+    """Return a CSV line for each row: every number, its standard error, and the thesis' numbers."""
     columns = [column for column in (THESIS_TOTAL, *YARDSTICK, *COST) if column.key not in TERMS]
     head = ["data", "row", "model", "objective", "title", "seeds"]
     head += [f"{term}{suffix}" for term in TERMS for suffix in ("", "_error", "_thesis")]
@@ -313,10 +323,10 @@ def as_csv(rows: Mapping[str, Sequence[Row]]) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
+    """Return a text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def pair_of(own: Estimate | None) -> list[object]:
-    """A mean and its error, empty where there is none."""
+    """Return a mean and its error; empty texts for what is missing."""
     return ["", ""] if own is None else [own.mean, "" if own.error is None else own.error]

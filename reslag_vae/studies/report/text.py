@@ -7,7 +7,7 @@ from reslag_vae.studies.report.tables import markdown_table
 
 
 def as_markdown(contents: Contents) -> str:
-    """The report's tables, and what they need to be read."""
+    """Return the report's tables as Markdown, with the notes that they need."""
     parts = [f"# {markdown(contents.name)}", ""]
     parts += [contents.question, ""] if contents.question else []
     seeds = ", ".join(map(str, contents.seeds))
@@ -15,31 +15,25 @@ def as_markdown(contents: Contents) -> str:
     parts += [
         f"{len(contents.runs)} finished runs, seeds {seeds}. {made_by}.",
         "",
-        *(f"{note}\n" for note in contents.how),
+        *[f"{note}\n" for note in contents.reading_notes],
     ]
     for chapter in contents.chapters:
         parts += chapter_lines(chapter)
     if contents.missing:
-        parts += [
-            "## Not finished",
-            "",
-            *(
-                f"- {markdown(folder)}: {markdown(state)}"
-                for folder, state in contents.missing.items()
-            ),
-            "",
-        ]
+        missing = contents.missing.items()
+        lines = [f"- {markdown(folder)}: {markdown(state)}" for folder, state in missing]
+        parts += ["## Not finished", "", *lines, ""]
     return "\n".join(parts)
 
 
 def chapter_lines(chapter: Chapter) -> list[str]:
-    """On a data set."""
+    """Return the lines of the chapter on a data set."""
     images = chapter.images
     lines = [
         f"## {chapter.title}",
         "",
-        f"{images['train']:,} images train, {images['val']:,} choose the epoch, {images['test']:,} test. "
-        "Means over seeds ± standard errors.",
+        f"{images['train']:,} images train, {images['val']:,} choose the epoch, "
+        f"{images['test']:,} test. Means over seeds ± standard errors.",
         "",
     ]
     if chapter.caveats:

@@ -1,4 +1,4 @@
-"""What the thesis printed, and with what it was made."""
+"""The numbers that the thesis printed, and the settings that they were made with."""
 
 import csv
 from importlib.resources import files
@@ -7,7 +7,7 @@ from typing import NamedTuple
 # The four numbers of a cell of Table 1.
 TERMS = ("rec", "lat", "mmd", "total")
 
-# A data set of ours that stands beside one of the thesis' without being it.
+# Data sets of ours that are shown beside one of the thesis' without being the same.
 STANDS_FOR = {"cifar10_folder": "cifar10"}
 
 # Of data sets that are not the thesis'.
@@ -20,18 +20,18 @@ TITLES = {
 
 
 class Setting(NamedTuple):
-    """How the thesis trained on a data set, as far as it says.
+    """The thesis' settings on a data set, as far as it states them.
 
     Attributes:
-        title: of the data set.
-        images: in the official training split, of which a part chooses the epoch.
-        epochs: of training.
-        aggressive: epochs at its beginning in which the lagging variants train their encoder
+        title: title of the data set.
+        images: number of images in the official training split, part of which chooses the epoch.
+        epochs: epochs of training.
+        aggressive: epochs at the beginning in which the lagging variants train their encoder
             aggressively.
-        ratio: encoder updates for each decoder update in them.
-        latent: dimensions.
+        ratio: encoder updates for each decoder update in these epochs.
+        latent: number of latent dimensions.
         blocks: convolution blocks of each side.
-        beta: of beta-VAE.
+        beta: beta of beta-VAE.
     """
 
     title: str
@@ -46,7 +46,7 @@ class Setting(NamedTuple):
 
 LEARNING_RATE = 0.002
 
-# Not printed: the spread of its Figure 5 is that of minibatches of about so many images.
+# Not printed: the spread in the thesis' Figure 5 is that of minibatches of about this size.
 BATCH_SIZE = 32
 
 # CelebA's official validation split chooses the epoch, and is counted.
@@ -60,7 +60,7 @@ SETTINGS = {
 
 
 def table1() -> dict[tuple[str, str], dict[str, float]]:
-    """Table 1: by data set and model, the terms that it prints."""
+    """Return Table 1: the terms that the thesis prints, by data set and model."""
     text = files("reslag_vae.studies.report").joinpath("table1.csv").read_text(encoding="utf-8")
     return {
         (row["dataset"], row["model"]): {term: float(row[term]) for term in TERMS if row[term]}
@@ -69,12 +69,12 @@ def table1() -> dict[tuple[str, str], dict[str, float]]:
 
 
 def setting_of(data: str) -> Setting | None:
-    """How the thesis trained on the data set, or on the one that it stands for; None if it did not."""
+    """Return the thesis' settings on a data set or its equivalent; None if it has none."""
     return SETTINGS.get(STANDS_FOR.get(data, data))
 
 
 def title_of(data: str) -> str:
-    """Of a data set."""
+    """Return the title of a data set."""
     if data in STANDS_FOR:
         return f"{SETTINGS[STANDS_FOR[data]].title} pictures"
     return SETTINGS[data].title if data in SETTINGS else TITLES.get(data, data)

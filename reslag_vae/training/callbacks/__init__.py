@@ -1,4 +1,4 @@
-"""Callbacks: what a run shows, writes and logs beside training."""
+"""Callbacks, which show, write and log what happens in training."""
 
 from reslag_vae.training.callbacks.checkpoint import BestAndLast
 from reslag_vae.training.callbacks.collapse import CollapseMonitor

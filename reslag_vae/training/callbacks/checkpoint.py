@@ -1,4 +1,4 @@
-"""checkpoints/best.ckpt, checkpoints/last.ckpt and checkpoints/previous.ckpt."""
+"""The callback that writes best.ckpt, last.ckpt and previous.ckpt into checkpoints/."""
 
 import math
 from pathlib import Path
@@ -13,13 +13,15 @@ from reslag_vae.runs.folder import checkpoint_file
 
 
 class BestAndLast(Checkpoint):
-    """Keeps the epoch with the smallest monitored value, the last one, and the one before, in the run's folder.
+    """A callback that keeps the checkpoints of the best, the last and the previous epoch.
 
-    Lightning's ModelCheckpoint saves the last epoch only where it is also the best, so that an
-    interrupted run would go back to its best epoch, and takes NaN for a value.
+    The best epoch is that with the smallest monitored value.
+
+    Lightning's ModelCheckpoint saves the last epoch only if it is also the best, so an interrupted
+    run would go back to its best epoch, and it accepts NaN as a value.
 
     Args:
-        monitor: name of the value, `val/loss` for the thesis' rule.
+        monitor: name of the monitored value, `val/loss` for the thesis' rule.
 
     Attributes:
         best_score: the smallest value so far; None before the first finite one.
@@ -30,6 +32,11 @@ class BestAndLast(Checkpoint):
         self.best_score: float | None = None
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the epoch as last, and as best if it is.
+
+        Raises:
+            ConfigError: there is no metric of the monitored name.
+        """
         if self.monitor not in trainer.callback_metrics:
             names = ", ".join(sorted(trainer.callback_metrics))
             raise ConfigError(
@@ -42,22 +49,27 @@ class BestAndLast(Checkpoint):
         save(trainer, "last", before="previous")
 
     def state_dict(self) -> dict[str, Any]:
+        """Return the smallest value so far."""
         return {"best_score": self.best_score}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the smallest value so far."""
         self.best_score = state_dict["best_score"]
 
 
 def save(trainer: Trainer, name: str, before: str | None = None) -> None:
-    """Write a checkpoint beside its place, then put it there in one step; every process must call this.
+    """Write a checkpoint beside its target, then move it into place in one step.
+
+    Every process must call this.
 
     Args:
-        trainer: whose state.
-        name: of the checkpoint.
-        before: the name that the one in its place gets; else that one is replaced.
+        trainer: trainer whose state is saved.
+        name: name of the checkpoint.
+        before: new name of an existing checkpoint; None replaces it.
 
     Raises:
-        WriteError: the disk is full, say. The checkpoints that were there are as they were.
+        WriteError: the checkpoint cannot be written, for example because the disk is full. The
+            existing checkpoints are unchanged.
     """
     folder = Path(trainer.default_root_dir)
     path = checkpoint_file(folder, name)
@@ -66,7 +78,8 @@ def save(trainer: Trainer, name: str, before: str | None = None) -> None:
         trainer.save_checkpoint(unfinished)
     except WriteError as error:
         raise WriteError(
-            f"{error} The checkpoints of the epochs before are whole: once that is mended, the run can go on."
+            f"{error} The checkpoints of the epochs before are whole: once that is mended, the run "
+            "can go on."
         ) from None
     if trainer.is_global_zero:
         if before is not None and path.exists():

@@ -1,4 +1,4 @@
-"""Has the latent collapsed? Active units, KL per dimension, and one plain sentence."""
+"""The callback that says whether the latent has collapsed, by active units and KL per dimension."""
 
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
@@ -9,19 +9,23 @@ from reslag_vae.training.system import BaseVAE
 
 
 class CollapseMonitor(Callback):
-    """After every epoch: a verdict for the progress report, and `figures/kl_per_dimension.png` sorted by size.
+    """A callback that judges after every epoch whether the latent has collapsed.
 
-    Active units and the mutual information are logged by the model itself, as `val/active_units`
-    and `val/mutual_information`.
+    The progress report shows its verdict, and `figures/kl_per_dimension.png` the dimensions by
+    size.
+
+    The model itself logs active units and mutual information, as `val/active_units` and
+    `val/mutual_information`.
 
     Attributes:
-        verdict: of the last validation; empty where the posterior is a point.
+        verdict: verdict on the last validation; empty if the posterior is a point.
     """
 
     def __init__(self) -> None:
         self.verdict = ""
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
+        """Judge and draw the epoch, in the first process only."""
         if trainer.is_global_zero:
             self.draw(trainer, pl_module, trainer.current_epoch + 1)
 

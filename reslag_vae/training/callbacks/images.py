@@ -1,4 +1,4 @@
-"""Pictures of every epoch: reconstructions beside their originals, and samples of the prior."""
+"""The callback that draws reconstructions and samples of the prior during training."""
 
 from pathlib import Path
 
@@ -19,15 +19,17 @@ LATENT_SEED = 0
 
 
 class ImageGrids(Callback):
-    """Writes `figures/reconstructions.png` and `figures/prior_samples.png`, and logs them to W&B.
+    """A callback that draws reconstructions and samples of the prior, and logs them to W&B.
 
-    Each new picture replaces that of the epoch before. The images are the first of the validation
-    split and the latents are drawn from a fixed seed, so that pictures of different epochs, models
-    and runs lie side by side.
+    They are `figures/reconstructions.png` and `figures/prior_samples.png`.
+
+    Each new picture replaces the earlier one. The images are the first of the validation split and
+    the latents are drawn from a fixed seed, so pictures of different epochs, models and runs can be
+    compared.
 
     Args:
-        count: images in each picture.
-        every: epochs between pictures. After training the best epoch is drawn.
+        count: number of images in each picture.
+        every: number of epochs between pictures. After training the best epoch is drawn.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -40,11 +42,13 @@ class ImageGrids(Callback):
         self.originals: Tensor | None = None
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: BaseVAE) -> None:
+        """Forget the images of the epoch before."""
         self.originals = None
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: BaseVAE, outputs: object, batch: Batch, batch_idx: int
     ) -> None:
+        """Keep the first images of the validation split."""
         if trainer.sanity_checking:
             return
         held = 0 if self.originals is None else len(self.originals)
@@ -53,11 +57,12 @@ class ImageGrids(Callback):
             self.originals = more if self.originals is None else torch.cat([self.originals, more])
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
+        """Draw the pictures if the epoch is one of those that have them."""
         if trainer.is_global_zero and trainer.current_epoch % self.every == 0:
             self.draw(trainer, pl_module, trainer.current_epoch + 1)
 
     def draw(self, trainer: Trainer, model: BaseVAE, epoch: int) -> None:
-        """Replace the pictures by those of the model as it is, at the end of `epoch` (from 1)."""
+        """Replace the pictures by those of the present model, at the end of `epoch` (from 1)."""
         if self.originals is None:
             return
         for name, rows in picture_rows(model, self.originals.to(model.device)).items():
@@ -75,7 +80,7 @@ def figure_path(trainer: Trainer, name: str) -> Path:
 
 @torch.no_grad()
 def picture_rows(model: BaseVAE, originals: Tensor) -> dict[str, list[tuple[str, Tensor]]]:
-    """Named pictures, each as rows of (label, (N, C, H, W) images)."""
+    """Return pictures by name, each as rows of (label, (N, C, H, W) images)."""
     training = model.training
     model.eval()
     try:

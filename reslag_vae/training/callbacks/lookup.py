@@ -1,4 +1,4 @@
-"""The callbacks of a trainer."""
+"""Access to the callbacks of a trainer."""
 
 from typing import TypeVar
 
@@ -8,13 +8,14 @@ T = TypeVar("T", bound=Callback)
 
 
 def callbacks_of(trainer: Trainer) -> list[Callback]:
-    """The list that the trainer goes through, in its order; what is put into it is called too."""
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set outside of the trainer's class
+    """Return the trainer's own list of callbacks, in order; what is added to it is called too."""
+    # Lightning sets the attribute outside of the trainer's class.
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     return callbacks
 
 
 def callback_of(trainer: Trainer, kind: type[T]) -> T | None:
-    """The trainer's first callback of that kind, or None."""
+    """Return the trainer's first callback of a class, or None."""
     return next(
         (callback for callback in callbacks_of(trainer) if isinstance(callback, kind)), None
     )

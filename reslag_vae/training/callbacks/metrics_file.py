@@ -1,4 +1,4 @@
-"""metrics.csv: one row an epoch."""
+"""The callback that writes metrics.csv, one row for each epoch."""
 
 import csv
 import io
@@ -13,31 +13,34 @@ from reslag_vae.runs.folder import METRICS_FILE
 
 
 class MetricsFile(Checkpoint):
-    """Writes every metric of every epoch to `metrics.csv` in the run's folder.
+    """A callback that writes every metric of every epoch to `metrics.csv` in the run's folder.
 
-    The rows travel in the checkpoint, so a resumed run's file holds each epoch once. It is a
-    `Checkpoint` because Lightning calls those after the model has logged its epoch; it must stand
-    before the one that saves.
+    The checkpoint holds the rows, so a resumed run's file has each epoch once. The class is a
+    `Checkpoint` because Lightning calls those after the model has logged its epoch; it must come
+    before the callback that saves.
     """
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the epoch's row and write the file."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.rows.append({"epoch": trainer.current_epoch + 1} | metrics)
         if trainer.is_global_zero:
             write_atomically(Path(trainer.default_root_dir) / METRICS_FILE, as_csv(self.rows))
 
     def state_dict(self) -> dict[str, Any]:
+        """Return the rows so far."""
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the rows so far."""
         self.rows = state_dict["rows"]
 
 
 def as_csv(rows: list[dict[str, float]]) -> str:
-    """The rows as text; a column that a row lacks is left empty in it."""
+    """Return rows as CSV; a column that a row lacks is empty in it."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""What a person sees while a run trains."""
+"""The callbacks that show a person the progress of training."""
 
 import logging
 from math import ceil, inf
@@ -21,12 +21,12 @@ SHOWN = ("loss", "rec", "kl", "mmd", "sigma2")
 
 
 class ProgressBar(RichProgressBar):
-    """Lightning's rich bar with the running means of the epoch: loss, rec, kl, mmd, sigma2.
+    """Lightning's rich progress bar with the epoch's means: loss, rec, kl, mmd and sigma2.
 
     Args:
-        interval: seconds between updates. Each reads the device once and draws the bar anew, which
-            Lightning's own does for every minibatch; that costs small networks a twentieth of their
-            speed.
+        interval: seconds between updates. Each update reads the device once and redraws the bar,
+            which Lightning's own bar does for every minibatch; that costs small networks a
+            twentieth of their speed.
 
     Raises:
         ValueError: the interval is not positive.
@@ -45,6 +45,7 @@ class ProgressBar(RichProgressBar):
         return due
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the bar of an epoch."""
         # An epoch shorter than the interval is shown at its first minibatch too: from one alone the
         # bar knows no speed.
         self.updated = -inf
@@ -58,6 +59,7 @@ class ProgressBar(RichProgressBar):
         batch: Any,
         batch_idx: int,
     ) -> None:
+        """Update the bar if it is due, and after the last minibatch."""
         if self._due(last=trainer.is_last_batch):
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
@@ -70,30 +72,36 @@ class ProgressBar(RichProgressBar):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
+        """Update the bar of validation if it is due."""
         if self._due(last=False):
             super().on_validation_batch_end(
                 trainer, pl_module, outputs, batch, batch_idx, dataloader_idx
             )
 
     def _get_train_description(self, current_epoch: int) -> str:
-        # Lightning counts from 0, and everything else here the epochs that are done.
+        # Lightning counts from 0, and everything else here from 1.
         return f"Epoch {current_epoch + 1}/{self.trainer.max_epochs}".ljust(
             len(self.validation_description)
         )
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """Return the epoch's means as the bar shows them."""
         assert isinstance(pl_module, BaseVAE)
         means = pl_module.train_means.read()
         return {name: f"{means[name]:.4g}" for name in SHOWN if name in means}
 
 
 class EpochReport(Checkpoint):
-    """One line an epoch, in the terminal and in the run's log: losses, speed, and the verdict on collapse.
+    """A callback that logs one line for each epoch: losses, speed and the verdict on collapse.
 
-    A `Checkpoint` only because Lightning calls those after the model has logged its epoch.
+    The line goes to the terminal and to the run's log.
+
+    The class is a `Checkpoint` only because Lightning calls those after the model has logged its
+    epoch.
     """
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the epoch's line."""
         assert isinstance(pl_module, BaseVAE)
         metrics = trainer.callback_metrics
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"

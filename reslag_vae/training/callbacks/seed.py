@@ -1,4 +1,4 @@
-"""Training noise that a resumed run repeats."""
+"""The callback that lets a resumed run repeat the noise of training."""
 
 import torch
 from lightning import LightningModule, Trainer
@@ -8,12 +8,14 @@ from reslag_vae.options import require
 
 
 class EpochSeed(Callback):
-    """Makes the noise of every epoch a function of (seed, epoch), so that an interrupted epoch repeats bitwise.
+    """A callback that makes the noise of every epoch a function of (seed, epoch).
 
-    Several processes draw the same numbers, of which each takes its part.
+    An interrupted epoch therefore repeats bitwise.
+
+    Several processes draw the same numbers, and each uses its part of them.
 
     Args:
-        seed: of the run.
+        seed: seed of the run.
 
     Raises:
         ValueError: the seed is out of its range.
@@ -24,6 +26,7 @@ class EpochSeed(Callback):
         self.seed = seed
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Seed PyTorch's generators for the epoch."""
         generator = torch.Generator().manual_seed(self.seed)
         # Drawn rather than added up, so that (seed, epoch + 1) and (seed + 1, epoch) have nothing
         # in common.

@@ -100,7 +100,7 @@ def test_the_policy_is_set_before_pytorch_reads_it() -> None:
 
 
 def test_jobs_of_one_launcher_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    """joblib says to each of its workers how many threads are its own, before that loads PyTorch."""
+    """Check that joblib's limit of threads, set before PyTorch is loaded, holds in each worker."""
     monkeypatch.delenv("OMP_NUM_THREADS")
     names = ["OMP_NUM_THREADS"] * 2
     threads = joblib.Parallel(n_jobs=2, backend="loky")(

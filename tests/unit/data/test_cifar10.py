@@ -26,7 +26,7 @@ def pixels(name: str) -> np.ndarray:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Unpacked files and the archive of a tiny CIFAR10, whose md5s stand in for the official ones."""
+    """A tiny CIFAR10 as unpacked files and as archive, with md5s in place of the official ones."""
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
 

@@ -14,7 +14,9 @@ SHAPE = (1, 4, 4)
 
 @dataclass
 class LinearGaussian:
-    """z ~ N(0, I), x ~ N(W z + b, s2 I), W of orthogonal columns: probabilistic PCA (Tipping & Bishop 1999).
+    """Probabilistic PCA: z ~ N(0, I), x ~ N(W z + b, s2 I) with orthogonal columns of W.
+
+    Tipping & Bishop 1999.
 
     Attributes:
         weight: (16, d) of orthogonal columns.

@@ -1,4 +1,4 @@
-"""The border of the public functions: everything that can be meant is taken, and the rest is one sentence."""
+"""The inputs of the public functions: all that can be meant is taken, the rest is one sentence."""
 
 from collections.abc import Callable
 from typing import Any

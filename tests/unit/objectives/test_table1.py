@@ -1,4 +1,4 @@
-"""The objectives give the totals that the thesis printed in its Table 1, from the terms it printed beside them.
+"""The objectives give the totals of the thesis' Table 1 from the terms beside them.
 
 Lat is the KL averaged over latent dimensions in the beta-VAE and MMD rows, and the KL summed over
 them in the sigma rows. The variance of the sigma rows is that of the data set's pixels.

@@ -277,7 +277,10 @@ def test_a_command_of_version_0_1_has_todays_names() -> None:
 
 
 def test_the_checks_load_no_pytorch() -> None:
-    modules = "reslag_vae.cli, reslag_vae.options, reslag_vae.training.job, reslag_vae.training.job_folder"
+    modules = (
+        "reslag_vae.cli, reslag_vae.options, reslag_vae.training.job, "
+        "reslag_vae.training.job_folder"
+    )
     code = f"import sys, {modules}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=os.environ)
 

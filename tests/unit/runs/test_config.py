@@ -20,7 +20,7 @@ from reslag_vae.runs.config import (
 )
 from reslag_vae.runs.folder import RunError
 from reslag_vae.runs.migrations import SCHEMA
-from reslag_vae.studies.states import State, standing
+from reslag_vae.studies.states import State, run_status
 from reslag_vae.training import callbacks, optimizers, schedules
 from reslag_vae.training.build import build_system
 from reslag_vae.training.job import final, of_study, resumed, save
@@ -81,7 +81,7 @@ def test_a_damaged_configuration_is_one_sentence(content: bytes, run: Path) -> N
     with pytest.raises(RunError, match=r"config\.yaml") as error:
         resumed(run, [])
     assert "\n" not in str(error.value)
-    assert standing(run).state in (State.DAMAGED, State.INTERRUPTED), (
+    assert run_status(run).state in (State.DAMAGED, State.INTERRUPTED), (
         "others of its study are told of"
     )
 

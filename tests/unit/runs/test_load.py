@@ -78,7 +78,7 @@ class Payload:
 
 @pytest.fixture
 def careless(tmp_path: Path) -> tuple[dict[str, Any], str, Path]:
-    """A node and a reference that would load a pickle without care, and the folder that it would make."""
+    """A node and a reference that would load a pickle carelessly, and the folder it would make."""
     built = tmp_path / "built"
     torch.save(Payload(built), tmp_path / "evil.pt")
     node = {"_target_": "torch.load", "f": str(tmp_path / "evil.pt"), "weights_only": False}

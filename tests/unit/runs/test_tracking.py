@@ -75,7 +75,7 @@ def test_an_unknown_mode_is_refused_before_anything_is_written(tmp_path: Path) -
 def test_every_run_has_its_own_id_and_keeps_it(
     compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three jobs of one process, the second of which fails and the third of which is the first one, resumed."""
+    """Run three jobs in one process: the second fails, and the third resumes the first."""
     # With no account and no word of the user's the mode is offline by itself.
     monkeypatch.delenv("WANDB_MODE")
     options = (
@@ -255,7 +255,7 @@ def test_without_a_home_wandb_keeps_its_files_with_the_run(
 
 
 def steps(folder: Path) -> list[list[int]]:
-    """Of every row of history in every offline segment of a run, in the order of the segments' names."""
+    """Return the rows of history of a run's offline segments, in the order of their names."""
     wandb.teardown()  # its service may not have written all of it before
     segments = sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))
     rows = [

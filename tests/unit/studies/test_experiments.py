@@ -1,4 +1,4 @@
-"""The studies in conf/experiment: every run of each composes and builds, and every question has its rows."""
+"""The studies in conf/experiment: every run composes and builds, every question has its rows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.reslag_vae_study import axes_of
 from reslag_vae.options import check
 from reslag_vae.studies.grid import Job, jobs
-from reslag_vae.studies.plan import question
+from reslag_vae.studies.plan import parse_question
 from reslag_vae.training.build import build_system
 
 Compose = Callable[..., DictConfig]
@@ -26,7 +26,7 @@ STUDIES = {
 
 
 def sweeper(name: str) -> Any:
-    """The node of the sweeper in an experiment's file, and what it takes over from that of its study."""
+    """Return the sweeper's node in an experiment's file, merged with that of its study."""
     own, study = (
         OmegaConf.load(FOLDER / f"{file}.yaml").hydra.sweeper
         for file in (name, STUDIES.get(name, name))
@@ -68,7 +68,7 @@ def test_every_run_is_one_that_can_be_trained(name: str, compose: Compose) -> No
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_question_is_about_rows_of_the_study(name: str) -> None:
     rows = {job.row for job in runs(name)}
-    asked = [question(node) for node in sweeper(name)["questions"]]
+    asked = [parse_question(node) for node in sweeper(name)["questions"]]
     assert asked
     for own in asked:
         assert {own.first, own.second} <= rows

@@ -3,7 +3,7 @@
 import pytest
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.studies.grid import Job, jobs, label
+from reslag_vae.studies.grid import Job, folder_label, jobs
 
 GRIDS = [
     {"model": ["vae", "beta_vae"], "data": ["mnist", "celeba"]},
@@ -86,8 +86,8 @@ def test_an_axis_that_is_an_option_is_named() -> None:
 
 @pytest.mark.parametrize("value", ["[a,b]", "x/y", "../up", "a b", "key=1"])
 def test_no_value_makes_another_folder_or_needs_quotes(value: str) -> None:
-    assert set(label("group.name", value)) <= set("name_abxykey1up..")
-    assert "/" not in label("model", value)
+    assert set(folder_label("group.name", value)) <= set("name_abxykey1up..")
+    assert "/" not in folder_label("model", value)
 
 
 def test_two_runs_never_share_a_folder() -> None:

@@ -13,7 +13,7 @@ from reslag_vae.studies.plan import (
     Question,
     add_to_plan,
     check_questions,
-    question,
+    parse_question,
     read_plan,
     results_of,
 )
@@ -38,12 +38,14 @@ def test_runs_of_earlier_starts_stay_and_questions_are_the_latest(tmp_path: Path
 
 
 def test_a_question_has_its_parts() -> None:
-    assert question({"text": "?", "first": "a", "second": "b"}) == Question("?", "a", "b", None)
+    assert parse_question({"text": "?", "first": "a", "second": "b"}) == Question(
+        "?", "a", "b", None
+    )
     for node in ({"text": "?"}, {"text": "?", "first": "a", "second": "b", "third": "c"}, "text"):
         with pytest.raises(
             ConfigError, match="A question of a study has text, first, second and perhaps data"
         ):
-            question(node)  # type: ignore[arg-type]
+            parse_question(node)  # type: ignore[arg-type]
 
 
 def test_a_question_is_about_rows_of_the_study() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reslag_vae.runs.lock import failure_kept, occupied
-from reslag_vae.studies.states import Standing, State, standing
+from reslag_vae.studies.states import RunStatus, State, run_status
 
 ROWS = "epoch,images_seen,images_per_second\n1,1000,500\n2,2000,250\n"
 
@@ -16,49 +16,49 @@ def begin(folder: Path) -> None:
 
 
 def test_a_run_that_has_not_begun(tmp_path: Path) -> None:
-    assert standing(tmp_path / "nothing") == Standing(State.TO_GO)
+    assert run_status(tmp_path / "nothing") == RunStatus(State.TO_GO)
     # Hydra makes the folder and its log before the run begins.
     (tmp_path / "train.log").touch()
-    assert standing(tmp_path) == Standing(State.TO_GO)
+    assert run_status(tmp_path) == RunStatus(State.TO_GO)
 
 
 def test_a_run_at_work_and_one_interrupted(tmp_path: Path) -> None:
     with occupied(tmp_path):
         begin(tmp_path)
         # 1,000 images at 500 a second, and as many at 250.
-        assert standing(tmp_path) == Standing(State.RUNNING, 2, 8, 6.0)
-    assert standing(tmp_path) == Standing(State.INTERRUPTED, 2, 8, 6.0)
+        assert run_status(tmp_path) == RunStatus(State.RUNNING, 2, 8, 6.0)
+    assert run_status(tmp_path) == RunStatus(State.INTERRUPTED, 2, 8, 6.0)
 
 
 def test_a_run_that_failed_says_why(tmp_path: Path) -> None:
     begin(tmp_path)
     with pytest.raises(ValueError, match="too large"), occupied(tmp_path), failure_kept(tmp_path):
         raise ValueError("too large\nby 3")
-    assert standing(tmp_path) == Standing(State.FAILED, 2, 8, 6.0, "too large\nby 3")
+    assert run_status(tmp_path) == RunStatus(State.FAILED, 2, 8, 6.0, "too large\nby 3")
     # While it is run once more, and when it is interrupted then, it has not failed.
     with occupied(tmp_path), failure_kept(tmp_path):
-        assert standing(tmp_path).state is State.RUNNING
-    assert standing(tmp_path).state is State.INTERRUPTED
+        assert run_status(tmp_path).state is State.RUNNING
+    assert run_status(tmp_path).state is State.INTERRUPTED
 
 
 def test_what_failed_before_it_began_was_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no data"), failure_kept(tmp_path):
         raise ValueError("no data")
-    assert standing(tmp_path) == Standing(State.REFUSED, reason="no data")
+    assert run_status(tmp_path) == RunStatus(State.REFUSED, reason="no data")
 
 
 def test_a_failure_that_cannot_be_read_is_one_all_the_same(tmp_path: Path) -> None:
     begin(tmp_path)
     (tmp_path / "failed.json").write_text("{")
-    assert standing(tmp_path).reason == f"{tmp_path / 'failed.json'} cannot be read"
+    assert run_status(tmp_path).reason == f"{tmp_path / 'failed.json'} cannot be read"
 
 
 def test_a_finished_run(tmp_path: Path) -> None:
     begin(tmp_path)
     (tmp_path / "metrics.json").write_text('{"epochs_run": 2, "seconds": 12.5}')
-    assert standing(tmp_path) == Standing(State.FINISHED, 2, 2, 12.5)
+    assert run_status(tmp_path) == RunStatus(State.FINISHED, 2, 2, 12.5)
     (tmp_path / "metrics.json").write_text('{"epochs_run": null, "seconds": null}')
-    assert standing(tmp_path) == Standing(State.FINISHED)
+    assert run_status(tmp_path) == RunStatus(State.FINISHED)
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_a_finished_run(tmp_path: Path) -> None:
 def test_a_damaged_file_is_that_of_one_run(name: str, content: str, tmp_path: Path) -> None:
     begin(tmp_path)
     (tmp_path / name).write_text(content)
-    found = standing(tmp_path)
+    found = run_status(tmp_path)
     assert found.state is State.DAMAGED
     assert f"{tmp_path / name} is damaged" in found.reason
 
 
 def test_how_long_a_run_takes_follows_from_its_epochs() -> None:
-    assert Standing(State.FINISHED, 2, 2, 12.5).expected_seconds == 12.5
-    assert Standing(State.RUNNING, 2, 8, 6.0).expected_seconds == 24.0
-    assert Standing(State.RUNNING, 0, 8).expected_seconds is None
+    assert RunStatus(State.FINISHED, 2, 2, 12.5).expected_seconds == 12.5
+    assert RunStatus(State.RUNNING, 2, 8, 6.0).expected_seconds == 24.0
+    assert RunStatus(State.RUNNING, 0, 8).expected_seconds is None

@@ -3,8 +3,8 @@
 from rich.console import Console
 
 from reslag_vae.studies.grid import Job
-from reslag_vae.studies.states import Standing, State
-from reslag_vae.studies.status import count_of, duration, seconds_left, show, time_left
+from reslag_vae.studies.states import RunStatus, State
+from reslag_vae.studies.status import count_of, duration, print_status, seconds_left, time_left
 
 
 def job(row: str, data: str = "mnist", seed: int = 0) -> Job:
@@ -12,13 +12,13 @@ def job(row: str, data: str = "mnist", seed: int = 0) -> Job:
 
 
 FOUND = {
-    job("vae"): Standing(State.FINISHED, 40, 40, 100.0),
-    job("vae", seed=1): Standing(State.TO_GO),
-    job("lagging"): Standing(State.FINISHED, 40, 40, 300.0),
-    job("lagging", seed=1): Standing(State.RUNNING, 10, 40, 80.0),
-    job("reslag"): Standing(State.TO_GO),
-    job("mmd"): Standing(State.FAILED, 3, 40, 15.0, "NaN in [kl]"),
-    job("vae", "celeba"): Standing(State.REFUSED, reason="no data"),
+    job("vae"): RunStatus(State.FINISHED, 40, 40, 100.0),
+    job("vae", seed=1): RunStatus(State.TO_GO),
+    job("lagging"): RunStatus(State.FINISHED, 40, 40, 300.0),
+    job("lagging", seed=1): RunStatus(State.RUNNING, 10, 40, 80.0),
+    job("reslag"): RunStatus(State.TO_GO),
+    job("mmd"): RunStatus(State.FAILED, 3, 40, 15.0, "NaN in [kl]"),
+    job("vae", "celeba"): RunStatus(State.REFUSED, reason="no data"),
 }
 
 
@@ -34,14 +34,14 @@ def test_the_time_left_is_that_of_runs_like_it() -> None:
 
 def test_runs_side_by_side_share_the_time() -> None:
     found = FOUND | {
-        job("reslag"): Standing(State.RUNNING, 4, 40, 20.0),
+        job("reslag"): RunStatus(State.RUNNING, 4, 40, 20.0),
         job("vae", "celeba"): FOUND[job("vae")],
     }
     assert time_left(found) == "about 4 min of training left, 2 runs side by side"
 
 
 def test_nothing_is_known_before_the_first_epoch() -> None:
-    found = {job("vae"): Standing(State.RUNNING, 0, 40), job("mmd"): Standing(State.TO_GO)}
+    found = {job("vae"): RunStatus(State.RUNNING, 0, 40), job("mmd"): RunStatus(State.TO_GO)}
     assert time_left(found) == "how much time is left is not known before the first epoch has ended"
 
 
@@ -66,7 +66,7 @@ def test_durations() -> None:
 def test_the_table_has_a_line_for_each_row_and_every_reason_once() -> None:
     console = Console(width=120, record=True)
     failed = FOUND | {job("mmd", seed=1): FOUND[job("mmd")]}
-    show(failed, console)
+    print_status(failed, console)
     shown = console.export_text()
     assert "lagging │ seed 0 finished; seed 1 running (10 of 40 epochs)" in shown
     assert "failed: mnist/mmd/seed_0, mnist/mmd/seed_1\nNaN in [kl]" in shown

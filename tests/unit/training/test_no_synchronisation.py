@@ -1,4 +1,7 @@
-"""A training step reads no number from the device: on a GPU each read would wait for all work before it."""
+"""A training step reads no number from the device.
+
+On a GPU each read would wait for all work before it.
+"""
 
 from collections.abc import Callable
 from typing import Any

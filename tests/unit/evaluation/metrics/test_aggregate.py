@@ -174,7 +174,10 @@ CENTRES = torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]], dtype=torch.float64
 
 
 def information_of_clusters(deviation: float) -> float:
-    """I(x; z) in nats where x chooses one of the centres and z lies around it: the entropies, summed over a grid."""
+    """Return I(x; z) in nats where x chooses one of the centres and z lies around it.
+
+    It is the difference of the entropies, summed over a grid.
+    """
     axis = torch.linspace(-10, 12, 1101, dtype=torch.float64)
     places = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1)
     squared = torch.stack([(places - centre).square().sum(-1) for centre in CENTRES])
@@ -186,7 +189,7 @@ def information_of_clusters(deviation: float) -> float:
 
 
 @pytest.mark.parametrize("deviation", [1.0, 0.3])
-def test_where_posteriors_overlap_the_standard_errors_cover_the_truth_and_the_bracket_alone_does_not(
+def test_where_posteriors_overlap_standard_errors_cover_the_truth_and_the_bracket_does_not(
     deviation: float,
 ) -> None:
     truth = information_of_clusters(deviation)

@@ -1,4 +1,4 @@
-"""LPIPS, FID and KID, with random weights in place of the official ones: what they are given, and what is said."""
+"""LPIPS, FID and KID with random weights in place of the official ones: inputs and messages."""
 
 import sys
 from collections.abc import Callable
@@ -218,7 +218,8 @@ def test_missing_weights_are_named_and_not_downloaded(
     with pytest.raises(UserError) as error:
         use(tmp_path)
     assert str(error.value) == (
-        f"{name_of(url)} is missing. Get it by hand from {url} and put it, as it is, into {tmp_path}{ELSE}"
+        f"{name_of(url)} is missing. Get it by hand from {url} and put it, as it is, into "
+        f"{tmp_path}{ELSE}"
     )
 
 
@@ -281,6 +282,7 @@ def test_without_torch_fidelity_the_user_is_told_to_install_it(
     monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", None)
     with pytest.raises(
         UserError,
-        match=r"^FID and KID need torch-fidelity: pip install torch-fidelity, or .* `perceptual`\.$",
+        match=r"^FID and KID need torch-fidelity: pip install torch-fidelity, or .* "
+        r"`perceptual`\.$",
     ):
         of_inception(tmp_path)

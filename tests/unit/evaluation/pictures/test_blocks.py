@@ -10,7 +10,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from reslag_vae.evaluation.pictures.blocks import HEIGHT, WIDTH, Block, alike, draw_blocks, lines_of
+from reslag_vae.evaluation.pictures.blocks import (
+    HEIGHT,
+    WIDTH,
+    Block,
+    check_same_shape,
+    draw_blocks,
+    labelled_lines,
+)
 from reslag_vae.evaluation.pictures.figures import DPI, tiled
 
 
@@ -118,7 +125,7 @@ def test_words_that_are_not_one_for_each_column_are_refused() -> None:
 
 def test_lines_take_images_as_data_sets_hold_them() -> None:
     image = torch.arange(16, dtype=torch.uint8).view(1, 1, 4, 4)
-    block = lines_of([("x", image), ("x", image / 255)])
+    block = labelled_lines([("x", image), ("x", image / 255)])
 
     assert block.rows == ("x", "x")
     assert block.images.shape == (2, 1, 1, 4, 4)
@@ -129,4 +136,4 @@ def test_images_of_another_shape_are_named() -> None:
     with pytest.raises(
         ValueError, match=r"VAE: images of shape \(2, 1, 4, 4\) beside others of \(3, 1, 4, 4\)\."
     ):
-        alike([("original", torch.zeros(3, 1, 4, 4)), ("VAE", torch.zeros(2, 1, 4, 4))])
+        check_same_shape([("original", torch.zeros(3, 1, 4, 4)), ("VAE", torch.zeros(2, 1, 4, 4))])

@@ -18,7 +18,10 @@ MakeRun = Callable[..., Path]
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> MakeRun:
-    """A finished run in the folder of a study: `make_run("mnist/vae/seed_0", model="vae", rec=...)`."""
+    """Make a finished run in the folder of a study.
+
+    Example: `make_run("mnist/vae/seed_0", model="vae", rec=...)`.
+    """
 
     def make(
         place: str,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reslag_vae.runs.folder import RunError
-from reslag_vae.studies.report.finished import read_finished
+from reslag_vae.studies.report.finished import read_finished_runs
 from reslag_vae.studies.report.rows import rows_of
 from reslag_vae.studies.report.thesis import title_of
 
@@ -21,13 +21,16 @@ def test_every_finished_run_is_read(make_run: MakeRun, study: Path) -> None:
     )
     # Neither is finished.
     (study / "results/mnist/lagging/seed_0").mkdir(parents=True)
-    first, second = read_finished(study)
+    first, second = read_finished_runs(study)
     assert (first.data, first.row, first.seed) == ("mnist", "optimal_sigma-sigma_data", 0)
     assert (second.row, second.seed, second.result["test"]["rec"]) == ("vae", 1, 20.0)
     assert first.dimensions == 784
     assert len(first.history) == 3
     assert first.per_image["rec"].mean() == pytest.approx(10, abs=0.5)
-    assert (first.evaluated("samples", "fid"), second.evaluated("samples", "fid")) == (3.5, None)
+    assert (
+        first.evaluation_value("samples", "fid"),
+        second.evaluation_value("samples", "fid"),
+    ) == (3.5, None)
     assert first.picture("reconstructions") is None
 
 
@@ -48,16 +51,16 @@ def test_folders_of_other_names_are_left_alone(make_run: MakeRun, study: Path) -
     make_run("mnist/vae/seed_0")
     (study / "results/mnist/vae/seed_0").rename(study / "results/mnist/vae/seed_0_old")
     make_run("mnist/vae/seed_12")
-    assert [run.seed for run in read_finished(study)] == [12]
+    assert [run.seed for run in read_finished_runs(study)] == [12]
     # The results may be named themselves.
-    assert len(read_finished(study / "results")) == 1
+    assert len(read_finished_runs(study / "results")) == 1
 
 
 def test_numbers_that_an_evaluation_does_not_have_are_none(make_run: MakeRun, study: Path) -> None:
     make_run("mnist/vae/seed_0", evaluation={"reconstruction": 3, "samples": {"fid": None}})
-    [run] = read_finished(study)
+    [run] = read_finished_runs(study)
     assert [
-        run.evaluated(*path)
+        run.evaluation_value(*path)
         for path in (("reconstruction", "ssim"), ("samples", "fid"), ("a", "b"))
     ] == [None] * 3
 
@@ -68,12 +71,12 @@ def test_an_evaluation_of_another_epoch_is_refused(make_run: MakeRun, study: Pat
     with pytest.raises(
         RunError, match=r"evaluation\.json is of epoch 1, and the run's result of epoch 39"
     ):
-        read_finished(study)
+        read_finished_runs(study)
 
 
 def test_a_folder_without_results_is_named(study: Path) -> None:
     with pytest.raises(RunError, match="has no finished run"):
-        read_finished(study)
+        read_finished_runs(study)
 
 
 @pytest.mark.parametrize(
@@ -94,4 +97,4 @@ def test_a_damaged_file_is_named(name: str, content: str, make_run: MakeRun, stu
     folder = make_run("mnist/vae/seed_0")
     (folder / name).write_text(content)
     with pytest.raises(RunError, match=f"{folder}.* damaged"):
-        read_finished(study)
+        read_finished_runs(study)

@@ -46,7 +46,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture
 def page(make_run: MakeRun, study: Path) -> str:
-    """Of a study with a question, a picture, a failure and a name that HTML would read as its own."""
+    """The page of a study with a question, a picture, a failure and a name that looks like HTML."""
     for seed in range(2):
         make_run(
             f"fashion_mnist/optimal_sigma-sigma_data/seed_{seed}",

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from reslag_vae.studies.report.finished import read_finished
+from reslag_vae.studies.report.finished import read_finished_runs
 from reslag_vae.studies.report.plots import curves, rates, svg
 from reslag_vae.studies.report.rows import Row, rows_of
 
@@ -17,7 +17,7 @@ MakeRun = Callable[..., Path]
 
 
 def rows(study: Path) -> list[Row]:
-    return rows_of(read_finished(study))["mnist"]
+    return rows_of(read_finished_runs(study))["mnist"]
 
 
 def lines(figure: Figure) -> list[tuple[str, str, Any]]:

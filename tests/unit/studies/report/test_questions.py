@@ -9,7 +9,7 @@ import pytest
 
 from reslag_vae.runs.folder import read_arrays
 from reslag_vae.studies.plan import Question
-from reslag_vae.studies.report.finished import read_finished
+from reslag_vae.studies.report.finished import read_finished_runs
 from reslag_vae.studies.report.questions import Answer, Comparison, answers
 from reslag_vae.studies.report.rows import rows_of
 
@@ -18,7 +18,7 @@ ASKED = Question("Is a better than b?", "a", "b")
 
 
 def compared(study: Path, question: Question = ASKED) -> dict[str, Comparison]:
-    [own] = answers([question], rows_of(read_finished(study))["mnist"])
+    [own] = answers([question], rows_of(read_finished_runs(study))["mnist"])
     return {comparison.measure: comparison for comparison in own.comparisons}
 
 
@@ -73,8 +73,11 @@ def test_seeds_that_agree_do_not_answer_what_images_leave_open(
 def test_other_settings_than_the_question_is_about_are_told(make_run: MakeRun, study: Path) -> None:
     make_run("mnist/a/seed_0", settings={"schedule.ratio": 1, "network.latent_dim": 3})
     make_run("mnist/b/seed_0", epochs=20, settings={"data.batch_size": 64})
-    [own] = answers([ASKED], rows_of(read_finished(study))["mnist"])
-    assert own.unlike == ["trainer.max_epochs 40 and 20", "data.batch_size None and 64"]
+    [own] = answers([ASKED], rows_of(read_finished_runs(study))["mnist"])
+    assert own.setting_differences == [
+        "trainer.max_epochs 40 and 20",
+        "data.batch_size None and 64",
+    ]
 
 
 def test_seeds_that_agree_answer_for_the_methods(make_run: MakeRun, study: Path) -> None:
@@ -111,7 +114,7 @@ def test_what_cannot_be_answered_is_left_out(make_run: MakeRun, study: Path) -> 
     make_run("mnist/a/seed_0")
     (make_run("mnist/c/seed_0") / "per_image.npz").unlink()
     make_run("mnist/d/seed_0", images=(57_000, 3_000, 40))
-    rows = rows_of(read_finished(study))["mnist"]
+    rows = rows_of(read_finished_runs(study))["mnist"]
     questions = [Question("?", "a", other) for other in ("b", "c", "d")]
     assert answers([*questions, Question("?", "a", "a", ("celeba",))], rows) == []
 
@@ -156,4 +159,4 @@ def test_runs_that_were_tested_on_other_images_are_not_paired(
         result = json.loads((folder / "metrics.json").read_text())
         result["inventory"] = {"digests": {"test": digest}, "notes": []}
         (folder / "metrics.json").write_text(json.dumps(result))
-    assert answers([ASKED], rows_of(read_finished(study))["mnist"]) == []
+    assert answers([ASKED], rows_of(read_finished_runs(study))["mnist"]) == []

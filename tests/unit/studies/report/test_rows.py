@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from reslag_vae.runs.folder import RunError, write_arrays
-from reslag_vae.studies.report.finished import read_finished
+from reslag_vae.studies.report.finished import read_finished_runs
 from reslag_vae.studies.report.rows import Row, implied_sigma2, rows_of
 from reslag_vae.studies.report.statistics import Estimate, estimate
-from reslag_vae.studies.report.tables import against
+from reslag_vae.studies.report.tables import compare_with_thesis
 
 MakeRun = Callable[..., Path]
 
 
 def rows(study: Path) -> dict[str, list[Row]]:
-    return rows_of(read_finished(study))
+    return rows_of(read_finished_runs(study))
 
 
 def test_rows_and_data_sets_are_in_the_order_of_the_thesis(make_run: MakeRun, study: Path) -> None:
@@ -158,7 +158,7 @@ def rewrite(path: Path, **changes: Any) -> None:
 def test_the_total_is_held_against_the_thesis_at_its_own_variance(
     make_run: MakeRun, study: Path
 ) -> None:
-    """The thesis: Rec 12.1918, Lat 14.1663, Total -751.9987, which its variance of 0.12508 gives."""
+    """The variance of the thesis' row (Rec 12.1918, Lat 14.1663, Total -751.9987) is 0.12508."""
     for seed in range(3):
         make_run(
             f"fashion_mnist/optimal_sigma-sigma_data/seed_{seed}",
@@ -170,7 +170,7 @@ def test_the_total_is_held_against_the_thesis_at_its_own_variance(
     assert row.total_at_thesis_sigma2 is not None
     assert row.total_at_thesis_sigma2.mean == pytest.approx(-751.9987)
     assert implied_sigma2(12.1918, 14.1663, -751.9987, 784) == pytest.approx(0.12508, abs=1e-5)
-    assert against(row, "total").verdict == "within"
+    assert compare_with_thesis(row, "total").verdict == "within"
     make_run("fashion_mnist/optimal_sigma-sigma_optimal/seed_0", objective="sigma_optimal")
     assert rows(study)["fashion_mnist"][1].total_at_thesis_sigma2 is None
 

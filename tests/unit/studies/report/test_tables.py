@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from reslag_vae.studies.report.finished import read_finished
+from reslag_vae.studies.report.finished import read_finished_runs
 from reslag_vae.studies.report.rows import Row, rows_of
 from reslag_vae.studies.report.statistics import Estimate
 from reslag_vae.studies.report.tables import (
     COST,
     YARDSTICK,
-    against,
     answer_table,
     as_csv,
     best,
+    compare_with_thesis,
     markdown_table,
     number_table,
     plain,
@@ -28,7 +28,7 @@ MakeRun = Callable[..., Path]
 
 
 def rows(study: Path, data: str = "fashion_mnist") -> list[Row]:
-    return rows_of(read_finished(study))[data]
+    return rows_of(read_finished_runs(study))[data]
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_a_difference_to_the_thesis_has_to_exceed_what_one_more_run_may_do(
             f"fashion_mnist/beta_vae/seed_{seed}", model="beta_vae", objective="beta", loss=total
         )
     [row] = rows(study)
-    pair = against(row, "total")
+    pair = compare_with_thesis(row, "total")
     assert (pair.printed, pair.verdict) == (pytest.approx(17.556, abs=1e-3), verdict)
     assert pair.difference == pytest.approx(sum(totals) / len(totals) - 17.556, abs=1e-3)
     # A KL is neither good nor bad.
-    assert against(row, "lat").verdict == ""
+    assert compare_with_thesis(row, "lat").verdict == ""
 
 
 def test_another_experiment_is_not_held_against_the_thesis(make_run: MakeRun, study: Path) -> None:
@@ -65,7 +65,7 @@ def test_another_experiment_is_not_held_against_the_thesis(make_run: MakeRun, st
             loss=-900 + 0.1 * seed,
         )
     [row] = rows(study, "mnist")
-    assert against(row, "total").verdict == ""
+    assert compare_with_thesis(row, "total").verdict == ""
 
 
 def test_the_thesis_stands_beside_ours(make_run: MakeRun, study: Path) -> None:
@@ -198,7 +198,7 @@ def test_the_csv_file_has_every_number(make_run: MakeRun, study: Path) -> None:
         kl=None,
         epochs=3,
     )
-    first, second = csv.DictReader(io.StringIO(as_csv(rows_of(read_finished(study)))))
+    first, second = csv.DictReader(io.StringIO(as_csv(rows_of(read_finished_runs(study)))))
     assert (first["data"], first["lat"], first["rec_thesis"]) == ("mnist", "", "15.9744")
     assert first["caveats"] == "3 of 40 epochs"
     assert (second["rec"], second["rec_error"], second["seeds"]) == ("10.5", "0.5", "2")

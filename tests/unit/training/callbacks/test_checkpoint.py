@@ -51,7 +51,10 @@ def test_the_smallest_loss_and_the_last_epoch_are_kept(
 
 
 def keep(folder: Path, losses: list[float]) -> BestAndLast:
-    """A keeper after epochs with these losses; its checkpoints are the number of the epoch (from 0)."""
+    """A BestAndLast after epochs with these losses.
+
+    Its checkpoints hold the number of the epoch (from 0).
+    """
     keeper = BestAndLast()
     for epoch, loss in enumerate(losses):
 

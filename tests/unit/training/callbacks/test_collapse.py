@@ -23,7 +23,10 @@ Fit = Callable[..., Trainer]
 
 
 def fixed_encoder(network: Network, active: int) -> Network:
-    """Makes the first dimensions carry much of the image and the others nothing, whatever training does."""
+    """A network whose first dimensions carry much of the image and the others nothing.
+
+    Training does not change that.
+    """
     linear = network.inference[-1]
     assert isinstance(linear, nn.Linear)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The work that is measured: the thesis' three sizes, on random pictures, so that nothing needs to be downloaded."""
+"""The workloads: the thesis' three sizes, on random pictures, so that nothing is downloaded."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,13 @@ CONF = Path(__file__).parents[1] / "conf"
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """A variant on images of one size.
 
     Attributes:
-        name: the data set whose size and thesis settings these are.
-        model: of conf/model.
-        shape: (C, H, W).
+        name: name of the data set whose size and thesis settings these are.
+        model: name of the variant, as in conf/model.
+        shape: (C, H, W) of the images.
     """
 
     name: str
@@ -29,26 +29,26 @@ class Work:
     shape: tuple[int, int, int]
 
 
-WORKS = {
+WORKLOADS = {
     work.name: work
     for work in (
-        Work("fashion_mnist", "lagging", (1, 28, 28)),
-        Work("cifar10", "reslag_light", (3, 32, 32)),
-        Work("celeba", "reslag_light", (3, 64, 64)),
+        Workload("fashion_mnist", "lagging", (1, 28, 28)),
+        Workload("cifar10", "reslag_light", (3, 32, 32)),
+        Workload("celeba", "reslag_light", (3, 64, 64)),
     )
 }
 
 
 class RandomImages(ImageDataModule):
-    """Uniform noise: the speed of a step does not depend on what the pictures show.
+    """Images of uniform noise: the speed of a step does not depend on what pictures show.
 
     Args:
-        root: not read.
-        batch_size: images in a minibatch.
-        val_fraction: the part of train that is taken for validation.
-        seed: of the pixels.
-        image_shape: (C, H, W).
-        count: of training images.
+        root: folder of the data, which is not read.
+        batch_size: number of images in a minibatch.
+        val_fraction: share of the training images that is taken for validation.
+        seed: seed of the pixels.
+        image_shape: (C, H, W) of the images.
+        count: number of training images.
     """
 
     name = "random"
@@ -67,7 +67,8 @@ class RandomImages(ImageDataModule):
         self.count = count
 
     def read(self) -> Source:
-        train, few = (self._random(size) for size in (self.count, 2 * self.batch_size))
+        """Return the training images, and two batches for validation and test."""
+        train, few = self._random(self.count), self._random(2 * self.batch_size)
         return Source(train, few, few, [])
 
     def _random(self, size: int) -> Images:
@@ -79,12 +80,13 @@ class RandomImages(ImageDataModule):
         return Images(pixels.permute(0, 3, 1, 2), torch.full((size,), -1))
 
 
-def composed(
-    work: Work, batch_size: int, count: int, overrides: tuple[str, ...] = ()
+def compose_config(
+    work: Workload, batch_size: int, count: int, overrides: tuple[str, ...] = ()
 ) -> DictConfig:
-    """The configuration of train.py for this work on `count` random training images.
+    """Return the configuration of train.py for a workload on random training images.
 
-    Without other overrides every epoch is joint, and nothing goes to a dashboard.
+    There are `count` training images. Without other overrides every epoch is joint, and nothing
+    goes to a dashboard.
     """
     options = [
         f"model={work.model}",
@@ -96,7 +98,7 @@ def composed(
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", options)
     data: dict[str, Any] = {
-        "_target_": "benchmarks.works.RandomImages",
+        "_target_": "benchmarks.workloads.RandomImages",
         "root": ".",
         "batch_size": batch_size,
         "val_fraction": 0.1,

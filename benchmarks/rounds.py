@@ -1,9 +1,9 @@
-"""Contenders in processes of their own that take turns, so that they share nothing but the machine.
+"""Rounds in which contenders take turns, each in its own process.
 
-A child trains a warm-up turn, says "ready", trains one turn for each "go" and says how long it
-took, and after "end" says how much of the accelerator's memory it has used. What it says comes when
-it is idle again: also what a framework does after an epoch is over by then, and disturbs nobody's
-turn.
+In each round every contender has one turn. Contenders share nothing but the machine. A child
+process trains a warm-up turn, says "ready", trains one turn for each "go" and says how long it
+took, and after "end" says how much of the accelerator's memory it has used. It answers when it is
+idle again: what a framework does after an epoch is then over, too, and disturbs no other turn.
 """
 
 import json
@@ -25,7 +25,7 @@ from benchmarks import report
 from reslag_vae._runtime import process
 
 ROOT = Path(__file__).parents[1]
-# Progress bars are drawn as in a terminal, but into nowhere; W&B stays offline and quiet.
+# Progress bars are drawn as in a terminal, but to the null device; W&B stays offline and quiet.
 ENVIRONMENT = {
     "FORCE_COLOR": "1",
     "TERM": "xterm-256color",
@@ -37,28 +37,28 @@ TAIL = 2_000  # characters of a failed child's log
 
 
 class FinishedError(Exception):
-    """There are no more turns: what ends a contender's training."""
+    """The end of a contender's training: there are no more turns."""
 
 
 class LostError(RuntimeError):
-    """A child has died. The message is the end of its log."""
+    """A child process that has died; the message is the end of its log."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a child is to do.
+    """The task of a child process.
 
     Attributes:
-        contender: its key.
-        work: the name of the work.
-        batch_size: images in a minibatch.
-        images: in a turn, a multiple of `batch_size`.
-        count: of training images, at least `images`.
-        folder: for the child's files.
+        contender: key of the contender.
+        workload: name of the workload.
+        batch_size: number of images in a minibatch.
+        images: number of images in a turn, a multiple of `batch_size`.
+        count: number of training images, at least `images`.
+        folder: folder for the child's files.
     """
 
     contender: str
-    work: str
+    workload: str
     batch_size: int
     images: int
     count: int
@@ -66,15 +66,15 @@ class Job:
 
     @property
     def batches(self) -> int:
-        """In a turn."""
+        """The number of minibatches in a turn."""
         return self.images // self.batch_size
 
 
 class Turns:
-    """The child's side. Its own standard output is from now on nowhere.
+    """The child's side of the turns; it redirects the child's standard output to the null device.
 
     Args:
-        images: in a turn.
+        images: number of images in a turn.
     """
 
     def __init__(self, images: int) -> None:
@@ -86,10 +86,12 @@ class Turns:
         os.close(nowhere)
 
     def begin(self) -> None:
-        """Say how long the turn before took, and wait for the next. The first one is the warm-up, and begins at once.
+        """Report how long the last turn took, and wait for the next one.
+
+        The first turn is the warm-up, and begins at once.
 
         Raises:
-            FinishedError: there is no next, or nobody to measure it.
+            FinishedError: there are no more turns, or the parent process is gone.
         """
         if self.answer is None:
             return
@@ -98,45 +100,43 @@ class Turns:
             raise FinishedError
 
     def end(self, seconds: float) -> None:
-        """A turn of that length is over."""
-        self.answer = (
-            "ready"
-            if self.answer is None
-            else json.dumps({"seconds": seconds, "images": self.images})
-        )
+        """End a turn that took so many seconds."""
+        is_warm_up = self.answer is None
+        result = json.dumps({"seconds": seconds, "images": self.images})
+        self.answer = "ready" if is_warm_up else result
 
     @contextmanager
     def timed(self) -> Iterator[None]:
-        """Wait for a turn, and time what is done in it."""
+        """Wait for a turn, and time what is done within the context."""
         self.begin()
         started = time.perf_counter()
         yield
-        self.end(stopped() - started)
+        self.end(synchronized_time() - started)
 
     def say(self, line: str) -> None:
-        """To the parent, which may be gone."""
+        """Send a line to the parent process, which may be gone."""
         with suppress(BrokenPipeError):
             print(line, file=self.answers, flush=True)
 
     def say_memory(self) -> None:
-        """The last word: the largest amount of the accelerator's memory held, in bytes."""
+        """Send the largest amount of the accelerator's memory held, in bytes, as the last line."""
         peak = torch.cuda.max_memory_reserved() if torch.cuda.is_available() else None
         self.say(json.dumps({"device_memory": peak}))
 
 
-def stopped() -> float:
-    """The time when the device has done all that it was given."""
+def synchronized_time() -> float:
+    """Return the time when the device has finished its work."""
     report.synchronize()
     return time.perf_counter()
 
 
 class Child:
-    """The parent's side: a contender's process, with its warm-up begun.
+    """The parent's side of the turns: a contender's process, with its warm-up begun.
 
     Args:
-        job: what it is to do.
-        variables: of its environment, beside this process'; by default what train.py sets for our
-            own training.
+        job: the task of the child.
+        variables: environment variables, besides this process' own; None sets those of train.py for
+            our own training.
     """
 
     def __init__(self, job: Job, variables: dict[str, str] | None = None) -> None:
@@ -144,7 +144,7 @@ class Child:
             variables = process.BRIEF if job.contender.startswith("ours") else {}
         self.log = Path(job.folder) / "log.txt"
         with self.log.open("w") as log:
-            # A session of its own, so that its workers can be ended with it.
+            # A session of its own, so that the child's workers can be ended with it.
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "benchmarks.contenders", json.dumps(asdict(job))],
                 stdin=subprocess.PIPE,
@@ -160,35 +160,35 @@ class Child:
         self.to, self.answers = self.process.stdin, self.process.stdout
 
     def read(self) -> str:
-        """Its next line.
+        """Return the child's next line.
 
         Raises:
-            LostError: it has died.
+            LostError: the child has died.
         """
         line = self.answers.readline()
         if not line:
             code = self.process.wait()
-            # Of a progress bar's states, which end in a return, only the last is worth reading.
+            # Only the last state of a progress bar is worth reading; the others end in a return.
             log = re.sub(r"[^\n]*\r", "", self.log.read_text(errors="replace")).strip()[-TAIL:]
-            raise LostError(
-                log if code > 0 and log else f"{log}\nended with exit code {code}".strip()
-            )
+            if code > 0 and log:
+                raise LostError(log)
+            raise LostError(f"{log}\nended with exit code {code}".strip())
         return line.strip()
 
     def ready(self) -> None:
-        """Wait until its warm-up is over.
+        """Wait until the warm-up is over.
 
         Raises:
-            LostError: it has died.
+            LostError: the child has died.
         """
         if (line := self.read()) != "ready":
             raise LostError(f"not ready but {line}")
 
     def turn(self) -> dict[str, Any]:
-        """Let it train one turn: its seconds and images, and the memory it holds then, in bytes.
+        """Train one turn; return its seconds and images, and the memory held then, in bytes.
 
         Raises:
-            LostError: it has died.
+            LostError: the child has died.
         """
         self.go()
         return self.result()
@@ -199,19 +199,19 @@ class Child:
             print("go", file=self.to, flush=True)
 
     def result(self) -> dict[str, Any]:
-        """Wait for the end of the turn that has begun.
+        """Wait for the end of the turn that has begun, and return its measurements.
 
         Raises:
-            LostError: it has died.
+            LostError: the child has died.
         """
         answer: dict[str, Any] = json.loads(self.read())
-        return answer | {"memory": held(self.process.pid)}
+        return answer | {"memory": held_memory(self.process.pid)}
 
     def end(self) -> dict[str, Any]:
-        """Let it go: its last word.
+        """Tell the child to end, and return its last line.
 
         Raises:
-            LostError: it had died before.
+            LostError: the child has died.
         """
         with suppress(BrokenPipeError):
             print("end", file=self.to, flush=True)
@@ -219,7 +219,7 @@ class Child:
         return answer
 
     def close(self) -> None:
-        """End it, and what it has started, whatever state it is in."""
+        """End the child and what it has started, whatever state it is in."""
         with suppress(BrokenPipeError):
             self.to.close()
         with suppress(subprocess.TimeoutExpired):
@@ -230,15 +230,17 @@ class Child:
         self.answers.close()
 
 
-def held(process: int) -> int:
-    """Bytes of memory that a process and its descendants hold; what several share counts once."""
+def held_memory(process: int) -> int:
+    """Return the bytes of memory that a process and its descendants hold.
+
+    Memory that several of them share counts once.
+    """
     processes, total = [process], 0
     for one in processes:
         with suppress(OSError):  # one that has just ended
             for children in Path(f"/proc/{one}/task").glob("*/children"):
                 processes += map(int, children.read_text().split())
             rollup = Path(f"/proc/{one}/smaps_rollup").read_text()
-            total += 1024 * sum(
-                int(number) for number in re.findall(r"^Pss:\s+(\d+)", rollup, re.MULTILINE)
-            )
+            kilobytes = re.findall(r"^Pss:\s+(\d+)", rollup, re.MULTILINE)
+            total += 1024 * sum(map(int, kilobytes))
     return total

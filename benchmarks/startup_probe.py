@@ -1,4 +1,4 @@
-"""A callback that notes when a run of train.py begins to train, and then ends it."""
+"""The callback that records when a run of train.py starts to train, and then ends it."""
 
 import json
 import sys
@@ -12,12 +12,14 @@ from lightning.pytorch.callbacks import Callback
 PICTURES = "img_align_celeba"
 
 
-class Stamps(Callback):
-    """Ends the process after its first training step, and leaves the moments and the pictures opened as JSON.
+class StartupProbe(Callback):
+    """A callback that ends the process after its first training step.
+
+    It leaves the moments, and the number of pictures opened, as JSON.
 
     Args:
-        path: of the file: `fit` and `step` in seconds since the epoch, `pictures` opened since this
-            was made, which is before the data are read.
+        path: path of the file. `fit` and `step` are in seconds since the epoch; `pictures` were
+            opened since the callback was created, which is before the data are read.
     """
 
     def __init__(self, path: str) -> None:
@@ -31,11 +33,17 @@ class Stamps(Callback):
             self.pictures += 1
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Record the start of training."""
         self.fit = time.time()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        """Write the record, and end the process.
+
+        Raises:
+            SystemExit: always.
+        """
         float(outputs["loss"])  # waits for the device
         stamps = {"fit": self.fit, "step": time.time(), "pictures": self.pictures}
         self.path.write_text(json.dumps(stamps))

@@ -46,7 +46,8 @@ class Step(NamedTuple):
 
 def config_of_1(tree: Tree) -> Tree:
     """A configuration of schema 1 in the form of the next; options that are younger are added."""
-    tree = {name: renamed(branch) for name, branch in tree.items()}
+    if "likelihood" not in tree:  # else written between the versions
+        tree = {name: renamed(branch) for name, branch in tree.items()}
     younger: Tree = {
         "study": None,
         "resume": None,
@@ -64,8 +65,7 @@ def config_of_1(tree: Tree) -> Tree:
 
 def model_of_1(node: Tree) -> Tree:
     """Bring the node of a model of schema 1 to the next."""
-    named: Tree = renamed(node)
-    return version_0_1.model(named) if "network" in named else named
+    return version_0_1.model(renamed(node)) if "network" in node else node
 
 
 def renamed(tree: Any) -> Any:

@@ -50,7 +50,7 @@ def model(node: dict[str, Any]) -> dict[str, Any]:
 
 def config(tree: dict[str, Any]) -> dict[str, Any]:
     """Return a run's whole configuration in today's form, but for its node `model`."""
-    if "likelihood" in tree:  # written between the versions
+    if "likelihood" in tree:
         return tree
     network = tree.get("network")
     objective, likelihood = parted(tree.get("objective"))

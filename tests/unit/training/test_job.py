@@ -8,7 +8,9 @@ import pytest
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from reslag_vae._runtime import jobs
 from reslag_vae._runtime.errors import ConfigError
+from reslag_vae._runtime.jobs import job_name
 from reslag_vae.runs.config import read_config
 from reslag_vae.runs.folder import RunError
 from reslag_vae.training import job as job_module
@@ -118,7 +120,8 @@ def job(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             sweep=SimpleNamespace(dir=str(folder.parent), subdir=folder.name),
             job=SimpleNamespace(name="train"),
         )
-        monkeypatch.setattr(job_module, "HydraConfig", SimpleNamespace(get=lambda: hydra))
+        for module in (job_module, jobs):
+            monkeypatch.setattr(module, "HydraConfig", SimpleNamespace(get=lambda: hydra))
 
     return job
 
@@ -129,7 +132,7 @@ def test_a_new_run_is_as_composed(
     job(tmp_path)
     config = compose("model=vae", "data=digits", "logger=none")
     assert job_module.of_job(config, tmp_path) == config
-    assert job_module.job_name() == ""
+    assert job_name() == ""
 
 
 def test_a_run_is_resumed_by_its_folder_alone(
@@ -162,7 +165,7 @@ def test_a_multirun_resumes_nothing(
     job(folder, f"resume={folder}", mode=RunMode.MULTIRUN)
     with pytest.raises(ConfigError, match="resume= takes one run: leave out -m"):
         job_module.of_job(compose("model=vae", "data=digits", f"resume={folder}"), folder)
-    assert job_module.job_name() == "run: "
+    assert job_name() == "run: "
 
 
 STUDY = ("model=lagging", "data=digits", "logger=none", "seed=3")

@@ -34,8 +34,8 @@ class Contender:
     Attributes:
         name: the contender's name in the tables.
         train: function that trains in turns until there are no more.
-        joint: for a contender that trains aggressively, the key of the one whose joint steps are
-            the unit of its cost; else None.
+        joint: the key of the contender whose joint steps are the unit of the cost, for one that
+            trains aggressively; else None.
     """
 
     name: str

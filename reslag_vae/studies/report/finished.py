@@ -153,16 +153,12 @@ def read_per_image(path: Path) -> dict[str, np.ndarray]:
 def check_result(result: dict[str, Any], path: Path) -> None:
     """Raise a RunError if metrics.json lacks what the report needs."""
     images, test = result.get("images"), result.get("test")
-    terms = [test.get(name) for name in ("rec", "loss")] if isinstance(test, dict) else [None]
-    sizes = (
-        [images.get(name) for name in ("train", "val", "test")]
-        if isinstance(images, dict)
-        else [None]
-    )
+    terms = test if isinstance(test, dict) else {}
+    sizes = images if isinstance(images, dict) else {}
     lacking = [name for name in NEEDED if name not in result]
-    if not all(isinstance(value, float | int) for value in terms):
+    if not all(isinstance(terms.get(name), float | int) for name in ("rec", "loss")):
         lacking.append("rec and loss of test")
-    if not all(type(size) is int for size in sizes):
+    if not all(type(sizes.get(name)) is int for name in ("train", "val", "test")):
         lacking.append("the number of images")
     for name in ("val", "test", "parameters", "monitored", "versions", "inventory"):
         if not isinstance(result.get(name, {}), dict):

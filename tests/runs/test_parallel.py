@@ -17,8 +17,9 @@ from reslag_vae._runtime import collectives
 from reslag_vae._runtime.process import quiet
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.images import Source
-from reslag_vae.latents import PointPosterior
+from reslag_vae.latents import MixturePrior, PointPosterior
 from reslag_vae.likelihoods import (
+    Bernoulli,
     DataVariance,
     Gaussian,
     LearnedVariance,
@@ -35,7 +36,7 @@ from reslag_vae.training.optimizers import AdamSettings, Plateau
 from reslag_vae.training.schedules import Joint, Lagging
 from reslag_vae.training.strategy import Replicas
 from reslag_vae.training.system import BaseVAE
-from reslag_vae.variants import AutoEncoder, LaggingVAE, MMDInfoVAE, OptimalSigmaVAE, ResLagVAE
+from reslag_vae.variants import VAE, AutoEncoder, LaggingVAE, MMDInfoVAE, OptimalSigmaVAE, ResLagVAE
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (1, 8, 8)
@@ -53,6 +54,9 @@ CASES: dict[str, Callable[[], BaseVAE]] = {
         FlatModel(network(1), SquaredError(), PointPosterior()), Reconstruction()
     ),
     "joint, drawn pixels": lambda: OptimalSigmaVAE(optimal(), ELBO()),
+    "joint, drawn pixels, a prior that is trained": lambda: VAE(
+        FlatModel(network(), Bernoulli(), prior=MixturePrior(3, 4)), ELBO()
+    ),
     "lagging, same": lambda: LaggingVAE(
         FlatModel(network(), Gaussian(DataVariance(SHAPE))), ELBO(), SAME
     ),

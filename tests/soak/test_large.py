@@ -4,6 +4,7 @@ Run as a script, this trains it and prints the memory that it took.
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.images import Source
 
+ROOT = Path(__file__).parents[2]
 CELEBA = 202_599
 
 
@@ -58,6 +60,7 @@ def test_an_epoch_on_as_many_images_as_celeba_has_takes_no_memory_of_its_own(
         text=True,
         check=False,
         timeout=600,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
@@ -69,13 +72,16 @@ def test_an_epoch_on_as_many_images_as_celeba_has_takes_no_memory_of_its_own(
 def main(root: Path) -> None:
     from lightning import Trainer
 
+    from reslag_vae.likelihoods import Gaussian, OptimalVariance
+    from reslag_vae.models import FlatModel
     from reslag_vae.networks import PlainNetwork
-    from reslag_vae.objectives import SigmaOptimal
+    from reslag_vae.objectives import ELBO
     from reslag_vae.variants import OptimalSigmaVAE
 
     torch.set_num_threads(1)
     data = Large(root, batch_size=512, val_fraction=0.01, seed=0)
-    model = OptimalSigmaVAE(PlainNetwork((3, 64, 64), 4, [2, 2], [1, 1]), SigmaOptimal((3, 64, 64)))
+    network = PlainNetwork((3, 64, 64), 4, [2, 2], [1, 1])
+    model = OptimalSigmaVAE(FlatModel(network, Gaussian(OptimalVariance((3, 64, 64)))), ELBO())
     trainer = Trainer(
         max_epochs=1,
         accelerator="cpu",

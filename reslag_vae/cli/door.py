@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from reslag_vae import options
 from reslag_vae._runtime import terminal
 from reslag_vae._runtime.errors import UserError, closed_doors
 from reslag_vae._runtime.invocation import enter, is_help, running
@@ -35,6 +36,7 @@ def run(main: Callable[[], object], command: str) -> None:
     """
     enter(command)
     terminal.prepare()
+    sys.argv[1:] = options.renamed(sys.argv[1:])
     with interruptible():  # a sweep's launcher, too
         if FULL_ERROR in os.environ:  # the user wants to see stacks of calls
             answer(main, command)

@@ -3,7 +3,7 @@
 Each error names the option, its value and what is wanted.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -283,7 +283,21 @@ def did_you_mean(name: str, names: tuple[str, ...] = ()) -> str:
     return f"; did you mean {near}" if near else ""
 
 
-def renamed(argument: str) -> str:
-    """Return a command's argument with today's name of its option, where version 0.1 had another."""
-    name, equals, value = argument.partition("=")
-    return f"{RENAMED.get(name, name)}{equals}{value}"
+def renamed(arguments: Sequence[str]) -> list[str]:
+    """Return a command's arguments with today's names of options, where version 0.1 had others.
+
+    Those were the options of objective=sigma_*. Another objective, such as one of the user's own,
+    may have options by the same names: they stay.
+    """
+    chosen = [argument for argument in arguments if argument.startswith("objective=")]
+    if chosen and not chosen[-1].startswith("objective=sigma_"):
+        return list(arguments)
+    return [with_new_name(argument) for argument in arguments]
+
+
+def with_new_name(argument: str) -> str:
+    """Return one argument of a command with today's name of its option."""
+    option, equals, value = argument.partition("=")
+    name = option.lstrip("+~")
+    mark = option.removesuffix(name)
+    return f"{mark}{RENAMED.get(name, name)}{equals}{value}"

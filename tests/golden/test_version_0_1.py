@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 import reslag_vae
+from reslag_vae import options
 from reslag_vae.evaluation.epoch import evaluate as epoch_of_split
 from reslag_vae.evaluation.epoch import measure_yardstick
 from reslag_vae.evaluation.main import evaluate
@@ -19,9 +21,11 @@ from reslag_vae.evaluation.metrics.bounds import importance_weighted_bound
 from reslag_vae.models.terms import compute_terms
 from reslag_vae.runs.checkpoints import checkpoint_path, read_checkpoint
 from reslag_vae.runs.data import load_data
+from reslag_vae.runs.folder import RunError
 from reslag_vae.runs.load import Parts, parts_of
 from reslag_vae.training.finish import METRICS
-from reslag_vae.training.job import resumed
+from reslag_vae.training.job import check_same, resumed
+from tests.running import start
 
 RUNS = Path(__file__).parent / "version_0_1"
 NAMES = sorted(path.name for path in RUNS.iterdir() if path.is_dir())
@@ -35,9 +39,30 @@ RESUMED = (
     "reslag_light",
 )
 
+# What the command of every run shares; the README's table has the rest.
+SHARED = (
+    "data=digits",
+    "trainer.max_epochs=2",
+    "+trainer.limit_train_batches=12",
+    "trainer.accelerator=cpu",
+    "recipe.blocks=[1,1]",
+    "recipe.latent_dim=2",
+    "logger=none",
+    "callbacks.images=null",
+    "callbacks.collapse=null",
+    "callbacks.progress=null",
+)
+
+# Runs whose commands name options that have other names today.
+RENAMED = ("optimal_sigma_pixel", "reslag")
+
 # What is trained in an evaluation rounds otherwise on another processor, as a run does.
 TRAINED = ("classes", "samples")
 ROUNDING = 2e-3
+
+# Of a result: what it is of, and the means that hang on no threshold and are not near 0.
+SAID = ("model", "objective", "schedule", "data", "images", "parameters", "epoch")
+MEANS = ("loss", "rec", "kl", "elbo", "sigma2")
 
 # Numbers of many are kept as their mean and every 97th.
 FEW, STEP = 64, 97
@@ -162,8 +187,8 @@ def test_an_evaluation_gives_its_numbers_of_then(
     name: str, compose: Any, copy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(classifier, "STEPS", 10)
-    options = ("samples=4", "figures=false", "device=cpu", "out=unused")
-    (evaluated,) = evaluate(compose(f"run={copy(name)}", *options, script="evaluate"))
+    quick = ("samples=4", "figures=false", "device=cpu", "out=unused")
+    (evaluated,) = evaluate(compose(f"run={copy(name)}", *quick, script="evaluate"))
     theirs = kept(RUNS / name, "numbers.json")["evaluation"]
     for group, numbers in evaluated.numbers.items():
         rounding = ROUNDING if group in TRAINED else 1e-5
@@ -182,3 +207,34 @@ def test_a_run_goes_on_as_it_would_have_then(name: str, train: Any, copy: Any) -
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert_close({column: float(rows[-1][column]) for column in theirs}, theirs, ROUNDING)
     assert kept(folder, "metrics.json")["epochs_run"] == 3
+
+
+def command_of(name: str) -> list[str]:
+    """The arguments of train.py that have made a run, by the names of then."""
+    table = (RUNS / "README.md").read_text()
+    found = re.search(rf"^\| `{name}` \| `(.*)` \|$", table, re.MULTILINE)
+    assert found is not None, f"the README says nothing of {name}"
+    return [*SHARED, *found[1].split()]
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_a_command_of_then_trains_what_it_trained_then(name: str, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    done = start(tmp_path / "here", *command_of(name), "hydra.run.dir=run")
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "here" / "run"
+    ours, theirs = kept(folder, "metrics.json"), kept(RUNS / name, "metrics.json")
+    assert [ours[own] for own in SAID] == [theirs[own] for own in SAID]
+    for split in ("val", "test"):
+        known = {own: theirs[split][own] for own in MEANS}
+        assert_close({own: ours[split][own] for own in MEANS}, known, ROUNDING)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_study_that_began_then_goes_on_by_its_command(name: str, compose: Any) -> None:
+    command = options.renamed(command_of(name))
+    check_same(compose(*command), RUNS / name)
+    with pytest.raises(
+        RunError, match=r"optimizer\.lr=0\.002, and optimizer\.lr=0\.1 is asked for"
+    ):
+        check_same(compose(*command, "optimizer.lr=0.1"), RUNS / name)

@@ -270,10 +270,31 @@ def test_the_nearest_name_is_offered(name: str, meant: str) -> None:
     assert did_you_mean("zzzzzz") == ""
 
 
-def test_a_command_of_version_0_1_has_todays_names() -> None:
-    assert options.renamed("objective.decay=0.5") == "likelihood.variance.decay=0.5"
-    assert options.renamed("objective.beta=2,4") == "objective.beta=2,4"
-    assert options.renamed("objective") == "objective"
+@pytest.mark.parametrize(
+    ("argument", "today"),
+    [
+        ("objective.decay=0.5", "likelihood.variance.decay=0.5"),
+        ("objective.granularity=pixel,channel", "likelihood.variance.granularity=pixel,channel"),
+        ("objective.image_shape=[1,8,8]", "likelihood.variance.image_shape=[1,8,8]"),
+        ("++objective.sigma2=0.1", "++likelihood.variance.sigma2=0.1"),
+        ("~objective.decay", "~likelihood.variance.decay"),
+        ("objective.beta=2,4", "objective.beta=2,4"),
+        ("objective", "objective"),
+        ("data.folder='/p/objective.decay=1'", "data.folder='/p/objective.decay=1'"),
+        ("--config-dir=objective.decay", "--config-dir=objective.decay"),
+        ("+", "+"),
+        ("", ""),
+    ],
+)
+def test_a_command_of_version_0_1_has_todays_names(argument: str, today: str) -> None:
+    assert options.renamed([argument]) == [today]
+    chosen = "objective=sigma_optimal"
+    assert options.renamed([chosen, argument, "seed=1"]) == [chosen, today, "seed=1"]
+
+
+def test_another_objective_has_options_of_its_own() -> None:
+    command = ["objective=mine", "objective.decay=0.5"]
+    assert options.renamed(command) == command
 
 
 def test_the_checks_load_no_pytorch() -> None:

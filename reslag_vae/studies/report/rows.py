@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
     @property
     def objective(self) -> str:
-        """Name of the objective."""
+        """Name of the objective, followed by that of the likelihood if it is not the usual one."""
         return str(self.runs[0].result["objective"])
 
     @property
@@ -55,7 +55,8 @@ class Row(NamedTuple):
 
         Numbers are rounded to 3 digits, as those drawn by a sweep have 17.
         """
-        parts = [part for part in self.name.split("-") if part not in (self.model, self.objective)]
+        known = (self.model, *self.objective.split(", "))
+        parts = [part for part in self.name.split("-") if part not in known]
         return [
             re.sub(r"\d+\.\d{4,}", lambda long: f"{float(long[0]):.3g}", part).replace("_", " ")
             for part in parts
@@ -115,7 +116,8 @@ def term_of(run: FinishedRun, name: str) -> float | None:
     if name == "total":
         return as_float(test["loss"])
     if name == "lat":
-        return as_float(test["kl_per_dim" if run.result["objective"] in AVERAGED else "kl"])
+        objective = str(run.result["objective"]).partition(", ")[0]
+        return as_float(test["kl_per_dim" if objective in AVERAGED else "kl"])
     return as_float(test.get(name))
 
 

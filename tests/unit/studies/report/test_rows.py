@@ -45,6 +45,13 @@ def test_rows_and_data_sets_are_in_the_order_of_the_thesis(make_run: MakeRun, st
     ]
 
 
+def test_an_objective_with_another_likelihood_is_named_once(make_run: MakeRun, study: Path) -> None:
+    place = "binarized_mnist/vae-elbo-bernoulli-latent_dim_64/seed_0"
+    make_run(place, model="vae", objective="elbo, bernoulli")
+    [row] = rows(study)["binarized_mnist"]
+    assert row.title == "VAE, elbo, bernoulli, latent dim 64"
+
+
 def test_numbers_are_means_over_seeds(make_run: MakeRun, study: Path) -> None:
     for seed, rec in enumerate((10.0, 11.0, 13.0)):
         make_run(f"mnist/optimal_sigma-sigma_data/seed_{seed}", rec=rec, kl=20.0)
@@ -56,7 +63,15 @@ def test_numbers_are_means_over_seeds(make_run: MakeRun, study: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("objective", "lat"), [("beta", 2.0), ("mmd", 2.0), ("sigma_data", 20.0), ("elbo", 20.0)]
+    ("objective", "lat"),
+    [
+        ("beta", 2.0),
+        ("mmd", 2.0),
+        ("beta, bernoulli", 2.0),
+        ("sigma_data", 20.0),
+        ("elbo", 20.0),
+        ("elbo, bernoulli", 20.0),
+    ],
 )
 def test_lat_is_averaged_where_the_thesis_averages(
     objective: str, lat: float, make_run: MakeRun, study: Path

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from reslag_vae.options import require
 
@@ -59,11 +59,6 @@ class Network(nn.Module):
     def extra_repr(self) -> str:
         """Return the shapes that the printed module shows."""
         return f"image_shape={self.image_shape}, latent_dim={self.latent_dim}"
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return (B, C, H, W) images decoded from the posterior means of (B, C, H, W) images."""
-        reconstruction: Tensor = self.generative(self.inference(images)[:, : self.latent_dim])
-        return reconstruction
 
 
 def check_sizes(

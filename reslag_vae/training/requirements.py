@@ -32,7 +32,8 @@ def check_requirements(system: "BaseVAE") -> None:
         (f"model={system.name}", system.requires),
         (f"objective={system.preset}", objective.requires),
     ):
-        for missing in sorted(required - provided):
+        # The rule for sigma first: it says which of the objectives will do.
+        for missing in sorted(required - provided, reverse=True):
             raise ValueError(f"{who} does not take {instead(system, missing)}.")
 
 

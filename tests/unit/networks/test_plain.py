@@ -34,11 +34,6 @@ def test_every_parameter_is_reached_by_a_gradient(size: tuple[int, int]) -> None
         assert parameter.grad.abs().sum() > 0, name
 
 
-def test_forward_decodes_the_posterior_means() -> None:
-    network, images = PlainNetwork((1, 8, 8), 3, [4], [1]).eval(), torch.rand(2, 1, 8, 8)
-    assert torch.equal(network(images), network.generative(network.inference(images)[:, :3]))
-
-
 def test_the_halves_share_nothing() -> None:
     network = PlainNetwork((1, 8, 8), 3, [4, 8], [2, 2])
     inference, generative = (

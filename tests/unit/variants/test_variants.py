@@ -138,8 +138,9 @@ def refusal(model: str, objective: str) -> str:
     """How the message begins."""
     if model == "autoencoder":
         return f"objective={objective} does not take posterior=point; it takes posterior="
-    if (model, objective) == ("optimal_sigma", "elbo"):
-        return f"model={model} does not take likelihood=unit_gaussian; it takes likelihood="
+    if model == "optimal_sigma":
+        usual = "unit_gaussian" if objective == "elbo" else "squared_error"
+        return f"model={model} does not take likelihood={usual}; it takes likelihood=sigma_data"
     return f"model={model} does not take objective={objective}; it takes objective="
 
 

@@ -105,7 +105,7 @@ def network_of(job: Job) -> Network:
     Its weights are in PyTorch's usual memory layout.
     """
     config = compose_config(WORKLOADS[job.workload], job.batch_size, job.count)
-    model: Any = build_parts(config.model)["model"]
+    model: Any = build_parts(config.model).model
     network: Network = model.network.to(device()).train()
     network.to(memory_format=torch.contiguous_format)
     plain: dict[type[nn.Module], type[nn.Module]] = {
@@ -120,7 +120,7 @@ def network_of(job: Job) -> Network:
 def pixels_of(job: Job) -> Tensor:
     """Return (count, C, H, W) uint8 images on the device, in PyTorch's usual memory layout."""
     config = compose_config(WORKLOADS[job.workload], job.batch_size, job.count)
-    model: Any = build_parts(config.model)["model"]
+    model: Any = build_parts(config.model).model
     data = build_data(config, model)
     data.setup()
     return data.split("train").images.contiguous().to(device())

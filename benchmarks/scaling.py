@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -162,9 +161,9 @@ def evaluation_speed(point: str, images: int) -> float:
     pixels = work.shape[0] * work.shape[1] * work.shape[2]
     count = max(1_024, images * 28**2 // pixels)
     config = compose_config(work, int(batch_size), count)
-    parts: Any = build_parts(config.model)
+    parts = build_parts(config.model)
     parts.to("cuda" if torch.cuda.is_available() else "cpu")
-    model, objective = parts["model"], parts["objective"]
+    model, objective = parts.model, parts.objective
     data = build_data(config, model)
     data.setup()
     # The made-up test split has only two batches, so the training split is read in the same way.

@@ -16,6 +16,9 @@ import torch
 from torch import Tensor
 
 ROOT = Path(__file__).parents[1]
+
+# Real images, beside a checkout that has them.
+REAL = ROOT.parent / "shared" / "data"
 TINY = (
     "data=digits",
     "data.batch_size=128",

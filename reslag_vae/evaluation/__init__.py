@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reslag_vae.evaluation.public import *  # noqa: F403
+    from reslag_vae.evaluation.public import *  # noqa: F403  # seen by type checkers alone; `__all__` there names each
 
 
 def __getattr__(name: str) -> Any:

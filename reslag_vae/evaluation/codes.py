@@ -20,6 +20,7 @@ from reslag_vae.evaluation.adapters import (
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents import DiagonalGaussian, Inferred
 from reslag_vae.latents.base import joined, normal_rows
+from reslag_vae.latents.statistics import on_cpu
 from reslag_vae.models.inputs import as_latents
 
 
@@ -74,21 +75,25 @@ def encode(
             noise = normal_rows(len(part), latent_dim_of(model, part), generator).to(part)
             parts.append(codes_of(model.infer(part, (noise,))))
             advance(len(part))
-    columns = zip(*parts, strict=True)
-    return Codes(*(all_of(column) for column in columns))  # type: ignore[arg-type]
+    return Codes(
+        means=torch.cat([part.means for part in parts]),
+        latents=torch.cat([part.latents for part in parts]),
+        log_variances=all_of([part.log_variances for part in parts]),
+        kls=all_of([part.kls for part in parts]),
+        rates=all_of([part.rates for part in parts]),
+    )
 
 
 def codes_of(inferred: Inferred) -> Codes:
     """Return what evaluations use of inferred latents, on the CPU."""
     log_variances = [posterior.log_variance for posterior in inferred.posteriors]
-    tensors = (
-        joined(inferred.means),
-        inferred.code,
-        all_levels(log_variances),
-        all_levels(inferred.kls),
-        inferred.rate(),
+    return Codes(
+        means=joined(inferred.means).cpu(),
+        latents=inferred.code.cpu(),
+        log_variances=on_cpu(all_levels(log_variances)),
+        kls=on_cpu(all_levels(inferred.kls)),
+        rates=on_cpu(inferred.rate()),
     )
-    return Codes(*(None if own is None else own.cpu() for own in tensors))  # type: ignore[arg-type]
 
 
 def all_levels(levels: Sequence[Tensor | None]) -> Tensor | None:

@@ -38,20 +38,32 @@ def instantiate(config: DictConfig) -> Any:
         raise (cause if isinstance(cause, ValueError) else error) from None
 
 
-def build_parts(node: DictConfig) -> nn.ModuleDict:
-    """Return the `model` and the `objective` of a variant's node.
+class TrainedParts(nn.Module):
+    """What a checkpoint holds the weights of.
+
+    Args:
+        model: that infers and generates.
+        objective: that it is trained with.
+    """
+
+    def __init__(self, model: GenerativeModel, objective: Objective) -> None:
+        super().__init__()
+        self.model, self.objective = model, objective
+
+
+def build_parts(node: DictConfig) -> TrainedParts:
+    """Return the model and the objective of a variant's node.
 
     Raises:
         ValueError: the parts do not fit each other, or a value is out of its range.
     """
-    parts: dict[str, nn.Module] = {}
-    for name, kind in (("model", GenerativeModel), ("objective", Objective)):
-        part = instantiate(node[name])
-        if not isinstance(part, kind):
-            target = node[name].get("_target_")
-            raise ValueError(f"model.{name}._target_={target}: is no {kind.__name__}.")
-        parts[name] = part
-    return nn.ModuleDict(parts)
+    model, objective = instantiate(node.model), instantiate(node.objective)
+    if not isinstance(model, GenerativeModel):
+        raise ValueError(f"model.model._target_={node.model.get('_target_')}: is no model.")
+    if not isinstance(objective, Objective):
+        target = node.objective.get("_target_")
+        raise ValueError(f"model.objective._target_={target}: is no objective.")
+    return TrainedParts(model, objective)
 
 
 def named_class(target: str) -> Any:

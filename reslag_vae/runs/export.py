@@ -62,15 +62,15 @@ def export(
         WriteError: the folder cannot be written.
     """
     from safetensors.torch import save
-    from torch import nn
 
     from reslag_vae.models.card import objective_card
+    from reslag_vae.runs.build import TrainedParts
     from reslag_vae.runs.load import read_run
 
     read, out = read_run(run, which, trust), Path(out)
     if out.exists() and (not out.is_dir() or not is_interrupted(out)):
         raise RunError(f"{out} is there already, and not an empty folder.")
-    parts = nn.ModuleDict({"model": read.model, "objective": read.objective})
+    parts = TrainedParts(read.model, read.objective)
     state = {name: value.contiguous() for name, value in parts.state_dict().items()}
     # As `read_run` has found it: of our own classes alone.
     model = read_checkpoint(checkpoint_path(read.folder, which))["hyper_parameters"]["model"]

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor, nn
+from torch import Tensor
 
 from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.models import GenerativeModel
 from reslag_vae.models.card import preset
 from reslag_vae.objectives import Objective
-from reslag_vae.runs.build import build_parts, instantiate, named_class
+from reslag_vae.runs.build import TrainedParts, build_parts, instantiate, named_class
 from reslag_vae.runs.checkpoints import checkpoint_path, epoch_of, read_checkpoint
 from reslag_vae.runs.config import (
     MODEL_MODULES,
@@ -222,7 +222,7 @@ def parts_of(checkpoint: dict[str, Any], path: Path, trust: Collection[str] = ()
             f"{path} is damaged, or of another version of this package: {first_line(error)}"
         ) from None
     parts.requires_grad_(False).eval()
-    return Parts(parts["model"], parts["objective"], node)  # type: ignore[arg-type]
+    return Parts(parts.model, parts.objective, node)
 
 
 def is_node(node: dict[str, Any]) -> bool:
@@ -230,7 +230,7 @@ def is_node(node: dict[str, Any]) -> bool:
     return is_final(node) and {"_target_", "model", "objective"} <= node.keys()
 
 
-def with_weights(config: dict[str, Any], state: dict[str, Tensor]) -> nn.ModuleDict:
+def with_weights(config: dict[str, Any], state: dict[str, Tensor]) -> TrainedParts:
     """Return the parts of a configuration with these weights.
 
     Raises:

@@ -16,8 +16,8 @@ from omegaconf import DictConfig
 from reslag_vae.data import BinarizedMNIST, DataError, binarized_mnist
 from reslag_vae.runs.data import build_data
 from reslag_vae.training.build import build_system
+from tests.running import REAL
 
-REAL = Path(__file__).parents[3] / "shared" / "data"
 SIZES = {"train": 12, "valid": 5, "test": 4}
 
 

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from reslag_vae.data import DataError, FashionMNIST
-
-REAL = Path(__file__).parents[4] / "shared" / "data"
+from tests.running import REAL
 
 
 def fashion_mnist(root: Path) -> FashionMNIST:

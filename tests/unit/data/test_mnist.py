@@ -11,8 +11,8 @@ from torchvision import datasets
 from torchvision.datasets import utils
 
 from reslag_vae.data import MNIST, DataError
+from tests.running import REAL
 
-REAL = Path(__file__).parents[4] / "shared" / "data"
 LABELS = "train-labels-idx1-ubyte"
 IMAGES = "train-images-idx3-ubyte"
 

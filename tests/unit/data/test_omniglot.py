@@ -20,8 +20,8 @@ from reslag_vae.data.omniglot import decode_drawing
 from reslag_vae.data.sampling import SequentialBatches
 from reslag_vae.runs.data import build_data
 from reslag_vae.training.build import build_system
+from tests.running import REAL
 
-REAL = Path(__file__).parents[3] / "shared" / "data"
 SMALL1 = [
     f"{alphabet}/character0{c}/0{c}_{n}.png"
     for alphabet in ("Greek", "Old")

@@ -90,6 +90,10 @@ def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, ca
             json.loads((copies / model / "metrics.json").read_text()),
         )
         assert evaluation["model"] == model
+        mmd = evaluation["numbers"]["thesis"]["mmd"]
+        # The choice that the user has made, not the objective's class.
+        without = f"objective={trained['objective']} has none"
+        assert mmd["value"] is not None or mmd["protocol"] == without
         assert evaluation["epoch"] == trained["epoch"]
         assert evaluation["settings"]["samples"] == 4
         assert evaluation["seconds"] > 0

@@ -9,6 +9,7 @@ from reslag_vae.evaluation.numbers import NO_DENSITY, Number, Numbers, mean_over
 from reslag_vae.evaluation.progress import tracked
 from reslag_vae.likelihoods.gaussian import gaussian_elbo
 from reslag_vae.likelihoods.pixels import bits_per_dim
+from reslag_vae.models.card import preset
 from reslag_vae.objectives import Terms
 
 SAMPLED = f"one sample of each posterior, seed {EVALUATION_SEED}"
@@ -56,7 +57,7 @@ def thesis_terms(
         lat = mean_over_images(kl, "nats per image", protocol)
     formula = objective.formula(model.likelihood.formula)
     total = mean_over_images(loss, "unit of the objective", f"{protocol}; {formula}")
-    discrepancy = missing("squared MMD", f"objective={objective.name} has none")
+    discrepancy = missing("squared MMD", f"objective={preset(model, objective)} has none")
     if mmd is not None:
         batches = f"minibatches of {subject.data.batch_size} against as many samples of the prior"
         discrepancy = Number(mmd, "squared MMD", f"{protocol}; {batches}")

@@ -1,4 +1,4 @@
-"""From a configuration to data module, model and trainer. With the entry scripts, the only importer of Hydra."""
+"""The data module, the model and the trainer that a configuration describes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,6 @@ from lightning.pytorch.callbacks import ProgressBar
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae import options
-from reslag_vae._runtime import ranks
 from reslag_vae._runtime.errors import config_errors
 from reslag_vae.data import ImageDataModule
 from reslag_vae.runs.build import instantiate
@@ -22,59 +21,21 @@ from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.runs.option_names import flat_names
 from reslag_vae.runs.tracking import SteadyLogger
 from reslag_vae.training.checkpoint_io import WholeCheckpoints
+from reslag_vae.training.checks import check_devices, check_monitor, check_pixels
 from reslag_vae.training.job import several_devices
 from reslag_vae.training.profiler import NoProfiler
 from reslag_vae.training.strategy import Replicas
 from reslag_vae.training.system import BaseVAE
 
 
-def check_devices(config: DictConfig, trainer: Trainer) -> None:
-    """Refuse what does not go with several devices.
-
-    Raises:
-        ValueError: naming the option.
-    """
-    count, started = trainer.world_size, ranks.started()
-    if started > 1 and started != count:
-        raise ValueError(
-            f"{started} processes were started together, and the run has {count} device(s): set trainer.devices to the "
-            "number of processes on a machine, and trainer.num_nodes to that of machines."
-        )
-    if config.trainer.num_nodes != 1 and started == 1:
-        raise ValueError(
-            f"trainer.num_nodes={config.trainer.num_nodes}: start the processes by torchrun or srun."
-        )
-    if config.data.batch_size % count:
-        raise ValueError(
-            f"data.batch_size={config.data.batch_size}: must be a multiple of the {count} devices."
-        )
-    if count > 1 and config.trainer.get("compile"):
-        raise ValueError(
-            "trainer.compile=true: takes one device; leave it out, or trainer.devices=1."
-        )
-
-
-def check_monitor(monitor: str, model: BaseVAE) -> None:
-    """Refuse to choose the best epoch by what this model does not log.
-
-    Raises:
-        ValueError: naming what it logs.
-    """
-    there = [f"{split}/{name}" for split in ("val", "train") for name in model.metric_names()]
-    if (
-        monitor in options.METRICS and monitor not in there
-    ):  # another one may be that of the user's own callback
-        raise ValueError(
-            f"monitor={monitor}: this model has no such metric; there are {', '.join(there)}."
-        )
-
-
 def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, Trainer]:
-    """Data module, model and trainer of a configuration, checked against each other; nothing is written.
+    """Return the data module, the model and the trainer of a configuration.
+
+    They are checked against each other. Nothing is written.
 
     Args:
-        config: of the run.
-        folder: of the run, where the trainer will write.
+        config: configuration of the run.
+        folder: folder of the run, where the trainer will write.
 
     Raises:
         ConfigError: an option is out of its range or does not go with another.
@@ -110,28 +71,29 @@ def build_system(config: DictConfig) -> BaseVAE:
     return system
 
 
-def check_pixels(system: BaseVAE, data: ImageDataModule) -> None:
-    """Refuse greys where the likelihood takes 0 and 1 alone.
-
-    Raises:
-        ValueError: naming the data.
-    """
-    likelihood = system.model.likelihood
-    if likelihood.binary and not data.binary:
-        raise ValueError(
-            f"likelihood={likelihood.name}: takes images of 0 and 1 alone, and data={data.name} has "
-            "greys: data=binarized_mnist, or data=mnist data.binarize=dynamic."
-        )
-
-
 def sign(model: BaseVAE, config: DictConfig, identity: str) -> None:
-    """Have a model's checkpoints say what they are of, for `load` and `resume=`, and of which run."""
+    """Let a model's checkpoints hold its configuration and the identity of its run.
+
+    `load` and `resume=` read both.
+
+    Args:
+        model: model of the run.
+        config: configuration of the run, of which they hold the model.
+        identity: identity of the run.
+    """
     own = OmegaConf.to_container(config.model, resolve=True)
     model.save_hyperparameters({"schema": SCHEMA, "model": own, "run": identity}, logger=False)
 
 
 def add_logger(trainer: Trainer, config: DictConfig, data: ImageDataModule, model: BaseVAE) -> None:
-    """Give a trainer the dashboard that its run's configuration names, if it names one."""
+    """Give a trainer the dashboard that its configuration names, if it names one.
+
+    Args:
+        trainer: trainer of the run.
+        config: configuration of the run.
+        data: data module of the run, whose name the dashboard shows.
+        model: model of the run, whose name and parts the dashboard shows.
+    """
     if config.logger:
         folder = Path(trainer.default_root_dir)
         names = {
@@ -145,10 +107,15 @@ def add_logger(trainer: Trainer, config: DictConfig, data: ImageDataModule, mode
 
 
 def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -> Trainer:
-    """The trainer of a configuration, without a logger.
+    """Return the trainer of a configuration, without a logger.
+
+    Args:
+        config: configuration of the run.
+        callbacks: callbacks of the run.
+        folder: folder of the run, where the trainer will write.
 
     Raises:
-        ValueError: what Lightning has against it, such as a device that is not there.
+        ValueError: Lightning refuses an option, such as a device that is not there.
     """
     options = instantiate(config.trainer)
     options.keywords.pop("compile", None)  # not Lightning's: see build
@@ -168,7 +135,11 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -
 
 
 def plugins() -> list[Any]:
-    """Checkpoints that are whole or not there; under Slurm no checkpoints of Lightning's own in mid-epoch."""
+    """Return the Lightning plugins of a trainer.
+
+    Checkpoints are whole or not there. Under Slurm, Lightning writes none of its own within an
+    epoch.
+    """
     # As Lightning does it: torchrun goes before Slurm, within which it may run.
     own = SLURMEnvironment.detect() and not TorchElasticEnvironment.detect()
     slurm = [SLURMEnvironment(auto_requeue=False)] if own else []
@@ -177,7 +148,10 @@ def plugins() -> list[Any]:
 
 @contextmanager
 def finished_loggers(trainer: Trainer) -> Iterator[None]:
-    """Close every logger at the end, also after an error: the next run of this process must not write into it."""
+    """Close every logger at the end of the context, also after an error.
+
+    The next run of the same process must not write into it.
+    """
     status = "failed"
     try:
         yield

@@ -1,4 +1,4 @@
-"""The optimizer of each parameter group, and when its learning rate falls. Plain frozen values."""
+"""The optimizer of each parameter group, and the rule by which its learning rate falls."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,12 +15,14 @@ __all__ = ["AdamSettings", "Plateau"]
 
 @dataclass(frozen=True)
 class Plateau:
-    """Cut the learning rate when the validation loss stands still, and stop when it has become too small.
+    """A rule that cuts the learning rate when the validation loss stands still.
+
+    Training ends when the learning rate has become too small.
 
     Args:
-        factor: of each cut, in (0, 1).
-        patience: epochs without improvement before a cut; at least 1.
-        stop_below: training ends when the learning rate falls below this.
+        factor: factor of each cut, in (0, 1).
+        patience: number of epochs without improvement before a cut; at least 1.
+        stop_below: learning rate below which training ends.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -35,25 +37,32 @@ class Plateau:
             require(f"optimizer.plateau.{name}", getattr(self, name))
 
     def __str__(self) -> str:
-        return f"lr times {self.factor:g} after {self.patience} epochs without improvement, end below {self.stop_below:g}"
+        cut = f"lr times {self.factor:g} after {self.patience} epochs without improvement"
+        return f"{cut}, end below {self.stop_below:g}"
 
     def build(self, optimizer: Adam) -> ReduceLROnPlateau:
-        """PyTorch's scheduler cuts after patience + 1 epochs without improvement; ours after `patience`."""
-        return ReduceLROnPlateau(
-            optimizer, factor=self.factor, patience=self.patience - 1, threshold=0.0
-        )
+        """Return PyTorch's scheduler for an optimizer."""
+        # PyTorch's cuts after patience + 1 epochs without improvement.
+        patience = self.patience - 1
+        return ReduceLROnPlateau(optimizer, factor=self.factor, patience=patience, threshold=0.0)
+
+    def reason_to_stop(self, lr: float) -> str | None:
+        """Return why training ends at a learning rate, in words; None if it goes on."""
+        if lr >= self.stop_below:
+            return None
+        return f"learning rate {lr:.2g} fell below {self.stop_below:.2g}"
 
 
 @dataclass(frozen=True)
 class AdamSettings:
-    """Adam with the thesis' learning rate, one for each parameter group.
+    """The settings of Adam, which each parameter group has one of.
 
     Args:
-        lr: learning rate, positive.
+        lr: learning rate, positive; the thesis' by default.
         betas: decay rates of the moments.
-        clip_norm: largest gradient norm of a group, or None. The Trainer's own clipping does not
-            work with manual optimization.
-        plateau: rule for the learning rate, or None to keep it.
+        clip_norm: largest gradient norm of a group; None does not clip. The Trainer's own clipping
+            does not work with manual optimization.
+        plateau: rule by which the learning rate falls; None keeps it.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -73,10 +82,11 @@ class AdamSettings:
     def __str__(self) -> str:
         clip = "" if self.clip_norm is None else f", gradient norm at most {self.clip_norm:g}"
         rule = "" if self.plateau is None else f"; {self.plateau}"
-        return f"Adam for each group, lr {self.lr:g}, betas {self.betas[0]:g} and {self.betas[1]:g}{clip}{rule}"
+        betas = f"betas {self.betas[0]:g} and {self.betas[1]:g}"
+        return f"Adam for each group, lr {self.lr:g}, {betas}{clip}{rule}"
 
     def build(self, parameters: Iterable[nn.Parameter]) -> Adam:
-        """The optimizer of one group; its update runs as one fused kernel."""
+        """Return the optimizer of one group's parameters, whose update is one fused kernel."""
         beta1, beta2 = self.betas
         return Adam(parameters, lr=self.lr, betas=(beta1, beta2), fused=True)
 

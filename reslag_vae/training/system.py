@@ -1,9 +1,6 @@
-"""The one training step, shared by every variant: the control of the comparison."""
+"""The LightningModule of every variant, with the one training step that all of them share."""
 
-import itertools
-import math
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from typing import Any, ClassVar
 
 import torch
@@ -13,10 +10,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from reslag_vae._runtime import collectives
-from reslag_vae._runtime.errors import NonFiniteError
 from reslag_vae.data.images import Batch
 from reslag_vae.evaluation.epoch import EvaluationEpoch, with_yardstick
-from reslag_vae.latents.base import joined
 from reslag_vae.models import GenerativeModel
 from reslag_vae.models.card import objective_card, preset
 from reslag_vae.models.generative import GROUPS, Group
@@ -24,7 +19,11 @@ from reslag_vae.models.terms import compute_terms
 from reslag_vae.objectives import Objective, Terms
 from reslag_vae.objectives.averages import Means
 from reslag_vae.training.compiled import CompiledTerms
+from reslag_vae.training.distributed_evaluation import add_in_turn
+from reslag_vae.training.divergence import refuse_non_finite
 from reslag_vae.training.freezing import frozen
+from reslag_vae.training.fresh_batches import endless
+from reslag_vae.training.noise import draw_noise
 from reslag_vae.training.optimizers import AdamSettings, match_layout
 from reslag_vae.training.requirements import check_requirements
 from reslag_vae.training.schedules import Joint, Schedule, Update
@@ -33,26 +32,30 @@ from reslag_vae.training.schedules import Joint, Schedule, Update
 class BaseVAE(LightningModule):
     """A model, an objective and a schedule, trained by manual optimization.
 
-    Each parameter group has one Adam: "inference" is the encoder, "generative" the decoder and
-    whatever else generates. A variant is a subclass that names what its parts must provide; it does
-    not override the steps.
+    Each parameter group has an Adam of its own: "inference" is the encoder, "generative" the
+    decoder and everything else that generates. A variant is a subclass that names what its parts
+    must provide; it does not override the steps, and so all variants are trained alike.
 
     Args:
         model: network, latents and likelihood.
-        objective: what is minimised.
-        schedule: which groups are updated, and when; None updates both at once.
-        optimizer: of each group.
+        objective: objective that is minimised.
+        schedule: rule that says which groups are updated, and when; None updates both at once.
+        optimizer: settings of each group's Adam; None takes the defaults.
 
     Attributes:
-        name: of the variant, as in `model=<name>` on the command line.
-        title: of the variant, as the thesis calls it.
-        requires: what its parts must provide.
-        usual: the choice of `objective=` that the thesis gives it.
-        images_seen: in training, the x axis of everything that is logged.
-        evaluation: the latest one.
+        name: name of the variant, as in `model=<name>` on the command line.
+        title: name of the variant in the thesis.
+        requires: capabilities that the parts must provide.
+        usual: choice of `objective=` that the thesis makes for the variant.
+        images_seen: number of images seen in training, the x axis of everything that is logged.
+        stopped_because: reason why training has ended by itself, in words; None if it has not.
+        train_means: running means of the training epoch's terms.
+        train_mse: () float64 mean squared error per pixel on the training split, which is the
+            likelihood variance of the common yardstick.
+        evaluation: latest evaluation.
 
     Raises:
-        ValueError: the parts do not go together, saying which choices do.
+        ValueError: the parts do not go together. The message names the choices that do.
     """
 
     name: ClassVar[str]
@@ -81,30 +84,28 @@ class BaseVAE(LightningModule):
         self.evaluation = EvaluationEpoch(model, objective)
         self.fresh_batches: Iterator[Batch] | None = None
         self.compiled: CompiledTerms | None = None
-        # The common yardstick's likelihood variance: mean squared error per pixel on the training
-        # split.
         self.register_buffer("train_mse", torch.ones((), dtype=torch.float64))
 
     def parts(self) -> dict[str, Any]:
-        """Return the parts by the command line's groups, as in `schedule=<name>`."""
+        """Return the parts by their groups on the command line, as in `schedule=<name>`."""
         return self.model.parts() | {"objective": self.objective, "schedule": self.schedule}
 
     @property
     def preset(self) -> str:
-        """The choice of `objective=` that gives the objective and the likelihood."""
+        """The choice of `objective=` that makes this objective and likelihood."""
         return preset(self.model, self.objective)
 
     @classmethod
     def titled(cls, preset: str) -> str:
-        """Return the variant's title, with its objective if that is not the thesis'.
+        """Return the variant's title, followed by its objective if that is not the thesis' choice.
 
         Args:
-            preset: the choice of `objective=`.
+            preset: choice of `objective=`.
         """
         return cls.title if preset == cls.usual else f"{cls.title}, {preset}"
 
     def card(self) -> dict[str, str]:
-        """Return the objective card, label -> text."""
+        """Return the objective card: what is minimised and in which units, as text by label."""
         return objective_card(self.name, self.model, self.objective)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -117,7 +118,13 @@ class BaseVAE(LightningModule):
         noise: tuple[Tensor, ...] | None = None,
         prior: Tensor | None = None,
     ) -> Terms:
-        """Return the objective's terms of a minibatch; see `compute_terms`."""
+        """Return the objective's terms of a minibatch.
+
+        Args:
+            images: (B, C, H, W) images.
+            noise: (B, d_l) noise of each level's samples; drawn if None.
+            prior: (B, d) samples of the prior, for an objective that needs them.
+        """
         return compute_terms(self.model, self.objective, images, noise, prior)[0]
 
     # Training
@@ -130,20 +137,6 @@ class BaseVAE(LightningModule):
         """Return the parameters of a group."""
         return [parameter for module in self.group(name) for parameter in module.parameters()]
 
-    def metric_names(self) -> list[str]:
-        """Return the names of what an evaluation of this model yields.
-
-        They are found by evaluating two black images; nothing of the model changes.
-        """
-        training = self.training
-        self.eval()
-        shape = (2, *self.model.image_shape)
-        images = torch.zeros(shape, dtype=torch.uint8, device=self.train_mse.device)
-        epoch = EvaluationEpoch(self.model, self.objective)
-        epoch.add(Batch(images, torch.full((2,), -1)))
-        self.train(training)
-        return list(epoch.metrics(1.0))
-
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
         optimizers = [self.optimizer.build(self.group_parameters(name)) for name in GROUPS]
         plateau = self.optimizer.plateau
@@ -152,7 +145,7 @@ class BaseVAE(LightningModule):
         return list(optimizers), [plateau.build(optimizer) for optimizer in optimizers]
 
     def learning_rates(self) -> dict[str, float]:
-        """Return the learning rate of each group, now."""
+        """Return the current learning rate of each group."""
         return {
             name: optimizer.param_groups[0]["lr"]
             for name, optimizer in zip(GROUPS, self.optimizers(), strict=True)
@@ -163,7 +156,7 @@ class BaseVAE(LightningModule):
             self.schedule.check_length(self.trainer.max_epochs)
 
     def compile_updates(self) -> None:
-        """Have `fit` compile the forward and backward pass of each kind of update (torch.compile)."""
+        """Let `fit` compile forward and backward pass of each kind of update (torch.compile)."""
         self.compiled = CompiledTerms(self.terms)
 
     def on_train_start(self) -> None:
@@ -180,6 +173,11 @@ class BaseVAE(LightningModule):
         self.train_means, self.fresh_batches = Means(), None
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Make the updates of the schedule's step, and return the loss of the last one.
+
+        Returns:
+            `loss`, and `sigma2` if the likelihood has a variance.
+        """
         updates = self.schedule.updates()
         update: Update | None = next(updates)
         while update is not None:
@@ -198,20 +196,17 @@ class BaseVAE(LightningModule):
         return result
 
     def _batch_of(self, update: Update, batch: Batch) -> Batch:
-        """Return the step's own minibatch, or for an update that takes a fresh one the next other."""
+        """Return the minibatch of an update: the step's own, or the next fresh one."""
         if not update.fresh:
             return batch
         if self.fresh_batches is None:
-            # Each pass over the loader within an epoch is another permutation.
             loader: Iterable[Batch] = self.trainer.train_dataloader or ()
-            self.fresh_batches = itertools.chain.from_iterable(
-                iter(loader) for _ in itertools.count()
-            )
+            self.fresh_batches = endless(loader)
         moved: Batch = self.transfer_batch_to_device(next(self.fresh_batches), self.device, 0)
         return moved
 
     def _update(self, batch: Batch, update: Update) -> Terms:
-        """Make one forward, one backward and one optimizer step of the groups in `update`.
+        """Make one forward pass, one backward pass and a step of each group in the update.
 
         The other groups are frozen.
         """
@@ -220,11 +215,13 @@ class BaseVAE(LightningModule):
         # graph may outlive it.
         for optimizer in optimizers.values():
             optimizer.zero_grad()
-        with ExitStack() as still:
-            for name in GROUPS:
-                if name not in update.groups:
-                    still.enter_context(frozen(*self.group(name)))
-            terms = (self.compiled or self.terms)(batch.images, *self._draw(batch.images))
+        still: list[nn.Module] = []
+        for name in GROUPS:
+            if name not in update.groups:
+                still += self.group(name)
+        with frozen(*still):
+            noise, prior = draw_noise(self.model, self.objective, batch.images)
+            terms = (self.compiled or self.terms)(batch.images, noise, prior)
             self.manual_backward(terms.loss.mean())
         for name in update.groups:
             parameters = self.group_parameters(name)
@@ -235,40 +232,16 @@ class BaseVAE(LightningModule):
             optimizers[name].step()
         return terms
 
-    def _draw(self, images: Tensor) -> tuple[tuple[Tensor, ...] | None, Tensor | None]:
-        """Draw the numbers that one process would draw for the B images of all processes.
-
-        Args:
-            images: the b of them that are here.
-
-        Returns:
-            (b, d_l) noise of each level's samples; None where the posteriors are points.
-            (B, d) samples of the prior; None where the objective draws none.
-        """
-        count = len(images) * collectives.count()
-        dtype = images.dtype if images.is_floating_point() else torch.float32
-        noise = None
-        if not self.model.deterministic:
-            noise = tuple(
-                collectives.own_part(torch.randn(count, width, dtype=dtype, device=images.device))
-                for width in self.model.level_dims
-            )
-        prior = None
-        if self.objective.draws_prior:
-            prior = joined(self.model.sample_latents(count)).to(dtype)
-        return noise, prior
-
     def on_train_epoch_end(self) -> None:
         means = self.train_means.gathered()
-        self._log("train", self._with_yardstick(means), means)
+        mse = float(self.train_mse)
+        metrics = with_yardstick(means.read(), self.model, self.objective, mse)
+        self._log("train", metrics, means)
         self._step_schedulers()
         self.schedule.end_epoch(self.current_epoch, self.trainer.callback_metrics)
 
-    def _with_yardstick(self, means: Means) -> dict[str, float]:
-        return with_yardstick(means.read(), self.model, self.objective, float(self.train_mse))
-
     def _step_schedulers(self) -> None:
-        """Lightning steps no scheduler under manual optimization."""
+        """Step the learning rates' schedulers, which Lightning leaves to manual optimization."""
         plateau, loss = self.optimizer.plateau, self.trainer.callback_metrics.get("val/loss")
         if plateau is None or loss is None:
             return
@@ -277,30 +250,23 @@ class BaseVAE(LightningModule):
         for scheduler in schedulers:
             assert isinstance(scheduler, ReduceLROnPlateau)
             scheduler.step(loss)
-        lr = self.learning_rates()["inference"]
-        if lr < plateau.stop_below:
-            self.stopped_because = f"learning rate {lr:.2g} fell below {plateau.stop_below:.2g}"
+        reason = plateau.reason_to_stop(self.learning_rates()["inference"])
+        if reason is not None:
+            self.stopped_because = reason
             self.trainer.should_stop = True
 
-    # Evaluation, by all processes in turns
+    # Evaluation
 
     def on_validation_epoch_start(self) -> None:
         if self.train_means.count:
             means = self.train_means.gathered()
-            self._refuse_non_finite("train", means.read(), means)
-            self.train_mse.fill_(means.read()["rec"] / self.model.dimensions)
+            metrics = means.read()
+            refuse_non_finite(self.trainer, "train", metrics, means)
+            self.train_mse.fill_(metrics["rec"] / self.model.dimensions)
         self.evaluation = EvaluationEpoch(self.model, self.objective)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._evaluate_share(batch, batch_idx, self.trainer.val_dataloaders)
-
-    def _evaluate_share(self, batch: Batch, batch_idx: int, loader: Any) -> None:
-        """Take in a minibatch; the processes take turns."""
-        others = collectives.rank() if batch_idx == 0 else collectives.count() - 1
-        if others:
-            self.evaluation.skip(others * loader.sampler.batch_size)
-        if len(batch.images):
-            self.evaluation.add(batch)
+        add_in_turn(self.evaluation, batch, batch_idx, self.trainer.val_dataloaders)
 
     def on_validation_epoch_end(self) -> None:
         self._end_evaluation("val")
@@ -309,7 +275,7 @@ class BaseVAE(LightningModule):
         self.evaluation = EvaluationEpoch(self.model, self.objective)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self._evaluate_share(batch, batch_idx, self.trainer.test_dataloaders)
+        add_in_turn(self.evaluation, batch, batch_idx, self.trainer.test_dataloaders)
 
     def on_test_epoch_end(self) -> None:
         self._end_evaluation("test")
@@ -320,28 +286,13 @@ class BaseVAE(LightningModule):
         self._log(split, metrics, self.evaluation.means)
 
     def _log(self, split: str, metrics: dict[str, float], means: Means) -> None:
-        """Log beside images_seen, the x axis: Lightning's steps count those of every optimizer."""
-        self._refuse_non_finite(split, metrics, means)
+        """Log the metrics of a split, beside the number of images seen.
+
+        That is the x axis: Lightning's steps count those of every optimizer.
+        """
+        refuse_non_finite(self.trainer, split, metrics, means)
         self.log_dict({f"{split}/{name}": value for name, value in metrics.items()})
         self.log("images_seen", float(self.images_seen))
-
-    def _refuse_non_finite(self, split: str, metrics: dict[str, float], means: Means) -> None:
-        """End the run where a metric, of these means, is not finite.
-
-        Raises:
-            NonFiniteError: naming it. No checkpoint of the epoch has been written then.
-        """
-        broken = [name for name, value in metrics.items() if not math.isfinite(value)]
-        if broken and not self.trainer.sanity_checking:
-            minibatch = means.first_non_finite()
-            where = f"Epoch {self.current_epoch + 1}"
-            if minibatch:
-                where = f"{where}, minibatch {minibatch}"
-            kept = " The checkpoints of the epochs before are kept." if self.current_epoch else ""
-            raise NonFiniteError(
-                f"{where}: {split} {', '.join(broken)} not finite.{kept} A smaller optimizer.lr or "
-                "an optimizer.clip_norm may help."
-            )
 
     # Checkpoints
 

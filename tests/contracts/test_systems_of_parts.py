@@ -15,7 +15,8 @@ import reslag_vae
 from reslag_vae.data import Digits, Images
 from reslag_vae.data.images import Source
 from reslag_vae.models.generative import GROUPS
-from reslag_vae.training.build import build_system, check_pixels, sign
+from reslag_vae.training.build import build_system, sign
+from reslag_vae.training.checks import check_pixels
 from reslag_vae.training.schedules import Update
 from tests.running import ROOT
 from tests.updates import Recorder

@@ -17,8 +17,9 @@ from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.data import build_data
 from reslag_vae.runs.option_names import flatten
-from reslag_vae.training.build import add_logger, build, build_system, check_pixels
+from reslag_vae.training.build import add_logger, build, build_system
 from reslag_vae.training.callbacks import BestAndLast
+from reslag_vae.training.checks import check_pixels
 from reslag_vae.training.optimizers import AdamSettings, Plateau
 from reslag_vae.training.profiler import NoProfiler
 from reslag_vae.training.schedules import Lagging

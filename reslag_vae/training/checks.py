@@ -1,0 +1,95 @@
+"""Checks that the model, the data, the trainer and the options of a run go together."""
+
+import torch
+from lightning import Trainer
+from omegaconf import DictConfig
+
+from reslag_vae import options
+from reslag_vae._runtime import ranks
+from reslag_vae.data import ImageDataModule
+from reslag_vae.data.images import Batch
+from reslag_vae.evaluation.epoch import EvaluationEpoch
+from reslag_vae.training.system import BaseVAE
+
+
+def check_devices(config: DictConfig, trainer: Trainer) -> None:
+    """Refuse options that do not go with the number of devices.
+
+    Args:
+        config: configuration of the run.
+        trainer: trainer of the run, which knows how many devices there are.
+
+    Raises:
+        ValueError: an option does not go with the devices. The message names it.
+    """
+    count, started = trainer.world_size, ranks.started()
+    if started > 1 and started != count:
+        raise ValueError(
+            f"{started} processes were started together, and the run has {count} device(s): "
+            "set trainer.devices to the number of processes on a machine, and trainer.num_nodes "
+            "to that of machines."
+        )
+    if config.trainer.num_nodes != 1 and started == 1:
+        raise ValueError(
+            f"trainer.num_nodes={config.trainer.num_nodes}: start the processes by torchrun or srun."
+        )
+    if config.data.batch_size % count:
+        raise ValueError(
+            f"data.batch_size={config.data.batch_size}: must be a multiple of the {count} devices."
+        )
+    if count > 1 and config.trainer.get("compile"):
+        raise ValueError(
+            "trainer.compile=true: takes one device; leave it out, or trainer.devices=1."
+        )
+
+
+def check_monitor(monitor: str, model: BaseVAE) -> None:
+    """Refuse to choose the best epoch by a metric that the model does not log.
+
+    Args:
+        monitor: name of the monitored metric, as in `val/loss`. A name that this package does not
+            know is left alone: it may be that of a callback of the user's own.
+        model: model of the run.
+
+    Raises:
+        ValueError: the model has no such metric. The message names those that it has.
+    """
+    names = metric_names(model)
+    there = [f"{split}/{name}" for split in ("val", "train") for name in names]
+    if monitor in options.METRICS and monitor not in there:
+        raise ValueError(
+            f"monitor={monitor}: this model has no such metric; there are {', '.join(there)}."
+        )
+
+
+def metric_names(model: BaseVAE) -> list[str]:
+    """Return the names of the metrics that an evaluation of a model has.
+
+    They are found by an evaluation of two black images, which leaves the model as it is.
+    """
+    training = model.training
+    model.eval()
+    shape = (2, *model.model.image_shape)
+    images = torch.zeros(shape, dtype=torch.uint8, device=model.train_mse.device)
+    epoch = EvaluationEpoch(model.model, model.objective)
+    epoch.add(Batch(images, torch.full((2,), -1)))
+    model.train(training)
+    return list(epoch.metrics(1.0))
+
+
+def check_pixels(system: BaseVAE, data: ImageDataModule) -> None:
+    """Refuse grey images for a likelihood of black and white ones.
+
+    Args:
+        system: system of the run.
+        data: data of the run.
+
+    Raises:
+        ValueError: the likelihood takes only 0 and 1, and the data have greys.
+    """
+    likelihood = system.model.likelihood
+    if likelihood.binary and not data.binary:
+        raise ValueError(
+            f"likelihood={likelihood.name}: takes images of 0 and 1 alone, and data={data.name} has "
+            "greys: data=binarized_mnist, or data=mnist data.binarize=dynamic."
+        )

@@ -129,7 +129,7 @@ class StudySweeper(Sweeper):
         Raises:
             RunError: the run's folder holds a run with other settings.
         """
-        from reslag_vae.training.job import check_same
+        from reslag_vae.training.study_job import check_same_settings
 
         assert self.config is not None, "set up"
         assert self.hydra_context is not None, "set up"
@@ -138,7 +138,7 @@ class StudySweeper(Sweeper):
         )
         OmegaConf.set_struct(composed, False)
         del composed["hydra"]
-        check_same(composed, folder / job.folder)
+        check_same_settings(composed, folder / job.folder)
 
 
 def finish(statuses: Any) -> None:

@@ -22,7 +22,7 @@ from reslag_vae.runs.option_names import flat_names
 from reslag_vae.runs.tracking import SteadyLogger
 from reslag_vae.training.checkpoint_io import WholeCheckpoints
 from reslag_vae.training.checks import check_devices, check_monitor, check_pixels
-from reslag_vae.training.job import several_devices
+from reslag_vae.training.job import may_have_several_devices
 from reslag_vae.training.profiler import NoProfiler
 from reslag_vae.training.strategy import Replicas
 from reslag_vae.training.system import BaseVAE
@@ -120,7 +120,7 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -
     options = instantiate(config.trainer)
     options.keywords.pop("compile", None)  # not Lightning's: see build
     options.keywords.setdefault("profiler", NoProfiler())
-    if several_devices(config):
+    if may_have_several_devices(config):
         options.keywords["strategy"] = Replicas()
     # Where ours is left out, Lightning would put its own.
     options.keywords.setdefault(

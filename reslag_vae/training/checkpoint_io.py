@@ -12,20 +12,20 @@ from reslag_vae.runs.checkpoints import read_checkpoint
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Checkpoints that are whole or not there, and those of earlier versions in today's form.
+    """A Lightning plugin that writes checkpoints whole or not at all.
 
-    Lightning's own are first written to the system's folder for temporary files, which may be
-    small, and copied from there where the run's folder is on another disk: a kill or a full disk
-    leaves half a file.
+    It reads those of earlier versions in today's form. Lightning's own plugin writes a checkpoint
+    to the system's folder for temporary files, which may be small, and copies it from there to a
+    run's folder on another disk: a kill or a full disk leaves half a file.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write plain containers and tensors to a file.
+        """Write a checkpoint of plain containers and tensors to a file.
 
         Raises:
-            WriteError: it cannot be written; nothing is left of it.
+            WriteError: the file cannot be written. Nothing is left of it.
         """
         content = io.BytesIO()
         torch.save(checkpoint, content)
@@ -34,9 +34,9 @@ class WholeCheckpoints(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read a file as `read_checkpoint` does.
+        """Return the checkpoint in a file, in the form of today's version.
 
         Raises:
-            RunError: it is damaged, or of a later version.
+            RunError: the file is damaged, or of a later version.
         """
         return read_checkpoint(Path(path))

@@ -31,7 +31,8 @@ def check_devices(config: DictConfig, trainer: Trainer) -> None:
         )
     if config.trainer.num_nodes != 1 and started == 1:
         raise ValueError(
-            f"trainer.num_nodes={config.trainer.num_nodes}: start the processes by torchrun or srun."
+            f"trainer.num_nodes={config.trainer.num_nodes}: start the processes by torchrun or "
+            "srun."
         )
     if config.data.batch_size % count:
         raise ValueError(
@@ -90,6 +91,6 @@ def check_pixels(system: BaseVAE, data: ImageDataModule) -> None:
     likelihood = system.model.likelihood
     if likelihood.binary and not data.binary:
         raise ValueError(
-            f"likelihood={likelihood.name}: takes images of 0 and 1 alone, and data={data.name} has "
-            "greys: data=binarized_mnist, or data=mnist data.binarize=dynamic."
+            f"likelihood={likelihood.name}: takes images of 0 and 1 alone, and data={data.name} "
+            "has greys: data=binarized_mnist, or data=mnist data.binarize=dynamic."
         )

@@ -10,23 +10,24 @@ from reslag_vae.objectives import Terms
 
 log = logging.getLogger(__name__)
 
-# Of images, noise of each level, and samples of the prior.
+# From images, noise of each level and samples of the prior to the terms of the minibatch.
 TermsFunction = Callable[[Tensor, tuple[Tensor, ...] | None, Tensor | None], Terms]
 
 
 class CompiledTerms:
-    """Computes terms by torch.compile: one graph, forward and backward, for each kind of update.
+    """A function of terms under torch.compile, with one graph for each kind of update.
 
-    The noise comes from outside of the graphs, as it does without compilation, so that losses
-    differ by rounding alone. On a GPU the graphs are CUDA graphs. Minibatches of another size than
-    the first, such as the last of an epoch, are not compiled. Where a forward pass cannot be
-    compiled, training goes on without, with a word in the log.
+    A graph has the forward and the backward pass. The noise comes from outside of the graphs, as it
+    does without compilation, so that losses differ by rounding alone. On a GPU the graphs are CUDA
+    graphs. Minibatches of another size than the first, such as the last of an epoch, are not
+    compiled. If a forward pass cannot be compiled, the log says so and training continues without
+    compilation.
 
     Args:
-        terms: the function.
+        terms: function that is compiled.
 
     Attributes:
-        failed: whether it goes on without.
+        failed: whether training continues without compilation.
     """
 
     def __init__(self, terms: TermsFunction) -> None:
@@ -38,10 +39,10 @@ class CompiledTerms:
         """Forget earlier graphs, before the first update.
 
         Args:
-            device: of the model.
+            device: device of the model.
         """
-        # Of an earlier run in this process: PyTorch keeps few graphs of a function, and then
-        # silently none.
+        # They are of an earlier run in this process. PyTorch keeps few graphs of a function, and
+        # then silently none.
         torch.compiler.reset()
         mode = "reduce-overhead" if device.type == "cuda" else None
         self.graph = torch.compile(self.terms, fullgraph=True, dynamic=False, mode=mode)
@@ -51,12 +52,12 @@ class CompiledTerms:
     def __call__(
         self, images: Tensor, noise: tuple[Tensor, ...] | None, prior: Tensor | None
     ) -> Terms:
-        """Return the terms of (B, C, H, W) uint8 or floating point images.
+        """Return the terms of a minibatch.
 
         Args:
-            images: of the minibatch.
-            noise: (B, d_l) of each level.
-            prior: (B, d) samples of the prior.
+            images: (B, C, H, W) uint8 or floating point images.
+            noise: (B, d_l) noise of each level's samples; None if the posteriors are points.
+            prior: (B, d) samples of the prior; None if the objective needs none.
         """
         self.batch_size = self.batch_size or len(images)
         if self.failed or len(images) != self.batch_size:
@@ -75,6 +76,6 @@ class CompiledTerms:
 
 
 def reason(error: Exception) -> str:
-    """Return the kind and the first line of what a compiler could not do."""
+    """Return the class and the first line of a compiler's error."""
     error = getattr(error, "inner_exception", error)
     return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"

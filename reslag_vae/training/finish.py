@@ -1,4 +1,4 @@
-"""The end of a run: its best checkpoint measured, and what is shown and kept of it."""
+"""The end of a run: the measurement of its best checkpoint, written and shown."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,14 +40,15 @@ METRICS = ("loss", "rec", "kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2")
 def measure(
     model: BaseVAE, data: ImageDataModule, each: Callable[[Terms], object] = lambda _: None
 ) -> dict[str, dict[str, float | None]]:
-    """Validation and test metrics of a trained model, its yardstick measured on the whole training split.
+    """Return the validation and test metrics of a trained model, by split and name.
 
-    What a variant does not have, such as an autoencoder's KL, is None.
+    The yardstick's variance is measured on the whole training split before. A metric that the
+    variant does not have, such as an autoencoder's KL, is None.
 
     Args:
-        model: trained.
-        data: what it was trained on.
-        each: is given the per-image terms of each minibatch of the test split.
+        model: trained model.
+        data: data that it was trained on.
+        each: function that gets the per-image terms of each minibatch of the test split.
     """
     own, objective = model.model, model.objective
     train_mse = measure_yardstick(own, objective, data.in_order("train"))
@@ -60,7 +61,13 @@ def measure(
 
 
 def per_image(parts: list[Terms]) -> dict[str, np.ndarray]:
-    """(N,) float32 in the order of the images: `rec`, the sum of squared errors, and `kl`, in nats, if there is one."""
+    """Return numbers of each image, (N,) float32 in the order of the images, by name.
+
+    They are `rec`, the sum of squared errors, and `kl`, in nats, if the model has a KL.
+
+    Args:
+        parts: per-image terms of each minibatch.
+    """
     rec = torch.cat([part.rec for part in parts])
     kls = [part.kl for part in parts if part.kl is not None]
     arrays = {"rec": rec} | ({"kl": torch.cat(kls)} if kls else {})
@@ -70,7 +77,15 @@ def per_image(parts: list[Terms]) -> dict[str, np.ndarray]:
 def summary(
     trainer: Trainer, model: BaseVAE, data: ImageDataModule, epoch: int, epochs_run: int
 ) -> dict[str, Any]:
-    """What metrics.json says beside the metrics."""
+    """Return what metrics.json holds beside the metrics.
+
+    Args:
+        trainer: trainer after `fit`.
+        model: trained model.
+        data: data that it was trained on.
+        epoch: number of the best epoch, from 1.
+        epochs_run: number of epochs that were run.
+    """
     throughput = callback_of(trainer, Throughput) or Throughput()
     counts = {
         name: sum(p.numel() for m in model.group(name) for p in m.parameters()) for name in GROUPS
@@ -98,7 +113,13 @@ def summary(
 
 
 def draw_best(trainer: Trainer, model: BaseVAE, epoch: int) -> None:
-    """Replace the pictures of the last epoch by those of the tested one."""
+    """Replace the pictures of the last epoch by those of the best one.
+
+    Args:
+        trainer: trainer whose callbacks draw the pictures.
+        model: model with the weights of the best epoch.
+        epoch: number of the best epoch, from 1.
+    """
     if images := callback_of(trainer, ImageGrids):
         images.draw(trainer, model, epoch)
     if collapse := callback_of(trainer, CollapseMonitor):
@@ -106,7 +127,7 @@ def draw_best(trainer: Trainer, model: BaseVAE, epoch: int) -> None:
 
 
 def stopped_because(trainer: Trainer, model: BaseVAE, epochs_run: int) -> str:
-    """Why training ended, in words."""
+    """Return the reason why training has ended, in words."""
     if model.stopped_because is not None:
         return model.stopped_because
     if epochs_run == trainer.max_epochs:
@@ -117,17 +138,20 @@ def stopped_because(trainer: Trainer, model: BaseVAE, epochs_run: int) -> str:
 def finish(
     trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path, origin: dict[str, Any]
 ) -> float:
-    """Measure the best checkpoint, write per_image.npz and then metrics.json; returns the monitored value.
+    """Measure the best checkpoint, and write per_image.npz and then metrics.json.
 
     Args:
-        trainer: after `fit`.
-        model: what it trained; gets the best checkpoint's weights.
-        data: what it trained on.
-        folder: the run's.
+        trainer: trainer after `fit`.
+        model: trained model, which gets the best checkpoint's weights.
+        data: data that it was trained on.
+        folder: folder of the run.
         origin: seed, commit and whatever else was known at the start, for metrics.json.
 
+    Returns:
+        The monitored value of the best epoch.
+
     Raises:
-        RunError: no epoch had a finite monitored value, so that there is no best checkpoint.
+        RunError: no epoch had a finite monitored value, so there is no best checkpoint.
     """
     checkpoint = read_checkpoint(checkpoint_path(folder, "best"))
     model.load_state_dict(checkpoint["state_dict"])
@@ -164,7 +188,12 @@ def finish(
 
 
 def show(result: dict[str, Any], folder: Path) -> None:
-    """A short table of the result, and where its files are."""
+    """Print a short table of a result, and the paths of its files.
+
+    Args:
+        result: content of metrics.json.
+        folder: folder of the run.
+    """
     table = Table(
         title=f"{result['model']} on {result['data']}, epoch {result['epoch']}",
         title_justify="left",
@@ -183,10 +212,9 @@ def show(result: dict[str, Any], folder: Path) -> None:
 
 
 def show_card(model: BaseVAE) -> None:
-    """The objective card: what is minimised, in which units."""
+    """Print the objective card: what is minimised, in which units, by which optimizer."""
     table = Table(title="objective card", title_justify="left", show_header=False)
-    for label, text in (
-        model.card() | {"schedule": str(model.schedule), "optimizer": str(model.optimizer)}
-    ).items():
+    training = {"schedule": str(model.schedule), "optimizer": str(model.optimizer)}
+    for label, text in (model.card() | training).items():
         table.add_row(label, text)
     console().print(table)

@@ -1,4 +1,4 @@
-"""Hold one parameter group still while the other is updated."""
+"""The freezing of one parameter group while the other is updated."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +9,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 @contextmanager
 def frozen(*modules: nn.Module) -> Iterator[None]:
-    """Within the context no parameter or buffer of the modules changes, bitwise, and no gradient is computed for them.
+    """Freeze modules within the context: none of their parameters and buffers changes, bitwise.
 
-    Gradients still flow through the modules to their inputs. Batch normalisation goes on using the
-    statistics of the minibatch, so the function is that of training, but leaves its running
-    averages alone. What was is restored also when the body raises.
+    No gradient is computed for the parameters. Gradients still flow through the modules to their
+    inputs. Batch normalisation goes on using the statistics of the minibatch, so the function is
+    that of training, but leaves its running averages alone. After the context, also after an error,
+    everything is as it was before.
+
+    Args:
+        modules: modules that are frozen.
     """
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
     norms = [

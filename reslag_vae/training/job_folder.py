@@ -1,4 +1,4 @@
-"""The folder of a job while it is checked: a refused command leaves nothing behind, and takes nothing away."""
+"""The folder of a job: a refused command removes what it has made, and nothing else."""
 
 import os
 from pathlib import Path
@@ -11,14 +11,17 @@ from omegaconf import DictConfig, read_write
 
 from reslag_vae.runs.folder import CONFIG_FILE, LOG_FILE
 
-# Of this process: the folders that are made for it, innermost first, and what was in that of its
-# job before.
+# The folders that are made for this process, innermost first, and the names of what was in its
+# job's folder before.
 _made: list[Path] = []
 _before: set[str] = set()
 
 
 class FolderWatch(Callback):
-    """Sees to it, before Hydra makes a job's folder, that it can be written, and notes what was there."""
+    """A Hydra callback that checks, before Hydra makes a job's folder, that it can be written.
+
+    It notes what is there already.
+    """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         HydraConfig.instance().set_config(config)  # the folder's name refers to it
@@ -42,17 +45,21 @@ class FolderWatch(Callback):
 
 
 def refuse_log(path: Path) -> None:
-    """Refuse a log that is a link, which could lead anywhere, or no file.
+    """Refuse a path for the log where there is a link, which could lead anywhere, or no file.
 
     Raises:
-        SystemExit: it is. Hydra would not let another exception through.
+        SystemExit: something is in the way. Hydra would not let another exception through.
     """
     if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
         raise SystemExit(f"{path} is in the way: it is not a regular file.")
 
 
 def expand(node: DictConfig) -> None:
-    """Write the user's home for a `~` at the beginning of a folder's name."""
+    """Replace a `~` at the beginning of a folder's name by the user's home.
+
+    Args:
+        node: node of Hydra's configuration with the folder in `dir`, which is changed.
+    """
     name = str(node.dir)
     if name.startswith("~"):
         with read_write(node):
@@ -60,15 +67,16 @@ def expand(node: DictConfig) -> None:
 
 
 def folder_of_job() -> Path:
-    """The folder of Hydra's current job."""
+    """Return the folder of Hydra's current job."""
     return Path(HydraConfig.get().runtime.output_dir)
 
 
 def note_missing(folder: Path) -> None:
-    """Note which folders will be made for this one.
+    """Note which folders will be made so that a folder is there.
 
     Raises:
-        SystemExit: it cannot be made or written. Hydra would not let another exception through.
+        SystemExit: the folder cannot be made or written. Hydra would not let another exception
+            through.
     """
     missing = []
     place = folder.absolute()
@@ -83,10 +91,10 @@ def note_missing(folder: Path) -> None:
 
 
 def discard() -> bool:
-    """Remove what this start has made, where it has not come to a run: nothing else.
+    """Remove what this process has made, and nothing else, unless a run has begun.
 
     Returns:
-        Whether it has not.
+        Whether no run has begun.
     """
     folder = folder_of_job()
     if (folder / CONFIG_FILE).exists():
@@ -98,7 +106,7 @@ def discard() -> bool:
 
 
 def discard_sweep() -> None:
-    """Remove the folder of a multirun that was made by this start and has come to no run."""
+    """Remove the folder of a multirun that this process has made, if no run has begun in it."""
     for made in _made:
         record = made / "multirun.yaml"
         if record.is_file() and len(list(made.iterdir())) == 1:
@@ -107,7 +115,7 @@ def discard_sweep() -> None:
 
 
 def remove_made() -> None:
-    """Remove the folders that were made by this start, from the innermost to the first that is not empty."""
+    """Remove the folders that this process has made, as far as they are empty."""
     for made in _made:
         try:
             made.rmdir()

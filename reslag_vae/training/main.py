@@ -1,4 +1,4 @@
-"""The command that trains: python train.py, or reslag train."""
+"""The command that trains, `python train.py` or `reslag train`."""
 
 import logging
 import math
@@ -20,7 +20,7 @@ from reslag_vae.runs.checkpoints import checkpoint_to_resume
 from reslag_vae.runs.folder import monitored_value
 from reslag_vae.runs.lock import OccupiedError, failure_kept, occupied
 from reslag_vae.training import job_folder
-from reslag_vae.training.job import of_job
+from reslag_vae.training.job import job_config
 
 if TYPE_CHECKING:
     from lightning import Trainer
@@ -32,10 +32,14 @@ log = logging.getLogger(__name__)
 
 
 def train(config: DictConfig, folder: Path) -> float:
-    """Train, measure the best checkpoint, and leave everything in the run's folder.
+    """Train, measure the best checkpoint, and write everything into the run's folder.
 
-    A folder that holds an interrupted run is gone on with. With several devices each has a process
-    that calls this. Everything is checked before anything is written.
+    If the folder holds an interrupted run, that run is resumed. With several devices each has a
+    process that calls this. Everything is checked before anything is written.
+
+    Args:
+        config: configuration of the run.
+        folder: folder of the run.
 
     Returns:
         The monitored value of the best epoch; NaN in all processes but the first.
@@ -68,15 +72,15 @@ def fit(
     model: "BaseVAE",
     trainer: "Trainer",
 ) -> float:
-    """Train to the end, and measure what came out.
+    """Train to the end, and measure the best checkpoint.
 
     Args:
-        config: of the run.
-        folder: of the run.
-        last: the checkpoint to go on from, if there is one.
-        data: of the run.
-        model: of the run.
-        trainer: of the run.
+        config: configuration of the run.
+        folder: folder of the run.
+        last: checkpoint to resume from; None begins anew.
+        data: data module of the run.
+        model: model of the run.
+        trainer: trainer of the run.
 
     Returns:
         The monitored value of the best epoch; NaN in all processes but the first.
@@ -89,21 +93,24 @@ def fit(
         "commit": provenance.commit(),
     }
     trainer.fit(model, data, ckpt_path=last, weights_only=True)
-    return (
-        finish.finish(trainer, model, data, folder, origin) if trainer.is_global_zero else math.nan
-    )
+    if not trainer.is_global_zero:
+        return math.nan
+    return finish.finish(trainer, model, data, folder, origin)
 
 
 @hydra.main(version_base="1.3", config_path=str(configuration_folder()), config_name="train")
 def main(config: DictConfig) -> float | None:
-    """Compose the configuration, or read that of the run to resume."""
-    terminal.prepare()  # also where a launcher calls this in a process of its own
+    """Train as the command line says, in the folder of Hydra's current job.
+
+    Returns:
+        The monitored value of the best epoch; None if another process is at work on the run of a
+        study.
+    """
+    # The command has done both already, unless a launcher calls this in a process of its own.
+    terminal.prepare()
     folder = job_folder.folder_of_job()
     try:
-        with (
-            interruptible(),
-            closed_doors(),
-        ):  # also where a launcher calls this in a process of its own
+        with interruptible(), closed_doors():
             return in_folder(config, folder)
     except OccupiedError as error:
         if config.study is None or ranks.started() > 1:
@@ -124,23 +131,32 @@ def main(config: DictConfig) -> float | None:
             again = terminal.command(*words, terminal.override("resume", folder))
             log.info("Stopped. To go on: %s", again)
         raise
-    except Exception:  # raised again; a sweep of many runs does not print it, and so it is kept in the run's train.log
+    except Exception:
+        # A sweep of many runs does not print it, so the run's train.log keeps it.
         if config.study:
             log.exception("failed")
         raise
 
 
 def in_folder(config: DictConfig, folder: Path) -> float:
-    """Train in a folder that the first process keeps others out of."""
+    """Train in a folder that the first process locks.
+
+    Args:
+        config: configuration that Hydra has composed.
+        folder: folder of the job.
+
+    Returns:
+        The monitored value of the best epoch; NaN in all processes but the first.
+    """
     with occupied(folder) if ranks.is_first() else nullcontext():
-        config = of_job(config, folder)
+        config = job_config(config, folder)
         # Another process may have finished a run of a study meanwhile.
         value = monitored_value(folder) if config.study else None
         if value is not None:
             return value
         if not ranks.is_first():
             logging.disable(logging.INFO)  # the first process says it all
-        # Of a study why a run was refused is kept, too: nobody may be looking.
+        # In a study the reason why a run was refused is kept, too: nobody may be looking.
         with failure_kept(folder) if config.study and ranks.is_first() else nullcontext():
             options.check(config)
             return train(config, folder)

@@ -1,4 +1,4 @@
-"""The start of a run: everything is checked first, and then written."""
+"""The start of a run: everything is checked before anything is written."""
 
 import logging
 import math
@@ -25,7 +25,7 @@ from reslag_vae.runs.folder import (
 )
 from reslag_vae.training import finish
 from reslag_vae.training.build import add_logger, sign
-from reslag_vae.training.job import save
+from reslag_vae.training.stored_config import save_config
 from reslag_vae.training.system import BaseVAE
 
 log = logging.getLogger(__name__)
@@ -35,9 +35,9 @@ class Start(NamedTuple):
     """A run that may begin.
 
     Attributes:
-        folder: of the run.
-        last: the checkpoint to go on from; None where there is none.
-        identity: what its run.json is to say.
+        folder: folder of the run.
+        last: checkpoint to resume from; None begins anew.
+        identity: content of the run's run.json.
     """
 
     folder: Path
@@ -46,13 +46,21 @@ class Start(NamedTuple):
 
 
 def prepare(config: DictConfig, folder: Path, last: Path | None, data: ImageDataModule) -> Start:
-    """Read the data, and see that they and the checkpoint are those of the run. Nothing is written.
+    """Read the data, and check that they and the checkpoint are those of the run.
+
+    Nothing is written.
+
+    Args:
+        config: configuration of the run.
+        folder: folder of the run.
+        last: checkpoint to resume from; None begins anew.
+        data: data module of the run.
 
     Raises:
         DataError: the data are missing or damaged.
         RunError: the checkpoint is of another run, or the data are not those that the run began
             with.
-        ConfigError: the run is longer already than it is to be.
+        ConfigError: the run has more epochs already than it is to have.
     """
     began = (folder / CONFIG_FILE).exists()
     if began and data.needs_root and not data.root.is_dir():
@@ -81,10 +89,10 @@ def prepare(config: DictConfig, folder: Path, last: Path | None, data: ImageData
 
 
 def check_places(folder: Path) -> None:
-    """See that nothing stands where the files and folders of a run will be written.
+    """Refuse a folder in which something is in the way of a run's files and folders.
 
     Raises:
-        RunError: naming it.
+        RunError: something is in the way. The message names it.
     """
     for name in (CHECKPOINTS, FIGURES):
         if os.path.lexists(folder / name) and not (folder / name).is_dir():
@@ -95,34 +103,40 @@ def check_places(folder: Path) -> None:
 
 
 def check_limits(config: DictConfig, data: ImageDataModule) -> None:
-    """See that the part of the minibatches that an epoch is limited to has any.
+    """Refuse to limit an epoch to a part of the minibatches that has none.
 
     Raises:
-        ConfigError: naming the option.
+        ConfigError: a part has no minibatch. The message names the option.
     """
     for split in ("train", "val"):
         limit = config.trainer.get(f"limit_{split}_batches")
         batches = math.ceil(data.inventory.images[split] / data.batch_size)
         if isinstance(limit, float) and int(limit * batches) < 1:
             raise ConfigError(
-                f"trainer.limit_{split}_batches={limit}: is none of the {batches} minibatches of {split}."
+                f"trainer.limit_{split}_batches={limit}: is none of the {batches} minibatches of "
+                f"{split}."
             )
 
 
 def check_checkpoint(config: DictConfig, folder: Path, last: Path) -> None:
-    """See that a checkpoint is of the run that is to go on from it.
+    """Refuse a checkpoint of another run than the one that is resumed from it.
+
+    Args:
+        config: configuration of the run.
+        folder: folder of the run.
+        last: checkpoint to resume from.
 
     Raises:
-        RunError: it is of another run.
-        ConfigError: the run is longer already than it is to be.
+        RunError: the checkpoint is of another run.
+        ConfigError: the run has more epochs already than it is to have.
     """
     checkpoint = read_checkpoint(last)
     identity.refuse_other(folder, checkpoint, last, OmegaConf.to_container(config, resolve=True))
     epochs = epoch_of(checkpoint, last)
     if epochs > config.trainer.max_epochs:
         raise ConfigError(
-            f"trainer.max_epochs={config.trainer.max_epochs}: {folder} has {epochs} epochs already; "
-            f"give {epochs} or more."
+            f"trainer.max_epochs={config.trainer.max_epochs}: {folder} has {epochs} epochs "
+            f"already; give {epochs} or more."
         )
 
 
@@ -132,14 +146,14 @@ def begin(
     """Write what a run begins with, and show it.
 
     Args:
-        start: of the run.
-        config: of the run.
-        trainer: gets the run's dashboard.
-        data: of the run.
-        model: its checkpoints get the run's identity.
+        start: what `prepare` has found.
+        config: configuration of the run.
+        trainer: trainer of the run, which gets the run's dashboard.
+        data: data module of the run.
+        model: model of the run, whose checkpoints get the run's identity.
     """
     clean(start.folder)
-    save(config, start.folder)
+    save_config(config, start.folder)
     identity.write_identity(start.folder, start.identity)
     sign(model, config, start.identity["id"])
     add_logger(trainer, config, data, model)

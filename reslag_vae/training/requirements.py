@@ -1,4 +1,4 @@
-"""Whether the parts of a system go together: what one requires, another must provide."""
+"""The check that the parts of a system go together: what one requires, another provides."""
 
 import importlib
 from collections.abc import Iterator
@@ -18,10 +18,11 @@ CHOICES = {
 
 
 def check_requirements(system: "BaseVAE") -> None:
-    """Refuse parts that do not go together.
+    """Refuse a system whose parts do not go together.
 
     Raises:
-        ValueError: something is required that no part provides, saying which choices provide it.
+        ValueError: the variant or the objective requires a capability that no part provides. The
+            message names the choices that provide it.
     """
     parts = system.parts()
     provided: set[str] = set()
@@ -38,7 +39,7 @@ def check_requirements(system: "BaseVAE") -> None:
 
 
 def instead(system: "BaseVAE", missing: str) -> str:
-    """Return the choice that does not provide something, and those that do."""
+    """Return, in words, the choice that lacks a capability, and those that provide it."""
     for group, module in CHOICES.items():
         names = list(providing(module, missing))
         if names:

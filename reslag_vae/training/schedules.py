@@ -1,4 +1,4 @@
-"""Schedules: which parameter groups are updated, in which order, until when."""
+"""Schedules, which say what parameter groups are updated, in which order and until when."""
 
 import math
 from abc import ABC, abstractmethod
@@ -16,16 +16,16 @@ __all__ = ["Joint", "Lagging"]
 Batches = Literal["same", "fresh"]
 Until = Literal["epochs", "mutual_information"]
 
-# Share of its ceiling at which an estimate of the mutual information tells nothing any more.
+# Share of its ceiling from which an estimate of the mutual information tells nothing any more.
 SATURATED = 0.95
 
 
 class Update(NamedTuple):
-    """One forward and backward pass, after which some groups step and the others have stood still.
+    """One forward and backward pass, and a step of some parameter groups; the others are frozen.
 
     Attributes:
-        groups: that step.
-        fresh: whether it takes a minibatch of its own, in place of the step's.
+        groups: groups that step.
+        fresh: whether the update takes a minibatch of its own, in place of the training step's.
     """
 
     groups: tuple[Group, ...]
@@ -34,18 +34,18 @@ class Update(NamedTuple):
 
 JOINT = Update(GROUPS)
 
-# A training step's updates, one after the other; each is answered with its loss, a () tensor.
+# A training step's updates, one after the other. Each yield returns that update's (B,) losses.
 Updates = Generator[Update, Tensor, None]
 
 
 class Schedule(ABC):
-    """The updates of a training step.
+    """A rule that says which parameter groups each training step updates.
 
     The last update of every step moves the generative group: its terms are the step's.
 
     Attributes:
-        name: as in `schedule=<name>` on the command line.
-        provides: what variants may require.
+        name: name of the schedule, as in `schedule=<name>` on the command line.
+        provides: capabilities that variants may require.
     """
 
     name: ClassVar[str]
@@ -53,20 +53,32 @@ class Schedule(ABC):
 
     @abstractmethod
     def updates(self) -> Updates:
-        """Yield the updates of one training step; each yield returns the loss of that update."""
+        """Yield the updates of one training step; each yield returns that update's losses."""
 
     def check_length(self, max_epochs: int | None) -> None:
-        """Refuse a run that ends before the schedule does (None or -1: a run without end).
+        """Refuse a run that ends before the schedule does.
+
+        Args:
+            max_epochs: number of epochs of the run; None or -1 for a run without end.
 
         Raises:
-            ValueError: saying how long the run must be.
+            ValueError: the run is too short. The message says how long it must be.
         """
 
     def begin_epoch(self, epoch: int) -> None:
-        """Take note of an epoch, from 0, before it begins."""
+        """Take note of an epoch before it begins.
+
+        Args:
+            epoch: number of the epoch, from 0.
+        """
 
     def end_epoch(self, epoch: int, metrics: Mapping[str, Any]) -> None:
-        """Take note of an epoch, from 0, and of its metrics by name, once it has ended."""
+        """Take note of an epoch once it has ended.
+
+        Args:
+            epoch: number of the epoch, from 0.
+            metrics: metrics of the epoch by name.
+        """
 
     @property
     def phase(self) -> str:
@@ -78,16 +90,16 @@ class Schedule(ABC):
         return 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint must hold, in plain values."""
+        """Return the state that a checkpoint holds, in plain values."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what a checkpoint holds."""
+        """Restore the state that a checkpoint holds."""
 
 
 @dataclass
 class Joint(Schedule):
-    """One forward, one backward, both groups step."""
+    """The schedule of one update for each step, in which both groups step."""
 
     name: ClassVar[str] = "joint"
 
@@ -97,19 +109,19 @@ class Joint(Schedule):
 
 @dataclass
 class Lagging(Schedule):
-    """Aggressive training of the encoder, then joint.
+    """The schedule that trains the encoder aggressively first, and both groups jointly then.
 
     He et al. 2019, https://arxiv.org/abs/1901.05534. A step of the aggressive phase is `ratio`
     encoder-only updates followed by one decoder-only update.
 
     Args:
-        ratio: encoder updates before each decoder update; at least 1.
+        ratio: number of encoder updates before each decoder update; at least 1.
         epochs: length of the aggressive phase in epochs, at most (see `until`).
-        batches: minibatches of the ratio + 1 updates: the `same` one with fresh noise, or all
-            `fresh`.
-        until: end after `epochs`, or before that as soon as the validation `mutual_information`
-            stops rising. Where the estimate is at its ceiling, as with many latent dimensions, it
-            cannot tell and the phase runs on.
+        batches: minibatches of the ratio + 1 updates: `same` takes one, with fresh noise, and
+            `fresh` one for each encoder update.
+        until: end of the aggressive phase: after `epochs`, or already when the validation
+            `mutual_information` stops rising. An estimate at its ceiling, as with many latent
+            dimensions, cannot tell, and the phase goes on.
 
     Raises:
         ValueError: an argument is out of its range.

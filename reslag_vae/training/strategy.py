@@ -1,4 +1,4 @@
-"""How Lightning runs several processes."""
+"""The Lightning strategy of several processes that train one model."""
 
 import os
 import signal
@@ -14,12 +14,12 @@ from reslag_vae._runtime.errors import ConfigError, first_line
 
 
 class Replicas(DDPStrategy):
-    """One process for each device, each with the model itself.
+    """A strategy with one process for each device, which leaves gradients to the training step.
 
-    Lightning's own strategy wraps the model in DistributedDataParallel, whose one reduction for
-    each forward pass does not go with several updates in a training step, of which each leaves half
-    of the parameters alone. Here the training step averages the gradients of the group that it
-    updates.
+    Lightning's own strategy wraps the model in DistributedDataParallel. That reduces gradients once
+    for each forward pass, which does not go with several updates in a training step, each of which
+    leaves half of the parameters alone. Here the training step averages the gradients of the groups
+    that it updates.
 
     Raises:
         ConfigError: MASTER_PORT in the environment is no port.
@@ -34,7 +34,7 @@ class Replicas(DDPStrategy):
             )
 
     def setup_environment(self) -> None:
-        """Find the other processes.
+        """Connect this process to the others.
 
         Raises:
             ConfigError: another program has the port, or nobody is at the address.
@@ -48,8 +48,8 @@ class Replicas(DDPStrategy):
                 if name in os.environ
             ]
             raise ConfigError(
-                f"{', '.join(place)}: the processes of the devices cannot meet there; free the port, or leave both "
-                f"unset ({first_line(error)})."
+                f"{', '.join(place)}: the processes of the devices cannot meet there; free the "
+                f"port, or leave both unset ({first_line(error)})."
             ) from None
 
     def configure_ddp(self) -> None:
@@ -63,7 +63,10 @@ class Replicas(DDPStrategy):
         signals.listen()
 
     def on_exception(self, exception: BaseException) -> None:
-        """End the processes that this one has started: they would wait for it, or say once more what has happened."""
+        """Kill the processes that this one has started.
+
+        They would wait for it, or say once more what has happened.
+        """
         super().on_exception(exception)
         for thread in threading.enumerate():
             if isinstance(thread, _ChildProcessObserver):

@@ -24,7 +24,8 @@ from reslag_vae.runs.data import load_data
 from reslag_vae.runs.folder import RunError
 from reslag_vae.runs.load import Parts, parts_of
 from reslag_vae.training.finish import METRICS
-from reslag_vae.training.job import check_same, resumed
+from reslag_vae.training.resume import resumed
+from reslag_vae.training.study_job import check_same_settings
 from tests.running import start
 
 RUNS = Path(__file__).parent / "version_0_1"
@@ -233,8 +234,8 @@ def test_a_command_of_then_trains_what_it_trained_then(name: str, tmp_path: Path
 @pytest.mark.parametrize("name", NAMES)
 def test_a_study_that_began_then_goes_on_by_its_command(name: str, compose: Any) -> None:
     command = options.renamed(command_of(name))
-    check_same(compose(*command), RUNS / name)
+    check_same_settings(compose(*command), RUNS / name)
     with pytest.raises(
         RunError, match=r"optimizer\.lr=0\.002, and optimizer\.lr=0\.1 is asked for"
     ):
-        check_same(compose(*command, "optimizer.lr=0.1"), RUNS / name)
+        check_same_settings(compose(*command, "optimizer.lr=0.1"), RUNS / name)

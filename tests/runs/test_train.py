@@ -20,7 +20,7 @@ import reslag_vae
 from reslag_vae.data.images import Batch
 from reslag_vae.objectives.averages import Means
 from reslag_vae.runs.folder import RunError, read_arrays
-from reslag_vae.training.job import resumed
+from reslag_vae.training.resume import resumed
 from reslag_vae.training.system import BaseVAE
 from tests.running import (
     BARE,

@@ -74,7 +74,12 @@ class ImageGrids(Callback):
 
 
 def figure_path(trainer: Trainer, name: str) -> Path:
-    """Where a run keeps the picture of that name."""
+    """Return the path of a run's picture.
+
+    Args:
+        trainer: trainer of the run.
+        name: name of the picture, without its suffix.
+    """
     return figure_file(Path(trainer.default_root_dir), name)
 
 

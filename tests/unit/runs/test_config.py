@@ -23,7 +23,9 @@ from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.studies.states import State, run_status
 from reslag_vae.training import callbacks, optimizers, schedules
 from reslag_vae.training.build import build_system
-from reslag_vae.training.job import final, of_study, resumed, save
+from reslag_vae.training.resume import resumed
+from reslag_vae.training.stored_config import final_config, save_config
+from reslag_vae.training.study_job import study_config
 from tests.running import ROOT, SMALL
 
 Compose = Callable[..., DictConfig]
@@ -35,7 +37,7 @@ BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for 
 def saved(compose: Compose, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The configuration of a run, as its folder keeps it."""
     folder = tmp_path_factory.mktemp("saved")
-    save(compose("model=vae", *SMALL), folder)
+    save_config(compose("model=vae", *SMALL), folder)
     return (folder / "config.yaml").read_text()
 
 
@@ -107,7 +109,7 @@ def test_a_configuration_that_would_grow_is_refused_at_once(run: Path) -> None:
 
 
 def test_a_saved_configuration_is_read_as_it_was(compose: Compose, run: Path) -> None:
-    assert read_config(run) == OmegaConf.to_container(final(compose("model=vae", *SMALL)))
+    assert read_config(run) == OmegaConf.to_container(final_config(compose("model=vae", *SMALL)))
 
 
 PAYLOADS = {
@@ -155,7 +157,7 @@ def test_what_a_study_does_not_compare_is_not_built_either(run: Path, compose: C
     config.callbacks.progress = {"_target_": "sympy.sympify", "a": "1"}
     OmegaConf.save(config, run / "config.yaml")
     with pytest.raises(RunError, match=r"it would build sympy\.sympify"):
-        of_study(compose("model=vae", *SMALL, "study=mine"), run)
+        study_config(compose("model=vae", *SMALL, "study=mine"), run)
 
 
 def test_references_are_not_resolved(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,8 @@ from reslag_vae.runs.data import load_data
 from reslag_vae.runs.folder import RunError
 from reslag_vae.runs.load import read_run
 from reslag_vae.runs.migrations import SCHEMA
-from reslag_vae.training import job
 from reslag_vae.training.build import build_system
+from reslag_vae.training.stored_config import save_config
 
 Compose = Callable[..., DictConfig]
 
@@ -216,7 +216,7 @@ def test_a_checkpoint_of_another_version_is_named(
 @pytest.fixture
 def run(compose: Compose, tmp_path: Path) -> Path:
     """The folder of a run on digits, of which only the configuration is there."""
-    job.save(compose("model=vae", "seed=4", *SMALL), tmp_path)
+    save_config(compose("model=vae", "seed=4", *SMALL), tmp_path)
     return tmp_path
 
 
@@ -236,7 +236,7 @@ def test_the_data_may_have_moved(run: Path, tmp_path: Path) -> None:
 
 def test_missing_data_are_told_as_in_training(compose: Compose, tmp_path: Path) -> None:
     options = ("data=image_folder", "data.folder=pictures", f"data.root={tmp_path}", "logger=none")
-    job.save(compose("model=vae", *options), tmp_path)
+    save_config(compose("model=vae", *options), tmp_path)
     with pytest.raises(DataError, match="there is no folder pictures"):
         load_data(tmp_path)
 

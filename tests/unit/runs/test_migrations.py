@@ -18,7 +18,7 @@ from reslag_vae.runs.config import RUN_MODULES, RUN_TARGETS, foreign_target, rea
 from reslag_vae.runs.export import export
 from reslag_vae.runs.folder import RunError
 from reslag_vae.runs.migrations import SCHEMA, STEPS, Step, current_config, renamed
-from reslag_vae.training.job import resumed
+from reslag_vae.training.resume import resumed
 from tests.running import BARE
 
 ROOT = Path(__file__).parents[3]

@@ -14,7 +14,7 @@ from reslag_vae.runs.export import export
 from reslag_vae.runs.folder import RunError
 from reslag_vae.runs.load import read_run
 from reslag_vae.runs.plugins import declared
-from reslag_vae.training.job import resumed
+from reslag_vae.training.resume import resumed
 from tests.running import BARE
 
 SOURCE = """

@@ -14,6 +14,9 @@ from reslag_vae._runtime.jobs import job_name
 from reslag_vae.runs.config import read_config
 from reslag_vae.runs.folder import RunError
 from reslag_vae.training import job as job_module
+from reslag_vae.training.resume import resumed
+from reslag_vae.training.stored_config import save_config
+from reslag_vae.training.study_job import check_same_settings
 
 Compose = Callable[..., DictConfig]
 
@@ -21,9 +24,7 @@ Compose = Callable[..., DictConfig]
 @pytest.fixture
 def folder(compose: Compose, tmp_path: Path) -> Path:
     """Of a run of the lagging VAE on digits."""
-    job_module.save(
-        compose("model=lagging", "data=digits", "logger=none", "seed=3"), tmp_path / "run"
-    )
+    save_config(compose("model=lagging", "data=digits", "logger=none", "seed=3"), tmp_path / "run")
     return tmp_path / "run"
 
 
@@ -45,21 +46,19 @@ def test_the_data_are_found_from_any_working_directory(
         config = compose(
             "model=vae", "data=image_folder", f"data.folder={folder}", "data.root=sets"
         )
-        job_module.save(config, tmp_path / "run")
+        save_config(config, tmp_path / "run")
         saved = OmegaConf.load(tmp_path / "run" / "config.yaml")
         assert (saved.data.root, saved.data.folder) == (str(tmp_path / "sets"), expected)
 
 
 def test_a_resumed_run_keeps_its_configuration(folder: Path) -> None:
-    config = job_module.resumed(folder, [f"resume={folder}"])
+    config = resumed(folder, [f"resume={folder}"])
     assert OmegaConf.to_container(config) == read_config(folder)
 
 
 def test_where_and_how_long_a_resumed_run_runs_may_change(folder: Path) -> None:
-    before = job_module.resumed(folder, [])
-    config = job_module.resumed(
-        folder, [f"resume={folder}", "trainer.max_epochs=99", "data.root=/elsewhere"]
-    )
+    before = resumed(folder, [])
+    config = resumed(folder, [f"resume={folder}", "trainer.max_epochs=99", "data.root=/elsewhere"])
     assert (config.trainer.max_epochs, config.data.root) == (99, "/elsewhere")
     config.trainer.max_epochs, config.data.root = before.trainer.max_epochs, before.data.root
     assert config == before
@@ -70,14 +69,14 @@ def test_where_and_how_long_a_resumed_run_runs_may_change(folder: Path) -> None:
 )
 def test_what_would_make_it_another_run_is_refused(override: str, folder: Path) -> None:
     with pytest.raises(ValueError, match=r"cannot be set beside resume=.*may change") as error:
-        job_module.resumed(folder, [f"resume={folder}", override, "trainer.devices=1"])
+        resumed(folder, [f"resume={folder}", override, "trainer.devices=1"])
     assert override in str(error.value)
     assert "trainer.devices" not in str(error.value)
 
 
 def test_an_unknown_option_of_a_resumed_run_is_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"^trainer.max_epoch: the run has no such option"):
-        job_module.resumed(folder, ["trainer.max_epoch=99"])
+        resumed(folder, ["trainer.max_epoch=99"])
 
 
 def test_a_run_of_an_earlier_version_gets_the_options_of_this_one(folder: Path) -> None:
@@ -85,15 +84,15 @@ def test_a_run_of_an_earlier_version_gets_the_options_of_this_one(folder: Path) 
     del config.schema, config.trainer.compile
     config.callbacks.progress.refresh_rate = 20
     OmegaConf.save(config, folder / "config.yaml")
-    assert job_module.resumed(folder, []).trainer.compile is False
-    resumed = job_module.resumed(folder, ["trainer.compile=true"])
-    assert resumed.trainer.compile is True
-    assert "refresh_rate" not in resumed.callbacks.progress
+    assert resumed(folder, []).trainer.compile is False
+    again = resumed(folder, ["trainer.compile=true"])
+    assert again.trainer.compile is True
+    assert "refresh_rate" not in again.callbacks.progress
 
 
 def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is not the folder of a run"):
-        job_module.resumed(tmp_path, [])
+        resumed(tmp_path, [])
     # Hydra would wrap another exception in its own words.
     with pytest.raises(SystemExit, match="is not the folder of a run"):
         job_module.run_folder(str(tmp_path / "nothing"), "runs/new")
@@ -131,7 +130,7 @@ def test_a_new_run_is_as_composed(
 ) -> None:
     job(tmp_path)
     config = compose("model=vae", "data=digits", "logger=none")
-    assert job_module.of_job(config, tmp_path) == config
+    assert job_module.job_config(config, tmp_path) == config
     assert job_name() == ""
 
 
@@ -140,12 +139,12 @@ def test_a_run_is_resumed_by_its_folder_alone(
 ) -> None:
     job(folder, f"resume={folder}")
     config = compose("model=vae", "data=digits", f"resume={folder}")
-    assert OmegaConf.to_container(job_module.of_job(config, folder)) == read_config(folder)
+    assert OmegaConf.to_container(job_module.job_config(config, folder)) == read_config(folder)
     job(folder, f"resume={folder}", "hydra.run.dir=elsewhere")
     with pytest.raises(
         ConfigError, match=r"hydra\.run\.dir=elsewhere cannot be set beside resume="
     ):
-        job_module.of_job(config, folder)
+        job_module.job_config(config, folder)
 
 
 @pytest.mark.parametrize("mode", list(RunMode))
@@ -155,7 +154,7 @@ def test_a_new_run_is_not_mixed_with_another(
     job(folder, mode=mode)
     before = (folder / "config.yaml").read_bytes()
     with pytest.raises(RunError, match=f"{folder} holds a run already: .*resume={folder}"):
-        job_module.of_job(compose("model=vae", "data=digits"), folder)
+        job_module.job_config(compose("model=vae", "data=digits"), folder)
     assert (folder / "config.yaml").read_bytes() == before
 
 
@@ -164,7 +163,7 @@ def test_a_multirun_resumes_nothing(
 ) -> None:
     job(folder, f"resume={folder}", mode=RunMode.MULTIRUN)
     with pytest.raises(ConfigError, match="resume= takes one run: leave out -m"):
-        job_module.of_job(compose("model=vae", "data=digits", f"resume={folder}"), folder)
+        job_module.job_config(compose("model=vae", "data=digits", f"resume={folder}"), folder)
     assert job_name() == "run: "
 
 
@@ -182,8 +181,8 @@ def test_a_run_of_a_study_goes_on_with_its_own_settings(
         "trainer.compile=true",
         "callbacks.images=null",
     )
-    config = job_module.of_job(asked, folder)
-    begun = job_module.resumed(folder, [])
+    config = job_module.job_config(asked, folder)
+    begun = resumed(folder, [])
     assert (config.data.root, config.trainer.compile) == ("/elsewhere", True)
     config.data.root, config.trainer.compile, config.logger = begun.data.root, False, begun.logger
     assert config == begun
@@ -194,7 +193,7 @@ def test_a_run_of_a_study_that_has_not_begun_is_as_composed(
 ) -> None:
     job(tmp_path / "new", mode=RunMode.MULTIRUN)
     asked = compose("model=lagging", "data=digits", "study=mine")
-    assert job_module.of_job(asked, tmp_path / "new") == asked
+    assert job_module.job_config(asked, tmp_path / "new") == asked
     assert asked.logger.group == "mine"
 
 
@@ -216,7 +215,7 @@ def test_a_study_keeps_its_settings(
     with pytest.raises(
         RunError, match=f"holds a run with {name}=.*is asked for: a study keeps its settings"
     ):
-        job_module.check_same(compose(*STUDY, override), folder)
+        check_same_settings(compose(*STUDY, override), folder)
 
 
 def test_what_does_not_change_the_result_may_differ_in_a_study(
@@ -228,7 +227,7 @@ def test_what_does_not_change_the_result_may_differ_in_a_study(
         "trainer.accelerator=cpu",
         "callbacks.sigma2=null",
     )
-    job_module.check_same(compose(*STUDY, *different, "study=mine"), folder)
+    check_same_settings(compose(*STUDY, *different, "study=mine"), folder)
 
 
 def test_other_pictures_are_another_run_and_a_relative_path_is_not(
@@ -238,10 +237,10 @@ def test_other_pictures_are_another_run_and_a_relative_path_is_not(
     for name in ("pictures", "others"):
         (tmp_path / name).mkdir()
     options = ("model=vae", "data=image_folder", "logger=none")
-    job_module.save(compose(*options, "data.folder=pictures"), tmp_path / "run")
-    job_module.check_same(compose(*options, f"data.folder={tmp_path}/pictures"), tmp_path / "run")
+    save_config(compose(*options, "data.folder=pictures"), tmp_path / "run")
+    check_same_settings(compose(*options, f"data.folder={tmp_path}/pictures"), tmp_path / "run")
     with pytest.raises(RunError, match=r"data\.folder="):
-        job_module.check_same(compose(*options, "data.folder=others"), tmp_path / "run")
+        check_same_settings(compose(*options, "data.folder=others"), tmp_path / "run")
 
 
 @pytest.mark.parametrize("content", ["a: [", "", "- 1"])
@@ -250,4 +249,4 @@ def test_a_damaged_configuration_of_a_study_is_named(
 ) -> None:
     (folder / "config.yaml").write_text(content)
     with pytest.raises(RunError, match=r"config\.yaml is damaged"):
-        job_module.check_same(compose(*STUDY), folder)
+        check_same_settings(compose(*STUDY), folder)

@@ -1,0 +1,81 @@
+"""The configuration of a resumed run: the one that it was begun with, but for a few options."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from reslag_vae._runtime.errors import ConfigError, first_line
+from reslag_vae.runs.config import RUN_MODULES, RUN_TARGETS, foreign_target, plain, refusal
+from reslag_vae.runs.folder import RunError, config_path
+from reslag_vae.training.stored_config import begun_config
+
+# What may differ in a resumed run: where and how long it runs, not what it is.
+NO_LOGGER = "logger=none"
+RESUMABLE = (
+    "trainer.",
+    "logger.",
+    NO_LOGGER,
+    "data.root=",
+    "data.folder=",
+    "trust=",
+    "changed_data=",
+)
+
+
+def resumed(folder: Path, overrides: list[str], trust: tuple[str, ...] = ()) -> DictConfig:
+    """Return the configuration of a resumed run: the one that it was begun with, and overrides.
+
+    Args:
+        folder: folder of the run.
+        overrides: overrides of the command line.
+        trust: modules of the user's own, and names in them, that the run may be made of.
+
+    Raises:
+        RunError: the folder holds no run, or a run that is made of classes and functions that are
+            neither this package's nor trusted.
+        ConfigError: an override would make it another run, or names an option that it does not
+            have.
+    """
+    changes = [own.lstrip("+") for own in overrides if not own.startswith("resume=")]
+    fixed = [change for change in changes if not change.startswith(RESUMABLE)]
+    if fixed:
+        raise ConfigError(
+            f"{' '.join(fixed)} cannot be set beside resume=: a resumed run keeps its "
+            "configuration. Only trainer.*, logger.*, logger=none, data.root, data.folder, "
+            "changed_data and trust may change."
+        )
+    config = begun_config(folder)
+    foreign = foreign_target(plain(config), RUN_MODULES, trust, RUN_TARGETS)
+    if foreign is not None:
+        raise RunError(f"{config_path(folder)} is not gone on with: {refusal(foreign)}")
+    for own in overrides:
+        apply_override(config, own)
+    return config
+
+
+def apply_override(config: DictConfig, override: str) -> None:
+    """Set one option of a resumed run.
+
+    Args:
+        config: configuration of the run, which is changed.
+        override: override of the command line. `+` before its name adds an option that the run
+            does not have.
+
+    Raises:
+        ConfigError: the run has no such option, or the option cannot have such a value.
+    """
+    change = override.lstrip("+")
+    if change.startswith("resume="):
+        return
+    if change == NO_LOGGER:
+        config.logger = None
+        return
+    OmegaConf.set_struct(config, change == override)
+    name, _, value = change.partition("=")
+    try:
+        config.merge_with_dotlist([change])
+    except OmegaConfBaseException as error:
+        if error.full_key and OmegaConf.select(config, name) is None:
+            raise ConfigError(f"{name}: the run has no such option.") from None
+        raise ConfigError(f"{name}={value}: {first_line(error)}") from None

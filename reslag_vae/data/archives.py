@@ -1,4 +1,4 @@
-"""Files in a zip archive, read one by one as they are; nothing is ever written to disk."""
+"""The reading of files in a zip archive, without writing anything to disk."""
 
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -10,20 +10,17 @@ from reslag_vae.data.errors import damaged, refuse_special
 
 
 class ZipArchive:
-    """A zip archive that is not trusted: who made it may want to fill the memory or to leave it.
+    """A zip archive that is not trusted: its maker may want to fill the memory or to leave it.
 
     Close it, or use it as a context.
 
     Args:
-        path: of the archive.
-        most_bytes: of an unpacked file.
-
-    Attributes:
-        files: the paths of the files, each below that of the archive, in the archive's order.
+        path: path of the archive.
+        most_bytes: largest size that an unpacked file may have, in bytes.
 
     Raises:
-        DataError: it is no whole archive, a name leads out of it or is there twice, or a file is
-            larger than that.
+        DataError: the archive is not whole, a name leads out of it or is there twice, or a file is
+            too large.
     """
 
     def __init__(self, path: Path, most_bytes: int) -> None:
@@ -44,6 +41,7 @@ class ZipArchive:
             raise
 
     def _add(self, member: zipfile.ZipInfo, most_bytes: int) -> None:
+        """Add a file to those that may be read, unless it is not to be trusted."""
         name = printable(member.filename)
         inside = PurePosixPath(member.filename)
         if inside.is_absolute() or ".." in inside.parts or "\\" in member.filename:
@@ -59,23 +57,25 @@ class ZipArchive:
 
     @property
     def files(self) -> list[Path]:
+        """The paths of the files, each below the path of the archive, in the archive's order."""
         return list(self._members)
 
     def read(self, path: Path) -> bytes:
-        """The content of one of `files`, of which no more is unpacked than the archive promises.
+        """Return the content of one of `files`; no more is unpacked than the archive promises.
 
         Raises:
-            BadZipFile, zlib.error, RuntimeError and others of zipfile's: it is damaged or encrypted.
+            BadZipFile: the file is damaged or encrypted. zipfile raises zlib.error, RuntimeError
+                and others, too.
         """
         return self._archive.read(self._members[path])
 
     def state(self, path: Path) -> str:
-        """The size and checksum of one of `files`, and the state of the archive."""
+        """Return size and checksum of one of `files` and the state of the archive, as text."""
         member = self._members[path]
         return f"{member.file_size} {member.CRC} {self._own_state}"
 
     def close(self) -> None:
-        """Read no more."""
+        """Close the archive, from which nothing can be read then."""
         self._archive.close()
 
     def __enter__(self) -> "ZipArchive":

@@ -1,6 +1,5 @@
-"""The one data module: how splits, batches and loaders are made, whatever the data set."""
+"""The data module of every data set: its splits, minibatches and loaders."""
 
-import logging
 from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +14,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from reslag_vae.data.binarize import NOTE, DrawnBatches, DrawnImages, drawn_once
 from reslag_vae.data.images import Batch, Images, Source
-from reslag_vae.data.inventory import Inventory, copies, image_digests, pixel_range, split_digest
+from reslag_vae.data.inventory import Inventory, image_digests, take_inventory
+from reslag_vae.data.placement import Placement
 from reslag_vae.data.sampling import SequentialBatches, ShuffledBatches
 from reslag_vae.options import require
-
-log = logging.getLogger(__name__)
 
 SplitName = Literal["train", "val", "test"]
 Binarize = Literal["dynamic"] | None
@@ -29,38 +27,36 @@ Binarize = Literal["dynamic"] | None
 TEST_FRACTION = 0.1
 TEST_SEED = 20_240_229
 
-# Of a GPU's free memory, the part that images may take: the rest is the network's.
-GPU_SHARE = 0.5
-
 
 class ImageDataModule(LightningDataModule, ABC):
     """Images of one data set, as uint8 minibatches.
 
     A data set is a final subclass that names itself, gives `image_shape` and says in `read` where
-    its images come from. Official splits are kept as they are; where the data set has no validation
-    split it is a part of train that depends on `seed`, and where it has no test split this is a
-    tenth of train that does not. The loaders fetch a whole batch by one index: there is no work per
+    its images come from. Official splits are kept as they are. If the data set has no validation
+    split, this is a part of train that depends on `seed`; if it has no test split, this is a tenth
+    of train that does not. The loaders fetch a whole batch by one index: there is no work per
     image.
 
-    Use it with `Trainer(use_distributed_sampler=False)`; the loaders see to the shares of the
+    Use it with `Trainer(use_distributed_sampler=False)`: the loaders divide the images among the
     processes.
 
     Args:
-        root: the folder of all data sets.
-        batch_size: images in a minibatch, in every split; in training, of all processes together.
-        val_fraction: the part of train that is taken for validation, in (0, 1).
-        seed: of the validation split and of the order of the training batches.
+        root: folder of all data sets.
+        batch_size: number of images in a minibatch, in every split; in training, of all processes
+            together.
+        val_fraction: part of train that is taken for validation, in (0, 1).
+        seed: seed of the validation split and of the order of the training batches.
 
     Attributes:
-        name: of the data set, as in `conf/data/<name>.yaml`; where its pixels are drawn it says how:
-            `mnist_dynamic`.
-        image_shape: (C, H, W), known before any data are read.
+        name: name of the data set, as in `conf/data/<name>.yaml`. If its pixels are drawn, it says
+            how, as in `mnist_dynamic`.
+        image_shape: (C, H, W), the shape of an image, known before any data are read.
         needs_root: whether anything is read from `root`.
         binarize: "dynamic" draws each pixel black or white by its intensity, anew whenever it is
             trained on, and once for all that reads the images in order; None leaves it grey.
 
     Raises:
-        ValueError: an argument out of its range.
+        ValueError: an argument is out of its range.
     """
 
     name: str
@@ -78,18 +74,7 @@ class ImageDataModule(LightningDataModule, ABC):
         self.val_fraction = val_fraction
         self.seed = seed
         self._splits: dict[SplitName, Images] = {}
-        self._on_device: dict[Tensor, Tensor] = {}
-
-    def set_binarize(self, binarize: Binarize) -> None:
-        """Take the option `data.binarize`, in the constructor of a data set that has it.
-
-        Raises:
-            ValueError: it is none of its values.
-        """
-        require("data.binarize", binarize)
-        self.binarize = binarize
-        if binarize is not None:
-            self.name = f"{self.name}_{binarize}"
+        self._placement = Placement()
 
     @property
     def binary(self) -> bool:
@@ -98,7 +83,7 @@ class ImageDataModule(LightningDataModule, ABC):
 
     @abstractmethod
     def read(self) -> Source:
-        """The data set's own splits, downloaded or decoded first where that is still to be done.
+        """Return the data set's own splits, after a download or decoding if these are needed.
 
         Raises:
             DataError: a file is missing or damaged, or there are too few images.
@@ -112,7 +97,7 @@ class ImageDataModule(LightningDataModule, ABC):
         """Read every split, whatever the stage; later calls do nothing.
 
         Raises:
-            DataError: as `read`.
+            DataError: a file is missing or damaged, or there are too few images.
         """
         if self._splits:
             return
@@ -128,10 +113,10 @@ class ImageDataModule(LightningDataModule, ABC):
         self._splits = {"train": train, "val": val, "test": test}
 
     def split(self, name: SplitName) -> Images:
-        """All images of a split.
+        """Return all images of a split.
 
         Raises:
-            RuntimeError: before `setup`.
+            RuntimeError: `setup` was not called before.
         """
         if not self._splits:
             raise RuntimeError("The data are not read yet: call setup() first.")
@@ -139,53 +124,41 @@ class ImageDataModule(LightningDataModule, ABC):
 
     @property
     def key(self) -> str:
-        """Names the data set and the options that its images depend on, within a name of a file."""
+        """The name of the data set with the options of its images, for the names of files."""
         return self.name
 
     @property
     def class_names(self) -> list[str]:
-        """In the order of the class numbers; empty without labels. Known after `setup`."""
+        """The names of the classes by class number, after `setup`; empty without labels."""
         return self._source.class_names if self._splits else []
 
     @property
     def num_classes(self) -> int:
-        """0 without labels. Known after `setup`."""
+        """The number of classes, after `setup`; 0 without labels."""
         return len(self.class_names)
 
     @cached_property
     def inventory(self) -> Inventory:
-        """What the splits hold. Known after `setup`.
+        """The inventory of the splits, after `setup`.
 
         Raises:
-            RuntimeError: before `setup`.
+            RuntimeError: `setup` was not called before.
         """
         splits = {name: self.split(name) for name in ("train", "val", "test")}
-        stores = {images.store: None for images in splits.values()}
-        hashed = {store: self.digests_of(store) for store in stores}
-        digests = {name: hashed[images.store] for name, images in splits.items()}
-        names = self._source.names
-        return Inventory(
-            images={name: len(images) for name, images in splits.items()},
-            classes=self.class_names,
-            pixel_range=pixel_range(list(stores)),
-            left_out=dict(self._source.left_out),
-            notes=[
-                *([] if self.binarize is None else [NOTE]),
-                *self._source.notes,
-                *copies(splits, digests, names),
-            ],
-            digests={
-                name: split_digest(images, digests[name], names) for name, images in splits.items()
-            },
-        )
+        notes = [] if self.binarize is None else [NOTE]
+        return take_inventory(splits, self._source, self.digests_of, notes)
 
     def digests_of(self, store: Tensor) -> NDArray[np.void]:
-        """(M,) digests of the pixels of the (M, C, H, W) images of one of the data set's stores."""
+        """Return (M,) digests of the pixels of the images of one of the data set's stores.
+
+        Args:
+            store: (M, C, H, W) uint8 images, the store of one or more splits.
+        """
         return image_digests(store)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled batches; further iterators of the same epoch give other orders."""
-        self.split("train")  # says so, if nothing is read yet
+        """Return shuffled batches; further iterators of the same epoch give other orders."""
+        self.split("train")  # raises if nothing is read yet
         train = self._placed(self._trained_on)
         process = self._process()
         batches = ShuffledBatches(
@@ -196,15 +169,18 @@ class ImageDataModule(LightningDataModule, ABC):
         return _loader(DrawnImages(train), DrawnBatches(batches, self.image_shape))
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Batches in order, shared among the processes."""
+        """Return batches in a fixed order, which the processes take in turns."""
         return self._in_order("val", *self._process())
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Batches in order, shared among the processes."""
+        """Return batches in a fixed order, which the processes take in turns."""
         return self._in_order("test", *self._process())
 
     def in_order(self, name: SplitName) -> DataLoader[Batch]:
-        """Batches of a split, each image once, in a fixed order, all in this process: what an evaluation reads."""
+        """Return the batches that an evaluation reads.
+
+        They hold each image of a split once, in a fixed order, all in this process.
+        """
         return self._in_order(name)
 
     def _in_order(self, name: SplitName, rank: int = 0, world_size: int = 1) -> DataLoader[Batch]:
@@ -215,28 +191,17 @@ class ImageDataModule(LightningDataModule, ABC):
         )
 
     def _placed(self, images: Images) -> Images:
-        """Images, on the trainer's GPU if all splits fit into half of its memory: no image is copied to it twice."""
+        """Return images on the trainer's GPU if all splits fit there."""
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        if device.type != "cuda":
-            return images
-        if images.store not in self._on_device:
-            # What PyTorch holds of it without using it is free, too.
-            held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-            free = torch.cuda.mem_get_info(device)[0] + held
-            splits = (self._trained_on, *self._splits.values())
-            missing = {split.store for split in splits} - self._on_device.keys()
-            if sum(store.nbytes for store in missing) > GPU_SHARE * free:
-                log.info(
-                    "The images stay in main memory: they would take more than half of the GPU's."
-                )
-                return images
-        return images.to(device, self._on_device)
+        return self._placement.place(images, (self._trained_on, *self._splits.values()), device)
 
     def _process(self) -> tuple[int, int]:
+        """Return the rank of this process and the number of processes."""
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
 
 def _loader(images: Dataset[Batch], sampler: Sampler[Any]) -> DataLoader[Batch]:
+    """Return a loader of whole batches, each fetched by one index of the sampler."""
     # Its own generator: without one, each new iterator would draw a seed for its workers from the
     # global one.
     return DataLoader(images, sampler=sampler, batch_size=None, generator=torch.Generator())

@@ -1,4 +1,4 @@
-"""Grey images drawn in black and white: a pixel is white with the probability of its intensity."""
+"""The drawing of grey images in black and white: a pixel's intensity is its chance to be white."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,11 +10,12 @@ from torch.utils.data import Dataset, Sampler
 from reslag_vae.data.images import Batch, Images
 from reslag_vae.data.sampling import ShuffledBatches
 
-# Levels are 0 to 254, all equally likely: of them `intensity` are below an intensity of 0 to 255.
+# Levels are 0 to 254, all equally likely: as many of them are below an intensity, from 0 to 255, as
+# it is large.
 LEVELS = 255
 FIXED_SEED = 20_240_301
 
-# Tells the numbers that levels are drawn from apart from those of the order of the images.
+# The random numbers of levels are another stream than those of the order of the images.
 STREAM = 1
 
 NOTE = (
@@ -24,7 +25,7 @@ NOTE = (
 
 
 def draw(pixels: Tensor, levels: Tensor) -> Tensor:
-    """Make uint8 pixels 255 where they are above their level and 0 elsewhere, in place."""
+    """Return uint8 pixels, changed in place: 255 where they are above their level, else 0."""
     return pixels.gt_(levels).mul_(255)
 
 
@@ -40,10 +41,10 @@ def drawn_once(splits: Sequence[Images]) -> list[Images]:
 
 
 class DrawnImages(Dataset[Batch]):
-    """Batches of a split that are drawn from the levels that come with their positions.
+    """A split whose batches are drawn in black and white, by levels that come with the index.
 
     Args:
-        images: grey.
+        images: grey images of the split.
     """
 
     def __init__(self, images: Images) -> None:
@@ -53,22 +54,22 @@ class DrawnImages(Dataset[Batch]):
         return len(self.images)
 
     def __getitem__(self, positions_and_levels: tuple[Tensor, Tensor]) -> Batch:
-        """The batch at (B,) positions, drawn with (B, C, H, W) levels."""
+        """Return the batch at (B,) positions, drawn by (B, C, H, W) levels."""
         positions, levels = positions_and_levels
         pixels, labels = self.images[positions]
         return Batch(draw(pixels, levels), labels)
 
 
 class DrawnBatches(Sampler[tuple[Tensor, Tensor]]):
-    """Shuffled batches of positions, each with new levels for its images.
+    """A sampler of shuffled batches of positions, each with new levels for its images.
 
     The levels are a pure function of the seed, the epoch, the pass and the place in it, so a
     resumed run draws what an uninterrupted one would, and global random states are left alone.
     Several processes draw the levels of the whole batch, of which each takes its part.
 
     Args:
-        batches: the positions.
-        image_shape: (C, H, W) of the images.
+        batches: sampler of the positions.
+        image_shape: (C, H, W), the shape of an image.
     """
 
     def __init__(self, batches: ShuffledBatches, image_shape: tuple[int, ...]) -> None:

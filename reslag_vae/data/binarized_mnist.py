@@ -1,4 +1,4 @@
-"""MNIST that somebody has drawn in black and white once and for all."""
+"""Statically binarised MNIST: digits that were drawn in black and white once and for all."""
 
 import zipfile
 from pathlib import Path
@@ -23,7 +23,8 @@ MOST_BYTES = 1 << 28
 
 BLANK = b" \t\r\n"
 
-RECIPE = """The statically binarised MNIST is missing: in {folder} there is neither {npz} nor {first}
+RECIPE = """The statically binarised MNIST is missing: in {folder} there is neither \
+{npz} nor {first}
 It is not downloaded. Get Larochelle's three files by hand, and put them there:
   http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/binarized_mnist_train.amat
   (likewise binarized_mnist_valid.amat and binarized_mnist_test.amat)
@@ -31,13 +32,13 @@ It is not downloaded. Get Larochelle's three files by hand, and put them there:
 
 
 class BinarizedMNIST(ImageDataModule):
-    """50,000 + 10,000 + 10,000 digits under static binarisation, 1x28x28, pixels 0 and 1, no labels.
+    """Statically binarised MNIST: 50,000 + 10,000 + 10,000 digits, 1x28x28, without labels.
 
-    Each pixel was drawn once from the intensity of MNIST's, by who made the files, and is the same
-    ever after. `<root>/binarized_mnist/` is read: `binarized_mnist.npz`, of arrays `train`, `valid`
-    and `test` of (N, 28, 28) uint8, 0 and 1, or else Larochelle's `binarized_mnist_train.amat`,
-    `..._valid.amat` and `..._test.amat`, a line of 784 numbers for each image. The inventory says
-    which it was: other draws of the same digits are other numbers.
+    Each pixel was drawn black or white once, by MNIST's intensity, when the files were made.
+    `<root>/binarized_mnist/` is read: `binarized_mnist.npz` with arrays `train`, `valid` and `test`
+    of (N, 28, 28) uint8, 0 and 1, or else Larochelle's `binarized_mnist_train.amat`,
+    `..._valid.amat` and `..._test.amat` with a line of 784 numbers for each image. The inventory
+    says which was read: other drawings of the same digits give other results.
 
     Source: Salakhutdinov and Murray 2008, Larochelle and Murray 2011,
     http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist.
@@ -64,6 +65,7 @@ class BinarizedMNIST(ImageDataModule):
 
 
 def _note(what: str, sizes: list[int]) -> str:
+    """Return a sentence on the files that were read, and on their numbers of images."""
     counts = " + ".join(f"{size:,}" for size in sizes)
     note = f"static binarisation, that of {what} ({counts} images)"
     if sizes == list(OFFICIAL):
@@ -72,10 +74,10 @@ def _note(what: str, sizes: list[int]) -> str:
 
 
 def _read_npz(path: Path) -> list[NDArray[np.uint8]]:
-    """The three splits, (N, 28, 28) of 0 and 1.
+    """Return the three splits of an .npz file, (N, 28, 28) of 0 and 1.
 
     Raises:
-        DataError: it is not such a file.
+        DataError: the file does not hold them.
     """
     refuse_special(path)
     try:
@@ -88,6 +90,7 @@ def _read_npz(path: Path) -> list[NDArray[np.uint8]]:
 
 
 def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> NDArray[np.uint8]:
+    """Return one split of an .npz file, (N, 28, 28) of 0 and 1."""
     # Not np.load, which makes room for whatever a header promises before it has read anything.
     names = archive.namelist()
     if f"{name}.npy" not in names:
@@ -112,6 +115,7 @@ def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> NDArray[np.u
 
 
 def _check_values(path: Path, name: str, array: NDArray[np.uint8]) -> None:
+    """Refuse a split without images, or whose largest value is not 1."""
     if not len(array):
         raise damaged(path, f"{name} has no images")
     if array.max() != 1:
@@ -119,10 +123,10 @@ def _check_values(path: Path, name: str, array: NDArray[np.uint8]) -> None:
 
 
 def _read_amats(folder: Path) -> list[NDArray[np.uint8]]:
-    """As `_read_npz`, of Larochelle's files.
+    """Return the three splits of Larochelle's files, (N, 28, 28) of 0 and 1.
 
     Raises:
-        DataError: one is missing, or is not such a file.
+        DataError: a file is missing, or does not hold a split.
     """
     paths = [folder / f"binarized_mnist_{split}.amat" for split in SPLITS]
     missing = [path.name for path in paths if not path.exists()]
@@ -135,6 +139,7 @@ def _read_amats(folder: Path) -> list[NDArray[np.uint8]]:
 
 
 def _read_amat(path: Path) -> NDArray[np.uint8]:
+    """Return the split in one of Larochelle's files, (N, 28, 28) of 0 and 1."""
     refuse_special(path)
     rows = []
     try:
@@ -154,7 +159,7 @@ def _read_amat(path: Path) -> NDArray[np.uint8]:
 
 
 def _digits(path: Path, number: int, line: bytes) -> bytes:
-    """The 784 digits of a line, of which each is a number of its own."""
+    """Return the 784 digits of a line, each of which is a number of its own."""
     digits = line.translate(None, BLANK)
     if len(digits) != PIXELS or digits.translate(None, b"01") or len(line.split()) != PIXELS:
         raise damaged(path, f"its line {number:,} is not {PIXELS} numbers, each 0 or 1")

@@ -1,4 +1,4 @@
-"""A limit on what several threads hold at the same time."""
+"""A limit on what several threads use at the same time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,10 +6,11 @@ from threading import Condition
 
 
 class Budget:
-    """So much may be spent at the same time; who wants more waits until it is given back.
+    """An amount that several threads may spend together; a thread waits until there is enough.
 
     Args:
-        total: what may be spent together. Who wants more than that gets it alone.
+        total: amount that may be spent at the same time. A thread that wants more waits until it
+            is the only one.
     """
 
     def __init__(self, total: int) -> None:
@@ -19,7 +20,7 @@ class Budget:
 
     @contextmanager
     def spent(self, amount: int) -> Iterator[None]:
-        """Within the context `amount` is spent."""
+        """Spend an amount within the context."""
         with self.changed:
             self.changed.wait_for(lambda: self.used == 0 or self.used + amount <= self.total)
             self.used += amount

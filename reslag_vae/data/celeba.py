@@ -1,4 +1,4 @@
-"""CelebA."""
+"""The data module of CelebA."""
 
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reslag_vae.data.base import ImageDataModule, SplitName
-from reslag_vae.data.cache import Decoded, decoded
+from reslag_vae.data.cache import decode_once
 from reslag_vae.data.celeba_lists import (
     find_list,
     official_parts,
@@ -18,6 +18,7 @@ from reslag_vae.data.celeba_lists import (
     refuse_doubles,
 )
 from reslag_vae.data.checks import notes_on, refuse_meaningless
+from reslag_vae.data.decoded_file import Decoded
 from reslag_vae.data.errors import PLACE_HINT, DataError
 from reslag_vae.data.images import Images, Source
 from reslag_vae.data.listing import find_pictures
@@ -38,21 +39,21 @@ and unpack it into {folder}, so that there is {pictures}/000001.jpg
 
 
 class CelebA(ImageDataModule):
-    """202,599 faces with 40 attributes, 3 x size x size, from `<root>/celeba/`, which you place there.
+    """CelebA: 202,599 faces with 40 attributes, 3 x size x size, without labels.
 
-    Official and Kaggle's layout are read. Splits are those of `list_eval_partition`, or by the
-    official numbers if that is not there. Where this leaves a split empty, as in a sample of the
-    pictures, val and test are seeded parts of all. There are no labels. The pictures are decoded
-    once, into a cache.
+    They are read from `<root>/celeba/`, where you place them, in the official or Kaggle's layout.
+    Splits are those of `list_eval_partition`, or by the official numbers if that is not there. If
+    this leaves a split empty, as in a sample of the pictures, val and test are seeded parts of all.
+    The pictures are decoded once, into a cache.
 
     Source: Liu, Luo, Wang and Tang, https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html.
 
     Args:
-        root: the folder of all data sets.
-        batch_size: images in a minibatch, in every split.
-        val_fraction: the part of train that is taken where the official splits cannot be used, in
-            (0, 1).
-        seed: of that part, and of the order of the training batches.
+        root: folder of all data sets.
+        batch_size: number of images in a minibatch, in every split.
+        val_fraction: part of train that is taken for validation if the official splits cannot be
+            used, in (0, 1).
+        seed: seed of that part and of the order of the training batches.
         size: height and width of the images, in pixels.
         crop: side of the centred square that is kept, in pixels of the 178 x 218 original (148 and
             178 are usual); a picture of another width is cropped in proportion. None keeps the
@@ -60,7 +61,7 @@ class CelebA(ImageDataModule):
             the thesis' .0892.
 
     Raises:
-        ValueError: an argument out of its range.
+        ValueError: an argument is out of its range.
     """
 
     name = "celeba"
@@ -100,12 +101,15 @@ class CelebA(ImageDataModule):
         size = self.image_shape[1]
         how = partial(decode, size=size, channels=3, region=_region(self.crop))
         check = partial(refuse_meaningless, files=files)
-        self._found = decoded(files, how, self.image_shape, self.key, self.folder, self.root, check)
+        self._found = decode_once(
+            files, how, self.image_shape, self.key, self.folder, self.root, check
+        )
         store, labels = self._found.images, torch.full((len(files),), -1)
         notes = [*listed, *notes_on(self._found)]
         if len(files) != COUNT:
             notes.append(
-                f"{len(files):,} pictures, and not the official {COUNT:,}: results are not those of CelebA"
+                f"{len(files):,} pictures, and not the official {COUNT:,}: results are not those "
+                "of CelebA"
             )
         if min(torch.bincount(parts, minlength=3)) == 0:
             notes.append(
@@ -122,7 +126,9 @@ class CelebA(ImageDataModule):
         return self._found.digests
 
     def attributes(self, split: SplitName) -> Tensor | None:
-        """(N, 40) bool, in the order of the split; None without `list_attr_celeba`. After `setup`.
+        """Return the (N, 40) bool attributes of a split's images, in their order, after `setup`.
+
+        They are None without `list_attr_celeba`.
 
         Raises:
             DataError: the list lacks a picture.
@@ -132,12 +138,13 @@ class CelebA(ImageDataModule):
 
     @property
     def attribute_names(self) -> list[str]:
-        """The names of the 40 attributes; empty without `list_attr_celeba`. After `setup`."""
-        self.split("train")  # says so, if it was not called
+        """The names of the 40 attributes, after `setup`; empty without `list_attr_celeba`."""
+        self.split("train")  # raises if nothing is read yet
         return [] if self._attribute_table is None else self._attribute_table[0]
 
     @cached_property
     def _attribute_table(self) -> tuple[list[str], Tensor] | None:
+        """The names of the attributes, and those of all images; None without the list."""
         path = find_list(self.folder, "list_attr_celeba")
         if path is None:
             return None
@@ -145,13 +152,16 @@ class CelebA(ImageDataModule):
         return names, values > 0
 
     def _parts(self) -> Tensor:
+        """Return the number of each picture's split: (N,) int64, 0 train, 1 val and 2 test."""
         path = find_list(self.folder, "list_eval_partition")
         return official_parts(self._pictures) if path is None else read_parts(path, self._pictures)
 
 
 def _region(crop: int | None) -> Region:
+    """Return the function that chooses the part of a picture to keep."""
     return whole if crop is None else partial(_scaled_centre, crop=crop)
 
 
 def _scaled_centre(width: int, height: int, crop: int) -> tuple[int, int, int, int]:
+    """Return a centred square whose side is `crop` pixels of an original of official width."""
     return centre_square(width, height, max(1, round(crop * width / WIDTH)))

@@ -1,4 +1,4 @@
-"""CIFAR10 and CIFAR100, whose files are pickles in an archive, each with a published md5."""
+"""The data modules of CIFAR10 and CIFAR100, which are pickles with published md5 sums."""
 
 import os
 import tarfile
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 
 class CIFAR10(ImageDataModule):
-    """50,000 + 10,000 photographs of 10 classes, 3x32x32.
+    """CIFAR10: 50,000 + 10,000 photographs of 10 classes, 3x32x32.
 
-    In torchvision's layout: `<root>/cifar-10-batches-py/`.
+    They are read from `<root>/cifar-10-batches-py/`, in torchvision's layout.
+
     Source: Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.html.
     """
 
@@ -39,9 +40,10 @@ class CIFAR10(ImageDataModule):
 
 
 class CIFAR100(ImageDataModule):
-    """50,000 + 10,000 photographs of 100 fine classes, 3x32x32.
+    """CIFAR100: 50,000 + 10,000 photographs of 100 fine classes, 3x32x32.
 
-    In torchvision's layout: `<root>/cifar-100-python/`.
+    They are read from `<root>/cifar-100-python/`, in torchvision's layout.
+
     Source: Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.html.
     """
 
@@ -56,10 +58,14 @@ class CIFAR100(ImageDataModule):
 
 
 def read_cifar(dataset: type["OfficialCIFAR10"], root: Path) -> tuple[Images, Images, list[str]]:
-    """Train, test and class names of CIFAR10 or CIFAR100, from torchvision's layout under `root`.
+    """Return train, test and the class names of CIFAR10 or CIFAR100.
 
     The unpacked files are read, or else the archive beside them, which is downloaded if it is
     missing.
+
+    Args:
+        dataset: torchvision's class of the data set.
+        root: folder of all data sets, in torchvision's layout.
 
     Raises:
         DataError: the archive is missing and cannot be downloaded, or a file's md5 is not the
@@ -78,12 +84,18 @@ def read_cifar(dataset: type["OfficialCIFAR10"], root: Path) -> tuple[Images, Im
 
 
 def _official_files(dataset: type["OfficialCIFAR10"], root: Path) -> dict[Path, str]:
+    """Return the official md5 of each unpacked file by its path."""
     meta = (dataset.meta["filename"], dataset.meta["md5"])
     folder = root / dataset.base_folder
     return {folder / name: md5 for name, md5 in (*dataset.train_list, *dataset.test_list, meta)}
 
 
 def _check(files: dict[Path, str]) -> None:
+    """Refuse files whose md5 is not the official one.
+
+    Args:
+        files: official md5 of each file by its path.
+    """
     from torchvision.datasets.utils import check_integrity
 
     for path, md5 in files.items():
@@ -93,6 +105,7 @@ def _check(files: dict[Path, str]) -> None:
 
 
 def _unpack(dataset: type["OfficialCIFAR10"], root: Path, files: Iterable[Path]) -> None:
+    """Unpack the archive, which is downloaded if it is missing, unless all files are there."""
     archive = root / dataset.filename
     if not archive.exists():
         fetch(archive, [dataset.url], dataset.tgz_md5)
@@ -117,5 +130,6 @@ def _unpack(dataset: type["OfficialCIFAR10"], root: Path, files: Iterable[Path])
 
 
 def _images(dataset: "OfficialCIFAR10") -> Images:
+    """Return the images of one of torchvision's splits."""
     # torchvision's array is an (N, H, W, C) view of the file's (N, C, H, W).
     return Images(torch.from_numpy(dataset.data).permute(0, 3, 1, 2), torch.tensor(dataset.targets))

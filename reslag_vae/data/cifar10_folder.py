@@ -1,4 +1,4 @@
-"""CIFAR10 as picture files."""
+"""The data module of CIFAR10 as picture files."""
 
 from pathlib import Path
 
@@ -8,18 +8,18 @@ from reslag_vae.data.image_folder import ImageFolder
 class CIFAR10Folder(ImageFolder):
     """CIFAR10 kept as picture files, in class folders under `train/` and `test/`.
 
-    Not the official data set: saved as JPEG, its pixels differ. Hence a name of its own, under
-    which its results stand.
+    It is not the official data set: saved as JPEG, its pixels differ. Its results therefore have a
+    name of their own.
 
     Args:
-        root: the folder of all data sets, in which `.cache` is made.
-        batch_size: images in a minibatch, in every split.
-        val_fraction: the part of train that is taken for validation, in (0, 1).
-        seed: of the validation split and of the order of the training batches.
-        folder: of the pictures: absolute, in `root`, or in the working directory.
+        root: folder of all data sets, in which `.cache` is made.
+        batch_size: number of images in a minibatch, in every split.
+        val_fraction: part of train that is taken for validation, in (0, 1).
+        seed: seed of the validation split and of the order of the training batches.
+        folder: folder of the pictures: absolute, in `root`, or in the working directory.
 
     Raises:
-        ValueError: an argument out of its range.
+        ValueError: an argument is out of its range.
     """
 
     name = "cifar10_folder"

@@ -1,4 +1,4 @@
-"""The classes of pictures by the folders that they lie in."""
+"""The classes of pictures, which are the folders that they lie in."""
 
 import unicodedata
 from collections import Counter
@@ -11,13 +11,13 @@ from reslag_vae.data.errors import DataError
 
 
 class Classes(NamedTuple):
-    """What the folders of pictures say.
+    """The pictures of each split, and their classes.
 
     Attributes:
-        paths: the pictures of each split that are taken, within the split's folder.
-        names: of the classes, sorted; empty without labels.
-        labels: the class number of each picture, split by split; -1 without labels.
-        left_out: how many pictures are not taken, by the reason.
+        paths: paths of the pictures of each split, within the split's folder.
+        names: names of the classes, sorted; empty without labels.
+        labels: class number of each picture, split by split; -1 without labels.
+        left_out: number of pictures that are left out, by the reason.
         notes: sentences on what may surprise.
     """
 
@@ -29,10 +29,13 @@ class Classes(NamedTuple):
 
 
 def classes_of(paths: Mapping[str, Sequence[Path]]) -> Classes:
-    """The classes of the pictures of each split, given within the split's folder.
+    """Return the classes of the pictures of each split.
 
-    Where most pictures lie in folders, these are the classes, and the others are left out; else
-    there are none.
+    If most pictures lie in folders, these are the classes, and the other pictures are left out;
+    else there are no classes.
+
+    Args:
+        paths: paths of the pictures of each split, within the split's folder.
 
     Raises:
         DataError: the names of two classes differ in nothing but the case of letters.
@@ -41,15 +44,13 @@ def classes_of(paths: Mapping[str, Sequence[Path]]) -> Classes:
     loose = [path for path in every if len(path.parts) == 1]
     flat = [split for split, own in paths.items() if all(len(path.parts) == 1 for path in own)]
     if 2 * len(loose) >= len(every) or flat:
-        note = f"there are no labels, because {len(loose):,} of {len(every):,} pictures lie in no folder of a class"
-        notes = [note] if len(loose) < len(every) else []
-        return Classes(
-            {split: list(own) for split, own in paths.items()},
-            [],
-            [-1] * len(every),
-            Counter(),
-            notes,
+        note = (
+            f"there are no labels, because {len(loose):,} of {len(every):,} pictures lie in no "
+            "folder of a class"
         )
+        notes = [note] if len(loose) < len(every) else []
+        taken = {split: list(own) for split, own in paths.items()}
+        return Classes(taken, [], [-1] * len(every), Counter(), notes)
     taken = {split: [path for path in own if len(path.parts) > 1] for split, own in paths.items()}
     names = sorted({path.parts[0] for own in taken.values() for path in own})
     refuse_same_but_for_case(names)
@@ -58,14 +59,13 @@ def classes_of(paths: Mapping[str, Sequence[Path]]) -> Classes:
     left_out = Counter({"beside the folders of classes": len(loose)})
     notes = notes_on_splits(taken)
     if loose:
-        notes.append(
-            f"left out, beside the folders of classes: {', '.join(printable(str(path)) for path in loose[:5])}"
-        )
+        shown = ", ".join(printable(str(path)) for path in loose[:5])
+        notes.append(f"left out, beside the folders of classes: {shown}")
     return Classes(taken, names, labels, +left_out, notes)
 
 
 def refuse_same_but_for_case(names: Sequence[str]) -> None:
-    """Refuse classes that are meant to be one.
+    """Refuse two classes that are meant to be one.
 
     Raises:
         DataError: two names differ in nothing but the case of letters, or in how their accents are
@@ -76,21 +76,23 @@ def refuse_same_but_for_case(names: Sequence[str]) -> None:
         other = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
         if other != name:
             raise DataError(
-                f"The classes {printable(other)} and {printable(name)} differ in the case of letters alone, or in "
-                "how accents are written: give them one name."
+                f"The classes {printable(other)} and {printable(name)} differ in the case of "
+                "letters alone, or in how accents are written: give them one name."
             )
 
 
 def notes_on_splits(paths: Mapping[str, Sequence[Path]]) -> list[str]:
-    """Sentences on classes that are not in every split."""
+    """Return sentences on classes that are not in every split.
+
+    Args:
+        paths: paths of the pictures of each split, within the split's folder.
+    """
     own = {split: {path.parts[0] for path in part} for split, part in paths.items()}
     every = sorted(set().union(*own.values()))
     sentences = []
     for split, names in own.items():
         missing = [printable(name) for name in every if name not in names]
         if missing:
-            shown = ", ".join(missing[:5]) + (
-                f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-            )
-            sentences.append(f"{split} has no picture of {shown}")
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            sentences.append(f"{split} has no picture of {', '.join(missing[:5])}{more}")
     return sentences

@@ -1,4 +1,4 @@
-"""Many pictures decoded, several at a time."""
+"""The decoding of many pictures, several at a time."""
 
 import math
 import warnings
@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from reslag_vae._runtime.errors import first_line, printable
+from reslag_vae.data.bit_depth import ScaleError, likely_range
 from reslag_vae.data.errors import DataError
-from reslag_vae.data.pictures import Picture, ScaleError, likely_range
+from reslag_vae.data.pictures import Picture
 
 CHUNK = 256  # pictures decoded between two writes
 SHOWN = 5  # files named in a message
@@ -17,14 +18,16 @@ Decode = Callable[[Path], Picture]
 
 
 def decode_all(files: Sequence[Path], decode: Decode) -> Iterator[list[Picture]]:
-    """Yield the pictures in their order, some at a time; after one that cannot be decoded no more.
+    """Yield decoded pictures in their order, some at a time.
+
+    After a picture that cannot be decoded no more are yielded, but all are tried.
 
     Args:
-        files: the pictures.
-        decode: one of them; called from several threads.
+        files: paths of the pictures.
+        decode: function that decodes one picture; it is called from several threads.
 
     Raises:
-        DataError: once all were tried, naming those that cannot be decoded.
+        DataError: pictures cannot be decoded. The message names them, once all were tried.
     """
     from rich.console import Console
     from rich.progress import track
@@ -58,13 +61,13 @@ def decode_all(files: Sequence[Path], decode: Decode) -> Iterator[list[Picture]]
 
 
 class _Failures:
-    """What could not be decoded, and why.
+    """The files that cannot be decoded, and the reasons.
 
     Attributes:
-        damaged: a line for each file that is no whole picture.
-        scales: likewise, whose file does not say what its values mean.
-        low: the smallest value of these.
-        high: the largest value of these.
+        damaged: line of text for each file that is not a whole picture.
+        scales: line of text for each file that does not say which of its values is white.
+        low: smallest value of these.
+        high: largest value of these.
     """
 
     def __init__(self) -> None:
@@ -78,20 +81,28 @@ class _Failures:
         self.low, self.high = min(self.low, error.low), max(self.high, error.high)
 
     def raise_any(self, count: int) -> None:
-        """Raise a DataError that counts them, of `count` pictures, and names the first."""
+        """Raise an error if there is any failure.
+
+        Args:
+            count: number of pictures that were tried.
+
+        Raises:
+            DataError: there is a failure. The message counts them, and names the first ones.
+        """
         if self.scales:
             raise DataError(
-                f"{len(self.scales)} of {count} pictures do not say which value is white; say it by "
-                f"data.range=[black,white], as in data.range={likely_range(self.low, self.high)}: "
-                f"{_listing(self.scales)}"
+                f"{len(self.scales)} of {count} pictures do not say which value is white; say it "
+                "by data.range=[black,white], as in "
+                f"data.range={likely_range(self.low, self.high)}: {_listing(self.scales)}"
             )
         if self.damaged:
             raise DataError(
-                f"{len(self.damaged)} of {count} pictures cannot be decoded; repair or remove them: "
-                f"{_listing(self.damaged)}"
+                f"{len(self.damaged)} of {count} pictures cannot be decoded; repair or remove "
+                f"them: {_listing(self.damaged)}"
             )
 
 
 def _listing(lines: Sequence[str]) -> str:
+    """Return the first of some lines in one line."""
     more = f"; and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
     return "; ".join(sorted(lines)[:SHOWN]) + more

@@ -1,4 +1,4 @@
-"""The 8x8 digits that come with scikit-learn."""
+"""The data module of the 8x8 digits that come with scikit-learn."""
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,9 @@ from reslag_vae.data.images import Images, Source
 
 
 class Digits(ImageDataModule):
-    """1,797 handwritten digits, enlarged from 8x8 to 28x28; they need no file and no network.
+    """Digits: 1,797 handwritten digits, enlarged from 8x8 to 28x28.
+
+    They need no file and no network.
 
     Source: https://archive.ics.uci.edu/dataset/80 (its test set). There is no official split.
     """

@@ -1,4 +1,4 @@
-"""Fetching one official file, or saying how to place it by hand."""
+"""The download of an official file, or instructions for placing it by hand."""
 
 import os
 from collections.abc import Sequence
@@ -12,12 +12,17 @@ from reslag_vae.data.scratch import scratch
 
 
 def fetch(target: Path, urls: Sequence[str], md5: str) -> None:
-    """Download `target` from the first address that has it; the file appears whole or not at all.
+    """Download a file from the first address that has it; it appears whole or not at all.
 
     Of several processes one downloads, and the others wait for it.
 
+    Args:
+        target: path of the file.
+        urls: addresses to try, in this order.
+        md5: md5 sum of the file, hexadecimal.
+
     Raises:
-        DataError: no address gives the file, or it cannot be written.
+        DataError: no address gives the file, or the file cannot be written.
     """
     made = [folder for folder in target.parents if not folder.exists()]
     try:
@@ -33,12 +38,13 @@ def fetch(target: Path, urls: Sequence[str], md5: str) -> None:
             folder.rmdir()
     raise DataError(
         f"{target.name} is missing and cannot be downloaded ({'; '.join(reasons)}). "
-        f"Get it by hand from {' or '.join(urls)} and put it, as it is, into {target.parent.absolute()}. {PLACE_HINT}"
+        f"Get it by hand from {' or '.join(urls)} and put it, as it is, into "
+        f"{target.parent.absolute()}. {PLACE_HINT}"
     )
 
 
 def _download(target: Path, urls: Sequence[str], md5: str) -> list[str]:
-    """Why the addresses before the one that has the file do not."""
+    """Download a file, and return why the addresses fail before the one that has it."""
     from torchvision.datasets.utils import download_url
 
     reasons = []

@@ -1,26 +1,35 @@
-"""What data modules raise where a data set is missing, damaged or too small."""
+"""The errors of data sets that are missing, damaged or too small."""
 
 import os
 from pathlib import Path
 
 from reslag_vae._runtime.errors import UserError, printable
 
-PLACE_HINT = "Where the data lie in another folder, say so with RESLAG_DATA=/that/folder or data.root=/that/folder."
+PLACE_HINT = (
+    "Where the data lie in another folder, say so with RESLAG_DATA=/that/folder or "
+    "data.root=/that/folder."
+)
 
 
 class DataError(UserError, RuntimeError):
-    """A data set cannot be used; the message says which file, and what to do by hand."""
+    """A data set cannot be used; the message names the file, and says what to do by hand."""
 
 
 def damaged(path: Path, reason: str) -> DataError:
-    """The error for a file that is there, but not what it should be."""
+    """Return the error of a file that is there, but not what it should be.
+
+    Args:
+        path: path of the file.
+        reason: words that say what is wrong.
+    """
     return DataError(
-        f"{printable(str(path))} is damaged: {reason}. Delete it and run again, or replace it by a whole copy."
+        f"{printable(str(path))} is damaged: {reason}. Delete it and run again, or replace it by a "
+        "whole copy."
     )
 
 
 def refuse_special(path: Path) -> None:
-    """Refuse what stands in a file's place and may be read without end: a pipe, a socket, a device.
+    """Refuse a pipe, a socket or a device in the place of a file: reading it might never end.
 
     Raises:
         DataError: there is something, and it is not a file.

@@ -1,4 +1,4 @@
-"""MNIST's file format, IDX: http://yann.lecun.com/exdb/mnist."""
+"""The reading of MNIST's file format, IDX: http://yann.lecun.com/exdb/mnist."""
 
 import gzip
 import zlib
@@ -16,10 +16,16 @@ MOST_BYTES = 1 << 30
 
 
 def read_content(path: Path, dimensions: int) -> bytearray:
-    """The bytes of a file, or of the compressed one in its place, of which no more is unpacked than it promises.
+    """Return the bytes of a file, or of the compressed file in its place.
+
+    No more is unpacked than the header promises.
+
+    Args:
+        path: path of the file, without `.gz`.
+        dimensions: number of dimensions that the header must have.
 
     Raises:
-        DataError: it cannot be read or unpacked, or is not what its header says.
+        DataError: the file cannot be read or unpacked, or is not what its header says.
     """
     path = path if path.exists() else path.with_name(path.name + ".gz")
     refuse_special(path)
@@ -44,14 +50,21 @@ def read_content(path: Path, dimensions: int) -> bytearray:
 
 
 def values_of(content: bytearray, dimensions: int) -> Tensor:
-    """The numbers in the content of a file, in its shape; uint8."""
+    """Return the uint8 numbers of a file, in the shape that its header has.
+
+    Args:
+        content: bytes of the file.
+        dimensions: number of dimensions of the shape.
+    """
     values = np.frombuffer(content, np.uint8, offset=_header_size(dimensions))
     return torch.from_numpy(values.reshape(_shape(content, dimensions)))
 
 
 def _header_size(dimensions: int) -> int:
+    """Return the size of the header of a file with some number of dimensions, in bytes."""
     return 4 + 4 * dimensions
 
 
 def _shape(header: bytes | bytearray, dimensions: int) -> list[int]:
+    """Return the shape that a header has."""
     return [int.from_bytes(header[i : i + 4], "big") for i in range(4, _header_size(dimensions), 4)]

@@ -1,4 +1,4 @@
-"""Any folder of pictures."""
+"""The data module of any folder of pictures."""
 
 import os
 from collections.abc import Sequence
@@ -12,43 +12,45 @@ from torch import Tensor
 
 from reslag_vae._runtime.errors import printable
 from reslag_vae.data.base import ImageDataModule
-from reslag_vae.data.cache import Decoded, decoded
+from reslag_vae.data.bit_depth import Range
+from reslag_vae.data.cache import decode_once
 from reslag_vae.data.checks import notes_on, refuse_meaningless
 from reslag_vae.data.classes import Classes, classes_of
+from reslag_vae.data.decoded_file import Decoded
 from reslag_vae.data.errors import DataError
+from reslag_vae.data.formats import SUFFIXES
 from reslag_vae.data.images import Images, Source
-from reslag_vae.data.listing import SUFFIXES, Listing, find_in_each
-from reslag_vae.data.pictures import Range, centre_square, decode
+from reslag_vae.data.listing import Listing, find_in_each
+from reslag_vae.data.pictures import centre_square, decode
 from reslag_vae.data.splits import split_folders, split_notes
 from reslag_vae.options import require
 
 
 class ImageFolder(ImageDataModule):
-    """Pictures of any sizes in a folder, made square; with or without folders of splits and of classes.
+    """Pictures of any sizes in a folder, made square.
 
-    Where the folder has one called `train` or `training` in it, that one, `val` (`valid`,
-    `validation`, `dev`, `eval`) and `test` (`testing`) are the splits, in any case of letters, and
-    those that are not there are taken from train; else all pictures are train. Where most pictures
-    of a split lie in subfolders, the first level of these names the classes, and pictures beside
-    them are left out; else there are no labels. The pictures are decoded once, into a cache. EXIF
-    orientation is honoured.
+    If there is a folder `train` or `training` in it, that one, `val` (`valid`, `validation`, `dev`,
+    `eval`) and `test` (`testing`) are the splits, in any case of letters, and those that are not
+    there are taken from train; else all pictures are train. If most pictures lie in subfolders, the
+    first level of these names the classes, and pictures beside them are left out; else there are no
+    labels. The pictures are decoded once, into a cache. EXIF orientation is honoured.
 
     Args:
-        root: the folder of all data sets, in which `.cache` is made.
-        batch_size: images in a minibatch, in every split.
-        val_fraction: the part of train that is taken where there is no validation folder, in (0,
-            1).
-        seed: of the validation split and of the order of the training batches.
-        folder: of the pictures: absolute, in `root`, or in the working directory.
-        size: the shorter side is resized to this, and the longer one cut to it at both ends; in
-            pixels.
+        root: folder of all data sets, in which `.cache` is made.
+        batch_size: number of images in a minibatch, in every split.
+        val_fraction: part of train that is taken for validation if there is no validation folder,
+            in (0, 1).
+        seed: seed of the validation split and of the order of the training batches.
+        folder: folder of the pictures: absolute, in `root`, or in the working directory.
+        size: height and width of the images, in pixels. The shorter side of a picture is resized to
+            it, and the longer one cut at both ends.
         channels: 3 for colour, 1 for grey.
-        range: the values of a picture that stand for black and for white; None takes 0 and the
-            largest one that 8 or 16 bits hold, and refuses pictures of floating point or 32 bits,
-            whose files do not say it.
+        range: values of a picture that stand for black and for white; None takes 0 and the largest
+            one that 8 or 16 bits hold, and refuses pictures of floating point or 32 bits, whose
+            files do not say which value is white.
 
     Raises:
-        ValueError: an argument out of its range.
+        ValueError: an argument is out of its range.
     """
 
     name = "image_folder"
@@ -104,15 +106,17 @@ class ImageFolder(ImageDataModule):
         )
 
     def _decoded(self, files: list[Path], folder: Path) -> Decoded:
+        """Return the decoded pictures, and keep them."""
         channels, size, _ = self.image_shape
         how = partial(decode, size=size, channels=channels, region=centre_square, scale=self.scale)
         check = partial(refuse_meaningless, files=files)
-        self._found = decoded(files, how, self.image_shape, self.key, folder, self.root, check)
+        self._found = decode_once(files, how, self.image_shape, self.key, folder, self.root, check)
         return self._found
 
     def _as_source(
         self, classes: Classes, parts: dict[str, Path], files: list[Path], found: Decoded
     ) -> Source:
+        """Return the splits of the decoded pictures, with their classes."""
         labels = torch.tensor(classes.labels)
         rows = torch.split(torch.arange(len(files)), [len(own) for own in classes.paths.values()])
         splits = {
@@ -125,6 +129,7 @@ class ImageFolder(ImageDataModule):
         return self._found.digests
 
     def _existing_folder(self) -> Path:
+        """Return the folder of the pictures, in the working directory or in `root`."""
         for place in (self.folder, self.root / self.folder):
             if os.path.isdir(place):  # Path.is_dir raises for names that are too long
                 return place
@@ -133,7 +138,10 @@ class ImageFolder(ImageDataModule):
 
 
 def checked_range(values: Sequence[float] | None) -> Range | None:
-    """The values that stand for black and for white.
+    """Return the values that stand for black and for white, as floating point numbers.
+
+    Args:
+        values: values of the option `data.range`.
 
     Raises:
         ValueError: they are not two finite numbers, the first one smaller.
@@ -150,6 +158,7 @@ def checked_range(values: Sequence[float] | None) -> Range | None:
 
 
 def _notes(listings: dict[str, Listing]) -> list[str]:
+    """Return the notes on the pictures of each split."""
     several = len(listings) > 1
     return [
         f"{split}: {note}" if several else note
@@ -159,13 +168,18 @@ def _notes(listings: dict[str, Listing]) -> list[str]:
 
 
 def _refuse_too_few(parts: dict[str, Path], listings: dict[str, Listing]) -> None:
+    """Refuse a split without pictures, and fewer than three pictures.
+
+    Args:
+        parts: folder of each split.
+        listings: pictures of each split.
+    """
     for split, listing in listings.items():
         if not listing.files:
             others = ", ".join(f"{reason} {count}" for reason, count in listing.left_out.items())
-            raise DataError(
-                f"There is no picture in {printable(str(parts[split]))} ({', '.join(sorted(SUFFIXES))})"
-                + (f"; left out are: {others}." if others else ".")
-            )
+            rest = f"; left out are: {others}" if others else ""
+            place, suffixes = printable(str(parts[split])), ", ".join(sorted(SUFFIXES))
+            raise DataError(f"There is no picture in {place} ({suffixes}){rest}.")
     count = sum(len(listing.files) for listing in listings.values())
     if count < 3:
         names = ", ".join(printable(str(part)) for part in parts.values())

@@ -1,4 +1,4 @@
-"""A split of a data set: uint8 images that are batched by indexing."""
+"""The images of a split, which are batched by indexing."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -15,9 +15,9 @@ class Batch(NamedTuple):
     """A minibatch of images.
 
     Attributes:
-        images: (B, C, H, W), uint8 in 0..255 as the data modules hold it, or floating point in
-            [0, 1].
-        labels: (B,) int64 class numbers; -1 where the data set has none.
+        images: (B, C, H, W) images, uint8 in 0..255 as the data modules give them, or floating
+            point in [0, 1].
+        labels: (B,) int64 class numbers; -1 if the data set has none.
     """
 
     images: Tensor
@@ -25,15 +25,15 @@ class Batch(NamedTuple):
 
 
 class Images(Dataset[Batch]):
-    """Some rows of a store of images, in a fixed order.
+    """The images of a split: some rows of a store of images, in a fixed order.
 
     Splits of one data set share its store, which may be memory-mapped: making a split copies
     nothing. The store and the batches lie in memory with channels last, as the networks take them.
 
     Args:
-        store: (M, C, H, W) uint8; copied if its channels do not lie last.
-        labels: (M,) int64 class numbers; -1 where there are none.
-        rows: (N,) int64, the rows of the store that belong to this split; all of them by default.
+        store: (M, C, H, W) uint8 images; copied if their channels do not lie last.
+        labels: (M,) int64 class numbers; -1 if there are none.
+        rows: (N,) int64 rows of the store that belong to this split; all of them by default.
     """
 
     def __init__(self, store: Tensor, labels: Tensor, rows: Tensor | None = None) -> None:
@@ -43,19 +43,19 @@ class Images(Dataset[Batch]):
 
     @property
     def images(self) -> Tensor:
-        """(N, C, H, W) uint8, copied at each access: to look at a few, index the split instead."""
+        """The (N, C, H, W) uint8 images, copied at each access; index the split for a few."""
         return self.store[self.rows]
 
     @property
     def labels(self) -> Tensor:
-        """(N,) int64."""
+        """The (N,) int64 class numbers; -1 if there are none."""
         return self.store_labels[self.rows]
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: Tensor) -> Batch:
-        """The whole batch at the (B,) int64 positions `index` of this split."""
+        """Return the whole batch at (B,) int64 positions in this split."""
         # On the CPU index_select copies whole images, where indexing by [] goes through them byte
         # by byte.
         rows = self.rows.index_select(0, index)
@@ -64,25 +64,29 @@ class Images(Dataset[Batch]):
         return Batch(pixels, self.store_labels.index_select(0, rows))
 
     def to(self, device: torch.device, stores: dict[Tensor, Tensor]) -> "Images":
-        """The same split on a device.
+        """Return the same split on a device.
 
         Args:
-            device: where to.
-            stores: the copies made there so far, by their original, so that splits go on sharing
-                their store.
+            device: device that the images are copied to.
+            stores: copy of each store that was made there before. One that is made is added, so
+                splits go on sharing their store.
         """
         if self.store not in stores:
             stores[self.store] = self.store.to(device)
         return Images(stores[self.store], self.store_labels.to(device), self.rows.to(device))
 
     def divide(self, fraction: float, seed: int) -> tuple["Images", "Images"]:
-        """Two disjoint parts, the second a random `fraction` of the images (at least one).
+        """Return two disjoint parts, the second with a random part of the images.
 
         The first keeps its order. The second is in random order, so that its first images, which
-        the pictures show, are of every class also where the data set is sorted by class.
+        the pictures show, are of every class even if the data set is sorted by class.
+
+        Args:
+            fraction: share of the images in the second part, which has at least one.
+            seed: seed of the choice.
 
         Raises:
-            DataError: fewer than two images.
+            DataError: there are fewer than two images.
         """
         if len(self) < 2:
             raise DataError(
@@ -95,20 +99,25 @@ class Images(Dataset[Batch]):
         return self.part(rest), self.part(chosen)
 
     def part(self, chosen: Tensor) -> "Images":
-        """The images at the chosen positions, an index or a mask, with the same store."""
+        """Return the images at chosen positions, with the same store.
+
+        Args:
+            chosen: (n,) int64 positions in this split, or an (N,) bool mask of them.
+        """
         return Images(self.store, self.store_labels, self.rows[chosen])
 
 
 class Source(NamedTuple):
-    """What a data set itself provides; a split that it lacks is None.
+    """The splits that a data set itself provides, and what is known of them.
 
     Attributes:
-        train: the training images, from which missing splits are taken.
-        val: the official validation split.
-        test: the official test split.
-        class_names: in the order of the class numbers; empty without labels.
-        names: of all images of the splits' store, as in the data set; empty where they have none.
-        left_out: how many files were not read, by the reason.
+        train: training images, from which missing splits are taken.
+        val: official validation split; None if there is none.
+        test: official test split; None if there is none.
+        class_names: names of the classes by class number; empty without labels.
+        names: names of all images of the splits' store, as in the data set; empty if they have
+            none.
+        left_out: number of files that were not read, by the reason.
         notes: sentences on what may surprise.
     """
 

@@ -1,6 +1,6 @@
-"""What a data set holds, in words and as digests that change with any of its images."""
+"""The inventory of a data set, in words and as digests that change with any of its images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b, sha256
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reslag_vae.data.images import Images
+from reslag_vae.data.images import Images, Source
 
 # Bytes of the digest of an image: among a million images two different ones agree once in 10^26
 # times.
@@ -22,12 +22,13 @@ class Inventory(NamedTuple):
     """What the splits of a data set hold.
 
     Attributes:
-        images: how many, by split.
-        classes: their names; empty without labels.
-        pixel_range: the smallest and the largest value of all images, in 0..255.
-        left_out: how many files were not read, by the reason.
+        images: number of images by split.
+        classes: names of the classes; empty without labels.
+        pixel_range: smallest and largest value of all images, in 0..255.
+        left_out: number of files that were not read, by the reason.
         notes: sentences on what may surprise.
-        digests: by split, of its images' names, pixels and classes in their order; hexadecimal.
+        digests: hexadecimal digest of each split: of its images' names, pixels and classes in
+            their order.
     """
 
     images: dict[str, int]
@@ -38,7 +39,7 @@ class Inventory(NamedTuple):
     digests: dict[str, str]
 
     def line(self) -> str:
-        """All but the notes and the digests, in one line."""
+        """Return the inventory in one line, without the notes and the digests."""
         counts = " / ".join(f"{count:,} {split}" for split, count in self.images.items())
         parts = [f"{counts} images", self._classes(), "pixels {} to {}".format(*self.pixel_range)]
         if self.left_out:
@@ -50,28 +51,59 @@ class Inventory(NamedTuple):
         if not self.classes:
             return "no classes"
         more = len(self.classes) - SHOWN_CLASSES
-        names = ", ".join(self.classes[:SHOWN_CLASSES]) + (f" and {more} more" if more > 0 else "")
-        return f"{len(self.classes)} classes: {names}"
+        names = ", ".join(self.classes[:SHOWN_CLASSES])
+        others = f" and {more} more" if more > 0 else ""
+        return f"{len(self.classes)} classes: {names}{others}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain containers, for JSON."""
+        """Return the inventory as plain containers, for JSON."""
         return self._asdict() | {"pixel_range": list(self.pixel_range)}
 
 
+def take_inventory(
+    splits: Mapping[str, Images],
+    source: Source,
+    digests_of: Callable[[Tensor], NDArray[np.void]],
+    notes: Sequence[str],
+) -> Inventory:
+    """Return the inventory of a data set.
+
+    Args:
+        splits: splits by name, in the order train, val, test.
+        source: source that they were made of.
+        digests_of: function from the (M, C, H, W) images of a store to their (M,) digests.
+        notes: notes that come before those of the source.
+    """
+    stores = {images.store: None for images in splits.values()}
+    hashed = {store: digests_of(store) for store in stores}
+    digests = {name: hashed[images.store] for name, images in splits.items()}
+    names = source.names
+    return Inventory(
+        images={name: len(images) for name, images in splits.items()},
+        classes=source.class_names,
+        pixel_range=pixel_range(list(stores)),
+        left_out=dict(source.left_out),
+        notes=[*notes, *source.notes, *copies(splits, digests, names)],
+        digests={
+            name: split_digest(images, digests[name], names) for name, images in splits.items()
+        },
+    )
+
+
 def image_digests(store: Tensor) -> NDArray[np.void]:
-    """(M,) digests of the pixels of (M, C, H, W) uint8 images."""
+    """Return (M,) digests of the pixels of (M, C, H, W) uint8 images."""
     rows = store.permute(0, 2, 3, 1).contiguous().numpy().reshape(len(store), -1)
     digests = b"".join(blake2b(row.data, digest_size=DIGEST_BYTES).digest() for row in rows)
     return np.frombuffer(digests, dtype=np.dtype((np.void, DIGEST_BYTES)))
 
 
 def split_digest(images: Images, digests: NDArray[np.void], names: Sequence[str]) -> str:
-    """The digest of a split.
+    """Return the hexadecimal digest of a split.
 
     Args:
-        images: of the split.
-        digests: (M,) of all images of its store.
-        names: of all images of its store; empty where they have none.
+        images: images of the split.
+        digests: (M,) digests of all images of its store.
+        names: names of all images of its store; empty if they have none.
     """
     total = sha256(digests[images.rows.numpy()].tobytes())
     total.update(images.labels.numpy().tobytes())
@@ -83,12 +115,12 @@ def split_digest(images: Images, digests: NDArray[np.void], names: Sequence[str]
 def copies(
     splits: Mapping[str, Images], digests: Mapping[str, NDArray[np.void]], names: Sequence[str]
 ) -> list[str]:
-    """Sentences on images of val and test that are in another split, too, pixel by pixel.
+    """Return sentences on images of a split that are, pixel by pixel, in an earlier one, too.
 
     Args:
-        splits: by name, in the order train, val, test.
-        digests: by split, (M,) of all images of its store.
-        names: of all images of the store; empty where they have none.
+        splits: splits by name, in the order train, val, test.
+        digests: (M,) digests of all images of the split's store, by split.
+        names: names of all images of the store; empty if they have none.
     """
     sentences = []
     seen: dict[bytes, tuple[str, int]] = {}
@@ -98,18 +130,16 @@ def copies(
         found = [
             (row, seen[digest]) for row, digest in zip(rows, own, strict=True) if digest in seen
         ]
-        others = sorted({other for _, (other, _) in found})
         if found:
-            pairs = (
-                [f"{names[row]} = {names[twin]}" for row, (_, twin) in found[:SHOWN_COPIES]]
-                if names
-                else []
-            )
-            listing = (
-                f": {', '.join(pairs)}{', ...' if len(found) > len(pairs) else ''}" if pairs else ""
-            )
+            others = " and ".join(sorted({other for _, (other, _) in found}))
+            listing = ""
+            if names:
+                shown = found[:SHOWN_COPIES]
+                pairs = [f"{names[row]} = {names[twin]}" for row, (_, twin) in shown]
+                more = ", ..." if len(found) > len(pairs) else ""
+                listing = f": {', '.join(pairs)}{more}"
             sentences.append(
-                f"{len(found):,} images of {split} are copies of images of {' and '.join(others)}{listing}"
+                f"{len(found):,} images of {split} are copies of images of {others}{listing}"
             )
         seen |= {
             digest: (split, row)
@@ -120,6 +150,6 @@ def copies(
 
 
 def pixel_range(stores: Sequence[Tensor]) -> tuple[int, int]:
-    """The smallest and the largest value of all images."""
+    """Return the smallest and the largest value of all images in some stores."""
     extremes = [torch.aminmax(store) for store in stores]
     return min(int(low) for low, _ in extremes), max(int(high) for _, high in extremes)

@@ -1,4 +1,4 @@
-"""MNIST and FashionMNIST, four files in the format IDX each."""
+"""The data modules of MNIST and FashionMNIST, each of four files in the format IDX."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reslag_vae._runtime.errors import printable
-from reslag_vae.data.base import Binarize, ImageDataModule
+from reslag_vae.data.base import ImageDataModule
+from reslag_vae.data.binarizable import BinarizableDataModule
 from reslag_vae.data.checks import BLACK
 from reslag_vae.data.download import fetch
 from reslag_vae.data.errors import DataError, damaged
@@ -16,14 +17,14 @@ from reslag_vae.data.images import Images, Source
 if TYPE_CHECKING:
     from torchvision.datasets import MNIST as OfficialMNIST
 
-
-# The md5 of the official files, unpacked: by data set, in the order of FILES.
 FILES = (
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+
+# The md5 sums of the official files, unpacked: by data set, in the order of FILES.
 OFFICIAL = {
     "MNIST": (
         "6bbc9ace898e44ae57da46a324031adb",
@@ -39,41 +40,20 @@ OFFICIAL = {
     ),
 }
 
-SIDE, CLASSES = (
-    28,
-    10,
-)  # of the images, in pixels, and of the labels: of all data sets that are read here
+# All data sets that are read here have images of 28 x 28 pixels, and 10 classes.
+SIDE, CLASSES = 28, 10
 
 
-class MNIST(ImageDataModule):
-    """60,000 + 10,000 handwritten digits, 1x28x28, in torchvision's layout: `<root>/MNIST/raw/`.
+class MNIST(BinarizableDataModule):
+    """MNIST: 60,000 + 10,000 handwritten digits, 1x28x28, which can be drawn in black and white.
+
+    They are read from `<root>/MNIST/raw/`, in torchvision's layout.
 
     Source: LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist.
-
-    Args:
-        root: the folder of all data sets.
-        batch_size: images in a minibatch, in every split.
-        val_fraction: the part of train that is taken for validation, in (0, 1).
-        seed: of the validation split, of the order of the training batches and of their drawing.
-        binarize: "dynamic" draws each pixel black or white by its intensity; None leaves it grey.
-
-    Raises:
-        ValueError: an argument out of its range.
     """
 
     name = "mnist"
     image_shape = (1, 28, 28)
-
-    def __init__(
-        self,
-        root: str | Path,
-        batch_size: int,
-        val_fraction: float,
-        seed: int,
-        binarize: Binarize = None,
-    ) -> None:
-        super().__init__(root, batch_size, val_fraction, seed)
-        self.set_binarize(binarize)
 
     def read(self) -> Source:
         from torchvision import datasets
@@ -83,7 +63,9 @@ class MNIST(ImageDataModule):
 
 
 class FashionMNIST(ImageDataModule):
-    """60,000 + 10,000 pictures of clothes, 1x28x28, in torchvision's layout: `<root>/FashionMNIST/raw/`.
+    """FashionMNIST: 60,000 + 10,000 pictures of clothes, 1x28x28.
+
+    They are read from `<root>/FashionMNIST/raw/`, in torchvision's layout.
 
     Source: Xiao, Rasul and Vollgraf, https://arxiv.org/abs/1708.07747.
     """
@@ -99,14 +81,18 @@ class FashionMNIST(ImageDataModule):
 
 
 def read_splits(dataset: type["OfficialMNIST"], root: Path) -> tuple[Images, Images, list[str]]:
-    """Train and test of MNIST or of a set in its format, from `<root>/<class name>/raw`, and what may surprise of them.
+    """Return train and test of MNIST or FashionMNIST, and notes on what may surprise.
 
     Of each file the plain one is read, or else the compressed one, which is downloaded if it is
-    missing. A file that is there is never fetched again nor written to: the folder may be
+    missing. A file that is there is never downloaded again nor written to: the folder may be
     read-only.
 
+    Args:
+        dataset: torchvision's class of the data set.
+        root: folder of all data sets; the files are in `<root>/<name of the class>/raw`.
+
     Returns:
-        The splits; sentences, where a file is not the official one.
+        Train; test; a sentence if a file is not the official one.
 
     Raises:
         DataError: a file is missing and cannot be downloaded, is damaged, or is that of another
@@ -118,18 +104,26 @@ def read_splits(dataset: type["OfficialMNIST"], root: Path) -> tuple[Images, Ima
         if not (folder / Path(file).stem).exists() and not (folder / file).exists():
             fetch(folder / file, [mirror + file for mirror in dataset.mirrors], md5)
     contents = [read_content(folder / file, 3 if "images" in file else 1) for file in FILES]
-    others = _others(name, folder, contents)
-    train, test = (_split(folder, FILES[i : i + 2], contents[i : i + 2]) for i in (0, 2))
-    counts = f"{len(train):,} + {len(test):,} images"
-    note = f"{', '.join(others)}: not the official file(s) of {name} ({counts}); results are not those of {name}"
+    others = _unofficial(name, folder, contents)
+    train = _split(folder, FILES[:2], contents[:2])
+    test = _split(folder, FILES[2:], contents[2:])
+    note = (
+        f"{', '.join(others)}: not the official file(s) of {name} ({len(train):,} + {len(test):,} "
+        f"images); results are not those of {name}"
+    )
     return train, test, [note] if others else []
 
 
-def _others(name: str, folder: Path, contents: Sequence[bytes | bytearray]) -> list[str]:
-    """The files that are not the official ones of a data set.
+def _unofficial(name: str, folder: Path, contents: Sequence[bytes | bytearray]) -> list[str]:
+    """Return the names of the files that are not the official ones of a data set.
+
+    Args:
+        name: name of the data set.
+        folder: folder of the files.
+        contents: contents of the files, unpacked, in the order of FILES.
 
     Raises:
-        DataError: one is another data set's, or another one of the four.
+        DataError: a file is another data set's, or another one of the four.
     """
     found = []
     for file, content, official in zip(FILES, contents, OFFICIAL[name], strict=True):
@@ -138,7 +132,8 @@ def _others(name: str, folder: Path, contents: Sequence[bytes | bytearray]) -> l
         if known and known[0] != (name, file):
             whose, own_name = known[0]
             raise DataError(
-                f"{printable(str(folder / file))} is {own_name} of {whose}: each file has its own name and folder."
+                f"{printable(str(folder / file))} is {own_name} of {whose}: each file has its own "
+                "name and folder."
             )
         if md5 != official:
             found.append(file)
@@ -146,9 +141,12 @@ def _others(name: str, folder: Path, contents: Sequence[bytes | bytearray]) -> l
 
 
 def _split(folder: Path, files: Sequence[str], contents: Sequence[bytearray]) -> Images:
-    images, labels = (
-        values_of(content, dimensions) for content, dimensions in zip(contents, (3, 1), strict=True)
-    )
+    """Return the split of a file of images and one of labels.
+
+    Raises:
+        DataError: the files do not go together, or hold something else.
+    """
+    images, labels = values_of(contents[0], 3), values_of(contents[1], 1)
     if len(labels) != len(images):
         raise damaged(folder / files[1], f"it has {len(labels)} labels for {len(images)} images")
     if not len(images):

@@ -1,4 +1,4 @@
-"""Omniglot."""
+"""The data module of Omniglot."""
 
 from collections import Counter
 from contextlib import ExitStack
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reslag_vae._runtime.errors import printable
-from reslag_vae.data.base import Binarize, ImageDataModule
-from reslag_vae.data.cache import Decoded, decoded
+from reslag_vae.data.binarizable import BinarizableDataModule
+from reslag_vae.data.cache import decode_once
 from reslag_vae.data.checks import notes_on, refuse_meaningless
+from reslag_vae.data.decoded_file import Decoded
 from reslag_vae.data.download import fetch
 from reslag_vae.data.errors import DataError
 from reslag_vae.data.images import Images, Source
@@ -28,52 +29,33 @@ from reslag_vae.data.omniglot_files import (
 )
 from reslag_vae.data.pictures import Picture
 
-# In which one of these, in `root`, there is anything to train on.
+# Folders in `root`: the first one with something to train on is read.
 FOLDERS = ("omniglot", "omniglot-small")
 
 COUNT = 32_460  # official drawings, of background and evaluation together
-SIDE, SIZE = 105, 28  # of a drawing and of an image, in pixels
+SIDE, SIZE = 105, 28  # sides of a drawing and of an image, in pixels
 
 
-class Omniglot(ImageDataModule):
-    """32,460 handwritten characters of 50 alphabets, 1x28x28, white ink on black; the classes are the alphabets.
+class Omniglot(BinarizableDataModule):
+    """Omniglot: 32,460 handwritten characters of 50 alphabets, 1x28x28, white ink on black.
 
-    In `<root>/omniglot/` or `<root>/omniglot-small/`, each part as its official zip archive or
-    unpacked: `images_background` is train, and `images_evaluation`, of other alphabets, is test.
-    Where there is no `images_background`, `images_background_small1` and `..._small2` are train;
-    where there is no `images_evaluation`, test is a tenth of train. If nothing is there, the two
-    large archives are downloaded. The literature's 24,345 + 8,070 images are another division.
+    The classes are the alphabets. The images can be drawn in black and white.
+
+    They are read from `<root>/omniglot/` or `<root>/omniglot-small/`, each part from its official
+    zip archive or unpacked: `images_background` is train, and `images_evaluation`, of other
+    alphabets, is test. Without `images_background`, `images_background_small1` and `..._small2` are
+    train; without `images_evaluation`, test is a tenth of train. If nothing is there, the two large
+    archives are downloaded. The literature's 24,345 + 8,070 images are another division.
 
     A drawing of 105x105 is resized by areas: a pixel is the share of it that is ink. The drawings
-    are decoded once, into a cache.
+    are decoded once, into a cache in `root`.
 
     Source: Lake, Salakhutdinov and Tenenbaum 2015, https://github.com/brendenlake/omniglot.
-
-    Args:
-        root: the folder of all data sets, in which `.cache` is made.
-        batch_size: images in a minibatch, in every split.
-        val_fraction: the part of train that is taken for validation, in (0, 1).
-        seed: of the validation split, of the order of the training batches and of their drawing.
-        binarize: "dynamic" draws each pixel black or white by its intensity; None leaves it grey.
-
-    Raises:
-        ValueError: an argument out of its range.
     """
 
     name = "omniglot"
     image_shape = (1, SIZE, SIZE)
-
-    def __init__(
-        self,
-        root: str | Path,
-        batch_size: int,
-        val_fraction: float,
-        seed: int,
-        binarize: Binarize = None,
-    ) -> None:
-        super().__init__(root, batch_size, val_fraction, seed)
-        self.set_binarize(binarize)
-        self._found: Decoded | None = None
+    _found: Decoded | None = None
 
     def read(self) -> Source:
         folder = self._folder()
@@ -98,8 +80,9 @@ class Omniglot(ImageDataModule):
         return Source(splits[0], None, official, class_names, names, +left_out, notes)
 
     def _decoded(self, drawings: list[Drawing], folder: Path) -> Decoded:
+        """Return decoded drawings, in their order."""
         by_path = {drawing.path: drawing for drawing in drawings}
-        return decoded(
+        return decode_once(
             list(by_path),
             lambda path: decode_drawing(by_path[path].content()),
             self.image_shape,
@@ -117,7 +100,7 @@ class Omniglot(ImageDataModule):
         return self._found.digests
 
     def _folder(self) -> Path:
-        """Where there is something to train on, downloaded if need be."""
+        """Return the folder with something to train on, after a download if there is none."""
         for name in FOLDERS:
             if training_parts(self.root / name):
                 return self.root / name
@@ -134,26 +117,27 @@ class Omniglot(ImageDataModule):
 
 
 def decode_drawing(content: bytes) -> Picture:
-    """The image of a drawing, white ink on black.
+    """Return the image of a drawing, white ink on black.
 
     Args:
-        content: of its PNG file.
+        content: content of its PNG file.
 
     Raises:
-        ValueError: it is not of 105 x 105 pixels, black and white or grey.
-        OSError, SyntaxError and others of Pillow's: it is no whole PNG file.
+        ValueError: the drawing does not have 105 x 105 pixels, black and white or grey, or the file
+            is not a PNG file. If it is not whole, Pillow raises OSError, SyntaxError and others.
     """
     from PIL import Image, UnidentifiedImageError
 
     try:
         opened = Image.open(BytesIO(content), formats=["PNG"])
-    except UnidentifiedImageError:  # whose message is of a BytesIO
+    except UnidentifiedImageError:  # its message names a BytesIO
         raise ValueError("it is no PNG file") from None
     with opened as file:
         if file.size != (SIDE, SIDE) or file.mode not in ("1", "L"):
             width, height = file.size
             raise ValueError(
-                f"it has {width} x {height} pixels of mode {file.mode}, not {SIDE} x {SIDE}, black and white"
+                f"it has {width} x {height} pixels of mode {file.mode}, not {SIDE} x {SIDE}, black "
+                "and white"
             )
         ink = 255 - np.asarray(file.convert("L"), np.float64)
     shares = _shares()
@@ -162,7 +146,7 @@ def decode_drawing(content: bytes) -> Picture:
 
 @cache
 def _shares() -> NDArray[np.float64]:
-    """(28, 105): how much of each row of an image is of each row of a drawing."""
+    """Return (28, 105) shares: how much of each row of an image is from each row of a drawing."""
     scale = SIDE / SIZE
     starts, lines = np.arange(SIZE)[:, None] * scale, np.arange(SIDE)
     overlaps = np.minimum(starts + scale, lines + 1) - np.maximum(starts, lines)
@@ -171,12 +155,17 @@ def _shares() -> NDArray[np.float64]:
 
 
 def _notes(training: tuple[str, ...], train: int, test: int) -> list[str]:
+    """Return sentences on what may surprise about the parts that were read.
+
+    Args:
+        training: names of the parts to train on.
+        train: number of drawings in train.
+        test: number of drawings in test.
+    """
     notes = []
     if train + test != COUNT:
-        notes.append(
-            f"{', '.join(training)}{f', {EVALUATION}' if test else ''}: a part of Omniglot "
-            f"({train + test:,} of {COUNT:,} drawings)"
-        )
+        parts = ", ".join([*training, EVALUATION] if test else training)
+        notes.append(f"{parts}: a part of Omniglot ({train + test:,} of {COUNT:,} drawings)")
     if test:
         notes.append("test is of other alphabets than train: accuracies of classes say nothing")
     else:

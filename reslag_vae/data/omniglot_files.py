@@ -1,4 +1,4 @@
-"""The files of Omniglot's drawings: four official archives, or what is unpacked of them."""
+"""The files of Omniglot's drawings, in four official archives or unpacked."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,12 +17,12 @@ MOST_BYTES = 1 << 20  # of a drawing's file; the official ones have less than 1,
 
 
 class Drawing(NamedTuple):
-    """A file of a drawing.
+    """The file of a drawing.
 
     Attributes:
-        name: `Greek/character01/0394_01.png`.
-        path: of the file, or below that of the archive that it is in.
-        archive: that it is in; None where it is a file of its own.
+        name: name of the drawing, as in `Greek/character01/0394_01.png`.
+        path: path of the file; in an archive, below the path of the archive.
+        archive: archive that it is in; None if it is a file of its own.
     """
 
     name: str
@@ -30,7 +30,11 @@ class Drawing(NamedTuple):
     archive: ZipArchive | None
 
     def content(self) -> bytes:
-        """What is in the file."""
+        """Return the content of the file.
+
+        Raises:
+            ValueError: the file is too large. An archive raises zipfile's errors, too.
+        """
         if self.archive is not None:
             return self.archive.read(self.path)
         if self.path.stat().st_size > MOST_BYTES:
@@ -38,19 +42,19 @@ class Drawing(NamedTuple):
         return self.path.read_bytes()
 
     def state(self) -> str:
-        """Words that change with the content."""
+        """Return a text that changes with the content."""
         return state_of(self.path) if self.archive is None else self.archive.state(self.path)
 
 
 def training_parts(folder: Path) -> tuple[str, ...]:
-    """The names of the parts that are trained on, those that are there."""
+    """Return the names of the parts to train on that are in a folder."""
     if place_of(folder, BACKGROUND) is not None:
         return (BACKGROUND,)
     return tuple(part for part in SMALL if place_of(folder, part) is not None)
 
 
 def place_of(folder: Path, part: str) -> Path | None:
-    """The archive or else the folder of a part of Omniglot, if it is there."""
+    """Return the archive or else the folder of a part of Omniglot; None if neither is there."""
     places = (folder / f"{part}.zip", folder / part)
     return next((place for place in places if place.exists()), None)
 
@@ -58,13 +62,15 @@ def place_of(folder: Path, part: str) -> Path | None:
 def find_drawings(
     folder: Path, parts: Sequence[str], archives: ExitStack, left_out: Counter[str]
 ) -> dict[str, Drawing]:
-    """The drawings of some parts by their names, sorted; those that are in several are taken once.
+    """Return the drawings of some parts by their names, sorted.
+
+    A drawing that is in several parts is taken once.
 
     Args:
-        folder: in which the parts are.
-        parts: that are read, if they are there.
-        archives: closes their archives.
-        left_out: is told how many files are not taken, by the reason.
+        folder: folder of the parts.
+        parts: names of the parts that are read, if they are there.
+        archives: stack of contexts that closes their archives.
+        left_out: number of files that are left out, by the reason, to which theirs are added.
 
     Raises:
         DataError: an archive is damaged or not to be trusted, or a folder cannot be read.
@@ -85,6 +91,7 @@ def find_drawings(
 def _files(
     folder: Path, part: str, archives: ExitStack, left_out: Counter[str]
 ) -> Iterator[Drawing]:
+    """Yield all files of a part, whatever their names are."""
     place = place_of(folder, part)
     if place is None:
         return

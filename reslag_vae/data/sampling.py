@@ -1,4 +1,4 @@
-"""Samplers that yield the indices of one whole batch at a time."""
+"""Samplers, which yield the indices of one whole batch at a time."""
 
 from collections.abc import Iterator
 
@@ -9,23 +9,40 @@ from torch.utils.data import Sampler
 
 
 def shuffled(length: int, seed: int, epoch: int, passing: int) -> Tensor:
-    """(length,) int64 permutation, a pure function of its arguments; global random states are left alone."""
+    """Return a (length,) int64 permutation, a pure function of the arguments.
+
+    Global random states are left alone.
+
+    Args:
+        length: number of images.
+        seed: seed of the run.
+        epoch: number of the epoch.
+        passing: number of the pass over the data in that epoch.
+    """
     return torch.from_numpy(np.random.default_rng([seed, epoch, passing]).permutation(length))
 
 
 def _batches(length: int, batch_size: int) -> int:
+    """Return the number of batches; the last one may be smaller."""
     return -(-length // batch_size)
 
 
 class ShuffledBatches(Sampler[Tensor]):
-    """Batches of a new random order in each pass over the data; the last one may be smaller.
+    """A sampler of batches in a new random order in each pass; the last batch may be smaller.
 
     The order depends on `seed`, the epoch and the number of passes begun in that epoch, so a
     resumed run sees the batches that an uninterrupted one would. Several processes divide each
     batch among them, evenly: up to `world_size - 1` images of the last one, others in each pass,
     are left out. One process leaves out none.
 
-    The indices lie on `device`: the order is copied there once for each pass, not batch by batch.
+    Args:
+        length: number of images.
+        batch_size: number of images in a batch, of all processes together.
+        seed: seed of the orders.
+        rank: number of this process, from 0.
+        world_size: number of processes.
+        device: device of the indices; None for the CPU. The order is copied there once for each
+            pass, not batch by batch.
     """
 
     def __init__(
@@ -46,23 +63,35 @@ class ShuffledBatches(Sampler[Tensor]):
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
-        """Begin an epoch: its first pass comes next. Lightning calls this before each epoch."""
+        """Begin an epoch, whose first pass comes next; Lightning calls this before each epoch."""
         self.epoch = epoch
         self.passes = 0
 
     def begin_pass(self) -> tuple[int, int, int]:
-        """The seed, the epoch and the number of a new pass: all that its random numbers depend on."""
+        """Begin a pass, and return all that its random numbers depend on.
+
+        Returns:
+            Seed, number of the epoch, number of the pass in it.
+        """
         passing = self.passes
         self.passes += 1
         return self.seed, self.epoch, passing
 
     def whole(self, key: tuple[int, int, int]) -> Iterator[Tensor]:
-        """The batches of a pass, of all processes together."""
+        """Yield the batches of a pass, of all processes together.
+
+        Args:
+            key: what `begin_pass` has returned.
+        """
         order = shuffled(self.length, *key)
         yield from torch.split(order.to(self.device), self.batch_size)
 
     def own_part(self, batch: Tensor) -> Tensor:
-        """What this process takes of something that all images of a batch have, image by image."""
+        """Return the rows of this process.
+
+        Args:
+            batch: (B, ...) rows, one for each image of a batch of all processes.
+        """
         share = len(batch) // self.world_size
         return batch[self.rank * share : (self.rank + 1) * share]
 
@@ -75,13 +104,20 @@ class ShuffledBatches(Sampler[Tensor]):
                 yield positions
 
     def __len__(self) -> int:
-        return _batches(self.length, self.batch_size) - (
-            0 < self.length % self.batch_size < self.world_size
-        )
+        last_has_too_few = 0 < self.length % self.batch_size < self.world_size
+        return _batches(self.length, self.batch_size) - last_has_too_few
 
 
 class SequentialBatches(Sampler[Tensor]):
-    """Batches in the order of the data, indices on `device`; several processes take turns with whole batches."""
+    """A sampler of batches in the order of the data, which several processes take in turns.
+
+    Args:
+        length: number of images.
+        batch_size: number of images in a batch.
+        rank: number of this process, from 0.
+        world_size: number of processes.
+        device: device of the indices; None for the CPU.
+    """
 
     def __init__(
         self,
@@ -93,8 +129,8 @@ class SequentialBatches(Sampler[Tensor]):
     ) -> None:
         self.batch_size = batch_size
         order = torch.arange(length, device=device)
-        # Where a process has none, it has an empty one: Lightning would leave its evaluation out,
-        # and the others wait.
+        # A process without a batch has an empty one: Lightning would leave its evaluation out, and
+        # the others would wait.
         self.batches = torch.split(order, batch_size)[rank::world_size] or (order[:0],)
 
     def __iter__(self) -> Iterator[Tensor]:

@@ -1,4 +1,4 @@
-"""Folders for what is not finished, which a kill leaves behind and the next start removes."""
+"""Folders for unfinished files, which a kill leaves behind and the next start removes."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,16 +9,16 @@ from tempfile import TemporaryDirectory
 
 @contextmanager
 def scratch(place: Path, purpose: str) -> Iterator[Path]:
-    """A new folder in `place` for the time of the context; what earlier ones of this purpose have left goes.
+    """Make a new folder for the time of the context, and remove what earlier ones have left.
 
     Only one process may do this for one purpose at a time: hold a lock.
 
     Args:
-        place: a folder.
-        purpose: in the folder's name.
+        place: folder in which the new one is made.
+        purpose: word in the folder's name, by which earlier ones are known.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: the folder cannot be made.
     """
     for left in place.glob(f".{purpose}-*"):
         if left.is_dir() and not left.is_symlink():

@@ -1,4 +1,4 @@
-"""The folders of a data set's splits."""
+"""The splits of a folder of pictures, which are folders in it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,9 +6,11 @@ from pathlib import Path
 
 from reslag_vae._runtime.errors import printable
 from reslag_vae.data.errors import DataError
-from reslag_vae.data.listing import SHOWN, SUFFIXES, find_pictures
+from reslag_vae.data.formats import SUFFIXES
+from reslag_vae.data.listing import find_pictures
+from reslag_vae.data.walk import SHOWN
 
-# What folders of splits are called, in any case.
+# The split of a folder by its name, in any case of letters.
 SPLITS = {
     "train": "train",
     "training": "train",
@@ -25,7 +27,13 @@ ORDER = ["train", "val", "test"]
 
 
 def split_folders(folder: Path) -> tuple[dict[str, Path], Counter[str]]:
-    """The folder of each split, train first, and how many pictures lie beside them, by the reason.
+    """Return the folder of each split, train first, and the numbers of pictures left out.
+
+    Args:
+        folder: folder of the data set, which is that of train if it has no folder for train.
+
+    Returns:
+        The folder of each split; the number of pictures beside these folders, by the reason.
 
     Raises:
         DataError: two folders are of one split.
@@ -53,14 +61,19 @@ def split_folders(folder: Path) -> tuple[dict[str, Path], Counter[str]]:
 
 
 def count_pictures(path: Path) -> int:
-    """How many pictures a file or folder is or holds."""
+    """Return the number of pictures in a folder; 1 for a file that is a picture, 0 otherwise."""
     if path.is_dir():
         return len(find_pictures(path).files)
     return int(path.suffix.lower() in SUFFIXES)
 
 
 def split_notes(folder: Path, parts: dict[str, Path]) -> list[str]:
-    """What may surprise about the splits, in sentences."""
+    """Return sentences on what may surprise about the splits.
+
+    Args:
+        folder: folder of the data set.
+        parts: folder of each split.
+    """
     if parts["train"] != folder:
         return []
     folders = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.is_symlink()]
@@ -84,7 +97,6 @@ def split_notes(folder: Path, parts: dict[str, Path]) -> list[str]:
 
 
 def shown(names: Sequence[str]) -> str:
-    """The first of some names."""
-    return ", ".join(map(printable, names[:SHOWN])) + (
-        f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    )
+    """Return the first of some names, as text."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(map(printable, names[:SHOWN]))}{more}"

@@ -15,7 +15,9 @@ from torch import Tensor
 
 from reslag_vae._runtime import collectives
 from reslag_vae._runtime.process import quiet
-from reslag_vae.data import ImageDataModule, Images
+from reslag_vae.data import Images
+from reslag_vae.data.base import Binarize
+from reslag_vae.data.binarizable import BinarizableDataModule
 from reslag_vae.data.images import Source
 from reslag_vae.latents import MixturePrior, PointPosterior
 from reslag_vae.likelihoods import (
@@ -79,7 +81,7 @@ def network(parameters_per_latent: int = 2) -> PlainNetwork:
     return PlainNetwork(SHAPE, 3, [4, 6], [1, 2], parameters_per_latent)
 
 
-class Noise(ImageDataModule):
+class Noise(BinarizableDataModule):
     """A data set of 22 training images, in batches of 8, 8 and 6, and 11 validation images.
 
     The second process has 3 of the validation images.
@@ -88,8 +90,8 @@ class Noise(ImageDataModule):
     name, image_shape = "noise", SHAPE
 
     def __init__(self, case: str) -> None:
-        super().__init__("unused", batch_size=8, val_fraction=0.1, seed=0)
-        self.set_binarize("dynamic" if "drawn" in case else None)
+        binarize: Binarize = "dynamic" if "drawn" in case else None
+        super().__init__("unused", batch_size=8, val_fraction=0.1, seed=0, binarize=binarize)
 
     def read(self) -> Source:
         pixels = torch.randint(

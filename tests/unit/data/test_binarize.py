@@ -13,6 +13,7 @@ from torch import Tensor
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import MNIST, ImageDataModule, Images, Omniglot
 from reslag_vae.data.base import Binarize
+from reslag_vae.data.binarizable import BinarizableDataModule
 from reslag_vae.data.binarize import LEVELS, DrawnBatches, DrawnImages, draw, drawn_once
 from reslag_vae.data.images import Batch, Source
 from reslag_vae.data.sampling import ShuffledBatches
@@ -26,15 +27,14 @@ from tests.systems import make_system
 SHAPE = (1, 8, 8)
 
 
-class Grey(ImageDataModule):
+class Grey(BinarizableDataModule):
     """Images of all intensities, whose labels are their numbers; train and test have stores of their own."""
 
     name = "grey"
     image_shape = SHAPE
 
     def __init__(self, binarize: Binarize = "dynamic", batch_size: int = 8, seed: int = 0) -> None:
-        super().__init__("unused", batch_size, val_fraction=0.2, seed=seed)
-        self.set_binarize(binarize)
+        super().__init__("unused", batch_size, val_fraction=0.2, seed=seed, binarize=binarize)
         self.setup()
 
     def read(self) -> Source:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import DataError, Images, decoding
-from reslag_vae.data.cache import decoded
+from reslag_vae.data.cache import decode_once
 from reslag_vae.data.pictures import Picture
 
 SHAPE = (3, 2, 4)
@@ -36,7 +36,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def run(source: Path, decode: Callable[[Path], Picture] = read_number, key: str = "key") -> Tensor:
-    return decoded(sorted(source.iterdir()), decode, SHAPE, key, source, source.parent).images
+    return decode_once(sorted(source.iterdir()), decode, SHAPE, key, source, source.parent).images
 
 
 def stored(source: Path) -> list[Path]:
@@ -214,7 +214,7 @@ def test_facts_come_back_with_the_images(source: Path) -> None:
 
     files = sorted(source.iterdir())
     for how in (read, fail):
-        found = decoded(files, how, SHAPE, "key", source, source.parent)
+        found = decode_once(files, how, SHAPE, "key", source, source.parent)
         assert found.frames.tolist() == [1, 2, 3, 4, 5]
         assert found.peaks.tolist() == [0, 1000, 2000, 3000, 4000]
         assert found.constant.all()
@@ -226,5 +226,7 @@ def test_what_is_refused_is_not_kept(source: Path) -> None:
         raise DataError("refused")
 
     with pytest.raises(DataError, match="refused"):
-        decoded(sorted(source.iterdir()), read_number, SHAPE, "key", source, source.parent, refuse)
+        decode_once(
+            sorted(source.iterdir()), read_number, SHAPE, "key", source, source.parent, refuse
+        )
     assert stored(source) == []

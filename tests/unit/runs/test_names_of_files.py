@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from reslag_vae.data import listing
+from reslag_vae.data import own_folders
 from reslag_vae.runs import folder
 
 PACKAGE = Path(__file__).parents[3] / "reslag_vae"
 FILES = sorted(PACKAGE.rglob("*.py"))
-ELSEWHERE = {"runs/folder.py", "data/listing.py"}
+ELSEWHERE = {"runs/folder.py", "data/own_folders.py"}
 NAMES = {
     folder.CONFIG_FILE,
     folder.IDENTITY_FILE,
@@ -39,7 +39,7 @@ def test_a_file_of_a_run_is_named_in_one_module(path: Path) -> None:
 
 
 def test_pictures_are_not_looked_for_in_folders_of_runs_by_the_same_names() -> None:
-    names = set().union(*listing.OWN_FOLDERS)
+    names = set().union(*own_folders.OWN_FOLDERS)
     own = {folder.CHECKPOINTS, folder.FIGURES}
     assert names - {"comparison.md", "study.json"} <= NAMES | own
-    assert own | {folder.DASHBOARD} == listing.RUN_FOLDERS
+    assert own | {folder.DASHBOARD} == own_folders.RUN_FOLDERS

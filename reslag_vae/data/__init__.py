@@ -1,4 +1,4 @@
-"""Images: one data module, and one small file for each data set."""
+"""Data sets of images: one data module, and a small file for each data set."""
 
 from reslag_vae.data.base import ImageDataModule
 from reslag_vae.data.binarized_mnist import BinarizedMNIST

@@ -184,6 +184,7 @@ class ImageDataModule(LightningDataModule, ABC):
         return self._in_order(name)
 
     def _in_order(self, name: SplitName, rank: int = 0, world_size: int = 1) -> DataLoader[Batch]:
+        """Return the batches of a split that are this process's turns."""
         images = self._placed(self.split(name))
         return _loader(
             images,
@@ -191,7 +192,7 @@ class ImageDataModule(LightningDataModule, ABC):
         )
 
     def _placed(self, images: Images) -> Images:
-        """Return images on the trainer's GPU if all splits fit there."""
+        """Return images, on the trainer's GPU if all splits fit there."""
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         return self._placement.place(images, (self._trained_on, *self._splits.values()), device)
 

@@ -20,7 +20,7 @@ WIDE_MODES = ("I", "F")
 
 
 class ScaleError(ValueError):
-    """A picture's file does not say which of its values is white.
+    """The error of a picture whose file does not say which of its values is white.
 
     Attributes:
         low: smallest value of the picture.

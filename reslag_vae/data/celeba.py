@@ -15,9 +15,9 @@ from reslag_vae.data.celeba_lists import (
     official_parts,
     read_list,
     read_parts,
-    refuse_doubles,
+    refuse_duplicates,
 )
-from reslag_vae.data.checks import notes_on, refuse_meaningless
+from reslag_vae.data.checks import notes_on, refuse_blank
 from reslag_vae.data.decoded_file import Decoded
 from reslag_vae.data.errors import PLACE_HINT, DataError
 from reslag_vae.data.images import Images, Source
@@ -96,11 +96,11 @@ class CelebA(ImageDataModule):
                 RECIPE.format(pictures=pictures, folder=self.folder.absolute(), hint=PLACE_HINT)
             )
         self._pictures = [path.name for path in files]  # 202,599 paths would take 100 MB
-        refuse_doubles(self._pictures)
+        refuse_duplicates(self._pictures)
         parts = self._parts()
         size = self.image_shape[1]
         how = partial(decode, size=size, channels=3, region=_region(self.crop))
-        check = partial(refuse_meaningless, files=files)
+        check = partial(refuse_blank, files=files)
         self._found = decode_once(
             files, how, self.image_shape, self.key, self.folder, self.root, check
         )

@@ -95,7 +95,7 @@ def read_parts(path: Path, pictures: Sequence[str]) -> Tensor:
     return values[:, 0]
 
 
-def refuse_doubles(pictures: Sequence[str]) -> None:
+def refuse_duplicates(pictures: Sequence[str]) -> None:
     """Refuse two pictures of one number, as after an archive was unpacked twice.
 
     Raises:

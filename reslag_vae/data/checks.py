@@ -15,7 +15,7 @@ HIGHEST_BIT = 1 << 15
 BLACK = 15
 
 
-def refuse_meaningless(found: Decoded, files: Sequence[Path]) -> None:
+def refuse_blank(found: Decoded, files: Sequence[Path]) -> None:
     """Refuse pictures in which there is next to nothing to see.
 
     Args:

@@ -12,7 +12,7 @@ PLACE_HINT = (
 
 
 class DataError(UserError, RuntimeError):
-    """A data set cannot be used; the message names the file, and says what to do by hand."""
+    """The error of a data set that cannot be used; the message says what to do by hand."""
 
 
 def damaged(path: Path, reason: str) -> DataError:

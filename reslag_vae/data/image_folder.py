@@ -14,7 +14,7 @@ from reslag_vae._runtime.errors import printable
 from reslag_vae.data.base import ImageDataModule
 from reslag_vae.data.bit_depth import Range
 from reslag_vae.data.cache import decode_once
-from reslag_vae.data.checks import notes_on, refuse_meaningless
+from reslag_vae.data.checks import notes_on, refuse_blank
 from reslag_vae.data.classes import Classes, classes_of
 from reslag_vae.data.decoded_file import Decoded
 from reslag_vae.data.errors import DataError
@@ -109,7 +109,7 @@ class ImageFolder(ImageDataModule):
         """Return the decoded pictures, and keep them."""
         channels, size, _ = self.image_shape
         how = partial(decode, size=size, channels=channels, region=centre_square, scale=self.scale)
-        check = partial(refuse_meaningless, files=files)
+        check = partial(refuse_blank, files=files)
         self._found = decode_once(files, how, self.image_shape, self.key, folder, self.root, check)
         return self._found
 

@@ -48,6 +48,7 @@ class Inventory(NamedTuple):
         return "; ".join(parts)
 
     def _classes(self) -> str:
+        """Return the number of classes and the first of their names, as text."""
         if not self.classes:
             return "no classes"
         more = len(self.classes) - SHOWN_CLASSES

@@ -14,7 +14,7 @@ from torch import Tensor
 from reslag_vae._runtime.errors import printable
 from reslag_vae.data.binarizable import BinarizableDataModule
 from reslag_vae.data.cache import decode_once
-from reslag_vae.data.checks import notes_on, refuse_meaningless
+from reslag_vae.data.checks import notes_on, refuse_blank
 from reslag_vae.data.decoded_file import Decoded
 from reslag_vae.data.download import fetch
 from reslag_vae.data.errors import DataError
@@ -89,7 +89,7 @@ class Omniglot(BinarizableDataModule):
             Omniglot.name,
             folder,
             self.root,
-            partial(refuse_meaningless, files=list(by_path)),
+            partial(refuse_blank, files=list(by_path)),
             lambda path: by_path[path].state(),
         )
 

@@ -1,1 +1,1 @@
-"""The one training step, its schedules and optimizers, and what a run does beside it."""
+"""The training step of all variants, its schedules and optimizers, and the run around it."""

@@ -57,10 +57,14 @@ def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, T
 
 
 def build_system(config: DictConfig) -> BaseVAE:
-    """Return the variant of a resolved configuration.
+    """Return the system of a resolved configuration, which is a variant.
+
+    Args:
+        config: configuration of the run; only its node `model` is read.
 
     Raises:
-        ValueError: the parts do not fit each other, or a value is out of its range.
+        ValueError: it describes no variant, the parts do not fit each other, or a value is out of
+            its range.
     """
     system = instantiate(config.model)
     target = config.model.get("_target_")
@@ -71,7 +75,7 @@ def build_system(config: DictConfig) -> BaseVAE:
     return system
 
 
-def sign(model: BaseVAE, config: DictConfig, identity: str) -> None:
+def sign_checkpoints(model: BaseVAE, config: DictConfig, identity: str) -> None:
     """Let a model's checkpoints hold its configuration and the identity of its run.
 
     `load` and `resume=` read both.

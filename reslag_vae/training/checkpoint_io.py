@@ -1,4 +1,4 @@
-"""How Lightning reads and writes checkpoints."""
+"""The Lightning plugin that reads and writes checkpoints."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The folder and the configuration of a job, as Hydra has composed it or as a run was begun."""
+"""The folder and the configuration of a job, composed by Hydra or kept by a run."""
 
 from pathlib import Path
 

@@ -25,12 +25,12 @@ class FolderWatch(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         HydraConfig.instance().set_config(config)  # the folder's name refers to it
-        expand(config.hydra.run)
+        expand_home(config.hydra.run)
         note_missing(Path(str(config.hydra.run.dir)))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         HydraConfig.instance().set_config(config)
-        expand(config.hydra.sweep)
+        expand_home(config.hydra.sweep)
         note_missing(Path(str(config.hydra.sweep.dir)))
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -54,7 +54,7 @@ def refuse_log(path: Path) -> None:
         raise SystemExit(f"{path} is in the way: it is not a regular file.")
 
 
-def expand(node: DictConfig) -> None:
+def expand_home(node: DictConfig) -> None:
     """Replace a `~` at the beginning of a folder's name by the user's home.
 
     Args:
@@ -101,7 +101,7 @@ def discard() -> bool:
         return False
     if LOG_FILE not in _before:
         (folder / LOG_FILE).unlink(missing_ok=True)
-    remove_made()
+    remove_made_folders()
     return True
 
 
@@ -111,10 +111,10 @@ def discard_sweep() -> None:
         record = made / "multirun.yaml"
         if record.is_file() and len(list(made.iterdir())) == 1:
             record.unlink()
-    remove_made()
+    remove_made_folders()
 
 
-def remove_made() -> None:
+def remove_made_folders() -> None:
     """Remove the folders that this process has made, as far as they are empty."""
     for made in _made:
         try:

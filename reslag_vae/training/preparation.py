@@ -24,7 +24,7 @@ from reslag_vae.runs.folder import (
     clean,
 )
 from reslag_vae.training import finish
-from reslag_vae.training.build import add_logger, sign
+from reslag_vae.training.build import add_logger, sign_checkpoints
 from reslag_vae.training.stored_config import save_config
 from reslag_vae.training.system import BaseVAE
 
@@ -155,7 +155,7 @@ def begin(
     clean(start.folder)
     save_config(config, start.folder)
     identity.write_identity(start.folder, start.identity)
-    sign(model, config, start.identity["id"])
+    sign_checkpoints(model, config, start.identity["id"])
     add_logger(trainer, config, data, model)
     log.info(
         "%s in %s", "Training" if start.last is None else "Resuming", printable(str(start.folder))

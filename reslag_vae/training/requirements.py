@@ -35,20 +35,20 @@ def check_requirements(system: "BaseVAE") -> None:
     ):
         # The rule for sigma first: it says which of the objectives will do.
         for missing in sorted(required - provided, reverse=True):
-            raise ValueError(f"{who} does not take {instead(system, missing)}.")
+            raise ValueError(f"{who} does not take {alternatives(system, missing)}.")
 
 
-def instead(system: "BaseVAE", missing: str) -> str:
+def alternatives(system: "BaseVAE", missing: str) -> str:
     """Return, in words, the choice that lacks a capability, and those that provide it."""
     for group, module in CHOICES.items():
-        names = list(providing(module, missing))
+        names = list(choices_providing(module, missing))
         if names:
             chosen = system.preset if group == "objective" else system.parts()[group].name
             return f"{group}={chosen}; it takes {group}={', '.join(names)}"
     return f"these parts: none of them provides {missing}"
 
 
-def providing(module: str, capability: str) -> Iterator[str]:
+def choices_providing(module: str, capability: str) -> Iterator[str]:
     """Yield the names of a module's exported classes that provide a capability."""
     room: Any = importlib.import_module(module)
     for exported in room.__all__:

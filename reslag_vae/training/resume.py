@@ -1,4 +1,4 @@
-"""The configuration of a resumed run: the one that it was begun with, but for a few options."""
+"""The configuration of a resumed run, in which only a few options may change."""
 
 from pathlib import Path
 

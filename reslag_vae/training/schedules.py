@@ -1,4 +1,4 @@
-"""Schedules, which say what parameter groups are updated, in which order and until when."""
+"""Schedules, which say which parameter groups are updated, in which order and until when."""
 
 import math
 from abc import ABC, abstractmethod

@@ -281,6 +281,7 @@ class BaseVAE(LightningModule):
         self._end_evaluation("test")
 
     def _end_evaluation(self, split: str) -> None:
+        """Join the evaluations of all processes, and log the metrics."""
         self.evaluation = self.evaluation.gathered()
         metrics = self.evaluation.metrics(float(self.train_mse))
         self._log(split, metrics, self.evaluation.means)

@@ -15,7 +15,7 @@ import reslag_vae
 from reslag_vae.data import Digits, Images
 from reslag_vae.data.images import Source
 from reslag_vae.models.generative import GROUPS
-from reslag_vae.training.build import build_system, sign
+from reslag_vae.training.build import build_system, sign_checkpoints
 from reslag_vae.training.checks import check_pixels
 from reslag_vae.training.schedules import Update
 from tests.running import ROOT
@@ -74,7 +74,7 @@ def test_every_choice_takes_a_step_and_is_read_back(
     config = compose(f"model={model}", f"{group}={choice}", *TINY)
     system = build_system(config)
     assert system.parts()[group].name == choice
-    sign(system, config, "0" * 16)
+    sign_checkpoints(system, config, "0" * 16)
     data = every_data[system.model.likelihood.binary]
     check_pixels(system, data)
 

@@ -38,6 +38,7 @@ class ProgressBar(RichProgressBar):
         self.interval, self.updated = interval, -inf
 
     def _due(self, last: bool) -> bool:
+        """Return whether the bar is to be updated, and take note of the time if so."""
         now = monotonic()
         due = last or now - self.updated >= self.interval
         if due:

@@ -9,7 +9,7 @@ SUFFIXES = frozenset(
     )
 )
 
-# By Pillow's names, and what Pillow must have been built with to read them.
+# Pillow's names of formats, and what Pillow must have been built with to read each.
 FORMATS = {
     **dict.fromkeys(("JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM"), ""),
     **{"WEBP": "webp", "JPEG2000": "jpg_2000", "AVIF": "avif"},

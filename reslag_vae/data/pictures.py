@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 # From (width, height) of a picture to the part to keep: left, top, right, bottom, in pixels.
 Region = Callable[[int, int], tuple[int, int, int, int]]
 
-# Of one picture, and of all that are decoded at the same time; one of a hundred million takes a
-# gigabyte.
+# Pixels of one picture, and of all that are decoded at the same time. One picture of a hundred
+# million takes a gigabyte.
 MOST_PIXELS = 1 << 28
 BUDGET = Budget(1 << 26)
 

@@ -10,7 +10,7 @@ from reslag_vae.data.images import Images
 
 log = logging.getLogger(__name__)
 
-# Of a GPU's free memory, the part that images may take: the rest is the network's.
+# Part of a GPU's free memory that images may take: the rest is the network's.
 GPU_SHARE = 0.5
 
 

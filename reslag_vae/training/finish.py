@@ -1,30 +1,17 @@
-"""The end of a run: the measurement of its best checkpoint, written and shown."""
+"""The end of a run: its best checkpoint is measured, and the result written and shown."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning import Trainer
-from rich.table import Table
 
-from reslag_vae._runtime.errors import printable
-from reslag_vae._runtime.terminal import console
 from reslag_vae.data import ImageDataModule
-from reslag_vae.evaluation.epoch import evaluate, measure_yardstick
-from reslag_vae.evaluation.numbers import format_number
 from reslag_vae.models.generative import GROUPS
 from reslag_vae.objectives import Terms
 from reslag_vae.runs import provenance
 from reslag_vae.runs.checkpoints import checkpoint_path, checkpoint_to_resume, read_checkpoint
-from reslag_vae.runs.folder import (
-    PER_IMAGE_FILE,
-    RESULT_FILE,
-    figure_files,
-    write_arrays,
-    write_result,
-)
+from reslag_vae.runs.folder import PER_IMAGE_FILE, write_arrays, write_result
 from reslag_vae.training.callbacks import (
     BestAndLast,
     CollapseMonitor,
@@ -32,46 +19,9 @@ from reslag_vae.training.callbacks import (
     Throughput,
     callback_of,
 )
+from reslag_vae.training.measure import measure, per_image
 from reslag_vae.training.system import BaseVAE
-
-METRICS = ("loss", "rec", "kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2")
-
-
-def measure(
-    model: BaseVAE, data: ImageDataModule, each: Callable[[Terms], object] = lambda _: None
-) -> dict[str, dict[str, float | None]]:
-    """Return the validation and test metrics of a trained model, by split and name.
-
-    The yardstick's variance is measured on the whole training split before. A metric that the
-    variant does not have, such as an autoencoder's KL, is None.
-
-    Args:
-        model: trained model.
-        data: data that it was trained on.
-        each: function that gets the per-image terms of each minibatch of the test split.
-    """
-    own, objective = model.model, model.objective
-    train_mse = measure_yardstick(own, objective, data.in_order("train"))
-    model.train_mse.fill_(train_mse)
-    test = evaluate(own, objective, data.in_order("test"), each).metrics(train_mse)
-    # The pictures drawn after it show validation, as during training.
-    model.evaluation = evaluate(own, objective, data.in_order("val"))
-    val = model.evaluation.metrics(train_mse)
-    return {"val": {**dict.fromkeys(METRICS), **val}, "test": {**dict.fromkeys(METRICS), **test}}
-
-
-def per_image(parts: list[Terms]) -> dict[str, np.ndarray]:
-    """Return numbers of each image, (N,) float32 in the order of the images, by name.
-
-    They are `rec`, the sum of squared errors, and `kl`, in nats, if the model has a KL.
-
-    Args:
-        parts: per-image terms of each minibatch.
-    """
-    rec = torch.cat([part.rec for part in parts])
-    kls = [part.kl for part in parts if part.kl is not None]
-    arrays = {"rec": rec} | ({"kl": torch.cat(kls)} if kls else {})
-    return {name: values.float().cpu().numpy() for name, values in arrays.items()}
+from reslag_vae.training.tables import show_result
 
 
 def summary(
@@ -183,38 +133,5 @@ def finish(
                 if v is not None
             }
         )
-    show(result, folder)
+    show_result(result, folder)
     return keeper.best_score
-
-
-def show(result: dict[str, Any], folder: Path) -> None:
-    """Print a short table of a result, and the paths of its files.
-
-    Args:
-        result: content of metrics.json.
-        folder: folder of the run.
-    """
-    table = Table(
-        title=f"{result['model']} on {result['data']}, epoch {result['epoch']}",
-        title_justify="left",
-    )
-    for column in ("", "val", "test"):
-        table.add_column(column, justify="right" if column else "left")
-    for name in METRICS:
-        table.add_row(name, *(format_number(result[split][name]) for split in ("val", "test")))
-    shown = console()
-    shown.print(table)
-    shown.print(
-        f"stopped because {result['stopped_because']}; {result['images_per_second']:.0f} images/s"
-    )
-    for path in (folder / RESULT_FILE, *figure_files(folder)):
-        shown.print(f"  {printable(str(path))}", soft_wrap=True, highlight=False)
-
-
-def show_card(model: BaseVAE) -> None:
-    """Print the objective card: what is minimised, in which units, by which optimizer."""
-    table = Table(title="objective card", title_justify="left", show_header=False)
-    training = {"schedule": str(model.schedule), "optimizer": str(model.optimizer)}
-    for label, text in (model.card() | training).items():
-        table.add_row(label, text)
-    console().print(table)

@@ -23,10 +23,10 @@ from reslag_vae.runs.folder import (
     RunError,
     clean,
 )
-from reslag_vae.training import finish
 from reslag_vae.training.build import add_logger, sign_checkpoints
 from reslag_vae.training.stored_config import save_config
 from reslag_vae.training.system import BaseVAE
+from reslag_vae.training.tables import show_card
 
 log = logging.getLogger(__name__)
 
@@ -163,4 +163,4 @@ def begin(
     log.info("Data: %s", printable(data.inventory.line()))
     for note in data.inventory.notes:
         log.warning("Data: %s", printable(note))
-    finish.show_card(model)
+    show_card(model)

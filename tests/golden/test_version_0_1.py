@@ -23,7 +23,7 @@ from reslag_vae.runs.checkpoints import checkpoint_path, read_checkpoint
 from reslag_vae.runs.data import load_data
 from reslag_vae.runs.folder import RunError
 from reslag_vae.runs.load import Parts, parts_of
-from reslag_vae.training.finish import METRICS
+from reslag_vae.training.measure import METRICS
 from reslag_vae.training.resume import resumed
 from reslag_vae.training.study_job import check_same_settings
 from tests.running import start

@@ -28,8 +28,10 @@ from reslag_vae.training.callbacks import (
     collapse,
     images,
 )
+from reslag_vae.training.measure import measure
 from reslag_vae.training.schedules import Lagging
 from reslag_vae.training.system import BaseVAE
+from reslag_vae.training.tables import show_card
 from reslag_vae.variants import AutoEncoder, LaggingVAE, OptimalSigmaVAE
 from tests.systems import Fed, make_system, measured
 
@@ -43,7 +45,7 @@ def test_what_an_autoencoder_does_not_have_is_none(
     objective: str, make_network: MakeNetwork, make_data: MakeData
 ) -> None:
     network = make_network(parameters_per_latent=1)
-    found = finish.measure(make_system(AutoEncoder, network, objective), make_data())
+    found = measure(make_system(AutoEncoder, network, objective), make_data())
     for metrics in found.values():
         assert metrics["loss"] is not None
         assert metrics["rec"] is not None
@@ -162,7 +164,7 @@ def test_a_run_without_a_best_checkpoint_has_no_result(
 
 
 def test_the_card_is_shown(make_network: MakeNetwork, capsys: pytest.CaptureFixture[str]) -> None:
-    finish.show_card(make_system(LaggingVAE, make_network(), "sigma_optimal", Lagging(ratio=3)))
+    show_card(make_system(LaggingVAE, make_network(), "sigma_optimal", Lagging(ratio=3)))
     shown = capsys.readouterr().out
     for part in ("objective card", "lagging: PlainNetwork", "sigma_optimal", "ratio=3", "lr 0.002"):
         assert part in shown

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation.adapters import (
-    LatentModel,
+from reslag_vae.evaluation.adapters import LatentModel
+from reslag_vae.evaluation.iteration import (
     check_seed,
+    checked_images,
     chunk_size,
     chunks,
     device_of,
     evaluating,
     latent_dim_of,
-    wanted,
 )
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents import DiagonalGaussian, Inferred
@@ -66,7 +66,7 @@ def encode(
     Raises:
         ValueError: they are no images of the model's, or the seed is none.
     """
-    images = wanted(images, model)
+    images = checked_images(images, model)
     check_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     parts: list[Codes] = []

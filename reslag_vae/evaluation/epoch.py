@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data.images import Batch
-from reslag_vae.evaluation.adapters import device_of, evaluating
+from reslag_vae.evaluation.iteration import device_of, evaluating
 from reslag_vae.latents import LatentStatistics
 from reslag_vae.latents.base import joined, normal_rows
 from reslag_vae.likelihoods.gaussian import gaussian_elbo

@@ -2,8 +2,8 @@
 
 import torch
 
-from reslag_vae.evaluation.adapters import chunks
 from reslag_vae.evaluation.context import Subject
+from reslag_vae.evaluation.iteration import chunks
 from reslag_vae.evaluation.metrics.pca import fit_pca
 from reslag_vae.evaluation.numbers import Number, Numbers, mean_over_images, missing
 

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation.adapters import (
-    LatentModel,
+from reslag_vae.evaluation.adapters import LatentModel
+from reslag_vae.evaluation.iteration import (
     check_seed,
+    checked_images,
     chunk_size,
     chunks,
     device_of,
     evaluating,
     latent_dim_of,
-    wanted,
 )
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.base import normal_rows
@@ -72,7 +72,7 @@ def importance_weighted_bound(
     """
     check_count("samples", samples, MOST_IMPORTANCE_SAMPLES)
     check_seed(seed)
-    images, device = wanted(images, model), device_of(model)
+    images, device = checked_images(images, model), device_of(model)
     own = likelihood_of(model, likelihood)
     noise = torch.Generator().manual_seed(seed)
     shift = torch.Generator().manual_seed(seed + 1)

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reslag_vae.evaluation.adapters import LatentModel, check_seed, device_of, evaluating
+from reslag_vae.evaluation.adapters import LatentModel
 from reslag_vae.evaluation.codes import Codes
+from reslag_vae.evaluation.iteration import check_seed, device_of, evaluating
 from reslag_vae.evaluation.metrics.bounds import likelihood_of
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.statistics import ACTIVE_VARIANCE, active_dimensions

@@ -16,13 +16,8 @@ from torch.nn import functional as F
 
 from reslag_vae._runtime.errors import UserError
 from reslag_vae.data import Images
-from reslag_vae.evaluation.adapters import (
-    LatentModel,
-    chunks,
-    device_of,
-    evaluating,
-    posterior_means,
-)
+from reslag_vae.evaluation.adapters import LatentModel
+from reslag_vae.evaluation.iteration import chunks, device_of, evaluating, posterior_means
 from reslag_vae.evaluation.metrics.frechet import frechet_distance
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.likelihoods.pixels import unit_interval

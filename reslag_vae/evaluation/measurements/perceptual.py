@@ -9,7 +9,8 @@ from torch import Tensor
 from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements.samples import DECODED, WORDS
-from reslag_vae.evaluation.metrics.perceptual import inception_distances, lpips, prepare
+from reslag_vae.evaluation.metrics.perceptual import inception_distances, lpips
+from reslag_vae.evaluation.metrics.pretrained import prepare
 from reslag_vae.evaluation.numbers import Number, Numbers, mean_over_images
 
 

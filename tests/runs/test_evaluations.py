@@ -19,7 +19,8 @@ from reslag_vae._runtime.errors import ConfigError, UserError
 from reslag_vae.data import DataError
 from reslag_vae.evaluation import main
 from reslag_vae.evaluation.compare import distinct
-from reslag_vae.evaluation.main import evaluate, folders, read_data, to_evaluate
+from reslag_vae.evaluation.folders import folders, to_evaluate
+from reslag_vae.evaluation.main import evaluate, read_data
 from reslag_vae.evaluation.metrics import classifier
 from reslag_vae.evaluation.record import Evaluated
 from reslag_vae.options import EVALUATE

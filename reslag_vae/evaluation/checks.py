@@ -1,4 +1,4 @@
-"""What must hold of runs, their data and the options before the first number is measured."""
+"""Checks of runs, their data and the options before the first number is measured."""
 
 import logging
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import CelebA, DataError, ImageDataModule
 from reslag_vae.evaluation.context import Settings
-from reslag_vae.evaluation.record import Wanted
+from reslag_vae.evaluation.record import Outputs
 from reslag_vae.runs.folder import CONFIG_FILE, RunError
 from reslag_vae.runs.identity import CONSEQUENCE, changes
 from reslag_vae.runs.load import Run
@@ -18,8 +18,14 @@ log = logging.getLogger(__name__)
 FEWEST = 10
 
 
-def check(run: Run, data: ImageDataModule, settings: Settings, wanted: Wanted) -> None:
-    """See that a run can be evaluated and its folder written; tell of one that is not finished.
+def check(run: Run, data: ImageDataModule, settings: Settings, outputs: Outputs) -> None:
+    """Check that a run can be evaluated and its folder written; log where it is not finished.
+
+    Args:
+        run: the run, as read from its folder.
+        data: the data that it is evaluated on.
+        settings: what the numbers depend on.
+        outputs: what is measured and drawn beside the usual numbers.
 
     Raises:
         RunError: the checkpoint and the configuration are of different runs, or the folder cannot
@@ -39,11 +45,7 @@ def check(run: Run, data: ImageDataModule, settings: Settings, wanted: Wanted) -
                 f"{run.folder}: its {split} split has {count} images; an evaluation takes {FEWEST}."
             )
     if isinstance(data, CelebA) and data.attribute_names:
-        for name in wanted.attributes:
-            if name not in data.attribute_names:
-                raise ConfigError(
-                    f"attributes: there is no {name}; there are {', '.join(data.attribute_names)}."
-                )
+        check_attributes(data, outputs)
     if not os.access(run.folder, os.W_OK):
         raise RunError(f"{run.folder} cannot be written.")
     if not run.images:
@@ -54,16 +56,29 @@ def check(run: Run, data: ImageDataModule, settings: Settings, wanted: Wanted) -
         )
 
 
-def check_identity(run: Run, data: ImageDataModule, accept: bool) -> None:
-    """See that the data are those that a run was trained on.
-
-    Args:
-        run: read back.
-        data: that it is to be evaluated on.
-        accept: whether others will do, with a word in the log.
+def check_attributes(data: CelebA, outputs: Outputs) -> None:
+    """Check that the attributes which are added to faces are among CelebA's.
 
     Raises:
-        DataError: they are not.
+        ConfigError: CelebA has no such attribute.
+    """
+    for name in outputs.attributes:
+        if name not in data.attribute_names:
+            raise ConfigError(
+                f"attributes: there is no {name}; there are {', '.join(data.attribute_names)}."
+            )
+
+
+def check_identity(run: Run, data: ImageDataModule, accept: bool) -> None:
+    """Check that the data are those that a run was trained on.
+
+    Args:
+        run: the run, as read from its folder.
+        data: the data that it is evaluated on.
+        accept: whether other data are accepted, with a warning in the log.
+
+    Raises:
+        DataError: the data have changed.
     """
     changed = changes(run.folder, data.inventory)
     if changed and not accept:
@@ -77,10 +92,10 @@ def check_identity(run: Run, data: ImageDataModule, accept: bool) -> None:
 
 
 def make_writable(folder: Path) -> None:
-    """Make a folder.
+    """Make the folder of the option `out`, and check that it can be written.
 
     Raises:
-        ConfigError: it cannot be made or written.
+        ConfigError: the folder cannot be made or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,19 +9,13 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.runs.folder import (
-    CONFIG_FILE,
-    RunError,
-    evaluation_file,
-    read_json,
-    read_result,
-)
+from reslag_vae.runs.folder import CONFIG_FILE, RunError, evaluation_file, read_json, read_result
 
 log = logging.getLogger(__name__)
 
 
-def to_evaluate(config: DictConfig) -> list[Path]:
-    """The folders of runs that are to be evaluated now.
+def folders_to_evaluate(config: DictConfig) -> list[Path]:
+    """Return the folders of the runs that are evaluated by this command.
 
     With `skip_evaluated` these are the finished ones that have no evaluation of the checkpoint's
     epoch yet.
@@ -29,7 +23,7 @@ def to_evaluate(config: DictConfig) -> list[Path]:
     Raises:
         ConfigError: there is no run, or a pattern matches none.
     """
-    found = folders(config)
+    found = named_folders(config)
     if not config.skip_evaluated:
         return found
     finished = [path for path in found if read_result(path)]
@@ -43,7 +37,13 @@ def to_evaluate(config: DictConfig) -> list[Path]:
 
 
 def is_evaluated(folder: Path, split: str, checkpoint: str) -> bool:
-    """Whether a finished run has an evaluation of this split and checkpoint, of the epoch that it ended with."""
+    """Return whether a finished run has an evaluation of the epoch that it ended with.
+
+    Args:
+        folder: the run's folder.
+        split: the evaluated split.
+        checkpoint: the evaluated checkpoint, `best` or `last`.
+    """
     try:
         content = read_json(evaluation_file(folder, split, checkpoint))
     except RunError:
@@ -52,8 +52,8 @@ def is_evaluated(folder: Path, split: str, checkpoint: str) -> bool:
     return bool(content) and content.get("epoch") == epoch
 
 
-def folders(config: DictConfig) -> list[Path]:
-    """The folders of runs that `run` names or matches, each once.
+def named_folders(config: DictConfig) -> list[Path]:
+    """Return the folders of runs that the option `run` names or matches, each once.
 
     Raises:
         ConfigError: there is no run, or a pattern matches none.
@@ -67,10 +67,22 @@ def folders(config: DictConfig) -> list[Path]:
         )
     found: dict[Path, None] = {}
     for name in names:
-        pattern = glob.escape(name) != name and not Path(name).exists()
-        paths = [Path(path) for path in sorted(glob.glob(name))] if pattern else [Path(name)]
-        matches = [path for path in paths if not pattern or (path / CONFIG_FILE).is_file()]
-        if not matches:
-            raise ConfigError(f"run={name}: no folder of a run matches.")
-        found |= dict.fromkeys(matches)
+        found |= dict.fromkeys(matching_folders(name))
     return list(found)
+
+
+def matching_folders(name: str) -> list[Path]:
+    """Return the one folder of a name, or the folders of runs that a pattern matches.
+
+    A name that is there is no pattern.
+
+    Raises:
+        ConfigError: a pattern matches no run.
+    """
+    if glob.escape(name) == name or Path(name).exists():
+        return [Path(name)]
+    paths = [Path(path) for path in sorted(glob.glob(name))]
+    matches = [path for path in paths if (path / CONFIG_FILE).is_file()]
+    if not matches:
+        raise ConfigError(f"run={name}: no folder of a run matches.")
+    return matches

@@ -1,4 +1,4 @@
-"""Finished runs evaluated from their checkpoints alone, and compared: what evaluate.py does."""
+"""The evaluation of finished runs from their checkpoints, and their comparison."""
 
 import logging
 from pathlib import Path
@@ -12,9 +12,10 @@ from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.checks import check, check_identity, make_writable
 from reslag_vae.evaluation.compare import compare
 from reslag_vae.evaluation.context import Settings, Subject
-from reslag_vae.evaluation.folders import to_evaluate
-from reslag_vae.evaluation.progress import shown
-from reslag_vae.evaluation.record import Evaluated, Wanted, evaluate_run, show
+from reslag_vae.evaluation.folders import folders_to_evaluate
+from reslag_vae.evaluation.printing import print_results
+from reslag_vae.evaluation.progress import progress_bar
+from reslag_vae.evaluation.record import EvaluatedRun, Outputs, evaluate_run
 from reslag_vae.options import check_evaluation
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.config import check_trust, plain
@@ -27,69 +28,86 @@ from reslag_vae.runs.tracking import add_evaluation
 log = logging.getLogger(__name__)
 
 
-def evaluate(config: DictConfig) -> list[Evaluated]:
-    """Evaluate every run that the configuration names (conf/evaluate.yaml), and compare several.
+def evaluate(config: DictConfig) -> list[EvaluatedRun]:
+    """Evaluate every run that the configuration names, and compare several.
 
     What can be wrong with options, folders and data is found before the first run is evaluated.
 
+    Args:
+        config: the configuration, as conf/evaluate.yaml composes it.
+
     Raises:
-        ConfigError: an option is out of its range, or no run is there.
-        RunError: a run's folder is damaged, or none of ours.
-        DataError: so are its data.
+        ConfigError: an option is out of its range, or there is no run.
+        RunError: a run's folder is damaged, or not one of this package.
+        DataError: a run's data are damaged, or not those that it was trained on.
     """
     check_evaluation(config)
-    settings, wanted, device = settings_of(config), wanted_of(config), device_of(config.device)
+    settings, outputs, device = settings_of(config), outputs_of(config), device_of(config.device)
     trust = check_trust(plain(config.trust))
-    read = [read_run(folder, config.checkpoint, trust) for folder in to_evaluate(config)]
-    datasets = read_data(read, config, trust)
-    for run, data in zip(read, datasets, strict=True):
-        check(run, data, settings, wanted)
+    runs = [read_run(folder, config.checkpoint, trust) for folder in folders_to_evaluate(config)]
+    datasets = read_data(runs, config, trust)
+    for run, data in zip(runs, datasets, strict=True):
+        check(run, data, settings, outputs)
         check_identity(run, data, accept=config.changed_data == "accept")
-    if len(read) > 1:
+    if len(runs) > 1:
         make_writable(Path(str(config.out)))
     results = []
-    for run, data in zip(read, datasets, strict=True):
-        subject = Subject(run.model.to(device), run.objective, data, settings, shown)
-        results.append(evaluate_run(run, subject, wanted))
+    for run, data in zip(runs, datasets, strict=True):
+        subject = Subject(run.model.to(device), run.objective, data, settings, progress_bar)
+        results.append(evaluate_run(run, subject, outputs))
         run.model.cpu()
-        show(results[-1])
+        print_results(results[-1])
         if config.logger and (run.folder / ID_FILE).exists():
             log_to_wandb(config.logger, results[-1])
-    compared = compare(results, Path(str(config.out))) if len(results) > 1 else []
-    for path in compared:
-        Console().print(printable(f"  {path}"), soft_wrap=True, highlight=False, markup=False)
-    if len(results) > 1 and not compared:
-        log.info(
-            "No two of the runs were evaluated on the same images: there is nothing to compare."
-        )
+    if len(results) > 1:
+        compare_runs(results, Path(str(config.out)))
     return results
 
 
-def read_data(read: list[Run], config: DictConfig, trust: tuple[str, ...]) -> list[ImageDataModule]:
-    """The data of each run; runs of the same data and seed share them."""
+def compare_runs(results: list[EvaluatedRun], folder: Path) -> None:
+    """Write the comparison of several runs into a folder, and print the names of its files."""
+    paths = compare(results, folder)
+    for path in paths:
+        Console().print(printable(f"  {path}"), soft_wrap=True, highlight=False, markup=False)
+    if not paths:
+        log.info(
+            "No two of the runs were evaluated on the same images: there is nothing to compare."
+        )
+
+
+def read_data(runs: list[Run], config: DictConfig, trust: tuple[str, ...]) -> list[ImageDataModule]:
+    """Return the data of each run; runs of the same data and seed share them.
+
+    Args:
+        runs: the runs, as read from their folders.
+        config: the configuration of the evaluation, which may say where the data lie now.
+        trust: foreign modules that data modules may come from.
+    """
     datasets: dict[str, ImageDataModule] = {}
-    for run in read:
+    for run in runs:
         key = OmegaConf.to_yaml(run.config.data)
         if key not in datasets:
             datasets[key] = load_data(run.folder, config.root, config.folder, trust)
-    return [datasets[OmegaConf.to_yaml(run.config.data)] for run in read]
+    return [datasets[OmegaConf.to_yaml(run.config.data)] for run in runs]
 
 
 def settings_of(config: DictConfig) -> Settings:
-    """The settings that the numbers depend on."""
+    """Return the settings of a configuration that the numbers depend on."""
     return Settings(
         config.split, config.samples, config.reference, config.train_images, config.seed
     )
 
 
-def wanted_of(config: DictConfig) -> Wanted:
-    """What is to be given."""
+def outputs_of(config: DictConfig) -> Outputs:
+    """Return the optional outputs that a configuration asks for."""
     weights = None if config.weights is None else Path(str(config.weights)).expanduser()
-    return Wanted(config.figures, config.tsne, tuple(config.attributes), config.perceptual, weights)
+    return Outputs(
+        config.figures, config.tsne, tuple(config.attributes), config.perceptual, weights
+    )
 
 
 def device_of(name: str) -> torch.device:
-    """The device of that name; `auto` is a GPU if there is one.
+    """Return the device of a name; `auto` is a GPU if there is one.
 
     Raises:
         ConfigError: there is no such device.
@@ -102,26 +120,23 @@ def device_of(name: str) -> torch.device:
         raise ConfigError(f"device={name}: {first_line(error)}") from None
 
 
-def log_to_wandb(node: DictConfig, result: Evaluated) -> None:
-    """Add the results to the run's own W&B run, in its project and group; without a word of its own nothing fails."""
-    run, subject = result.run, result.subject
-    numbers: dict[str, float | str] = {
-        f"{group}/{name}": number.value
-        for group, named in result.numbers.items()
-        for name, number in named.items()
-        if number.value is not None
-    }
-    if result.diagnosis is not None:
-        numbers["verdict"] = result.diagnosis.verdict
+def log_to_wandb(node: DictConfig, result: EvaluatedRun) -> None:
+    """Add numbers and pictures to the run's own W&B run, in its project and group.
+
+    Whatever keeps W&B from starting is a warning in the log, and no error.
+
+    Args:
+        node: the configuration's `logger`.
+        result: the evaluated run.
+    """
+    run = result.run
+    own = {}
     try:
-        own = {
-            name: run.config.logger[name]
-            for name in ("project", "group")
-            if run.config.get("logger")
-        }
+        if run.config.get("logger"):
+            own = {name: run.config.logger[name] for name in ("project", "group")}
         names = {
             "model": run.variant.name,
-            "data": subject.data.name,
+            "data": result.subject.data.name,
             "objective": run.preset,
             "schedule": run.schedule.name,
         }
@@ -130,9 +145,20 @@ def log_to_wandb(node: DictConfig, result: Evaluated) -> None:
     except Exception as error:  # the run's configuration may be of another version
         log.warning("W&B does not get this evaluation of %s: %s", run.folder, first_line(error))
         return
+    pictures = {path.stem: path for path in result.pictures}
     try:
-        add_evaluation(
-            logger, result.file.stem, numbers, {path.stem: path for path in result.pictures}
-        )
+        add_evaluation(logger, result.file.stem, logged_values(result), pictures)
     finally:
         logger.close()
+
+
+def logged_values(result: EvaluatedRun) -> dict[str, float | str]:
+    """Return the numbers that a run has, by "group/name", and its verdict."""
+    values: dict[str, float | str] = {}
+    for group, numbers in result.numbers.items():
+        for name, number in numbers.items():
+            if number.value is not None:
+                values[f"{group}/{name}"] = number.value
+    if result.diagnosis is not None:
+        values["verdict"] = result.diagnosis.verdict
+    return values

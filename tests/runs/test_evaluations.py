@@ -18,11 +18,11 @@ from PIL import Image
 from reslag_vae._runtime.errors import ConfigError, UserError
 from reslag_vae.data import DataError
 from reslag_vae.evaluation import main
-from reslag_vae.evaluation.compare import distinct
-from reslag_vae.evaluation.folders import folders, to_evaluate
+from reslag_vae.evaluation.compare import by_title
+from reslag_vae.evaluation.folders import folders_to_evaluate, named_folders
 from reslag_vae.evaluation.main import evaluate, read_data
 from reslag_vae.evaluation.metrics import classifier
-from reslag_vae.evaluation.record import Evaluated
+from reslag_vae.evaluation.record import EvaluatedRun
 from reslag_vae.options import EVALUATE
 from reslag_vae.runs import tracking
 from reslag_vae.runs.folder import RunError, read_metrics
@@ -161,7 +161,7 @@ def test_runs_that_are_evaluated_can_be_left_out(copies: Path, options: Any) -> 
     assert evaluate(asked) == []
     # An evaluation of another split is another one.
     assert (
-        len(to_evaluate(options(f"run='{copies}/*'", "skip_evaluated=true", "split=val")))
+        len(folders_to_evaluate(options(f"run='{copies}/*'", "skip_evaluated=true", "split=val")))
         == len(MODELS) + 1
     )
 
@@ -322,7 +322,7 @@ def test_options_out_of_range_are_named(
 
 def test_runs_are_named_or_matched_and_each_comes_once(trained: Path) -> None:
     def found(run: str | list[str]) -> list[Path]:
-        return folders(OmegaConf.create({"run": run}))
+        return named_folders(OmegaConf.create({"run": run}))
 
     (trained / "no run").mkdir(exist_ok=True)
     every = [trained / model for model in sorted(MODELS)]
@@ -337,11 +337,11 @@ def test_runs_are_named_or_matched_and_each_comes_once(trained: Path) -> None:
 def test_titles_of_a_comparison_differ(trained: Path) -> None:
     subject: Any = None
 
-    def evaluated(model: str, beta: float | None = None) -> Evaluated:
+    def evaluated(model: str, beta: float | None = None) -> EvaluatedRun:
         run = read_run(trained / model)
         if beta is not None:
             run.objective.beta = beta
-        return Evaluated(run, subject, {}, None, None, [])
+        return EvaluatedRun(run, subject, {}, None, None, [])
 
     group = [
         evaluated("beta_vae", 1.0),
@@ -349,18 +349,18 @@ def test_titles_of_a_comparison_differ(trained: Path) -> None:
         evaluated("lagging"),
         evaluated("autoencoder"),
     ]
-    assert list(distinct(group)) == [
+    assert list(by_title(group)) == [
         "beta-VAE, beta 1",
         "beta-VAE, beta 2",
         "Lagging VAE",
         "AutoEncoder",
     ]
     (first, second) = (evaluated("lagging"), evaluated("lagging"))
-    assert list(distinct([first, second])) == ["Lagging VAE (1)", "Lagging VAE (2)"]
+    assert list(by_title([first, second])) == ["Lagging VAE (1)", "Lagging VAE (2)"]
     second.run.config.seed = 7
-    assert list(distinct([first, second])) == ["Lagging VAE, seed 0", "Lagging VAE, seed 7"]
+    assert list(by_title([first, second])) == ["Lagging VAE, seed 0", "Lagging VAE, seed 7"]
     group = [evaluated("beta_vae", 1.0), evaluated("beta_vae", 2.0), evaluated("beta_vae", 2.0)]
-    assert list(distinct(group)) == [
+    assert list(by_title(group)) == [
         "beta-VAE, beta 1",
         "beta-VAE, beta 2 (1)",
         "beta-VAE, beta 2 (2)",

@@ -22,7 +22,8 @@ from reslag_vae.evaluation.metrics.aggregate import aggregate_posterior
 from reslag_vae.evaluation.metrics.bounds import importance_weighted_bound
 from reslag_vae.evaluation.numbers import missing
 from reslag_vae.evaluation.pictures.material import traversals
-from reslag_vae.evaluation.record import diagnosis_of, verdict
+from reslag_vae.evaluation.record import diagnosis_of
+from reslag_vae.evaluation.summary import verdict
 from reslag_vae.latents import DiagonalGaussian, MixturePrior, PointPosterior, Posterior
 from reslag_vae.likelihoods import Bernoulli, FixedVariance, Gaussian
 from reslag_vae.models import FlatModel

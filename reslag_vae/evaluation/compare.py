@@ -18,7 +18,7 @@ COLUMNS = (
     ("MMD", "thesis", "mmd"),
     ("Total", "thesis", "total"),
     ("ELBO, yardstick", "yardstick", "elbo"),
-    ("IW bound, own sigma2", "likelihood", "importance_weighted_bound"),
+    ("IW bound", "likelihood", "importance_weighted_bound"),
     ("bits/dim", "likelihood", "bits_per_dim"),
     ("PSNR", "reconstruction", "psnr"),
     ("SSIM", "reconstruction", "ssim"),
@@ -35,8 +35,9 @@ COLUMNS = (
 )
 
 NOTE = (
-    "± is the standard error over images. Totals, and bounds with an own sigma2, compare between "
-    "models of the same objective alone."
+    "± is the standard error over images. Totals compare between models of the same objective "
+    "alone, IW bounds between models of the same likelihood and rule for its variance; under which "
+    "likelihood each is taken stands below."
 )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -137,6 +138,9 @@ def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, ca
     assert "- Lat (beta-VAE): nats per latent dimension; test split" in table
     assert "- Lat (Lagging VAE): nats per image; test split" in table
     assert "without a density" not in table
+    # The column is the same under every likelihood; which it was stands beneath.
+    assert "| IW bound |" in table
+    assert re.search(r"- IW bound \(.*Lagging VAE.*\): nats.*; sigma2 is the model's own", table)
     for path in (*compared.glob("*.png"), *(copies / "lagging" / "figures" / "test").iterdir()):
         with Image.open(path) as picture:
             assert picture.width > 400

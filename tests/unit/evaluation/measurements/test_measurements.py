@@ -21,7 +21,7 @@ from reslag_vae.evaluation.measurements.samples import classifier_path, developm
 from reslag_vae.evaluation.metrics.aggregate import aggregate_posterior
 from reslag_vae.evaluation.metrics.bounds import importance_weighted_bound
 from reslag_vae.evaluation.numbers import missing
-from reslag_vae.evaluation.pictures.material import traversals
+from reslag_vae.evaluation.pictures.single import traversals
 from reslag_vae.evaluation.record import diagnosis_of
 from reslag_vae.evaluation.summary import verdict
 from reslag_vae.latents import DiagonalGaussian, MixturePrior, PointPosterior, Posterior

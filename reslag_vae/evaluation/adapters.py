@@ -1,4 +1,4 @@
-"""What an evaluation asks of a model, and how it goes through images: any encoder and decoder will do."""
+"""The interface that evaluations ask of a model, and an adapter for any encoder and decoder."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
@@ -13,12 +13,24 @@ Encoded = Tensor | tuple[Tensor, Tensor]
 
 
 class LatentModel(Protocol):
-    """A PyTorch module with these two functions: every variant of this package, and `EncoderDecoder`."""
+    """A PyTorch module with an encoder and a decoder, which any evaluation takes.
+
+    Every model of this package is one, and so is an `EncoderDecoder`.
+
+    Attributes:
+        training: whether it is in training mode.
+    """
 
     training: bool
 
     def infer(self, images: Tensor, noise: tuple[Tensor, ...] | None = None) -> Inferred:
-        """Return the latents of (B, C, H, W) images in [0, 1], with (B · K, d) noise K for each."""
+        """Return the latents of images.
+
+        Args:
+            images: (B, C, H, W) floating point in [0, 1].
+            noise: (B · K, d) standard normal numbers of each level: K samples for each image, next
+                to each other; one is drawn if None.
+        """
 
     def parameters_at(self, code: Tensor) -> Tensor:
         """Return the likelihood's (B, P, H, W) parameters for (B, d) latents."""
@@ -27,33 +39,31 @@ class LatentModel(Protocol):
         """Return the (B, C, H, W) likelihood means of (B, d) latents."""
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """Their device is the model's."""
+        """Return the parameters, whose device is the model's."""
 
     def train(self, mode: bool = True) -> nn.Module:
-        """Training or evaluation mode."""
+        """Put the module into training or evaluation mode, and return it."""
 
 
 class EncoderDecoder(nn.Module):
-    """A foreign pair, for the functions of this package that take a model.
+    """A model made of a foreign encoder and decoder, for the functions of this package.
 
-    Modules, or methods of modules, are put into evaluation mode with it; of other functions it
-    knows no parameters, so that they are taken to be on the CPU and in evaluation mode already,
-    unless their modules are given.
+    Its prior is N(0, I). Modules, or methods of modules, are put into evaluation mode with it. Of
+    other functions it knows no parameters: they are taken to be on the CPU and in evaluation mode
+    already, unless their modules are given. An encoder or a decoder that gives something else than
+    it should is found when it is used.
 
     Args:
-        encoder: (B, C, H, W) images in [0, 1] to (B, d) codes, or to a pair of (B, d) means and (B,
-            d) natural logarithms of variances.
-        decoder: (B, d) latents to (B, C, H, W) means in [0, 1] or, where a likelihood is given, to
-            its (B, P, H, W) parameters.
-        modules: that the two functions use.
-        likelihood: p(x|z) whose parameters the decoder gives, such as logits; None if these are
-            means, all that is known of it.
+        encoder: function from (B, C, H, W) images in [0, 1] to (B, d) codes, or to a pair of (B, d)
+            means and (B, d) natural logarithms of variances.
+        decoder: function from (B, d) latents to (B, C, H, W) means in [0, 1] or, where a likelihood
+            is given, to its (B, P, H, W) parameters.
+        modules: modules that the two functions use.
+        likelihood: p(x|z) whose parameters the decoder gives, such as logits; None if the decoder
+            gives means and nothing else is known of p(x|z).
 
     Attributes:
-        latent_dim: d; None before the first images are encoded.
-
-    Raises:
-        ValueError: when used: the encoder or the decoder gives something else.
+        latent_dim: d, the number of latent dimensions; None before the first images are encoded.
     """
 
     def __init__(
@@ -72,7 +82,11 @@ class EncoderDecoder(nn.Module):
         )
 
     def infer(self, images: Tensor, noise: tuple[Tensor, ...] | None = None) -> Inferred:
-        """Return the latents of (B, C, H, W) images in [0, 1], with the prior N(0, I)."""
+        """Return the latents of (B, C, H, W) images in [0, 1], with the prior N(0, I).
+
+        Raises:
+            ValueError: the encoder gives neither codes nor a pair of means and log-variances.
+        """
         density = self.posterior(images)
         own = None if noise is None else noise[0]
         if own is not None and len(own) > len(images):
@@ -82,7 +96,11 @@ class EncoderDecoder(nn.Module):
         return Inferred((density,), (prior,), (density.rsample(own),), (density.standard_kl(),), {})
 
     def posterior(self, images: Tensor) -> PosteriorDensity:
-        """Return the posterior of (B, C, H, W) images, floating point in [0, 1]."""
+        """Return the posterior of (B, C, H, W) images, floating point in [0, 1].
+
+        Raises:
+            ValueError: the encoder gives neither codes nor a pair of means and log-variances.
+        """
         encoded = self.encoder(images)
         parts = (encoded,) if isinstance(encoded, Tensor) else encoded
         if (
@@ -90,19 +108,25 @@ class EncoderDecoder(nn.Module):
             or len(parts) > 2
             or not all(isinstance(part, Tensor) for part in parts)
         ):
+            kind = type(encoded).__name__
             raise ValueError(
-                f"The encoder gives {type(encoded).__name__}, not codes or a pair (means, log-variances)."
+                f"The encoder gives {kind}, not codes or a pair (means, log-variances)."
             )
         if parts[0].dim() != 2 or len(parts[0]) != len(images) or parts[0].shape != parts[-1].shape:
             shapes = " and ".join(str(tuple(part.shape)) for part in parts)
             raise ValueError(
-                f"The encoder gives {shapes} for {len(images)} images, not one line of numbers for each."
+                f"The encoder gives {shapes} for {len(images)} images, not one line of numbers "
+                "for each."
             )
         self.latent_dim = parts[0].shape[1]
         return Point(*parts) if len(parts) == 1 else DiagonalGaussian(*parts)
 
     def parameters_at(self, code: Tensor) -> Tensor:
-        """Return what the decoder gives for (B, d) latents, (B, P, H, W)."""
+        """Return the decoder's (B, P, H, W) numbers for (B, d) latents.
+
+        Raises:
+            ValueError: the decoder gives another shape.
+        """
         parameters = self.decoder(code)
         if parameters.dim() != 4:
             raise ValueError(
@@ -112,6 +136,10 @@ class EncoderDecoder(nn.Module):
         return parameters
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Return the (B, C, H, W) mean images of (B, d) latents."""
+        """Return the (B, C, H, W) mean images of (B, d) latents.
+
+        Raises:
+            ValueError: the decoder gives another shape.
+        """
         parameters = self.parameters_at(latents)
         return parameters if self.likelihood is None else self.likelihood.mean(parameters)

@@ -1,4 +1,4 @@
-"""How an evaluation goes through images with any model: in evaluation mode, some at a time."""
+"""Iteration over images with any model: in evaluation mode, and in chunks of bounded memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +19,20 @@ CHUNK, NUMBERS = 512, 2**20
 
 
 def device_of(model: LatentModel) -> torch.device:
-    """Of the model's parameters; the CPU if it has none."""
+    """Return the device of a model's parameters; the CPU if it has none."""
     return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
 
 
 def latent_dim_of(model: LatentModel, images: Tensor) -> int:
-    """Return d, the model's own or that of its latents of some images."""
+    """Return d, the number of latent dimensions.
+
+    It is inferred from some images where the model does not state it; the global random state is
+    left unchanged.
+
+    Args:
+        model: any model.
+        images: (B, C, H, W) floating point in [0, 1], of which at least one is needed.
+    """
     known: int | None = getattr(model, "latent_dim", None)
     if known is not None:
         return known
@@ -40,7 +48,10 @@ def posterior_means(model: LatentModel, images: Tensor) -> Tensor:
 
 @contextmanager
 def evaluating(model: LatentModel) -> Iterator[None]:
-    """Within the context the model is in evaluation mode and keeps no graph; afterwards its mode is as it was."""
+    """Put a model into evaluation mode within the context, without gradients.
+
+    Afterwards its mode is as it was, also after an error.
+    """
     training = model.training
     model.train(False)
     try:
@@ -51,38 +62,39 @@ def evaluating(model: LatentModel) -> Iterator[None]:
 
 
 def chunk_size(numbers: int) -> int:
-    """How many images of so many numbers go through a network at a time."""
+    """Return how many images of so many numbers each go through a network at a time."""
     return max(1, min(CHUNK, NUMBERS // numbers))
 
 
 def chunks(
     images: Tensor | Images, device: torch.device, most: int | None = None
 ) -> Iterator[Tensor]:
-    """(B, C, H, W) images in [0, 1] on a device, some at a time, in order.
+    """Yield (B, C, H, W) images in [0, 1] on a device, some at a time, in order.
 
     Args:
-        images: as `checked_images` gives them; a split of a data module is read bit by bit.
-        device: where to.
-        most: images at a time, if fewer than fit are wanted.
+        images: images as `checked_images` returns them; a split of a data module is never held in
+            floating point as a whole.
+        device: device of the yielded images.
+        most: the number of images at a time, at most; None is as many as fit.
     """
     store = images.store if isinstance(images, Images) else images
     size = chunk_size(store[0].numel())
-    for rows in torch.split(
-        torch.arange(len(images)), size if most is None else max(1, min(size, most))
-    ):
+    if most is not None:
+        size = max(1, min(size, most))
+    for rows in torch.split(torch.arange(len(images)), size):
         part = images[rows].images if isinstance(images, Images) else images[rows]
         yield unit_interval(part.to(device))
 
 
 def checked_images(images: Any, model: LatentModel | None = None) -> Tensor | Images:
-    """The images that a function of this package is given, looked at once.
+    """Return the images that a public function is given, checked and in the model's precision.
 
     Args:
-        images: a split of a data module, or what `inputs.as_images` takes.
-        model: whose images they must be, where it says of which shape these are.
+        images: a split of a data module, or whatever `reslag_vae.models.inputs.as_images` takes.
+        model: a model that must take such images; None accepts any shape.
 
     Raises:
-        ValueError: they are no images, not of the model's shape, or their values none of pixels.
+        ValueError: they are not images, not of the model's shape, or not in the range of pixels.
     """
     shape = getattr(model, "image_shape", None)
     if isinstance(images, Images):
@@ -92,16 +104,18 @@ def checked_images(images: Any, model: LatentModel | None = None) -> Tensor | Im
                 f"images: (B, *{shape}) are wanted, B at least 1, and the split has {has}."
             )
         return images
-    own = as_images(images, shape)
+    given = as_images(images, shape)
     parameter = None if model is None else next(model.parameters(), None)
-    return own if parameter is None or not own.is_floating_point() else own.to(parameter.dtype)
+    if parameter is None or not given.is_floating_point():
+        return given
+    return given.to(parameter.dtype)
 
 
 def check_seed(seed: Any) -> None:
-    """Refuse what is no seed.
+    """Refuse a value that is not a seed.
 
     Raises:
-        ValueError: it is no whole number from 0 to 2^32 - 1.
+        ValueError: it is not a whole number from 0 to 2^32 - 1.
     """
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise ValueError(f"seed={seed}: must be a whole number from 0 to {2**32 - 1}.")

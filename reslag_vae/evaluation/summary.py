@@ -56,8 +56,8 @@ def verdict(subject: Subject, diagnosis: Diagnosis) -> dict[str, Any]:
             {"name": f"z{j}", "kl": value, "state": state}
             for j, (value, state) in enumerate(zip(means, states(diagnosis), strict=True), 1)
         ],
-        "protocol": f"{subject.of_reference}; KL in nats; the decoder is asked with its "
-        f"likelihood; {subject.whose_likelihood}",
+        "protocol": f"{subject.reference_protocol}; KL in nats; the decoder is asked with its "
+        f"likelihood; {subject.likelihood_protocol}",
     }
 
 

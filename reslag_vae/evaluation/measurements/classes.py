@@ -17,7 +17,7 @@ def classes(subject: Subject) -> Numbers:
     if not subject.labelled or len(torch.unique(subject.train_images.labels)) < 2:
         return dict.fromkeys(PROBES, missing("accuracy", "the images have no classes"))
     if not subject.classes_are_trained_on:
-        return dict.fromkeys(PROBES, missing("accuracy", subject.of_other_classes))
+        return dict.fromkeys(PROBES, missing("accuracy", subject.other_classes_protocol))
     train, test = subject.train_codes.means, subject.codes.means
     protocol = (
         f"{subject.settings.split} split, {len(test):,} images; fitted on the posterior means of {len(train):,} "

@@ -20,7 +20,7 @@ def latent(subject: Subject) -> Numbers:
     The bracket covers the bias of the estimator, the standard error of each end the choice of the
     images.
     """
-    codes, protocol = subject.codes, subject.of_reference
+    codes, protocol = subject.codes, subject.reference_protocol
     active = int(active_dimensions(codes.means).sum())
     of = f"{protocol}; the variance of the posterior mean exceeds {ACTIVE_VARIANCE:g}"
     units = {"active_units": Number(active, f"of {codes.means.shape[1]}", of)}

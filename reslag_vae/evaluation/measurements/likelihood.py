@@ -13,7 +13,7 @@ def likelihood(subject: Subject) -> Numbers:
     if subject.model.deterministic:
         return dict.fromkeys(NAMES, missing("nats", NO_DENSITY))
     samples = f"{subject.settings.samples} samples of each posterior"
-    protocol = f"{subject.of_reference}, {samples}; {subject.whose_likelihood}"
+    protocol = f"{subject.reference_protocol}, {samples}; {subject.likelihood_protocol}"
     included = "a mass" if subject.likelihood.discrete else "2·pi included"
     bounds, nats = subject.bounds, f"{protocol}, {included}"
     numbers = (
@@ -46,5 +46,5 @@ def variance(subject: Subject) -> Number:
     unit = "variance, mean over its entries"
     if sigma2 is None:
         return missing(unit, f"likelihood={subject.likelihood.name} has none")
-    whose = subject.whose_likelihood.removeprefix("sigma2 is ")
+    whose = subject.likelihood_protocol.removeprefix("sigma2 is ")
     return Number(float(sigma2.mean()), unit, whose)

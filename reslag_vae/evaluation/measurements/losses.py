@@ -32,7 +32,9 @@ def losses(subject: Subject) -> dict[str, Numbers]:
     )
     kls = [part.kl for part in parts if part.kl is not None]
     kl = torch.cat(kls).cpu() if kls else None
-    protocol = f"{subject.of_split}, {'the codes' if subject.model.deterministic else SAMPLED}"
+    protocol = (
+        f"{subject.split_protocol}, {'the codes' if subject.model.deterministic else SAMPLED}"
+    )
     if subject.model.likelihood.discrete:
         common = mass(subject, distortion, kl, protocol)
     else:

@@ -26,7 +26,7 @@ def perceptual(subject: Subject, weights: Path | None) -> Numbers:
     """
     prepare(weights)  # before the first minute is lost
     distances = lpips(subject.model, subject.images, weights, subject.progress)
-    protocol = f"{subject.of_split}, posterior means; AlexNet, version 0.1"
+    protocol = f"{subject.split_protocol}, posterior means; AlexNet, version 0.1"
     numbers = {"lpips": mean_over_images(distances, "LPIPS", protocol)}
     latents = {"prior": subject.prior_latents, "mixture": subject.mixture_latents}
     generated = {source: decoded(subject, part) for source, part in latents.items()}
@@ -34,7 +34,7 @@ def perceptual(subject: Subject, weights: Path | None) -> Numbers:
         subject.reference, generated, weights, subject.model.parameter.device, subject.progress
     )
     for source, result in results.items():
-        compared = f"{len(latents[source]):,} {WORDS[source]} against {subject.of_reference}"
+        compared = f"{len(latents[source]):,} {WORDS[source]} against {subject.reference_protocol}"
         subsets = f"{compared}; standard deviation between subsets {result.kid_error:.2g}"
         numbers[f"fid_{source}"] = Number(result.fid, "Fréchet Inception distance", compared)
         numbers[f"kid_{source}"] = Number(result.kid, "kernel Inception distance", subsets)

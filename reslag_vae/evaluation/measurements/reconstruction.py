@@ -13,7 +13,7 @@ SQUARES = "sum of squared errors per image"
 def reconstruction(subject: Subject) -> Numbers:
     """Of posterior means: MSE, PSNR, SSIM, MS-SSIM; and the limit of PCA."""
     quality = subject.quality
-    protocol = f"{subject.of_split}, posterior means"
+    protocol = f"{subject.split_protocol}, posterior means"
     numbers = {
         "rec": mean_over_images(quality.mse * subject.model.dimensions, SQUARES, protocol),
         "mse": mean_over_images(quality.mse, "mean squared error, posterior means", protocol),
@@ -38,9 +38,7 @@ def linear_limit(subject: Subject) -> dict[str, Number]:
     rec = torch.cat(
         [(pca.decode(pca.encode(part)) - part).square().flatten(1).sum(1) for part in parts]
     )
-    protocol = (
-        f"{subject.of_split}; {components} principal components of train, {len(train):,} images"
-    )
+    protocol = f"{subject.split_protocol}; {components} principal components of train, {len(train):,} images"
     return {
         "pca_rec": mean_over_images(rec, SQUARES, protocol),
         "pca_mse": mean_over_images(rec / subject.model.dimensions, "mean squared error", protocol),

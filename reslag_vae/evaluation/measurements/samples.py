@@ -10,7 +10,7 @@ from reslag_vae.data import CelebA, ImageDataModule, Images
 from reslag_vae.data.base import SplitName
 from reslag_vae.data.cache import cache_folder
 from reslag_vae.evaluation.codes import decode
-from reslag_vae.evaluation.context import Subject, drawn
+from reslag_vae.evaluation.context import Subject, random_positions
 from reslag_vae.evaluation.metrics.classifier import Classifier, cached_classifier, train_classifier
 from reslag_vae.evaluation.metrics.frechet import frechet_distance
 from reslag_vae.evaluation.metrics.mixture import COMPONENTS
@@ -40,9 +40,13 @@ def samples(subject: Subject) -> Numbers:
             frechet_distance(real, features), UNIT, protocol
         )
     if not subject.classes_are_trained_on:
-        return numbers | {"classifier_accuracy": missing("accuracy", subject.of_other_classes)}
+        return numbers | {
+            "classifier_accuracy": missing("accuracy", subject.other_classes_protocol)
+        }
     accuracy = classifier.accuracy(subject.images, targets, subject.progress)
-    numbers["classifier_accuracy"] = Number(accuracy, "accuracy", f"{subject.of_split}; {trained}")
+    numbers["classifier_accuracy"] = Number(
+        accuracy, "accuracy", f"{subject.split_protocol}; {trained}"
+    )
     return numbers
 
 
@@ -54,7 +58,7 @@ def features_of(subject: Subject, classifier: Classifier) -> dict[str, Tensor]:
         "reconstructions": subject.codes.means,
     }
     train = subject.data.split("train")
-    train = train.part(drawn(len(train), len(subject.reference), subject.settings.seed))
+    train = train.part(random_positions(len(train), len(subject.reference), subject.settings.seed))
     features = {
         source: of_decoded(classifier, subject, latents) for source, latents in sources.items()
     }

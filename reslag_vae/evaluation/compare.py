@@ -8,7 +8,7 @@ from reslag_vae._runtime.files import write_atomically
 from reslag_vae.evaluation.numbers import Number, format_number
 from reslag_vae.evaluation.pictures import gallery
 from reslag_vae.evaluation.pictures.gallery import RunMaterial
-from reslag_vae.evaluation.pictures.material import SHOWN, evenly_spaced
+from reslag_vae.evaluation.pictures.material import GRID_IMAGES, evenly_spaced
 from reslag_vae.evaluation.record import EvaluatedRun, save_all
 
 # Columns of the table: heading, group and name of the number.
@@ -71,7 +71,7 @@ def by_images(results: list[EvaluatedRun]) -> dict[str, list[EvaluatedRun]]:
     groups: dict[tuple[str, int, bytes], list[EvaluatedRun]] = defaultdict(list)
     for result in results:
         images = result.subject.images
-        content = evenly_spaced(images, SHOWN).images.numpy().tobytes()
+        content = evenly_spaced(images, GRID_IMAGES).images.numpy().tobytes()
         groups[result.subject.data.key, len(images), content].append(result)
     seen: Counter[str] = Counter()
     named = {}

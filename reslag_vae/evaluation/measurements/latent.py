@@ -1,4 +1,4 @@
-"""What the code carries: information in nats, and how many dimensions carry it."""
+"""The information that the codes carry, in nats, and how many dimensions carry it."""
 
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.metrics.aggregate import MARGINAL_SAMPLES, aggregate_posterior
@@ -15,10 +15,10 @@ OUTSIDE = (
 
 
 def latent(subject: Subject) -> Numbers:
-    """Active units, and of the aggregate posterior what `Aggregate` holds, each bracketed by two estimates.
+    """Return the active units, the KL, and what the aggregate posterior says.
 
-    The bracket covers the bias of the estimator, the standard error of each end the choice of the
-    images.
+    Each number of the aggregate posterior is bracketed by two estimates. The bracket covers the
+    bias of the estimator; the standard error of each end covers the choice of the images.
     """
     codes, protocol = subject.codes, subject.reference_protocol
     active = int(active_dimensions(codes.means).sum())

@@ -1,4 +1,4 @@
-"""How likely the model holds the images to be."""
+"""Bounds on the log-likelihood that the model gives the images."""
 
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.metrics.bounds import dequantised_bits_per_dim
@@ -41,7 +41,7 @@ def bits(subject: Subject, protocol: str) -> Number:
 
 
 def variance(subject: Subject) -> Number:
-    """Return the variance of the likelihood, the mean over its entries."""
+    """Return the variance of the likelihood, averaged over its entries."""
     sigma2 = subject.likelihood.sigma2
     unit = "variance, mean over its entries"
     if sigma2 is None:

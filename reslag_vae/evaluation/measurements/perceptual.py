@@ -1,4 +1,4 @@
-"""Distances in the features of networks that were trained on ImageNet; their weights are a download or a folder."""
+"""Distances in the features of networks trained on ImageNet: LPIPS, FID and KID of a model."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,9 @@ from reslag_vae.evaluation.numbers import Number, Numbers, mean_over_images
 
 
 def perceptual(subject: Subject, weights: Path | None) -> Numbers:
-    """LPIPS of reconstructions; FID and KID of samples of the prior and of the codes' mixture.
+    """Return LPIPS of reconstructions; FID and KID of samples of the prior and of the mixture.
+
+    The mixture of Gaussians is fitted to the codes of training images.
 
     Args:
         subject: the model and its data.
@@ -42,5 +44,6 @@ def perceptual(subject: Subject, weights: Path | None) -> Numbers:
 
 
 def decoded(subject: Subject, latents: Tensor) -> Iterator[Tensor]:
-    """The images of (N, d) latents, some at a time."""
-    return (decode(subject.model, part) for part in torch.split(latents, DECODED))
+    """Yield the (B, C, H, W) mean images of (N, d) latents, some at a time."""
+    for part in torch.split(latents, DECODED):
+        yield decode(subject.model, part)

@@ -14,7 +14,8 @@ from reslag_vae.evaluation.pictures import bilinear, line, two_dimensions
 
 MIXTURE = f"mixture of {COMPONENTS} Gaussians"
 
-SHOWN, STEPS, SIDE = 16, 10, 7
+# Images of a grid, and of the paths between two and between four images.
+GRID_IMAGES, STEPS, SIDE = 16, 10, 7
 
 
 class ModelMaterial(NamedTuple):
@@ -34,7 +35,7 @@ class ModelMaterial(NamedTuple):
         square: (7, 7, C, H, W) images decoded between all four corners.
         plane: (N, 2) one sample of the posterior of each reference image, in two dimensions; None
             if d is 1.
-        neighbours: (M, 2) t-SNE of the first of those samples; None if it is not wanted or not
+        neighbours: (M, 2) t-SNE of the first of those samples; None if it is left out or not
             possible.
         labels: (N,) class numbers of the reference images.
     """
@@ -57,19 +58,16 @@ def model_material(subject: Subject, tsne: int) -> ModelMaterial:
         subject: the model with its data and codes.
         tsne: the number of codes, at most, that get a t-SNE; 0 leaves it out.
     """
-    model, shown, latents = (
-        subject.model,
-        evenly_spaced(subject.images, SHOWN),
-        subject.codes.latents,
-    )
+    model, latents = subject.model, subject.codes.latents
+    originals = evenly_spaced(subject.images, GRID_IMAGES)
     ends = corners(subject.images)
     means = encode(model, ends).means
     sources = {"prior": subject.prior_latents, MIXTURE: subject.mixture_latents}
     square = decode(model, bilinear(means, SIDE).flatten(0, 1))
     return ModelMaterial(
-        originals=shown.images,
-        reconstructions=decode(model, encode(model, shown).means),
-        samples={source: decode(model, z[:SHOWN]) for source, z in sources.items()},
+        originals=originals.images,
+        reconstructions=decode(model, encode(model, originals).means),
+        samples={source: decode(model, z[:GRID_IMAGES]) for source, z in sources.items()},
         corners=ends.images,
         strip=decode(model, line(means[0], means[1], STEPS)),
         square=square.view(SIDE, SIDE, *square.shape[1:]),
@@ -90,10 +88,10 @@ def evenly_spaced(images: Images, count: int) -> Images:
 
 def corners(images: Images) -> Images:
     """Return four images of a split, of different classes if there are so many."""
-    shown = evenly_spaced(images, 10 * SHOWN)
-    _, order = np.unique(shown.labels.numpy(), return_index=True)
-    others = np.setdiff1d(np.arange(len(shown)), order)
-    return shown.part(torch.from_numpy(np.concatenate([np.sort(order), others])[:4]))
+    candidates = evenly_spaced(images, 10 * GRID_IMAGES)
+    _, order = np.unique(candidates.labels.numpy(), return_index=True)
+    others = np.setdiff1d(np.arange(len(candidates)), order)
+    return candidates.part(torch.from_numpy(np.concatenate([np.sort(order), others])[:4]))
 
 
 def neighbours(subject: Subject, most: int) -> Tensor | None:

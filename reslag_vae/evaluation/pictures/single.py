@@ -16,7 +16,9 @@ from reslag_vae.evaluation.pictures.translation import (
     translate,
 )
 
+# Dimensions that are traversed, images of each kind of extreme, and classes that are translated.
 TRAVERSED, EXTREMES, CLASSES = 8, 6, 10
+# Places of a traversal in standard deviations, and strengths of a translation.
 DEVIATIONS = torch.linspace(-3, 3, 9)
 STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0)
 

@@ -17,7 +17,7 @@ from reslag_vae.evaluation.measurements.latent import NO_GAUSSIAN, latent
 from reslag_vae.evaluation.measurements.likelihood import likelihood
 from reslag_vae.evaluation.measurements.losses import losses
 from reslag_vae.evaluation.measurements.reconstruction import reconstruction
-from reslag_vae.evaluation.measurements.samples import classifier_path, development, samples
+from reslag_vae.evaluation.measurements.samples import classifier_path, development_images, samples
 from reslag_vae.evaluation.metrics.aggregate import aggregate_posterior
 from reslag_vae.evaluation.metrics.bounds import importance_weighted_bound
 from reslag_vae.evaluation.numbers import missing
@@ -195,7 +195,9 @@ def test_every_number_has_its_protocol_and_none_depends_on_the_batch_size(
 def test_the_classifier_is_the_same_for_every_seed_of_the_split(
     make_stripes: Callable[..., Any],
 ) -> None:
-    (one, labels), (other, others) = (development(make_stripes(seed=seed)) for seed in (0, 5))
+    (one, labels), (other, others) = (
+        development_images(make_stripes(seed=seed)) for seed in (0, 5)
+    )
     assert torch.equal(one.rows, other.rows)
     assert torch.equal(labels, others)
     assert torch.equal(one.labels, labels)

@@ -175,7 +175,7 @@ class Subject:
 
     @cached_property
     def prior_latents(self) -> Tensor:
-        """As many samples of the prior as there are reference images, (N, d) on the CPU.
+        """Samples of the prior, (N, d) on the CPU, as many as there are reference images.
 
         Under N(0, I) they are the same for every model of the same d.
         """
@@ -194,12 +194,18 @@ class Subject:
 
     @cached_property
     def mixture_latents(self) -> Tensor:
-        """As many samples of that mixture as there are reference images, (N, d) on the CPU."""
+        """Samples of `mixture`, (N, d) on the CPU, as many as there are reference images."""
         return self.mixture.sample(len(self.reference), self.settings.seed)
 
 
 def random_positions(count: int, most: int, seed: int) -> Tensor:
-    """Return the numbers from 0 to `count` - 1, or `most` of them at random, in rising order."""
+    """Return the numbers from 0 to `count` - 1, or a random part of them, in rising order.
+
+    Args:
+        count: the number of positions.
+        most: the number of positions returned, at most.
+        seed: seed of the random part.
+    """
     if count <= most:
         return torch.arange(count)
     chosen = np.random.default_rng(seed).choice(count, most, replace=False)

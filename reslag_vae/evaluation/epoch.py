@@ -159,6 +159,14 @@ def evaluate(
 def measure_yardstick(
     model: GenerativeModel, objective: Objective, train_batches: Iterable[Batch]
 ) -> float:
-    """Return the model's exact mean squared error per number on the training split."""
+    """Return the mean squared error per number on the training split.
+
+    It is the variance of the yardstick, the one Gaussian likelihood that all variants share.
+
+    Args:
+        model: the evaluated model.
+        objective: the objective that it was trained with.
+        train_batches: minibatches of the whole training split.
+    """
     means = evaluate(model, objective, train_batches).means.read()
     return means["rec"] / model.dimensions

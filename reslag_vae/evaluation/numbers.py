@@ -37,7 +37,13 @@ NO_DENSITY = "the posterior is a point, without a density"
 
 
 def mean_over_images(values: Tensor, unit: str, protocol: str) -> Number:
-    """Return the mean of (N,) values with its standard error."""
+    """Return the mean of values with its standard error.
+
+    Args:
+        values: (N,) values, one for each image.
+        unit: unit of the values.
+        protocol: how they were measured.
+    """
     error = float(values.double().std() / math.sqrt(len(values))) if len(values) > 1 else None
     return Number(float(values.double().mean()), unit, protocol, error)
 

@@ -52,7 +52,7 @@ class ModelMaterial(NamedTuple):
 
 
 def model_material(subject: Subject, tsne: int) -> ModelMaterial:
-    """Compute what the pictures show of a model.
+    """Return what the pictures show of a model.
 
     Args:
         subject: the model with its data and codes.

@@ -68,7 +68,7 @@ def translations(subject: Subject, attributes: Sequence[str]) -> list[Translatio
 
 
 def class_translations(subject: Subject) -> list[Translation]:
-    """Translate one image of each of up to 10 classes towards the class with the nearest mean."""
+    """Return one image of each of up to 10 classes, moved to the class with the nearest mean."""
     names, labels = subject.data.class_names, subject.images.labels
     means = class_mean_codes(subject.train_codes.means, subject.train_images.labels, len(names))
     nearest = nearest_class(means).tolist()
@@ -77,12 +77,19 @@ def class_translations(subject: Subject) -> list[Translation]:
         members = (labels == k).nonzero()[:, 0]
         if nearest[k] >= 0 and len(members):
             label = f"{names[k]} → {names[nearest[k]]}"
-            rows.append(translated(subject, label, int(members[0]), means[nearest[k]] - means[k]))
+            rows.append(
+                translated_image(subject, label, int(members[0]), means[nearest[k]] - means[k])
+            )
     return rows
 
 
 def attribute_translations(subject: Subject, attributes: Sequence[str]) -> list[Translation]:
-    """Add each attribute to the first image without it, remove it from the first with it."""
+    """Return the first image without each attribute, with it added, and the first with it, less it.
+
+    Args:
+        subject: a model and CelebA.
+        attributes: names of the attributes.
+    """
     assert isinstance(subject.data, CelebA)
     train, held = subject.data.attributes("train"), subject.data.attributes(subject.settings.split)
     if train is None or held is None:
@@ -95,12 +102,21 @@ def attribute_translations(subject: Subject, attributes: Sequence[str]) -> list[
             members = (held[:, column] == has).nonzero()[:, 0]
             if len(members) and directions[column].isfinite().all():
                 label = f"{word} {name.replace('_', ' ')}"
-                rows.append(translated(subject, label, int(members[0]), sign * directions[column]))
+                rows.append(
+                    translated_image(subject, label, int(members[0]), sign * directions[column])
+                )
     return rows
 
 
-def translated(subject: Subject, label: str, position: int, direction: Tensor) -> Translation:
-    """Return one image of the split moved along a direction of the latent."""
+def translated_image(subject: Subject, label: str, position: int, direction: Tensor) -> Translation:
+    """Return one image of the split, moved along a direction of the latent.
+
+    Args:
+        subject: the model and its data.
+        label: what the direction does, such as "add Eyeglasses".
+        position: position of the image in the split.
+        direction: (d,) direction, added in each of the five strengths.
+    """
     image = subject.images.part(torch.tensor([position]))
     code = encode(subject.model, image).means[0]
     return Translation(

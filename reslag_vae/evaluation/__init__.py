@@ -1,18 +1,19 @@
-"""What a trained model is worth: numbers of any model with an encoder and a decoder, and pictures.
+"""Evaluation of trained models: numbers of any model with an encoder and a decoder, and pictures.
 
-Each function takes a `LatentModel`: what `reslag_vae.load` returns, or a foreign pair in an
-`EncoderDecoder`.
+Each function takes a `LatentModel`: what `reslag_vae.load` returns, or a foreign encoder and
+decoder in an `EncoderDecoder`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reslag_vae.evaluation.public import *  # noqa: F403  # seen by type checkers alone; `__all__` there names each
+    # Seen by type checkers alone; `__all__` there names each.
+    from reslag_vae.evaluation.public import *  # noqa: F403
 
 
 def __getattr__(name: str) -> Any:
-    """Return one of the functions, imported when it is first asked for: PyTorch takes seconds."""
+    """Return a public name, imported when it is first asked for: PyTorch takes seconds to load."""
     public = import_module("reslag_vae.evaluation.public")
     if name in public.__all__:
         return getattr(public, name)

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation.adapters import (
-    LatentModel,
+from reslag_vae.evaluation.adapters import LatentModel
+from reslag_vae.evaluation.iteration import (
     check_seed,
+    checked_images,
     chunk_size,
     chunks,
     device_of,
     evaluating,
     latent_dim_of,
-    wanted,
 )
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents import DiagonalGaussian, Inferred
@@ -29,11 +29,12 @@ class Codes(NamedTuple):
 
     Attributes:
         means: (N, d) posterior means.
-        latents: (N, d) one sample of each posterior; its mean where it is a point.
-        log_variances: (N, d) where the posteriors are diagonal Gaussians, else None.
+        latents: (N, d) latents, one sample of each posterior; its mean where it is a point.
+        log_variances: (N, d) natural logarithms of the variances where the posteriors are diagonal
+            Gaussians, else None.
         kls: (N, d) KL to the prior of each dimension in nats; None without a closed form.
-        rates: (N,) KL to the prior in nats, exact or of the one sample; None where posteriors are
-            points.
+        rates: (N,) KL to the prior in nats, exact or estimated by the one sample; None where
+            posteriors are points.
     """
 
     means: Tensor
@@ -44,7 +45,7 @@ class Codes(NamedTuple):
 
     @property
     def posterior(self) -> DiagonalGaussian | None:
-        """The posteriors where they are diagonal Gaussians, else None."""
+        """The N posteriors where they are diagonal Gaussians, else None."""
         if self.log_variances is None:
             return None
         return DiagonalGaussian(self.means, self.log_variances)
@@ -53,20 +54,20 @@ class Codes(NamedTuple):
 def encode(
     model: LatentModel, images: Tensor | Images, seed: int = 0, progress: Progress = silent
 ) -> Codes:
-    """Return the codes of (N, C, H, W) images.
+    """Return the codes of images.
 
     The samples depend on `seed` and not on the size of the chunks.
 
     Args:
-        model: any.
-        images: uint8 or floating point in [0, 1].
-        seed: of the samples.
+        model: any model.
+        images: (N, C, H, W) uint8, or floating point in [0, 1].
+        seed: seed of the samples.
         progress: shows how many images are done.
 
     Raises:
-        ValueError: they are no images of the model's, or the seed is none.
+        ValueError: the model does not take such images, or the seed is not valid.
     """
-    images = wanted(images, model)
+    images = checked_images(images, model)
     check_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     parts: list[Codes] = []
@@ -85,7 +86,7 @@ def encode(
 
 
 def codes_of(inferred: Inferred) -> Codes:
-    """Return what evaluations use of inferred latents, on the CPU."""
+    """Return inferred latents as codes on the CPU, all levels joined."""
     log_variances = [posterior.log_variance for posterior in inferred.posteriors]
     return Codes(
         means=joined(inferred.means).cpu(),
@@ -103,22 +104,27 @@ def all_levels(levels: Sequence[Tensor | None]) -> Tensor | None:
 
 
 def all_of(column: Sequence[Tensor | None]) -> Tensor | None:
-    """Return the chunks of one tensor as one; None if there are none."""
+    """Return chunks of a tensor as one; None if there are none."""
     known = [part for part in column if part is not None]
     return torch.cat(known) if known else None
 
 
 def decode(model: LatentModel, latents: Tensor, progress: Progress = silent) -> Tensor:
-    """(N, C, H, W) images, on the CPU, of (N, d) latents.
+    """Return the (N, C, H, W) mean images of (N, d) latents, on the CPU.
+
+    Args:
+        model: any model.
+        latents: (N, d) latents; N is at least 1.
+        progress: shows how many latents are done.
 
     Raises:
-        ValueError: they are no finite latents.
+        ValueError: the latents are not finite, or not of the model's dimensions.
     """
     dimensions = getattr(model, "latent_dim", None)
     latents = as_latents(latents, dimensions, next(model.parameters(), None))
     images = []
     with evaluating(model), progress("decoding", len(latents)) as advance:
-        # The first alone: of another's model only its images tell how large they are.
+        # The first alone: of a foreign model only a decoded image tells how large its images are.
         images.append(model.decode(latents[:1]).cpu())
         for part in torch.split(latents[1:], chunk_size(images[0].numel())):
             images.append(model.decode(part).cpu())

@@ -1,4 +1,4 @@
-"""The command that evaluates finished runs: python evaluate.py, or reslag evaluate."""
+"""The command that evaluates finished runs: `python evaluate.py`, or `reslag evaluate`."""
 
 import sys
 
@@ -14,7 +14,7 @@ from reslag_vae._runtime.jobs import told
 
 @hydra.main(version_base="1.3", config_path=str(configuration_folder()), config_name="evaluate")
 def main(config: DictConfig) -> None:
-    """Numbers and pictures of every run into its folder, and of several a comparison."""
+    """Write numbers and pictures of every run into its folder, and compare several runs."""
     process.wait_briefly()
     try:
         with closed_doors():

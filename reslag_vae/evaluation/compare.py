@@ -1,4 +1,4 @@
-"""Several evaluated runs beside each other: rows are models, columns the same images."""
+"""The comparison of several evaluated runs: their pictures and numbers side by side."""
 
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -8,17 +8,17 @@ from reslag_vae._runtime.files import write_atomically
 from reslag_vae.evaluation.numbers import Number, format_number
 from reslag_vae.evaluation.pictures import gallery
 from reslag_vae.evaluation.pictures.gallery import RunMaterial
-from reslag_vae.evaluation.pictures.material import SHOWN, evenly_spaced
-from reslag_vae.evaluation.record import Evaluated, save_all
+from reslag_vae.evaluation.pictures.material import GRID_IMAGES, evenly_spaced
+from reslag_vae.evaluation.record import EvaluatedRun, save_all
 
-# What a table of several models shows of each: column, group and name of the number.
+# Columns of the table: heading, group and name of the number.
 COLUMNS = (
     ("Rec", "thesis", "rec"),
     ("Lat", "thesis", "lat"),
     ("MMD", "thesis", "mmd"),
     ("Total", "thesis", "total"),
     ("ELBO, yardstick", "yardstick", "elbo"),
-    ("IW bound, own sigma2", "likelihood", "importance_weighted_bound"),
+    ("IW bound", "likelihood", "importance_weighted_bound"),
     ("bits/dim", "likelihood", "bits_per_dim"),
     ("PSNR", "reconstruction", "psnr"),
     ("SSIM", "reconstruction", "ssim"),
@@ -34,41 +34,44 @@ COLUMNS = (
     ("classifier Fréchet, mixture", "samples", "classifier_frechet_mixture"),
 )
 
-
 NOTE = (
-    "± is the standard error over images. Totals, and bounds with an own sigma2, compare between models of the same "
-    "objective alone."
+    "± is the standard error over images. Totals compare between models of the same objective "
+    "alone, IW bounds between models of the same likelihood and rule for its variance; under which "
+    "likelihood each is taken stands below."
 )
 
 
-def compare(results: list[Evaluated], folder: Path) -> list[Path]:
-    """Pictures and a table of the runs on each data set that more than one run is of.
+def compare(results: list[EvaluatedRun], folder: Path) -> list[Path]:
+    """Draw and tabulate the runs of each data set that has several.
 
     Args:
-        results: of the runs.
-        folder: in which each data set has one.
+        results: the evaluated runs.
+        folder: the folder that gets a folder for each data set.
 
     Returns:
         The files.
     """
     paths = []
-    for name, group in alike(results).items():
+    for name, group in by_images(results).items():
         if len(group) > 1:
-            titled = distinct(group)
-            shown = drawn(titled)
-            if shown:
-                paths += save_all(gallery.comparison(shown), folder / name)
+            titled = by_title(group)
+            materials = shared_material(titled)
+            if materials:
+                paths += save_all(gallery.comparison(materials), folder / name)
             paths.append(folder / name / "comparison.md")
             write_atomically(paths[-1], as_markdown(titled))
     return paths
 
 
-def alike(results: list[Evaluated]) -> dict[str, list[Evaluated]]:
-    """The runs by data set, those that were evaluated on the same images together."""
-    groups: dict[tuple[str, int, bytes], list[Evaluated]] = defaultdict(list)
+def by_images(results: list[EvaluatedRun]) -> dict[str, list[EvaluatedRun]]:
+    """Return the runs that were evaluated on the same images, by data set.
+
+    Where one data set has several groups of images, the name of each further one ends in a number.
+    """
+    groups: dict[tuple[str, int, bytes], list[EvaluatedRun]] = defaultdict(list)
     for result in results:
         images = result.subject.images
-        content = evenly_spaced(images, SHOWN).images.numpy().tobytes()
+        content = evenly_spaced(images, GRID_IMAGES).images.numpy().tobytes()
         groups[result.subject.data.key, len(images), content].append(result)
     seen: Counter[str] = Counter()
     named = {}
@@ -78,74 +81,106 @@ def alike(results: list[Evaluated]) -> dict[str, list[Evaluated]]:
     return named
 
 
-def distinct(group: list[Evaluated]) -> dict[str, Evaluated]:
-    """The runs by their titles, made different by what differs: beta, the seed of training, or else a number."""
+def by_title(group: list[EvaluatedRun]) -> dict[str, EvaluatedRun]:
+    """Return runs by titles that differ.
+
+    Equal titles get what differs between their runs: beta, the seed of training, or else a number.
+    """
     titles = [result.run.title for result in group]
-    for distinguish in (with_beta, with_seed):
-        longer = [distinguish(title, result) for title, result in zip(titles, group, strict=True)]
-        told = Counter(dict(zip(longer, titles, strict=True)).values())
-        titles = [
-            new if told[title] > 1 else title for title, new in zip(titles, longer, strict=True)
-        ]
-    counts, seen = Counter(titles), Counter[str]()
-    for number, title in enumerate(titles):
-        seen[title] += 1
-        titles[number] = f"{title} ({seen[title]})" if counts[title] > 1 else title
-    return dict(zip(titles, group, strict=True))
+    for extend in (with_beta, with_seed):
+        longer = [extend(title, result) for title, result in zip(titles, group, strict=True)]
+        different = Counter(dict(zip(longer, titles, strict=True)).values())
+        pairs = zip(titles, longer, strict=True)
+        titles = [new if different[title] > 1 else title for title, new in pairs]
+    return dict(zip(numbered(titles), group, strict=True))
 
 
-def with_beta(title: str, result: Evaluated) -> str:
-    """The title with the weight of the KL, where there is one."""
+def with_beta(title: str, result: EvaluatedRun) -> str:
+    """Return a title with the weight of the KL, where there is one."""
     beta = result.run.objective.beta
     return title if beta is None else f"{title}, beta {beta:g}"
 
 
-def with_seed(title: str, result: Evaluated) -> str:
-    """The title with the seed of training."""
+def with_seed(title: str, result: EvaluatedRun) -> str:
+    """Return a title with the seed of training."""
     return f"{title}, seed {result.run.config.seed}"
 
 
-def drawn(titled: dict[str, Evaluated]) -> dict[str, RunMaterial]:
-    """What is drawn of the runs. Those of a sweep of beta keep one title between rate and distortion: a curve."""
-    shown = {title: result.shown for title, result in titled.items() if result.shown is not None}
-    return {
-        title: own
-        if own.rate.beta is not None
-        else own._replace(rate=own.rate._replace(title=title))
-        for title, own in shown.items()
-    }
+def numbered(titles: list[str]) -> list[str]:
+    """Return titles with a number behind each that occurs several times."""
+    counts, seen = Counter(titles), Counter[str]()
+    result = []
+    for title in titles:
+        seen[title] += 1
+        result.append(f"{title} ({seen[title]})" if counts[title] > 1 else title)
+    return result
 
 
-def as_markdown(titled: dict[str, Evaluated]) -> str:
-    """A row for each run, and beneath the table its verdict and folder, and how the numbers were measured."""
+def shared_material(titled: dict[str, EvaluatedRun]) -> dict[str, RunMaterial]:
+    """Return what the pictures show of the runs that are drawn, by title.
+
+    Runs of a sweep of beta keep one title between rate and distortion, where they are a curve.
+    """
+    materials = {}
+    for title, result in titled.items():
+        own = result.material
+        if own is not None and own.rate.beta is None:
+            own = own._replace(rate=own.rate._replace(title=title))
+        if own is not None:
+            materials[title] = own
+    return materials
+
+
+def as_markdown(titled: dict[str, EvaluatedRun]) -> str:
+    """Return a table with a row for each run.
+
+    Beneath it stand each run's folder and verdict, and how the numbers were measured.
+    """
     lines = [
         "| | " + " | ".join(column for column, _, _ in COLUMNS) + " |",
         "| --- |" + " ---: |" * len(COLUMNS),
     ]
     for title, result in titled.items():
-        cells = [cell(result.numbers[group][name]) for _, group, name in COLUMNS]
+        cells = [format_cell(result.numbers[group][name]) for _, group, name in COLUMNS]
         lines.append(f"| {markdown(title)} | " + " | ".join(cells) + " |")
     lines += ["", NOTE, ""]
-    for title, result in titled.items():
-        words = "" if result.diagnosis is None else f"; {result.diagnosis.verdict}"
-        place = f"{markdown(str(result.run.folder))}, epoch {result.run.epoch} ({result.run.checkpoint})"
-        lines.append(f"- {markdown(title)}: {place}{words}")
-    lines += ["", "How each number was measured:", ""]
+    lines += [run_line(title, result) for title, result in titled.items()]
+    lines += ["", "How each number was measured:", "", *protocol_lines(titled), ""]
+    return "\n".join(lines)
+
+
+def run_line(title: str, result: EvaluatedRun) -> str:
+    """Return the line of a run beneath the table: its folder, epoch and verdict."""
+    folder = markdown(str(result.run.folder))
+    verdict = "" if result.diagnosis is None else f"; {result.diagnosis.verdict}"
+    epoch = f"epoch {result.run.epoch} ({result.run.checkpoint})"
+    return f"- {markdown(title)}: {folder}, {epoch}{verdict}"
+
+
+def protocol_lines(titled: dict[str, EvaluatedRun]) -> list[str]:
+    """Return a line for each column and protocol; it names the runs where these are not all."""
+    lines = []
     for column, group, name in COLUMNS:
-        for how, titles in protocols(titled, group, name).items():
+        for protocol, titles in protocols(titled, group, name).items():
             whose = "" if len(titles) == len(titled) else f" ({'; '.join(map(markdown, titles))})"
-            lines.append(f"- {column}{whose}: {markdown(how)}")
-    return "\n".join([*lines, ""])
+            lines.append(f"- {column}{whose}: {markdown(protocol)}")
+    return lines
 
 
-def cell(number: Number) -> str:
-    """The number and its standard error, or a dash."""
+def format_cell(number: Number) -> str:
+    """Return a number and its standard error, or a dash without a value."""
     value = format_number(number.value)
     return value if number.error is None else f"{value} ± {number.error:.2g}"
 
 
-def protocols(titled: dict[str, Evaluated], group: str, name: str) -> dict[str, list[str]]:
-    """Unit and protocol of a number, and the titles of the runs that they are true of; none of those without it."""
+def protocols(titled: dict[str, EvaluatedRun], group: str, name: str) -> dict[str, list[str]]:
+    """Return the titles of the runs that have a number, by its unit and protocol.
+
+    Args:
+        titled: runs by title.
+        group: group of the number.
+        name: name of the number in its group.
+    """
     found: dict[str, list[str]] = defaultdict(list)
     for title, result in titled.items():
         number = result.numbers[group][name]

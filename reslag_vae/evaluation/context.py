@@ -1,4 +1,4 @@
-"""What is evaluated, and what its numbers and pictures share."""
+"""The subject of an evaluation: a model with its data, and what its numbers and pictures share."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,19 +21,17 @@ from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective
 
-OWN = "the model's own"
-
 
 class Settings(NamedTuple):
-    """What an evaluation depends on beside the model and its data.
+    """Settings that the numbers depend on, beside the model and its data.
 
     Attributes:
-        split: that is evaluated.
-        samples: K of the importance-weighted bound.
-        reference: of the split's images, the most whose codes are compared with each other and
-            whose likelihood is bounded; so many samples are drawn from the model at most.
-        train_images: of the training images, the most whose codes are used.
-        seed: of every random number.
+        split: the evaluated split.
+        samples: K, the number of samples of the importance-weighted bound.
+        reference: the number of images of the split, at most, whose codes are compared with each
+            other and whose likelihood is bounded; also that of samples drawn from the model.
+        train_images: the number of training images, at most, whose codes are used.
+        seed: seed of every random number.
     """
 
     split: SplitName = "test"
@@ -45,7 +43,17 @@ class Settings(NamedTuple):
 
 @dataclass(frozen=True)
 class Subject:
-    """A model and its data. What several numbers or pictures are made from is computed once, when first asked for."""
+    """A model and its data, with what several numbers or pictures are made from.
+
+    That is computed once, when it is first asked for.
+
+    Attributes:
+        model: the evaluated model.
+        objective: the objective that it was trained with.
+        data: the data that it is evaluated on.
+        settings: what the numbers depend on beside these.
+        progress: shows how far a computation is.
+    """
 
     model: GenerativeModel
     objective: Objective
@@ -55,18 +63,19 @@ class Subject:
 
     @property
     def images(self) -> Images:
-        """The evaluated split."""
+        """The images of the evaluated split."""
         return self.data.split(self.settings.split)
 
     @property
-    def of_split(self) -> str:
-        """The start of the protocol of a number of all images of the split."""
+    def split_protocol(self) -> str:
+        """The start of the protocol of a number that is measured on the whole split."""
         return f"{self.settings.split} split, {len(self.images):,} images"
 
     @property
-    def of_reference(self) -> str:
-        """The start of the protocol of a number of `reference`."""
-        return f"{self.settings.split} split, {len(self.reference):,} images, seed {self.settings.seed}"
+    def reference_protocol(self) -> str:
+        """The start of the protocol of a number that is measured on the reference images."""
+        split, seed = self.settings.split, self.settings.seed
+        return f"{split} split, {len(self.reference):,} images, seed {seed}"
 
     @property
     def labelled(self) -> bool:
@@ -77,20 +86,24 @@ class Subject:
     def classes_are_trained_on(self) -> bool:
         """Whether any class of the evaluated split is one of train's, or there are no classes.
 
-        Those of Omniglot's official evaluation set are not.
+        The characters of Omniglot's official evaluation set are not among those of train.
         """
         known = torch.isin(self.images.labels, self.data.split("train").labels)
         return bool(known.any())
 
     @property
-    def of_other_classes(self) -> str:
-        """The reason for numbers that are missing where the classes are not trained on."""
+    def other_classes_protocol(self) -> str:
+        """The reason why a number is missing where the classes are not trained on."""
         return f"no class of the {self.settings.split} split is one of train's"
 
     @cached_property
     def train_positions(self) -> Tensor:
-        """Where in the training split its images are that are used: a random part if there are more than are wanted."""
-        return drawn(len(self.data.split("train")), self.settings.train_images, self.settings.seed)
+        """Positions in the training split of the images whose codes are used, in order.
+
+        They are all positions, or a random part of them.
+        """
+        count, most = len(self.data.split("train")), self.settings.train_images
+        return random_positions(count, most, self.settings.seed)
 
     @property
     def train_images(self) -> Images:
@@ -99,44 +112,52 @@ class Subject:
 
     @cached_property
     def reference(self) -> Images:
-        """Images of the evaluated split, or a part of them, in random order: the first of them stand for all."""
+        """The reference images: those of the evaluated split, or a part of them, in random order.
+
+        The first of them therefore stand for all.
+        """
         order = np.random.default_rng(self.settings.seed).permutation(len(self.images))
         return self.images.part(torch.from_numpy(order[: self.settings.reference]))
 
     @cached_property
     def codes(self) -> Codes:
-        """Of `reference`."""
+        """The codes of the reference images."""
         return encode(self.model, self.reference, self.settings.seed, self.progress)
 
     @cached_property
     def train_codes(self) -> Codes:
-        """Of `train_images`."""
+        """The codes of the training images that are used."""
         return encode(self.model, self.train_images, self.settings.seed + 1, self.progress)
 
     @cached_property
     def train_mse(self) -> float:
-        """The yardstick's variance, measured on the whole training split."""
+        """Mean squared error per number on the training split, the variance of the yardstick."""
         batches = tracked(self.data.in_order("train"), "yardstick on train", self.progress)
         return measure_yardstick(self.model, self.objective, batches)
 
+    @property
+    def own_likelihood(self) -> Likelihood | None:
+        """The likelihood of the model itself; None if model and objective imply no variance."""
+        return self.model.likelihood.evaluated(self.objective.kl_weight(self.model.latent_dim))
+
     @cached_property
     def likelihood(self) -> Likelihood:
-        """The likelihood that the bound is taken with."""
-        own = self.model.likelihood.evaluated(self.objective.kl_weight(self.model.latent_dim))
+        """The likelihood that the bound is taken with: the model's own, or the yardstick's."""
+        own = self.own_likelihood
         return Gaussian(FixedVariance(torch.tensor(self.train_mse))) if own is None else own
 
     @cached_property
-    def whose_likelihood(self) -> str:
-        """What `likelihood` is, for the protocol of a number."""
+    def likelihood_protocol(self) -> str:
+        """The part of a protocol that says which likelihood the bound is taken with."""
         if self.likelihood.sigma2 is None:
             return f"likelihood={self.likelihood.name}"
-        own = self.model.likelihood.evaluated(self.objective.kl_weight(self.model.latent_dim))
-        measured = "the mean squared error on train, for want of an own"
-        return f"sigma2 is {measured if own is None else OWN}"
+        if self.own_likelihood is None:
+            return "sigma2 is the mean squared error on train, for want of an own"
+        return "sigma2 is the model's own"
 
     @cached_property
     def bounds(self) -> Bounds:
-        """Of `reference`."""
+        """The importance-weighted bounds of the reference images."""
         settings = self.settings
         return importance_weighted_bound(
             self.model,
@@ -149,12 +170,12 @@ class Subject:
 
     @cached_property
     def quality(self) -> Quality:
-        """Of the reconstructions of the evaluated split."""
+        """The quality of the reconstructions of the evaluated split."""
         return reconstruction_quality(self.model, self.images, self.progress)
 
     @cached_property
     def prior_latents(self) -> Tensor:
-        """(len(reference), d) samples of the prior on the CPU.
+        """Samples of the prior, (N, d) on the CPU, as many as there are reference images.
 
         Under N(0, I) they are the same for every model of the same d.
         """
@@ -173,12 +194,18 @@ class Subject:
 
     @cached_property
     def mixture_latents(self) -> Tensor:
-        """(len(reference), d) samples of the mixture."""
+        """Samples of `mixture`, (N, d) on the CPU, as many as there are reference images."""
         return self.mixture.sample(len(self.reference), self.settings.seed)
 
 
-def drawn(count: int, most: int, seed: int) -> Tensor:
-    """The numbers from 0 to `count`, or `most` of them at random, in their order."""
+def random_positions(count: int, most: int, seed: int) -> Tensor:
+    """Return the numbers from 0 to `count` - 1, or a random part of them, in rising order.
+
+    Args:
+        count: the number of positions.
+        most: the number of positions returned, at most.
+        seed: seed of the random part.
+    """
     if count <= most:
         return torch.arange(count)
     chosen = np.random.default_rng(seed).choice(count, most, replace=False)

@@ -1,4 +1,4 @@
-"""How a model is evaluated: minibatch by minibatch, with the same noise every time."""
+"""The losses of a whole split, minibatch by minibatch, with the same noise every time."""
 
 from collections.abc import Callable, Iterable
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data.images import Batch
-from reslag_vae.evaluation.adapters import device_of, evaluating
+from reslag_vae.evaluation.iteration import device_of, evaluating
 from reslag_vae.latents import LatentStatistics
 from reslag_vae.latents.base import joined, normal_rows
 from reslag_vae.likelihoods.gaussian import gaussian_elbo
@@ -24,12 +24,12 @@ class EvaluationEpoch:
     """One pass over a split: `add` each minibatch, then read the `metrics`.
 
     Args:
-        model: that is evaluated.
-        objective: whose loss is measured.
+        model: the evaluated model.
+        objective: the objective whose loss is measured.
 
     Attributes:
-        means: of the terms of the minibatches taken in.
-        latents: statistics of the posteriors taken in.
+        means: means of the terms over the images of all minibatches added.
+        latents: statistics of their posteriors.
     """
 
     def __init__(self, model: GenerativeModel, objective: Objective) -> None:
@@ -47,7 +47,7 @@ class EvaluationEpoch:
 
     @torch.no_grad()
     def add(self, batch: Batch) -> Terms:
-        """Take in one minibatch, and return its terms.
+        """Add one minibatch to the evaluation, and return its terms for each image.
 
         The result of an evaluation does not depend on how its images are batched, but for the MMD,
         a statistic of the minibatch.
@@ -75,7 +75,7 @@ class EvaluationEpoch:
         return tuple(normal_rows(count, width, generator).to(device) for width in widths)
 
     def gathered(self) -> "EvaluationEpoch":
-        """Return the epoch with what all processes have taken in, turn by turn.
+        """Return the evaluation with the minibatches of all processes, in turns.
 
         Each process must call it.
         """
@@ -85,11 +85,11 @@ class EvaluationEpoch:
         return whole
 
     def metrics(self, train_mse: float) -> dict[str, float]:
-        """Return the means over all images taken in, by name (README: what is logged).
+        """Return the means over all images added, by name as they are logged.
 
         Args:
-            train_mse: mean squared error per number on the training split: the common yardstick's
-                variance.
+            train_mse: mean squared error per number on the training split, which is the variance of
+                the yardstick.
         """
         own = with_yardstick(self.means.read(), self.model, self.objective, train_mse)
         return own | self.latents.metrics()
@@ -104,10 +104,10 @@ def with_yardstick(
     variants share. Under the likelihood of a mass it is the model's own.
 
     Args:
-        means: of an epoch's terms by name; nothing is added where there are none.
-        model: that they are of.
-        objective: that they are of.
-        train_mse: the yardstick's variance.
+        means: means of the terms by name; empty means stay empty.
+        model: the evaluated model.
+        objective: the objective whose terms they are.
+        train_mse: the variance of the yardstick.
     """
     if not means:
         return means
@@ -134,15 +134,15 @@ def evaluate(
     batches: Iterable[Batch],
     each: Callable[[Terms], object] = lambda _: None,
 ) -> EvaluationEpoch:
-    """Return an evaluation of all batches, with the same noise at every call.
+    """Return an evaluation of all minibatches, with the same noise at every call.
 
     Model and objective are in evaluation mode meanwhile.
 
     Args:
-        model: that is evaluated.
-        objective: whose loss is measured.
-        batches: of images.
-        each: is given the per-image terms of each minibatch.
+        model: the evaluated model.
+        objective: the objective whose loss is measured.
+        batches: minibatches of images.
+        each: function that is given the per-image terms of each minibatch.
     """
     device, training = device_of(model), objective.training
     epoch = EvaluationEpoch(model, objective)
@@ -159,6 +159,14 @@ def evaluate(
 def measure_yardstick(
     model: GenerativeModel, objective: Objective, train_batches: Iterable[Batch]
 ) -> float:
-    """Return the model's exact mean squared error per number on the training split."""
+    """Return the mean squared error per number on the training split.
+
+    It is the variance of the yardstick, the one Gaussian likelihood that all variants share.
+
+    Args:
+        model: the evaluated model.
+        objective: the objective that it was trained with.
+        train_batches: minibatches of the whole training split.
+    """
     means = evaluate(model, objective, train_batches).means.read()
     return means["rec"] / model.dimensions

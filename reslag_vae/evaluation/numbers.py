@@ -1,4 +1,4 @@
-"""A measured number, and how it was measured."""
+"""Measured numbers, each with its unit and how it was measured."""
 
 import math
 from typing import Any, NamedTuple
@@ -7,14 +7,14 @@ from torch import Tensor
 
 
 class Number(NamedTuple):
-    """One entry of evaluation.json.
+    """A measured number: one entry of evaluation.json.
 
     Attributes:
-        value: in its unit; None where the model or the data do not have it.
-        unit: of the value, such as "nats per image".
-        protocol: split, number of images and of samples, seed, and whatever else makes the number
-            what it is; where there is no value, why.
-        error: standard error of the value over the images.
+        value: value in its unit; None where the model or the data have no such number.
+        unit: unit of the value, such as "nats per image".
+        protocol: how it was measured: split, number of images and of samples, seed, and whatever
+            else the value depends on; the reason where there is no value.
+        error: standard error of the value over the images; None where it has none.
     """
 
     value: float | None
@@ -23,7 +23,7 @@ class Number(NamedTuple):
     error: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; no `error` where there is none."""
+        """Return the number as JSON holds it, without `error` where there is none."""
         return {
             name: value
             for name, value in self._asdict().items()
@@ -37,16 +37,22 @@ NO_DENSITY = "the posterior is a point, without a density"
 
 
 def mean_over_images(values: Tensor, unit: str, protocol: str) -> Number:
-    """The mean of (N,) values, with its standard error."""
+    """Return the mean of values with its standard error.
+
+    Args:
+        values: (N,) values, one for each image.
+        unit: unit of the values.
+        protocol: how they were measured.
+    """
     error = float(values.double().std() / math.sqrt(len(values))) if len(values) > 1 else None
     return Number(float(values.double().mean()), unit, protocol, error)
 
 
 def missing(unit: str, why: str) -> Number:
-    """A number that cannot be had."""
+    """Return a number without a value, and why it has none."""
     return Number(None, unit, why)
 
 
 def format_number(value: float | None) -> str:
-    """Five significant digits, or a dash where the variant has no such number."""
+    """Return five significant digits of a value, or a dash where there is none."""
     return "-" if value is None else f"{value:.5g}"

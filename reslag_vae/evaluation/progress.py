@@ -20,13 +20,13 @@ Advance = Callable[[int], None]
 
 
 class Countable(Protocol[T]):
-    """Items whose number is known."""
+    """An iterable with a known number of items."""
 
     def __iter__(self) -> Iterator[T]:
-        """One by one."""
+        """Iterate over the items."""
 
     def __len__(self) -> int:
-        """How many."""
+        """Return the number of items."""
 
 
 Progress = Callable[[str, int | None], AbstractContextManager[Advance]]
@@ -34,18 +34,25 @@ Progress = Callable[[str, int | None], AbstractContextManager[Advance]]
 
 @contextmanager
 def silent(task: str, total: int | None) -> Iterator[Advance]:
-    """Shows nothing."""
+    """Show no progress.
+
+    Args:
+        task: what is being done, which is not shown.
+        total: the number of its pieces, which is not shown.
+    """
     del task, total
     yield lambda _: None
 
 
 @contextmanager
-def shown(task: str, total: int | None) -> Iterator[Advance]:
-    """A bar on the terminal that goes away when the task is done; nothing where there is no terminal.
+def progress_bar(task: str, total: int | None) -> Iterator[Advance]:
+    """Show a bar on the terminal until the task is done; nothing where there is no terminal.
+
+    Within the context a function is given that moves the bar by a number of pieces.
 
     Args:
         task: what is being done.
-        total: how many of its pieces there are; None where it cannot be told how much is done.
+        total: the number of its pieces; None if it is unknown.
     """
     count = () if total is None else (MofNCompleteColumn(), TimeRemainingColumn())
     columns = (TextColumn("{task.description}"), BarColumn(), *count, TimeElapsedColumn())
@@ -56,7 +63,13 @@ def shown(task: str, total: int | None) -> Iterator[Advance]:
 
 
 def tracked(items: Countable[T], task: str, progress: Progress) -> Iterator[T]:
-    """The items, one by one, with a bar of how many are done."""
+    """Yield items one by one, and show how many are done.
+
+    Args:
+        items: the items.
+        task: what is being done with them.
+        progress: shows how many items are done.
+    """
     with progress(task, len(items)) as advance:
         for item in items:
             yield item

@@ -1,4 +1,4 @@
-"""The functions of `reslag_vae.evaluation`."""
+"""The public classes and functions of `reslag_vae.evaluation`."""
 
 from reslag_vae.evaluation.adapters import EncoderDecoder, LatentModel
 from reslag_vae.evaluation.codes import Codes, decode, encode

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,10 +19,11 @@ from PIL import Image
 from reslag_vae._runtime.errors import ConfigError, UserError
 from reslag_vae.data import DataError
 from reslag_vae.evaluation import main
-from reslag_vae.evaluation.compare import distinct
-from reslag_vae.evaluation.main import evaluate, folders, read_data, to_evaluate
+from reslag_vae.evaluation.compare import by_title
+from reslag_vae.evaluation.folders import folders_to_evaluate, named_folders
+from reslag_vae.evaluation.main import evaluate, read_data
 from reslag_vae.evaluation.metrics import classifier
-from reslag_vae.evaluation.record import Evaluated
+from reslag_vae.evaluation.record import EvaluatedRun
 from reslag_vae.options import EVALUATE
 from reslag_vae.runs import tracking
 from reslag_vae.runs.folder import RunError, read_metrics
@@ -136,6 +138,9 @@ def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, ca
     assert "- Lat (beta-VAE): nats per latent dimension; test split" in table
     assert "- Lat (Lagging VAE): nats per image; test split" in table
     assert "without a density" not in table
+    # The column is the same under every likelihood; which it was stands beneath.
+    assert "| IW bound |" in table
+    assert re.search(r"- IW bound \(.*Lagging VAE.*\): nats.*; sigma2 is the model's own", table)
     for path in (*compared.glob("*.png"), *(copies / "lagging" / "figures" / "test").iterdir()):
         with Image.open(path) as picture:
             assert picture.width > 400
@@ -160,7 +165,7 @@ def test_runs_that_are_evaluated_can_be_left_out(copies: Path, options: Any) -> 
     assert evaluate(asked) == []
     # An evaluation of another split is another one.
     assert (
-        len(to_evaluate(options(f"run='{copies}/*'", "skip_evaluated=true", "split=val")))
+        len(folders_to_evaluate(options(f"run='{copies}/*'", "skip_evaluated=true", "split=val")))
         == len(MODELS) + 1
     )
 
@@ -321,7 +326,7 @@ def test_options_out_of_range_are_named(
 
 def test_runs_are_named_or_matched_and_each_comes_once(trained: Path) -> None:
     def found(run: str | list[str]) -> list[Path]:
-        return folders(OmegaConf.create({"run": run}))
+        return named_folders(OmegaConf.create({"run": run}))
 
     (trained / "no run").mkdir(exist_ok=True)
     every = [trained / model for model in sorted(MODELS)]
@@ -336,11 +341,11 @@ def test_runs_are_named_or_matched_and_each_comes_once(trained: Path) -> None:
 def test_titles_of_a_comparison_differ(trained: Path) -> None:
     subject: Any = None
 
-    def evaluated(model: str, beta: float | None = None) -> Evaluated:
+    def evaluated(model: str, beta: float | None = None) -> EvaluatedRun:
         run = read_run(trained / model)
         if beta is not None:
             run.objective.beta = beta
-        return Evaluated(run, subject, {}, None, None, [])
+        return EvaluatedRun(run, subject, {}, None, None, [])
 
     group = [
         evaluated("beta_vae", 1.0),
@@ -348,18 +353,18 @@ def test_titles_of_a_comparison_differ(trained: Path) -> None:
         evaluated("lagging"),
         evaluated("autoencoder"),
     ]
-    assert list(distinct(group)) == [
+    assert list(by_title(group)) == [
         "beta-VAE, beta 1",
         "beta-VAE, beta 2",
         "Lagging VAE",
         "AutoEncoder",
     ]
     (first, second) = (evaluated("lagging"), evaluated("lagging"))
-    assert list(distinct([first, second])) == ["Lagging VAE (1)", "Lagging VAE (2)"]
+    assert list(by_title([first, second])) == ["Lagging VAE (1)", "Lagging VAE (2)"]
     second.run.config.seed = 7
-    assert list(distinct([first, second])) == ["Lagging VAE, seed 0", "Lagging VAE, seed 7"]
+    assert list(by_title([first, second])) == ["Lagging VAE, seed 0", "Lagging VAE, seed 7"]
     group = [evaluated("beta_vae", 1.0), evaluated("beta_vae", 2.0), evaluated("beta_vae", 2.0)]
-    assert list(distinct(group)) == [
+    assert list(by_title(group)) == [
         "beta-VAE, beta 1",
         "beta-VAE, beta 2 (1)",
         "beta-VAE, beta 2 (2)",

@@ -1,4 +1,4 @@
-"""Every number of a trained model, in groups; each group is one function of a `Subject`."""
+"""The numbers of a trained model in groups, each of which is one function of a `Subject`."""
 
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements.classes import classes
@@ -11,7 +11,7 @@ from reslag_vae.evaluation.numbers import Numbers
 
 
 def measure(subject: Subject) -> dict[str, Numbers]:
-    """All groups, by their names in evaluation.json."""
+    """Return all numbers, by group and name as in evaluation.json."""
     return losses(subject) | {
         "likelihood": likelihood(subject),
         "reconstruction": reconstruction(subject),

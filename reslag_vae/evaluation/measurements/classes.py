@@ -1,4 +1,4 @@
-"""What two simple classifiers make of the posterior means."""
+"""Accuracies of two simple classifiers on the posterior means."""
 
 import torch
 
@@ -13,15 +13,15 @@ PROBES = {
 
 
 def classes(subject: Subject) -> Numbers:
-    """Return accuracies, where there are labels and train has the classes."""
+    """Return the accuracies; they are missing without labels, and where train has no such class."""
     if not subject.labelled or len(torch.unique(subject.train_images.labels)) < 2:
         return dict.fromkeys(PROBES, missing("accuracy", "the images have no classes"))
     if not subject.classes_are_trained_on:
-        return dict.fromkeys(PROBES, missing("accuracy", subject.of_other_classes))
+        return dict.fromkeys(PROBES, missing("accuracy", subject.other_classes_protocol))
     train, test = subject.train_codes.means, subject.codes.means
     protocol = (
-        f"{subject.settings.split} split, {len(test):,} images; fitted on the posterior means of {len(train):,} "
-        f"training images, seed {subject.settings.seed}"
+        f"{subject.settings.split} split, {len(test):,} images; fitted on the posterior means of "
+        f"{len(train):,} training images, seed {subject.settings.seed}"
     )
     numbers = {}
     for name, (accuracy, what) in PROBES.items():

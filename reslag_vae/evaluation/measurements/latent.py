@@ -1,7 +1,11 @@
-"""What the code carries: information in nats, and how many dimensions carry it."""
+"""The information that the codes carry, in nats, and how many dimensions carry it."""
 
 from reslag_vae.evaluation.context import Subject
-from reslag_vae.evaluation.metrics.aggregate import MARGINAL_SAMPLES, aggregate_posterior
+from reslag_vae.evaluation.metrics.aggregate import (
+    MARGINAL_SAMPLES,
+    Aggregate,
+    aggregate_posterior,
+)
 from reslag_vae.evaluation.numbers import NO_DENSITY, Number, Numbers, mean_over_images, missing
 from reslag_vae.latents.statistics import ACTIVE_VARIANCE, active_dimensions
 
@@ -12,29 +16,27 @@ OUTSIDE = (
     "q(z) estimated without each latent's own posterior, or by Gaussians fitted to training codes, "
     "whichever is nearer"
 )
+MARGINALS = f"; its marginals the other way round; at {MARGINAL_SAMPLES:,} latents at most"
 
 
 def latent(subject: Subject) -> Numbers:
-    """Active units, and of the aggregate posterior what `Aggregate` holds, each bracketed by two estimates.
+    """Return the active units, the KL, and what the aggregate posterior says.
 
-    The bracket covers the bias of the estimator, the standard error of each end the choice of the
-    images.
+    Each number of the aggregate posterior is bracketed by two estimates. The bracket covers the
+    bias of the estimator; the standard error of each end covers the choice of the images.
     """
-    codes, protocol = subject.codes, subject.of_reference
+    codes, protocol = subject.codes, subject.reference_protocol
     active = int(active_dimensions(codes.means).sum())
-    of = f"{protocol}; the variance of the posterior mean exceeds {ACTIVE_VARIANCE:g}"
-    units = {"active_units": Number(active, f"of {codes.means.shape[1]}", of)}
-    names = (
-        "kl",
-        "mutual_information_ceiling",
-        *(f"{name}_{end}" for name in BRACKETED for end in ("low", "high")),
-    )
+    criterion = f"the variance of the posterior mean exceeds {ACTIVE_VARIANCE:g}"
+    units = Number(active, f"of {codes.means.shape[1]}", f"{protocol}; {criterion}")
+    numbers = {"active_units": units}
+    ends = [f"{name}_{end}" for name in BRACKETED for end in ("low", "high")]
+    names = ["kl", "mutual_information_ceiling", *ends]
     if codes.rates is None:
-        return units | dict.fromkeys(names, missing("nats", NO_DENSITY))
+        return numbers | dict.fromkeys(names, missing("nats", NO_DENSITY))
     kl = mean_over_images(codes.rates, "nats per image", protocol)
     if codes.posterior is None:
-        others = dict.fromkeys(names, missing("nats", NO_GAUSSIAN))
-        return units | others | {"kl": kl}
+        return numbers | dict.fromkeys(names, missing("nats", NO_GAUSSIAN)) | {"kl": kl}
     with subject.progress("aggregate posterior", None):
         fitted = subject.mixture.log_prob(codes.latents)
         # Exact where they can be, in float64.
@@ -45,15 +47,24 @@ def latent(subject: Subject) -> Numbers:
         "nats",
         f"logarithm of {len(codes.means):,} images, which mutual_information_low cannot exceed",
     )
-    numbers = units | {"kl": kl, "mutual_information_ceiling": ceiling}
+    numbers |= {"kl": kl, "mutual_information_ceiling": ceiling}
+    return numbers | bracketed(result, protocol)
+
+
+def bracketed(result: Aggregate, protocol: str) -> Numbers:
+    """Return both ends of each bracket, with their standard errors over images.
+
+    Args:
+        result: statistics of the aggregate posterior.
+        protocol: the images that they are of.
+    """
+    numbers = {}
     for name in BRACKETED:
-        at = f"; its marginals the other way round; at {MARGINAL_SAMPLES:,} latents at most"
-        at = at if name == "total_correlation" else ""
+        marginals = MARGINALS if name == "total_correlation" else ""
         # More density is less information, and more of a divergence.
-        how = (INSIDE, OUTSIDE) if name == "mutual_information" else (OUTSIDE, INSIDE)
-        bracket = getattr(result, name)
-        for end, value, error, density in zip(
-            ("low", "high"), bracket, result.errors[name], how, strict=True
-        ):
-            numbers[f"{name}_{end}"] = Number(value, "nats", f"{protocol}; {density}{at}", error)
+        densities = (INSIDE, OUTSIDE) if name == "mutual_information" else (OUTSIDE, INSIDE)
+        ends = zip(("low", "high"), getattr(result, name), result.errors[name], strict=True)
+        for (end, value, error), density in zip(ends, densities, strict=True):
+            measured = f"{protocol}; {density}{marginals}"
+            numbers[f"{name}_{end}"] = Number(value, "nats", measured, error)
     return numbers

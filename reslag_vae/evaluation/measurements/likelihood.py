@@ -1,4 +1,4 @@
-"""How likely the model holds the images to be."""
+"""Bounds on the log-likelihood that the model gives the images."""
 
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.metrics.bounds import dequantised_bits_per_dim
@@ -13,7 +13,7 @@ def likelihood(subject: Subject) -> Numbers:
     if subject.model.deterministic:
         return dict.fromkeys(NAMES, missing("nats", NO_DENSITY))
     samples = f"{subject.settings.samples} samples of each posterior"
-    protocol = f"{subject.of_reference}, {samples}; {subject.whose_likelihood}"
+    protocol = f"{subject.reference_protocol}, {samples}; {subject.likelihood_protocol}"
     included = "a mass" if subject.likelihood.discrete else "2·pi included"
     bounds, nats = subject.bounds, f"{protocol}, {included}"
     numbers = (
@@ -41,10 +41,10 @@ def bits(subject: Subject, protocol: str) -> Number:
 
 
 def variance(subject: Subject) -> Number:
-    """Return the variance of the likelihood, the mean over its entries."""
+    """Return the variance of the likelihood, averaged over its entries."""
     sigma2 = subject.likelihood.sigma2
     unit = "variance, mean over its entries"
     if sigma2 is None:
         return missing(unit, f"likelihood={subject.likelihood.name} has none")
-    whose = subject.whose_likelihood.removeprefix("sigma2 is ")
+    whose = subject.likelihood_protocol.removeprefix("sigma2 is ")
     return Number(float(sigma2.mean()), unit, whose)

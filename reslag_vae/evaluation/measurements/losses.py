@@ -1,4 +1,4 @@
-"""The thesis' terms in its own conventions, and the yardstick that all variants share."""
+"""The terms of the thesis in its own conventions, and the yardstick that all variants share."""
 
 import torch
 from torch import Tensor
@@ -13,15 +13,16 @@ from reslag_vae.models.card import preset
 from reslag_vae.objectives import Terms
 
 SAMPLED = f"one sample of each posterior, seed {EVALUATION_SEED}"
-# What takes a posterior with a density.
+# Numbers that a posterior without a density does not have.
 BOUNDED = ("kl", "elbo", "bits_per_dim")
 
 
 def losses(subject: Subject) -> dict[str, Numbers]:
-    """Return the losses of the split by the model's own evaluation.
+    """Return the losses of the split in two groups, `thesis` and `yardstick`.
 
-    `thesis` holds Rec, Lat, MMD and Total as the thesis' Table 1 prints them; `yardstick` the ELBO
-    with one global variance, or that of a likelihood of a mass.
+    `thesis` holds Rec, Lat, MMD and Total as Table 1 of the thesis prints them. `yardstick` holds
+    the ELBO with one global Gaussian variance, or that of the model's own likelihood if this is a
+    mass.
     """
     parts: list[Terms] = []
     batches = tracked(subject.data.in_order(subject.settings.split), "losses", subject.progress)
@@ -32,9 +33,11 @@ def losses(subject: Subject) -> dict[str, Numbers]:
     )
     kls = [part.kl for part in parts if part.kl is not None]
     kl = torch.cat(kls).cpu() if kls else None
-    protocol = f"{subject.of_split}, {'the codes' if subject.model.deterministic else SAMPLED}"
+    protocol = (
+        f"{subject.split_protocol}, {'the codes' if subject.model.deterministic else SAMPLED}"
+    )
     if subject.model.likelihood.discrete:
-        common = mass(subject, distortion, kl, protocol)
+        common = mass_yardstick(subject, distortion, kl, protocol)
     else:
         common = yardstick(subject, rec, kl, protocol)
     thesis = thesis_terms(subject, loss, rec, kl, means.get("mmd"), protocol)
@@ -44,9 +47,16 @@ def losses(subject: Subject) -> dict[str, Numbers]:
 def thesis_terms(
     subject: Subject, loss: Tensor, rec: Tensor, kl: Tensor | None, mmd: float | None, protocol: str
 ) -> Numbers:
-    """Return the terms of (N,) losses, sums of squared errors and KLs.
+    """Return Rec, Lat, MMD and Total as Table 1 of the thesis prints them.
 
-    Lat is the KL averaged over dimensions where the objective holds that.
+    Args:
+        subject: the model and its data.
+        loss: (N,) losses of the images, in the unit of the objective.
+        rec: (N,) sums of squared errors.
+        kl: (N,) KLs to the prior in nats, which Lat averages over dimensions where the objective
+            does; None where the posterior is a point.
+        mmd: mean squared MMD over the minibatches; None where the objective has none.
+        protocol: how the terms were measured.
     """
     model, objective = subject.model, subject.objective
     if kl is None:
@@ -72,9 +82,13 @@ def thesis_terms(
 
 
 def yardstick(subject: Subject, rec: Tensor, kl: Tensor | None, protocol: str) -> Numbers:
-    """Return the ELBO of (N,) sums of squared errors and KLs with one global Gaussian variance.
+    """Return the ELBO with one global Gaussian variance, for all variants with a density alike.
 
-    It is comparable between all variants that have a density.
+    Args:
+        subject: the model and its data.
+        rec: (N,) sums of squared errors of the images.
+        kl: (N,) KLs to the prior in nats; None where the posterior is a point.
+        protocol: how these were measured.
     """
     sigma2, dimensions = subject.train_mse, subject.model.dimensions
     train = f"train split, {len(subject.data.split('train')):,} images, {SAMPLED}"
@@ -95,8 +109,17 @@ def yardstick(subject: Subject, rec: Tensor, kl: Tensor | None, protocol: str) -
     }
 
 
-def mass(subject: Subject, distortion: Tensor, kl: Tensor | None, protocol: str) -> Numbers:
-    """Return the ELBO of (N,) negative logarithms of a mass, and KLs."""
+def mass_yardstick(
+    subject: Subject, distortion: Tensor, kl: Tensor | None, protocol: str
+) -> Numbers:
+    """Return the ELBO under the model's own likelihood, which is a mass, in place of the yardstick.
+
+    Args:
+        subject: the model and its data.
+        distortion: (N,) negative log-likelihoods of the images in nats.
+        kl: (N,) KLs to the prior in nats; None where the posterior is a point.
+        protocol: how these were measured.
+    """
     none = missing("mean squared error", f"likelihood={subject.model.likelihood.name} is a mass")
     if kl is None:
         return {"sigma2": none} | dict.fromkeys(BOUNDED, missing("nats", NO_DENSITY))

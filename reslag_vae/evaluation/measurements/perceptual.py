@@ -1,4 +1,4 @@
-"""Distances in the features of networks that were trained on ImageNet; their weights are a download or a folder."""
+"""Distances in the features of networks trained on ImageNet: LPIPS, FID and KID of a model."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +9,15 @@ from torch import Tensor
 from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements.samples import DECODED, WORDS
-from reslag_vae.evaluation.metrics.perceptual import inception_distances, lpips, prepare
+from reslag_vae.evaluation.metrics.perceptual import inception_distances, lpips
+from reslag_vae.evaluation.metrics.pretrained import prepare
 from reslag_vae.evaluation.numbers import Number, Numbers, mean_over_images
 
 
 def perceptual(subject: Subject, weights: Path | None) -> Numbers:
-    """LPIPS of reconstructions; FID and KID of samples of the prior and of the codes' mixture.
+    """Return LPIPS of reconstructions; FID and KID of samples of the prior and of the mixture.
+
+    The mixture of Gaussians is fitted to the codes of training images.
 
     Args:
         subject: the model and its data.
@@ -25,7 +28,7 @@ def perceptual(subject: Subject, weights: Path | None) -> Numbers:
     """
     prepare(weights)  # before the first minute is lost
     distances = lpips(subject.model, subject.images, weights, subject.progress)
-    protocol = f"{subject.of_split}, posterior means; AlexNet, version 0.1"
+    protocol = f"{subject.split_protocol}, posterior means; AlexNet, version 0.1"
     numbers = {"lpips": mean_over_images(distances, "LPIPS", protocol)}
     latents = {"prior": subject.prior_latents, "mixture": subject.mixture_latents}
     generated = {source: decoded(subject, part) for source, part in latents.items()}
@@ -33,7 +36,7 @@ def perceptual(subject: Subject, weights: Path | None) -> Numbers:
         subject.reference, generated, weights, subject.model.parameter.device, subject.progress
     )
     for source, result in results.items():
-        compared = f"{len(latents[source]):,} {WORDS[source]} against {subject.of_reference}"
+        compared = f"{len(latents[source]):,} {WORDS[source]} against {subject.reference_protocol}"
         subsets = f"{compared}; standard deviation between subsets {result.kid_error:.2g}"
         numbers[f"fid_{source}"] = Number(result.fid, "Fréchet Inception distance", compared)
         numbers[f"kid_{source}"] = Number(result.kid, "kernel Inception distance", subsets)
@@ -41,5 +44,6 @@ def perceptual(subject: Subject, weights: Path | None) -> Numbers:
 
 
 def decoded(subject: Subject, latents: Tensor) -> Iterator[Tensor]:
-    """The images of (N, d) latents, some at a time."""
-    return (decode(subject.model, part) for part in torch.split(latents, DECODED))
+    """Yield the (B, C, H, W) mean images of (N, d) latents, some at a time."""
+    for part in torch.split(latents, DECODED):
+        yield decode(subject.model, part)

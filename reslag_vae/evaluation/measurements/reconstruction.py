@@ -1,9 +1,9 @@
-"""How near the images the decoded posterior means are, beside what a linear code of the same length reaches."""
+"""The quality of reconstructions, beside that of a linear code of the same length."""
 
 import torch
 
-from reslag_vae.evaluation.adapters import chunks
 from reslag_vae.evaluation.context import Subject
+from reslag_vae.evaluation.iteration import chunks
 from reslag_vae.evaluation.metrics.pca import fit_pca
 from reslag_vae.evaluation.numbers import Number, Numbers, mean_over_images, missing
 
@@ -11,9 +11,9 @@ SQUARES = "sum of squared errors per image"
 
 
 def reconstruction(subject: Subject) -> Numbers:
-    """Of posterior means: MSE, PSNR, SSIM, MS-SSIM; and the limit of PCA."""
+    """Return MSE, PSNR, SSIM and MS-SSIM of decoded posterior means, and the limit of PCA."""
     quality = subject.quality
-    protocol = f"{subject.of_split}, posterior means"
+    protocol = f"{subject.split_protocol}, posterior means"
     numbers = {
         "rec": mean_over_images(quality.mse * subject.model.dimensions, SQUARES, protocol),
         "mse": mean_over_images(quality.mse, "mean squared error, posterior means", protocol),
@@ -26,7 +26,7 @@ def reconstruction(subject: Subject) -> Numbers:
 
 
 def linear_limit(subject: Subject) -> dict[str, Number]:
-    """PCA with as many components as the model has latent dimensions, fitted on train."""
+    """Return the errors of as many principal components of train as the model has dimensions."""
     components, train = subject.model.latent_dim, subject.data.split("train")
     if components > len(train):
         none = missing(
@@ -34,13 +34,12 @@ def linear_limit(subject: Subject) -> dict[str, Number]:
         )
         return {"pca_rec": none, "pca_mse": none}
     pca = fit_pca(train, components, subject.settings.seed, subject.progress)
-    parts = chunks(subject.images, pca.mean.device)
-    rec = torch.cat(
-        [(pca.decode(pca.encode(part)) - part).square().flatten(1).sum(1) for part in parts]
-    )
-    protocol = (
-        f"{subject.of_split}; {components} principal components of train, {len(train):,} images"
-    )
+    errors = []
+    for part in chunks(subject.images, pca.mean.device):
+        errors.append((pca.decode(pca.encode(part)) - part).square().flatten(1).sum(1))
+    rec = torch.cat(errors)
+    fitted = f"{components} principal components of train, {len(train):,} images"
+    protocol = f"{subject.split_protocol}; {fitted}"
     return {
         "pca_rec": mean_over_images(rec, SQUARES, protocol),
         "pca_mse": mean_over_images(rec / subject.model.dimensions, "mean squared error", protocol),

@@ -1,4 +1,4 @@
-"""What the codes of a whole data set say together: the aggregate posterior q(z) = E q(z|x)."""
+"""Information of the aggregate posterior q(z) = E q(z|x), over the images of a data set."""
 
 import math
 from typing import NamedTuple
@@ -15,11 +15,11 @@ MARGINAL_SAMPLES = 1024
 
 
 class Bracket(NamedTuple):
-    """Two estimates that a number lies between, in expectation: they bracket the bias of the estimator.
+    """Two estimates between which a number lies in expectation: a bracket of the estimator's bias.
 
     Attributes:
-        low: the lower.
-        high: the higher.
+        low: the lower estimate.
+        high: the higher estimate.
     """
 
     low: float
@@ -27,17 +27,16 @@ class Bracket(NamedTuple):
 
 
 class Aggregate(NamedTuple):
-    """Of N posteriors, all in nats.
+    """Statistics of the aggregate of N posteriors, all in nats.
 
     Attributes:
-        kl: mean of KL(q(z|x) || p(z)), which is the mutual information and the aggregate KL
-            together.
+        kl: mean of KL(q(z|x) || p(z)), the sum of the mutual information and the aggregate KL.
         mutual_information: I(x; z) = E[log q(z|x) - log q(z)].
         ceiling: log N, which `mutual_information.low` cannot exceed.
-        aggregate_kl: KL(q(z) || p(z)), what the mean KL leaves of the mutual information.
+        aggregate_kl: KL(q(z) || p(z)), the mean KL without the mutual information.
         total_correlation: KL(q(z) || product of its marginals).
-        errors: of the three brackets by name, the standard errors of both ends: they are means over
-            images, and the brackets do not cover that other images would give others.
+        errors: standard errors over images of both ends of the three brackets, by name; a bracket
+            itself does not cover that other images would give other estimates.
     """
 
     kl: float
@@ -60,18 +59,18 @@ def aggregate_posterior(
     q(z) is estimated by the mixture of the N posteriors. With each latent's own posterior in the
     mixture its density is overestimated, and without it underestimated, both in expectation (Poole
     et al. 2019, https://arxiv.org/abs/1905.06922, section 2): the truth lies between. Where
-    posteriors hardly overlap, as with many dimensions, the bracket is wide, and says so; where they
-    overlap it is narrow, and the standard error over the images is what is not known. A density
-    r(z) that was fitted to other codes narrows it: for any r, E log q(z) >= E log r(z) over q. What
-    cannot be is cut off: no divergence is negative, the mutual information does not exceed the mean
-    KL, nor the total correlation the aggregate KL. The N^2 comparisons take about 4 s for N =
-    10,000 on 2 cores.
+    posteriors hardly overlap, as with many dimensions, the bracket is wide. Where they overlap it
+    is narrow, and the standard error over the images is the larger uncertainty. A density r(z) that
+    was fitted to other codes narrows the bracket, since E log q(z) >= E log r(z) over q for any r.
+    Impossible values are clipped: no divergence is negative, the mutual information does not exceed
+    the mean KL, nor the total correlation the aggregate KL. The N² comparisons take about 4 s for
+    N = 10,000 on 2 cores.
 
     Args:
-        posterior: of N images, at least 2.
-        latents: (N, d), one sample of each posterior.
-        fitted: (N,) log r(z) of the latents in nats.
-        marginal_samples: how many of the latents estimate the total correlation.
+        posterior: posteriors of N images; N is at least 2.
+        latents: (N, d) latents, one sample of each posterior.
+        fitted: (N,) log r(z) of the latents in nats; None leaves r out.
+        marginal_samples: the number of latents that estimate the total correlation.
         rates: (N,) KL of each posterior to the prior in nats; None is that to N(0, I).
 
     Raises:
@@ -124,21 +123,22 @@ def _bracket(low: Tensor, high: Tensor, most: float = math.inf) -> Bracket:
 
 
 def _errors(low: Tensor, high: Tensor) -> Bracket:
-    """The standard errors of the lower and of the higher mean."""
+    """Return the standard errors of the lower and of the higher mean."""
     lower, higher = sorted((low, high), key=lambda values: float(values.mean()))
     return Bracket(standard_error(lower), standard_error(higher))
 
 
 def standard_error(values: Tensor) -> float:
-    """Of the mean of (M,) values; 0 for a single one."""
+    """Return the standard error of the mean of (M,) values; 0 for a single one."""
     return float(values.std() / math.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def marginal_log_probs(posterior: DiagonalGaussian, latents: Tensor) -> tuple[Tensor, Tensor]:
-    """(M, d) log q(z_j) of each coordinate of (M, d) latents under the even mixture of the N posteriors' marginals.
+    """Return (M, d) log q(z_j) of each coordinate of (M, d) latents, in nats.
 
-    Twice: with all posteriors, and without the i-th, from which the i-th latent was drawn. One
-    dimension at a time, so that the memory is that of a few (M, N) numbers.
+    q(z_j) is the even mixture of the N posteriors' marginals. The first result is with all
+    posteriors, the second without the i-th one, of which the i-th latent is a sample. One dimension
+    is computed at a time, so that the memory is that of a few (M, N) numbers.
     """
     count, own = len(posterior.mean), torch.arange(len(latents))
     inside, left_out = (latents.new_empty(latents.shape, dtype=torch.float64) for _ in range(2))

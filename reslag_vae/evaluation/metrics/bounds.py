@@ -1,4 +1,4 @@
-"""How likely a model holds images to be: the importance-weighted bound on their log-likelihood."""
+"""The importance-weighted bound on the log-likelihood that a model gives images."""
 
 import math
 from typing import Any, NamedTuple
@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation.adapters import (
-    LatentModel,
+from reslag_vae.evaluation.adapters import LatentModel
+from reslag_vae.evaluation.iteration import (
     check_seed,
+    checked_images,
     chunk_size,
     chunks,
     device_of,
     evaluating,
     latent_dim_of,
-    wanted,
 )
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.base import normal_rows
@@ -25,18 +25,18 @@ from reslag_vae.models.inputs import check_count
 # Latents held at a time: those of one image, or of as many images as this allows.
 LATENTS = 2**15
 
-# Every image is decoded so often.
+# The number of times that every image is decoded, at most.
 MOST_IMPORTANCE_SAMPLES = 100_000
 
 
 class Bounds(NamedTuple):
-    """Of each image, in float64 on the CPU.
+    """Bounds on the log-likelihood of N images in nats, in float64 on the CPU.
 
     Attributes:
-        importance_weighted: (N,) lower bound on log p(x), nats.
-        dequantised: (N,) the same at a point drawn evenly from the image's cell of width 1/255;
-            under a mass, which needs no such point, it is `importance_weighted`.
-        elbo: (N,) evidence lower bound, nats: the mean over the same samples.
+        importance_weighted: (N,) importance-weighted lower bounds on log p(x).
+        dequantised: (N,) the same bounds at a point drawn evenly from each image's cell of width
+            1/255; under a mass, which needs no such point, they equal `importance_weighted`.
+        elbo: (N,) evidence lower bounds, means over the same samples.
     """
 
     importance_weighted: Tensor
@@ -54,25 +54,26 @@ def importance_weighted_bound(
 ) -> Bounds:
     """Return log p(x) >= E[log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x)] of each image.
 
-    Burda et al. 2016, https://arxiv.org/abs/1509.00519, Eq. 8; it tightens as K grows. Every
+    Burda et al. 2016, https://arxiv.org/abs/1509.00519, Eq. 8. The bound tightens as K grows. Every
     constant of the likelihood is included. The result does not depend on the size of the chunks;
     their memory is that of 32,768 latents or, if there are more, those of one image.
 
     Args:
-        model: with a posterior that has a density.
+        model: any model whose posterior has a density.
         images: (N, C, H, W) uint8, or floating point in [0, 1].
-        samples: K.
+        samples: K, the number of samples of each posterior.
         likelihood: p(x|z), or the variance of a Gaussian one, broadcastable to (1, C, H, W); None
             is the model's own.
-        seed: of the noise.
+        seed: seed of the noise.
         progress: shows how many images are done.
 
     Raises:
-        ValueError: no sample, a posterior without a density, or no likelihood of the model's own.
+        ValueError: there is no sample, the posterior has no density, or the model has no likelihood
+            of its own.
     """
     check_count("samples", samples, MOST_IMPORTANCE_SAMPLES)
     check_seed(seed)
-    images, device = wanted(images, model), device_of(model)
+    images, device = checked_images(images, model), device_of(model)
     own = likelihood_of(model, likelihood)
     noise = torch.Generator().manual_seed(seed)
     shift = torch.Generator().manual_seed(seed + 1)
@@ -85,11 +86,16 @@ def importance_weighted_bound(
 
 
 def likelihood_of(model: LatentModel, likelihood: Likelihood | Tensor | float | None) -> Likelihood:
-    """Return a likelihood, that of a variance, or the model's own, in evaluation mode.
+    """Return a likelihood in evaluation mode: a given one, that of a variance, or the model's own.
+
+    Args:
+        model: any model.
+        likelihood: p(x|z), or the variance of a Gaussian one, broadcastable to (1, C, H, W); None
+            is the model's own.
 
     Raises:
-        ValueError: the variance is none, or the model implies no likelihood, or its decoder does
-            not give the parameters of this one.
+        ValueError: the variance is not valid, the model implies no likelihood, or its decoder does
+            not give the parameters of the given one.
     """
     own: Likelihood | None = getattr(model, "likelihood", None)
     if likelihood is None:
@@ -109,7 +115,7 @@ def given_variance(sigma2: Any) -> Tensor:
     """Return a likelihood variance in float64.
 
     Raises:
-        ValueError: it is no positive number, or holds one that is none.
+        ValueError: it is not a positive finite number, or a tensor of those.
     """
     try:
         variance = torch.as_tensor(sigma2, dtype=torch.float64)
@@ -131,8 +137,8 @@ def _bounds(
 ) -> Tensor:
     """Return the (3, B) bounds of B images."""
     count = len(images)
-    drawn = normal_rows(count * samples, latent_dim_of(model, images), noise).to(images)
-    inferred = model.infer(images, (drawn,))
+    rows = normal_rows(count * samples, latent_dim_of(model, images), noise).to(images)
+    inferred = model.infer(images, (rows,))
     if not inferred.has_density:
         raise ValueError(
             "The importance-weighted bound needs a posterior with a density: means and "
@@ -152,14 +158,14 @@ def _bounds(
 def _log_likelihoods(
     model: LatentModel, targets: Tensor, latents: Tensor, likelihood: Likelihood, samples: int
 ) -> Tensor:
-    """Return (T, B, K) log p(target|z) under (B · K, d) latents, each decoded once.
+    """Return (T, B, K) log p(target|z) of T versions of B images, in nats.
 
     Args:
-        model: that decodes.
-        targets: (T, B, C, H, W).
-        latents: K of each image, next to each other.
+        model: any model.
+        targets: (T, B, C, H, W) images.
+        latents: (B · K, d) latents, K of each image next to each other; each is decoded once.
         likelihood: p(x|z).
-        samples: K.
+        samples: K, the number of latents of each image.
     """
     count = targets.shape[1]
     owners = torch.arange(count, device=latents.device).repeat_interleave(samples)
@@ -167,9 +173,9 @@ def _log_likelihoods(
     parts = []
     for z, owner in zip(torch.split(latents, size), torch.split(owners, size), strict=True):
         parameters = model.parameters_at(z)
-        given, wanted_shape = likelihood.mean(parameters).shape[1:], targets.shape[2:]
-        if given != wanted_shape:
-            shapes = f"{tuple(given)} for images of {tuple(wanted_shape)}"
+        decoded, expected = likelihood.mean(parameters).shape[1:], targets.shape[2:]
+        if decoded != expected:
+            shapes = f"{tuple(decoded)} for images of {tuple(expected)}"
             raise ValueError(f"The decoder gives images of {shapes}.")
         values = [likelihood.log_prob(target[owner], parameters) for target in targets]
         parts.append(torch.stack(values))
@@ -177,15 +183,19 @@ def _log_likelihoods(
 
 
 def log_mean_exp(log_weights: Tensor) -> Tensor:
-    """(B,) logarithm of the mean over the last axis of exp of (B, K)."""
+    """Return the (B,) logarithms of the means of exp of (B, K) log-weights over K."""
     return log_weights.logsumexp(-1) - math.log(log_weights.shape[-1])
 
 
 def dequantised_bits_per_dim(bound: Tensor, dimensions: int) -> Tensor:
-    """(N,) bits per pixel and channel that coding 8-bit images takes at most, from `Bounds.dequantised`.
+    """Return the (N,) bits per pixel and channel that coding 8-bit images takes at most.
 
-    -bound / (D ln 2) + log2(255): with u even in the cell of width 1/255 around x, Jensen gives log
-    P(x) >= E[log p(x + u)] - D ln 255 (Theis et al. 2016, https://arxiv.org/abs/1511.01844, section
-    3.1).
+    They are -bound / (D ln 2) + log2(255): with u even in the cell of width 1/255 around x,
+    Jensen's inequality gives log P(x) >= E[log p(x + u)] - D ln 255 (Theis et al. 2016,
+    https://arxiv.org/abs/1511.01844, section 3.1).
+
+    Args:
+        bound: (N,) bounds in nats, those of `Bounds.dequantised`.
+        dimensions: D, the number of numbers in an image.
     """
     return -bound / (dimensions * math.log(2)) + math.log2(255)

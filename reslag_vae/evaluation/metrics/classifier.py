@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from reslag_vae._runtime.errors import first_line
 from reslag_vae._runtime.files import write_atomically
 from reslag_vae.data import Images
-from reslag_vae.evaluation.adapters import check_seed, chunks, wanted
+from reslag_vae.evaluation.iteration import check_seed, checked_images, chunks
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.models.inputs import check_count
@@ -120,7 +120,7 @@ def train_classifier(
     Raises:
         ValueError: the labels do not match the images or the outputs.
     """
-    images = wanted(images)
+    images = checked_images(images)
     check_seed(seed)
     _check(labels, len(images), outputs)
     with torch.random.fork_rng(devices=[]):

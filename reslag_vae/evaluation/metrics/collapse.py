@@ -1,4 +1,4 @@
-"""Has the latent collapsed, and which kind of collapse is it?"""
+"""The diagnosis of a collapsed latent: which dimensions are idle, and of which kind of collapse."""
 
 from typing import NamedTuple
 
@@ -6,26 +6,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reslag_vae.evaluation.adapters import LatentModel, check_seed, device_of, evaluating
+from reslag_vae.evaluation.adapters import LatentModel
 from reslag_vae.evaluation.codes import Codes
+from reslag_vae.evaluation.iteration import check_seed, device_of, evaluating
 from reslag_vae.evaluation.metrics.bounds import likelihood_of
 from reslag_vae.evaluation.progress import Progress, silent
+from reslag_vae.latents.base import joined
 from reslag_vae.latents.statistics import ACTIVE_VARIANCE, active_dimensions
 from reslag_vae.likelihoods import Likelihood
+from reslag_vae.models import GenerativeModel
 
 # Codes in which an idle dimension is drawn anew, and how many are decoded at a time.
 CODES, CHUNK = 256, 32
 
 
 class Diagnosis(NamedTuple):
-    """Of each latent dimension, and in words.
+    """States of the d latent dimensions, each of which is active, ignored or lagging.
 
     Attributes:
-        active: (d,) bool: the encoder uses the dimension, the mean of q(z|x) differs between
-            images.
-        ignored: (d,) bool: the encoder does not, and neither does the decoder: model collapse.
-        lagging: (d,) bool: the encoder does not, and the decoder does: inference collapse.
-        verdict: one plain sentence.
+        active: (d,) bool, whether the encoder uses the dimension: the mean of q(z|x) differs
+            between images.
+        ignored: (d,) bool, whether neither encoder nor decoder uses it: model collapse.
+        lagging: (d,) bool, whether the decoder alone uses it: inference collapse.
+        verdict: one plain sentence about all dimensions.
     """
 
     active: Tensor
@@ -41,21 +44,23 @@ def diagnose(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Diagnosis:
-    """Tell model collapse from inference collapse.
+    """Return which latent dimensions have collapsed, by model collapse or by inference collapse.
 
-    After He et al. 2019, https://arxiv.org/abs/1901.05534, section 3. A dimension is idle if the variance of its posterior mean over images is at most 0.01 (Burda et
-    al. 2016, section 5.2). If the decoder ignores it too, the model's own posterior p(z|x) says
-    nothing of it either: model collapse. If the decoder uses it, the encoder lags behind the
-    decoder: inference collapse, which more encoder updates (schedule=lagging) can mend. See
-    `precision` for how the decoder is asked.
+    He et al. 2019, https://arxiv.org/abs/1901.05534, section 3, tell the two apart. A dimension is
+    idle if the variance of its posterior mean over images is at most 0.01 (Burda et al. 2016,
+    https://arxiv.org/abs/1509.00519, section 5.2). If the decoder ignores it too, the model's own
+    posterior p(z|x) says nothing of it either: model collapse. If the decoder uses it, the encoder
+    lags behind the decoder: inference collapse, which more encoder updates (schedule=lagging) can
+    mend. `precision` measures how much the decoder uses a dimension, over samples of the model's
+    own prior.
 
     Args:
-        model: any.
-        codes: of N images.
-        likelihood: p(x|z), or the variance of a Gaussian one, broadcastable to (1, C, H, W); None is
-            the model's own.
-        seed: of the noise.
-        progress: shows how many codes are decoded.
+        model: any model.
+        codes: codes of N images.
+        likelihood: p(x|z), or the variance of a Gaussian one, broadcastable to (1, C, H, W); None
+            is the model's own.
+        seed: seed of the prior's samples.
+        progress: shows which dimension is decoded.
 
     Raises:
         ValueError: the posteriors are points, which collapse onto no prior.
@@ -88,26 +93,24 @@ def precision(
 ) -> float:
     """Return what an image tells of one latent dimension, in units of the prior's precision.
 
-    It is the mean, over codes z and z' that differ in that dimension alone, where both are drawn
-    from N(0, 1), of KL(p(x|z) || p(x|z')): for a Gaussian likelihood |mu(z) - mu(z')|^2 / (2 sigma2).
-    For a linear decoder that is exactly what the dimension adds to the precision of p(z|x), whose
-    mean then varies by precision / (1 + precision) over images if no other dimension moves the image
-    in the same direction. A decoder that ignores the dimension gives 0.
+    It is the mean of KL(p(x|z) || p(x|z')) over codes z and z' that differ in that dimension alone,
+    where both are independent samples of the prior. For a Gaussian likelihood that KL is
+    |mu(z) - mu(z')|^2 / (2 sigma2), and for a linear decoder the mean is exactly what the dimension
+    adds to the precision of p(z|x). Over images the posterior mean then has precision /
+    (1 + precision) of the prior's variance, if no other dimension moves the image in the same
+    direction. A decoder that ignores the dimension gives 0.
 
     Args:
-        model: any.
+        model: any model.
         latents: (N, d) codes.
-        dimension: that is drawn anew, from 0.
-        likelihood: p(x|z), or the variance of a Gaussian one, broadcastable to (1, C, H, W); None is
-            the model's own.
-        seed: of what is drawn.
-        progress: shows how many codes are decoded.
+        dimension: number of the latent dimension, from 0.
+        likelihood: p(x|z), or the variance of a Gaussian one, broadcastable to (1, C, H, W); None
+            is the model's own.
+        seed: seed of the prior's samples.
+        progress: shows that the dimension is being decoded.
     """
-    # A stream of its own: the codes were drawn with the same seed.
-    numbers = np.random.default_rng([seed, dimension]).standard_normal((2, len(latents)))
-    pair = torch.from_numpy(numbers).to(latents)
     one, other = latents.clone(), latents.clone()
-    one[:, dimension], other[:, dimension] = pair
+    one[:, dimension], other[:, dimension] = prior_pairs(model, latents, dimension, seed)
     own, device = likelihood_of(model, likelihood), device_of(model)
     parts = []
     with evaluating(model), progress(f"dimension {dimension + 1}", None):
@@ -117,17 +120,40 @@ def precision(
     return float(torch.cat(parts).mean())
 
 
+def prior_pairs(model: LatentModel, latents: Tensor, dimension: int, seed: int) -> Tensor:
+    """Return (2, N) independent samples of one latent dimension from the model's own prior.
+
+    They are that coordinate of samples of all dimensions. The prior of a foreign model is N(0, I).
+    Under N(0, I) they depend on the seed and the dimension alone, whatever the model.
+
+    Args:
+        model: any model.
+        latents: (N, d) codes, whose number, precision and device the samples have.
+        dimension: number of the latent dimension, from 0.
+        seed: seed of the samples.
+    """
+    # A stream of its own: the codes were drawn with the same seed.
+    stream = np.random.default_rng([seed, dimension])
+    if not isinstance(model, GenerativeModel):
+        return torch.from_numpy(stream.standard_normal((2, len(latents)))).to(latents)
+    rows = torch.from_numpy(stream.standard_normal((sum(model.noise_dims), 2 * len(latents))))
+    # The first row makes the dimension itself where a latent is its own noise, as under N(0, I).
+    noise = rows.roll(dimension, 0).T.to(model.parameter)
+    with torch.no_grad():
+        samples = joined(model.from_noise(torch.split(noise, list(model.noise_dims), dim=1)))
+    return samples[:, dimension].view(2, -1).to(latents)
+
+
 def _verdict(dimensions: int, ignored: int, lagging: int) -> str:
     idle = ignored + lagging
     if not idle:
         return f"no collapse: all {dimensions} latent dimensions are used"
-    start = (
-        "COLLAPSED"
-        if idle == dimensions
-        else "partly collapsed"
-        if 2 * idle >= dimensions
-        else "some units idle"
-    )
+    if idle == dimensions:
+        start = "COLLAPSED"
+    elif 2 * idle >= dimensions:
+        start = "partly collapsed"
+    else:
+        start = "some units idle"
     reasons = []
     if ignored:
         reasons.append(f"{ignored} ignored by the decoder (model collapse)")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reslag_vae.evaluation.adapters import check_seed
+from reslag_vae.evaluation.iteration import check_seed
 from reslag_vae.models.inputs import as_latents, check_count
 
 COMPONENTS = 10

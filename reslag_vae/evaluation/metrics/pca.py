@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation.adapters import check_seed, chunks, wanted
+from reslag_vae.evaluation.iteration import check_seed, checked_images, chunks
 from reslag_vae.evaluation.progress import Progress, silent
 
 # Passes over the data. The error falls as (s / s')^(2 passes - 2), where s is the variance of the
@@ -52,7 +52,7 @@ def fit_pca(
     Raises:
         ValueError: the images do not have so many components.
     """
-    images = wanted(images)
+    images = checked_images(images)
     check_seed(seed)
     mean = mean_image(images, progress)
     most = min(len(images), mean.numel())

@@ -1,12 +1,6 @@
-"""Distances in the features of networks trained on ImageNet: LPIPS, FID and KID.
+"""Distances in the features of networks trained on ImageNet: LPIPS, FID and KID."""
 
-The networks' weights are downloaded once into PyTorch's own cache, or are files of their original
-names in a folder of the user's; then nothing is downloaded.
-"""
-
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from http.client import HTTPException
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,24 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reslag_vae._runtime.errors import UserError
 from reslag_vae.data import Images
-from reslag_vae.evaluation.adapters import (
-    LatentModel,
-    chunks,
-    device_of,
-    evaluating,
-    posterior_means,
-)
+from reslag_vae.evaluation.adapters import LatentModel
+from reslag_vae.evaluation.iteration import chunks, device_of, evaluating, posterior_means
 from reslag_vae.evaluation.metrics.frechet import frechet_distance
+from reslag_vae.evaluation.metrics.pretrained import inception_network, lpips_network
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.likelihoods.pixels import unit_interval
-
-ALEXNET = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
-INCEPTION = (
-    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
-    "weights-inception-2015-12-05-6726825d.pth"
-)
 
 BATCH = 64
 # The linear weights of LPIPS were fitted to patches of this size.
@@ -81,7 +64,7 @@ def lpips(
         UserError: the weights are missing or damaged, or cannot be downloaded.
     """
     device = device_of(model)
-    network = _lpips_network(weights).to(device)
+    network = lpips_network(weights).to(device)
     distances = []
     with evaluating(model), progress("LPIPS", len(images)) as advance:
         for part in chunks(images, device, BATCH):
@@ -125,13 +108,13 @@ def inception_distances(
             downloaded.
         ValueError: there are fewer than 4 images of a kind.
     """
-    network = _inception(weights).to(device)
+    network = inception_network(weights).to(device)
 
     def features_of(images: Iterable[Tensor]) -> Tensor:
         features = []
         for chunk in images:
             for batch in torch.split(chunk, BATCH):
-                features.append(_inception_features(network, batch.to(device)))
+                features.append(inception_features(network, batch.to(device)))
                 advance(len(batch))
         return torch.cat(features)
 
@@ -142,19 +125,6 @@ def inception_distances(
         source: InceptionDistances(frechet_distance(own, other), *kernel_distance(own, other))
         for source, other in others.items()
     }
-
-
-def prepare(weights: Path | None = None) -> None:
-    """Check that LPIPS and Inception can be loaded, and download their weights if necessary.
-
-    Nothing is downloaded if `weights` names a folder.
-
-    Raises:
-        UserError: torch-fidelity is not installed; the weights are missing or damaged, or cannot be
-            downloaded.
-    """
-    _lpips_network(weights)
-    _inception(weights)
 
 
 def kernel_distance(a: Tensor, b: Tensor) -> tuple[float, float]:
@@ -187,7 +157,8 @@ def kernel_distance(a: Tensor, b: Tensor) -> tuple[float, float]:
 
 
 @torch.no_grad()
-def _inception_features(network: nn.Module, images: Tensor) -> Tensor:
+def inception_features(network: nn.Module, images: Tensor) -> Tensor:
+    """Return (B, 2048) features on the CPU of (B, C, H, W) images, rounded to 8 bits first."""
     pixels = (_coloured(unit_interval(images)).clamp(0, 1) * 255).round().to(torch.uint8)
     features: Tensor = network(pixels)[0]
     return features.cpu()
@@ -203,62 +174,3 @@ def _enlarged(images: Tensor) -> Tensor:
         return images
     size = [round(scale * side) for side in images.shape[-2:]]
     return F.interpolate(images, size, mode="bilinear", align_corners=False)
-
-
-def _lpips_network(weights: Path | None) -> nn.Module:
-    # The public class takes AlexNet's weights from torchvision's download and from nowhere else.
-    from torchmetrics.functional.image.lpips import _NoTrainLpips
-
-    path = _weights_file(ALEXNET, weights)
-    with _whole(path, ALEXNET), torch.random.fork_rng(devices=[]):
-        network = _NoTrainLpips(net="alex", pnet_rand=True)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        # `slice3.6.weight` here is `features.6.weight` there.
-        own = network.net.state_dict()
-        network.net.load_state_dict(
-            {name: state[f"features.{name.split('.', 1)[1]}"] for name in own}
-        )
-    return network
-
-
-def _inception(weights: Path | None) -> nn.Module:
-    try:
-        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-    except ImportError:
-        raise UserError(
-            "FID and KID need torch-fidelity: pip install torch-fidelity, or this package with its "
-            "extra `perceptual`."
-        ) from None
-    path = _weights_file(INCEPTION, weights)
-    with _whole(path, INCEPTION), torch.random.fork_rng(devices=[]):
-        # torch-fidelity would run whatever code the file holds; this refuses a file with any.
-        torch.load(path, map_location="cpu", weights_only=True)
-        network: nn.Module = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(path))
-    return network
-
-
-def _weights_file(url: str, weights: Path | None) -> Path:
-    folder = Path(torch.hub.get_dir(), "checkpoints") if weights is None else weights
-    path, reason = folder / url.rsplit("/", 1)[1], ""
-    if weights is None and not path.exists():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rsplit("-", 1)[1])
-        except (OSError, RuntimeError, HTTPException) as error:
-            reason = f" and cannot be downloaded ({error})"
-    if not path.is_file():
-        raise UserError(
-            f"{path.name} is missing{reason}. Get it by hand from {url} and put it, as it is, into "
-            f"{folder.absolute()}, or name the folder that it is in (evaluate.py: weights=)."
-        )
-    return path
-
-
-@contextmanager
-def _whole(path: Path, url: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception:  # damaged bytes fail anywhere in the reader, with any exception
-        raise UserError(
-            f"{path} does not hold the weights of that name. Replace it by a whole copy of {url}"
-        ) from None

@@ -68,6 +68,12 @@ def nearest_neighbours(
 def check(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor) -> None:
     """Refuse codes and labels that do not match.
 
+    Args:
+        codes: (N, d) codes of training images.
+        labels: (N,) class numbers.
+        test_codes: (M, d) codes of test images.
+        test_labels: (M,) class numbers.
+
     Raises:
         ValueError: shapes or types do not match, or all labels are of one class.
     """

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation.adapters import (
-    LatentModel,
+from reslag_vae.evaluation.adapters import LatentModel
+from reslag_vae.evaluation.iteration import (
+    checked_images,
     chunks,
     device_of,
     evaluating,
     posterior_means,
-    wanted,
 )
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.likelihoods.variance import SIGMA2_FLOOR
@@ -57,7 +57,7 @@ def reconstruction_quality(
     Raises:
         ValueError: the model does not take such images.
     """
-    images = wanted(images, model)
+    images = checked_images(images, model)
     parts = []
     with evaluating(model), progress("quality of the reconstructions", len(images)) as advance:
         for part in chunks(images, device_of(model)):

@@ -7,8 +7,15 @@ import torch
 
 from reslag_vae.evaluation import pictures
 from reslag_vae.evaluation.context import Subject
-from reslag_vae.evaluation.pictures import RatePoint, material
-from reslag_vae.evaluation.pictures.material import DEVIATIONS, STRENGTHS, ModelMaterial
+from reslag_vae.evaluation.pictures import RatePoint
+from reslag_vae.evaluation.pictures.material import ModelMaterial
+from reslag_vae.evaluation.pictures.single import (
+    DEVIATIONS,
+    STRENGTHS,
+    extremes,
+    translations,
+    traversals,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,8 +93,8 @@ def scatters(runs: dict[str, RunMaterial]) -> Pictures:
 def single_model(subject: Subject, attributes: Sequence[str]) -> Pictures:
     """Yield name and picture of what is drawn of a single model only."""
     first = subject.images.part(torch.tensor([0])).images[0]
-    yield "traversals", pictures.traversals(first, DEVIATIONS, material.traversals(subject))
-    yield "extremes", pictures.extremes(*material.extremes(subject))
-    rows = material.translations(subject, attributes)
+    yield "traversals", pictures.traversals(first, DEVIATIONS, traversals(subject))
+    yield "extremes", pictures.extremes(*extremes(subject))
+    rows = translations(subject, attributes)
     if rows:
         yield "translations", pictures.translations(STRENGTHS, rows)

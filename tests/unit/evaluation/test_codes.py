@@ -7,9 +7,10 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation import adapters
-from reslag_vae.evaluation.adapters import EncoderDecoder, chunks, device_of, evaluating
+from reslag_vae.evaluation import iteration
+from reslag_vae.evaluation.adapters import EncoderDecoder
 from reslag_vae.evaluation.codes import decode, encode
+from reslag_vae.evaluation.iteration import chunks, device_of, evaluating
 from reslag_vae.evaluation.metrics.bounds import importance_weighted_bound
 from reslag_vae.evaluation.metrics.collapse import diagnose
 from reslag_vae.evaluation.metrics.quality import reconstruction_quality
@@ -38,7 +39,7 @@ def test_samples_depend_on_the_seed_and_not_on_the_chunks(
 ) -> None:
     images = linear.images(11)
     whole, other = encode(linear.exact(), images, seed=3), encode(linear.exact(), images, seed=4)
-    monkeypatch.setattr(adapters, "CHUNK", 2)
+    monkeypatch.setattr(iteration, "CHUNK", 2)
     parts = encode(linear.exact(), images, seed=3)
     torch.testing.assert_close(parts.latents, whole.latents, rtol=1e-12, atol=1e-12)
     assert not torch.equal(other.latents, whole.latents)
@@ -55,7 +56,7 @@ def test_a_point_is_its_own_sample(make_network: Any) -> None:
 def test_decoding_in_chunks_is_decoding(make_network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model = make_model(make_network()).eval()
     latents = torch.randn(7, 3)
-    monkeypatch.setattr(adapters, "CHUNK", 3)
+    monkeypatch.setattr(iteration, "CHUNK", 3)
     torch.testing.assert_close(decode(model, latents), model.decode(latents).detach())
 
 
@@ -123,7 +124,7 @@ def test_methods_of_a_foreign_module_bring_it_along() -> None:
 
 @pytest.mark.parametrize(("numbers", "size"), [(784, 512), (3072, 341), (12288, 85), (10**7, 1)])
 def test_fewer_images_go_through_a_network_the_larger_they_are(numbers: int, size: int) -> None:
-    assert adapters.chunk_size(numbers) == size
+    assert iteration.chunk_size(numbers) == size
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from reslag_vae.data import ImageDataModule
-from reslag_vae.evaluation.context import Settings, Subject, drawn
+from reslag_vae.evaluation.context import Settings, Subject, random_positions
 from reslag_vae.evaluation.epoch import evaluate
 from reslag_vae.likelihoods import Bernoulli, FixedVariance, Gaussian
 from reslag_vae.models import FlatModel
@@ -73,11 +73,11 @@ def test_a_model_without_a_variance_takes_the_yardsticks(
     rec = evaluate(model, MMD(), subject.data.in_order("train")).means.read()["rec"]
     assert float(other.likelihood.sigma2) == pytest.approx(rec / 64)
     assert float(other.likelihood.sigma2) == pytest.approx(other.train_mse)
-    assert other.whose_likelihood.startswith("sigma2 is the mean squared error on train")
-    assert "for want of an own" in other.whose_likelihood
+    assert other.likelihood_protocol.startswith("sigma2 is the mean squared error on train")
+    assert "for want of an own" in other.likelihood_protocol
     own = replace(subject, model=FlatModel(make_network(), Gaussian(FixedVariance(0.5))))
     assert float(own.likelihood.sigma2) == 0.5
-    assert own.whose_likelihood == "sigma2 is the model's own"
+    assert own.likelihood_protocol == "sigma2 is the model's own"
 
 
 def test_a_weight_of_the_kl_implies_a_variance(make_network: Any, subject: Subject) -> None:
@@ -85,7 +85,7 @@ def test_a_weight_of_the_kl_implies_a_variance(make_network: Any, subject: Subje
     implied = replace(subject, model=model, objective=Beta(6.0))
     # Rec + 6 KL / d has the optimum of a variance of 6 / (2 d), d = 3.
     assert float(implied.likelihood.sigma2) == pytest.approx(1.0)
-    assert implied.whose_likelihood == "sigma2 is the model's own"
+    assert implied.likelihood_protocol == "sigma2 is the model's own"
 
 
 def test_a_mass_has_no_variance_and_is_called_by_its_name(
@@ -94,12 +94,12 @@ def test_a_mass_has_no_variance_and_is_called_by_its_name(
     model = FlatModel(make_network(), Bernoulli())
     binary = replace(subject, model=model)
     assert binary.likelihood is model.likelihood
-    assert binary.whose_likelihood == "likelihood=bernoulli"
+    assert binary.likelihood_protocol == "likelihood=bernoulli"
 
 
 def test_drawn_are_different_numbers_in_order_by_the_seed() -> None:
-    assert drawn(5, 9, 0).tolist() == [0, 1, 2, 3, 4]
-    few = drawn(100, 10, 0)
+    assert random_positions(5, 9, 0).tolist() == [0, 1, 2, 3, 4]
+    few = random_positions(100, 10, 0)
     assert (few.diff() > 0).all()
-    assert torch.equal(few, drawn(100, 10, 0))
-    assert not torch.equal(few, drawn(100, 10, 1))
+    assert torch.equal(few, random_positions(100, 10, 0))
+    assert not torch.equal(few, random_positions(100, 10, 1))

@@ -35,6 +35,23 @@ class Stripes(ImageDataModule):
         return Source(train, None, test, ["upright", "lying", "square"])
 
 
+# One objective of each kind, with its options.
+KINDS: list[tuple[str, dict[str, Any]]] = [
+    ("reconstruction", {}),
+    ("elbo", {}),
+    ("beta", {"beta": 6.0}),
+    ("mmd", {}),
+    ("sigma_fixed", {}),
+]
+
+
+@pytest.fixture(params=KINDS, ids=[choice for choice, _ in KINDS])
+def kind(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """An objective of each kind, as `objective=<choice>` and its options."""
+    chosen: tuple[str, dict[str, Any]] = request.param
+    return chosen
+
+
 @pytest.fixture(autouse=True)
 def quick_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classifier, "STEPS", 30)

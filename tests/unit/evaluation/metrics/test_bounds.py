@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reslag_vae.evaluation import adapters
+from reslag_vae.evaluation import iteration
 from reslag_vae.evaluation.adapters import EncoderDecoder
 from reslag_vae.evaluation.metrics import bounds as module
 from reslag_vae.evaluation.metrics.bounds import (
@@ -91,7 +91,7 @@ def test_it_does_not_depend_on_the_chunks(
 ) -> None:
     images = linear.images(10)
     whole = importance_weighted_bound(vague(linear), images, 16, linear.sigma2)
-    monkeypatch.setattr(adapters, "CHUNK", chunk)
+    monkeypatch.setattr(iteration, "CHUNK", chunk)
     monkeypatch.setattr(module, "LATENTS", latents)
     parts = importance_weighted_bound(vague(linear), images, 16, linear.sigma2)
     for a, b in zip(whole, parts, strict=True):
@@ -273,7 +273,7 @@ def test_neither_chunks_nor_the_global_state_count_for_any_prior_or_likelihood(
     images = torch.randint(2, (10, 1, 8, 8)).double()
     state = torch.random.get_rng_state()
     whole = importance_weighted_bound(model, images, 16)
-    monkeypatch.setattr(adapters, "CHUNK", 3)
+    monkeypatch.setattr(iteration, "CHUNK", 3)
     monkeypatch.setattr(module, "LATENTS", 64)
     parts = importance_weighted_bound(model, images, 16)
     assert torch.equal(torch.random.get_rng_state(), state)

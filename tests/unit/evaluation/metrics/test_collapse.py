@@ -2,15 +2,19 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reslag_vae.evaluation.adapters import EncoderDecoder
 from reslag_vae.evaluation.codes import encode
 from reslag_vae.evaluation.metrics.aggregate import aggregate_posterior
-from reslag_vae.evaluation.metrics.collapse import diagnose, precision
-from reslag_vae.likelihoods import Bernoulli
+from reslag_vae.evaluation.metrics.collapse import diagnose, precision, prior_pairs
+from reslag_vae.latents import MixturePrior, Prior
+from reslag_vae.likelihoods import Bernoulli, FixedVariance, Gaussian
+from reslag_vae.models import FlatModel
+from reslag_vae.networks import Network
 
 
 def silenced(linear: Any, dimensions: list[int]) -> EncoderDecoder:
@@ -156,3 +160,77 @@ def test_a_bernoulli_decoder_is_asked_by_its_probabilities() -> None:
         [True, False],
         [False, True],
     )
+
+
+class Zeros(nn.Module):
+    """The encoder that says N(0, I) for every image of two latent dimensions."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.new_zeros(len(images), 4)
+
+
+class Line(Network):
+    """A linear decoder of two latent dimensions into three pixels."""
+
+    name = "line"
+
+    def __init__(self, weight: Tensor) -> None:
+        decoder = nn.Linear(2, 3, bias=False)
+        super().__init__(
+            Zeros(), nn.Sequential(decoder, nn.Unflatten(1, (1, 1, 3))), (1, 1, 3), 2, 2, 1
+        )
+        decoder.weight = nn.Parameter(weight)
+
+
+def line_model(prior: Prior | None = None) -> FlatModel:
+    # Weights so small that the sigmoid behind them is a line of slope 1/4.
+    weight = torch.tensor([[0.004, 0.0], [0.0, 0.04], [0.0, 0.03]])
+    return FlatModel(Line(weight), Gaussian(FixedVariance(1e-4)), prior=prior)
+
+
+def wide_and_narrow() -> MixturePrior:
+    """Two components, wide in the first dimension and narrow in the second."""
+    prior = MixturePrior(2, 2)
+    with torch.no_grad():
+        prior.means.copy_(torch.tensor([[-4.0, 0.01], [8.0, -0.02]]))
+        prior.log_variances.copy_(2 * torch.tensor([[3.0, 0.05], [1.0, 0.02]]).log())
+        prior.logits.copy_(torch.tensor([2 / 3, 1 / 3]).log())
+    return prior
+
+
+def test_a_dimension_is_drawn_from_the_models_own_prior() -> None:
+    model = line_model(wide_and_narrow())
+    latents = torch.zeros(40_000, 2)
+    # Of a mixture the variance is that of its means and that within its components; these have
+    # the mean 0.
+    variances = [
+        2 / 3 * (4**2 + 3**2) + 1 / 3 * (8**2 + 1**2),
+        2 / 3 * (0.01**2 + 0.05**2) + 1 / 3 * (0.02**2 + 0.02**2),
+    ]
+    signals = [(0.004 / 4) ** 2 / 1e-4, (0.05 / 4) ** 2 / 1e-4]
+    for j, (variance, signal) in enumerate(zip(variances, signals, strict=True)):
+        pairs = prior_pairs(model, latents, j, seed=3)
+        assert float(pairs.var()) == pytest.approx(variance, rel=0.02)
+        assert float(torch.corrcoef(pairs)[0, 1]) == pytest.approx(0, abs=0.02)
+        assert precision(model, latents, j, None, seed=3) == pytest.approx(
+            signal * variance, rel=0.02
+        )
+
+
+def test_the_verdict_is_that_of_the_spread_of_the_prior() -> None:
+    images = torch.zeros(400, 1, 1, 3)
+    learned, standard = line_model(wide_and_narrow()), line_model()
+    one, other = (diagnose(model, encode(model, images), None) for model in (learned, standard))
+    assert (one.lagging.tolist(), one.ignored.tolist()) == ([True, False], [False, True])
+    # In the units of N(0, 1) the decoder uses the other one.
+    assert (other.lagging.tolist(), other.ignored.tolist()) == ([False, True], [True, False])
+
+
+def test_under_a_standard_normal_the_samples_depend_on_seed_and_dimension_alone() -> None:
+    latents = torch.zeros(7, 2)
+    foreign = EncoderDecoder(lambda x: x.flatten(1), lambda z: z.view(-1, 1, 1, 2))
+    for j in range(2):
+        numbers = np.random.default_rng([5, j]).standard_normal((2, 7))
+        for model in (line_model(), foreign):
+            expected = torch.from_numpy(numbers).float()
+            assert torch.equal(prior_pairs(model, latents, j, seed=5), expected)

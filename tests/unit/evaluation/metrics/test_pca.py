@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation import adapters
+from reslag_vae.evaluation import iteration
 from reslag_vae.evaluation.metrics.pca import fit_pca, mean_image
 
 
@@ -53,7 +53,7 @@ def test_all_components_lose_nothing(images: Tensor) -> None:
 def test_it_does_not_depend_on_the_chunks(images: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     exact = images.double() / 255
     whole = fit_pca(exact, 4)
-    monkeypatch.setattr(adapters, "CHUNK", 7)
+    monkeypatch.setattr(iteration, "CHUNK", 7)
     parts = fit_pca(exact, 4)
     torch.testing.assert_close(parts.axes, whole.axes, rtol=0, atol=1e-9)
     torch.testing.assert_close(parts.mean, whole.mean, rtol=0, atol=1e-12)

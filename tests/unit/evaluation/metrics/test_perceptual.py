@@ -15,12 +15,12 @@ from reslag_vae.evaluation.adapters import EncoderDecoder
 from reslag_vae.evaluation.metrics import perceptual
 from reslag_vae.evaluation.metrics.frechet import frechet_distance
 from reslag_vae.evaluation.metrics.perceptual import (
-    ALEXNET,
-    INCEPTION,
     inception_distances,
+    inception_features,
     kernel_distance,
     lpips,
 )
+from reslag_vae.evaluation.metrics.pretrained import ALEXNET, INCEPTION, inception_network
 
 
 def name_of(url: str) -> str:
@@ -121,7 +121,7 @@ class Pixels(nn.Module):
 
 @pytest.fixture
 def pixels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(perceptual, "_inception", lambda weights: Pixels())
+    monkeypatch.setattr(perceptual, "inception_network", lambda weights: Pixels())
 
 
 def test_distances_are_those_of_the_features(pixels: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,9 +181,9 @@ def test_the_network_is_torch_fidelitys(tmp_path: Path, monkeypatch: pytest.Monk
         patch.setattr(extractor, "load_state_dict", lambda *_: None)
         original = extractor("inception-v3-compat", ["2048"])
     torch.save(original.state_dict(), tmp_path / name_of(INCEPTION))
-    network = perceptual._inception(tmp_path)
+    network = inception_network(tmp_path)
     image = torch.randint(256, (1, 3, 16, 16), dtype=torch.uint8)
-    features = perceptual._inception_features(network, image)
+    features = inception_features(network, image)
     assert features.shape == (1, 2048)
     torch.testing.assert_close(features, original(image)[0])
 

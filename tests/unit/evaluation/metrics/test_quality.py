@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation import adapters
+from reslag_vae.evaluation import iteration
 from reslag_vae.evaluation.adapters import EncoderDecoder
 from reslag_vae.evaluation.metrics.quality import Quality, compare, reconstruction_quality
 
@@ -103,7 +103,7 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     images = torch.randint(256, (7, 3, 12, 12), dtype=torch.uint8)
     model = darker(0.8, (3, 12, 12))
     whole = reconstruction_quality(model, images)
-    monkeypatch.setattr(adapters.chunks, "__defaults__", (3,))
+    monkeypatch.setattr(iteration.chunks, "__defaults__", (3,))
     monkeypatch.setattr("reslag_vae.evaluation.metrics.quality.NUMBERS", 2 * 3 * 12 * 12)
     split = reconstruction_quality(model, Images(images, torch.full((7,), -1)))
     assert_equal(whole, split)

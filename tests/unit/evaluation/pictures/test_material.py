@@ -11,14 +11,11 @@ from torch import Tensor
 from reslag_vae.data import CelebA, ImageDataModule, Images
 from reslag_vae.data.images import Source
 from reslag_vae.evaluation.context import Settings, Subject
-from reslag_vae.evaluation.pictures.material import (
+from reslag_vae.evaluation.pictures.material import MIXTURE, corners, evenly_spaced, model_material
+from reslag_vae.evaluation.pictures.single import (
     DEVIATIONS,
-    MIXTURE,
     STRENGTHS,
-    corners,
-    evenly_spaced,
     extremes,
-    model_material,
     translations,
     traversals,
 )

@@ -1,0 +1,121 @@
+"""Iteration over images with any model: in evaluation mode, and in chunks of bounded memory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reslag_vae.data import Images
+from reslag_vae.evaluation.adapters import LatentModel
+from reslag_vae.latents.base import joined
+from reslag_vae.likelihoods.pixels import unit_interval
+from reslag_vae.models.inputs import as_images
+
+# Images that go through a network at a time, and the numbers in them, at most: enough to be fast,
+# and a bound on the memory, since the features of a network are many times larger than the images.
+CHUNK, NUMBERS = 512, 2**20
+
+
+def device_of(model: LatentModel) -> torch.device:
+    """Return the device of a model's parameters; the CPU if it has none."""
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+
+
+def latent_dim_of(model: LatentModel, images: Tensor) -> int:
+    """Return d, the number of latent dimensions.
+
+    It is inferred from some images where the model does not state it; the global random state is
+    left unchanged.
+
+    Args:
+        model: any model.
+        images: (B, C, H, W) floating point in [0, 1], of which at least one is needed.
+    """
+    known: int | None = getattr(model, "latent_dim", None)
+    if known is not None:
+        return known
+    with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
+        return model.infer(images).dimensions
+
+
+def posterior_means(model: LatentModel, images: Tensor) -> Tensor:
+    """Return the (B, d) posterior means of images, without drawing a random number."""
+    still = images.new_zeros(len(images), latent_dim_of(model, images))
+    return joined(model.infer(images, (still,)).means)
+
+
+@contextmanager
+def evaluating(model: LatentModel) -> Iterator[None]:
+    """Put a model into evaluation mode within the context, without gradients.
+
+    Afterwards its mode is as it was, also after an error.
+    """
+    training = model.training
+    model.train(False)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(training)
+
+
+def chunk_size(numbers: int) -> int:
+    """Return how many images of so many numbers each go through a network at a time."""
+    return max(1, min(CHUNK, NUMBERS // numbers))
+
+
+def chunks(
+    images: Tensor | Images, device: torch.device, most: int | None = None
+) -> Iterator[Tensor]:
+    """Yield (B, C, H, W) images in [0, 1] on a device, some at a time, in order.
+
+    Args:
+        images: images as `checked_images` returns them; a split of a data module is never held in
+            floating point as a whole.
+        device: device of the yielded images.
+        most: the number of images at a time, at most; None is as many as fit.
+    """
+    store = images.store if isinstance(images, Images) else images
+    size = chunk_size(store[0].numel())
+    if most is not None:
+        size = max(1, min(size, most))
+    for rows in torch.split(torch.arange(len(images)), size):
+        part = images[rows].images if isinstance(images, Images) else images[rows]
+        yield unit_interval(part.to(device))
+
+
+def checked_images(images: Any, model: LatentModel | None = None) -> Tensor | Images:
+    """Return the images that a public function is given, checked and in the model's precision.
+
+    Args:
+        images: a split of a data module, or whatever `reslag_vae.models.inputs.as_images` takes.
+        model: a model that must take such images; None accepts any shape.
+
+    Raises:
+        ValueError: they are not images, not of the model's shape, or not in the range of pixels.
+    """
+    shape = getattr(model, "image_shape", None)
+    if isinstance(images, Images):
+        if not len(images) or (shape is not None and tuple(images.store.shape[1:]) != tuple(shape)):
+            has = (len(images), *images.store.shape[1:])
+            raise ValueError(
+                f"images: (B, *{shape}) are wanted, B at least 1, and the split has {has}."
+            )
+        return images
+    given = as_images(images, shape)
+    parameter = None if model is None else next(model.parameters(), None)
+    if parameter is None or not given.is_floating_point():
+        return given
+    return given.to(parameter.dtype)
+
+
+def check_seed(seed: Any) -> None:
+    """Refuse a value that is not a seed.
+
+    Raises:
+        ValueError: it is not a whole number from 0 to 2^32 - 1.
+    """
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise ValueError(f"seed={seed}: must be a whole number from 0 to {2**32 - 1}.")

@@ -87,6 +87,11 @@ class Prior(nn.Module, ABC):
         self.latent_dim = latent_dim
         self.noise_dim = latent_dim if noise_dim is None else noise_dim
 
+    @property
+    def notes(self) -> dict[str, str]:
+        """Lines of the objective card, label -> text; none for N(0, I)."""
+        return {}
+
     @abstractmethod
     def forward(self, context: Tensor | None = None) -> Density:
         """Return the density."""

@@ -63,6 +63,13 @@ class MixturePrior(Prior):
         self.means = nn.Parameter(0.5 * torch.randn(components, latent_dim))
         self.log_variances = nn.Parameter(torch.zeros(components, latent_dim))
 
+    @property
+    def notes(self) -> dict[str, str]:
+        return {
+            "p(z)": f"mixture of {len(self.logits)} Gaussians, learned",
+            "KL": "estimated by the one sample of each posterior, nats per image",
+        }
+
     def forward(self, context: Tensor | None = None) -> Density:
         return Mixture(self.logits.log_softmax(0), self.means, self.log_variances)
 

@@ -13,8 +13,8 @@ from reslag_vae.likelihoods.variance import FixedVariance
 class Quadratic(Sigmoid):
     """The squared error over twice a variance, without a constant.
 
-    The weight of the KL beside it says which variance is meant: Rec + beta · KL has the optimum of
-    an ELBO with s2 = beta / 2.
+    Where the likelihood states no variance, the weight of the KL beside it says which one is meant:
+    Rec + beta · KL has the optimum of an ELBO with s2 = beta / 2.
 
     Attributes:
         unit: the variance where the KL has the weight 1.
@@ -44,10 +44,6 @@ class Quadratic(Sigmoid):
     def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return self.density.sample(parameters, generator)
 
-    def evaluated(self, kl_weight: float | None) -> Gaussian | None:
-        sigma2 = self.equivalent_sigma2(kl_weight)
-        return None if sigma2 is None else Gaussian(FixedVariance(torch.tensor(sigma2)))
-
 
 class SquaredError(Quadratic):
     """Rec: the sum of squared errors, as autoencoders and the beta-VAE are trained."""
@@ -58,6 +54,10 @@ class SquaredError(Quadratic):
 
     def equivalent_sigma2(self, kl_weight: float | None) -> float | None:
         return None if not kl_weight else self.unit * kl_weight
+
+    def evaluated(self, kl_weight: float | None) -> Gaussian | None:
+        sigma2 = self.equivalent_sigma2(kl_weight)
+        return None if sigma2 is None else Gaussian(FixedVariance(torch.tensor(sigma2)))
 
 
 class UnitGaussian(Quadratic):
@@ -73,3 +73,7 @@ class UnitGaussian(Quadratic):
 
     def equivalent_sigma2(self, kl_weight: float | None) -> float | None:
         return self.unit if kl_weight is None else self.unit * kl_weight
+
+    def evaluated(self, kl_weight: float | None) -> Gaussian:
+        # Its variance is stated, not implied by the weight of the KL.
+        return self.density

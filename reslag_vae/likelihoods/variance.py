@@ -134,10 +134,7 @@ class DataVariance(MovingVariance):
 
     @property
     def notes(self) -> dict[str, str]:
-        return {
-            "s2": "variance of the minibatch's pixels; moving average at evaluation",
-            "beta_eff": "2 s2",
-        }
+        return {"s2": "variance of the minibatch's pixels; moving average at evaluation"}
 
     def minibatch_variance(self, images: Tensor, squares: Tensor) -> Tensor:
         if collectives.count() == 1:
@@ -160,7 +157,6 @@ class OptimalVariance(MovingVariance):
         return {
             "s2": f"mean squared error of the minibatch, {self.granularity}; "
             "moving average at evaluation",
-            "beta_eff": "2 s2",
         }
 
     def minibatch_variance(self, images: Tensor, squares: Tensor) -> Tensor:
@@ -197,7 +193,7 @@ class LearnedVariance(VarianceRule):
 
     @property
     def notes(self) -> dict[str, str]:
-        return {"s2": f"learned, {self.granularity}, from 1", "beta_eff": "2 s2"}
+        return {"s2": f"learned, {self.granularity}, from 1"}
 
     def forward(self, images: Tensor, squares: Tensor) -> Tensor:
         return self.expected()
@@ -235,8 +231,7 @@ class FixedVariance(VarianceRule):
 
     @property
     def notes(self) -> dict[str, str]:
-        sigma2 = float(self.constant.mean())
-        return {"s2": f"fixed at {sigma2:g}", "beta_eff": f"{2 * sigma2:g}"}
+        return {"s2": f"fixed at {float(self.constant.mean()):g}"}
 
     def forward(self, images: Tensor, squares: Tensor) -> Tensor:
         return self.constant.to(squares.dtype)

@@ -41,10 +41,14 @@ def objective_card(name: str, model: GenerativeModel, objective: Objective) -> d
     }
     if not model.deterministic:
         lines["KL"] = f"sum over the d = {latent} dimensions, nats per image"
-    lines |= model.likelihood.notes | objective.notes
-    equivalent = equivalent_sigma2(model, objective)
+    for part in model.parts().values():
+        lines |= getattr(part, "notes", {})
+    lines |= objective.notes
+    weight, equivalent = objective.kl_weight(latent), equivalent_sigma2(model, objective)
     if equivalent is not None:
         lines["beta_eff"] = (
             f"{2 * equivalent:g} in Rec + beta · KL, as a likelihood variance {equivalent:g}"
         )
+    elif "s2" in lines and weight is not None:
+        lines["beta_eff"] = f"{2 * weight:g} s2 in Rec + beta · KL"
     return lines

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from reslag_vae.likelihoods import Gaussian, SquaredError, UnitGaussian
+from reslag_vae.likelihoods import FixedVariance, Gaussian, SquaredError, UnitGaussian
 from reslag_vae.likelihoods.squared import Quadratic
 
 IMAGES, RECONSTRUCTION = torch.rand(
@@ -44,16 +44,25 @@ def test_its_density_has_the_variance_that_a_kl_of_weight_one_implies(
     )
 
 
-@both
 @pytest.mark.parametrize("kl_weight", [0.25, 3.0])
-def test_evaluations_use_the_variance_that_the_weight_of_the_kl_implies(
-    likelihood: Quadratic, factor: float, sigma2: float, kl_weight: float
-) -> None:
-    evaluated = likelihood.evaluated(kl_weight)
+def test_evaluations_use_the_variance_that_the_weight_of_the_kl_implies(kl_weight: float) -> None:
+    evaluated = SquaredError().evaluated(kl_weight)
 
     assert isinstance(evaluated, Gaussian)
-    assert likelihood.equivalent_sigma2(kl_weight) == sigma2 * kl_weight
-    assert float(evaluated.sigma2) == pytest.approx(sigma2 * kl_weight, rel=1e-7)
+    assert SquaredError().equivalent_sigma2(kl_weight) == 0.5 * kl_weight
+    assert float(evaluated.sigma2) == pytest.approx(0.5 * kl_weight, rel=1e-7)
+
+
+@pytest.mark.parametrize("kl_weight", [None, 0.25, 3.0])
+def test_a_stated_variance_is_that_of_evaluations_whatever_the_weight_of_the_kl(
+    kl_weight: float | None,
+) -> None:
+    """As the same density is, spelled as a Gaussian of fixed variance."""
+    for likelihood in (UnitGaussian(), Gaussian(FixedVariance(1.0))):
+        evaluated = likelihood.evaluated(kl_weight)
+
+        assert isinstance(evaluated, Gaussian)
+        assert float(evaluated.sigma2) == 1.0
 
 
 @pytest.mark.parametrize("kl_weight", [None, 0.0])

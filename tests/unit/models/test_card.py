@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from reslag_vae.latents import PointPosterior
+from reslag_vae.latents import MixturePrior, PointPosterior
 from reslag_vae.likelihoods import (
     Bernoulli,
     DataVariance,
@@ -64,7 +64,12 @@ def sigma(rule: str, beta: str) -> tuple[str, ...]:
             sigma("mean squared error of the minibatch, pixel", "2 s2"),
         ),
         (ELBO(), Gaussian(LearnedVariance(SHAPE, "pixel")), sigma("learned, pixel", "2 s2")),
-        (ELBO(), Gaussian(FixedVariance(0.05)), sigma("fixed at 0.05", "0.1")),
+        (ELBO(), Gaussian(FixedVariance(0.05)), sigma("fixed at 0.05", "2 s2")),
+        (
+            Beta(6),
+            Gaussian(FixedVariance(0.05)),
+            ("+ 6 · KL / d", "fixed at 0.05", "4 s2 in Rec + beta · KL"),
+        ),
         (ELBO(), Bernoulli(), ("mean over images of -sum ln p(x|z) + KL", "in nats")),
     ],
 )
@@ -82,6 +87,22 @@ def test_the_card_names_what_is_minimised(
     ):
         assert part in text
     assert all(isinstance(value, str) for value in card.values())
+
+
+@pytest.mark.parametrize("objective", [MMD(), Capacity()])
+def test_without_a_constant_weight_of_the_kl_there_is_no_beta(
+    objective: Objective, make_network: MakeNetwork
+) -> None:
+    model = FlatModel(make_network(), Gaussian(DataVariance(SHAPE)))
+    assert "beta_eff" not in objective_card("vae", model, objective)
+
+
+def test_a_learned_prior_is_named_and_its_kl_is_an_estimate(make_network: MakeNetwork) -> None:
+    network = make_network()
+    model = FlatModel(network, UnitGaussian(), prior=MixturePrior(network.latent_dim, 7))
+    card = objective_card("vae", model, ELBO())
+    assert card["p(z)"] == "mixture of 7 Gaussians, learned"
+    assert card["KL"].startswith("estimated by the one sample")
 
 
 def test_the_card_of_an_autoencoder_names_squared_error_alone(make_network: MakeNetwork) -> None:

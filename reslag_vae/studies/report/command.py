@@ -46,7 +46,7 @@ def build(study: Path, out: Path) -> list[Path]:
     """
     from reslag_vae.studies.report.contents import contents_of
     from reslag_vae.studies.report.page import page
-    from reslag_vae.studies.report.tables import as_csv
+    from reslag_vae.studies.report.spreadsheet import as_csv
     from reslag_vae.studies.report.text import as_markdown
 
     contents = contents_of(study)

@@ -8,7 +8,7 @@ import pytest
 
 from reslag_vae.runs.folder import RunError
 from reslag_vae.studies.report.finished import read_finished_runs
-from reslag_vae.studies.report.rows import rows_of
+from reslag_vae.studies.report.grouping import rows_of
 from reslag_vae.studies.report.thesis import title_of
 
 MakeRun = Callable[..., Path]

@@ -7,22 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from reslag_vae.studies.report.columns import COST, YARDSTICK, best
 from reslag_vae.studies.report.finished import read_finished_runs
-from reslag_vae.studies.report.rows import Row, rows_of
+from reslag_vae.studies.report.grouping import rows_of
+from reslag_vae.studies.report.rows import Row
+from reslag_vae.studies.report.spreadsheet import as_csv, plain
 from reslag_vae.studies.report.statistics import Estimate
 from reslag_vae.studies.report.tables import (
-    COST,
-    YARDSTICK,
     answer_table,
-    as_csv,
-    best,
     compare_with_thesis,
-    markdown_table,
     number_table,
-    plain,
     text_of,
     thesis_table,
 )
+from reslag_vae.studies.report.text import markdown_table
 
 MakeRun = Callable[..., Path]
 

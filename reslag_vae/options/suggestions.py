@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from reslag_vae.options.table import TRAIN, TRAINER
+
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the known name that is most like a given one, or None if none is like it.
@@ -23,3 +25,14 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
             return by_last[found[0]]
     found = get_close_matches(name, known, 1, 0.75)
     return found[0] if found else None
+
+
+def did_you_mean(name: str, names: tuple[str, ...] = ()) -> str:
+    """`; did you mean ...?` with the nearest name, or nothing where none is near.
+
+    Of a name that is an option of other choices it says that.
+    """
+    near = nearest(name, names or (*TRAIN, *(f"trainer.{own}" for own in TRAINER)))
+    if near == name:
+        return " in what was chosen"
+    return f"; did you mean {near}" if near else ""

@@ -13,7 +13,7 @@ def is_first() -> bool:
     return not ranks or ranks[0] == "0"
 
 
-def started() -> int:
+def launched_processes() -> int:
     """Return how many processes torchrun or srun has launched together.
 
     The result is 1 if neither has: then the first process launches the others.

@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from reslag_vae import options
 from reslag_vae._runtime import terminal
-from reslag_vae._runtime.errors import UserError, closed_doors
+from reslag_vae._runtime.errors import UserError, permission_errors
 from reslag_vae._runtime.invocation import enter, is_help, running
 from reslag_vae._runtime.signals import interruptible
 from reslag_vae.cli.extras import require
@@ -42,7 +42,7 @@ def run(main: Callable[[], object], command: str) -> None:
             answer(main, command)
             return
         try:
-            with own_errors(), closed_doors():
+            with own_errors(), permission_errors():
                 answer(main, command)
         except (
             UserError,

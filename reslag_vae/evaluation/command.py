@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 from reslag_vae import options
 from reslag_vae._runtime import process
-from reslag_vae._runtime.errors import UserError, closed_doors
+from reslag_vae._runtime.errors import UserError, permission_errors
 from reslag_vae._runtime.invocation import configuration_folder
 from reslag_vae._runtime.jobs import told
 
@@ -17,7 +17,7 @@ def main(config: DictConfig) -> None:
     """Numbers and pictures of every run into its folder, and of several a comparison."""
     process.wait_briefly()
     try:
-        with closed_doors():
+        with permission_errors():
             options.check_evaluation(config)
             from reslag_vae.evaluation.main import evaluate
 

@@ -20,14 +20,9 @@ from reslag_vae.options import check_evaluation
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.config import check_trust, plain
 from reslag_vae.runs.data import load_data
-from reslag_vae.runs.folder import (
-    CONFIG_FILE,
-    ID_FILE,
-    RunError,
-    evaluation_file,
-    read_json,
-    read_result,
-)
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import CONFIG_FILE, ID_FILE, evaluation_file, read_result
+from reslag_vae.runs.formats import read_json
 from reslag_vae.runs.identity import CONSEQUENCE, changes
 from reslag_vae.runs.load import Run, read_run
 from reslag_vae.runs.option_names import flat_names

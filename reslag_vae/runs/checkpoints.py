@@ -7,11 +7,11 @@ from typing import Any
 
 from reslag_vae._runtime.errors import first_line
 from reslag_vae.runs.config import is_final
+from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import (
     MODEL_FILE,
     RESULT_FILE,
     WEIGHTS_FILE,
-    RunError,
     checkpoint_file,
     read_metrics,
 )

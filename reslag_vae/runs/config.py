@@ -12,7 +12,9 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae._runtime.errors import ConfigError, first_line
-from reslag_vae.runs.folder import RunError, config_path, read_bytes
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import config_path
+from reslag_vae.runs.formats import read_bytes
 from reslag_vae.runs.migrations import current_config
 from reslag_vae.runs.plugins import declared
 

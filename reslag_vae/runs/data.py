@@ -10,7 +10,8 @@ from reslag_vae.data import ImageDataModule
 from reslag_vae.models import GenerativeModel
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.config import DATA_MODULES, check_trust, foreign_target, load_config, refusal
-from reslag_vae.runs.folder import RunError, config_path
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import config_path
 
 
 def build_data(config: DictConfig, model: GenerativeModel) -> ImageDataModule:

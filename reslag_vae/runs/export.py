@@ -16,14 +16,8 @@ from reslag_vae._runtime.files import UNFINISHED, remove_unfinished, write_atomi
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.checkpoints import checkpoint_path, read_checkpoint
-from reslag_vae.runs.folder import (
-    CARD_FILE,
-    MODEL_FILE,
-    RESULT_FILE,
-    WEIGHTS_FILE,
-    RunError,
-    read_result,
-)
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import CARD_FILE, MODEL_FILE, RESULT_FILE, WEIGHTS_FILE, read_result
 from reslag_vae.runs.migrations import SCHEMA
 
 USE = """import reslag_vae

@@ -2,16 +2,12 @@
 
 import csv
 import io
-import json
-import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from reslag_vae._runtime.errors import UserError, first_line
-from reslag_vae._runtime.files import UNFINISHED, remove_unfinished, write_atomically
-
-if TYPE_CHECKING:
-    import numpy as np
+from reslag_vae._runtime.files import UNFINISHED, remove_unfinished
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.formats import MOST_BYTES, read_bytes, read_json, write_json
 
 CONFIG_FILE = "config.yaml"
 IDENTITY_FILE = "run.json"
@@ -51,15 +47,6 @@ WRITTEN = {
 WEIGHTS_FILE = "model.safetensors"
 MODEL_FILE = "config.json"
 CARD_FILE = "README.md"
-
-# The files of a run hold some kB; metrics.csv and evaluation.json may grow to some MB.
-MOST_BYTES = 1 << 26
-MOST_ARRAY_BYTES = 1 << 28
-MOST_DIGITS = 30
-
-
-class RunError(UserError, RuntimeError):
-    """A run's folder does not hold what is asked of it. The message names the file."""
 
 
 def checkpoint_file(folder: Path, name: str) -> Path:
@@ -159,57 +146,6 @@ def read_result(folder: Path) -> dict[str, Any]:
     return content
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """What a JSON file says; nothing if it is not there.
-
-    Raises:
-        RunError: the file is damaged.
-    """
-    try:
-        content = json.loads(read_bytes(path, MOST_BYTES).decode("utf-8"), parse_int=whole)
-    except FileNotFoundError:
-        return {}
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path} is damaged: {first_line(error)}") from None
-    if not isinstance(content, dict):
-        raise RunError(f"{path} is damaged: it holds no names and values.")
-    return content
-
-
-def whole(digits: str) -> int:
-    """A whole number of a JSON file, as large as any of ours.
-
-    Raises:
-        ValueError: it has more digits.
-    """
-    if len(digits) > MOST_DIGITS:
-        raise ValueError(f"it holds a number of {len(digits)} digits")
-    return int(digits)
-
-
-def read_bytes(path: Path, most: int) -> bytes:
-    """The content of a file that may come from anywhere.
-
-    Raises:
-        FileNotFoundError: it is not there.
-        RunError: it is no regular file, larger than `most` bytes, or cannot be read.
-    """
-    try:
-        if not path.is_file():
-            if path.exists():
-                raise RunError(f"{path} is damaged: it is not a file.")
-            raise FileNotFoundError(path)
-        if path.stat().st_size > most:
-            raise RunError(
-                f"{path} is damaged: it is larger than such a file can be ({most:,} bytes)."
-            )
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror or error}") from None
-
-
 def monitored_value(folder: Path) -> float | None:
     """The value by which the best epoch of a finished run was chosen; None if it has not finished.
 
@@ -230,53 +166,3 @@ def monitored_value(folder: Path) -> float | None:
 def write_result(folder: Path, result: dict[str, Any]) -> None:
     """metrics.json; see `write_json`."""
     write_json(folder / RESULT_FILE, result)
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Whole or not at all; numbers that JSON cannot hold become null."""
-    write_atomically(path, json.dumps(finite(content), indent=2, allow_nan=False) + "\n")
-
-
-def write_arrays(path: Path, arrays: dict[str, "np.ndarray"]) -> None:
-    """Named arrays as a compressed NPZ file, whole or not at all."""
-    import numpy as np
-
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]  # numpy's stubs take names for options
-    write_atomically(path, content.getvalue())
-
-
-def read_arrays(path: Path) -> dict[str, "np.ndarray"]:
-    """Named arrays; none if the file is not there. No code in it is ever run.
-
-    Raises:
-        RunError: the file is damaged.
-    """
-    import numpy as np
-
-    try:
-        # From memory: of a damaged file numpy would leave the handle open.
-        content = io.BytesIO(read_bytes(path, MOST_BYTES))
-        with zipfile.ZipFile(content) as archive:
-            size = sum(part.file_size for part in archive.infolist())
-        if size > MOST_ARRAY_BYTES:
-            raise ValueError(f"it would take {size:,} bytes")
-        with np.load(content, allow_pickle=False) as file:
-            return dict(file)
-    except FileNotFoundError:
-        return {}
-    except RunError:
-        raise
-    except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
-        raise RunError(f"{path} is damaged: {first_line(error)}") from None
-
-
-def finite(value: Any) -> Any:
-    """The tree with infinities and NaN replaced by None."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    if isinstance(value, float) and not abs(value) < float("inf"):
-        return None
-    return value

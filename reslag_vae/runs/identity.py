@@ -4,14 +4,9 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reslag_vae.runs.folder import (
-    IDENTITY_FILE,
-    RunError,
-    config_path,
-    read_json,
-    read_result,
-    write_json,
-)
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import IDENTITY_FILE, config_path, read_result
+from reslag_vae.runs.formats import read_json, write_json
 
 if TYPE_CHECKING:
     from reslag_vae.data.inventory import Inventory

@@ -23,14 +23,9 @@ from reslag_vae.runs.config import (
     refusal,
     targets_of,
 )
-from reslag_vae.runs.folder import (
-    MODEL_FILE,
-    WEIGHTS_FILE,
-    RunError,
-    read_json,
-    read_metrics,
-    read_result,
-)
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import MODEL_FILE, WEIGHTS_FILE, read_metrics, read_result
+from reslag_vae.runs.formats import read_json
 from reslag_vae.runs.identity import refuse_other
 from reslag_vae.runs.migrations import current_checkpoint
 from reslag_vae.runs.weights import (

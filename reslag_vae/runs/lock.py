@@ -6,7 +6,9 @@ from pathlib import Path
 
 from reslag_vae._runtime.files import WriteError
 from reslag_vae._runtime.locks import HeldError, held, is_held
-from reslag_vae.runs.folder import FAILURE_FILE, LOCK_FILE, RunError, write_json
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import FAILURE_FILE, LOCK_FILE
+from reslag_vae.runs.formats import write_json
 
 # Another process that only asks holds the lock for so many seconds at most.
 PATIENCE = 2.0

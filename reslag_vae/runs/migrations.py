@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from reslag_vae._runtime.errors import first_line
 from reslag_vae.runs import version_0_1
-from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.errors import RunError
 
 Tree = dict[str, Any]
 

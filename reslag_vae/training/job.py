@@ -22,7 +22,8 @@ from reslag_vae.runs.config import (
     targets_of,
 )
 from reslag_vae.runs.differences import material_differences
-from reslag_vae.runs.folder import CONFIG_FILE, RESULT_FILE, RunError, checkpoint_files, config_path
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import CONFIG_FILE, RESULT_FILE, checkpoint_files, config_path
 from reslag_vae.runs.migrations import SCHEMA
 
 # What may differ in a resumed run: where and how long it runs, not what it is.
@@ -50,7 +51,7 @@ def run_folder(resume: str | None, new: str) -> str:
             hundred lines of their own. Nothing is written.
     """
     if resume is None:
-        if ranks.started() > 1:
+        if ranks.launched_processes() > 1:
             raise SystemExit(
                 "Several processes train one run: name its folder by hydra.run.dir=runs/my_run."
             )
@@ -79,7 +80,11 @@ def of_job(config: DictConfig, folder: Path) -> DictConfig:
         ConfigError: an override would make a resumed run another one.
     """
     hydra = HydraConfig.get()
-    if hydra.mode == RunMode.MULTIRUN and several_devices(config) and ranks.started() == 1:
+    if (
+        hydra.mode == RunMode.MULTIRUN
+        and several_devices(config)
+        and ranks.launched_processes() == 1
+    ):
         raise ConfigError(
             f"trainer.devices={config.trainer.devices}: a run of a multirun has one device, unless Slurm starts its "
             "processes (hydra/launcher=submitit_slurm hydra.launcher.tasks_per_node=2)."

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from reslag_vae import options
 from reslag_vae._runtime import process, ranks, terminal
-from reslag_vae._runtime.errors import UserError, closed_doors
+from reslag_vae._runtime.errors import UserError, permission_errors
 from reslag_vae._runtime.invocation import configuration_folder, invocation
 from reslag_vae._runtime.jobs import told
 from reslag_vae._runtime.signals import interruptible, postponed
@@ -102,11 +102,11 @@ def main(config: DictConfig) -> float | None:
     try:
         with (
             interruptible(),
-            closed_doors(),
+            permission_errors(),
         ):  # also where a launcher calls this in a process of its own
             return in_folder(config, folder)
     except OccupiedError as error:
-        if config.study is None or ranks.started() > 1:
+        if config.study is None or ranks.launched_processes() > 1:
             raise told(str(error)) from None
         log.info("left to the other process that is at work on it")
         return None

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from reslag_vae.runs.folder import MOST_BYTES, RunError, read_bytes
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.formats import MOST_BYTES, read_bytes
 from reslag_vae.studies.grid import Job
 from reslag_vae.studies.plan import STUDY_FILE, Plan, read_plan, results_of
 from reslag_vae.studies.report.finished import FinishedRun, read_finished_runs

@@ -7,18 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reslag_vae.runs.config import read_config
+from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import (
     CONFIG_FILE,
     EVALUATION_FILE,
     PER_IMAGE_FILE,
     RESULT_FILE,
-    RunError,
     figure_file,
-    read_arrays,
-    read_json,
     read_metrics,
     read_result,
 )
+from reslag_vae.runs.formats import read_arrays, read_json
 from reslag_vae.studies.plan import RESULTS, results_of
 
 # What metrics.json must say.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from reslag_vae.runs.differences import SEEDS, material_differences
-from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.errors import RunError
 from reslag_vae.studies.report.finished import FinishedRun
 from reslag_vae.studies.report.rows import Row
 from reslag_vae.variants.titles import TITLES

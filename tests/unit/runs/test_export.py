@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 
 import reslag_vae
 from reslag_vae._runtime.escape import markdown
+from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.export import card, export, main
-from reslag_vae.runs.folder import RunError
 from reslag_vae.variants import ResLagLightVAE
 from tests.running import BARE
 

@@ -12,15 +12,9 @@ import pytest
 import torch
 
 from reslag_vae.runs.checkpoints import checkpoint_path, read_checkpoint
-from reslag_vae.runs.folder import (
-    RunError,
-    config_path,
-    finite,
-    monitored_value,
-    read_arrays,
-    write_arrays,
-    write_result,
-)
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import config_path, monitored_value, write_result
+from reslag_vae.runs.formats import finite, read_arrays, write_arrays
 
 CHECKPOINT = {
     "epoch": 3,

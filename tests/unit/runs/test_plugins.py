@@ -10,8 +10,8 @@ import torch
 
 import reslag_vae
 from reslag_vae.runs.config import MODEL_MODULES, RUN_MODULES, RUN_TARGETS, foreign_target
+from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.export import export
-from reslag_vae.runs.folder import RunError
 from reslag_vae.runs.load import read_run
 from reslag_vae.runs.plugins import declared
 from reslag_vae.training.job import resumed

@@ -1,4 +1,4 @@
-"""From the configuration of a run to its data, and the data of a finished run."""
+"""The data of a run, from a composed configuration or from a finished run's folder."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -15,10 +15,10 @@ from reslag_vae.runs.folder import config_path
 
 
 def build_data(config: DictConfig, model: GenerativeModel) -> ImageDataModule:
-    """The data module of a resolved configuration.
+    """Return the data module of a resolved configuration.
 
     Raises:
-        ValueError: its images are not those that the network is built for.
+        ValueError: its images are not of the shape that the network is built for.
     """
     data = instantiate(config.data)
     if not isinstance(data, ImageDataModule):
@@ -37,17 +37,17 @@ def load_data(
     pictures: str | Path | None = None,
     trust: Collection[str] = (),
 ) -> ImageDataModule:
-    """The data that a run was trained on, read and split as they were.
+    """Load the data that a run was trained on, with the same splits.
 
     Args:
-        folder: of the run.
-        root: the folder of all data sets, if it is another one now.
-        pictures: the folder of the pictures, if it is another one now.
+        folder: folder of the run.
+        root: folder of all data sets, if it has moved.
+        pictures: folder of the pictures, if it has moved.
         trust: modules of the user's own that the data may be made of.
 
     Raises:
-        RunError: the run's configuration is missing, damaged or not one of ours, or its data are
-            not where it says.
+        RunError: the run's configuration is missing, damaged or not one of this package, or its
+            data are not where it says.
         ConfigError: the data have no folder of pictures.
         DataError: a file of the data is missing or damaged.
     """

@@ -4,4 +4,4 @@ from reslag_vae._runtime.errors import UserError
 
 
 class RunError(UserError, RuntimeError):
-    """A run's folder does not hold what is asked of it. The message names the file."""
+    """A run's folder that lacks something or holds something wrong; the message names the file."""

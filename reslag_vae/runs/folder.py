@@ -1,4 +1,4 @@
-"""The folder of a run: what is in it, and how to read it back."""
+"""The folder of a run: the name of every file in it, and how to read its tables of numbers."""
 
 import csv
 import io
@@ -50,46 +50,60 @@ CARD_FILE = "README.md"
 
 
 def checkpoint_file(folder: Path, name: str) -> Path:
-    """Where a run keeps its checkpoint `best`, `last` or `previous`, which need not be there."""
+    """Return the path of a run's checkpoint, which need not exist.
+
+    Args:
+        folder: folder of the run.
+        name: `best`, `last` or `previous`.
+    """
     return folder / CHECKPOINTS / f"{name}.ckpt"
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
-    """The checkpoints of a run that are there, in the order of their names."""
+    """Return the paths of a run's existing checkpoints, sorted by name."""
     return sorted((folder / CHECKPOINTS).glob("*.ckpt"))
 
 
 def figure_file(folder: Path, name: str) -> Path:
-    """Where a run keeps the picture of that name of its training, which need not be there."""
+    """Return the path of a picture that a run's training draws, which need not exist.
+
+    Args:
+        folder: folder of the run.
+        name: name of the picture, such as `reconstructions`.
+    """
     return folder / FIGURES / f"{name}.png"
 
 
 def figure_files(folder: Path) -> list[Path]:
-    """The pictures of a run's training that are there, in the order of their names."""
+    """Return the paths of the existing pictures of a run's training, sorted by name."""
     return sorted((folder / FIGURES).glob("*.png"))
 
 
 def evaluation_file(folder: Path, split: str, checkpoint: str) -> Path:
-    """Where a run keeps an evaluation, which need not be there.
+    """Return the path of the numbers of an evaluation, which need not exist.
 
-    It is evaluation.json of the test split and the best checkpoint; others are in the file's name.
+    It is evaluation.json for the test split and the best checkpoint. Others have the split and the
+    checkpoint in their names.
     """
     label = label_of(split, checkpoint)
     return folder / (EVALUATION_FILE if label == "test" else f"evaluation_{label}.json")
 
 
 def evaluation_figures(folder: Path, split: str, checkpoint: str) -> Path:
-    """The folder of the pictures of an evaluation, among those of the run's training."""
+    """Return the folder of the pictures of an evaluation, which need not exist."""
     return folder / FIGURES / label_of(split, checkpoint)
 
 
 def label_of(split: str, checkpoint: str) -> str:
-    """The split, and the checkpoint if it is not the best."""
+    """Return the split, followed by the checkpoint unless it is the best: `val`, `test_last`."""
     return split if checkpoint == "best" else f"{split}_{checkpoint}"
 
 
 def clean(folder: Path) -> None:
-    """Remove what a kill has left of a run's files; nobody may train in the folder."""
+    """Remove the unfinished files that a killed process has left in a run's folder.
+
+    No other process may be training in the folder.
+    """
     for place, names in WRITTEN.items():
         remove_unfinished(folder / place, names)
     for name in (f"{which}{UNFINISHED}" for which in ("best", "last")):
@@ -98,10 +112,10 @@ def clean(folder: Path) -> None:
 
 
 def config_path(folder: Path) -> Path:
-    """The run's resolved configuration.
+    """Return the path of a run's resolved configuration.
 
     Raises:
-        RunError: it is not there.
+        RunError: the file is missing.
     """
     path = folder / CONFIG_FILE
     if not path.is_file():
@@ -110,7 +124,7 @@ def config_path(folder: Path) -> Path:
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """The rows of a run's metrics.csv, one for each epoch; none if it is not there.
+    """Read the rows of a run's metrics.csv, one for each epoch; none if the file is missing.
 
     Empty cells are left out.
 
@@ -134,7 +148,7 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
 
 
 def read_result(folder: Path) -> dict[str, Any]:
-    """What a run's metrics.json says; nothing if it is not there.
+    """Read a run's metrics.json; nothing if the file is missing.
 
     Raises:
         RunError: the file is damaged.
@@ -147,7 +161,7 @@ def read_result(folder: Path) -> dict[str, Any]:
 
 
 def monitored_value(folder: Path) -> float | None:
-    """The value by which the best epoch of a finished run was chosen; None if it has not finished.
+    """Return the value that chose a finished run's best epoch; None if the run has not finished.
 
     Raises:
         RunError: metrics.json is damaged.
@@ -164,5 +178,5 @@ def monitored_value(folder: Path) -> float | None:
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> None:
-    """metrics.json; see `write_json`."""
+    """Write a run's metrics.json, as `write_json` does."""
     write_json(folder / RESULT_FILE, result)

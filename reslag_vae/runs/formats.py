@@ -1,4 +1,4 @@
-"""JSON and NPZ files: written whole or not at all, and read with distrust."""
+"""JSON and NPZ files, written whole or not at all, and read with distrust."""
 
 import io
 import json
@@ -20,7 +20,7 @@ MOST_DIGITS = 30
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """What a JSON file says; nothing if it is not there.
+    """Read the names and values of a JSON file; nothing if the file is missing.
 
     Raises:
         RunError: the file is damaged.
@@ -37,10 +37,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def whole(digits: str) -> int:
-    """A whole number of a JSON file, as large as any of ours.
+    """Return a whole number of a JSON file from its digits.
 
     Raises:
-        ValueError: it has more digits.
+        ValueError: the number has more digits than any that this package writes.
     """
     if len(digits) > MOST_DIGITS:
         raise ValueError(f"it holds a number of {len(digits)} digits")
@@ -48,11 +48,15 @@ def whole(digits: str) -> int:
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """The content of a file that may come from anywhere.
+    """Return the content of a file that may come from anywhere.
+
+    Args:
+        path: path of the file.
+        most: largest size that is read, in bytes.
 
     Raises:
-        FileNotFoundError: it is not there.
-        RunError: it is no regular file, larger than `most` bytes, or cannot be read.
+        FileNotFoundError: the file is missing.
+        RunError: the file is larger, is not a regular file, or cannot be read.
     """
     try:
         if not path.is_file():
@@ -71,12 +75,12 @@ def read_bytes(path: Path, most: int) -> bytes:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Whole or not at all; numbers that JSON cannot hold become null."""
+    """Write a JSON file, whole or not at all; numbers that JSON cannot hold become null."""
     write_atomically(path, json.dumps(finite(content), indent=2, allow_nan=False) + "\n")
 
 
 def write_arrays(path: Path, arrays: dict[str, "np.ndarray"]) -> None:
-    """Named arrays as a compressed NPZ file, whole or not at all."""
+    """Write named arrays as a compressed NPZ file, whole or not at all."""
     import numpy as np
 
     content = io.BytesIO()
@@ -85,7 +89,9 @@ def write_arrays(path: Path, arrays: dict[str, "np.ndarray"]) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, "np.ndarray"]:
-    """Named arrays; none if the file is not there. No code in it is ever run.
+    """Read the named arrays of an NPZ file; none if the file is missing.
+
+    No code in the file is ever run.
 
     Raises:
         RunError: the file is damaged.
@@ -110,7 +116,7 @@ def read_arrays(path: Path) -> dict[str, "np.ndarray"]:
 
 
 def finite(value: Any) -> Any:
-    """The tree with infinities and NaN replaced by None."""
+    """Return a tree of plain values with infinities and NaN replaced by None."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Parts of other installed packages, by their entry points.
+"""Classes that other installed packages declare by their entry points.
 
 A package declares the classes that its runs are made of in its pyproject.toml:
 

@@ -18,7 +18,9 @@ log = logging.getLogger(__name__)
 
 
 class SteadyLogger(WandbLogger):
-    """Lightning's, but training outlives it: where W&B fails, the run goes on without, with a word.
+    """A logger of W&B whose failure does not end the training.
+
+    If W&B fails, the run continues without it and the log says so.
 
     Attributes:
         off: whether W&B gets nothing, or nothing more.
@@ -38,7 +40,7 @@ class SteadyLogger(WandbLogger):
 
     @rank_zero_only
     def log_pictures(self, pictures: Mapping[str, Path], **values: float) -> None:
-        """Show PNG files by name, with values beside them."""
+        """Log PNG files by name, with values beside them."""
         import wandb
 
         def show() -> None:
@@ -56,7 +58,7 @@ class SteadyLogger(WandbLogger):
 
     @rank_zero_only
     def close(self, exit_code: int = 0) -> None:
-        """End the W&B run: the next run of this process must not write into it."""
+        """End the W&B run, so that the next run of this process does not write into it."""
         self._attempt(lambda: self.experiment.finish(exit_code=exit_code))
 
     @rank_zero_only
@@ -83,18 +85,17 @@ class SteadyLogger(WandbLogger):
 def wandb_logger(
     project: str, mode: Mode, group: str | None, folder: Path, config: dict[str, Any]
 ) -> SteadyLogger:
-    """The logger of the run in `folder`; a resumed run goes on as the same W&B run.
+    """Return the logger of a run; a resumed run continues the same W&B run.
 
-    Where W&B does not start, for whatever reason, the logger takes everything and does nothing,
-    with a word.
+    If W&B does not start, for whatever reason, the log says so, and the logger does nothing.
 
     Args:
-        project: of W&B.
-        mode: `auto` is online if the user is logged in, else offline. WANDB_MODE, where set, is the
-            user's word.
-        group: of the runs of one sweep.
-        folder: the run's; W&B's own files go there too.
-        config: flat names for the dashboard to group and filter by.
+        project: name of the W&B project.
+        mode: `auto` is online if the user is logged in, else offline. The variable WANDB_MODE, if
+            set, overrides it.
+        group: name that the runs of one sweep share.
+        folder: folder of the run, which gets W&B's own files too.
+        config: values by flat name, for the dashboard to group and filter by.
 
     Raises:
         ValueError: the mode is none of these.
@@ -117,12 +118,12 @@ def add_evaluation(
     numbers: dict[str, float | str],
     pictures: dict[str, Path],
 ) -> None:
-    """Put an evaluation's numbers into a run's summary, its pictures beside those of training.
+    """Add an evaluation's numbers to a run's summary, and its pictures beside those of training.
 
     Args:
-        logger: of the run.
-        evaluation: its name, before that of each number and picture.
-        numbers: by name.
+        logger: logger of the run.
+        evaluation: name of the evaluation, which precedes that of each number and picture.
+        numbers: numbers by name.
         pictures: PNG files by name.
     """
     logger.summarise({f"{evaluation}/{name}": value for name, value in numbers.items()})

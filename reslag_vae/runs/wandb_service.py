@@ -1,4 +1,4 @@
-"""Runs of W&B: started, continued after a break, and kept offline where nobody is logged in."""
+"""The start of a W&B run: online or offline, new or continued."""
 
 import logging
 import netrc
@@ -27,7 +27,10 @@ VALID_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def start_run(mode: Mode, folder: Path, options: dict[str, Any]) -> Any:
-    """The W&B run of a folder, told in the log; None where it is disabled or does not start."""
+    """Start the W&B run of a folder; return None if W&B is disabled or does not start.
+
+    The log says which.
+    """
     keep_settings_without_home(folder)
     try:
         run = init_run(mode, options | run_options(folder, options["config"]))
@@ -48,14 +51,14 @@ def start_run(mode: Mode, folder: Path, options: dict[str, Any]) -> Any:
 
 
 def keep_settings_without_home(folder: Path) -> None:
-    """Where the user has no home, have W&B keep its settings and its cache with the run."""
+    """Have W&B keep its settings and its cache with the run if the user has no home folder."""
     if not os.path.isabs(os.path.expanduser("~")):
         for name in ("WANDB_CONFIG_DIR", "XDG_CACHE_HOME"):
             os.environ.setdefault(name, str(folder.absolute() / DASHBOARD))
 
 
 def init_run(mode: Mode, options: dict[str, Any]) -> Any:
-    """A W&B run; an offline one where W&B cannot be reached."""
+    """Start a W&B run, offline if W&B cannot be reached."""
     import wandb
 
     offline = mode == "offline" or (mode == "auto" and not logged_in())
@@ -71,18 +74,16 @@ def init_run(mode: Mode, options: dict[str, Any]) -> Any:
 
 
 def run_options(folder: Path, config: dict[str, Any]) -> dict[str, str]:
-    """The options of `wandb.init` that say which run it is."""
+    """Return the options of `wandb.init` that identify the run."""
     name = f"{config['model']} {config['data']} {config['objective']}"
     return {"name": name, "id": id_of(folder), "resume": "allow"}
 
 
 def id_of(folder: Path) -> str:
-    """The id of a run by its folder; a new one where there is none.
-
-    So is it where the id is damaged, which is told.
+    """Return the W&B id of the run in a folder; a new one if there is none or it is damaged.
 
     Raises:
-        OSError: the file cannot be read or written.
+        OSError: the file of the id cannot be read or written.
     """
     path, found = folder / ID_FILE, None
     if path.exists():
@@ -100,9 +101,9 @@ def id_of(folder: Path) -> str:
 
 
 def dashboard_of(run: Any) -> str:
-    """Where a run's dashboard is, or how to upload it.
+    """Return the address of a run's dashboard, or the command that uploads an offline run.
 
-    All of its segments are uploaded at once, in the order of their names.
+    The command uploads all segments of the run at once, in the order of their names.
     """
     if run.disabled:
         return "disabled"
@@ -113,7 +114,7 @@ def dashboard_of(run: Any) -> str:
 
 
 def continue_steps(run: Any, folder: Path) -> None:
-    """Have a run count its steps on from those before, on our own axis."""
+    """Have a resumed run continue the count of its steps, and set the x axis to images seen."""
     with suppress(
         FileNotFoundError, RunError, ValueError
     ):  # of a run that has begun just now, or a damaged file
@@ -127,7 +128,7 @@ def continue_steps(run: Any, folder: Path) -> None:
 
 
 def reason(error: Exception) -> str:
-    """What an exception of W&B's says, in one line, without the advice of its validator."""
+    """Return what an exception of W&B says, on one line and without its validator's advice."""
     text = printable(" ".join(f"{type(error).__name__}: {error}".split())).partition(
         " For further information"
     )[0]
@@ -135,7 +136,7 @@ def reason(error: Exception) -> str:
 
 
 def end_service() -> None:
-    """End W&B's own process: it would try again at the end of this one, and print it."""
+    """End W&B's own process, which would otherwise try again, and print, as this one exits."""
     with suppress(Exception):
         import wandb
 
@@ -143,7 +144,7 @@ def end_service() -> None:
 
 
 def logged_in() -> bool:
-    """Whether there is an API key in the environment or in the netrc file, as of `wandb login`."""
+    """Return whether W&B has an API key, in the environment or in the netrc file."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     try:

@@ -1,4 +1,4 @@
-"""Which command this is, and where its configuration lies."""
+"""The command that runs, and the folder of its configuration."""
 
 import os
 from collections.abc import Sequence

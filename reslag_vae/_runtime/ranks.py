@@ -14,9 +14,9 @@ def is_first() -> bool:
 
 
 def launched_processes() -> int:
-    """Return how many processes torchrun or srun has launched together.
+    """Return the number of processes that torchrun or srun has launched together.
 
-    The result is 1 if neither has: then the first process launches the others.
+    It is 1 if neither has: then the first process launches the others.
     """
     for rank, size in SIZES.items():
         if rank in os.environ:

@@ -15,13 +15,13 @@ __all__ = ["main", "run"]
 
 
 class Command(NamedTuple):
-    """One of the commands.
+    """A subcommand of `reslag`.
 
     Attributes:
-        words: what it does.
-        module: whose `main` does it.
+        words: short description.
+        module: module whose `main` runs the subcommand.
         composed: whether Hydra composes its configuration.
-        extra: of the package that it needs beside the core, if any.
+        extra: extra of the package that it needs beside the core, if any.
     """
 
     words: str
@@ -55,13 +55,13 @@ reslag train --config-dir my_conf ..."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Carry out the command that the command line names.
+    """Run the subcommand that the command line names.
 
     Args:
-        arguments: of the command line; None is those of this process.
+        arguments: arguments of the command line; None for those of this process.
 
     Raises:
-        SystemExit: with 2 where there is no such command, and with the command's own code.
+        SystemExit: with 2 if there is no such subcommand, and with the subcommand's own code.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     started = os.environ.get(VARIABLE, "").partition(" ")[2]
@@ -87,10 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def carry_out(name: str, command: Command) -> None:
-    """Run one of the commands to its end.
+    """Run a subcommand to its end.
 
     Raises:
-        SystemExit: with 1 where the extra that it needs is not installed.
+        SystemExit: with 1 if the extra that it needs is not installed.
     """
     full = f"reslag {name}"
     module = f"reslag_vae.{command.module}"

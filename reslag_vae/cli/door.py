@@ -1,4 +1,4 @@
-"""How commands run: what a user can mend is told in one sentence, without a stack of calls."""
+"""The entry of every command: errors that a user can mend are shown without a traceback."""
 
 import os
 import sys
@@ -25,14 +25,14 @@ OF_HYDRA = ("Config group override must be", "flag can only be used in conjuncti
 
 
 def run(main: Callable[[], object], command: str) -> None:
-    """Run a command's function for Hydra to its end.
+    """Run the function of a command whose configuration Hydra composes.
 
     Args:
         main: the function.
-        command: as a user types it, such as "python train.py" or "reslag train".
+        command: the command as a user types it, such as "python train.py" or "reslag train".
 
     Raises:
-        SystemExit: with 1, after the message, where a user can mend what is wrong.
+        SystemExit: with 1, after an error that a user can mend and its message.
     """
     enter(command)
     terminal.prepare()
@@ -71,7 +71,7 @@ def run(main: Callable[[], object], command: str) -> None:
 
 
 def answer(main: Callable[[], object], command: str) -> None:
-    """Print the help where the arguments ask for it; else run the function.
+    """Print the help if the arguments ask for it; else run the function.
 
     Raises:
         UserError: the command's extra is not installed.
@@ -86,7 +86,7 @@ def answer(main: Callable[[], object], command: str) -> None:
 
 @contextmanager
 def own_errors() -> Iterator[None]:
-    """Within the context Hydra raises what it would print."""
+    """Have Hydra raise its errors within the context, which it would otherwise print."""
     os.environ[FULL_ERROR] = "1"
     try:
         yield
@@ -95,7 +95,7 @@ def own_errors() -> Iterator[None]:
 
 
 def is_removed() -> bool:
-    """Whether the working directory is no longer there."""
+    """Return whether the working directory no longer exists."""
     try:
         os.getcwd()
     except FileNotFoundError:

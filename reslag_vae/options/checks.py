@@ -1,4 +1,4 @@
-"""Checks of a configuration before PyTorch is loaded, with one-sentence errors.
+"""The checks of a run's configuration before PyTorch is loaded, with one-sentence errors.
 
 Each error names the option, its value and what is wanted.
 """

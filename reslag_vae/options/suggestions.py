@@ -28,9 +28,13 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, names: tuple[str, ...] = ()) -> str:
-    """`; did you mean ...?` with the nearest name, or nothing where none is near.
+    """Return `; did you mean ...` with the nearest known name, or an empty text if none is near.
 
-    Of a name that is an option of other choices it says that.
+    If the name is a known option, which the chosen parts do not have, return that.
+
+    Args:
+        name: name that was not found.
+        names: known names; empty for all options of training.
     """
     near = nearest(name, names or (*TRAIN, *(f"trainer.{own}" for own in TRAINER)))
     if near == name:

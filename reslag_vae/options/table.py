@@ -1,4 +1,4 @@
-"""The table of every option of training and evaluation with the values that it may have."""
+"""The table of every option of training and evaluation, with the values that it may have."""
 
 import re
 from typing import Any

@@ -17,7 +17,8 @@ def main() -> None:
     terminal.prepare()
     parser = argparse.ArgumentParser(
         prog=invocation("report"),
-        description="Write report.html, report.md and report.csv of a study, from the files in its folder alone.",
+        description="Write report.html, report.md and report.csv of a study, from the files in its "
+        "folder alone.",
     )
     parser.add_argument("study", type=Path, help="its folder, such as studies/table1")
     parser.add_argument(

@@ -71,7 +71,11 @@ class FinishedRun(NamedTuple):
         return digests.get("test") if isinstance(digests, dict) else None
 
     def picture(self, name: str) -> Path | None:
-        """A picture of the run; None if it is not there."""
+        """Return the path of a picture of the run; None if the picture is missing.
+
+        Args:
+            name: name of the picture, such as `reconstructions`.
+        """
         path = figure_file(self.folder, name)
         return path if path.is_file() else None
 

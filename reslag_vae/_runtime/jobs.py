@@ -20,7 +20,7 @@ def job_name() -> str:
     return f"{hydra.sweep.subdir}: " if hydra.mode == RunMode.MULTIRUN else ""
 
 
-def told(message: str) -> Exception | SystemExit:
+def job_end(message: str) -> Exception | SystemExit:
     """Return the exception that ends a job with a message.
 
     It ends the whole program, or only one of the jobs of a multirun.

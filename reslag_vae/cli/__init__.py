@@ -18,13 +18,13 @@ class Command(NamedTuple):
     """A subcommand of `reslag`.
 
     Attributes:
-        words: short description.
+        summary: short description.
         module: module whose `main` runs the subcommand.
         composed: whether Hydra composes its configuration.
         extra: extra of the package that it needs beside the core, if any.
     """
 
-    words: str
+    summary: str
     module: str
     composed: bool
     extra: str | None
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if "LOCAL_RANK" in os.environ and started in COMMANDS and given[:1] != [started]:
         given.insert(0, started)  # one of several devices' processes, started without the word
     if not given or given[0] in ("-h", "--help", "help"):
-        lines = [f"  {name:<10}{command.words}" for name, command in COMMANDS.items()]
+        lines = [f"  {name:<10}{command.summary}" for name, command in COMMANDS.items()]
         print(HELP.format(commands="\n".join(lines)))
         return
     if given[0] == "--version":

@@ -39,11 +39,11 @@ def run(main: Callable[[], object], command: str) -> None:
     sys.argv[1:] = options.renamed(sys.argv[1:])
     with interruptible():  # a sweep's launcher, too
         if FULL_ERROR in os.environ:  # the user wants to see stacks of calls
-            answer(main, command)
+            help_or_run(main, command)
             return
         try:
-            with own_errors(), permission_errors():
-                answer(main, command)
+            with hydra_errors_raised(), permission_errors():
+                help_or_run(main, command)
         except (
             UserError,
             HydraException,
@@ -52,7 +52,7 @@ def run(main: Callable[[], object], command: str) -> None:
             FileNotFoundError,
         ) as error:
             known = isinstance(error, UserError | HydraException | OmegaConfBaseException)
-            if isinstance(error, FileNotFoundError) and not is_removed():
+            if isinstance(error, FileNotFoundError) and not is_working_directory_gone():
                 raise
             if (
                 isinstance(error, ValueError)
@@ -63,14 +63,14 @@ def run(main: Callable[[], object], command: str) -> None:
             job_folder.discard_sweep()
             said = (
                 "The working directory was removed."
-                if is_removed()
+                if is_working_directory_gone()
                 else sentence(error, sys.argv[1:])
             )
             print(terminal.printable(said), file=sys.stderr)
             raise SystemExit(1) from None
 
 
-def answer(main: Callable[[], object], command: str) -> None:
+def help_or_run(main: Callable[[], object], command: str) -> None:
     """Print the help if the arguments ask for it; else run the function.
 
     Raises:
@@ -85,7 +85,7 @@ def answer(main: Callable[[], object], command: str) -> None:
 
 
 @contextmanager
-def own_errors() -> Iterator[None]:
+def hydra_errors_raised() -> Iterator[None]:
     """Have Hydra raise its errors within the context, which it would otherwise print."""
     os.environ[FULL_ERROR] = "1"
     try:
@@ -94,7 +94,7 @@ def own_errors() -> Iterator[None]:
         os.environ.pop(FULL_ERROR, None)
 
 
-def is_removed() -> bool:
+def is_working_directory_gone() -> bool:
     """Return whether the working directory no longer exists."""
     try:
         os.getcwd()

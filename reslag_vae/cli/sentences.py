@@ -26,14 +26,13 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
         error: an error of this package, of Hydra or of OmegaConf.
         arguments: arguments of the command.
     """
-    if (
-        isinstance(error, UserError) or type(error) is CompactHydraException
-    ):  # what the scripts have raised
+    # Errors that this package has raised itself
+    if isinstance(error, UserError) or type(error) is CompactHydraException:
         return str(error)
     if isinstance(error, MissingConfigException):
-        return missing_file(error)
+        return unknown_choice(error)
     if isinstance(error, OverrideParseException):
-        return grammar(error)
+        return unreadable_argument(error)
     text = " ".join(str(error).split()) or type(error).__name__
     if any(words in text for words in NOT_THERE):
         wrong = re.search(r"override '?([^\s'=]+)", text)
@@ -54,7 +53,7 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
     return text
 
 
-def missing_file(error: MissingConfigException) -> str:
+def unknown_choice(error: MissingConfigException) -> str:
     """Return the sentence for a choice that a group of the configuration does not have."""
     group, _, choice = str(error.missing_cfg_file or "").rpartition("/")
     if not group:
@@ -118,7 +117,7 @@ def is_group(name: str) -> bool:
     )
 
 
-def grammar(error: OverrideParseException) -> str:
+def unreadable_argument(error: OverrideParseException) -> str:
     """Return the sentence for an argument that Hydra cannot read."""
     return (
         f"{error.override}: cannot be read. Arguments are name=value; a value with spaces, commas, "

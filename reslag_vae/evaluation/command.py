@@ -9,7 +9,7 @@ from reslag_vae import options
 from reslag_vae._runtime import process
 from reslag_vae._runtime.errors import UserError, permission_errors
 from reslag_vae._runtime.invocation import configuration_folder
-from reslag_vae._runtime.jobs import told
+from reslag_vae._runtime.jobs import job_end
 
 
 @hydra.main(version_base="1.3", config_path=str(configuration_folder()), config_name="evaluate")
@@ -25,7 +25,7 @@ def main(config: DictConfig) -> None:
             process.hide_missing_gpus()
             evaluate(config)
     except UserError as error:
-        raise told(str(error)) from None
+        raise job_end(str(error)) from None
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         raise

@@ -158,7 +158,7 @@ class GenerativeModel(nn.Module, ABC):
         """Return the (B, C, H, W) images decoded from the posterior means of images.
 
         Raises:
-            ValueError: as `encode`.
+            ValueError: the images are none that `encode` takes.
         """
         return self.mean_of(self.encode(images))
 

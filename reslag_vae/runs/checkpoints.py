@@ -55,9 +55,8 @@ def checkpoint_to_resume(folder: Path) -> Path | None:
             whether another one can take its place.
     """
     last, previous = checkpoint_file(folder, "last"), checkpoint_file(folder, "previous")
-    if (
-        not last.exists()
-    ):  # a kill may have come between the two steps by which one takes the place of the other
+    if not last.exists():
+        # A kill may have come between the two steps by which one takes the place of the other.
         last = previous
     if not last.exists():
         refuse_lost(folder)

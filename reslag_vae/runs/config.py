@@ -16,7 +16,7 @@ from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import config_path
 from reslag_vae.runs.formats import read_bytes
 from reslag_vae.runs.migrations import current_config
-from reslag_vae.runs.plugins import declared
+from reslag_vae.runs.plugins import declared_classes
 
 # A configuration of this package has some 6 kB, 250 values and 6 levels.
 MOST_BYTES, MOST_VALUES, MOST_LEVELS = 1 << 18, 10_000, 20
@@ -32,12 +32,12 @@ PARTS = (
     "training.optimizers",
 )
 
-# Whose exported classes a model, its data and a whole run may be made of.
+# Modules whose exported classes a model, its data and a whole run may be made of
 MODEL_MODULES = tuple(f"reslag_vae.{name}" for name in PARTS)
 DATA_MODULES = ("reslag_vae.data",)
 RUN_MODULES = (*MODEL_MODULES, *DATA_MODULES, "reslag_vae.training.callbacks")
 
-# What else a whole run is made of.
+# Further classes and functions that a whole run is made of
 RUN_TARGETS = frozenset({"lightning.Trainer", "reslag_vae.runs.tracking.wandb_logger"})
 
 MODULE_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -166,11 +166,11 @@ def is_exported(target: str, modules: Collection[str]) -> bool:
 def is_trusted(target: str, trust: Collection[str]) -> bool:
     """Return whether a dotted name is one of these or within one, or declared by a package.
 
-    Of an installed package the declared classes alone are trusted, not what is within them: a
+    Only the declared classes of an installed package are trusted, not what lies within them: a
     configuration must not choose among the functions of a package.
     """
     within = any(target == own or target.startswith(f"{own}.") for own in trust)
-    return within or target in declared()
+    return within or target in declared_classes()
 
 
 def check_trust(trust: Any) -> tuple[str, ...]:

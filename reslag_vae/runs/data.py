@@ -73,7 +73,7 @@ def load_data(
         data = instantiate(OmegaConf.create(node))
     except UserError:
         raise
-    except Exception as error:  # likewise
+    except Exception as error:  # a foreign configuration fails in any constructor, in any way
         raise RunError(f"{path}: its data module cannot be built: {first_line(error)}") from None
     if not isinstance(data, ImageDataModule):
         raise RunError(f"{path}: its data are none of this package's data modules.")

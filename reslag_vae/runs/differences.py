@@ -41,9 +41,9 @@ def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, 
 
 def material_differences(first: Any, second: Any) -> list[tuple[str, Any, Any]]:
     """Return the differences on which a result depends."""
-    return [found for found in differences(first, second) if not under(found[0], IMMATERIAL)]
+    return [found for found in differences(first, second) if not is_under(found[0], IMMATERIAL)]
 
 
-def under(name: str, paths: tuple[str, ...]) -> bool:
+def is_under(name: str, paths: tuple[str, ...]) -> bool:
     """Return whether a dotted name is one of some paths, or lies within one."""
     return any(name == path or name.startswith(f"{path}.") for path in paths)

@@ -30,7 +30,7 @@ model.decode(codes), model.reconstruct(images), model.sample(16)"""
 
 FILES = (MODEL_FILE, CARD_FILE, WEIGHTS_FILE)
 
-# Of the metrics, those that say most.
+# The most telling metrics, with their units
 SHOWN = {
     "rec": "sum of squared errors of an image in [0, 1]",
     "kl": "nats per image",
@@ -74,7 +74,7 @@ def export(
     if result.get("epoch") != read.epoch:
         # They are the numbers of other weights, or the run has not finished.
         result = {name: value for name, value in result.items() if name not in ("val", "test")}
-    text = card(
+    text = model_card(
         read.title,
         objective_card(read.variant.name, read.model, read.objective),
         result,
@@ -96,7 +96,9 @@ def is_interrupted(folder: Path) -> bool:
     return WEIGHTS_FILE not in names and names <= set(FILES)
 
 
-def card(title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, folder: str) -> str:
+def model_card(
+    title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, folder: str
+) -> str:
     """Return the model card: Markdown, with the head that model hubs read.
 
     Args:
@@ -112,7 +114,7 @@ def card(title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, 
         for name in ("data", "seed", "commit", "device", "precision")
         if name in result
     }
-    facts |= {"epoch": epoch} | mapping(result, "versions")
+    facts |= {"epoch": epoch} | named_values(result, "versions")
     parts = [
         "---\nlibrary_name: reslag_vae\ntags:\n- variational-autoencoder\n---",
         f"# {markdown(title)}"
@@ -121,7 +123,7 @@ def card(title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, 
         "## Use",
         f"```python\n{USE.format(folder=ascii(folder))}\n```",
         "## Numbers",
-        numbers(result) if "test" in result else "These weights were not measured.",
+        metrics_table(result) if "test" in result else "These weights were not measured.",
         "## Training",
         "\n".join(
             f"- {markdown(str(name))}: {markdown(str(value))}" for name, value in facts.items()
@@ -130,7 +132,7 @@ def card(title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, 
     return "\n\n".join(parts) + "\n"
 
 
-def numbers(result: dict[str, Any]) -> str:
+def metrics_table(result: dict[str, Any]) -> str:
     """Return a Markdown table of the metrics of the validation and test splits.
 
     Raises:
@@ -138,12 +140,15 @@ def numbers(result: dict[str, Any]) -> str:
     """
     lines = ["| | val | test | |", "| --- | ---: | ---: | --- |"]
     for name, unit in SHOWN.items():
-        cells = [number(split, name, mapping(result, split).get(name)) for split in ("val", "test")]
+        cells = [
+            metric_text(split, name, named_values(result, split).get(name))
+            for split in ("val", "test")
+        ]
         lines.append(f"| {name} | {cells[0]} | {cells[1]} | {unit} |")
     return "\n".join(lines)
 
 
-def mapping(result: dict[str, Any], name: str) -> dict[str, Any]:
+def named_values(result: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the names and values under a name of metrics.json; none if the name is missing.
 
     Raises:
@@ -155,7 +160,7 @@ def mapping(result: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def number(split: str, name: str, value: object) -> str:
+def metric_text(split: str, name: str, value: object) -> str:
     """Return a metric with five digits, or a dash if the variant does not have it.
 
     Raises:

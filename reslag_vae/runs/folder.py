@@ -28,7 +28,7 @@ DASHBOARD = "wandb"
 ID_FILE = "wandb_id.txt"
 STEP_FILE = "wandb_step.txt"
 
-# What training writes, for what a kill leaves of it
+# Files that training writes, of which a kill may leave unfinished ones
 WRITTEN = {
     ".": (
         CONFIG_FILE,
@@ -43,7 +43,7 @@ WRITTEN = {
     CHECKPOINTS: (f"best{UNFINISHED}", f"last{UNFINISHED}"),
 }
 
-# Of a model that was exported from its run
+# Files of a model that was exported from its run
 WEIGHTS_FILE = "model.safetensors"
 MODEL_FILE = "config.json"
 CARD_FILE = "README.md"

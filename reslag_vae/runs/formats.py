@@ -26,7 +26,7 @@ def read_json(path: Path) -> dict[str, Any]:
         RunError: the file is damaged.
     """
     try:
-        content = json.loads(read_bytes(path, MOST_BYTES).decode("utf-8"), parse_int=whole)
+        content = json.loads(read_bytes(path, MOST_BYTES).decode("utf-8"), parse_int=parse_whole)
     except FileNotFoundError:
         return {}
     except (ValueError, RecursionError) as error:
@@ -36,7 +36,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def whole(digits: str) -> int:
+def parse_whole(digits: str) -> int:
     """Return a whole number of a JSON file from its digits.
 
     Raises:
@@ -76,7 +76,7 @@ def read_bytes(path: Path, most: int) -> bytes:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file, whole or not at all; numbers that JSON cannot hold become null."""
-    write_atomically(path, json.dumps(finite(content), indent=2, allow_nan=False) + "\n")
+    write_atomically(path, json.dumps(finite_or_null(content), indent=2, allow_nan=False) + "\n")
 
 
 def write_arrays(path: Path, arrays: dict[str, "np.ndarray"]) -> None:
@@ -115,12 +115,12 @@ def read_arrays(path: Path) -> dict[str, "np.ndarray"]:
         raise RunError(f"{path} is damaged: {first_line(error)}") from None
 
 
-def finite(value: Any) -> Any:
+def finite_or_null(value: Any) -> Any:
     """Return a tree of plain values with infinities and NaN replaced by None."""
     if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
+        return {key: finite_or_null(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
+        return [finite_or_null(item) for item in value]
     if isinstance(value, float) and not abs(value) < float("inf"):
         return None
     return value

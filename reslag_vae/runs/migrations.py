@@ -103,7 +103,7 @@ def current_config(tree: Tree, path: Path) -> Tree:
     """
     tree = dict(tree)
     steps = steps_from(tree.pop("schema", 1), path)
-    with damage_told(path):
+    with damage_errors(path):
         for step in steps:
             tree = step.config(tree)
             if isinstance(tree.get("model"), dict):
@@ -128,7 +128,7 @@ def current_checkpoint(checkpoint: Tree, path: Path) -> Tree:
     own = dict(own)
     steps = steps_from(own.pop("schema", 1), path)
     checkpoint = checkpoint | {"hyper_parameters": own}
-    with damage_told(path):
+    with damage_errors(path):
         for step in steps:
             if isinstance(own.get("model"), dict):
                 own["model"] = step.model(own["model"])
@@ -158,7 +158,7 @@ def steps_from(schema: Any, path: Path) -> list[Step]:
 
 
 @contextmanager
-def damage_told(path: Path) -> Iterator[None]:
+def damage_errors(path: Path) -> Iterator[None]:
     """Turn any error within the context into a RunError that says the file is damaged.
 
     A damaged file makes its reader fail with any exception.

@@ -16,7 +16,7 @@ GROUPS = "reslag_vae."
 
 
 @cache
-def declared() -> frozenset[str]:
+def declared_classes() -> frozenset[str]:
     """Return the dotted names of the classes that installed packages declare."""
     names = set()
     for distribution in distributions():

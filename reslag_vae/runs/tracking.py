@@ -70,9 +70,8 @@ class SteadyLogger(WandbLogger):
             return
         try:
             action()
-        except (
-            Exception
-        ) as error:  # W&B's service may die, its disk be full or its connection break, in any way
+        except Exception as error:
+            # W&B's service may die, its disk be full or its connection break, in any way.
             self.off = True
             log.warning(
                 "W&B has failed and gets nothing more of this run (%s); the run's folder gets "

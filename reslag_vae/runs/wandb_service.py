@@ -38,9 +38,8 @@ def start_run(mode: Mode, folder: Path, options: dict[str, Any]) -> Any:
         if run.disabled:
             return None
         continue_steps(run, folder)
-    except (
-        Exception
-    ) as error:  # a setting of the environment, a file or a server may be wrong in any way
+    except Exception as error:
+        # A setting of the environment, a file or a server may be wrong in any way.
         log.warning(
             "W&B does not start (%s): the run goes on without, and its folder gets everything.",
             reason(error),
@@ -115,9 +114,8 @@ def dashboard_of(run: Any) -> str:
 
 def continue_steps(run: Any, folder: Path) -> None:
     """Have a resumed run continue the count of its steps, and set the x axis to images seen."""
-    with suppress(
-        FileNotFoundError, RunError, ValueError
-    ):  # of a run that has begun just now, or a damaged file
+    # A new run has no such file, and that of a resumed one may be damaged.
+    with suppress(FileNotFoundError, RunError, ValueError):
         before = int(read_bytes(folder / STEP_FILE, MOST_BYTES))
         if before > run.step:
             run.log({}, step=before)

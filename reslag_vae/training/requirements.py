@@ -46,12 +46,25 @@ def instead(system: "BaseVAE", missing: str) -> str:
         chosen = system.preset if group == "objective" else system.parts()[group].name
         taken = [name for name in names if is_taken(system, group, module, name)]
         if not taken:
+            others = "".join(f"objective={name}, " for name in objectives_without(system, missing))
             return (
-                f"{group}={chosen}, and model={system.name} takes no other; choose its usual "
-                f"objective={system.usual}, or another model"
+                f"{group}={chosen}, and model={system.name} takes no other; choose {others}or "
+                "another model"
             )
         return f"{group}={chosen}; it takes {group}={', '.join(taken)}"
     return f"these parts: none of them provides {missing}"
+
+
+def objectives_without(system: "BaseVAE", capability: str) -> Iterator[str]:
+    """Yield the other objectives that the variant takes and that do not require a capability."""
+    module, chosen = CHOICES["objective"], system.parts()["objective"].name
+    room: Any = importlib.import_module(module)
+    for exported in room.__all__:
+        kind = getattr(room, exported)
+        if "name" not in vars(kind) or kind.name == chosen or capability in kind.requires:
+            continue
+        if is_taken(system, "objective", module, kind.name):
+            yield kind.name
 
 
 def is_taken(system: "BaseVAE", group: str, module: str, name: str) -> bool:

@@ -34,11 +34,13 @@ def as_csv(rows: Mapping[str, Sequence[Row]]) -> str:
             for column in columns:
                 cells += pair_of(column.value(row))
             cells.append("; ".join(row.caveats))
-            writer.writerow([plain(cell) if isinstance(cell, str) else cell for cell in cells])
+            writer.writerow(
+                [without_formula(cell) if isinstance(cell, str) else cell for cell in cells]
+            )
     return text.getvalue()
 
 
-def plain(text: str) -> str:
+def without_formula(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 

@@ -130,7 +130,7 @@ def test_the_usual_objective_of_a_variant_is_one_that_it_takes(variant: type[Bas
             "sigma_data",
             Joint(),
             "objective=sigma_data does not take posterior=point, and model=autoencoder takes no "
-            "other; choose its usual objective=reconstruction, or another model.",
+            "other; choose objective=mmd, objective=reconstruction, or another model.",
         ),
         (
             OptimalSigmaVAE,

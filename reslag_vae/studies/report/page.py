@@ -73,7 +73,7 @@ class ChapterView:
 
     @property
     def thesis(self) -> list[list[Cell]]:
-        """The table of the thesis' terms: ours, the thesis' below, and the difference.
+        """The table of the thesis' terms, each with the thesis' number and the difference below.
 
         The first line is the head.
         """

@@ -19,13 +19,13 @@ LESS_IS_BETTER = ("rec", "mmd", "total")
 
 
 class ThesisComparison(NamedTuple):
-    """A number of ours beside the thesis'.
+    """A term of a row beside the number that the thesis prints.
 
     Attributes:
-        ours: the estimate over our seeds; None if there is none.
-        printed: the number that the thesis printed; None if it did not.
-        verdict: `better` or `worse`; `within` what one more run may do; `one seed`, which says
-            nothing of that; empty if the two do not compare.
+        ours: estimate over the row's seeds; None if there is none.
+        printed: number that the thesis prints; None if it prints none.
+        verdict: `better` or `worse`; `within` the spread of one more run; `one seed`, which has no
+            spread; empty if the two do not compare.
     """
 
     ours: Estimate | None
@@ -34,16 +34,16 @@ class ThesisComparison(NamedTuple):
 
     @property
     def difference(self) -> float | None:
-        """Our mean less the thesis' number."""
+        """The mean over seeds less the thesis' number."""
         return None if self.ours is None or self.printed is None else self.ours.mean - self.printed
 
 
 def compare_with_thesis(row: Row, term: str) -> ThesisComparison:
     """Compare a term of a row with that of the thesis.
 
-    The thesis ran each cell once, so the question is whether one more run of ours could have given
-    its number: the difference has to exceed the 95% prediction interval for one more run. The Total
-    of a sigma_data row is that at the thesis' own variance.
+    The thesis ran each cell once, so the question is whether one more run of the row could have
+    given its number: the difference has to exceed the 95% prediction interval for one more run. The
+    Total of a sigma_data row is that at the thesis' own variance.
     """
     ours, printed = row.term(term), row.printed.get(term)
     if ours is None or printed is None or row.caveats or term not in LESS_IS_BETTER:
@@ -91,7 +91,7 @@ def seeds_of(row: Row) -> str:
 
 
 def thesis_table(rows: Sequence[Row]) -> list[list[str]]:
-    """Return the table of the thesis' terms beside ours; the first line is the head."""
+    """Return the table of the thesis' terms, printed and measured; the first line is the head."""
     terms = terms_of(rows)
     printed = any(row.printed for row in rows)
     head = ["", "seeds"]

@@ -1,4 +1,4 @@
-"""Variational autoencoders that pick their own likelihood variance and say when their latent has collapsed."""
+"""Variational autoencoders that compute their likelihood variance and report a collapsed latent."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """`reslag_vae.load`, imported when it is first asked for: PyTorch takes seconds."""
+    """Import `reslag_vae.load` when it is first used, because PyTorch takes seconds to import."""
     if name == "load":
         from reslag_vae.runs.load import load
 

@@ -1,4 +1,4 @@
-"""A trained model as files without code: python -m reslag_vae.export"""
+"""The command `python -m reslag_vae.export`, which writes a trained model as files without code."""
 
 from reslag_vae.runs.export import main
 

@@ -1,4 +1,4 @@
-"""The report of a study: python -m reslag_vae.report"""
+"""The command `python -m reslag_vae.report`, which writes the report of a study."""
 
 from reslag_vae.studies.report.command import main
 

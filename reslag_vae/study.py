@@ -1,4 +1,4 @@
-"""How far a study is: python -m reslag_vae.study"""
+"""The command `python -m reslag_vae.study`, which shows how far a study is."""
 
 from reslag_vae.studies.command import main
 

@@ -1,8 +1,8 @@
-"""Several processes train one model, each on its part of every minibatch; together they do what one would.
+"""Operations over the processes that train one model, each on its part of every minibatch.
 
-Whatever depends on the whole minibatch (its moments, its latents, the gradient of its mean loss) is
-put together here. With one process every function is the identity. The parts are equally large, so
-that means of means are means.
+Together the processes do what one process would: whatever depends on the whole minibatch (its
+moments, its latents, the gradient of its mean loss) is put together here. With one process every
+function is the identity. The parts are equally large, so that the mean of means is the mean.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ Object = TypeVar("Object")
 
 
 def count() -> int:
-    """How many processes train the model."""
+    """Return the number of processes that train the model."""
     return (
         distributed.get_world_size()
         if distributed.is_available() and distributed.is_initialized()
@@ -24,12 +24,12 @@ def count() -> int:
 
 
 def rank() -> int:
-    """Which one this is, from 0."""
+    """Return the number of this process, counted from 0."""
     return distributed.get_rank() if count() > 1 else 0
 
 
 def mean(values: Tensor) -> Tensor:
-    """The mean over the processes of a tensor that each has, differentiable."""
+    """Return the mean of a tensor over the processes; it is differentiable."""
     if count() == 1:
         return values
     result: Tensor = _Mean.apply(values)
@@ -37,7 +37,14 @@ def mean(values: Tensor) -> Tensor:
 
 
 def gathered(values: Tensor) -> Tensor:
-    """(B, ...) the rows of all processes in their order, of the (b, ...) of each; differentiable."""
+    """Return the rows of all processes, in the order of the processes; it is differentiable.
+
+    Args:
+        values: (b, ...) rows of this process.
+
+    Returns:
+        (B, ...) rows of all processes.
+    """
     if count() == 1:
         return values
     result: Tensor = _Gathered.apply(values)
@@ -45,12 +52,12 @@ def gathered(values: Tensor) -> Tensor:
 
 
 def own_part(values: Tensor) -> Tensor:
-    """(b, ...) the rows of this process, of the (B, ...) of all."""
+    """Return this process's (b, ...) rows of the (B, ...) rows of all processes."""
     return values.chunk(count())[rank()]
 
 
 def objects(own: Object) -> list[Object]:
-    """What each process gives, in their order; tensors must lie on the CPU."""
+    """Return the objects that the processes give, in their order; tensors must be on the CPU."""
     if count() == 1:
         return [own]
     every: list[Any] = [None] * count()
@@ -60,7 +67,10 @@ def objects(own: Object) -> list[Object]:
 
 @torch.no_grad()
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Replace each gradient by its mean over the processes: that of the loss of the whole minibatch."""
+    """Replace each gradient by its mean over the processes.
+
+    That is the gradient of the loss of the whole minibatch.
+    """
     if count() == 1:
         return
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -76,13 +86,13 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 @torch.no_grad()
 def copy_from_first(module: nn.Module) -> None:
-    """Give the parameters and buffers of every process the values that those of the first have."""
+    """Copy the parameters and buffers of the first process to every other one."""
     if count() > 1:
         for value in module.state_dict().values():
             distributed.broadcast(value, 0)
 
 
-# torch.distributed.nn.functional has both, but PyTorch deprecates it, and what it names in its place
+# torch.distributed.nn.functional has both, but PyTorch deprecates it, and its replacement
 # (torch.distributed._functional_collectives) is private.
 class _Mean(torch.autograd.Function):
     @staticmethod

@@ -35,7 +35,7 @@ def config_errors() -> Iterator[None]:
 
 
 @contextmanager
-def closed_doors() -> Iterator[None]:
+def permission_errors() -> Iterator[None]:
     """Turn a PermissionError on a file or folder within the context into a UserError."""
     try:
         yield

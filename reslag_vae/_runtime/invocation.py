@@ -1,4 +1,4 @@
-"""Which command this is, and where its configuration lies."""
+"""The command that runs, and the folder of its configuration."""
 
 import os
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ def enter(command: str) -> None:
     """Note which command this process and those that it starts carry out.
 
     Args:
-        command: as a user types it, such as "reslag train" or "python train.py".
+        command: the command as a user types it, such as "reslag train" or "python train.py".
     """
     os.environ[VARIABLE] = command
 

@@ -1,4 +1,4 @@
-"""Hydra's jobs, and how they end where a user can mend what is wrong."""
+"""Hydra's jobs, and how a job ends with an error that a user can mend."""
 
 import sys
 
@@ -15,13 +15,16 @@ OmegaConf.register_new_resolver("invocation", invocation, replace=True)
 
 
 def job_name() -> str:
-    """Return, in a multirun, which job it is, to stand before an error's message."""
+    """Return the name of a multirun's job, to precede an error's message; empty for one run."""
     hydra = HydraConfig.get()
     return f"{hydra.sweep.subdir}: " if hydra.mode == RunMode.MULTIRUN else ""
 
 
-def told(message: str) -> Exception | SystemExit:
-    """Return what ends a job with a message: the whole program, or one of the jobs of a multirun."""
+def job_end(message: str) -> Exception | SystemExit:
+    """Return the exception that ends a job with a message.
+
+    It ends the whole program, or only one of the jobs of a multirun.
+    """
     name = job_name()
     if name:
         return CompactHydraException(f"{name}{message}")

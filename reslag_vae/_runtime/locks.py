@@ -1,4 +1,4 @@
-"""Locks between processes, which go with the process that holds them, however it ends."""
+"""Locks between processes; a lock ends with the process that holds it, however that ends."""
 
 import fcntl
 import logging
@@ -15,21 +15,21 @@ PAUSE = 0.05
 
 
 class HeldError(Exception):
-    """Another process holds the lock."""
+    """A lock that another process holds."""
 
 
 @contextmanager
 def held(path: Path, patience: float) -> Iterator[None]:
-    """Keep other processes from the lock within the context.
+    """Hold a lock within the context, so that other processes cannot.
 
-    The lock's file is there as long as a process holds the lock, or was killed while it did.
+    The lock's file exists as long as a process holds the lock, or if one was killed while it did.
 
     Args:
-        path: of the lock's file, in a folder that is there.
-        patience: seconds to wait at most for another process; infinity is as long as it takes.
+        path: path of the lock's file, in a folder that exists.
+        patience: seconds to wait at most for another process; infinity waits as long as it takes.
 
     Raises:
-        HeldError: another process has it.
+        HeldError: another process holds the lock.
         OSError: the file cannot be written, or its file system has no locks.
     """
     from filelock import FileLock, Timeout
@@ -54,12 +54,12 @@ def held(path: Path, patience: float) -> Iterator[None]:
 
 @contextmanager
 def alone(path: Path, doing: str) -> Iterator[None]:
-    """Let one process do what many need within the context; the others wait for it.
+    """Let one process at a time do within the context what many need; the others wait for it.
 
-    Once in the context, look at what another process has done meanwhile.
+    Once in the context, check what another process has done meanwhile.
 
     Args:
-        path: of the lock's file, in a folder that is there.
+        path: path of the lock's file, in a folder that exists.
         doing: what is done, in the words of the log: "decoding ...".
 
     Raises:
@@ -75,9 +75,10 @@ def alone(path: Path, doing: str) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process of this machine, or of one that shares its files and their locks, holds the lock.
+    """Return whether a process holds a lock.
 
-    filelock can only ask by taking the lock, which makes its file and needs the right to write it.
+    Processes of other machines count if they share the files and their locks. filelock can only
+    find out by taking the lock, which creates its file and needs the right to write it.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)

@@ -73,7 +73,10 @@ def hide_missing_gpus() -> None:
 
 
 def quiet() -> None:
-    """Silence Lightning's advertisements and warnings that do not apply; real warnings go through."""
+    """Silence Lightning's advertisements and the warnings that do not apply here.
+
+    Other warnings are shown.
+    """
     for part in ("pytorch", "fabric"):
         logging.getLogger(f"lightning.{part}").setLevel(logging.WARNING)
     # Lightning 2.6 calls a PyTorch function that 2.15 deprecates.

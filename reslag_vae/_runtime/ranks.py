@@ -13,10 +13,10 @@ def is_first() -> bool:
     return not ranks or ranks[0] == "0"
 
 
-def started() -> int:
-    """Return how many processes torchrun or srun has launched together.
+def launched_processes() -> int:
+    """Return the number of processes that torchrun or srun has launched together.
 
-    The result is 1 if neither has: then the first process launches the others.
+    It is 1 if neither has: then the first process launches the others.
     """
     for rank, size in SIZES.items():
         if rank in os.environ:

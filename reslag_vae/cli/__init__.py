@@ -15,16 +15,16 @@ __all__ = ["main", "run"]
 
 
 class Command(NamedTuple):
-    """One of the commands.
+    """A subcommand of `reslag`.
 
     Attributes:
-        words: what it does.
-        module: whose `main` does it.
+        summary: short description.
+        module: module whose `main` runs the subcommand.
         composed: whether Hydra composes its configuration.
-        extra: of the package that it needs beside the core, if any.
+        extra: extra of the package that it needs beside the core, if any.
     """
 
-    words: str
+    summary: str
     module: str
     composed: bool
     extra: str | None
@@ -55,20 +55,20 @@ reslag train --config-dir my_conf ..."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Carry out the command that the command line names.
+    """Run the subcommand that the command line names.
 
     Args:
-        arguments: of the command line; None is those of this process.
+        arguments: arguments of the command line; None for those of this process.
 
     Raises:
-        SystemExit: with 2 where there is no such command, and with the command's own code.
+        SystemExit: with 2 if there is no such subcommand, and with the subcommand's own code.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     started = os.environ.get(VARIABLE, "").partition(" ")[2]
     if "LOCAL_RANK" in os.environ and started in COMMANDS and given[:1] != [started]:
         given.insert(0, started)  # one of several devices' processes, started without the word
     if not given or given[0] in ("-h", "--help", "help"):
-        lines = [f"  {name:<10}{command.words}" for name, command in COMMANDS.items()]
+        lines = [f"  {name:<10}{command.summary}" for name, command in COMMANDS.items()]
         print(HELP.format(commands="\n".join(lines)))
         return
     if given[0] == "--version":
@@ -87,10 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def carry_out(name: str, command: Command) -> None:
-    """Run one of the commands to its end.
+    """Run a subcommand to its end.
 
     Raises:
-        SystemExit: with 1 where the extra that it needs is not installed.
+        SystemExit: with 1 if the extra that it needs is not installed.
     """
     full = f"reslag {name}"
     module = f"reslag_vae.{command.module}"

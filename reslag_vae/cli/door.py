@@ -1,4 +1,4 @@
-"""How commands run: what a user can mend is told in one sentence, without a stack of calls."""
+"""The entry of every command: errors that a user can mend are shown without a traceback."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from reslag_vae import options
 from reslag_vae._runtime import terminal
-from reslag_vae._runtime.errors import UserError, closed_doors
+from reslag_vae._runtime.errors import UserError, permission_errors
 from reslag_vae._runtime.invocation import enter, is_help, running
 from reslag_vae._runtime.signals import interruptible
 from reslag_vae.cli.extras import require
@@ -25,25 +25,25 @@ OF_HYDRA = ("Config group override must be", "flag can only be used in conjuncti
 
 
 def run(main: Callable[[], object], command: str) -> None:
-    """Run a command's function for Hydra to its end.
+    """Run the function of a command whose configuration Hydra composes.
 
     Args:
         main: the function.
-        command: as a user types it, such as "python train.py" or "reslag train".
+        command: the command as a user types it, such as "python train.py" or "reslag train".
 
     Raises:
-        SystemExit: with 1, after the message, where a user can mend what is wrong.
+        SystemExit: with 1, after an error that a user can mend and its message.
     """
     enter(command)
     terminal.prepare()
     sys.argv[1:] = options.renamed(sys.argv[1:])
     with interruptible():  # a sweep's launcher, too
         if FULL_ERROR in os.environ:  # the user wants to see stacks of calls
-            answer(main, command)
+            help_or_run(main, command)
             return
         try:
-            with own_errors(), closed_doors():
-                answer(main, command)
+            with hydra_errors_raised(), permission_errors():
+                help_or_run(main, command)
         except (
             UserError,
             HydraException,
@@ -52,7 +52,7 @@ def run(main: Callable[[], object], command: str) -> None:
             FileNotFoundError,
         ) as error:
             known = isinstance(error, UserError | HydraException | OmegaConfBaseException)
-            if isinstance(error, FileNotFoundError) and not is_removed():
+            if isinstance(error, FileNotFoundError) and not is_working_directory_gone():
                 raise
             if (
                 isinstance(error, ValueError)
@@ -63,15 +63,15 @@ def run(main: Callable[[], object], command: str) -> None:
             job_folder.discard_sweep()
             said = (
                 "The working directory was removed."
-                if is_removed()
+                if is_working_directory_gone()
                 else sentence(error, sys.argv[1:])
             )
             print(terminal.printable(said), file=sys.stderr)
             raise SystemExit(1) from None
 
 
-def answer(main: Callable[[], object], command: str) -> None:
-    """Print the help where the arguments ask for it; else run the function.
+def help_or_run(main: Callable[[], object], command: str) -> None:
+    """Print the help if the arguments ask for it; else run the function.
 
     Raises:
         UserError: the command's extra is not installed.
@@ -85,8 +85,8 @@ def answer(main: Callable[[], object], command: str) -> None:
 
 
 @contextmanager
-def own_errors() -> Iterator[None]:
-    """Within the context Hydra raises what it would print."""
+def hydra_errors_raised() -> Iterator[None]:
+    """Have Hydra raise its errors within the context, which it would otherwise print."""
     os.environ[FULL_ERROR] = "1"
     try:
         yield
@@ -94,8 +94,8 @@ def own_errors() -> Iterator[None]:
         os.environ.pop(FULL_ERROR, None)
 
 
-def is_removed() -> bool:
-    """Whether the working directory is no longer there."""
+def is_working_directory_gone() -> bool:
+    """Return whether the working directory no longer exists."""
     try:
         os.getcwd()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What commands need beside what loading a model takes, and how to get it."""
+"""The extras of the package that commands need, and the commands that install them."""
 
 from importlib.util import find_spec
 
@@ -32,11 +32,11 @@ def require(extra: str, command: str) -> None:
     """Refuse a command whose extra is not installed.
 
     Args:
-        extra: that the command needs.
-        command: as a user types it, such as "reslag train".
+        extra: the extra that the command needs.
+        command: the command as a user types it, such as "reslag train".
 
     Raises:
-        UserError: it is not; nothing of it is imported for that.
+        UserError: the extra is not installed; no module of it is imported to find out.
     """
     missing = [name for name in MODULES[extra] if find_spec(name) is None]
     if missing:

@@ -20,8 +20,8 @@ def help_text(name: str, arguments: Sequence[str]) -> str:
     """Return the help of a command: examples, groups with their choices, and every option.
 
     Args:
-        name: of the command's configuration, `train` or `evaluate`.
-        arguments: of the command; the options have the values that it would run with.
+        name: name of the command's configuration, `train` or `evaluate`.
+        arguments: arguments of the command; the options have the values that it would run with.
 
     Raises:
         HydraException: the configuration cannot be composed with these arguments.
@@ -48,7 +48,7 @@ def choices(folders: Sequence[Path]) -> Iterator[tuple[str, list[str]]]:
 
 
 def options(config: DictConfig) -> str:
-    """Return the options of a configuration, and their values, as YAML."""
+    """Return the options of a configuration with their values, as YAML."""
     with open_dict(config):
         del config["hydra"]
     return OmegaConf.to_yaml(config)

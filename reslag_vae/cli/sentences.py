@@ -1,4 +1,4 @@
-"""What is wrong with a command, in one sentence."""
+"""One-sentence messages for the errors of Hydra and OmegaConf."""
 
 import re
 from collections.abc import Sequence
@@ -20,20 +20,19 @@ PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper")
 
 
 def sentence(error: Exception, arguments: Sequence[str]) -> str:
-    """What is wrong, and with which of the command's arguments.
+    """Return a sentence that says what is wrong, and with which argument of the command.
 
     Args:
-        error: of ours, of Hydra's or of OmegaConf's.
-        arguments: of the command.
+        error: an error of this package, of Hydra or of OmegaConf.
+        arguments: arguments of the command.
     """
-    if (
-        isinstance(error, UserError) or type(error) is CompactHydraException
-    ):  # what the scripts have raised
+    # Errors that this package has raised itself
+    if isinstance(error, UserError) or type(error) is CompactHydraException:
         return str(error)
     if isinstance(error, MissingConfigException):
-        return missing_file(error)
+        return unknown_choice(error)
     if isinstance(error, OverrideParseException):
-        return grammar(error)
+        return unreadable_argument(error)
     text = " ".join(str(error).split()) or type(error).__name__
     if any(words in text for words in NOT_THERE):
         wrong = re.search(r"override '?([^\s'=]+)", text)
@@ -54,8 +53,8 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
     return text
 
 
-def missing_file(error: MissingConfigException) -> str:
-    """Of a choice that a group of the configuration does not have."""
+def unknown_choice(error: MissingConfigException) -> str:
+    """Return the sentence for a choice that a group of the configuration does not have."""
     group, _, choice = str(error.missing_cfg_file or "").rpartition("/")
     if not group:
         return f"--config-name={choice}: there is no such file in {configuration_folder()}."
@@ -68,7 +67,7 @@ def missing_file(error: MissingConfigException) -> str:
 
 
 def wrong_argument(arguments: Sequence[str]) -> str | None:
-    """What is wrong with the first argument that sets what is not there; None if all do."""
+    """Return the sentence for the first argument that sets an unknown option; None without one."""
     for argument in arguments:
         name, equals, value = argument.partition("=")
         if not equals or name.startswith(("-", "+", "~", "hydra")):
@@ -79,7 +78,8 @@ def wrong_argument(arguments: Sequence[str]) -> str | None:
             and name not in options.EVALUATE
             and (is_group(name) or name in options.TRAIN)
         ):
-            return f"{argument}: is an option of {command_word('train')}, not of {command_word('evaluate')}."
+            train, evaluate = command_word("train"), command_word("evaluate")
+            return f"{argument}: is an option of {train}, not of {evaluate}."
         if is_group(name):
             if value == "null":
                 none = "; write logger=none" if name == "logger" else ""
@@ -102,7 +102,7 @@ def is_known(name: str) -> bool:
 
 
 def did_you_mean(name: str) -> str:
-    """The nearest option or group."""
+    """Return `; did you mean ...` with the nearest option or group; empty if none is near."""
     groups = [path.name for path in configuration_folder().iterdir() if path.is_dir()]
     return options.did_you_mean(
         name, (*groups, *options.TRAIN, *(f"trainer.{own}" for own in options.TRAINER))
@@ -110,21 +110,21 @@ def did_you_mean(name: str) -> str:
 
 
 def is_group(name: str) -> bool:
-    """Whether a name is that of a group of the configuration."""
+    """Return whether a name is that of a group of the configuration."""
     return (
         re.fullmatch(r"[a-z_]+(/[a-z_]+)*", name) is not None
         and (configuration_folder() / name).is_dir()
     )
 
 
-def grammar(error: OverrideParseException) -> str:
-    """Of an argument that Hydra cannot read."""
+def unreadable_argument(error: OverrideParseException) -> str:
+    """Return the sentence for an argument that Hydra cannot read."""
     return (
-        f"{error.override}: cannot be read. Arguments are name=value; a value with spaces, commas, brackets or other "
-        "letters than a-z is quoted twice: \"data.folder='/p/Photos (1)'\"."
+        f"{error.override}: cannot be read. Arguments are name=value; a value with spaces, commas, "
+        "brackets or other letters than a-z is quoted twice: \"data.folder='/p/Photos (1)'\"."
     )
 
 
 def command_word(command: str) -> str:
-    """Return a command's name as it stands in a sentence: train.py, or reslag train."""
+    """Return the name of a command as it stands in a sentence: train.py, or reslag train."""
     return invocation(command).removeprefix("python ")

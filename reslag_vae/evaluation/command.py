@@ -7,9 +7,9 @@ from omegaconf import DictConfig
 
 from reslag_vae import options
 from reslag_vae._runtime import process
-from reslag_vae._runtime.errors import UserError, closed_doors
+from reslag_vae._runtime.errors import UserError, permission_errors
 from reslag_vae._runtime.invocation import configuration_folder
-from reslag_vae._runtime.jobs import told
+from reslag_vae._runtime.jobs import job_end
 
 
 @hydra.main(version_base="1.3", config_path=str(configuration_folder()), config_name="evaluate")
@@ -17,7 +17,7 @@ def main(config: DictConfig) -> None:
     """Write numbers and pictures of every run into its folder, and compare several runs."""
     process.wait_briefly()
     try:
-        with closed_doors():
+        with permission_errors():
             options.check_evaluation(config)
             from reslag_vae.evaluation.main import evaluate
 
@@ -25,7 +25,7 @@ def main(config: DictConfig) -> None:
             process.hide_missing_gpus()
             evaluate(config)
     except UserError as error:
-        raise told(str(error)) from None
+        raise job_end(str(error)) from None
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         raise

@@ -9,7 +9,9 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.runs.folder import CONFIG_FILE, RunError, evaluation_file, read_json, read_result
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import CONFIG_FILE, evaluation_file, read_result
+from reslag_vae.runs.formats import read_json
 
 log = logging.getLogger(__name__)
 

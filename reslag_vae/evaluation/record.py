@@ -17,7 +17,8 @@ from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.pictures.gallery import Pictures, RunMaterial
 from reslag_vae.evaluation.pictures.material import model_material
 from reslag_vae.evaluation.summary import summary
-from reslag_vae.runs.folder import EVALUATIONS, evaluation_figures, evaluation_file, write_json
+from reslag_vae.runs.folder import EVALUATIONS, evaluation_figures, evaluation_file
+from reslag_vae.runs.formats import write_json
 from reslag_vae.runs.load import Run
 
 

@@ -1,4 +1,4 @@
-"""The interfaces of latents: densities, posteriors, priors, and what an image's inference yields."""
+"""The interfaces of latents: densities, posteriors, priors, and the result of inference."""
 
 import math
 from abc import ABC, abstractmethod
@@ -11,50 +11,56 @@ from torch import Tensor, nn
 def normal_rows(count: int, width: int, generator: torch.Generator) -> Tensor:
     """Draw (count, width) standard normal numbers on the CPU.
 
-    Rows do not depend on how many are drawn at a time.
+    A row does not depend on how many rows are drawn at a time.
     """
     # PyTorch fills normal numbers in blocks of 16.
     return torch.randn(count, 16 * math.ceil(width / 16), generator=generator)[:, :width]
 
 
 class Density(Protocol):
-    """A density over latents, one for each image or one for all. The words are PyTorch's."""
+    """A density over latents, one for each image or one for all, with PyTorch's names."""
 
     @property
     def mean(self) -> Tensor:
-        """(B, d), or (d,) where it is the same for all images."""
+        """The (B, d) means, or the (d,) mean if it is the same for all images."""
 
     def log_prob(self, latents: Tensor) -> Tensor:
         """Return the (B,) log-density of (B, d) latents, in nats."""
 
 
 class PosteriorDensity(Density, Protocol):
-    """q(z|x) of B images."""
+    """The posteriors q(z|x) of B images."""
 
     @property
     def has_density(self) -> bool:
-        """Whether there is a `log_prob`, and hence a KL; False where all mass lies on a point."""
+        """Whether there is a `log_prob`, and hence a KL; False if all mass lies on a point."""
 
     @property
     def log_variance(self) -> Tensor | None:
-        """(B, d) natural logarithms where it is a diagonal Gaussian, else None."""
+        """The (B, d) logarithms of the variances of a diagonal Gaussian; None for others."""
 
     def rsample(self, noise: Tensor | None = None) -> Tensor:
-        """Return a (B, d) reparametrised sample, by (B, d) standard normal noise; drawn if None."""
+        """Return a (B, d) reparametrised sample.
+
+        Args:
+            noise: (B, d) standard normal numbers; drawn if None.
+        """
 
     def standard_kl(self) -> Tensor | None:
-        """Return the (B, d) KL to N(0, I) of each dimension in nats; None if it has no closed form."""
+        """Return the (B, d) KL to N(0, I) of each dimension in nats; None without a closed form."""
 
     def repeat(self, count: int) -> Self:
-        """Return the densities of (B · count) images, each image's `count` times in a row."""
+        """Return the posteriors of (B · count) images: each image's, `count` times in a row."""
 
 
 class Posterior(nn.Module, ABC):
-    """From the inference network's numbers to q(z|x). Its parameters are in the inference group.
+    """A map from the inference network's numbers to the posterior q(z|x).
+
+    Its parameters are in the inference group.
 
     Attributes:
-        name: of the choice, as in `posterior=<name>` on the command line.
-        provides: what parts and variants may require.
+        name: name of the posterior, as in `posterior=<name>` on the command line.
+        provides: capabilities that other parts and variants may require.
         parameters_per_latent: numbers that the network gives for each latent dimension.
     """
 
@@ -68,15 +74,17 @@ class Posterior(nn.Module, ABC):
 
 
 class Prior(nn.Module, ABC):
-    """p(z), or p(z|context) in a hierarchy. Its parameters are in the generative group.
+    """A prior p(z), or p(z|context) in a hierarchy.
+
+    Its parameters are in the generative group.
 
     Args:
-        latent_dim: d.
-        noise_dim: standard normal numbers that a sample is made of; None is d.
+        latent_dim: d, the number of latent dimensions.
+        noise_dim: number of standard normal numbers that a sample is made of; None for d.
 
     Attributes:
-        name: of the choice, as in `prior=<name>` on the command line.
-        provides: what parts and variants may require.
+        name: name of the prior, as in `prior=<name>` on the command line.
+        provides: capabilities that other parts and variants may require.
     """
 
     name: ClassVar[str]
@@ -94,7 +102,7 @@ class Prior(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, context: Tensor | None = None) -> Density:
-        """Return the density."""
+        """Return the density of the prior."""
 
     @abstractmethod
     def from_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
@@ -106,19 +114,21 @@ class Prior(nn.Module, ABC):
         """
 
     def kl(self, posterior: PosteriorDensity) -> Tensor | None:
-        """Return the (B, d) KL(q || p) of each dimension in nats; None if it has no closed form."""
+        """Return the (B, d) KL(q || p) of each dimension in nats; None without a closed form."""
         return None
 
 
 class Inferred(NamedTuple):
-    """What the inference of B images yields. A level is a group of latents; the top one is first.
+    """The result of inference on B images.
+
+    A level is a group of latents; the top one is first.
 
     Attributes:
-        posteriors: q of each level.
-        priors: p of each level.
-        latents: (B, d_l) of each level, one sample of each posterior.
-        kls: (B, d_l) of each level in nats; None where there is no closed form.
-        penalties: further costs of inference by name, (B,) each, in the objective's unit.
+        posteriors: posterior q of each level.
+        priors: prior p of each level.
+        latents: (B, d_l) latents of each level, one sample of each posterior.
+        kls: (B, d_l) KL of each level in nats; None without a closed form.
+        penalties: further (B,) costs of inference by name, in the objective's unit.
     """
 
     posteriors: tuple[PosteriorDensity, ...]
@@ -129,17 +139,17 @@ class Inferred(NamedTuple):
 
     @property
     def means(self) -> tuple[Tensor, ...]:
-        """(B, d_l) of each level."""
+        """The (B, d_l) posterior means of each level."""
         return tuple(posterior.mean for posterior in self.posteriors)
 
     @property
     def code(self) -> Tensor:
-        """(B, d) latents of all levels, one after the other."""
+        """The (B, d) latents of all levels, one after the other."""
         return joined(self.latents)
 
     @property
     def dimensions(self) -> int:
-        """d: the numbers of all levels."""
+        """The number d of latent dimensions of all levels."""
         return sum(level.shape[1] for level in self.latents)
 
     @property
@@ -150,15 +160,15 @@ class Inferred(NamedTuple):
     def log_ratio(self) -> Tensor:
         """Return the (B,) log p(z) - log q(z|x) of the latents, in nats.
 
-        With a likelihood it is all that an importance-weighted bound needs.
+        Beside the likelihood it is all that an importance-weighted bound needs.
         """
         levels = zip(self.priors, self.posteriors, self.latents, strict=True)
         return total([prior.log_prob(z) - posterior.log_prob(z) for prior, posterior, z in levels])
 
     def rate(self) -> Tensor | None:
-        """Return the (B,) KL(q || p) in nats; None where a posterior is a point.
+        """Return the (B,) KL(q || p) in nats; None if a posterior is a point.
 
-        It is exact where every level has a closed form, else the estimate of one sample.
+        It is exact if every level has a closed form, else the estimate from one sample.
         """
         if not self.has_density:
             return None
@@ -169,7 +179,7 @@ class Inferred(NamedTuple):
 
 
 def joined(levels: tuple[Tensor, ...]) -> Tensor:
-    """Return (B, d_l) tensors of every level as one of (B, d)."""
+    """Return the (B, d_l) tensors of all levels as one of (B, d)."""
     return levels[0] if len(levels) == 1 else torch.cat(levels, dim=1)
 
 
@@ -182,5 +192,5 @@ def total(values: list[Tensor]) -> Tensor:
 
 
 def repeated(tensors: tuple[Any, ...], count: int) -> tuple[Any, ...]:
-    """Return tensors with each row `count` times in a row."""
+    """Return tensors with each row repeated `count` times in a row."""
     return tuple(tensor.repeat_interleave(count, 0) for tensor in tensors)

@@ -12,11 +12,11 @@ LOG_VARIANCE_BOUND = 20.0
 
 
 class DiagonalGaussian(NamedTuple):
-    """N(mean, diag(exp(log_variance))), one for each image.
+    """The densities N(mean, diag(exp(log_variance))), one for each image.
 
     Attributes:
-        mean: (B, d).
-        log_variance: (B, d), natural logarithm.
+        mean: (B, d) means.
+        log_variance: (B, d) natural logarithms of the variances.
     """
 
     mean: Tensor
@@ -24,7 +24,7 @@ class DiagonalGaussian(NamedTuple):
 
     @property
     def has_density(self) -> bool:
-        """True: there is a KL."""
+        """True: a Gaussian has a density, and hence a KL."""
         return True
 
     @classmethod
@@ -60,12 +60,12 @@ class DiagonalGaussian(NamedTuple):
         return 0.5 * (self.mean.square() + self.log_variance.exp() - 1 - self.log_variance)
 
     def repeat(self, count: int) -> Self:
-        """Return the densities of (B · count) images, each image's `count` times in a row."""
+        """Return the densities of (B · count) images: each image's, `count` times in a row."""
         return type(self)(*repeated(self, count))
 
 
 class GaussianPosterior(Posterior):
-    """A mean and a log-variance for each latent dimension."""
+    """A posterior with a mean and a log-variance for each latent dimension."""
 
     name = "diagonal_gaussian"
     provides = frozenset({"density"})

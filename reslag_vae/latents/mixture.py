@@ -1,4 +1,4 @@
-"""A learned mixture of Gaussians as the prior."""
+"""The prior that is a trained mixture of Gaussians."""
 
 import math
 from typing import NamedTuple
@@ -16,9 +16,9 @@ class Mixture(NamedTuple):
     """A mixture of K diagonal Gaussians.
 
     Attributes:
-        log_weights: (K,), normalised.
-        means: (K, d).
-        log_variances: (K, d).
+        log_weights: (K,) logarithms of the weights, which sum to 1.
+        means: (K, d) means.
+        log_variances: (K, d) natural logarithms of the variances.
     """
 
     log_weights: Tensor
@@ -27,7 +27,7 @@ class Mixture(NamedTuple):
 
     @property
     def mean(self) -> Tensor:
-        """(d,) of the whole mixture."""
+        """The (d,) mean of the whole mixture."""
         return self.log_weights.exp() @ self.means
 
     def log_prob(self, latents: Tensor) -> Tensor:
@@ -40,15 +40,15 @@ class Mixture(NamedTuple):
 
 
 class MixturePrior(Prior):
-    """p(z) = sum_k w_k N(z; m_k, diag(s_k²)), whose weights, means and variances are trained.
+    """The prior p(z) = sum_k w_k N(z; m_k, diag(s_k²)) with trained weights, means and variances.
 
-    Dilokthanakul et al. 2016, https://arxiv.org/abs/1611.02648, use such a prior; here the component
-    is summed out, so that the density is exact. It starts at N(0, I) but for means that are spread
-    a little, since equal components would stay equal.
+    Dilokthanakul et al. 2016, https://arxiv.org/abs/1611.02648, use such a prior. Here the
+    component is summed out, so that the density is exact. The prior starts at N(0, I), except that
+    the means are spread a little, since equal components would stay equal.
 
     Args:
-        latent_dim: d.
-        components: K.
+        latent_dim: d, the number of latent dimensions.
+        components: K, the number of components.
 
     Raises:
         ValueError: an argument is out of its range.

@@ -8,10 +8,10 @@ from reslag_vae.latents.base import Posterior, PosteriorDensity, repeated
 
 
 class Point(NamedTuple):
-    """All mass at one code. It has no density, hence no KL.
+    """Point masses, each at the code of an image, which have no density and hence no KL.
 
     Attributes:
-        mean: (B, d).
+        mean: (B, d) codes.
     """
 
     mean: Tensor
@@ -23,15 +23,15 @@ class Point(NamedTuple):
 
     @property
     def log_variance(self) -> None:
-        """None: there is no variance."""
+        """None: a point has no variance."""
         return None
 
     def rsample(self, noise: Tensor | None = None) -> Tensor:
-        """Return the (B, d) code itself."""
+        """Return the (B, d) codes themselves."""
         return self.mean
 
     def log_prob(self, latents: Tensor) -> Tensor:
-        """Refuse: there is no density.
+        """Raise a TypeError, because a point has no density.
 
         Raises:
             TypeError: always.
@@ -43,12 +43,12 @@ class Point(NamedTuple):
         return None
 
     def repeat(self, count: int) -> Self:
-        """Return (B · count) codes, each one `count` times in a row."""
+        """Return (B · count) codes: each one, `count` times in a row."""
         return type(self)(*repeated(self, count))
 
 
 class PointPosterior(Posterior):
-    """The inference network's numbers are the code."""
+    """A posterior whose mass lies on the code that the inference network gives."""
 
     name = "point"
     provides = frozenset({"point"})

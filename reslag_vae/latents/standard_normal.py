@@ -8,10 +8,10 @@ from reslag_vae.latents.gaussian import DiagonalGaussian
 
 
 class StandardNormal(Prior):
-    """N(0, I) over d dimensions.
+    """The prior N(0, I) over d dimensions.
 
     Args:
-        latent_dim: d.
+        latent_dim: d, the number of latent dimensions.
     """
 
     name = "standard_normal"

@@ -1,4 +1,4 @@
-"""What a latent code carries, summed up over an evaluation: the evidence for or against a collapse."""
+"""Statistics of what a latent code carries: the evidence for or against a collapse."""
 
 import itertools
 import math
@@ -17,24 +17,33 @@ ACTIVE_VARIANCE = 0.01
 
 
 def active_dimensions(means: Tensor) -> Tensor:
-    """(d,) whether each latent dimension is active, from the (N, d) posterior means of all images."""
+    """Return which latent dimensions are active.
+
+    Args:
+        means: (N, d) posterior means of all images.
+
+    Returns:
+        (d,) truth values.
+    """
     return means.double().var(0, unbiased=False) > ACTIVE_VARIANCE
 
 
 def aggregate_log_prob(
     posterior: DiagonalGaussian, latents: Tensor, chunk: int = 1024, without_own: bool = False
 ) -> Tensor:
-    """(M,) log q(z) of (M, d) latents under the even mixture of the N posteriors, in nats, in float64.
+    """Return the log-density of latents under the even mixture of N posteriors, in nats.
 
-    The quadratic form is expanded into two matrix products; `chunk` latents at a time bound the
-    memory.
+    It is computed in float64. The quadratic form is expanded into two matrix products.
 
     Args:
-        posterior: the N components.
-        latents: where the density is wanted.
-        chunk: latents at a time.
-        without_own: the i-th latent was drawn from the i-th posterior, which is left out of its
-            mixture.
+        posterior: the N components of the mixture.
+        latents: (M, d) latents.
+        chunk: number of latents at a time, which bounds the memory.
+        without_own: whether the i-th posterior, from which the i-th latent was drawn, is left out
+            of the mixture for that latent.
+
+    Returns:
+        (M,) values of log q(z).
     """
     mean, log_variance = posterior.mean.double(), posterior.log_variance.double()
     precision = (-log_variance).exp()
@@ -51,11 +60,17 @@ def aggregate_log_prob(
 
 
 def mutual_information(posterior: DiagonalGaussian, latents: Tensor) -> Tensor:
-    """() estimate of I(x; z) = E[log q(z|x) - log q(z)] in nats, over a reference set of N posteriors.
+    """Return an estimate of I(x; z) = E[log q(z|x) - log q(z)] in nats over N posteriors.
 
-    `latents` is one (N, d) sample of each posterior. The estimate cannot exceed log N, its ceiling,
-    because each latent's own posterior is part of the mixture (Hoffman & Johnson 2016; He et al.
-    2019, appendix).
+    The estimate cannot exceed log N, its ceiling, because each latent's own posterior is part of
+    the mixture (Hoffman & Johnson 2016; He et al. 2019, appendix).
+
+    Args:
+        posterior: the N posteriors of a reference set.
+        latents: (N, d) latents, one sample of each posterior.
+
+    Returns:
+        A () tensor.
     """
     own = DiagonalGaussian(posterior.mean.double(), posterior.log_variance.double()).log_prob(
         latents.double()
@@ -68,15 +83,15 @@ class LatentStatistics:
     """Statistics of the posteriors of one evaluation, accumulated batch by batch on the device.
 
     Args:
-        reference: how many posteriors (the first ones) estimate the mutual information, whose
+        reference: number of posteriors (the first ones) that estimate the mutual information, whose
             ceiling is the logarithm of that number.
 
     Attributes:
-        count: of images taken in.
+        count: number of images so far.
         moments: (2, d) sums of the posterior means and of their squares.
-        kls: (d,) sums of the KL of each dimension; None where it has no closed form.
+        kls: (d,) sums of the KL of each dimension; None without a closed form.
         rates: () sum of the KL of all dimensions.
-        kept: means, log-variances and samples of the reference set, where posteriors are Gaussian.
+        kept: means, log-variances and samples of the reference set, if posteriors are Gaussian.
     """
 
     reference: int = 2048
@@ -87,7 +102,12 @@ class LatentStatistics:
     kept: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
 
     def add(self, inferred: Inferred, rate: Tensor) -> None:
-        """Take in the posteriors of B images and their (B,) KL in nats."""
+        """Add the posteriors of B images.
+
+        Args:
+            inferred: result of inference on the images.
+            rate: (B,) KL of the images in nats.
+        """
         mean = joined(inferred.means).double()
         self.moments = added(self.moments, torch.stack([mean.sum(0), mean.square().sum(0)]))
         self.rates = added(self.rates, rate.double().sum())
@@ -107,7 +127,7 @@ class LatentStatistics:
             self.kept.append((kept[0][:room], kept[1][:room], kept[2][:room]))
 
     def gathered(self) -> "LatentStatistics":
-        """Return the statistics of what all processes have taken in, turn by turn.
+        """Return the statistics over all processes, whose images alternate.
 
         Each process must call it.
         """
@@ -135,7 +155,7 @@ class LatentStatistics:
         return whole
 
     def kl_per_dimension(self) -> Tensor | None:
-        """Return the (d,) mean KL of each latent dimension in nats; None if it has no closed form."""
+        """Return the (d,) mean KL of each latent dimension in nats; None without a closed form."""
         return None if self.kls is None else self.kls / self.count
 
     def rate(self) -> float:
@@ -147,7 +167,7 @@ class LatentStatistics:
         return float(per_dimension.sum())
 
     def active(self) -> Tensor:
-        """Return (d,) whether each latent dimension is active."""
+        """Return (d,) truth values: which latent dimensions are active."""
         assert self.moments is not None, "no posterior was added"
         mean, square = self.moments / self.count
         active: Tensor = square - mean.square() > ACTIVE_VARIANCE
@@ -156,16 +176,17 @@ class LatentStatistics:
     def mutual_information(self) -> tuple[float, float] | None:
         """Return the estimate over the reference set and its ceiling, in nats.
 
-        None where the posteriors are no diagonal Gaussians.
+        It is None if the posteriors are not diagonal Gaussians.
         """
         if not self.kept:
             return None
-        mean, log_variance, latents = (torch.cat(parts) for parts in zip(*self.kept, strict=True))
+        means, log_variances, samples = zip(*self.kept, strict=True)
+        mean, log_variance, latents = torch.cat(means), torch.cat(log_variances), torch.cat(samples)
         estimate = mutual_information(DiagonalGaussian(mean, log_variance), latents)
         return float(estimate), math.log(len(mean))
 
     def metrics(self) -> dict[str, float]:
-        """Return active units and the mutual information by name; empty without posteriors."""
+        """Return active units and mutual information by name; empty without posteriors."""
         if not self.count:
             return {}
         metrics = {"active_units": float(self.active().sum())}
@@ -175,7 +196,7 @@ class LatentStatistics:
         return metrics
 
     def verdict(self) -> str:
-        """Return one plain sentence: has the latent collapsed?"""
+        """Return a plain sentence that says whether the latent has collapsed."""
         active, dimensions = int(self.active().sum()), len(self.active())
         units = f"{active} of {dimensions} units active, KL {self.rate():.2f} nats"
         if active == 0:
@@ -188,10 +209,10 @@ class LatentStatistics:
 
 
 def added(total: Tensor | None, value: Tensor) -> Tensor:
-    """Return a running sum with one more value; the first one begins it."""
+    """Return a running sum with one more value; None stands for an empty sum."""
     return value if total is None else total + value
 
 
 def on_cpu(value: Tensor | None) -> Tensor | None:
-    """Return a tensor that may be missing on the CPU."""
+    """Return a tensor on the CPU, or None for None."""
     return None if value is None else value.cpu()

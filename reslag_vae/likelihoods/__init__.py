@@ -1,4 +1,4 @@
-"""Likelihoods p(x|z): what a decoder's output says of the pixels, and what an image costs under it."""
+"""Likelihoods p(x|z): the pixels that a decoder's output describes, and the cost of an image."""
 
 from reslag_vae.likelihoods.base import Distortion, Likelihood
 from reslag_vae.likelihoods.bernoulli import Bernoulli

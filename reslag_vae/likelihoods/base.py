@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 
 class Distortion(NamedTuple):
-    """What the images of a minibatch cost under a likelihood.
+    """The cost of the images of a minibatch under a likelihood.
 
     Attributes:
-        nll: (B,) negative log-likelihood as it is trained: constants may be left out (`formula`).
-        rec: (B,) sum of squared errors of the likelihood's mean over the C·H·W pixels in [0, 1].
+        nll: (B,) negative log-likelihood as it is trained, perhaps without constants (see
+            `formula`).
+        rec: (B,) sums of squared errors of the likelihood's mean over the C·H·W pixels in [0, 1].
         extras: further tensors by name, logged as their means over images.
     """
 
@@ -25,11 +26,11 @@ class Likelihood(nn.Module, ABC):
     """A density or mass p(x|z) of images, given the decoder's output.
 
     Its parameters belong to the generative group. In training mode a variance may come from the
-    minibatch; in evaluation mode it comes from what `observe` has noted.
+    minibatch; in evaluation mode it comes from earlier calls of `observe`.
 
     Attributes:
-        name: of the choice, as in `likelihood=<name>` on the command line.
-        provides: what parts and variants may require.
+        name: name of the likelihood, as in `likelihood=<name>` on the command line.
+        provides: capabilities that other parts and variants may require.
         discrete: whether `log_prob` is that of a mass: nats that compare with other codes of x.
         binary: whether pixels must be 0 or 1.
         parameters_per_channel: channels that the network gives for each channel of the image.
@@ -60,11 +61,11 @@ class Likelihood(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images: Tensor, parameters: Tensor) -> Distortion:
-        """Return what images cost.
+        """Return the cost of images.
 
         Args:
             images: (B, C, H, W) floating point in [0, 1].
-            parameters: (B, P, H, W), from `link`.
+            parameters: (B, P, H, W) parameters, from `link`.
         """
 
     @abstractmethod
@@ -73,7 +74,7 @@ class Likelihood(nn.Module, ABC):
 
         Args:
             images: (B, C, H, W) floating point in [0, 1].
-            parameters: (B, P, H, W), from `link`.
+            parameters: (B, P, H, W) parameters, from `link`.
         """
 
     @abstractmethod
@@ -86,9 +87,13 @@ class Likelihood(nn.Module, ABC):
 
     @abstractmethod
     def divergence(self, parameters: Tensor, others: Tensor) -> Tensor:
-        """Return the (B,) KL(p(x|z) || p(x|z')) in nats, of the parameters of z and of z'.
+        """Return the (B,) KL(p(x|z) || p(x|z')) in nats.
 
-        Both are (B, P, H, W). It is the mean of both directions, where they differ.
+        If both directions differ, it is their mean.
+
+        Args:
+            parameters: (B, P, H, W) parameters of z.
+            others: (B, P, H, W) parameters of z'.
         """
 
     @property
@@ -97,17 +102,17 @@ class Likelihood(nn.Module, ABC):
         return None
 
     def observe(self, extras: dict[str, Tensor]) -> None:
-        """Take note of a training minibatch in the step that updates the generative group.
+        """Note the extras of a training minibatch that updates the generative group.
 
         Args:
-            extras: of its `Distortion`.
+            extras: extras of the minibatch's `Distortion`.
         """
 
     def equivalent_sigma2(self, kl_weight: float | None) -> float | None:
-        """Return the variance that the weight of the KL implies; None if that implies none.
+        """Return the variance that the weight of the KL implies; None if it implies none.
 
         Args:
-            kl_weight: as for `evaluated`.
+            kl_weight: weight of the KL, as for `evaluated`.
         """
         return None
 
@@ -115,8 +120,8 @@ class Likelihood(nn.Module, ABC):
         """Return the density that evaluations use; None if training implies none.
 
         Args:
-            kl_weight: of the KL in nats, beside the distortion's weight of 1; None if the objective
-                has no such weight.
+            kl_weight: weight of the KL in nats, beside the distortion's weight of 1; None if the
+                objective has no such weight.
         """
         return self
 

@@ -8,11 +8,11 @@ from reslag_vae.likelihoods.base import Distortion, Likelihood, squared_error
 
 
 class Bernoulli(Likelihood):
-    """x is 1 with the probability sigmoid(logit), pixel by pixel.
+    """A Bernoulli distribution of each pixel: x is 1 with the probability sigmoid(logit).
 
-    Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, appendix C.1. An image costs its cross
-    entropy in nats, a mass: nothing is left out. Images must be binary: a cross entropy with greys
-    is the logarithm of no probability.
+    Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, appendix C.1. The cost of an image is
+    its cross entropy in nats, that of a mass: no constant is left out. Images must be binary: a
+    cross entropy with grey values is not the logarithm of a probability.
     """
 
     name = "bernoulli"

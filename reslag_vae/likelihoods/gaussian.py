@@ -1,4 +1,4 @@
-"""The Gaussian likelihood: one mean for each pixel, and a variance that a rule gives."""
+"""The Gaussian likelihood, with a mean for each pixel and a variance that a rule gives."""
 
 import math
 
@@ -10,10 +10,10 @@ from reslag_vae.likelihoods.variance import SIGMA2_FLOOR, VarianceRule
 
 
 class Gaussian(Sigmoid):
-    """N(x; mean, s2) of every pixel.
+    """A Gaussian distribution N(x; mean, s2) of each pixel.
 
-    As trained, an image costs (1/2) sum over pixels of [ln s2 + (x - y)² / s2]; the constant
-    (D/2) ln 2·pi is left out, as in the thesis, and is in `log_prob`.
+    In training the cost of an image is (1/2) times the sum over pixels of [ln s2 + (x - y)² / s2].
+    The constant (D/2) ln 2·pi is left out, as in the thesis; `log_prob` includes it.
 
     Args:
         variance: the rule that gives s2.
@@ -67,8 +67,8 @@ def gaussian_nll(squares: Tensor, rec: Tensor, sigma2: Tensor) -> Tensor:
 
     Args:
         squares: (B, C, H, W) squared errors.
-        rec: (B,) their sums.
-        sigma2: (1|B, 1|C, 1|H, 1|W).
+        rec: (B,) sums of the squared errors.
+        sigma2: variance, (1|B, 1|C, 1|H, 1|W).
     """
     entries, dimensions = sigma2[0].numel(), squares[0].numel()
     scaled = rec / sigma2.flatten() if entries == 1 else (squares / sigma2).flatten(1).sum(1)
@@ -80,24 +80,24 @@ def gaussian_log_prob(squares: Tensor, sigma2: Tensor) -> Tensor:
 
     Args:
         squares: (B, C, H, W) squared errors.
-        sigma2: (1|B, 1|C, 1|H, 1|W).
+        sigma2: variance, (1|B, 1|C, 1|H, 1|W).
     """
     constant = squares[0].numel() * math.log(2 * math.pi) / 2
     return -gaussian_nll(squares, squares.flatten(1).sum(1), sigma2) - constant
 
 
 def gaussian_elbo(rec: float, kl: float, sigma2: float, dimensions: int) -> float:
-    """Return the ELBO in nats per image under one global likelihood variance: the common yardstick.
+    """Return the ELBO in nats per image with one global variance, the common yardstick.
 
-    The 2·pi term is included. It is linear in `rec` and `kl`, so that their means over images give
-    the mean ELBO. It is minus infinity for a variance of zero, also where the reconstruction is
-    perfect and no density exists.
+    The 2·pi term is included. The ELBO is linear in `rec` and `kl`, so that their means over images
+    give the mean ELBO. It is minus infinity for a variance of zero, even if the reconstruction is
+    perfect, because there is no density then.
 
     Args:
         rec: sum of squared errors.
-        kl: nats.
-        sigma2: the variance, the mean squared error per pixel of the training split.
-        dimensions: D, the numbers in an image.
+        kl: KL in nats.
+        sigma2: the variance, which is the mean squared error per pixel of the training split.
+        dimensions: D, the number of numbers in an image.
     """
     if sigma2 <= 0:
         return -math.inf

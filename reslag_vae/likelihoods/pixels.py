@@ -1,4 +1,4 @@
-"""What numbers of pixels mean: 8 bits, the unit interval, and bits for each of them."""
+"""The numbers of pixels: 8 bits, the unit interval, and bits per dimension."""
 
 import math
 from typing import TypeVar
@@ -15,8 +15,8 @@ BITS_OF_A_PIXEL = 8
 def unit_interval(images: Tensor) -> Tensor:
     """Return (B, C, H, W) images as floating point in [0, 1].
 
-    uint8 is divided by 255 into float32, with channels last in memory as in the networks; floating
-    point is taken to be in [0, 1] and returned as it is.
+    uint8 is divided by 255 into float32, with channels last in memory as in the networks. Floating
+    point is assumed to be in [0, 1] and returned unchanged.
     """
     if images.dtype != torch.uint8:
         return images
@@ -25,15 +25,15 @@ def unit_interval(images: Tensor) -> Tensor:
 
 
 def bits_per_dim(elbo: Nats, dimensions: int, discrete: bool = False) -> Nats:
-    """Return bits per pixel and channel.
+    """Return the bits per pixel and channel of an ELBO.
 
-    Of a density on the [0, 1] scale: -elbo / (D ln 2) + 8, the density rescaled to 256 grey levels,
-    without dequantisation noise. Of a mass: -elbo / (D ln 2).
+    For a density on the [0, 1] scale: -elbo / (D ln 2) + 8, the density rescaled to 256 grey
+    levels, without dequantisation noise. For a mass: -elbo / (D ln 2).
 
     Args:
-        elbo: in nats, of all images or of each.
-        dimensions: D, the numbers in an image.
-        discrete: whether it bounds the logarithm of a mass.
+        elbo: ELBO in nats, of all images or of each.
+        dimensions: D, the number of numbers in an image.
+        discrete: whether the ELBO bounds the logarithm of a mass.
     """
     bits = -elbo / (dimensions * math.log(2))
     return bits if discrete else bits + BITS_OF_A_PIXEL

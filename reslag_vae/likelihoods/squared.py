@@ -11,13 +11,13 @@ from reslag_vae.likelihoods.variance import FixedVariance
 
 
 class Quadratic(Sigmoid):
-    """The squared error over twice a variance, without a constant.
+    """The squared error divided by twice a variance, without a constant.
 
     Where the likelihood states no variance, the weight of the KL beside it says which one is meant:
     Rec + beta · KL has the optimum of an ELBO with s2 = beta / 2.
 
     Attributes:
-        unit: the variance where the KL has the weight 1.
+        unit: the variance if the KL has the weight 1.
     """
 
     unit: ClassVar[float]
@@ -28,7 +28,7 @@ class Quadratic(Sigmoid):
 
     @property
     def density(self) -> Gaussian:
-        """The density whose logarithm the distortion is, but for a constant."""
+        """The density whose logarithm the distortion is, except for a constant."""
         return Gaussian(FixedVariance(torch.tensor(self.unit)))
 
     @property
@@ -46,7 +46,7 @@ class Quadratic(Sigmoid):
 
 
 class SquaredError(Quadratic):
-    """Rec: the sum of squared errors, as autoencoders and the beta-VAE are trained."""
+    """The sum of squared errors Rec, with which autoencoders and the beta-VAE are trained."""
 
     name = "squared_error"
     formula = "Rec"
@@ -61,7 +61,7 @@ class SquaredError(Quadratic):
 
 
 class UnitGaussian(Quadratic):
-    """Rec / 2: a Gaussian of variance 1.
+    """Half the sum of squared errors, Rec / 2: a Gaussian of variance 1.
 
     Images in [0, 1] vary far less than that, which makes the KL weigh about twenty times too much;
     see the rules for the variance.

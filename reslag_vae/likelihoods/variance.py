@@ -1,4 +1,4 @@
-"""The variance rules: where the variance of the Gaussian likelihood comes from."""
+"""The rules for the variance of the Gaussian likelihood."""
 
 import math
 from abc import ABC, abstractmethod
@@ -23,8 +23,9 @@ class VarianceRule(nn.Module, ABC):
     """A rule for s2, the variance of the Gaussian likelihood.
 
     Attributes:
-        name: as in `likelihood=<name>` and `objective=<name>` on the command line.
-        provides: what variants may require.
+        name: name of the rule, as in `likelihood=<name>` and `objective=<name>` on the command
+            line.
+        provides: capabilities that variants may require.
     """
 
     name: ClassVar[str]
@@ -35,13 +36,13 @@ class VarianceRule(nn.Module, ABC):
         """Return s2 before the floor, broadcastable to the images.
 
         Args:
-            images: (B, C, H, W).
-            squares: (B, C, H, W) squared errors; no gradient is wanted through the variance.
+            images: (B, C, H, W) images in [0, 1].
+            squares: (B, C, H, W) squared errors; no gradient is needed through the variance.
         """
 
     @abstractmethod
     def expected(self) -> Tensor:
-        """Return s2 before the floor at evaluation, which looks at no image.
+        """Return s2 before the floor at evaluation, which does not depend on any image.
 
         It is broadcastable to (1, C, H, W).
         """
@@ -49,21 +50,25 @@ class VarianceRule(nn.Module, ABC):
     @property
     @abstractmethod
     def notes(self) -> dict[str, str]:
-        """Lines of the objective card: label -> text."""
+        """The lines of the objective card: label -> text."""
 
     def observe(self, sigma2: Tensor) -> None:
-        """Take note of the variance of a training minibatch, (1|B, 1|C, 1|H, 1|W)."""
+        """Note the variance of a training minibatch.
+
+        Args:
+            sigma2: variance, (1|B, 1|C, 1|H, 1|W).
+        """
 
 
 class MovingVariance(VarianceRule):
-    """A rule that computes s2 from each training minibatch and remembers its moving average for evaluation.
+    """A rule that computes s2 from each training minibatch, and its moving average for evaluation.
 
     Args:
-        image_shape: (C, H, W).
+        image_shape: (C, H, W) of the images.
         granularity: one s2 for all (`global`), for each `channel`, `pixel` (of each channel) or
-            `image`. The evaluation value never looks at the evaluated image: for `image` it is the
-            average over images.
-        decay: of the exponential moving average, which is corrected for its start.
+            `image`. The evaluation value never depends on the evaluated image: for `image` it is
+            the average over images.
+        decay: decay of the exponential moving average, which is corrected for its start.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -108,9 +113,9 @@ class MovingVariance(VarianceRule):
         self.weight.lerp_(torch.ones_like(self.weight), 1 - self.decay)
 
     def average(self, values: Tensor) -> Tensor:
-        """Return the mean of (B, C, H, W) values over the axes that the granularity shares.
+        """Return the mean of (B, C, H, W) values over the axes that share one variance.
 
-        It is that of all processes.
+        It is the mean over all processes.
         """
         axes = _AVERAGED[self.granularity]
         means = values.mean(axes, keepdim=True)
@@ -118,13 +123,12 @@ class MovingVariance(VarianceRule):
 
 
 class DataVariance(MovingVariance):
-    """s2 is the population variance of the minibatch's pixel values: the thesis' rule.
+    """The rule that s2 is the population variance of the minibatch's pixel values.
 
-    It gives the thesis' Table 1.
-    It is the variance of the data, not of the residual, so it does not follow the model as it
-    learns; see `OptimalVariance` for that. Being no optimum, it moves the loss in first order: with D
-    = 784 one per cent is 3.5 nats. Hence the long moving average: a short one would make the choice
-    of the best epoch a matter of luck.
+    It is the thesis' rule, and gives its Table 1. The variance is that of the data and not of the
+    residual, so it does not follow the model as it learns; see `OptimalVariance` for that. As it is
+    no optimum, it moves the loss in first order: with D = 784, one per cent is 3.5 nats. Hence the
+    long moving average: with a short one, chance would choose the best epoch.
     """
 
     name: ClassVar[str] = "sigma_data"
@@ -144,7 +148,7 @@ class DataVariance(MovingVariance):
 
 
 class OptimalVariance(MovingVariance):
-    """s2 is the minibatch's mean squared error, the analytic optimum of the likelihood.
+    """The rule that s2 is the minibatch's mean squared error, the optimum of the likelihood.
 
     Rybkin et al. 2021, https://arxiv.org/abs/2006.13202, Eq. 5. By the envelope theorem the
     gradient is the same whether or not it flows through s2, so s2 is held constant.
@@ -164,10 +168,10 @@ class OptimalVariance(MovingVariance):
 
 
 class LearnedVariance(VarianceRule):
-    """s2 is a parameter of the generative group, trained with it.
+    """The rule that s2 is a parameter, trained with the generative group.
 
     Args:
-        image_shape: (C, H, W).
+        image_shape: (C, H, W) of the images.
         granularity: `global`, `channel` or `pixel`.
 
     Raises:
@@ -208,14 +212,14 @@ class LearnedVariance(VarianceRule):
 
 
 class FixedVariance(VarianceRule):
-    """s2 is a constant.
+    """The rule that s2 is a constant.
 
     Args:
-        sigma2: the variance of a pixel, at least the floor of 1.3e-6; or a tensor of variances,
+        sigma2: variance of a pixel, at least the floor of 1.3e-6; or a tensor of variances,
             broadcastable to (1, C, H, W).
 
     Raises:
-        ValueError: it is below the floor.
+        ValueError: the variance is below the floor.
     """
 
     name: ClassVar[str] = "sigma_fixed"

@@ -1,4 +1,4 @@
-"""The objective card: what a run minimises, in which units."""
+"""The objective card: the loss that a run minimises, with its units."""
 
 from reslag_vae.models.generative import GenerativeModel
 from reslag_vae.objectives import Objective
@@ -7,7 +7,7 @@ from reslag_vae.objectives import Objective
 def preset(model: GenerativeModel, objective: Objective) -> str:
     """Return the choice of `objective=` that gives a run's objective and likelihood.
 
-    Where no single choice gives both, it names the two.
+    If no single choice gives both, return the names of the two.
     """
     likelihood = model.likelihood
     if objective.name == "elbo" and "sigma_rule" in likelihood.provides:
@@ -19,7 +19,7 @@ def preset(model: GenerativeModel, objective: Objective) -> str:
 def equivalent_sigma2(model: GenerativeModel, objective: Objective) -> float | None:
     """Return the variance of the Gaussian likelihood whose ELBO has the same optimum.
 
-    None where the likelihood has a variance of its own, or the objective no weight of the KL.
+    It is None if the likelihood has a variance of its own, or the objective no weight of the KL.
     """
     return model.likelihood.equivalent_sigma2(objective.kl_weight(model.latent_dim))
 
@@ -28,9 +28,9 @@ def objective_card(name: str, model: GenerativeModel, objective: Objective) -> d
     """Return the lines of the card, label -> text.
 
     Args:
-        name: of the variant.
-        model: that is trained.
-        objective: that is minimised.
+        name: name of the variant.
+        model: the model that is trained.
+        objective: the objective that is minimised.
     """
     latent = model.latent_dim
     formula = objective.formula(model.likelihood.formula)

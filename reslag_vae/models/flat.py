@@ -13,13 +13,13 @@ from reslag_vae.networks import Network
 
 
 class FlatModel(GenerativeModel):
-    """q(z|x), p(z) and p(x|z) with one latent vector z (Kingma & Welling 2014).
+    """A model q(z|x), p(z) and p(x|z) with one latent vector z (Kingma & Welling 2014).
 
     Args:
         network: the encoder and the decoder.
         likelihood: p(x|z).
-        posterior: q(z|x); None is a diagonal Gaussian.
-        prior: p(z); None is N(0, I).
+        posterior: q(z|x); None for a diagonal Gaussian.
+        prior: p(z); None for N(0, I).
 
     Raises:
         ValueError: the network gives another number of parameters than the posterior or the
@@ -92,7 +92,7 @@ def check_shapes(
     """Refuse parts of a model whose shapes differ.
 
     Raises:
-        ValueError: naming the option.
+        ValueError: the message names the option.
     """
     wanted: Sequence[tuple[str, Any, Any]] = (
         ("parameters_per_latent", posterior.parameters_per_latent, posterior.name),

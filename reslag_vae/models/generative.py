@@ -1,4 +1,4 @@
-"""The interface of a generative model, and what every one of them is used for."""
+"""The interface of a generative model, with the operations that every model shares."""
 
 import math
 from abc import ABC, abstractmethod
@@ -18,15 +18,16 @@ GROUPS: tuple[Group, ...] = get_args(Group)
 
 
 class GenerativeModel(nn.Module, ABC):
-    """Latents and a likelihood: p(x|z) p(z), and q(z|x).
+    """A model of latents and images: p(x|z) p(z), and q(z|x).
 
-    A model is a final subclass that says how it infers, how it generates and how it is parted into
-    groups. The rest is given.
+    A final subclass defines how the model infers and generates, and which modules are in each
+    parameter group. Everything else is given here.
 
     Attributes:
-        image_shape: (C, H, W).
-        level_dims: numbers in the latents of each level, the top one first.
-        noise_dims: standard normal numbers that a sample of each level's prior is made of.
+        image_shape: (C, H, W) of the images.
+        level_dims: number of latent dimensions of each level, the top one first.
+        noise_dims: number of standard normal numbers that a sample of each level's prior is made
+            of.
         likelihood: p(x|z).
         deterministic: whether a posterior is a point: inference takes no noise and has no KL.
     """
@@ -43,30 +44,34 @@ class GenerativeModel(nn.Module, ABC):
 
         Args:
             images: (B, C, H, W) floating point in [0, 1].
-            noise: standard normal numbers of each level, (B · K, d_l): K samples for each image,
-                next to each other; one is drawn if None.
+            noise: (B · K, d_l) standard normal numbers of each level, for K samples of each image,
+                next to each other; one sample is drawn if None.
         """
 
     @abstractmethod
     def parameters_of(self, latents: tuple[Tensor, ...]) -> Tensor:
-        """Return the likelihood's (B, P, H, W) parameters for the (B, d_l) latents of each level."""
+        """Return the likelihood's (B, P, H, W) parameters.
+
+        Args:
+            latents: (B, d_l) latents of each level.
+        """
 
     @abstractmethod
     def from_noise(self, noise: tuple[Tensor, ...], temperature: float = 1.0) -> tuple[Tensor, ...]:
-        """Return samples of the prior, (B, d_l) of each level, each a function of its own noise.
+        """Return (B, d_l) samples of the prior for each level, each a function of its own noise.
 
         Args:
-            noise: (B, n) standard normal numbers of each level, n as in `noise_dims`.
+            noise: (B, n) standard normal numbers of each level, with n as in `noise_dims`.
             temperature: factor of the prior's standard deviations.
         """
 
     @abstractmethod
     def groups(self) -> dict[Group, list[nn.Module]]:
-        """Return the modules of each parameter group: every parameter is in exactly one."""
+        """Return the modules of each parameter group; every parameter is in exactly one group."""
 
     @abstractmethod
     def parts(self) -> dict[str, Any]:
-        """Return the parts by the command line's groups, as in `likelihood=<name>`."""
+        """Return the parts by their groups on the command line, as in `likelihood=<name>`."""
 
     @property
     def architecture(self) -> str:
@@ -75,17 +80,17 @@ class GenerativeModel(nn.Module, ABC):
 
     @property
     def dimensions(self) -> int:
-        """D: numbers in an image."""
+        """The number D of numbers in an image."""
         return math.prod(self.image_shape)
 
     @property
     def latent_dim(self) -> int:
-        """d: numbers in the latents of all levels."""
+        """The number d of latent dimensions of all levels."""
         return sum(self.level_dims)
 
     @property
     def parameter(self) -> Tensor:
-        """One of the model's parameters, for its precision and its device."""
+        """A parameter of the model, which shows its precision and its device."""
         return next(self.parameters())
 
     def sample_latents(
@@ -97,9 +102,9 @@ class GenerativeModel(nn.Module, ABC):
         """Draw (count, d_l) latents of each level from the prior, on the model's device.
 
         Args:
-            count: how many.
-            generator: on the CPU, where the noise is drawn then; None is PyTorch's own of the
-                model's device.
+            count: number of samples.
+            generator: generator on the CPU, where the noise is then drawn; None for PyTorch's own
+                on the model's device.
             temperature: factor of the prior's standard deviations.
         """
         own = self.parameter
@@ -115,11 +120,11 @@ class GenerativeModel(nn.Module, ABC):
         return torch.split(code, list(self.level_dims), dim=1)
 
     def parameters_at(self, code: Tensor) -> Tensor:
-        """Return the likelihood's (B, P, H, W) parameters for (B, d) latents, which are not checked."""
+        """Return the likelihood's (B, P, H, W) parameters for (B, d) latents, without checks."""
         return self.parameters_of(self.levels(code))
 
     def mean_of(self, code: Tensor) -> Tensor:
-        """Return the (B, C, H, W) mean images of (B, d) latents, which are not checked."""
+        """Return the (B, C, H, W) mean images of (B, d) latents, without checks."""
         return self.likelihood.mean(self.parameters_at(code))
 
     def log_likelihood(self, images: Tensor, code: Tensor) -> Tensor:
@@ -133,7 +138,8 @@ class GenerativeModel(nn.Module, ABC):
         """Return the (B, d) posterior means of (B, C, H, W) images.
 
         Raises:
-            ValueError: they are no images of the model's shape, or their values none of pixels.
+            ValueError: the images have another shape than the model's, or values that pixels cannot
+                have.
         """
         given = on_model(as_images(images, self.image_shape), self.parameter)
         # Without noise, so that each level is inferred from the mean of the one above.
@@ -144,7 +150,7 @@ class GenerativeModel(nn.Module, ABC):
         """Return the (B, C, H, W) likelihood means in [0, 1] of (B, d) latents.
 
         Raises:
-            ValueError: they are no finite latents of the model's dimensions.
+            ValueError: the latents are not finite, or have another dimension than the model's.
         """
         return self.mean_of(as_latents(latents, self.latent_dim, self.parameter))
 
@@ -152,7 +158,7 @@ class GenerativeModel(nn.Module, ABC):
         """Return the (B, C, H, W) images decoded from the posterior means of images.
 
         Raises:
-            ValueError: as `encode`.
+            ValueError: the images are none that `encode` takes.
         """
         return self.mean_of(self.encode(images))
 
@@ -165,13 +171,14 @@ class GenerativeModel(nn.Module, ABC):
         """Return (count, C, H, W) images decoded from the prior.
 
         Args:
-            count: how many.
-            generator: on the CPU, so that the same seed gives the same latents on every device.
+            count: number of images.
+            generator: generator on the CPU, so that the same seed gives the same latents on every
+                device.
             temperature: factor of the standard deviation of the prior's noise, at least 0.
 
         Raises:
-            ValueError: the count is no whole number, the generator lives elsewhere, or the
-                temperature is negative.
+            ValueError: the count is not a whole number of at least 1, the generator is not on the
+                CPU, or the temperature is negative.
         """
         check_count("count", count)
         own = isinstance(generator, torch.Generator) and generator.device.type == "cpu"
@@ -190,7 +197,8 @@ class GenerativeModel(nn.Module, ABC):
         """Return (steps, C, H, W) images on the line between two images' posterior means.
 
         Raises:
-            ValueError: as `encode`; more than one image for an end; a number of steps that is none.
+            ValueError: an end is not one image that `encode` takes, or the number of steps is not a
+                whole number of at least 1.
         """
         check_count("steps", steps)
         first, last = self.encode(start), self.encode(end)

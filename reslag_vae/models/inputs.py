@@ -1,5 +1,6 @@
-"""The border of the public functions: what is given becomes images or latents of a model, or is refused by name."""
+"""The conversion of what a user gives to images or latents of a model, with clear errors."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,18 +23,18 @@ MOST_SAMPLES = 1_000_000
 
 
 def as_images(given: Any, shape: ImageShape | None = None) -> Tensor:
-    """(B, C, H, W) uint8 or floating point images, of whatever holds them.
+    """Return (B, C, H, W) images in uint8 or floating point from whatever holds images.
 
-    Taken are tensors and numpy arrays of (B, C, H, W) or, as a batch of one, (C, H, W): floating
-    point in [0, 1], or whole numbers in 0..255; PIL pictures of the model's size, which are
+    That is: tensors and numpy arrays of (B, C, H, W) or, as a batch of one, (C, H, W), in floating
+    point in [0, 1] or whole numbers in 0..255; PIL pictures of the model's size, which are
     converted to its channels; and lists of any of these.
 
     Args:
         given: the images.
-        shape: (C, H, W) that they must have; None takes any.
+        shape: (C, H, W) that the images must have; None for any.
 
     Raises:
-        ValueError: saying what is wanted, and what this is.
+        ValueError: the message says what is wanted, and what was given.
     """
     images = as_tensor(given, shape)
     if images.dim() == 3:
@@ -66,10 +67,10 @@ def as_images(given: Any, shape: ImageShape | None = None) -> Tensor:
 
 
 def as_tensor(given: Any, shape: ImageShape | None) -> Tensor:
-    """A tensor of what holds images.
+    """Return the images that an object holds as a tensor.
 
     Raises:
-        ValueError: it holds none.
+        ValueError: the object holds no images.
     """
     if isinstance(given, Tensor):
         eight = given.is_floating_point() and given.dtype.itemsize == 1
@@ -105,19 +106,20 @@ def as_tensor(given: Any, shape: ImageShape | None) -> Tensor:
 
 
 def from_picture(picture: Any, shape: ImageShape | None) -> Tensor:
-    """(C, H, W) uint8 of a PIL picture, in the channels that are wanted.
+    """Return the (C, H, W) uint8 pixels of a PIL picture, with the wanted channels.
 
     Raises:
-        ValueError: it has another size.
+        ValueError: the picture has another size, or more than 8 bits.
     """
     if shape is not None and picture.size != (shape[2], shape[1]):
         raise ValueError(
-            f"images: pictures of {shape[2]} x {shape[1]} are wanted, and this is {picture.size}: resize it."
+            f"images: pictures of {shape[2]} x {shape[1]} are wanted, and this is {picture.size}: "
+            "resize it."
         )
     if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
         raise ValueError(
-            f"images: pictures of 8 bits are wanted, and the mode of this one is {picture.mode}: give it as an array "
-            "of floating point in [0, 1]."
+            f"images: pictures of 8 bits are wanted, and the mode of this one is {picture.mode}: "
+            "give it as an array of floating point in [0, 1]."
         )
     grey = shape[0] == 1 if shape is not None else picture.mode in ("1", "L")
     pixels = np.asarray(picture.convert("L" if grey else "RGB"))
@@ -125,13 +127,14 @@ def from_picture(picture: Any, shape: ImageShape | None) -> Tensor:
 
 
 def refuse_out_of_range(images: Tensor) -> None:
-    """Refuse images whose values are none of pixels.
+    """Refuse images with values that pixels cannot have.
 
     Raises:
-        ValueError: saying between which values they lie.
+        ValueError: the message says between which values the images lie.
     """
-    low, high = (float(value) for value in torch.aminmax(images.detach()))
-    if not low == low or not high == high or abs(low) == float("inf") or abs(high) == float("inf"):
+    smallest, largest = torch.aminmax(images.detach())
+    low, high = float(smallest), float(largest)
+    if not math.isfinite(low) or not math.isfinite(high):
         raise ValueError("images: finite values are wanted, and these hold infinities or NaN.")
     if not images.is_floating_point():
         if low < 0 or high > 255:
@@ -142,27 +145,28 @@ def refuse_out_of_range(images: Tensor) -> None:
     if low < -TOLERANCE or high > 1 + TOLERANCE:
         divide = ": divide them by 255, or give uint8" if low >= 0 and high <= 255.5 else ""
         raise ValueError(
-            f"images: floating point must lie in [0, 1], and these go from {low:g} to {high:g}{divide}."
+            f"images: floating point must lie in [0, 1], and these go from {low:g} to "
+            f"{high:g}{divide}."
         )
 
 
 def on_model(images: Tensor, parameter: Tensor) -> Tensor:
-    """Images in [0, 1] in the precision of a model and on its device, those of the parameter."""
+    """Return images in [0, 1] in the precision and on the device of a model's parameter."""
     return unit_interval(images.to(parameter.device)).to(parameter.dtype)
 
 
 def as_latents(
     given: Any, dimensions: int | None = None, parameter: Tensor | None = None
 ) -> Tensor:
-    """(B, d) latents in the precision of a model and on its device.
+    """Return (B, d) latents in the precision and on the device of a model.
 
     Args:
-        given: a tensor, a numpy array or lists of numbers, (B, d) or, as a batch of one, (d,).
-        dimensions: d; None takes any.
-        parameter: of the model; None leaves them in their own precision and where they are.
+        given: a tensor, a numpy array or lists of numbers, of (B, d) or, as a batch of one, (d,).
+        dimensions: d that the latents must have; None for any.
+        parameter: a parameter of the model; None keeps the latents' own precision and device.
 
     Raises:
-        ValueError: saying what is wanted, and what this is.
+        ValueError: the message says what is wanted, and what was given.
     """
     wanted = f"(B, {'d' if dimensions is None else dimensions})"
     try:
@@ -189,10 +193,15 @@ def as_latents(
 
 
 def check_count(name: str, count: Any, most: int = MOST_SAMPLES) -> int:
-    """A number of things, at least one.
+    """Return a number of things, after a check that it is a whole number of at least 1.
+
+    Args:
+        name: name of the argument.
+        count: value of the argument.
+        most: largest number.
 
     Raises:
-        ValueError: it is no whole number from 1 to `most`.
+        ValueError: the value is not a whole number from 1 to `most`.
     """
     if type(count) is not int or not 1 <= count <= most:
         raise ValueError(f"{name}={count}: must be a whole number from 1 to {most}.")

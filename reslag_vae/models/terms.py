@@ -1,4 +1,4 @@
-"""A batch's way from images to the terms of an objective."""
+"""The computation of an objective's terms from a batch of images."""
 
 from torch import Tensor
 
@@ -16,15 +16,15 @@ def compute_terms(
     noise: tuple[Tensor, ...] | None = None,
     prior: Tensor | None = None,
 ) -> tuple[Terms, Inferred]:
-    """Return an objective's terms of a minibatch, and what was inferred of it.
+    """Return an objective's terms of a minibatch, and the result of inference on it.
 
     The likelihood and the objective are computed in the precision of the images, float32 or better,
-    whatever autocast says.
+    also under autocast.
 
     Args:
-        model: that infers and generates.
-        objective: that weighs.
-        images: (B, C, H, W), uint8, or floating point in [0, 1].
+        model: the model, which infers and generates.
+        objective: the objective, which weighs the terms.
+        images: (B, C, H, W) images, in uint8, or in floating point in [0, 1].
         noise: (B, d_l) standard normal numbers of each level; drawn if None.
         prior: (B, d) samples of the prior, for objectives that need any; drawn if None.
     """

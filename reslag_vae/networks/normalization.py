@@ -90,14 +90,13 @@ def normalised(
     x = features.to(torch.promote_types(features.dtype, torch.float32))
     shift, share = x[:1, :, :1, :1].detach(), features.shape[1] / features.numel()
     difference = x - shift
-    first, second = (
-        values.sum((2, 3)).sum(0) * share for values in (difference, difference.square())
-    )
+    first = difference.sum((2, 3)).sum(0) * share
+    second = difference.square().sum((2, 3)).sum(0) * share
     variance = (second - first.square()).clamp_min(0)
     scale = weight * (variance + eps).rsqrt()
     # One row for each image, not one for all: so the sums of their gradients come in two steps as
     # well.
-    rows, offsets = (
-        values.expand(len(x), -1)[:, :, None, None] for values in (scale, bias - first * scale)
-    )
+    offset = bias - first * scale
+    rows = scale.expand(len(x), -1)[:, :, None, None]
+    offsets = offset.expand(len(x), -1)[:, :, None, None]
     return (difference * rows + offsets).to(features.dtype), shift.flatten() + first, variance

@@ -67,7 +67,7 @@ def plain_encoder(
 def plain_decoder(
     image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int], outputs: int
 ) -> nn.Sequential:
-    """Return a module from (B, d) latents to (B, outputs, H, W)."""
+    """Return a module that maps (B, d) latents to (B, outputs, H, W) likelihood parameters."""
     sizes = stage_sizes(image_shape, len(channels))
     height, width = sizes[-1]
     return nn.Sequential(
@@ -83,7 +83,14 @@ def plain_decoder(
 def up_stages(
     image_shape: ImageShape, channels: list[int], blocks: list[int], outputs: int
 ) -> list[nn.Sequential]:
-    """Return the decoder's stages from the innermost to the image's size, with `outputs` channels."""
+    """Return the decoder's stages, from the innermost to one of the image's size.
+
+    Args:
+        image_shape: (C, H, W) of the images.
+        channels: channels of each stage, from the image inwards.
+        blocks: convolution blocks of each stage.
+        outputs: channels that the last stage gives.
+    """
     depths = [outputs, *channels[:-1]]
     sizes = stage_sizes(image_shape, len(channels))
     return [

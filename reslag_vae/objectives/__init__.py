@@ -1,4 +1,4 @@
-"""Objectives: weights on what images cost and on what was inferred of them."""
+"""Objectives: losses that weigh the cost of images against the cost of their latents."""
 
 from reslag_vae.objectives.base import Objective, Terms
 from reslag_vae.objectives.beta import Beta

@@ -21,7 +21,7 @@ class Means:
         self.finite: Tensor | None = None
 
     def add(self, terms: Terms) -> None:
-        """Take in the terms of one minibatch."""
+        """Add the terms of one minibatch."""
         scalars = reduced(terms)
         count = len(terms.loss)
         sums = torch.stack(list(scalars.values())).double() * count
@@ -32,10 +32,11 @@ class Means:
         self.count, self.minibatches = self.count + count, self.minibatches + 1
 
     def gathered(self, in_turns: bool = False) -> "Means":
-        """Of what all processes have taken in; each must ask for it.
+        """Return the means over all processes; each process must call it.
 
         Args:
-            in_turns: each has taken in minibatches of its own, and not its part of every minibatch.
+            in_turns: whether each process has added minibatches of its own, and not its part of
+                every minibatch.
         """
         if collectives.count() == 1:
             return self
@@ -58,20 +59,23 @@ class Means:
         return united
 
     def read(self) -> dict[str, float]:
-        """Mean over images of every term; empty if nothing was added."""
+        """Return the mean over images of every term; empty if nothing was added."""
         if self.sums is None:
             return {}
         return dict(zip(self.names, (self.sums / self.count).tolist(), strict=True))
 
     def first_non_finite(self) -> int | None:
-        """The number, from 1, of the first minibatch with a term that is not finite; None if none, or not known."""
+        """Return the number of the first minibatch with a term that is not finite, counted from 1.
+
+        It is None if there is none, or if it is not known.
+        """
         finite = self.minibatches if self.finite is None else int(self.finite.min())
         return finite + 1 if finite < self.minibatches else None
 
 
 @torch.no_grad()
 def reduced(terms: Terms) -> dict[str, Tensor]:
-    """Return () tensors: the means over the minibatch of the terms that are there."""
+    """Return the terms that exist as () tensors, their means over the minibatch."""
     scalars = {
         "loss": terms.loss,
         "distortion": terms.distortion,

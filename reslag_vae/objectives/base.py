@@ -1,4 +1,4 @@
-"""The interface of an objective: weights on the terms of a minibatch, of which it knows no image."""
+"""The interface of an objective, which weighs the terms of a minibatch and sees no image."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
@@ -10,15 +10,14 @@ from reslag_vae.likelihoods import Distortion
 
 
 class Terms(NamedTuple):
-    """The named terms of an objective on one minibatch, per image and unreduced.
+    """The named terms of an objective on one minibatch, for each image.
 
     Attributes:
-        loss: (B,) what is minimised in the mean over images, in the objective's own unit
-            (see its card).
-        distortion: (B,) negative log-likelihood as it is trained (see the
-            likelihood's formula).
-        rec: (B,) sum of squared errors over the C·H·W pixels in [0, 1].
-        kl: (B,) KL(q(z|x) || p(z)) in nats; None where the posterior is a point.
+        loss: (B,) loss, whose mean over images is minimised, in the objective's own unit (see its
+            card).
+        distortion: (B,) negative log-likelihood as it is trained (see the likelihood's formula).
+        rec: (B,) sums of squared errors over the C·H·W pixels in [0, 1].
+        kl: (B,) KL(q(z|x) || p(z)) in nats; None if the posterior is a point.
         extras: further tensors by name, logged as their means.
     """
 
@@ -30,17 +29,17 @@ class Terms(NamedTuple):
 
 
 class Objective(nn.Module, ABC):
-    """A function of what images cost, and of what was inferred of them.
+    """A function of the cost of images and of their latents.
 
     Objectives know nothing of images, networks, schedules or trainers.
 
     Attributes:
-        name: as in `objective=<name>` on the command line.
-        requires: what the other parts must provide.
-        provides: what variants may require.
+        name: name of the objective, as in `objective=<name>` on the command line.
+        requires: capabilities that the other parts must provide.
+        provides: capabilities that variants may require.
         draws_prior: whether `forward` needs samples of the prior.
-        averages_kl: whether the loss holds the KL averaged over dimensions: the thesis' Lat.
-        beta: a weight of the KL that is set by hand, by which the runs of a sweep are told apart.
+        averages_kl: whether the loss holds the KL averaged over dimensions, the thesis' Lat.
+        beta: weight of the KL if it is set by hand, which distinguishes the runs of a sweep.
     """
 
     name: ClassVar[str]
@@ -57,9 +56,9 @@ class Objective(nn.Module, ABC):
         """Return the terms of a minibatch.
 
         Args:
-            distortion: of the B images.
-            inferred: their latents.
-            prior: (B, d) samples of the prior, where `draws_prior`; in training as many as all
+            distortion: cost of the B images.
+            inferred: latents of the images.
+            prior: (B, d) samples of the prior, if `draws_prior`; in training as many as all
                 processes have images.
         """
 
@@ -68,7 +67,7 @@ class Objective(nn.Module, ABC):
         """Return the loss of an image as a line of text, in the symbols of the objective card.
 
         Args:
-            distortion: the likelihood's.
+            distortion: formula of the likelihood.
         """
 
     @property
@@ -77,9 +76,9 @@ class Objective(nn.Module, ABC):
         return {}
 
     def kl_weight(self, latent_dim: int) -> float | None:
-        """Return the weight of the KL in nats, summed over dimensions, beside the distortion's of 1.
+        """Return the weight of the KL in nats, summed over dimensions; that of the distortion is 1.
 
-        None where the objective has no constant one.
+        It is None if the objective has no constant weight.
         """
         return None
 
@@ -87,18 +86,18 @@ class Objective(nn.Module, ABC):
         """Refuse a run that is too short for this objective.
 
         Raises:
-            ValueError: saying how long it must be.
+            ValueError: the message says how long the run must be.
         """
 
     def begin_epoch(self, epoch: int) -> None:
-        """Take note of a training epoch, from 0, before it begins."""
+        """Note that a training epoch, counted from 0, is about to start."""
 
 
 def require_kl(inferred: Inferred) -> Tensor:
     """Return the (B,) KL to the prior in nats.
 
     Raises:
-        TypeError: a posterior is a point and has none.
+        TypeError: a posterior is a point, which has no KL.
     """
     kl = inferred.rate()
     if kl is None:
@@ -115,14 +114,14 @@ def terms(
     inferred: Inferred,
     extras: dict[str, Tensor] | None = None,
 ) -> Terms:
-    """Return the terms of a minibatch, its latents' penalties added to the loss.
+    """Return the terms of a minibatch, with its latents' penalties added to the loss.
 
     Args:
-        loss: (B,) without penalties.
-        distortion: of the images.
-        kl: (B,) in nats, or None.
-        inferred: the latents.
-        extras: of the objective's own.
+        loss: (B,) loss without penalties.
+        distortion: cost of the images.
+        kl: (B,) KL in nats, or None.
+        inferred: latents of the images.
+        extras: further tensors of the objective by name.
     """
     for penalty in inferred.penalties.values():
         loss = loss + penalty

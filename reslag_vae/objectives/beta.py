@@ -1,4 +1,4 @@
-"""beta-VAE."""
+"""The objective of beta-VAE."""
 
 from typing import ClassVar
 
@@ -11,10 +11,11 @@ from reslag_vae.options import require
 
 
 class Beta(Objective):
-    """loss = Rec + beta · Lat, with Lat the KL averaged over the latent dimensions, as in the thesis' Table 1.
+    """The loss Rec + beta · Lat, with Lat the KL averaged over the latent dimensions.
 
-    Higgins et al. 2017, https://openreview.net/pdf?id=Sy2fzU9gl, Eq. 4, writes Rec + beta · KL with
-    the sum: that beta is ours divided by d, and is shown on the card as beta_eff.
+    So is the thesis' Table 1. Higgins et al. 2017, https://openreview.net/pdf?id=Sy2fzU9gl, Eq. 4,
+    write Rec + beta · KL with the sum: that beta is this one divided by d, and is shown on the card
+    as beta_eff.
 
     Args:
         beta: weight of the averaged KL, positive.

@@ -12,11 +12,11 @@ from reslag_vae.options import require
 
 
 class Capacity(Objective):
-    """loss = Rec + gamma · |KL - C|, C rising by equal steps to `capacity` nats in the first `epochs` epochs.
+    """The loss Rec + gamma · |KL - C|, with C rising in equal steps to `capacity` nats.
 
-    Burgess et al. 2018, https://arxiv.org/abs/1804.03599, Eq. 8, with the squared error for their
-    Bernoulli likelihood. Evaluation always uses the final capacity, so that the losses of different
-    epochs compare.
+    It rises in the first `epochs` epochs. Burgess et al. 2018, https://arxiv.org/abs/1804.03599,
+    Eq. 8, with the squared error in place of their Bernoulli likelihood. Evaluation always uses the
+    final capacity, so that the losses of different epochs compare.
 
     Args:
         gamma: weight of the distance to the capacity, positive.
@@ -47,15 +47,15 @@ class Capacity(Objective):
 
     @property
     def notes(self) -> dict[str, str]:
-        return {
-            "C": f"rises to {self.capacity:g} nats in {self.epochs} epochs; {self.capacity:g} at evaluation"
-        }
+        rise = f"rises to {self.capacity:g} nats in {self.epochs} epochs"
+        return {"C": f"{rise}; {self.capacity:g} at evaluation"}
 
     def check_length(self, max_epochs: int) -> None:
         if self.epochs > max_epochs:
             raise ValueError(
                 f"objective.epochs={self.epochs}: the capacity would still rise when the run ends "
-                f"(trainer.max_epochs={max_epochs}). Shorten it with objective.epochs={max_epochs} or less."
+                f"(trainer.max_epochs={max_epochs}). Shorten it with objective.epochs={max_epochs} "
+                "or less."
             )
 
     def begin_epoch(self, epoch: int) -> None:

@@ -10,10 +10,10 @@ from reslag_vae.objectives.base import Objective, Terms, require_kl, terms
 
 
 class ELBO(Objective):
-    """loss = distortion + KL.
+    """The loss distortion + KL, the negative evidence lower bound.
 
-    Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, Eq. 10. The likelihood says what the
-    distortion is.
+    Kingma & Welling 2014, https://arxiv.org/abs/1312.6114, Eq. 10. The likelihood defines the
+    distortion.
     """
 
     name: ClassVar[str] = "elbo"

@@ -1,4 +1,4 @@
-"""InfoVAE with the maximum mean discrepancy."""
+"""The objective of InfoVAE with the maximum mean discrepancy."""
 
 from typing import ClassVar, Literal
 
@@ -14,19 +14,20 @@ Estimator = Literal["biased", "unbiased"]
 
 
 class MMD(Objective):
-    """loss = Rec + (1 - alpha) · Lat + (alpha + lambda - 1) · MMD²(q(z), p(z)), Lat the KL averaged over dimensions.
+    """The loss Rec + (1 - alpha) · Lat + (alpha + lambda - 1) · MMD²(q(z), p(z)).
 
-    Zhao et al. 2018, https://arxiv.org/abs/1706.02262, Eq. 6 with the divergence of section 3.2.
-    The kernel is exp(-|x - y|² / bandwidth); its default bandwidth d² and the biased estimator are
-    those of the authors' code (https://github.com/ShengjiaZhao/MMD-Variational-Autoencoder). The
-    latents are compared with as many samples of the prior as there are, where that code draws 200.
-    The thesis prints neither; its values on FashionMNIST and CIFAR are within 15% of what this
-    gives at batch size 32 for a posterior that matches the prior exactly.
+    Lat is the KL averaged over dimensions. Zhao et al. 2018, https://arxiv.org/abs/1706.02262, Eq.
+    6 with the divergence of section 3.2. The kernel is exp(-|x - y|² / bandwidth); its default
+    bandwidth d² and the biased estimator are those of the authors' code
+    (https://github.com/ShengjiaZhao/MMD-Variational-Autoencoder). The latents are compared with as
+    many samples of the prior as there are latents, where that code draws 200. The thesis prints
+    neither; its values on FashionMNIST and CIFAR are within 15% of what this gives at batch size 32
+    for a posterior that matches the prior exactly.
 
     Args:
         alpha: weight of the mutual information; 1 drops the KL.
         lambda_: weight of the aggregate posterior's divergence.
-        bandwidth: of the kernel, positive; None is d².
+        bandwidth: bandwidth of the kernel, positive; None for d².
         estimator: `biased` averages all pairs (never negative; its expectation falls as 1/B with
             the batch size B); `unbiased` leaves out each point's pair with itself (its expectation
             does not depend on B).
@@ -54,8 +55,8 @@ class MMD(Objective):
         require("objective.estimator", estimator)
         if alpha + lambda_ < 1:
             raise ValueError(
-                f"objective.lambda_={lambda_}, objective.alpha={alpha}: the weight of the MMD, alpha + lambda_ - 1, "
-                "must not be negative."
+                f"objective.lambda_={lambda_}, objective.alpha={alpha}: the weight of the MMD, "
+                "alpha + lambda_ - 1, must not be negative."
             )
         self.requires = frozenset() if alpha == 1 else frozenset({"density"})
         self.alpha, self.lambda_, self.bandwidth, self.estimator = (
@@ -72,9 +73,8 @@ class MMD(Objective):
     @property
     def notes(self) -> dict[str, str]:
         bandwidth = "d²" if self.bandwidth is None else f"{self.bandwidth:g}"
-        return {
-            "MMD²": f"kernel exp(-|x - y|² / {bandwidth}), {self.estimator} estimator over the minibatch"
-        }
+        kernel = f"kernel exp(-|x - y|² / {bandwidth})"
+        return {"MMD²": f"{kernel}, {self.estimator} estimator over the minibatch"}
 
     def forward(
         self, distortion: Distortion, inferred: Inferred, prior: Tensor | None = None
@@ -94,25 +94,31 @@ class MMD(Objective):
 
 
 def squared_mmd(x: Tensor, y: Tensor, bandwidth: float, estimator: Estimator = "biased") -> Tensor:
-    """() squared maximum mean discrepancy of the samples x (m, d) and y (n, d).
+    """Return the squared maximum mean discrepancy of two samples, a () tensor.
 
     Gretton et al. 2012, https://jmlr.org/papers/v13/gretton12a.html, Eq. 5 (biased) and Eq. 3
     (unbiased). A sample of one point has no pairs: its unbiased within-term is taken as 1, the
     biased one's value.
+
+    Args:
+        x: (m, d) sample.
+        y: (n, d) sample.
+        bandwidth: bandwidth of the kernel.
+        estimator: `biased` or `unbiased`.
     """
     across = gaussian_kernel(x, y, bandwidth).mean()
-    return within(x, bandwidth, estimator) + within(y, bandwidth, estimator) - 2 * across
+    return mean_within(x, bandwidth, estimator) + mean_within(y, bandwidth, estimator) - 2 * across
 
 
-def within(x: Tensor, bandwidth: float, estimator: Estimator) -> Tensor:
-    """() mean kernel value over the pairs of one sample."""
+def mean_within(x: Tensor, bandwidth: float, estimator: Estimator) -> Tensor:
+    """Return the mean value of the kernel over the pairs of one sample, a () tensor."""
     mean, count = gaussian_kernel(x, x, bandwidth).mean(), len(x)
     # Each point's kernel with itself is exactly 1; the unbiased estimator leaves those out.
     return (mean * count - 1) / (count - 1) if estimator == "unbiased" and count > 1 else mean
 
 
 def gaussian_kernel(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
-    """(m, n) kernel matrix exp(-|x_i - y_j|² / bandwidth)."""
+    """Return the (m, n) kernel matrix exp(-|x_i - y_j|² / bandwidth)."""
     # By differences, not inner products: exact where points coincide, and smooth there, unlike
     # torch.cdist.
     return (-(x[:, None] - y[None]).square().sum(-1) / bandwidth).exp()

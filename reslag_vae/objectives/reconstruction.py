@@ -1,4 +1,4 @@
-"""Squared error alone: the autoencoder."""
+"""The objective of the autoencoder: the reconstruction alone."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from reslag_vae.objectives.base import Objective, Terms, terms
 
 
 class Reconstruction(Objective):
-    """loss = distortion. Nothing shapes the latent."""
+    """The loss distortion alone, so that nothing shapes the latent."""
 
     name: ClassVar[str] = "reconstruction"
 

@@ -1,13 +1,9 @@
 """The values that every option of the commands and constructors may have; free of PyTorch."""
 
-from reslag_vae.options.checks import (
-    check,
-    check_evaluation,
-    check_tree,
-    did_you_mean,
-    renamed,
-    require,
-)
+from reslag_vae.options.checks import check, check_tree, require
+from reslag_vae.options.evaluation import check_evaluation
+from reslag_vae.options.renamed import renamed
+from reslag_vae.options.suggestions import did_you_mean
 from reslag_vae.options.table import EVALUATE, METRICS, REFUSED, TRAIN, TRAINER
 
 __all__ = [

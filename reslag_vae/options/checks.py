@@ -1,27 +1,25 @@
-"""Checks of a configuration before PyTorch is loaded, with one-sentence errors.
+"""The checks of a run's configuration before PyTorch is loaded, with one-sentence errors.
 
 Each error names the option, its value and what is wanted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
-from reslag_vae._runtime.errors import ConfigError, first_line
+from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.options.kinds import shown
-from reslag_vae.options.suggestions import nearest
+from reslag_vae.options.renamed import RENAMED
+from reslag_vae.options.resolution import resolved
+from reslag_vae.options.suggestions import did_you_mean
 from reslag_vae.options.table import (
-    ASKED,
-    EVALUATE,
     GROUPS,
     METRICS,
     NEEDED,
     OF_LATENT,
     PARTS,
     REFUSED,
-    RENAMED,
     TRAIN,
     TRAINER,
 )
@@ -78,39 +76,6 @@ def precedence(name: str) -> tuple[bool, int]:
     return "." in name, GROUPS.index(group) if group in GROUPS else len(GROUPS)
 
 
-def resolved(config: DictConfig) -> dict[str, Any]:
-    """Return a configuration in plain containers, with its interpolations resolved.
-
-    Raises:
-        ConfigError: an option has no value, or refers to an option that does not exist.
-    """
-    try:
-        missing = sorted(
-            map(str, OmegaConf.missing_keys(config)), key=lambda name: name not in ASKED
-        )
-        if missing:
-            raise ConfigError(needed(missing[0], config))
-        tree = OmegaConf.to_container(config, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key}: {first_line(error)}") from None
-    assert isinstance(tree, dict), "a configuration has names"
-    return {str(name): value for name, value in tree.items()}
-
-
-def needed(name: str, config: DictConfig) -> str:
-    """Return the sentence that names an option which has no value and needs one."""
-    chosen = str(config.get("data", {}).get("_target_", "")) if name.startswith("data.") else ""
-    who = f"data={snake(chosen)}" if chosen else "This command"
-    return f"{who} needs {ASKED.get(name, f'{name}=...')}."
-
-
-def snake(target: str) -> str:
-    """Return a class name in snake case: `image_folder` for `reslag_vae.data.ImageFolder`."""
-    name = target.rpartition(".")[2]
-    words = [f"_{letter.lower()}" if letter.isupper() else letter for letter in name]
-    return "".join(words).lstrip("_")
-
-
 def leaves(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the dotted name and value of every option but those of `model`.
 
@@ -156,6 +121,8 @@ def check_leaf(name: str, value: Any, tree: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"{name}={shown(value)}: must be null; choose the rule by optimizer=adam_plateau."
         )
+    if name in RENAMED and is_ours(tree[group]):
+        raise ConfigError(f"{name}={shown(value)}: is called {RENAMED[name]} now.")
     if kind is None:
         if not is_free(name, value, tree):
             raise ConfigError(
@@ -247,57 +214,3 @@ def check_together(tree: Mapping[str, Any]) -> None:
             f"monitor={monitor}: the epoch with the smallest value is kept, and of this a large "
             "one is good."
         )
-
-
-def check_evaluation(config: DictConfig) -> None:
-    """Refuse an evaluation's configuration that would fail or mislead later.
-
-    Raises:
-        ConfigError: an option is wrong; the message names it, its value and what is wanted.
-    """
-    tree = resolved(config)
-    for name, value in tree.items():
-        if name == "logger":
-            if value is not None and not isinstance(value, dict):
-                raise ConfigError(
-                    f"logger={shown(value)}: choose one by logger=wandb or logger=none."
-                )
-            continue
-        if name not in EVALUATE:
-            near = did_you_mean(name, tuple(EVALUATE))
-            raise ConfigError(f"{name}={shown(value)}: there is no such option{near}.")
-        try:
-            EVALUATE[name].require(name, value)
-        except ValueError as error:
-            raise ConfigError(str(error)) from None
-
-
-def did_you_mean(name: str, names: tuple[str, ...] = ()) -> str:
-    """`; did you mean ...?` with the nearest name, or nothing where none is near.
-
-    Of a name that is an option of other choices it says that.
-    """
-    near = nearest(name, names or (*TRAIN, *(f"trainer.{own}" for own in TRAINER)))
-    if near == name:
-        return " in what was chosen"
-    return f"; did you mean {near}" if near else ""
-
-
-def renamed(arguments: Sequence[str]) -> list[str]:
-    """Return a command's arguments with today's names of options, where version 0.1 had others.
-
-    Those were the options of objective=sigma_*. Another objective, such as one of the user's own,
-    may have options by the same names: they stay.
-    """
-    chosen = [argument for argument in arguments if argument.startswith("objective=")]
-    if chosen and not chosen[-1].startswith("objective=sigma_"):
-        return list(arguments)
-    return [with_new_name(argument) for argument in arguments]
-
-
-def with_new_name(argument: str) -> str:
-    """Return one argument of a command with today's name of its option."""
-    option, equals, value = argument.partition("=")
-    name = option.lstrip("+~")
-    mark = option.removesuffix(name)
-    return f"{mark}{RENAMED.get(name, name)}{equals}{value}"

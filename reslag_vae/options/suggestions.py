@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from reslag_vae.options.table import TRAIN, TRAINER
+
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the known name that is most like a given one, or None if none is like it.
@@ -23,3 +25,18 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
             return by_last[found[0]]
     found = get_close_matches(name, known, 1, 0.75)
     return found[0] if found else None
+
+
+def did_you_mean(name: str, names: tuple[str, ...] = ()) -> str:
+    """Return `; did you mean ...` with the nearest known name, or an empty text if none is near.
+
+    If the name is a known option, which the chosen parts do not have, return that.
+
+    Args:
+        name: name that was not found.
+        names: known names; empty for all options of training.
+    """
+    near = nearest(name, names or (*TRAIN, *(f"trainer.{own}" for own in TRAINER)))
+    if near == name:
+        return " in what was chosen"
+    return f"; did you mean {near}" if near else ""

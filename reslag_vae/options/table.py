@@ -1,4 +1,4 @@
-"""The table of every option of training and evaluation with the values that it may have."""
+"""The table of every option of training and evaluation, with the values that it may have."""
 
 import re
 from typing import Any
@@ -220,13 +220,6 @@ NEEDED = (
 # The nodes whose classes look at their options themselves, where the table above does not.
 PARTS = ("network", "posterior", "prior", "likelihood", "objective", "schedule")
 
-# What options of version 0.1 are called now.
-RENAMED = {
-    "objective.image_shape": "likelihood.variance.image_shape",
-    "objective.granularity": "likelihood.variance.granularity",
-    "objective.decay": "likelihood.variance.decay",
-    "objective.sigma2": "likelihood.variance.sigma2",
-}
 
 # Options without a default, as an example shows them.
 ASKED = {

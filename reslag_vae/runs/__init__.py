@@ -1,1 +1,1 @@
-"""The folder of a run: its files, configuration, checkpoints, identity, and what is built of it."""
+"""The folder of a run: its files, configuration, checkpoints and identity, and what they build."""

@@ -1,4 +1,4 @@
-"""From the configuration of a run to its model."""
+"""The construction of a run's model from its configuration."""
 
 import re
 from typing import Any
@@ -16,10 +16,13 @@ from reslag_vae.objectives import Objective
 def instantiate(config: DictConfig) -> Any:
     """Build what the `_target_` of a node names, with plain containers all the way down.
 
+    Args:
+        config: node of a configuration.
+
     Raises:
-        ValueError: what the constructor said, without Hydra's words around it, or that there is no
-            such class.
-        TypeError: likewise.
+        ValueError: an argument is out of its range; the message is the constructor's own.
+        TypeError: the class does not take an argument; the message names both.
+        ConfigError: there is no such class.
     """
     try:
         return hydra.utils.instantiate(config, _convert_="all")
@@ -39,11 +42,11 @@ def instantiate(config: DictConfig) -> Any:
 
 
 class TrainedParts(nn.Module):
-    """What a checkpoint holds the weights of.
+    """The model and the objective, of which a checkpoint holds the weights.
 
     Args:
-        model: that infers and generates.
-        objective: that it is trained with.
+        model: the model, which infers and generates.
+        objective: the objective that the model is trained with.
     """
 
     def __init__(self, model: GenerativeModel, objective: Objective) -> None:
@@ -52,7 +55,7 @@ class TrainedParts(nn.Module):
 
 
 def build_parts(node: DictConfig) -> TrainedParts:
-    """Return the model and the objective of a variant's node.
+    """Return the model and the objective that a variant's node describes.
 
     Raises:
         ValueError: the parts do not fit each other, or a value is out of its range.
@@ -67,5 +70,5 @@ def build_parts(node: DictConfig) -> TrainedParts:
 
 
 def named_class(target: str) -> Any:
-    """Return the class of a dotted name, as a `_target_` is."""
+    """Return the class of a dotted name, such as a `_target_`."""
     return hydra.utils.get_class(target)

@@ -1,4 +1,4 @@
-"""The checkpoints of a run: where they are, and how they are read, with distrust."""
+"""The checkpoints of a run: where they are, and how to read them with distrust."""
 
 import pickle
 import zipfile
@@ -7,11 +7,11 @@ from typing import Any
 
 from reslag_vae._runtime.errors import first_line
 from reslag_vae.runs.config import is_final
+from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import (
     MODEL_FILE,
     RESULT_FILE,
     WEIGHTS_FILE,
-    RunError,
     checkpoint_file,
     read_metrics,
 )
@@ -19,10 +19,14 @@ from reslag_vae.runs.migrations import current_checkpoint
 
 
 def checkpoint_path(folder: Path, which: str) -> Path:
-    """The run's `best` or `last` checkpoint.
+    """Return the path of a run's checkpoint.
+
+    Args:
+        folder: folder of the run.
+        which: `best` or `last`.
 
     Raises:
-        RunError: it is not there.
+        RunError: the checkpoint is missing.
     """
     path = checkpoint_file(folder, which)
     if path.is_file():
@@ -44,16 +48,15 @@ def checkpoint_path(folder: Path, which: str) -> Path:
 
 
 def checkpoint_to_resume(folder: Path) -> Path | None:
-    """The newest checkpoint of a run; None if it was interrupted in its first epoch.
+    """Return the newest checkpoint of a run; None if it was interrupted in its first epoch.
 
     Raises:
-        RunError: it is damaged, or gone though the run had one; the message says whether another
-            can take its place.
+        RunError: the checkpoint is damaged, or gone though the run had one; the message says
+            whether another one can take its place.
     """
     last, previous = checkpoint_file(folder, "last"), checkpoint_file(folder, "previous")
-    if (
-        not last.exists()
-    ):  # a kill may have come between the two steps by which one takes the place of the other
+    if not last.exists():
+        # A kill may have come between the two steps by which one takes the place of the other.
         last = previous
     if not last.exists():
         refuse_lost(folder)
@@ -75,12 +78,12 @@ def checkpoint_to_resume(folder: Path) -> Path | None:
 
 
 def refuse_lost(folder: Path) -> None:
-    """Refuse a run that has finished an epoch and has no checkpoint to go on from.
+    """Refuse to resume a run that has finished an epoch but has no checkpoint any more.
 
-    It would begin anew.
+    It would start again from the first epoch.
 
     Raises:
-        RunError: naming what is gone.
+        RunError: the message names what is gone.
     """
     # A kill in the first epoch's end leaves a row of metrics, and perhaps the best checkpoint.
     if (folder / RESULT_FILE).exists() or len(read_metrics(folder)) > 1:
@@ -91,7 +94,7 @@ def refuse_lost(folder: Path) -> None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's plain containers and tensors, in today's form, on the CPU.
+    """Read a checkpoint as plain containers and tensors on the CPU, in today's form.
 
     No code in it is ever run.
 
@@ -123,10 +126,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def epoch_of(checkpoint: dict[str, Any], path: Path) -> int:
-    """The epoch at whose end a checkpoint was written, from 1.
+    """Return the epoch at whose end a checkpoint was written, counted from 1.
 
     Raises:
-        RunError: it does not say.
+        RunError: the checkpoint does not say.
     """
     epoch = checkpoint.get("epoch")
     if type(epoch) is not int or epoch < 0:

@@ -1,4 +1,4 @@
-"""The configuration of a run as its folder keeps it, read with distrust: it may be of anywhere."""
+"""The configuration in a run's folder, read with distrust: it may come from anywhere."""
 
 import importlib
 import importlib.util
@@ -12,9 +12,11 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae._runtime.errors import ConfigError, first_line
-from reslag_vae.runs.folder import RunError, config_path, read_bytes
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import config_path
+from reslag_vae.runs.formats import read_bytes
 from reslag_vae.runs.migrations import current_config
-from reslag_vae.runs.plugins import declared
+from reslag_vae.runs.plugins import declared_classes
 
 # A configuration of this package has some 6 kB, 250 values and 6 levels.
 MOST_BYTES, MOST_VALUES, MOST_LEVELS = 1 << 18, 10_000, 20
@@ -30,22 +32,23 @@ PARTS = (
     "training.optimizers",
 )
 
-# Whose exported classes a model, its data and a whole run may be made of.
+# Modules whose exported classes a model, its data and a whole run may be made of
 MODEL_MODULES = tuple(f"reslag_vae.{name}" for name in PARTS)
 DATA_MODULES = ("reslag_vae.data",)
 RUN_MODULES = (*MODEL_MODULES, *DATA_MODULES, "reslag_vae.training.callbacks")
 
-# What else a whole run is made of.
+# Further classes and functions that a whole run is made of
 RUN_TARGETS = frozenset({"lightning.Trainer", "reslag_vae.runs.tracking.wandb_logger"})
 
 MODULE_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """A run's config.yaml in today's form: names and plain values, without references.
+    """Read a run's config.yaml in today's form: names and plain values, without references.
 
     Raises:
-        RunError: it is missing, damaged, of a later version, or not the configuration of a run.
+        RunError: the file is missing, damaged, of a later version, or not the configuration of a
+            run.
     """
     path = config_path(folder)
     content = read_bytes(path, MOST_BYTES)
@@ -63,10 +66,10 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def load_config(folder: str | Path) -> DictConfig:
-    """The configuration that a run was made with, every value final.
+    """Return the configuration that a run was made with, with every value final.
 
     Raises:
-        RunError: it is missing, or not one of ours.
+        RunError: the configuration is missing, or not one of this package.
     """
     folder = Path(folder)
     tree = read_config(folder)
@@ -79,8 +82,8 @@ def refuse_unplain(text: str) -> None:
     """Refuse YAML that grows when it is read, names types, or is larger than any configuration.
 
     Raises:
-        ValueError: saying what it holds.
-        yaml.YAMLError: it is not YAML.
+        ValueError: the message says what the text holds.
+        yaml.YAMLError: the text is not YAML.
     """
     level = 0
     for count, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
@@ -95,10 +98,10 @@ def refuse_unplain(text: str) -> None:
 
 
 def is_final(tree: Any) -> bool:
-    """Whether a configuration is made of plain values, not too many, without references.
+    """Return whether a configuration is made of plain values without references, and not too many.
 
-    A reference could run code. A part that is there several times counts as often as it is there: it
-    would be visited so often.
+    A reference could run code. A part that occurs several times counts each time, because a reader
+    visits it each time.
     """
     left, count = [(tree, 0)], 0
     while left:
@@ -124,11 +127,11 @@ def is_final(tree: Any) -> bool:
 def foreign_target(
     tree: Any, modules: Collection[str], trust: Collection[str] = (), others: Collection[str] = ()
 ) -> str | None:
-    """The first class or function that a configuration would build and may not, or None.
+    """Return the first class or function that a configuration would build but may not, or None.
 
     Args:
-        tree: of plain values.
-        modules: whose exported classes it may build.
+        tree: configuration of plain values.
+        modules: modules whose exported classes it may build.
         trust: modules and packages of the user's own, of which it may build anything.
         others: further names that it may build.
     """
@@ -143,7 +146,7 @@ def foreign_target(
 
 
 def targets_of(tree: Any) -> Iterator[str]:
-    """What a configuration of plain values would build."""
+    """Yield the dotted name of everything that a configuration of plain values would build."""
     if isinstance(tree, dict):
         if "_target_" in tree:
             yield str(tree["_target_"])
@@ -155,7 +158,7 @@ def targets_of(tree: Any) -> Iterator[str]:
 
 
 def is_exported(target: str, modules: Collection[str]) -> bool:
-    """Whether a dotted name is that of a class which one of the modules exports."""
+    """Return whether a dotted name is that of a class which one of the modules exports."""
     module, _, name = target.rpartition(".")
     return module in modules and name in importlib.import_module(module).__all__
 
@@ -163,18 +166,18 @@ def is_exported(target: str, modules: Collection[str]) -> bool:
 def is_trusted(target: str, trust: Collection[str]) -> bool:
     """Return whether a dotted name is one of these or within one, or declared by a package.
 
-    Of an installed package the declared classes alone are trusted, not what is within them: a
+    Only the declared classes of an installed package are trusted, not what lies within them: a
     configuration must not choose among the functions of a package.
     """
     within = any(target == own or target.startswith(f"{own}.") for own in trust)
-    return within or target in declared()
+    return within or target in declared_classes()
 
 
 def check_trust(trust: Any) -> tuple[str, ...]:
-    """The modules of the user's own that a run may be made of.
+    """Return the modules of the user's own that a run may be made of.
 
     Raises:
-        ConfigError: they are no list of names of modules.
+        ConfigError: the value is not a list of names of modules.
     """
     names = [trust] if isinstance(trust, str) else trust
     if not isinstance(names, list | tuple):
@@ -186,7 +189,7 @@ def check_trust(trust: Any) -> tuple[str, ...]:
 
 
 def refusal(target: str) -> str:
-    """Why something is not built, and how the user may allow it where it may be the user's own."""
+    """Return why a class is not built, and how the user can allow it if it may be their own."""
     reason = f"it would build {target}, which is none of this package's parts."
     module = target.rpartition(".")[0]
     if not MODULE_NAME.fullmatch(module) or is_installed(module):
@@ -198,7 +201,10 @@ def refusal(target: str) -> str:
 
 
 def is_installed(module: str) -> bool:
-    """Whether a module is of Python or of an installed package, and so none of the user's own."""
+    """Return whether a module belongs to Python or to an installed package.
+
+    Such a module is not the user's own.
+    """
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names or top == "reslag_vae":
         return True
@@ -210,5 +216,5 @@ def is_installed(module: str) -> bool:
 
 
 def plain(node: Any) -> Any:
-    """A node of a configuration in Python's own containers."""
+    """Return a node of a configuration in Python's own containers."""
     return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node

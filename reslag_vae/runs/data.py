@@ -1,4 +1,4 @@
-"""From the configuration of a run to its data, and the data of a finished run."""
+"""The data of a run, from a composed configuration or from a finished run's folder."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -10,14 +10,15 @@ from reslag_vae.data import ImageDataModule
 from reslag_vae.models import GenerativeModel
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.config import DATA_MODULES, check_trust, foreign_target, load_config, refusal
-from reslag_vae.runs.folder import RunError, config_path
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import config_path
 
 
 def build_data(config: DictConfig, model: GenerativeModel) -> ImageDataModule:
-    """The data module of a resolved configuration.
+    """Return the data module of a resolved configuration.
 
     Raises:
-        ValueError: its images are not those that the network is built for.
+        ValueError: its images are not of the shape that the network is built for.
     """
     data = instantiate(config.data)
     if not isinstance(data, ImageDataModule):
@@ -36,17 +37,17 @@ def load_data(
     pictures: str | Path | None = None,
     trust: Collection[str] = (),
 ) -> ImageDataModule:
-    """The data that a run was trained on, read and split as they were.
+    """Load the data that a run was trained on, with the same splits.
 
     Args:
-        folder: of the run.
-        root: the folder of all data sets, if it is another one now.
-        pictures: the folder of the pictures, if it is another one now.
+        folder: folder of the run.
+        root: folder of all data sets, if it has moved.
+        pictures: folder of the pictures, if it has moved.
         trust: modules of the user's own that the data may be made of.
 
     Raises:
-        RunError: the run's configuration is missing, damaged or not one of ours, or its data are
-            not where it says.
+        RunError: the run's configuration is missing, damaged or not one of this package, or its
+            data are not where it says.
         ConfigError: the data have no folder of pictures.
         DataError: a file of the data is missing or damaged.
     """
@@ -72,7 +73,7 @@ def load_data(
         data = instantiate(OmegaConf.create(node))
     except UserError:
         raise
-    except Exception as error:  # likewise
+    except Exception as error:  # a foreign configuration fails in any constructor, in any way
         raise RunError(f"{path}: its data module cannot be built: {first_line(error)}") from None
     if not isinstance(data, ImageDataModule):
         raise RunError(f"{path}: its data are none of this package's data modules.")

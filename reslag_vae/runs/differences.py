@@ -1,4 +1,4 @@
-"""Which settings of two runs differ, as plain trees of their configurations."""
+"""The settings in which two runs differ, from plain trees of their configurations."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +26,7 @@ SEEDS = ("seed", "data.seed", "callbacks.seed.seed")
 
 
 def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Dotted names of the options that differ between two plain trees, with their values.
+    """Yield the dotted name and both values of every option in which two plain trees differ.
 
     Lists are compared whole.
     """
@@ -40,10 +40,10 @@ def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, 
 
 
 def material_differences(first: Any, second: Any) -> list[tuple[str, Any, Any]]:
-    """Those on which a result depends."""
-    return [found for found in differences(first, second) if not under(found[0], IMMATERIAL)]
+    """Return the differences on which a result depends."""
+    return [found for found in differences(first, second) if not is_under(found[0], IMMATERIAL)]
 
 
-def under(name: str, paths: tuple[str, ...]) -> bool:
-    """Whether a dotted name is one of these, or within one."""
+def is_under(name: str, paths: tuple[str, ...]) -> bool:
+    """Return whether a dotted name is one of some paths, or lies within one."""
     return any(name == path or name.startswith(f"{path}.") for path in paths)

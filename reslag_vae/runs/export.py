@@ -1,7 +1,9 @@
-"""A trained model as files without code: python -m reslag_vae.export runs/... exported
+"""The command that writes a trained model as files without code.
 
-model.safetensors, config.json and README.md, a card that says what it is and how good;
-`reslag_vae.load(folder)` gives the model back.
+Usage: python -m reslag_vae.export runs/mnist/vae/2026-01-31_12-00-00 exported
+
+The files are model.safetensors, config.json and README.md, a card that says what the model is and
+how good. `reslag_vae.load(folder)` loads the model.
 """
 
 import argparse
@@ -16,14 +18,8 @@ from reslag_vae._runtime.files import UNFINISHED, remove_unfinished, write_atomi
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.checkpoints import checkpoint_path, read_checkpoint
-from reslag_vae.runs.folder import (
-    CARD_FILE,
-    MODEL_FILE,
-    RESULT_FILE,
-    WEIGHTS_FILE,
-    RunError,
-    read_result,
-)
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import CARD_FILE, MODEL_FILE, RESULT_FILE, WEIGHTS_FILE, read_result
 from reslag_vae.runs.migrations import SCHEMA
 
 USE = """import reslag_vae
@@ -34,7 +30,7 @@ model.decode(codes), model.reconstruct(images), model.sample(16)"""
 
 FILES = (MODEL_FILE, CARD_FILE, WEIGHTS_FILE)
 
-# Of the metrics, those that say most.
+# The most telling metrics, with their units
 SHOWN = {
     "rec": "sum of squared errors of an image in [0, 1]",
     "kl": "nats per image",
@@ -50,15 +46,15 @@ def export(
     """Write a run's model into a new folder.
 
     Args:
-        run: the run's folder.
-        out: the new folder; it may be there, but empty, or with what an export that was interrupted
+        run: folder of the run.
+        out: the new folder. It may exist if it is empty, or holds only what an interrupted export
             has left.
-        which: the run's `best` or `last` checkpoint.
+        which: checkpoint of the run, `best` or `last`.
         trust: modules of the user's own that the model may be made of.
 
     Raises:
-        RunError: the run has no such checkpoint, it is damaged or not one of ours, or the new
-            folder holds something.
+        RunError: the run has no such checkpoint, the checkpoint is damaged or not one of this
+            package, or the new folder holds something.
         WriteError: the folder cannot be written.
     """
     from safetensors.torch import save
@@ -78,7 +74,7 @@ def export(
     if result.get("epoch") != read.epoch:
         # They are the numbers of other weights, or the run has not finished.
         result = {name: value for name, value in result.items() if name not in ("val", "test")}
-    text = card(
+    text = model_card(
         read.title,
         objective_card(read.variant.name, read.model, read.objective),
         result,
@@ -95,28 +91,30 @@ def export(
 
 
 def is_interrupted(folder: Path) -> bool:
-    """Whether a folder holds nothing but what an export that was interrupted has left."""
+    """Return whether a folder holds nothing but what an interrupted export has left."""
     names = {path.name for path in folder.iterdir() if not path.name.endswith(UNFINISHED)}
     return WEIGHTS_FILE not in names and names <= set(FILES)
 
 
-def card(title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, folder: str) -> str:
-    """The model card, in Markdown with the head that model hubs read.
+def model_card(
+    title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, folder: str
+) -> str:
+    """Return the model card: Markdown, with the head that model hubs read.
 
     Args:
-        title: of the model.
-        lines: of its objective card.
-        result: the run's metrics.json; without `val` and `test` where they are not of these
-            weights.
-        epoch: of the weights.
-        folder: the name of the export's.
+        title: title of the model.
+        lines: lines of the model's objective card, label -> text.
+        result: content of the run's metrics.json, without `val` and `test` if these are numbers of
+            other weights.
+        epoch: epoch of the weights.
+        folder: name of the export's folder.
     """
     facts: dict[str, Any] = {
         name: result[name]
         for name in ("data", "seed", "commit", "device", "precision")
         if name in result
     }
-    facts |= {"epoch": epoch} | mapping(result, "versions")
+    facts |= {"epoch": epoch} | named_values(result, "versions")
     parts = [
         "---\nlibrary_name: reslag_vae\ntags:\n- variational-autoencoder\n---",
         f"# {markdown(title)}"
@@ -125,7 +123,7 @@ def card(title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, 
         "## Use",
         f"```python\n{USE.format(folder=ascii(folder))}\n```",
         "## Numbers",
-        numbers(result) if "test" in result else "These weights were not measured.",
+        metrics_table(result) if "test" in result else "These weights were not measured.",
         "## Training",
         "\n".join(
             f"- {markdown(str(name))}: {markdown(str(value))}" for name, value in facts.items()
@@ -134,24 +132,27 @@ def card(title: str, lines: dict[str, str], result: dict[str, Any], epoch: int, 
     return "\n\n".join(parts) + "\n"
 
 
-def numbers(result: dict[str, Any]) -> str:
-    """A table of the metrics of the validation and test splits.
+def metrics_table(result: dict[str, Any]) -> str:
+    """Return a Markdown table of the metrics of the validation and test splits.
 
     Raises:
-        RunError: they are no numbers.
+        RunError: a metric is not a number.
     """
     lines = ["| | val | test | |", "| --- | ---: | ---: | --- |"]
     for name, unit in SHOWN.items():
-        cells = [number(split, name, mapping(result, split).get(name)) for split in ("val", "test")]
+        cells = [
+            metric_text(split, name, named_values(result, split).get(name))
+            for split in ("val", "test")
+        ]
         lines.append(f"| {name} | {cells[0]} | {cells[1]} | {unit} |")
     return "\n".join(lines)
 
 
-def mapping(result: dict[str, Any], name: str) -> dict[str, Any]:
-    """The names and values under a name of metrics.json; none where it is not there.
+def named_values(result: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the names and values under a name of metrics.json; none if the name is missing.
 
     Raises:
-        RunError: there is something else.
+        RunError: the name holds something else.
     """
     found = result.get(name, {})
     if not isinstance(found, dict):
@@ -159,11 +160,11 @@ def mapping(result: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def number(split: str, name: str, value: object) -> str:
-    """Five digits of a metric; a dash where the variant has none.
+def metric_text(split: str, name: str, value: object) -> str:
+    """Return a metric with five digits, or a dash if the variant does not have it.
 
     Raises:
-        RunError: it is no number.
+        RunError: the metric is not a number.
     """
     if value is None:
         return "-"
@@ -173,7 +174,7 @@ def number(split: str, name: str, value: object) -> str:
 
 
 def main() -> None:
-    """Export what the command line names."""
+    """Export the run that the command line names."""
     prepare()
     parser = argparse.ArgumentParser(
         prog=invocation("export"), description="A trained model without its run."

@@ -1,17 +1,12 @@
-"""run.json: an identity that a run's checkpoints share, and what its data were when it began."""
+"""The identity of a run, run.json: an id that its checkpoints share, and its data at the start."""
 
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reslag_vae.runs.folder import (
-    IDENTITY_FILE,
-    RunError,
-    config_path,
-    read_json,
-    read_result,
-    write_json,
-)
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import IDENTITY_FILE, config_path, read_result
+from reslag_vae.runs.formats import read_json, write_json
 
 if TYPE_CHECKING:
     from reslag_vae.data.inventory import Inventory
@@ -24,10 +19,10 @@ CONSEQUENCE = (
 
 
 def read_identity(folder: Path) -> dict[str, Any]:
-    """What a run's run.json says; nothing if it has none, as runs of version 0.1.
+    """Read a run's run.json; nothing if the file is missing, as in runs of version 0.1.
 
     Raises:
-        RunError: it is damaged.
+        RunError: the file is damaged.
     """
     content = read_json(folder / IDENTITY_FILE)
     digests = (
@@ -41,7 +36,7 @@ def read_identity(folder: Path) -> dict[str, Any]:
 
 
 def new_identity(inventory: "Inventory") -> dict[str, Any]:
-    """The identity of a run that begins with these data."""
+    """Return a new identity for a run that starts with some data."""
     return {"id": secrets.token_hex(8), "data": inventory.as_dict(), "changed_data": False}
 
 
@@ -51,16 +46,16 @@ def write_identity(folder: Path, identity: dict[str, Any]) -> None:
 
 
 def refuse_other(folder: Path, checkpoint: dict[str, Any], path: Path, config: Any) -> None:
-    """Refuse a checkpoint that is not of the run in `folder`.
+    """Refuse a checkpoint that does not belong to a run.
 
     Args:
-        folder: of the run.
-        checkpoint: read from `path`.
-        path: of the checkpoint.
-        config: the run's configuration.
+        folder: folder of the run.
+        checkpoint: the checkpoint, read from `path`.
+        path: path of the checkpoint.
+        config: configuration of the run.
 
     Raises:
-        RunError: its model is another than that of the run's configuration, or it is of another
+        RunError: the checkpoint is of another model than the run's configuration, or of another
             run.
     """
     parameters = checkpoint.get("hyper_parameters")
@@ -73,9 +68,9 @@ def refuse_other(folder: Path, checkpoint: dict[str, Any], path: Path, config: A
 
 
 def changes(folder: Path, inventory: "Inventory") -> str:
-    """How the data differ from those that a run began with, in words; empty if they do not.
+    """Return in words how data differ from those that a run started with; empty if they do not.
 
-    A run without run.json is compared by the numbers of images that its result names.
+    A run without run.json is compared by the numbers of images in its result.
     """
     recorded = read_identity(folder).get("data") or {
         "images": read_result(folder).get("images", {})
@@ -85,7 +80,7 @@ def changes(folder: Path, inventory: "Inventory") -> str:
 
 
 def difference(split: str, recorded: dict[str, Any], inventory: "Inventory") -> str:
-    """How one split differs, in words; empty if it does not."""
+    """Return in words how one split differs from the recorded one; empty if it does not."""
     digest = recorded.get("digests", {}).get(split)
     now: int = dict(inventory.images)[split]
     before = recorded.get("images", {}).get(split, now)

@@ -1,4 +1,4 @@
-"""A finished run read back: its model and its configuration."""
+"""A finished run, loaded: its model, configuration and history."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -23,14 +23,9 @@ from reslag_vae.runs.config import (
     refusal,
     targets_of,
 )
-from reslag_vae.runs.folder import (
-    MODEL_FILE,
-    WEIGHTS_FILE,
-    RunError,
-    read_json,
-    read_metrics,
-    read_result,
-)
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import MODEL_FILE, WEIGHTS_FILE, read_metrics, read_result
+from reslag_vae.runs.formats import read_json
 from reslag_vae.runs.identity import refuse_other
 from reslag_vae.runs.migrations import current_checkpoint
 from reslag_vae.runs.weights import (
@@ -42,27 +37,27 @@ from reslag_vae.runs.weights import (
 
 
 class Variant(Protocol):
-    """What a run's LightningModule is called.
+    """The LightningModule class of a run.
 
     Attributes:
-        name: as in `model=<name>` on the command line.
-        title: as the thesis calls it.
+        name: name of the variant, as in `model=<name>` on the command line.
+        title: the thesis' name of the variant.
     """
 
     name: str
     title: str
 
     def titled(self, preset: str) -> str:
-        """Return the title, with an objective if that is not the thesis'."""
+        """Return the title, followed by the objective if that is not the thesis' choice."""
 
 
 class Parts(NamedTuple):
-    """What a checkpoint holds.
+    """The model and the objective of a checkpoint.
 
     Attributes:
-        model: in evaluation mode on the CPU, its parameters without gradients.
-        objective: that it was trained with.
-        node: of the variant, in plain values.
+        model: the model, in evaluation mode on the CPU, its parameters without gradients.
+        objective: the objective that the model was trained with.
+        node: the variant's node of the configuration, in plain values.
     """
 
     model: GenerativeModel
@@ -71,19 +66,19 @@ class Parts(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A run read back.
+    """A loaded run.
 
     Attributes:
-        folder: of the run.
-        config: that it was made with.
-        variant: its LightningModule's class.
-        model: of the checkpoint.
-        objective: that it was trained with.
-        schedule: that it was trained by.
+        folder: folder of the run.
+        config: configuration that the run was made with.
+        variant: LightningModule class of the run.
+        model: model of the checkpoint.
+        objective: objective that the model was trained with.
+        schedule: schedule that the model was trained by.
         checkpoint: `best` or `last`.
-        epoch: of the checkpoint, from 1.
+        epoch: epoch of the checkpoint, counted from 1.
         history: rows of metrics.csv, one for each epoch; empty cells are left out.
-        images: number of images by split, as in training; empty if it has not finished.
+        images: number of images by split, as in training; empty if the run has not finished.
     """
 
     folder: Path
@@ -104,7 +99,7 @@ class Run(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The model as the thesis calls it, with its objective if that is not the thesis'."""
+        """The thesis' name of the model, with the objective if that is not the thesis' choice."""
         return self.variant.titled(self.preset)
 
 
@@ -112,13 +107,13 @@ def read_run(folder: str | Path, which: str = "best", trust: Collection[str] = (
     """Return a run's model, configuration and history.
 
     Args:
-        folder: of the run.
-        which: its `best` or `last` checkpoint.
-        trust: modules of the user's own that its model may be made of; nothing else but this
-            package's parts is built.
+        folder: folder of the run.
+        which: checkpoint, `best` or `last`.
+        trust: modules of the user's own that the model may be made of; beside them only this
+            package's parts are built.
 
     Raises:
-        RunError: something in the folder is missing, damaged, or none of ours.
+        RunError: a file of the run is missing, damaged, or not of this package.
     """
     folder = Path(folder)
     config, path = load_config(folder), checkpoint_path(folder, which)
@@ -140,10 +135,10 @@ def read_run(folder: str | Path, which: str = "best", trust: Collection[str] = (
 
 
 def variant_of(node: dict[str, Any], path: Path, trust: Collection[str]) -> Variant:
-    """Return the class of a run's LightningModule.
+    """Return the LightningModule class that a variant's node names.
 
     Raises:
-        RunError: it is neither one of this package's nor trusted.
+        RunError: the class is neither one of this package nor trusted.
     """
     foreign = foreign_target(node, MODEL_MODULES, check_trust(trust))
     if foreign is not None:
@@ -155,18 +150,18 @@ def variant_of(node: dict[str, Any], path: Path, trust: Collection[str]) -> Vari
 def load(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -> GenerativeModel:
     """Return the trained model of a run or of an export.
 
-    It is in evaluation mode on the CPU, its parameters without gradients. No code in the folder is
-    run, and torch's random numbers and default type are as before.
+    The model is in evaluation mode on the CPU, its parameters without gradients. No code in the
+    folder is run, and torch's random numbers and default type are as before.
 
     Args:
-        folder: of the run or the export, or a checkpoint's file.
-        which: the run's `best` or `last` checkpoint.
+        folder: folder of the run or the export, or the file of a checkpoint.
+        which: checkpoint of the run, `best` or `last`.
         trust: modules of your own that the model may be made of, as in `trust=("mymodels",)`: they
-            are imported. Nothing else but this package's parts is built.
+            are imported. Beside them only this package's parts are built.
 
     Raises:
-        RunError: the folder has no such checkpoint, or it is damaged or not one of ours.
-        ValueError: `which` is neither.
+        RunError: the folder has no such checkpoint, or it is damaged or not of this package.
+        ValueError: `which` is neither `best` nor `last`.
     """
     if which not in ("best", "last"):
         raise ValueError(f"which={which!r}: choose best or last.")
@@ -178,10 +173,10 @@ def load(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -
 
 
 def read_export(folder: Path) -> dict[str, Any]:
-    """An export's model and weights, as in a checkpoint of today.
+    """Read the model's node and the weights of an export, in the form of today's checkpoints.
 
     Raises:
-        RunError: one of its files is damaged, or of a later version.
+        RunError: a file is damaged, or of a later version.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -195,11 +190,16 @@ def read_export(folder: Path) -> dict[str, Any]:
 
 
 def parts_of(checkpoint: dict[str, Any], path: Path, trust: Collection[str] = ()) -> Parts:
-    """Return the model and the objective of a checkpoint that was read from `path`.
+    """Return the model and the objective of a checkpoint.
+
+    Args:
+        checkpoint: content of the checkpoint.
+        path: path that it was read from, for the messages.
+        trust: modules of the user's own that the model may be made of.
 
     Raises:
-        RunError: the checkpoint is of another version or not one of ours.
-        ConfigError: `trust` holds no names of modules.
+        RunError: the checkpoint is of another version or not of this package.
+        ConfigError: `trust` is not a list of names of modules.
     """
     trust = check_trust(trust)
     parameters = checkpoint.get("hyper_parameters")
@@ -231,7 +231,7 @@ def is_node(node: dict[str, Any]) -> bool:
 
 
 def with_weights(config: dict[str, Any], state: dict[str, Tensor]) -> TrainedParts:
-    """Return the parts of a configuration with these weights.
+    """Return the parts that a configuration describes, with some weights.
 
     Raises:
         ValueError: the weights are those of other parts.

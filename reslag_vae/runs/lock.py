@@ -1,4 +1,4 @@
-"""Who works in a run's folder, and why a run failed."""
+"""The lock on a run's folder, and the record of why a run failed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -6,28 +6,30 @@ from pathlib import Path
 
 from reslag_vae._runtime.files import WriteError
 from reslag_vae._runtime.locks import HeldError, held, is_held
-from reslag_vae.runs.folder import FAILURE_FILE, LOCK_FILE, RunError, write_json
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import FAILURE_FILE, LOCK_FILE
+from reslag_vae.runs.formats import write_json
 
 # Another process that only asks holds the lock for so many seconds at most.
 PATIENCE = 2.0
 
 
 class OccupiedError(RunError):
-    """Another process is at work in a folder."""
+    """A folder in which another process is at work."""
 
 
 @contextmanager
 def occupied(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
-    """Within the context no other process works in the folder.
+    """Keep other processes from working in a folder within the context.
 
-    The lock goes with the process, however that ends.
+    The lock ends with the process, however that ends.
 
     Args:
-        folder: made if it is not there.
+        folder: folder to lock; it is created if it is missing.
         patience: seconds to wait at most for another process.
 
     Raises:
-        OccupiedError: another process works in it.
+        OccupiedError: another process works in the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -38,15 +40,18 @@ def occupied(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
 
 
 def is_occupied(folder: Path) -> bool:
-    """Whether a process of a machine that shares the files and their locks works in the folder."""
+    """Return whether a process is at work in a folder.
+
+    Processes of other machines count if they share the files and their locks.
+    """
     return is_held(folder / LOCK_FILE)
 
 
 @contextmanager
 def failure_kept(folder: Path) -> Iterator[None]:
-    """Within the context an error is written to failed.json; that of an earlier start is removed.
+    """Write an error within the context to failed.json, and remove that of an earlier start.
 
-    A kill, or an interruption by the user, leaves none.
+    A kill, or an interruption by the user, leaves no such file.
     """
     (folder / FAILURE_FILE).unlink(missing_ok=True)
     try:

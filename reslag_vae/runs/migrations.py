@@ -1,7 +1,8 @@
-"""Files of earlier versions brought to today's form when they are read: nothing else knows others.
+"""The conversion of files of earlier versions to today's form, when they are read.
 
-A run's config.yaml, its checkpoints and an export's config.json say by a number, their schema, of
-which form they are. Those of version 0.1 say nothing, and are of schema 1.
+No other module knows earlier forms. A run's config.yaml, its checkpoints and an export's
+config.json state their form by a number, the schema. Those of version 0.1 state none, and are of
+schema 1.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 from reslag_vae._runtime.errors import first_line
 from reslag_vae.runs import version_0_1
-from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.errors import RunError
 
 Tree = dict[str, Any]
 
@@ -29,13 +30,13 @@ PACKAGES = {
 
 
 class Step(NamedTuple):
-    """What leads from one schema to the next; what does not change is returned as it is.
+    """The functions that convert one schema to the next; each returns what it does not change.
 
     Attributes:
-        config: given a whole configuration; its node `model` is left to the next.
-        model: given the node `model` of a configuration, a checkpoint or an export.
-        tensors: what beginnings of names in a state_dict become.
-        progress: given a checkpoint's `progress`.
+        config: converts a whole configuration but for its node `model`.
+        model: converts the node `model` of a configuration, a checkpoint or an export.
+        tensors: new beginnings of names in a state_dict, by the old ones.
+        progress: converts the `progress` of a checkpoint.
     """
 
     config: Callable[[Tree], Tree]
@@ -45,7 +46,7 @@ class Step(NamedTuple):
 
 
 def config_of_1(tree: Tree) -> Tree:
-    """A configuration of schema 1 in the form of the next; options that are younger are added."""
+    """Return a configuration of schema 1 in the form of the next; newer options are added."""
     if "likelihood" not in tree:  # else written between the versions
         tree = {name: renamed(branch) for name, branch in tree.items()}
     younger: Tree = {
@@ -64,12 +65,12 @@ def config_of_1(tree: Tree) -> Tree:
 
 
 def model_of_1(node: Tree) -> Tree:
-    """Bring the node of a model of schema 1 to the next."""
+    """Return a model's node of schema 1 in the form of the next."""
     return version_0_1.model(renamed(node)) if "network" in node else node
 
 
 def renamed(tree: Any) -> Any:
-    """A part of a configuration of schema 1 with the next schema's names of classes."""
+    """Return a part of a configuration of schema 1 with the next schema's names of classes."""
     if isinstance(tree, list):
         return [renamed(branch) for branch in tree]
     if not isinstance(tree, dict):
@@ -81,7 +82,7 @@ def renamed(tree: Any) -> Any:
 
 
 def target_of(target: str) -> str:
-    """The next schema's name of a class by its dotted name in schema 1."""
+    """Return the next schema's name of a class, for its dotted name in schema 1."""
     package, _, name = target.rpartition(".")
     return f"{PACKAGES[package]}.{name}" if package in PACKAGES else target
 
@@ -91,18 +92,18 @@ STEPS = {1: Step(config_of_1, model_of_1, version_0_1.TENSORS, version_0_1.progr
 
 
 def current_config(tree: Tree, path: Path) -> Tree:
-    """A configuration in today's form, which does not say of which schema it is.
+    """Return a configuration in today's form, without the number of its schema.
 
     Args:
-        tree: of plain values, as it was read.
-        path: of its file.
+        tree: the configuration as it was read, of plain values.
+        path: path of the file.
 
     Raises:
-        RunError: it is of a later version, or damaged.
+        RunError: the configuration is damaged, or of a later version.
     """
     tree = dict(tree)
     steps = steps_from(tree.pop("schema", 1), path)
-    with damage_told(path):
+    with damage_errors(path):
         for step in steps:
             tree = step.config(tree)
             if isinstance(tree.get("model"), dict):
@@ -111,15 +112,15 @@ def current_config(tree: Tree, path: Path) -> Tree:
 
 
 def current_checkpoint(checkpoint: Tree, path: Path) -> Tree:
-    """A checkpoint in today's form, which does not say of which schema it is.
+    """Return a checkpoint in today's form, without the number of its schema.
 
     Args:
-        checkpoint: as it was read, of plain values but for its tensors. An export's two files are
-            given as one of `hyper_parameters` and `state_dict`.
-        path: of its file.
+        checkpoint: the checkpoint as it was read, of plain values but for its tensors. An export's
+            two files are given as one of `hyper_parameters` and `state_dict`.
+        path: path of the file.
 
     Raises:
-        RunError: it is of a later version, or damaged.
+        RunError: the checkpoint is damaged, or of a later version.
     """
     own = checkpoint.get("hyper_parameters")
     if not isinstance(own, dict):
@@ -127,7 +128,7 @@ def current_checkpoint(checkpoint: Tree, path: Path) -> Tree:
     own = dict(own)
     steps = steps_from(own.pop("schema", 1), path)
     checkpoint = checkpoint | {"hyper_parameters": own}
-    with damage_told(path):
+    with damage_errors(path):
         for step in steps:
             if isinstance(own.get("model"), dict):
                 own["model"] = step.model(own["model"])
@@ -141,10 +142,10 @@ def current_checkpoint(checkpoint: Tree, path: Path) -> Tree:
 
 
 def steps_from(schema: Any, path: Path) -> list[Step]:
-    """What leads from a schema to today's.
+    """Return the conversions that lead from a schema to today's.
 
     Raises:
-        RunError: it is later than today's, or none.
+        RunError: the schema is later than today's, or not a schema.
     """
     if type(schema) is not int or schema < 1:
         raise RunError(f"{path} is damaged: its schema is {schema}.")
@@ -157,8 +158,11 @@ def steps_from(schema: Any, path: Path) -> list[Step]:
 
 
 @contextmanager
-def damage_told(path: Path) -> Iterator[None]:
-    """Within the context any error is the file's: what is damaged fails with any exception."""
+def damage_errors(path: Path) -> Iterator[None]:
+    """Turn any error within the context into a RunError that says the file is damaged.
+
+    A damaged file makes its reader fail with any exception.
+    """
     try:
         yield
     except Exception as error:
@@ -168,7 +172,7 @@ def damage_told(path: Path) -> Iterator[None]:
 
 
 def with_prefix(name: str, prefixes: Mapping[str, str]) -> str:
-    """A name that begins otherwise, where one of the prefixes fits; the first one counts."""
+    """Return a name with the first fitting prefix replaced; the same name if none fits."""
     for old, new in prefixes.items():
         if name.startswith(old):
             return new + name.removeprefix(old)

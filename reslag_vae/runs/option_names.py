@@ -1,4 +1,4 @@
-"""The options of a run by flat names, for a dashboard."""
+"""The options of a run under flat names, as a dashboard groups and filters by."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,11 +7,11 @@ from omegaconf import DictConfig, OmegaConf
 
 
 def flat_names(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a dashboard groups and filters by: names, and every option under its own path.
+    """Return some names and every option of a run, each option under its own dotted path.
 
     Args:
-        config: of the run.
-        names: of the model, the data and so on.
+        config: configuration of the run.
+        names: names of the model, the data and so on.
     """
     tree = OmegaConf.to_container(config, resolve=True)
     assert isinstance(tree, dict)

@@ -1,4 +1,4 @@
-"""Parts of other installed packages, by their entry points.
+"""Classes that other installed packages declare by their entry points.
 
 A package declares the classes that its runs are made of in its pyproject.toml:
 
@@ -16,7 +16,7 @@ GROUPS = "reslag_vae."
 
 
 @cache
-def declared() -> frozenset[str]:
+def declared_classes() -> frozenset[str]:
     """Return the dotted names of the classes that installed packages declare."""
     names = set()
     for distribution in distributions():

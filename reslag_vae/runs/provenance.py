@@ -1,4 +1,4 @@
-"""What code numbers come from."""
+"""The versions and the commit that numbers come from."""
 
 import platform
 import subprocess
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of what the numbers depend on."""
+    """Return the versions of Python and of the libraries that the numbers depend on."""
     import lightning
     import torch
     import torchvision
@@ -20,9 +20,9 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The commit of the code; None outside a checkout.
+    """Return the commit of the code; None outside a checkout.
 
-    It ends in `-dirty` where the code differs from it.
+    It ends in `-dirty` if the code differs from that commit.
     """
     command = [
         "git",

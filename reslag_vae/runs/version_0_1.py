@@ -1,7 +1,7 @@
-"""What runs of version 0.1 hold, brought into the form of version 0.2.
+"""The conversion of what runs of version 0.1 hold to the form of version 0.2.
 
-There an objective held the likelihood and its variance, a variant held the network itself, and the
-schedule's state was the model's.
+In version 0.1 an objective held the likelihood and its variance, a variant held the network itself,
+and the schedule's state was the model's.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The weights of a checkpoint: checked, and compared with a model's, before they are taken."""
+"""The weights of a checkpoint, checked and compared with a model before they are loaded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,16 +18,16 @@ def weights_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
     """Return the weights of a checkpoint's model and objective.
 
     Raises:
-        ValueError: they are no tensors by name, or hold numbers that are not finite.
+        ValueError: they are not tensors by name, or hold numbers that are not finite.
     """
     return {name: value for name, value in state_of(checkpoint).items() if name != YARDSTICK}
 
 
 def state_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
-    """The weights of a checkpoint.
+    """Return all weights of a checkpoint.
 
     Raises:
-        ValueError: they are no tensors by name, or hold numbers that are not finite.
+        ValueError: they are not tensors by name, or hold numbers that are not finite.
     """
     state = checkpoint["state_dict"]
     if not isinstance(state, dict) or not all(
@@ -46,7 +46,7 @@ def state_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
 
 @contextmanager
 def as_in_training() -> Iterator[None]:
-    """Within the context models are built in float32.
+    """Have models built in float32 on the CPU within the context.
 
     After it torch's random numbers and default type are as before.
     """
@@ -60,10 +60,10 @@ def as_in_training() -> Iterator[None]:
 
 
 def refuse_other_sizes(config: dict[str, Any], state: dict[str, Tensor]) -> None:
-    """Refuse a model that has other tensors than a checkpoint, before memory is taken for any.
+    """Refuse a model whose tensors differ from a checkpoint's, before memory is allocated for any.
 
     Raises:
-        ValueError: naming a tensor.
+        ValueError: the message names a tensor.
     """
     registered: list[str] = []
 
@@ -85,7 +85,7 @@ def refuse_other_tensors(wanted: dict[str, Tensor], state: dict[str, Tensor]) ->
     """Refuse weights that do not fit a model.
 
     Raises:
-        ValueError: naming a tensor.
+        ValueError: the message names a tensor.
     """
     for name in wanted.keys() ^ state.keys():
         raise ValueError(

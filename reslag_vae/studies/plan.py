@@ -5,7 +5,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from reslag_vae._runtime.errors import ConfigError, first_line, printable
-from reslag_vae.runs.folder import RunError, read_json, write_json
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.formats import read_json, write_json
 from reslag_vae.runs.lock import occupied
 from reslag_vae.studies.grid import Job
 

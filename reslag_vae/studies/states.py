@@ -6,15 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reslag_vae.runs.config import read_config
-from reslag_vae.runs.folder import (
-    CONFIG_FILE,
-    FAILURE_FILE,
-    RESULT_FILE,
-    RunError,
-    read_json,
-    read_metrics,
-    read_result,
-)
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import CONFIG_FILE, FAILURE_FILE, RESULT_FILE, read_metrics, read_result
+from reslag_vae.runs.formats import read_json
 from reslag_vae.runs.lock import is_occupied
 
 

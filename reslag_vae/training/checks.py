@@ -22,7 +22,7 @@ def check_devices(config: DictConfig, trainer: Trainer) -> None:
     Raises:
         ValueError: an option does not go with the devices. The message names it.
     """
-    count, started = trainer.world_size, ranks.started()
+    count, started = trainer.world_size, ranks.launched_processes()
     if started > 1 and started != count:
         raise ValueError(
             f"{started} processes were started together, and the run has {count} device(s): "

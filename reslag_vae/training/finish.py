@@ -11,7 +11,8 @@ from reslag_vae.models.generative import GROUPS
 from reslag_vae.objectives import Terms
 from reslag_vae.runs import provenance
 from reslag_vae.runs.checkpoints import checkpoint_path, checkpoint_to_resume, read_checkpoint
-from reslag_vae.runs.folder import PER_IMAGE_FILE, write_arrays, write_result
+from reslag_vae.runs.folder import PER_IMAGE_FILE, write_result
+from reslag_vae.runs.formats import write_arrays
 from reslag_vae.training.callbacks import (
     BestAndLast,
     CollapseMonitor,

@@ -10,7 +10,8 @@ from reslag_vae._runtime import ranks
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae._runtime.terminal import override
 from reslag_vae.runs.config import check_trust, plain
-from reslag_vae.runs.folder import CONFIG_FILE, RESULT_FILE, RunError, checkpoint_files, config_path
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import CONFIG_FILE, RESULT_FILE, checkpoint_files, config_path
 from reslag_vae.training.resume import resumed
 from reslag_vae.training.study_job import study_config
 
@@ -30,7 +31,7 @@ def run_folder(resume: str | None, new: str) -> str:
             hundred lines of their own.
     """
     if resume is None:
-        if ranks.started() > 1:
+        if ranks.launched_processes() > 1:
             raise SystemExit(
                 "Several processes train one run: name its folder by hydra.run.dir=runs/my_run."
             )
@@ -61,7 +62,7 @@ def job_config(config: DictConfig, folder: Path) -> DictConfig:
     """
     hydra = HydraConfig.get()
     multirun = hydra.mode == RunMode.MULTIRUN
-    if multirun and may_have_several_devices(config) and ranks.started() == 1:
+    if multirun and may_have_several_devices(config) and ranks.launched_processes() == 1:
         raise ConfigError(
             f"trainer.devices={config.trainer.devices}: a run of a multirun has one device, unless "
             "Slurm starts its processes (hydra/launcher=submitit_slurm "

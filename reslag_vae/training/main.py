@@ -11,9 +11,9 @@ from omegaconf import DictConfig
 
 from reslag_vae import options
 from reslag_vae._runtime import process, ranks, terminal
-from reslag_vae._runtime.errors import UserError, closed_doors
+from reslag_vae._runtime.errors import UserError, permission_errors
 from reslag_vae._runtime.invocation import configuration_folder, invocation
-from reslag_vae._runtime.jobs import told
+from reslag_vae._runtime.jobs import job_end
 from reslag_vae._runtime.signals import interruptible, postponed
 from reslag_vae.runs import provenance
 from reslag_vae.runs.checkpoints import checkpoint_to_resume
@@ -110,11 +110,11 @@ def main(config: DictConfig) -> float | None:
     terminal.prepare()
     folder = job_folder.folder_of_job()
     try:
-        with interruptible(), closed_doors():
+        with interruptible(), permission_errors():
             return in_folder(config, folder)
     except OccupiedError as error:
-        if config.study is None or ranks.started() > 1:
-            raise told(str(error)) from None
+        if config.study is None or ranks.launched_processes() > 1:
+            raise job_end(str(error)) from None
         log.info("left to the other process that is at work on it")
         return None
     except UserError as error:
@@ -124,7 +124,7 @@ def main(config: DictConfig) -> float | None:
             log.error("failed: %s", error)
         else:
             job_folder.discard()
-        raise told(str(error)) from None
+        raise job_end(str(error)) from None
     except SystemExit:
         if config.study is None and ranks.is_first() and not job_folder.discard():
             words = invocation("train").split()

@@ -13,6 +13,7 @@ from reslag_vae._runtime.errors import ConfigError, printable
 from reslag_vae.data import ImageDataModule
 from reslag_vae.runs import identity
 from reslag_vae.runs.checkpoints import epoch_of, read_checkpoint
+from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import (
     CHECKPOINTS,
     CONFIG_FILE,
@@ -20,7 +21,6 @@ from reslag_vae.runs.folder import (
     IDENTITY_FILE,
     METRICS_FILE,
     RESULT_FILE,
-    RunError,
     clean,
 )
 from reslag_vae.training.build import add_logger, sign_checkpoints

@@ -39,16 +39,53 @@ def check_requirements(system: "BaseVAE") -> None:
 
 
 def alternatives(system: "BaseVAE", missing: str) -> str:
-    """Return, in words, the choice that lacks a capability, and those that provide it."""
+    """Return the choice that does not provide something, and what the user may choose instead."""
     for group, module in CHOICES.items():
-        names = list(choices_providing(module, missing))
-        if names:
-            chosen = system.preset if group == "objective" else system.parts()[group].name
-            return f"{group}={chosen}; it takes {group}={', '.join(names)}"
+        names = choices_providing(group, module, missing)
+        if not names:
+            continue
+        chosen = system.preset if group == "objective" else system.parts()[group].name
+        taken = [name for name in names if is_taken(system, group, module, name)]
+        if not taken:
+            others = "".join(f"objective={name}, " for name in objectives_without(system, missing))
+            return (
+                f"{group}={chosen}, and model={system.name} takes no other; choose {others}or "
+                "another model"
+            )
+        return f"{group}={chosen}; it takes {group}={', '.join(taken)}"
     return f"these parts: none of them provides {missing}"
 
 
-def choices_providing(module: str, capability: str) -> Iterator[str]:
+def objectives_without(system: "BaseVAE", capability: str) -> Iterator[str]:
+    """Yield the other objectives that the variant takes and that do not require a capability."""
+    module, chosen = CHOICES["objective"], system.parts()["objective"].name
+    room: Any = importlib.import_module(module)
+    for exported in room.__all__:
+        kind = getattr(room, exported)
+        if "name" not in vars(kind) or kind.name == chosen or capability in kind.requires:
+            continue
+        if is_taken(system, "objective", module, kind.name):
+            yield kind.name
+
+
+def is_taken(system: "BaseVAE", group: str, module: str, name: str) -> bool:
+    """Return whether a choice of a group provides what the variant requires of that group."""
+    required = [choices_providing(group, module, own) for own in system.requires]
+    return all(name in names for names in required if names)
+
+
+def choices_providing(group: str, module: str, capability: str) -> list[str]:
+    """Return the choices of a group that provide a capability.
+
+    The ELBO has a choice of `objective=` for each rule for sigma, beside `objective=elbo`.
+    """
+    names = list(providing(module, capability))
+    if group == "objective" and "elbo" in names:
+        names += providing(CHOICES["likelihood"], "sigma_rule")
+    return names
+
+
+def providing(module: str, capability: str) -> Iterator[str]:
     """Yield the names of a module's exported classes that provide a capability."""
     room: Any = importlib.import_module(module)
     for exported in room.__all__:

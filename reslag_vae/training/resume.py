@@ -7,7 +7,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.runs.config import RUN_MODULES, RUN_TARGETS, foreign_target, plain, refusal
-from reslag_vae.runs.folder import RunError, config_path
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import config_path
 from reslag_vae.training.stored_config import begun_config
 
 # What may differ in a resumed run: where and how long it runs, not what it is.

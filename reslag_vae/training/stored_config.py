@@ -6,7 +6,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae._runtime.files import write_atomically
 from reslag_vae.runs.config import read_config
-from reslag_vae.runs.folder import CONFIG_FILE, RunError
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import CONFIG_FILE
 from reslag_vae.runs.migrations import SCHEMA
 
 # Parts of a configuration without which no run can be resumed.

@@ -6,7 +6,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae.runs.config import check_trust, plain, targets_of
 from reslag_vae.runs.differences import material_differences
-from reslag_vae.runs.folder import CONFIG_FILE, RunError
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import CONFIG_FILE
 from reslag_vae.training.resume import resumed
 from reslag_vae.training.stored_config import begun_config, final_config
 

@@ -1,4 +1,4 @@
-"""The variants: each the named meeting of a network, an objective and a schedule."""
+"""The variants, each a named combination of a network, an objective and a schedule."""
 
 from reslag_vae.variants.autoencoder import AutoEncoder
 from reslag_vae.variants.beta_vae import BetaVAE

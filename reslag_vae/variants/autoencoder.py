@@ -4,9 +4,10 @@ from reslag_vae.training.system import BaseVAE
 
 
 class AutoEncoder(BaseVAE):
-    """A point code and the squared error: the benchmark that every variational model gives up some error against.
+    """A deterministic autoencoder, trained with the squared error.
 
-    With `objective=mmd` and alpha 1 it is the Wasserstein autoencoder (Tolstikhin et al. 2018,
+    Its reconstruction is the benchmark: every variational model gives up some of it. With
+    `objective=mmd` and alpha 1 it is the Wasserstein autoencoder (Tolstikhin et al. 2018,
     https://arxiv.org/abs/1711.01558).
     """
 

@@ -1,13 +1,13 @@
-"""beta-VAE."""
+"""The beta-VAE."""
 
 from reslag_vae.training.system import BaseVAE
 
 
 class BetaVAE(BaseVAE):
-    """Higgins et al. 2017, https://openreview.net/pdf?id=Sy2fzU9gl: the KL weighted by hand.
+    """The beta-VAE, whose weight of the KL is set by hand.
 
-    With `objective=capacity` the controlled increase of Burgess et al. 2018,
-    https://arxiv.org/abs/1804.03599.
+    Higgins et al. 2017, https://openreview.net/pdf?id=Sy2fzU9gl. With `objective=capacity` it is
+    the controlled increase of Burgess et al. 2018, https://arxiv.org/abs/1804.03599.
     """
 
     name = "beta_vae"

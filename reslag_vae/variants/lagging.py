@@ -1,10 +1,13 @@
-"""Lagging VAE."""
+"""The lagging VAE."""
 
 from reslag_vae.training.system import BaseVAE
 
 
 class LaggingVAE(BaseVAE):
-    """He et al. 2019, https://arxiv.org/abs/1901.05534: at first several encoder updates for each decoder update."""
+    """A VAE that starts with several encoder updates for each decoder update.
+
+    He et al. 2019, https://arxiv.org/abs/1901.05534.
+    """
 
     name = "lagging"
     title = "Lagging VAE"

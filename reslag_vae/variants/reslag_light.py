@@ -1,10 +1,10 @@
-"""Light ResLag VAE."""
+"""The light ResLag VAE."""
 
 from reslag_vae.training.system import BaseVAE
 
 
 class ResLagLightVAE(BaseVAE):
-    """ResLag VAE with a quarter of the features in its connections."""
+    """The ResLag VAE with a quarter of the features in its connections."""
 
     name = "reslag_light"
     title = "ResLag VAE (light)"

@@ -1,4 +1,4 @@
-"""What the variants are called where people read it."""
+"""The titles of the variants, as people read them."""
 
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants.autoencoder import AutoEncoder
@@ -31,7 +31,7 @@ def is_usual(model: str, objective: str) -> bool:
 
 
 def title_of(model: str, objective: str) -> str:
-    """Return what the thesis calls a variant, with its objective if that is not the thesis'."""
+    """Return the thesis' name of a variant, with its objective if that is not the usual one."""
     if model in BY_NAME:
         return BY_NAME[model].titled(objective)
     return model if is_usual(model, objective) else f"{model}, {objective}"

@@ -4,7 +4,10 @@ from reslag_vae.training.system import BaseVAE
 
 
 class VAE(BaseVAE):
-    """Kingma & Welling 2014, https://arxiv.org/abs/1312.6114: the ELBO, with unit likelihood variance by default."""
+    """A VAE trained with the ELBO, by default with a likelihood of variance 1.
+
+    Kingma & Welling 2014, https://arxiv.org/abs/1312.6114.
+    """
 
     name = "vae"
     title = "VAE"

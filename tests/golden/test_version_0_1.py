@@ -21,7 +21,7 @@ from reslag_vae.evaluation.metrics.bounds import importance_weighted_bound
 from reslag_vae.models.terms import compute_terms
 from reslag_vae.runs.checkpoints import checkpoint_path, read_checkpoint
 from reslag_vae.runs.data import load_data
-from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.load import Parts, parts_of
 from reslag_vae.training.measure import METRICS
 from reslag_vae.training.resume import resumed

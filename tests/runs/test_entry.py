@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.cli.door import own_errors
+from reslag_vae.cli.door import hydra_errors_raised
 from reslag_vae.cli.sentences import sentence
 from tests.running import ROOT, start
 
@@ -78,7 +78,7 @@ def test_what_the_scripts_raise_is_said_as_it_is() -> None:
 
 def test_hydras_own_variable_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-    with own_errors():
+    with hydra_errors_raised():
         assert os.environ["HYDRA_FULL_ERROR"] == "1"
     assert "HYDRA_FULL_ERROR" not in os.environ
 

@@ -26,7 +26,8 @@ from reslag_vae.evaluation.metrics import classifier
 from reslag_vae.evaluation.record import EvaluatedRun
 from reslag_vae.options import EVALUATE
 from reslag_vae.runs import tracking
-from reslag_vae.runs.folder import RunError, read_metrics
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import read_metrics
 from reslag_vae.runs.load import Run, read_run
 from reslag_vae.training.build import build_system
 from tests.running import ROOT, TINY, start

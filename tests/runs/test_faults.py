@@ -19,7 +19,7 @@ import pytest
 from omegaconf import DictConfig
 
 from reslag_vae.runs.checkpoints import checkpoint_to_resume, read_checkpoint
-from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.errors import RunError
 from reslag_vae.training.resume import resumed
 from tests.running import BARE, assert_same_runs, command, fork, rows, start, wandb_records
 

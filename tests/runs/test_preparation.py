@@ -18,7 +18,7 @@ from reslag_vae._runtime.errors import ConfigError, UserError
 from reslag_vae.data import DataError
 from reslag_vae.evaluation.main import evaluate
 from reslag_vae.evaluation.metrics import classifier
-from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.errors import RunError
 from reslag_vae.training import job_folder
 from reslag_vae.training.resume import resumed
 from tests.running import BARE

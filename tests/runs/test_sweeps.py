@@ -13,8 +13,9 @@ import pytest
 
 from reslag_vae.runs.lock import occupied
 from reslag_vae.studies.plan import read_plan
+from reslag_vae.studies.report.columns import YARDSTICK
 from reslag_vae.studies.report.contents import contents_of
-from reslag_vae.studies.report.tables import YARDSTICK, answer_table, number_table, thesis_table
+from reslag_vae.studies.report.tables import answer_table, number_table, thesis_table
 from tests.running import ROOT, command, start
 
 GRIDS = (

@@ -19,7 +19,8 @@ from torch import Tensor
 import reslag_vae
 from reslag_vae.data.images import Batch
 from reslag_vae.objectives.averages import Means
-from reslag_vae.runs.folder import RunError, read_arrays
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.formats import read_arrays
 from reslag_vae.training.resume import resumed
 from reslag_vae.training.system import BaseVAE
 from tests.running import (

@@ -17,7 +17,8 @@ def main() -> None:
     terminal.prepare()
     parser = argparse.ArgumentParser(
         prog=invocation("report"),
-        description="Write report.html, report.md and report.csv of a study, from the files in its folder alone.",
+        description="Write report.html, report.md and report.csv of a study, from the files in its "
+        "folder alone.",
     )
     parser.add_argument("study", type=Path, help="its folder, such as studies/table1")
     parser.add_argument(
@@ -46,7 +47,7 @@ def build(study: Path, out: Path) -> list[Path]:
     """
     from reslag_vae.studies.report.contents import contents_of
     from reslag_vae.studies.report.page import page
-    from reslag_vae.studies.report.tables import as_csv
+    from reslag_vae.studies.report.spreadsheet import as_csv
     from reslag_vae.studies.report.text import as_markdown
 
     contents = contents_of(study)

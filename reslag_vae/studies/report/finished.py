@@ -7,18 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reslag_vae.runs.config import read_config
+from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import (
     CONFIG_FILE,
     EVALUATION_FILE,
     PER_IMAGE_FILE,
     RESULT_FILE,
-    RunError,
     figure_file,
-    read_arrays,
-    read_json,
     read_metrics,
     read_result,
 )
+from reslag_vae.runs.formats import read_arrays, read_json
 from reslag_vae.studies.plan import RESULTS, results_of
 
 # What metrics.json must say.
@@ -72,7 +71,11 @@ class FinishedRun(NamedTuple):
         return digests.get("test") if isinstance(digests, dict) else None
 
     def picture(self, name: str) -> Path | None:
-        """A picture of the run; None if it is not there."""
+        """Return the path of a picture of the run; None if the picture is missing.
+
+        Args:
+            name: name of the picture, such as `reconstructions`.
+        """
         path = figure_file(self.folder, name)
         return path if path.is_file() else None
 

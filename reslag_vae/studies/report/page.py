@@ -12,10 +12,11 @@ from typing import NamedTuple
 from jinja2 import Environment, StrictUndefined
 
 from reslag_vae.studies.report import tables
+from reslag_vae.studies.report.columns import COST, YARDSTICK, Column, best, filled_columns
 from reslag_vae.studies.report.contents import Chapter, Contents
 from reslag_vae.studies.report.plots import curves, rates, svg
 from reslag_vae.studies.report.rows import Row
-from reslag_vae.studies.report.tables import Column, text_of
+from reslag_vae.studies.report.tables import text_of
 
 PICTURES = {
     "reconstructions": "Reconstructions of validation images",
@@ -54,6 +55,7 @@ def page(contents: Contents) -> str:
     )
     return template.render(
         contents=contents,
+        tables=tables,
         style=files("reslag_vae.studies.report").joinpath("page.css").read_text(encoding="utf-8"),
         chapters=[(chapter, ChapterView(chapter)) for chapter in contents.chapters],
     )
@@ -71,7 +73,7 @@ class ChapterView:
 
     @property
     def thesis(self) -> list[list[Cell]]:
-        """The table of the thesis' terms: ours, the thesis' below, and the difference.
+        """The table of the thesis' terms, each with the thesis' number and the difference below.
 
         The first line is the head.
         """
@@ -86,12 +88,12 @@ class ChapterView:
     @property
     def yardstick(self) -> list[list[Cell]]:
         """The table of numbers that compare between variants."""
-        return number_cells(self.rows, tables.YARDSTICK, self.chapter.pca)
+        return number_cells(self.rows, YARDSTICK, self.chapter.pca)
 
     @property
     def cost(self) -> list[list[Cell]]:
         """The table of what the variants cost."""
-        return number_cells(self.rows, tables.COST)
+        return number_cells(self.rows, COST)
 
     @property
     def plots(self) -> list[tuple[str, str]]:
@@ -136,14 +138,13 @@ def number_cells(
     See `tables.number_table`.
     """
     head, *lines = tables.number_table(rows, columns, pca)
-    best = [tables.best(rows, column) for column in tables.filled_columns(rows, columns)]
+    filled = filled_columns(rows, columns)
+    tops = [best(rows, column) for column in filled]
     body = []
     for row, line in zip_longest(rows, lines):
-        values = [
-            column.value(row) if row else None for column in tables.filled_columns(rows, columns)
-        ]
+        values = [column.value(row) if row else None for column in filled]
         kinds = [
-            "best" if own and own.mean == top else "" for own, top in zip(values, best, strict=True)
+            "best" if own and own.mean == top else "" for own, top in zip(values, tops, strict=True)
         ]
         body.append([Cell(line[0]), *map(Cell, line[1:], kinds)])
     return [[Cell(text) for text in head], *body]

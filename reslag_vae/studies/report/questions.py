@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reslag_vae.likelihoods.gaussian import gaussian_elbo
-from reslag_vae.runs.differences import SEEDS, material_differences, under
+from reslag_vae.runs.differences import SEEDS, is_under, material_differences
 from reslag_vae.studies.plan import Question
 from reslag_vae.studies.report.finished import FinishedRun
 from reslag_vae.studies.report.rows import Row
@@ -128,7 +128,7 @@ def setting_differences(first: Row, second: Row) -> list[str]:
     return [
         f"{name} {one} and {two}"
         for name, one, two in found
-        if under(name, SHARED) and name not in SEEDS
+        if is_under(name, SHARED) and name not in SEEDS
     ]
 
 

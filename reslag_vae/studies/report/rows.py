@@ -2,28 +2,17 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from reslag_vae.runs.differences import SEEDS, material_differences
-from reslag_vae.runs.folder import RunError
+from reslag_vae.studies.report.caveats import scale_caveats, setting_caveats
 from reslag_vae.studies.report.finished import FinishedRun
 from reslag_vae.studies.report.statistics import Estimate, estimate
-from reslag_vae.studies.report.thesis import (
-    BATCH_SIZE,
-    LEARNING_RATE,
-    STANDS_FOR,
-    TERMS,
-    setting_of,
-    table1,
-)
-from reslag_vae.variants.titles import TITLES, is_usual, title_of
+from reslag_vae.studies.report.thesis import STANDS_FOR, TERMS, table1
+from reslag_vae.variants.titles import is_usual, title_of
 
 # Objectives for which the thesis averages Lat over the latent dimensions.
 AVERAGED = ("beta", "mmd")
-
-# The smallest share of the official training images with which a data set counts as whole.
-WHOLE = 0.99
 
 
 class Row(NamedTuple):
@@ -146,143 +135,6 @@ def implied_sigma2(rec: float, lat: float, total: float, dimensions: int) -> flo
 def as_float(value: object) -> float | None:
     """Return a number as a float, or None if the value is not a number."""
     return float(value) if isinstance(value, int | float) else None
-
-
-def scale_caveats(run: FinishedRun) -> list[str]:
-    """Return where a run has fewer epochs or images than the thesis, or other pixels."""
-    setting, found = setting_of(run.data), data_caveats(run)
-    if setting is None:
-        return found
-    planned, done = int(run.config["trainer"]["max_epochs"]), int(run.result["epochs_run"])
-    stopped = str(run.result.get("stopped_because", "")).startswith("the trainer was told to stop")
-    if planned != setting.epochs or (stopped and done < planned):
-        found.append(f"{min(planned, done) if stopped else planned} of {setting.epochs} epochs")
-    images = run.result["images"]
-    known = images["train"] + images["val"]
-    if run.data in STANDS_FOR:
-        found.append("saved as pictures, not the official pixels")
-    elif known < WHOLE * setting.images:
-        found.append(f"{known:,} of {setting.images:,} training images")
-    return found
-
-
-def data_caveats(run: FinishedRun) -> list[str]:
-    """Return what a run did not see of its data, and what is unusual about them."""
-    found = [str(note) for note in run.notes]
-    trainer = run.config["trainer"]
-    found += [
-        f"{name} {trainer[name]}"
-        for name in sorted(trainer)
-        if name.startswith("limit_") and trainer[name] != 1
-    ]
-    seen = run.history[-1].get("images_seen") if run.history else None
-    expected = run.result["images"]["train"] * int(run.result["epochs_run"])
-    if seen is not None and seen < WHOLE * expected:
-        found.append(f"{seen:,.0f} images seen, where its epochs have {expected:,}")
-    return found
-
-
-def setting_caveats(run: FinishedRun) -> list[str]:
-    """Return the settings of a run that differ from those that the thesis prints."""
-    setting = setting_of(run.data)
-    if setting is None:
-        return []
-    network, schedule = run.config["network"], run.config["schedule"]
-    objective = run.config["objective"]
-    pairs = [
-        ("latent", network["latent_dim"], setting.latent),
-        ("convolution blocks", sum(network["blocks"]), setting.blocks),
-        ("learning rate", run.config["optimizer"]["lr"], LEARNING_RATE),
-    ]
-    if "ratio" in schedule:
-        pairs += [
-            ("ratio", schedule["ratio"], setting.ratio),
-            ("aggressive epochs", schedule["epochs"], setting.aggressive),
-        ]
-    if "beta" in objective:
-        pairs += [("beta", objective["beta"], setting.beta)]
-    found = [
-        f"{name} {ours:g}, the thesis' {printed:g}"
-        for name, ours, printed in pairs
-        if ours != printed
-    ]
-    own = run.config.get("data", {}).get("batch_size", BATCH_SIZE)
-    if own != BATCH_SIZE:
-        found.append(f"batch size {own}, where the thesis' Figure 5 speaks for {BATCH_SIZE}")
-    return found
-
-
-def rows_of(runs: Iterable[FinishedRun]) -> dict[str, list[Row]]:
-    """Return the rows by data set, both in the order of the thesis.
-
-    Raises:
-        RunError: runs of one row differ in more than their seeds, so that they have no mean.
-    """
-    groups: dict[tuple[str, str], list[FinishedRun]] = {}
-    for run in runs:
-        groups.setdefault((run.data, run.row), []).append(run)
-    rows = [
-        Row(name, data, sorted(group, key=lambda run: run.seed))
-        for (data, name), group in groups.items()
-    ]
-    for row in rows:
-        check_alike(row)
-    ordered = sorted(rows, key=row_order)
-    names = sorted({row.data for row in rows}, key=data_order)
-    return {data: [row for row in ordered if row.data == data] for data in names}
-
-
-def check_alike(row: Row) -> None:
-    """Raise a RunError if the runs of a row differ in more than their seeds."""
-    first, *others = row.runs
-    for other in others:
-        digests = {first.test_digest, other.test_digest}
-        if None not in digests and len(digests) > 1:
-            raise RunError(
-                f"{first.folder} and {other.folder} were tested on different images (inventory in "
-                "their metrics.json): they are of different rows."
-            )
-        for name, one, two in material_differences(first.config, other.config):
-            if name not in SEEDS:
-                raise RunError(
-                    f"{first.folder} and {other.folder} differ in more than their seeds "
-                    f"({name}={one} and {two}): they are of different rows."
-                )
-
-
-DATA = (
-    "mnist",
-    "mnist_dynamic",
-    "binarized_mnist",
-    "fashion_mnist",
-    "omniglot",
-    "omniglot_dynamic",
-    "cifar10",
-    "cifar10_folder",
-    "cifar100",
-    "celeba",
-)
-
-
-def data_order(data: str) -> tuple[int, str]:
-    """Return the sort key of a data set."""
-    return (DATA.index(data) if data in DATA else len(DATA), data)
-
-
-def row_order(row: Row) -> tuple[int, str, list[tuple[float, str]]]:
-    """Return the sort key of a row: its variant, objective and numbers."""
-    models = list(TITLES)
-    model = models.index(row.model) if row.model in models else len(models)
-    return (model, row.objective, [axis_order(axis) for axis in row.axes])
-
-
-def axis_order(axis: str) -> tuple[float, str]:
-    """Return the sort key of an axis such as `beta 4`: its number, then its text."""
-    *_, last = axis.split(" ")
-    try:
-        return float(last), axis
-    except ValueError:
-        return float("inf"), axis
 
 
 def has_term(rows: Sequence[Row], term: str) -> bool:

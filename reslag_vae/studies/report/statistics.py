@@ -1,4 +1,4 @@
-"""What a few runs say of a method, and what many images say of two models."""
+"""Statistics of a few runs of a method, and of many images under two models."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,9 +18,9 @@ class Estimate(NamedTuple):
     """A mean over runs that differ in their seeds.
 
     Attributes:
-        mean: of the runs.
-        error: standard error of the mean; None of a single run.
-        runs: that it is of.
+        mean: mean of the runs.
+        error: standard error of the mean; None for a single run.
+        runs: number of runs.
     """
 
     mean: float
@@ -29,10 +29,9 @@ class Estimate(NamedTuple):
 
     @property
     def spread_of_one(self) -> float | None:
-        """Half the width of the interval in which one more run lies with 95%; None of a single run.
+        """Half the width of the 95% prediction interval for one more run; None for a single run.
 
-        A prediction interval: t · s · sqrt(1 + 1/n), of n runs with standard deviation s that are
-        normal.
+        It is t · s · sqrt(1 + 1/n) for n normally distributed runs with standard deviation s.
         """
         if self.error is None:
             return None
@@ -41,12 +40,14 @@ class Estimate(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """A difference, and where it lies with 95%, or with 90% where it is asked whether two methods are equivalent.
+    """A difference with its confidence interval.
+
+    The level is 95%, or 90% for a question of equivalence.
 
     Attributes:
-        difference: the estimate.
-        low: end of the interval.
-        high: end of the interval.
+        difference: estimate of the difference.
+        low: lower end of the interval.
+        high: upper end of the interval.
     """
 
     difference: float
@@ -55,20 +56,20 @@ class Interval(NamedTuple):
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the difference has a sign."""
+        """Whether the whole interval lies on one side of zero: the difference has a sign."""
         return self.low > 0 or self.high < 0
 
     def within(self, margin: float) -> bool:
-        """Whether the difference is smaller than a margin, whichever its sign."""
+        """Return whether the whole interval lies within a margin around zero."""
         return -margin < self.low and self.high < margin
 
     def beyond(self, margin: float) -> bool:
-        """Whether the difference is larger than a margin, whichever its sign."""
+        """Return whether the whole interval lies beyond a margin, on either side of zero."""
         return self.low > margin or self.high < -margin
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Of one value from each run."""
+    """Return the mean of one value from each run, with its standard error."""
     from scipy import stats
 
     # From the first one on: equal values have no spread, not that of rounding.
@@ -78,14 +79,14 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 
 def bootstrap(differences: np.ndarray, level: float = LEVEL) -> Interval:
-    """The mean of paired differences, and its percentile interval over images drawn with replacement.
+    """Return the mean of paired differences with its bootstrap percentile interval over images.
 
-    Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13. Always the same
-    replicates.
+    Images are drawn with replacement (Efron and Tibshirani 1993, An Introduction to the Bootstrap,
+    chapter 13). The replicates are always the same.
 
     Args:
-        differences: (N,) of the same images under two models.
-        level: of the interval.
+        differences: (N,) differences of the same images under two models.
+        level: level of the interval.
     """
     # scipy.stats.bootstrap draws the same replicates, but refuses a single image.
     generator, count = np.random.default_rng(SEED), len(differences)
@@ -96,7 +97,10 @@ def bootstrap(differences: np.ndarray, level: float = LEVEL) -> Interval:
 
 
 def over_seeds(differences: Sequence[float], level: float = LEVEL) -> Interval | None:
-    """The mean of one difference from each seed, and Student's interval of it; None of a single one."""
+    """Return the mean of one difference from each seed, with Student's interval.
+
+    It is None for a single seed.
+    """
     found = estimate(differences)
     if found.error is None:
         return None
@@ -106,7 +110,12 @@ def over_seeds(differences: Sequence[float], level: float = LEVEL) -> Interval |
 
 
 def half_width(runs: int, level: float) -> float:
-    """Half the width of Student's interval of a mean over runs, in standard errors of the mean."""
+    """Return half the width of Student's interval of a mean, in standard errors of the mean.
+
+    Args:
+        runs: number of runs that the mean is over.
+        level: level of the interval.
+    """
     from scipy import stats
 
     return float(stats.t.ppf(0.5 + level / 2, runs - 1))

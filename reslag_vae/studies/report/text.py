@@ -1,9 +1,11 @@
 """The report as Markdown."""
 
+from collections.abc import Sequence
+
 from reslag_vae._runtime.escape import markdown
 from reslag_vae.studies.report import tables
+from reslag_vae.studies.report.columns import COST, YARDSTICK
 from reslag_vae.studies.report.contents import Chapter, Contents
-from reslag_vae.studies.report.tables import markdown_table
 
 
 def as_markdown(contents: Contents) -> str:
@@ -46,5 +48,18 @@ def chapter_lines(chapter: Chapter) -> list[str]:
         lines += [markdown_table(tables.answer_table(chapter.answered))]
     if chapter.unanswered:
         lines += [f"Not answered yet: {' '.join(chapter.unanswered)}", ""]
-    lines += [markdown_table(tables.number_table(chapter.rows, tables.YARDSTICK, chapter.pca))]
-    return [*lines, markdown_table(tables.number_table(chapter.rows, tables.COST))]
+    lines += [markdown_table(tables.number_table(chapter.rows, YARDSTICK, chapter.pca))]
+    return [*lines, markdown_table(tables.number_table(chapter.rows, COST))]
+
+
+def markdown_table(lines: Sequence[Sequence[str]]) -> str:
+    """Return a table as Markdown; all columns but the first are numbers."""
+    head, *body = [markdown_cells(line) for line in lines]
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *body]) + "\n"
+
+
+def markdown_cells(line: Sequence[str]) -> list[str]:
+    """Return the cells of a line with the characters escaped that would break a table."""
+    first, *numbers = line
+    return [markdown(first), *[cell.replace("|", r"\|") for cell in numbers]]

@@ -26,9 +26,10 @@ from reslag_vae.options import (
     check,
     check_evaluation,
     check_tree,
-    checks,
     did_you_mean,
 )
+from reslag_vae.options.renamed import RENAMED
+from reslag_vae.options.resolution import resolved
 from reslag_vae.training.build import build
 from tests.running import ROOT
 
@@ -116,7 +117,7 @@ def outcome(attempt: Callable[[], object], name: str, value: Any) -> str:
 def test_every_option_of_training_takes_a_value_or_says_why_not(
     chosen: str, compose: Compose, tmp_path: Path
 ) -> None:
-    base = checks.resolved(compose(*CONFIGURATIONS[chosen], *SMALL))
+    base = resolved(compose(*CONFIGURATIONS[chosen], *SMALL))
     found: Counter[str] = Counter()
 
     def attempt(name: str, value: Any) -> None:
@@ -133,9 +134,7 @@ def test_every_option_of_training_takes_a_value_or_says_why_not(
     # What all configurations have is tried with the first alone.
     first = next(iter(CONFIGURATIONS))
     common = (
-        set()
-        if chosen == first
-        else set(names(checks.resolved(compose(*CONFIGURATIONS[first], *SMALL))))
+        set() if chosen == first else set(names(resolved(compose(*CONFIGURATIONS[first], *SMALL))))
     )
     for name in names(base):
         for value in VALUES if name not in common else ():
@@ -295,6 +294,24 @@ def test_a_command_of_version_0_1_has_todays_names(argument: str, today: str) ->
 def test_another_objective_has_options_of_its_own() -> None:
     command = ["objective=mine", "objective.decay=0.5"]
     assert options.renamed(command) == command
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_a_file_with_an_option_of_version_0_1_is_told_its_name_of_today(
+    name: str, compose: Compose
+) -> None:
+    today = compose("objective=sigma_optimal")
+    OmegaConf.update(today, name, 0.5, force_add=True)
+    message = f"^{name}=0.5: is called {RENAMED[name]} now.$"
+    with pytest.raises(ConfigError, match=message):
+        check(today)
+
+
+def test_an_objective_of_the_users_own_has_the_options_that_it_wants(compose: Compose) -> None:
+    mine = compose("objective=sigma_optimal")
+    node = {"_target_": "mine.Objective", "decay": 0.5}
+    OmegaConf.update(mine, "objective", node, merge=False)
+    check(mine)
 
 
 def test_the_checks_load_no_pytorch() -> None:

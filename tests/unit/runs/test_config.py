@@ -18,7 +18,7 @@ from reslag_vae.runs.config import (
     read_config,
     refusal,
 )
-from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.studies.states import State, run_status
 from reslag_vae.training import callbacks, optimizers, schedules

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 
 import reslag_vae
 from reslag_vae._runtime.escape import markdown
-from reslag_vae.runs.export import card, export, main
-from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.export import export, main, model_card
 from reslag_vae.variants import ResLagLightVAE
 from tests.running import BARE
 
@@ -74,8 +74,8 @@ EVIL = (
 def test_names_in_the_card_are_text(name: str) -> None:
     """Each as it is, in the heading, in the list of facts and in that of the objective."""
     result = {"data": name, "device": name, "versions": {name: name}, "val": {}, "test": {}}
-    text = card(name, {name: name}, result, 1, "out")
-    plain = card(
+    text = model_card(name, {name: name}, result, 1, "out")
+    plain = model_card(
         "name",
         {"name": "name"},
         result | {"data": "x", "device": "x", "versions": {"x": "x"}},
@@ -92,7 +92,7 @@ def test_names_in_the_card_are_text(name: str) -> None:
     "folder", ['exo"); import os; os.system("x', "a'b", "a\\", "a\n```\nb", "käse"]
 )
 def test_the_snippet_in_the_card_loads_that_folder_and_does_nothing_else(folder: str) -> None:
-    [code] = re.findall(r"```python\n(.*?)\n```\n", card("x", {}, {}, 1, folder), re.DOTALL)
+    [code] = re.findall(r"```python\n(.*?)\n```\n", model_card("x", {}, {}, 1, folder), re.DOTALL)
     calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
     assert [ast.unparse(call.func) for call in calls] == [
         "reslag_vae.load", "model.encode", "model.decode", "model.reconstruct", "model.sample"
@@ -114,7 +114,7 @@ def test_the_snippet_in_the_card_loads_that_folder_and_does_nothing_else(folder:
 )
 def test_a_result_of_wrong_types_is_named(wrong: dict[str, Any], word: str) -> None:
     with pytest.raises(RunError, match=f"metrics.json is damaged: its {word} "):
-        card("x", {}, {"val": {}, "test": {}} | wrong, 1, "out")
+        model_card("x", {}, {"val": {}, "test": {}} | wrong, 1, "out")
 
 
 def test_weights_that_were_not_measured_have_no_numbers(run: Path, tmp_path: Path) -> None:

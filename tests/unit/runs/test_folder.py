@@ -12,15 +12,9 @@ import pytest
 import torch
 
 from reslag_vae.runs.checkpoints import checkpoint_path, read_checkpoint
-from reslag_vae.runs.folder import (
-    RunError,
-    config_path,
-    finite,
-    monitored_value,
-    read_arrays,
-    write_arrays,
-    write_result,
-)
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import config_path, monitored_value, write_result
+from reslag_vae.runs.formats import finite_or_null, read_arrays, write_arrays
 
 CHECKPOINT = {
     "epoch": 3,
@@ -141,8 +135,8 @@ def test_checkpoint_and_config_paths(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
 def test_finite_replaces_what_json_cannot_hold(number: float) -> None:
-    assert finite(number) is None
-    assert finite({"a": {"b": number, "c": 1.5}, "d": "text", "e": 3, "f": None}) == {
+    assert finite_or_null(number) is None
+    assert finite_or_null({"a": {"b": number, "c": 1.5}, "d": "text", "e": 3, "f": None}) == {
         "a": {"b": None, "c": 1.5},
         "d": "text",
         "e": 3,
@@ -152,7 +146,7 @@ def test_finite_replaces_what_json_cannot_hold(number: float) -> None:
 
 @pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
 def test_finite_looks_into_lists(number: float) -> None:
-    assert finite({"a": [1.0, number, {"b": number}]}) == {"a": [1.0, None, {"b": None}]}
+    assert finite_or_null({"a": [1.0, number, {"b": number}]}) == {"a": [1.0, None, {"b": None}]}
 
 
 def test_result_is_strict_json(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from reslag_vae.models import FlatModel
 from reslag_vae.networks import LightResidualNetwork
 from reslag_vae.runs.config import load_config
 from reslag_vae.runs.data import load_data
-from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.load import read_run
 from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.training.build import build_system

@@ -15,8 +15,8 @@ from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.runs import migrations
 from reslag_vae.runs.checkpoints import read_checkpoint
 from reslag_vae.runs.config import RUN_MODULES, RUN_TARGETS, foreign_target, read_config
+from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.export import export
-from reslag_vae.runs.folder import RunError
 from reslag_vae.runs.migrations import SCHEMA, STEPS, Step, current_config, renamed
 from reslag_vae.training.resume import resumed
 from tests.running import BARE

@@ -10,10 +10,10 @@ import torch
 
 import reslag_vae
 from reslag_vae.runs.config import MODEL_MODULES, RUN_MODULES, RUN_TARGETS, foreign_target
+from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.export import export
-from reslag_vae.runs.folder import RunError
 from reslag_vae.runs.load import read_run
-from reslag_vae.runs.plugins import declared
+from reslag_vae.runs.plugins import declared_classes
 from reslag_vae.training.resume import resumed
 from tests.running import BARE
 
@@ -61,15 +61,15 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their_package\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(ENTRIES)
     monkeypatch.syspath_prepend(str(place))
-    declared.cache_clear()
+    declared_classes.cache_clear()
     yield
-    declared.cache_clear()
+    declared_classes.cache_clear()
     sys.modules.pop("their_package", None)
 
 
 @pytest.mark.usefixtures("installed")
 def test_declared_classes_are_not_foreign() -> None:
-    assert declared() == {"their_package.TheirVAE", "their_package.TheirNetwork"}
+    assert declared_classes() == {"their_package.TheirVAE", "their_package.TheirNetwork"}
     tree = {"_target_": "their_package.TheirVAE", "a": {"_target_": "their_package.TheirNetwork"}}
     assert foreign_target(tree, MODEL_MODULES) is None
 
@@ -91,8 +91,8 @@ def test_whatever_else_a_package_holds_stays_foreign(target: str) -> None:
 
 
 def test_without_such_packages_nothing_is_declared() -> None:
-    declared.cache_clear()
-    assert declared() == frozenset()
+    declared_classes.cache_clear()
+    assert declared_classes() == frozenset()
 
 
 @pytest.mark.usefixtures("installed")
@@ -109,6 +109,6 @@ def test_a_declared_variant_trains_loads_is_exported_and_goes_on_by_name(
     assert torch.equal(reslag_vae.load(out).encode(images), reslag_vae.load(run).encode(images))
     assert resumed(run, []).model._target_ == "their_package.TheirVAE"
     (tmp_path / "site-packages" / "their_package-1.0.dist-info" / "entry_points.txt").unlink()
-    declared.cache_clear()
+    declared_classes.cache_clear()
     with pytest.raises(RunError, match=r"would build their_package\.TheirNetwork"):
         reslag_vae.load(run)

@@ -13,7 +13,8 @@ import wandb
 from omegaconf import DictConfig
 from PIL import Image
 
-from reslag_vae.runs.tracking import SteadyLogger, add_evaluation, logged_in, wandb_logger
+from reslag_vae.runs.tracking import SteadyLogger, add_evaluation, wandb_logger
+from reslag_vae.runs.wandb_service import logged_in
 from reslag_vae.training.build import add_logger, build, finished_loggers
 from tests.running import wandb_records
 
@@ -147,7 +148,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [
         record.getMessage()
         for record in caplog.records
-        if record.name == "reslag_vae.runs.tracking"
+        if record.name.startswith("reslag_vae.runs.")
     ]
 
 

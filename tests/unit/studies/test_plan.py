@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.errors import RunError
 from reslag_vae.studies.grid import Job
 from reslag_vae.studies.plan import (
     Plan,

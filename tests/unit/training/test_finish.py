@@ -18,7 +18,7 @@ from reslag_vae.likelihoods import Gaussian, LearnedVariance
 from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
-from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.errors import RunError
 from reslag_vae.training import finish
 from reslag_vae.training.callbacks import (
     BestAndLast,

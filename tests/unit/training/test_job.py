@@ -12,7 +12,7 @@ from reslag_vae._runtime import jobs
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae._runtime.jobs import job_name
 from reslag_vae.runs.config import read_config
-from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.errors import RunError
 from reslag_vae.training import job as job_module
 from reslag_vae.training.resume import resumed
 from reslag_vae.training.stored_config import save_config

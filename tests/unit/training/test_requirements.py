@@ -33,6 +33,7 @@ Combination = tuple[type[BaseVAE], type[Network], str]
 NETWORKS = (PlainNetwork, ResidualNetwork, LightResidualNetwork)
 RULES = ("sigma_data", "sigma_optimal", "sigma_learned", "sigma_fixed")
 OF_LAGGING = ("elbo", "beta", "capacity", "mmd", *RULES)
+REFUSAL = r"^(model|objective)=\w+ does not take \w+=\w+(; it|, and model=autoencoder) takes"
 # What each variant takes.
 TAKES: dict[type[BaseVAE], tuple[tuple[type[Network], ...], tuple[str, ...]]] = {
     AutoEncoder: (NETWORKS, ("reconstruction", "mmd")),
@@ -96,7 +97,7 @@ def test_every_parameter_is_in_one_group_and_reached_by_a_gradient(
 def test_every_other_combination_is_refused(
     variant: type[BaseVAE], network: type[Network], objective: str, make_network: MakeNetwork
 ) -> None:
-    with pytest.raises(ValueError, match=r"^(model|objective)=\w+ does not take \w+=\w+; it takes"):
+    with pytest.raises(ValueError, match=REFUSAL):
         make(variant, network, objective, make_network)
 
 
@@ -128,8 +129,8 @@ def test_the_usual_objective_of_a_variant_is_one_that_it_takes(variant: type[Bas
             PlainNetwork,
             "sigma_data",
             Joint(),
-            "objective=sigma_data does not take posterior=point; "
-            "it takes posterior=diagonal_gaussian.",
+            "objective=sigma_data does not take posterior=point, and model=autoencoder takes no "
+            "other; choose objective=mmd, objective=reconstruction, or another model.",
         ),
         (
             OptimalSigmaVAE,
@@ -166,6 +167,14 @@ def test_the_usual_objective_of_a_variant_is_one_that_it_takes(variant: type[Bas
             "elbo",
             Joint(),
             "model=lagging does not take schedule=joint; it takes schedule=lagging.",
+        ),
+        (
+            VAE,
+            PlainNetwork,
+            "mmd",
+            Joint(),
+            "model=vae does not take objective=mmd; it takes objective=elbo, sigma_data, "
+            "sigma_fixed, sigma_learned, sigma_optimal.",
         ),
     ],
 )

@@ -138,7 +138,9 @@ def test_every_model_takes_a_step_on_each_of_its_objectives(
 def refusal(model: str, objective: str) -> str:
     """How the message begins."""
     if model == "autoencoder":
-        return f"objective={objective} does not take posterior=point; it takes posterior="
+        return (
+            f"objective={objective} does not take posterior=point, and model={model} takes no other"
+        )
     if model == "optimal_sigma":
         usual = "unit_gaussian" if objective == "elbo" else "squared_error"
         return f"model={model} does not take likelihood={usual}; it takes likelihood=sigma_data"

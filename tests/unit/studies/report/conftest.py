@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from reslag_vae.runs.folder import write_arrays
+from reslag_vae.runs.formats import write_arrays
 from reslag_vae.studies.report.thesis import SETTINGS, setting_of
 
 MakeRun = Callable[..., Path]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reslag_vae.runs.folder import RunError
+from reslag_vae.runs.errors import RunError
 from reslag_vae.studies.report.finished import read_finished_runs
-from reslag_vae.studies.report.rows import rows_of
+from reslag_vae.studies.report.grouping import rows_of
 from reslag_vae.studies.report.thesis import title_of
 
 MakeRun = Callable[..., Path]

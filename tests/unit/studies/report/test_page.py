@@ -124,6 +124,25 @@ def test_the_text_says_the_same(page: str, study: Path) -> None:
     assert (study / "report.csv").read_text().count("\n") == 4
 
 
+def test_a_difference_beside_a_margin_has_as_many_digits_as_in_the_text(
+    make_run: MakeRun, study: Path
+) -> None:
+    for name, rec in (("a", 10.0), ("b", 10.01)):
+        make_run(f"mnist/{name}/seed_0", rec=rec)
+    question = Question("Are they the same?", "a", "b", margin=0.01)
+    add_to_plan(study / "results", [Job("mnist/a/seed_0", ())], [question])
+    build(study, study)
+    line = next(
+        line for line in (study / "report.md").read_text().splitlines() if question.text in line
+    )
+    difference, over_images = line.split(" | ")[2:4]
+    assert re.fullmatch(r"[+-]0\.\d{4}", difference)
+    assert over_images.endswith(", 90%")
+    assert (
+        f"{difference}; over images {over_images}; one seed" in (study / "report.html").read_text()
+    )
+
+
 def test_pictures_that_may_not_be_passed_on_stay_out(make_run: MakeRun, study: Path) -> None:
     for data in ("celeba", "cifar10"):
         folder = make_run(f"{data}/vae/seed_0", model="vae", objective="elbo")

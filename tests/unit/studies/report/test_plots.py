@@ -10,8 +10,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from reslag_vae.studies.report.finished import read_finished_runs
+from reslag_vae.studies.report.grouping import rows_of
 from reslag_vae.studies.report.plots import curves, rates, svg
-from reslag_vae.studies.report.rows import Row, rows_of
+from reslag_vae.studies.report.rows import Row
 
 MakeRun = Callable[..., Path]
 

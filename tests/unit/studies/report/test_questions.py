@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reslag_vae.runs.folder import read_arrays
+from reslag_vae.runs.formats import read_arrays
 from reslag_vae.studies.plan import Question
 from reslag_vae.studies.report.finished import read_finished_runs
+from reslag_vae.studies.report.grouping import rows_of
 from reslag_vae.studies.report.questions import Answer, Comparison, answers
-from reslag_vae.studies.report.rows import rows_of
 
 MakeRun = Callable[..., Path]
 ASKED = Question("Is a better than b?", "a", "b")

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reslag_vae.runs.folder import RunError, write_arrays
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.formats import write_arrays
 from reslag_vae.studies.report.finished import read_finished_runs
-from reslag_vae.studies.report.rows import Row, implied_sigma2, rows_of
+from reslag_vae.studies.report.grouping import rows_of
+from reslag_vae.studies.report.rows import Row, implied_sigma2
 from reslag_vae.studies.report.statistics import Estimate, estimate
 from reslag_vae.studies.report.tables import compare_with_thesis
 

@@ -7,22 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from reslag_vae.studies.report.columns import COST, YARDSTICK, best
 from reslag_vae.studies.report.finished import read_finished_runs
-from reslag_vae.studies.report.rows import Row, rows_of
+from reslag_vae.studies.report.grouping import rows_of
+from reslag_vae.studies.report.rows import Row
+from reslag_vae.studies.report.spreadsheet import as_csv, without_formula
 from reslag_vae.studies.report.statistics import Estimate
 from reslag_vae.studies.report.tables import (
-    COST,
-    YARDSTICK,
     answer_table,
-    as_csv,
-    best,
     compare_with_thesis,
-    markdown_table,
     number_table,
-    plain,
     text_of,
     thesis_table,
 )
+from reslag_vae.studies.report.text import markdown_table
 
 MakeRun = Callable[..., Path]
 
@@ -208,5 +206,5 @@ def test_the_csv_file_has_every_number(make_run: MakeRun, study: Path) -> None:
 def test_names_are_text_in_markdown_and_in_a_spreadsheet() -> None:
     assert markdown_table([["", "n"], ["<b>", "1"]]).splitlines()[2] == "| &lt;b&gt; | 1 |"
     for formula in ("=cmd|' C calc'!A0", "+1", "-1", "@x", "\tx"):
-        assert plain(formula) == f"'{formula}"
-    assert plain("vae") == "vae"
+        assert without_formula(formula) == f"'{formula}"
+    assert without_formula("vae") == "vae"

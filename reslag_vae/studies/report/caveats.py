@@ -1,0 +1,71 @@
+"""The ways in which a run differs from the thesis' experiment."""
+
+from reslag_vae.studies.report.finished import FinishedRun
+from reslag_vae.studies.report.thesis import BATCH_SIZE, LEARNING_RATE, STANDS_FOR, setting_of
+
+# The smallest share of the official training images with which a data set counts as whole.
+WHOLE = 0.99
+
+
+def scale_caveats(run: FinishedRun) -> list[str]:
+    """Return where a run has fewer epochs or images than the thesis, or other pixels."""
+    setting, found = setting_of(run.data), data_caveats(run)
+    if setting is None:
+        return found
+    planned, done = int(run.config["trainer"]["max_epochs"]), int(run.result["epochs_run"])
+    stopped = str(run.result.get("stopped_because", "")).startswith("the trainer was told to stop")
+    if planned != setting.epochs or (stopped and done < planned):
+        found.append(f"{min(planned, done) if stopped else planned} of {setting.epochs} epochs")
+    images = run.result["images"]
+    known = images["train"] + images["val"]
+    if run.data in STANDS_FOR:
+        found.append("saved as pictures, not the official pixels")
+    elif known < WHOLE * setting.images:
+        found.append(f"{known:,} of {setting.images:,} training images")
+    return found
+
+
+def data_caveats(run: FinishedRun) -> list[str]:
+    """Return what a run did not see of its data, and what is unusual about them."""
+    found = [str(note) for note in run.notes]
+    trainer = run.config["trainer"]
+    found += [
+        f"{name} {trainer[name]}"
+        for name in sorted(trainer)
+        if name.startswith("limit_") and trainer[name] != 1
+    ]
+    seen = run.history[-1].get("images_seen") if run.history else None
+    expected = run.result["images"]["train"] * int(run.result["epochs_run"])
+    if seen is not None and seen < WHOLE * expected:
+        found.append(f"{seen:,.0f} images seen, where its epochs have {expected:,}")
+    return found
+
+
+def setting_caveats(run: FinishedRun) -> list[str]:
+    """Return the settings of a run that differ from those that the thesis prints."""
+    setting = setting_of(run.data)
+    if setting is None:
+        return []
+    network, schedule = run.config["network"], run.config["schedule"]
+    objective = run.config["objective"]
+    pairs = [
+        ("latent", network["latent_dim"], setting.latent),
+        ("convolution blocks", sum(network["blocks"]), setting.blocks),
+        ("learning rate", run.config["optimizer"]["lr"], LEARNING_RATE),
+    ]
+    if "ratio" in schedule:
+        pairs += [
+            ("ratio", schedule["ratio"], setting.ratio),
+            ("aggressive epochs", schedule["epochs"], setting.aggressive),
+        ]
+    if "beta" in objective:
+        pairs += [("beta", objective["beta"], setting.beta)]
+    found = [
+        f"{name} {ours:g}, the thesis' {printed:g}"
+        for name, ours, printed in pairs
+        if ours != printed
+    ]
+    own = run.config.get("data", {}).get("batch_size", BATCH_SIZE)
+    if own != BATCH_SIZE:
+        found.append(f"batch size {own}, where the thesis' Figure 5 speaks for {BATCH_SIZE}")
+    return found

@@ -1,0 +1,105 @@
+"""The columns of the tables of numbers: what each shows, and which value of it is best."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from reslag_vae.studies.report.finished import FinishedRun
+from reslag_vae.studies.report.rows import Row, as_float
+from reslag_vae.studies.report.statistics import Estimate
+
+
+class Column(NamedTuple):
+    """A number beside the thesis' four terms.
+
+    Attributes:
+        key: the column's name in the CSV file.
+        name: the column's heading.
+        value: function of a row that returns its number; None if it has none.
+        digits: number of digits after the point, or of significant ones if negative.
+        best: `max` or `min`, whichever is better among several rows; empty if neither is.
+    """
+
+    key: str
+    name: str
+    value: Callable[[Row], Estimate | None]
+    digits: int
+    best: str = ""
+
+
+def from_evaluation(group: str, name: str) -> Callable[[Row], Estimate | None]:
+    """Return a function that takes a number from evaluation.json."""
+    return lambda row: row.estimate(lambda run: run.evaluation_value(group, name))
+
+
+def from_result(*path: str) -> Callable[[Row], Estimate | None]:
+    """Return a function that takes a number from metrics.json."""
+
+    def value(run: FinishedRun) -> float | None:
+        node: object = run.result
+        for key in path:
+            node = node.get(key) if isinstance(node, dict) else None
+        return as_float(node)
+
+    return lambda row: row.estimate(value)
+
+
+THESIS_TOTAL = Column(
+    "total_at_thesis_sigma2", "Total at the thesis' s2", lambda row: row.total_at_thesis_sigma2, 2
+)
+
+YARDSTICK = (
+    Column("elbo", "ELBO, yardstick", from_result("test", "elbo"), 1, "max"),
+    Column("bits_per_dim", "bits/dim of it", from_result("test", "bits_per_dim"), 3, "min"),
+    Column("rec", "Rec", from_result("test", "rec"), 2, "min"),
+    Column("kl", "KL, nats", from_result("test", "kl"), 2),
+    Column("active_units", "active units", from_result("test", "active_units"), 1),
+    Column("sigma2", "sigma2", from_result("test", "sigma2"), -3),
+    Column(
+        "importance_weighted_bound",
+        "IW bound, own sigma2",
+        from_evaluation("likelihood", "importance_weighted_bound"),
+        1,
+        "max",
+    ),
+    Column("ssim", "SSIM", from_evaluation("reconstruction", "ssim"), 3, "max"),
+    Column(
+        "nearest_neighbours", "k-NN", from_evaluation("classes", "nearest_neighbours"), 3, "max"
+    ),
+    Column(
+        "frechet_prior",
+        "classifier Fréchet, prior",
+        from_evaluation("samples", "classifier_frechet_prior"),
+        2,
+        "min",
+    ),
+    Column(
+        "frechet_mixture",
+        "of a mixture",
+        from_evaluation("samples", "classifier_frechet_mixture"),
+        2,
+        "min",
+    ),
+)
+
+COST = (
+    Column("parameters", "parameters", from_result("parameters", "total"), 0),
+    Column("epoch", "best epoch", from_result("epoch"), 0),
+    Column("epochs_run", "epochs", from_result("epochs_run"), 0),
+    Column("aggressive_epochs", "aggressive", from_result("aggressive_epochs"), 0),
+    Column("seconds", "seconds of training", from_result("seconds"), 0),
+    Column("images_per_second", "images/s", from_result("images_per_second"), 0),
+)
+
+
+def filled_columns(rows: Sequence[Row], columns: Sequence[Column]) -> list[Column]:
+    """Return the columns in which any row has a number."""
+    return [column for column in columns if any(column.value(row) is not None for row in rows)]
+
+
+def best(rows: Sequence[Row], column: Column) -> float | None:
+    """Return the best of the rows' means in a column; None if nothing can be best."""
+    values = [column.value(row) for row in rows]
+    found = [value.mean for value in values if value is not None]
+    if not column.best or len(found) < 2:
+        return None
+    return max(found) if column.best == "max" else min(found)

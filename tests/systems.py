@@ -74,7 +74,7 @@ def make_system(
     likelihood: Likelihood | None = None,
     **options: Any,
 ) -> BaseVAE:
-    """A variant with `objective=<choice>` (its usual one by default) and that objective's options."""
+    """A variant with `objective=<choice>`, its usual one by default, and its options."""
     choice = choice or variant.usual
     objective = OBJECTIVES[choice](**options)
     model = make_model(network, choice, likelihood)

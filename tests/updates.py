@@ -53,7 +53,7 @@ def epoch_batches(data: ImageDataModule, epoch: int) -> Iterator[Batch]:
 
 
 class Recorder:
-    """Notes what every update does: its groups, its images, and each group's state and gradients around it."""
+    """Notes what every update does: groups, images, and their state and gradients around it."""
 
     def __init__(self, system: BaseVAE) -> None:
         self.system, self.original = system, system._update

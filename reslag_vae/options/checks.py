@@ -17,7 +17,7 @@ from reslag_vae.options.table import (
     GROUPS,
     METRICS,
     NEEDED,
-    OF_LATENT,
+    NO_LOSS,
     PARTS,
     REFUSED,
     TRAIN,
@@ -201,6 +201,15 @@ def check_together(tree: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"recipe.channels={channels} and recipe.blocks={blocks}: must be of equal length."
         )
+    check_monitor(tree)
+
+
+def check_monitor(tree: Mapping[str, Any]) -> None:
+    """Refuse to choose the best epoch by what is no metric, or not better for being smaller.
+
+    Raises:
+        ConfigError: the monitored metric is not one; the message says why.
+    """
     own = [node for node in tree["callbacks"].values() if node and not is_ours(node)]
     monitor = tree.get("monitor")
     if not isinstance(monitor, str):
@@ -209,8 +218,9 @@ def check_together(tree: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"monitor={shown(monitor)}: there is no such metric{did_you_mean(monitor, METRICS)}."
         )
-    if monitor in (f"val/{name}" for name in OF_LATENT):
+    split, _, name = monitor.partition("/")
+    if monitor in METRICS and name in NO_LOSS:
         raise ConfigError(
-            f"monitor={monitor}: the epoch with the smallest value is kept, and of this a large "
-            "one is good."
+            f"monitor={monitor}: the epoch with the smallest value is kept, and of this "
+            f"{NO_LOSS[name].format(split=split)}."
         )

@@ -214,7 +214,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
 def test_an_interrupted_run_that_stood_still_ends_as_if_it_had_not_been(
     compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first epoch is the best, the learning rate has been cut twice, and the third is interrupted."""
+    """The first epoch is the best, the rate is cut twice, and the third epoch is interrupted."""
     original = BaseVAE._log
 
     def worse(self: BaseVAE, split: str, metrics: dict[str, float], means: Means) -> None:

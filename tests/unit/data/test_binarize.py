@@ -28,7 +28,7 @@ SHAPE = (1, 8, 8)
 
 
 class Grey(BinarizableDataModule):
-    """Images of all intensities, whose labels are their numbers; train and test have stores of their own."""
+    """Images of all intensities, labelled by number; train and test have their own stores."""
 
     name = "grey"
     image_shape = SHAPE

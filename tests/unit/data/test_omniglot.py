@@ -97,7 +97,8 @@ def test_what_both_small_archives_have_is_read_once(small: Path) -> None:
     assert data.class_names == ["Greek", "New", "Old"]
     assert data.inventory.left_out == {"in images_background_small2 once more": 6}
     assert data.inventory.notes[:2] == [
-        "images_background_small1, images_background_small2: a part of Omniglot (18 of 32,460 drawings)",
+        "images_background_small1, images_background_small2: "
+        "a part of Omniglot (18 of 32,460 drawings)",
         "images_evaluation is not there, and so test is a random part",
     ]
 

@@ -41,7 +41,7 @@ class Constant(nn.Module):
 
 @pytest.fixture
 def constant(make_network: MakeNetwork) -> FlatModel:
-    """Every posterior is N((1, 2, 0), (1, 1, 4)) and every image grey, so that all numbers have a closed form."""
+    """Every posterior is N((1, 2, 0), (1, 1, 4)) and every image grey: closed forms."""
     network = make_network()
     network.inference = Constant(
         torch.tensor([1.0, 2.0, 0.0, 0.0, 0.0, 20 * math.atanh(math.log(4) / 20)])
@@ -150,7 +150,7 @@ def test_the_elbo_of_a_mass_is_the_models_own(
         Batch((images > 127) * torch.tensor(255, dtype=torch.uint8), labels)
         for images, labels in make_data().in_order("val")
     ]
-    # Whatever the yardstick's variance: a coin for each of the 64 pixels, and N(0, I) for every code.
+    # Whatever the yardstick's variance: a coin for each of the 64 pixels, N(0, I) for every code.
     for train_mse in (0.1, 1.0):
         result = evaluate(model, ELBO(), batches).metrics(train_mse)
         assert result["elbo"] == pytest.approx(-64 * math.log(2), rel=1e-6)

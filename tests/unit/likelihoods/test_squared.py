@@ -1,4 +1,4 @@
-"""Gaussian likelihoods whose constants are left out: their variance follows from the weight of the KL."""
+"""Gaussian likelihoods whose constants are left out, and which variance they stand for."""
 
 import math
 

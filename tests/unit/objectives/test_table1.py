@@ -46,7 +46,7 @@ def half_unit(printed: str) -> float:
 
 
 def apply(objective: Objective, likelihood: Likelihood, row: Row, kl: float) -> Terms:
-    """The objective and the likelihood on one image of two grey values with the row's squared error, KL (in nats) and MMD."""
+    """The loss of one image of two greys with the row's squared error, KL in nats and MMD."""
     shape, d = SHAPES[row["dataset"]], int(row["latent_dim"])
     deviation = math.sqrt(PIXEL_VARIANCE.get(row["dataset"], 0.09))
     signs = (

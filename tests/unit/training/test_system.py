@@ -68,7 +68,7 @@ def train_jointly_by_hand(model: BaseVAE, data: ImageDataModule, epochs: int) ->
 
 
 def train_lagging_by_hand(model: BaseVAE, data: ImageDataModule, epochs: int, ratio: int) -> None:
-    """Every update has a whole forward and a whole backward; what must stand still is put back afterwards."""
+    """A whole forward and backward; what must stand still is put back afterwards."""
     groups = {
         "inference": [network_of(model).inference],
         "generative": [network_of(model).generative, model.model.likelihood],

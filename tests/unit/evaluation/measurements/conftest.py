@@ -59,7 +59,7 @@ def quick_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def make_subject(make_network: Callable[..., Any], tmp_path: Path) -> Callable[..., Subject]:
-    """A model of random weights with `objective=<choice>`, or another, and the stripes, or other data."""
+    """A model of random weights, of `objective=<choice>` or given, and stripes or other data."""
 
     def subject(
         choice: str = "sigma_fixed",

@@ -67,7 +67,7 @@ def test_a_learned_prior_is_measured_by_samples_where_there_is_no_closed_form(
 
 
 class Logistic(NamedTuple):
-    """A posterior of independent logistic latents of scale 1, of which no integral is known here."""
+    """A posterior of independent logistic latents of scale 1, with no integral known here."""
 
     mean: Tensor
     has_density = True

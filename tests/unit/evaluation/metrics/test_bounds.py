@@ -207,7 +207,7 @@ def toy(prior: MixturePrior | None = None) -> FlatModel:
 
 
 def integral(values: Tensor) -> Tensor:
-    """() of a function at the places of `GRID`, which is zero at its ends: by the trapezoidal rule."""
+    """() integral over `GRID`, by the trapezoidal rule, of a function that is 0 at its ends."""
     return values.sum() * (GRID[1, 0] - GRID[0, 0])
 
 

@@ -35,7 +35,7 @@ def test_every_finished_run_is_read(make_run: MakeRun, study: Path) -> None:
 
 
 def test_a_run_on_drawn_pixels_is_of_a_data_set_of_its_own(make_run: MakeRun, study: Path) -> None:
-    """Also where the whole study is, and no folder says so: nothing of it stands beside the thesis' numbers."""
+    """Also where no folder says so: nothing of it stands beside the thesis' numbers."""
     folder = make_run("mnist/optimal_sigma-sigma_data/seed_0")
     ((data, [row]),) = rows_of(read_finished_runs(study)).items()
     assert (data, bool(row.printed)) == ("mnist", True)

@@ -133,9 +133,11 @@ class GenerativeModel(nn.Module, ABC):
         """Return the (B, d) posterior means of (B, C, H, W) images.
 
         Raises:
-            ValueError: they are no images of the model's shape, or their values none of pixels.
+            ValueError: they are no images of the model's shape, their values are none of pixels, or
+                they are greys and the likelihood takes black and white alone.
         """
-        given = on_model(as_images(images, self.image_shape), self.parameter)
+        taken = as_images(images, self.image_shape, self.likelihood.binary)
+        given = on_model(taken, self.parameter)
         # Without noise, so that each level is inferred from the mean of the one above.
         still = tuple(given.new_zeros(len(given), width) for width in self.level_dims)
         return joined(self.infer(given, still).means)

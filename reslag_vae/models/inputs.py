@@ -21,16 +21,18 @@ UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 MOST_SAMPLES = 1_000_000
 
 
-def as_images(given: Any, shape: ImageShape | None = None) -> Tensor:
-    """(B, C, H, W) uint8 or floating point images, of whatever holds them.
+def as_images(given: Any, shape: ImageShape | None = None, binary: bool = False) -> Tensor:
+    """Return the (B, C, H, W) uint8 or floating point images of whatever holds them.
 
     Taken are tensors and numpy arrays of (B, C, H, W) or, as a batch of one, (C, H, W): floating
-    point in [0, 1], or whole numbers in 0..255; PIL pictures of the model's size, which are
-    converted to its channels; and lists of any of these.
+    point in [0, 1], whole numbers in 0..255, or bool; PIL pictures of the model's size, which are
+    converted to its channels; and lists of any of these. Where pixels must be black or white, whole
+    numbers may also be 0 and 1, which become 0 and 255.
 
     Args:
         given: the images.
         shape: (C, H, W) that they must have; None takes any.
+        binary: whether each pixel must be black or white.
 
     Raises:
         ValueError: saying what is wanted, and what this is.
@@ -55,14 +57,14 @@ def as_images(given: Any, shape: ImageShape | None = None) -> Tensor:
         raise ValueError(
             f"images: {wanted} are wanted, and these are {tuple(images.shape)}, without a pixel."
         )
-    if images.dtype == torch.uint8:
-        return images
-    if images.is_complex() or images.dtype == torch.bool:
+    if images.is_complex():
         raise ValueError(
             f"images: uint8 or floating point is wanted, and these are {images.dtype}."
         )
-    refuse_out_of_range(images)
-    return images if images.is_floating_point() else images.to(torch.uint8)
+    if images.dtype != torch.uint8:
+        refuse_out_of_range(images)
+    pixels = images if images.is_floating_point() else images.to(torch.uint8)
+    return black_and_white(pixels) if binary else pixels
 
 
 def as_tensor(given: Any, shape: ImageShape | None) -> Tensor:
@@ -82,6 +84,8 @@ def as_tensor(given: Any, shape: ImageShape | None) -> Tensor:
             raise ValueError(
                 f"images: a tensor of uint8 or floating point is wanted, and this is {what}."
             )
+        if given.dtype == torch.bool:
+            return 255 * given.to(torch.uint8)
         return given.long() if given.dtype in UNSIGNED else given
     if isinstance(given, np.ndarray) and given.dtype.kind in "fiub":
         own = given.astype(given.dtype.newbyteorder("="))
@@ -144,6 +148,28 @@ def refuse_out_of_range(images: Tensor) -> None:
         raise ValueError(
             f"images: floating point must lie in [0, 1], and these go from {low:g} to {high:g}{divide}."
         )
+
+
+def black_and_white(images: Tensor) -> Tensor:
+    """Return images of two values: 0 and 255 as uint8, 0 and 1 in floating point.
+
+    Args:
+        images: (B, C, H, W) uint8, of 0 and 1 or of 0 and 255, or floating point of 0 and 1.
+
+    Raises:
+        ValueError: there are other values.
+    """
+    values = images.detach()
+    scaled = not images.is_floating_point() and int(values.max()) > 1
+    white = 255 if scaled else 1
+    others = (values != 0) & (values != white)
+    if others.any():
+        raise ValueError(
+            "images: black and white ones are wanted, of 0 and 1 or, as whole numbers, of 0 and "
+            f"255: the likelihood gives nothing else a probability, and these hold "
+            f"{float(values[others][0]):g}."
+        )
+    return images if scaled or images.is_floating_point() else 255 * images
 
 
 def on_model(images: Tensor, parameter: Tensor) -> Tensor:

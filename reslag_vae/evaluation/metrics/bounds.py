@@ -68,8 +68,8 @@ def importance_weighted_bound(
         progress: shows how many images are done.
 
     Raises:
-        ValueError: there is no sample, the posterior has no density, or the model has no likelihood
-            of its own.
+        ValueError: there is no sample, the posterior has no density, the model has no likelihood of
+            its own, or the images are greys and its likelihood takes black and white alone.
     """
     check_count("samples", samples, MOST_IMPORTANCE_SAMPLES)
     check_seed(seed)

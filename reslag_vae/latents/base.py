@@ -76,10 +76,12 @@ class Prior(nn.Module, ABC):
 
     Attributes:
         name: of the choice, as in `prior=<name>` on the command line.
+        requires: what the other parts must provide, so that all of its parameters are trained.
         provides: what parts and variants may require.
     """
 
     name: ClassVar[str]
+    requires: ClassVar[frozenset[str]] = frozenset()
     provides: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, latent_dim: int, noise_dim: int | None = None) -> None:

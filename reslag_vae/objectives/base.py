@@ -37,7 +37,8 @@ class Objective(nn.Module, ABC):
     Attributes:
         name: as in `objective=<name>` on the command line.
         requires: what the other parts must provide.
-        provides: what variants may require.
+        provides: what parts and variants may require: `divergence`, something holds the latent to
+            the prior; `rate`, that is the KL of each posterior to it.
         draws_prior: whether `forward` needs samples of the prior.
         averages_kl: whether the loss holds the KL averaged over dimensions: the thesis' Lat.
         beta: a weight of the KL that is set by hand, by which the runs of a sweep are told apart.
@@ -45,7 +46,7 @@ class Objective(nn.Module, ABC):
 
     name: ClassVar[str]
     requires: frozenset[str] = frozenset()
-    provides: ClassVar[frozenset[str]] = frozenset()
+    provides: frozenset[str] = frozenset()
     draws_prior: ClassVar[bool] = False
     averages_kl: ClassVar[bool] = False
     beta: float | None = None

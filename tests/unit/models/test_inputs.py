@@ -203,7 +203,9 @@ def test_a_foreign_pair_with_a_binary_likelihood_takes_black_and_white(binary: F
 
 def test_a_split_of_black_and_white_is_taken(binary: FlatModel) -> None:
     split = Images(BITS.byte() * 255, torch.zeros(2, dtype=torch.int64))
-    assert torch.equal(evaluation.encode(binary, split).means, evaluation.encode(binary, BITS).means)
+    assert torch.equal(
+        evaluation.encode(binary, split).means, evaluation.encode(binary, BITS).means
+    )
 
 
 def test_true_and_false_are_white_and_black_to_a_model_of_greys(model: FlatModel) -> None:

@@ -193,7 +193,9 @@ def wide_and_narrow() -> MixturePrior:
     prior = MixturePrior(2, 2)
     with torch.no_grad():
         prior.means.copy_(torch.tensor([[-4.0, 0.01], [8.0, -0.02]]))
-        prior.log_variances.copy_(2 * torch.tensor([[3.0, 0.05], [1.0, 0.02]]).log())
+        log_variances = 2 * torch.tensor([[3.0, 0.05], [1.0, 0.02]]).log()
+        # The prior bounds them by 20 tanh(raw / 20).
+        prior.log_variances.copy_(20 * torch.atanh(log_variances / 20))
         prior.logits.copy_(torch.tensor([2 / 3, 1 / 3]).log())
     return prior
 

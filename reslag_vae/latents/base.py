@@ -24,6 +24,10 @@ class Density(Protocol):
     def mean(self) -> Tensor:
         """(B, d), or (d,) where it is the same for all images."""
 
+    @property
+    def variance(self) -> Tensor:
+        """(B, d), or (d,) where it is the same for all images: of each dimension by itself."""
+
     def log_prob(self, latents: Tensor) -> Tensor:
         """Return the (B,) log-density of (B, d) latents, in nats."""
 
@@ -128,6 +132,12 @@ class Inferred(NamedTuple):
     def means(self) -> tuple[Tensor, ...]:
         """(B, d_l) of each level."""
         return tuple(posterior.mean for posterior in self.posteriors)
+
+    @property
+    def prior_variances(self) -> Tensor:
+        """(B, d) variances of the priors in each dimension, all levels joined."""
+        levels = zip(self.priors, self.latents, strict=True)
+        return joined(tuple(prior.variance.expand_as(latents) for prior, latents in levels))
 
     @property
     def code(self) -> Tensor:

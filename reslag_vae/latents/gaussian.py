@@ -36,6 +36,11 @@ class DiagonalGaussian(NamedTuple):
         """True: there is a KL."""
         return True
 
+    @property
+    def variance(self) -> Tensor:
+        """(B, d)."""
+        return self.log_variance.exp()
+
     @classmethod
     def from_parameters(cls, parameters: Tensor) -> Self:
         """Return the densities of an encoder's (B, 2 d) output: means, then raw log-variances.

@@ -31,6 +31,12 @@ class Mixture(NamedTuple):
         """(d,) of the whole mixture."""
         return self.log_weights.exp() @ self.means
 
+    @property
+    def variance(self) -> Tensor:
+        """(d,) of the whole mixture: within its components, and between their means."""
+        spread = self.log_variances.exp() + (self.means - self.mean).square()
+        return self.log_weights.exp() @ spread
+
     def log_prob(self, latents: Tensor) -> Tensor:
         """Return the (B,) log-density of (B, d) latents, in nats."""
         differences = latents[:, None] - self.means

@@ -11,14 +11,19 @@ from reslag_vae._runtime import collectives
 from reslag_vae.latents.base import Inferred, joined
 from reslag_vae.latents.gaussian import DiagonalGaussian
 
-# A unit is active if the variance of its posterior mean over the data exceeds this (Burda et al.
-# 2016, section 5.2).
+# A unit is active if the variance of its posterior mean over the data exceeds this share of the
+# prior's variance (Burda et al. 2016, section 5.2, where that is 1).
 ACTIVE_VARIANCE = 0.01
 
 
-def active_dimensions(means: Tensor) -> Tensor:
-    """(d,) whether each latent dimension is active, from the (N, d) posterior means of all images."""
-    return means.double().var(0, unbiased=False) > ACTIVE_VARIANCE
+def active_dimensions(variances: Tensor, prior_variances: Tensor) -> Tensor:
+    """Return (d,) whether each latent dimension is active.
+
+    Args:
+        variances: (d,) of the posterior means over all images.
+        prior_variances: (d,) of the prior, or their means over images where it differs between them.
+    """
+    return variances > ACTIVE_VARIANCE * prior_variances
 
 
 def aggregate_log_prob(
@@ -73,7 +78,7 @@ class LatentStatistics:
 
     Attributes:
         count: of images taken in.
-        moments: (2, d) sums of the posterior means and of their squares.
+        moments: (3, d) sums of the posterior means, of their squares and of the prior's variances.
         kls: (d,) sums of the KL of each dimension; None where it has no closed form.
         rates: () sum of the KL of all dimensions.
         kept: means, log-variances and samples of the reference set, where posteriors are Gaussian.
@@ -89,7 +94,9 @@ class LatentStatistics:
     def add(self, inferred: Inferred, rate: Tensor) -> None:
         """Take in the posteriors of B images and their (B,) KL in nats."""
         mean = joined(inferred.means).double()
-        self.moments = added(self.moments, torch.stack([mean.sum(0), mean.square().sum(0)]))
+        spread = inferred.prior_variances.double()
+        sums = torch.stack([mean.sum(0), mean.square().sum(0), spread.sum(0)])
+        self.moments = added(self.moments, sums)
         self.rates = added(self.rates, rate.double().sum())
         kls = [kl for kl in inferred.kls if kl is not None]
         if len(kls) == len(inferred.kls):
@@ -149,9 +156,8 @@ class LatentStatistics:
     def active(self) -> Tensor:
         """Return (d,) whether each latent dimension is active."""
         assert self.moments is not None, "no posterior was added"
-        mean, square = self.moments / self.count
-        active: Tensor = square - mean.square() > ACTIVE_VARIANCE
-        return active
+        mean, square, prior_variance = self.moments / self.count
+        return active_dimensions(square - mean.square(), prior_variance)
 
     def mutual_information(self) -> tuple[float, float] | None:
         """Return the estimate over the reference set and its ceiling, in nats.

@@ -64,6 +64,7 @@ def test_samples_fit_the_density(case: Case) -> None:
     assert samples.dtype == torch.float64
     assert_mean(statistics(samples), weighted.mean(0), others=weighted)
     torch.testing.assert_close(prior().mean, weighted.mean(0)[1 : 1 + LATENT_DIM], rtol=0, atol=0.1)
+    torch.testing.assert_close(prior().variance, samples.var(0), rtol=0.03, atol=0)
 
 
 @every_prior

@@ -82,7 +82,7 @@ class StudySweeper(Sweeper):
         if not asked:
             raise ConfigError("This study has no such run: no grid of it has all that is chosen.")
         questions = [plan.parse_question(node) for node in self.questions]
-        plan.check_questions(questions, jobs(self.grids, {}))
+        plan.check_questions(questions, [*jobs(self.grids, {}), *asked])
         log.info("%d runs in %s", len(asked), folder)
         for job in asked:
             self.check(job, folder)

@@ -9,10 +9,10 @@ from reslag_vae._runtime.errors import first_line
 from reslag_vae.runs.config import is_final
 from reslag_vae.runs.folder import (
     MODEL_FILE,
-    RESULT_FILE,
     WEIGHTS_FILE,
     RunError,
     checkpoint_file,
+    is_finished,
     read_metrics,
 )
 from reslag_vae.runs.migrations import current_checkpoint
@@ -83,7 +83,7 @@ def refuse_lost(folder: Path) -> None:
         RunError: naming what is gone.
     """
     # A kill in the first epoch's end leaves a row of metrics, and perhaps the best checkpoint.
-    if (folder / RESULT_FILE).exists() or len(read_metrics(folder)) > 1:
+    if is_finished(folder) or len(read_metrics(folder)) > 1:
         raise RunError(
             f"{checkpoint_file(folder, 'last')} and previous.ckpt are gone, and without one of "
             "them the run cannot go on: put it back, or train anew in another folder."

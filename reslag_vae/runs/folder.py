@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CONFIG_FILE = "config.yaml"
 IDENTITY_FILE = "run.json"
-METRICS_FILE = "metrics.csv"
+METRICS_CSV = "metrics.csv"
 RESULT_FILE = "metrics.json"
 PER_IMAGE_FILE = "per_image.npz"
 EVALUATION_FILE, EVALUATIONS = "evaluation.json", "evaluation*.json"
@@ -38,7 +38,7 @@ WRITTEN = {
         CONFIG_FILE,
         IDENTITY_FILE,
         RESULT_FILE,
-        METRICS_FILE,
+        METRICS_CSV,
         PER_IMAGE_FILE,
         ID_FILE,
         FAILURE_FILE,
@@ -130,7 +130,7 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     Raises:
         RunError: the file is damaged.
     """
-    path = folder / METRICS_FILE
+    path = folder / METRICS_CSV
     try:
         lines = io.StringIO(read_bytes(path, MOST_BYTES).decode("utf-8"), newline="")
         rows = [
@@ -227,8 +227,13 @@ def monitored_value(folder: Path) -> float | None:
         ) from None
 
 
+def is_finished(folder: Path) -> bool:
+    """Return whether a run is finished: of all its files metrics.json is written last."""
+    return (folder / RESULT_FILE).is_file()
+
+
 def write_result(folder: Path, result: dict[str, Any]) -> None:
-    """metrics.json; see `write_json`."""
+    """Write a run's metrics.json, which says that the run is finished; see `write_json`."""
     write_json(folder / RESULT_FILE, result)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from reslag_vae._runtime import terminal
 from reslag_vae._runtime.errors import UserError
 from reslag_vae._runtime.invocation import invocation
+from reslag_vae.studies.overview import print_status, run_statuses
 from reslag_vae.studies.plan import read_plan, results_of
-from reslag_vae.studies.status import print_status, run_statuses
 
 
 def main() -> None:

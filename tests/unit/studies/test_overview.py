@@ -3,8 +3,8 @@
 from rich.console import Console
 
 from reslag_vae.studies.grid import Job
-from reslag_vae.studies.states import RunStatus, State
-from reslag_vae.studies.status import count_of, duration, print_status, seconds_left, time_left
+from reslag_vae.studies.overview import count_of, duration, print_status, seconds_left, time_left
+from reslag_vae.studies.run_state import RunStatus, State
 
 
 def job(row: str, data: str = "mnist", seed: int = 0) -> Job:

@@ -1,4 +1,4 @@
-"""The state of a run of a study, read from its folder."""
+"""The state of a run of a study, read from its folder: finished once metrics.json is there."""
 
 from enum import Enum
 from itertools import pairwise
@@ -9,8 +9,8 @@ from reslag_vae.runs.config import read_config
 from reslag_vae.runs.folder import (
     CONFIG_FILE,
     FAILURE_FILE,
-    RESULT_FILE,
     RunError,
+    is_finished,
     read_json,
     read_metrics,
     read_result,
@@ -70,7 +70,7 @@ class RunStatus(NamedTuple):
 def run_status(folder: Path) -> RunStatus:
     """Return the state and progress of the run in a folder."""
     try:
-        if (folder / RESULT_FILE).is_file():
+        if is_finished(folder):
             return status_of_finished(read_result(folder))
         state = state_of_unfinished(folder)
         epochs, seconds = progress(folder)

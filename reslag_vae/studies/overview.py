@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reslag_vae.studies.grid import Job
-from reslag_vae.studies.states import BROKEN, RunStatus, State, run_status
+from reslag_vae.studies.run_state import BROKEN, RunStatus, State, run_status
 
 MARKS = {
     State.FINISHED: "green",

@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from reslag_vae import options
 from reslag_vae._runtime import terminal
-from reslag_vae._runtime.errors import UserError, closed_doors
+from reslag_vae._runtime.errors import UserError, closed_doors, printable_lines
 from reslag_vae._runtime.invocation import enter, is_help, running
 from reslag_vae._runtime.signals import interruptible
 from reslag_vae.cli.extras import require
@@ -66,7 +66,7 @@ def run(main: Callable[[], object], command: str) -> None:
                 if is_removed()
                 else sentence(error, sys.argv[1:])
             )
-            print(terminal.printable(said), file=sys.stderr)
+            print(printable_lines(said), file=sys.stderr)
             raise SystemExit(1) from None
 
 

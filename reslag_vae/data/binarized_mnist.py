@@ -132,7 +132,10 @@ def _read_amats(folder: Path) -> list[NDArray[np.uint8]]:
     missing = [path.name for path in paths if not path.exists()]
     if missing:
         recipe = RECIPE.format(
-            folder=folder.absolute(), npz=NPZ, first=" nor ".join(missing), hint=PLACE_HINT
+            folder=printable(str(folder.absolute())),
+            npz=NPZ,
+            first=" nor ".join(missing),
+            hint=PLACE_HINT,
         )
         raise DataError(recipe)
     return [_read_amat(path) for path in paths]

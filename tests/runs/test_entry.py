@@ -128,6 +128,20 @@ def test_a_refused_multirun_leaves_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / "here").iterdir()) == []
 
 
+@pytest.mark.parametrize("data", ["binarized_mnist", "celeba"])
+@pytest.mark.parametrize("several", [(), ("-m", "seed=1,2")])
+def test_a_recipe_for_missing_data_has_lines(
+    data: str, several: tuple[str, ...], tmp_path: Path
+) -> None:
+    options = (f"data={data}", f"data.root={tmp_path}/none", "logger=none")
+    refused = start(tmp_path, *several, *options)
+    assert refused.returncode == 1
+    assert "\\n" not in refused.stderr
+    assert f"{tmp_path}/none/{data}" in refused.stderr
+    assert "\nIt is not downloaded" in refused.stderr
+    assert "\nWhere the data lie in another folder" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -4,7 +4,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -86,12 +88,23 @@ def answer(main: Callable[[], object], command: str) -> None:
 
 @contextmanager
 def own_errors() -> Iterator[None]:
-    """Within the context Hydra raises what it would print."""
+    """Within the context Hydra raises what it would print, a failed job's error included."""
+    printing = JobReturn.__dict__["return_value"]
     os.environ[FULL_ERROR] = "1"
+    setattr(JobReturn, "return_value", property(value_of, printing.fset))  # noqa: B010
     try:
         yield
     finally:
+        setattr(JobReturn, "return_value", printing)  # noqa: B010
         os.environ.pop(FULL_ERROR, None)
+
+
+def value_of(job: JobReturn) -> Any:
+    """Return what a job of Hydra's has returned, or raise its error."""
+    assert job.status is not JobStatus.UNKNOWN, "the job has not ended"
+    if job.status is JobStatus.FAILED:
+        raise job._return_value
+    return job._return_value
 
 
 def is_removed() -> bool:

@@ -88,7 +88,7 @@ def encode(
         ValueError: the model does not take such images, or the seed is not valid.
     """
     images = checked_images(images, model)
-    check_seed(seed)
+    seed = check_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     parts: list[Codes] = []
     with evaluating(model), progress("encoding", len(images)) as advance:

@@ -11,7 +11,7 @@ from reslag_vae.data import Images
 from reslag_vae.evaluation.adapters import LatentModel
 from reslag_vae.latents.base import joined
 from reslag_vae.likelihoods.pixels import unit_interval
-from reslag_vae.models.inputs import as_images
+from reslag_vae.models.inputs import as_images, check_whole
 
 # Images that go through a network at a time, and the numbers in them, at most: enough to be fast,
 # and a bound on the memory, since the features of a network are many times larger than the images.
@@ -130,11 +130,10 @@ def refuse_greys(images: Images) -> None:
             )
 
 
-def check_seed(seed: Any) -> None:
-    """Refuse a value that is not a seed.
+def check_seed(seed: Any) -> int:
+    """Return a seed as a whole number of Python's own.
 
     Raises:
         ValueError: it is not a whole number from 0 to 2^32 - 1.
     """
-    if type(seed) is not int or not 0 <= seed < 2**32:
-        raise ValueError(f"seed={seed}: must be a whole number from 0 to {2**32 - 1}.")
+    return check_whole("seed", seed, 0, 2**32 - 1)

@@ -1,6 +1,8 @@
 """The border of the public functions: what is given becomes images or latents of a model, or is refused by name."""
 
+import operator
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,9 @@ UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 
 # Samples that are drawn at a time, at most: more would not fit into memory.
 MOST_SAMPLES = 1_000_000
+
+# At which images are finite all the same.
+HIGHEST_TEMPERATURE = 1e6
 
 
 def as_images(given: Any, shape: ImageShape | None = None, binary: bool = False) -> Tensor:
@@ -215,11 +220,38 @@ def as_latents(
 
 
 def check_count(name: str, count: Any, most: int = MOST_SAMPLES) -> int:
-    """A number of things, at least one.
+    """Return a number of things, at least one, as Python's own.
 
     Raises:
         ValueError: it is no whole number from 1 to `most`.
     """
-    if type(count) is not int or not 1 <= count <= most:
-        raise ValueError(f"{name}={count}: must be a whole number from 1 to {most}.")
-    return count
+    return check_whole(name, count, 1, most)
+
+
+def check_whole(name: str, value: Any, least: int, most: int) -> int:
+    """Return a whole number, such as numpy's, as Python's own.
+
+    Raises:
+        ValueError: it is none from `least` to `most`.
+    """
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except (TypeError, ValueError):  # what is no number at all, and a tensor of several
+        number = None
+    if number is None or not least <= number <= most:
+        raise ValueError(f"{name}={value}: must be a whole number from {least} to {most}.")
+    return number
+
+
+def check_temperature(value: Any) -> float:
+    """Return a factor of standard deviations.
+
+    Raises:
+        ValueError: it is no number from 0 to 1,000,000.
+    """
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not 0 <= float(value) <= HIGHEST_TEMPERATURE:
+        raise ValueError(
+            f"temperature={value}: must be a number from 0 to {HIGHEST_TEMPERATURE:,.0f}."
+        )
+    return float(value)

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.options.kinds import shown
-from reslag_vae.options.suggestions import nearest
+from reslag_vae.options.suggestions import choices_with, nearest
 from reslag_vae.options.table import (
     ASKED,
     EVALUATE,
@@ -277,6 +277,9 @@ def did_you_mean(name: str, names: tuple[str, ...] = ()) -> str:
 
     Of a name that is an option of other choices it says that.
     """
+    others = choices_with(name)
+    if others:
+        return f" in what was chosen; there is with {', '.join(others)}"
     near = nearest(name, names or (*TRAIN, *(f"trainer.{own}" for own in TRAINER)))
     if near == name:
         return " in what was chosen"

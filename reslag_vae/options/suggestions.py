@@ -3,6 +3,10 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from omegaconf import OmegaConf
+
+from reslag_vae._runtime.invocation import configuration_folder
+
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the known name that is most like a given one, or None if none is like it.
@@ -23,3 +27,28 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
             return by_last[found[0]]
     found = get_close_matches(name, known, 1, 0.75)
     return found[0] if found else None
+
+
+def choices_with(option: str) -> list[str]:
+    """Return the choices of an option's group that have it: `data=mnist` for `data.binarize`."""
+    group, _, path = option.partition(".")
+    named = bool(path) and group.isidentifier()
+    files = sorted((configuration_folder() / group).glob("*.yaml")) if named else []
+    return [f"{group}={file.stem}" for file in files if has_option(file.read_text(), group, path)]
+
+
+def has_option(text: str, group: str, path: str) -> bool:
+    """Return whether a file of the configuration sets an option of its group.
+
+    Args:
+        text: content of the file.
+        group: the group that the file is in.
+        path: dotted name of the option within the group.
+    """
+    tree = OmegaConf.to_container(OmegaConf.create(text))
+    node = tree.get(group) if isinstance(tree, dict) and "@package _global_" in text else tree
+    for name in path.split("."):
+        if not isinstance(node, dict) or name not in node:
+            return False
+        node = node[name]
+    return True

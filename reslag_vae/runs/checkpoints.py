@@ -14,6 +14,7 @@ from reslag_vae.runs.folder import (
     checkpoint_file,
     is_finished,
     read_metrics,
+    refuse_folder_of_runs,
 )
 from reslag_vae.runs.migrations import current_checkpoint
 
@@ -38,6 +39,7 @@ def checkpoint_path(folder: Path, which: str) -> Path:
             f"{folder} is an export that was interrupted, without {WEIGHTS_FILE}: export the run "
             "again."
         )
+    refuse_folder_of_runs(folder)
     raise RunError(
         f"{path} is not there: the run has not finished its first epoch, or is not a run's folder."
     )
@@ -113,6 +115,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         # PyTorch advises to load it all the same, with whatever code it may hold: not passed on.
         unsafe = isinstance(error, pickle.UnpicklingError)
         reason = "not plain tensors and containers" if unsafe else first_line(error)
+        if isinstance(error, zipfile.BadZipFile):
+            reason = "it is cut short, or a file of another kind"
         raise RunError(f"{path} is damaged or no checkpoint: {reason}") from None
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise RunError(f"{path} is not a checkpoint: it holds no state_dict.")

@@ -26,6 +26,9 @@ LOG_FILE = "train.log"
 CHECKPOINTS = "checkpoints"
 FIGURES = "figures"
 
+# Where runs lie in a folder of runs, or in that of a study.
+RUNS_BELOW = ("*", "*/*", "*/*/*", "results/*/*/*")
+
 # W&B's own files, its id of the run, and how many steps it has of the run: an offline segment of a
 # resumed run does not know of those before it.
 DASHBOARD = "wandb"
@@ -118,8 +121,25 @@ def config_path(folder: Path) -> Path:
     """
     path = folder / CONFIG_FILE
     if not path.is_file():
+        refuse_folder_of_runs(folder)
         raise RunError(f"{path} is not there: {folder} is not the folder of a run.")
     return path
+
+
+def refuse_folder_of_runs(folder: Path) -> None:
+    """Refuse a folder that is no run's own, but holds those of runs.
+
+    Raises:
+        RunError: naming one of them.
+    """
+    if (folder / CONFIG_FILE).is_file():
+        return
+    for below in RUNS_BELOW:
+        for checkpoints in folder.glob(f"{below}/{CHECKPOINTS}"):
+            raise RunError(
+                f"{folder} is not the folder of a run, but holds those of runs: give one of them, "
+                f"such as {checkpoints.parent}."
+            )
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:

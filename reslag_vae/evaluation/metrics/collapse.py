@@ -71,7 +71,7 @@ def diagnose(
             "Points have no posterior that could collapse onto the prior: means and log-variances "
             "are needed."
         )
-    check_seed(seed)
+    seed = check_seed(seed)
     likelihood = likelihood_of(model, likelihood)
     active = codes.active
     used = torch.zeros_like(active)

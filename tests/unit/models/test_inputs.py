@@ -272,7 +272,20 @@ def test_latents_are_converted(latents: Any, model: FlatModel) -> None:
     assert torch.equal(model.decode(latents), model.decode(torch.zeros(2, 3)))
 
 
-COUNTS = [0, -1, True, 1.0, "3", None, 10**10, [1], float("nan")]
+COUNTS = [
+    0,
+    -1,
+    np.int64(0),
+    np.True_,
+    torch.ones(2),
+    True,
+    1.0,
+    "3",
+    None,
+    10**10,
+    [1],
+    float("nan"),
+]
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -298,6 +311,42 @@ def test_a_seed_is_a_whole_number(seed: Any, model: FlatModel) -> None:
     ):
         with pytest.raises(ValueError, match=r"^seed="):
             call()
+
+
+WHOLE = [np.int64(3), np.uint8(3), np.array(3), torch.tensor(3)]
+
+
+@pytest.mark.parametrize("three", WHOLE)
+def test_whole_numbers_of_every_library_are_taken(three: Any, model: FlatModel) -> None:
+    assert model.sample(three).shape == (3, 1, 8, 8)
+    assert model.interpolate(PIXELS[0], PIXELS[1], three).shape == (3, 1, 8, 8)
+    assert evaluation.fit_pca(rand(5, 1, 8, 8), three).axes.shape == (64, 3)
+    assert CodeMixture(rand(20, 3), three, seed=three).sample(three, three).shape == (3, 3)
+    for one, other in zip(
+        evaluation.importance_weighted_bound(model, PIXELS, three, 0.1, seed=three),
+        evaluation.importance_weighted_bound(model, PIXELS, 3, 0.1, seed=3),
+        strict=True,
+    ):
+        assert torch.equal(one, other)
+    own = evaluation.encode(model, PIXELS, seed=three).latents
+    assert torch.equal(own, evaluation.encode(model, PIXELS, seed=3).latents)
+
+
+TEMPERATURES = [float("inf"), float("nan"), -1, 1e300, "a", None, True, torch.ones(2), [1.0], 1j]
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_a_temperature_is_a_number_that_leaves_images_finite(
+    temperature: Any, model: FlatModel
+) -> None:
+    with pytest.raises(ValueError, match=r"^temperature=(.|\n)*: must be a number from 0 to 1,000"):
+        model.sample(2, temperature=temperature)
+
+
+@pytest.mark.parametrize("temperature", [0, 0.5, np.float32(2), np.float64(0.7), 1e6])
+def test_every_other_temperature_gives_images(temperature: Any, model: FlatModel) -> None:
+    images = model.sample(2, temperature=temperature)
+    assert images.isfinite().all()
 
 
 @pytest.mark.parametrize("sigma2", [0, -1, float("nan"), float("inf"), "abc", [], [[1.0, 0.0]], {}])

@@ -29,7 +29,7 @@ from reslag_vae.evaluation.epoch import evaluate
 from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.runs.build import build_parts
 from reslag_vae.runs.data import build_data
-from reslag_vae.runs.folder import METRICS_FILE
+from reslag_vae.runs.folder import METRICS_CSV
 from reslag_vae.training.build import build
 
 BATCH_SIZE = 128
@@ -149,7 +149,7 @@ def training_speed(
     ):
         data, model, trainer = build(config, Path(folder))
         trainer.fit(model, data)
-        with Path(folder, METRICS_FILE).open() as file:
+        with Path(folder, METRICS_CSV).open() as file:
             speeds = [float(row["images_per_second"]) for row in csv.DictReader(file)]
     return statistics.median(speeds[1:])
 

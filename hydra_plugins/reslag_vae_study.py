@@ -70,7 +70,7 @@ class StudySweeper(Sweeper):
             RunError: a folder holds a run with other settings.
             CompactHydraException: a run has no result, or the launcher ended before its runs did.
         """
-        from reslag_vae.studies import plan, status
+        from reslag_vae.studies import overview, plan
 
         assert self.config is not None, "set up"
         assert self.hydra_context is not None, "set up"
@@ -82,19 +82,19 @@ class StudySweeper(Sweeper):
         if not asked:
             raise ConfigError("This study has no such run: no grid of it has all that is chosen.")
         questions = [plan.parse_question(node) for node in self.questions]
-        plan.check_questions(questions, jobs(self.grids, {}))
+        plan.check_questions(questions, [*jobs(self.grids, {}), *asked])
         log.info("%d runs in %s", len(asked), folder)
         for job in asked:
             self.check(job, folder)
         plan.add_to_plan(folder, asked, questions)
-        before = status.run_statuses(folder, asked)
-        status.print_status(before)
+        before = overview.run_statuses(folder, asked)
+        overview.print_status(before)
         launched = [job for job, own in before.items() if self.is_to_run(own.state)]
         results: Sequence[JobReturn] = ()
         if launched:
             results = self.launch(launched)
-            status.print_status(status.run_statuses(folder, asked))
-        finish(status.run_statuses(folder, asked))
+            overview.print_status(overview.run_statuses(folder, asked))
+        finish(overview.run_statuses(folder, asked))
         return results
 
     def launch(self, launched: Sequence[Job]) -> Sequence[JobReturn]:
@@ -115,7 +115,7 @@ class StudySweeper(Sweeper):
 
     def is_to_run(self, state: Any) -> bool:
         """Return whether a run in this state is to be launched."""
-        from reslag_vae.studies.states import State
+        from reslag_vae.studies.run_state import State
 
         if state is State.FAILED:
             return self.retry

@@ -56,3 +56,8 @@ def printable(text: str) -> str:
     """
     hidden = r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
     return re.sub(hidden, lambda found: ascii(found[0])[1:-1], text)
+
+
+def printable_lines(message: str) -> str:
+    """Return a message of one or several lines, each of them `printable`."""
+    return "\n".join(printable(line) for line in message.split("\n"))

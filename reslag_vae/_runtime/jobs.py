@@ -7,7 +7,7 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from reslag_vae._runtime import terminal
+from reslag_vae._runtime.errors import printable_lines
 from reslag_vae._runtime.invocation import invocation
 
 # For the help texts of the configuration.
@@ -28,5 +28,5 @@ def job_end(message: str) -> Exception | SystemExit:
     name = job_name()
     if name:
         return CompactHydraException(f"{name}{message}")
-    print(terminal.printable(message), file=sys.stderr)
+    print(printable_lines(message), file=sys.stderr)
     return SystemExit(1)

@@ -4,13 +4,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from reslag_vae import options
 from reslag_vae._runtime import terminal
-from reslag_vae._runtime.errors import UserError, permission_errors
+from reslag_vae._runtime.errors import UserError, permission_errors, printable_lines
 from reslag_vae._runtime.invocation import enter, is_help, running
 from reslag_vae._runtime.signals import interruptible
 from reslag_vae.cli.extras import require
@@ -66,7 +68,7 @@ def run(main: Callable[[], object], command: str) -> None:
                 if is_working_directory_gone()
                 else sentence(error, sys.argv[1:])
             )
-            print(terminal.printable(said), file=sys.stderr)
+            print(printable_lines(said), file=sys.stderr)
             raise SystemExit(1) from None
 
 
@@ -86,12 +88,26 @@ def help_or_run(main: Callable[[], object], command: str) -> None:
 
 @contextmanager
 def hydra_errors_raised() -> Iterator[None]:
-    """Have Hydra raise its errors within the context, which it would otherwise print."""
+    """Have Hydra raise its errors within the context, those of a failed job included.
+
+    It would otherwise print them.
+    """
+    printing = JobReturn.__dict__["return_value"]
     os.environ[FULL_ERROR] = "1"
+    setattr(JobReturn, "return_value", property(value_of, printing.fset))  # noqa: B010
     try:
         yield
     finally:
+        setattr(JobReturn, "return_value", printing)  # noqa: B010
         os.environ.pop(FULL_ERROR, None)
+
+
+def value_of(job: JobReturn) -> Any:
+    """Return what a job of Hydra's has returned, or raise its error."""
+    assert job.status is not JobStatus.UNKNOWN, "the job has not ended"
+    if job.status is JobStatus.FAILED:
+        raise job._return_value
+    return job._return_value
 
 
 def is_working_directory_gone() -> bool:

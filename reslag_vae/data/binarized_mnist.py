@@ -18,10 +18,13 @@ OFFICIAL = (50_000, 10_000, 10_000)
 SIDE = 28
 PIXELS = SIDE * SIDE
 
-# The official files have less than 80 million bytes.
-MOST_BYTES = 1 << 28
+# The official files have less than 80 million bytes; in float64 a split has four times as many.
+MOST_BYTES = 330_000_000
 
 BLANK = b" \t\r\n"
+
+# Of an image in an .npz file.
+LAYOUTS = ((SIDE, SIDE), (PIXELS,), (1, SIDE, SIDE))
 
 RECIPE = """The statically binarised MNIST is missing: in {folder} there is neither \
 {npz} nor {first}
@@ -36,9 +39,10 @@ class BinarizedMNIST(ImageDataModule):
 
     Each pixel was drawn black or white once, by MNIST's intensity, when the files were made.
     `<root>/binarized_mnist/` is read: `binarized_mnist.npz` with arrays `train`, `valid` and `test`
-    of (N, 28, 28) uint8, 0 and 1, or else Larochelle's `binarized_mnist_train.amat`,
-    `..._valid.amat` and `..._test.amat` with a line of 784 numbers for each image. The inventory
-    says which was read: other drawings of the same digits give other results.
+    of (N, 28, 28) or (N, 784) numbers of any kind, 0 and 1, or else Larochelle's
+    `binarized_mnist_train.amat`, `..._valid.amat` and `..._test.amat` with a line of 784 numbers
+    for each image. The inventory says which was read: other drawings of the same digits give other
+    results.
 
     Source: Salakhutdinov and Murray 2008, Larochelle and Murray 2011,
     http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist.
@@ -85,6 +89,8 @@ def _read_npz(path: Path) -> list[NDArray[np.uint8]]:
             return [_read_array(archive, path, split) for split in SPLITS]
     except DataError:
         raise
+    except zipfile.BadZipFile:
+        raise damaged(path, "it is cut short, or a file of another kind") from None
     except Exception as reason:  # zipfile, zlib and numpy raise a dozen kinds
         raise damaged(path, first_line(reason)) from None
 
@@ -95,23 +101,35 @@ def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> NDArray[np.u
     names = archive.namelist()
     if f"{name}.npy" not in names:
         there = ", ".join(printable(own.removesuffix(".npy")) for own in names[:5])
-        raise damaged(path, f"it has no array {name}, but {there or 'none at all'}")
+        raise another_layout(path, f"it has no array {name}, but {there or 'none at all'}")
     size = archive.getinfo(f"{name}.npy").file_size
     if size > MOST_BYTES:
         raise damaged(path, f"{name} would take {size:,} bytes, more than {MOST_BYTES:,}")
     with archive.open(f"{name}.npy") as file:
         np.lib.format.read_magic(file)
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        if dtype != np.uint8 or len(shape) != 3 or shape[1:] != (SIDE, SIDE):
-            raise damaged(path, f"{name} is {shape} of {dtype}, not (N, {SIDE}, {SIDE}) of uint8")
+        if dtype.kind not in "buif" or shape[1:] not in LAYOUTS:
+            raise another_layout(path, f"{name} is {shape} of {dtype}")
         if fortran:
-            raise damaged(path, f"{name} is in Fortran's order, not in C's")
+            raise another_layout(path, f"{name} is in Fortran's order, not in C's")
         content = file.read()
-    if len(content) != shape[0] * PIXELS:
-        raise damaged(path, f"{name} is {shape}, and has {len(content):,} bytes")
-    array = np.frombuffer(content, np.uint8).reshape(shape)
-    _check_values(path, name, array)
-    return array
+    if len(content) != shape[0] * PIXELS * dtype.itemsize:
+        raise damaged(path, f"{name} is {shape} of {dtype}, and has {len(content):,} bytes")
+    array = np.frombuffer(content, dtype).reshape(-1, SIDE, SIDE)
+    if not ((array == 0) | (array == 1)).all():
+        raise another_layout(path, f"{name} goes from {array.min():g} to {array.max():g}")
+    pixels = array.astype(np.uint8)
+    _check_values(path, name, pixels)
+    return pixels
+
+
+def another_layout(path: Path, reason: str) -> DataError:
+    """Return the error of a file that is whole, but not laid out as one of ours."""
+    return DataError(
+        f"{printable(str(path))} is of another layout: {reason}. Wanted are the arrays "
+        f"{', '.join(SPLITS)}, each of (N, {SIDE}, {SIDE}) or (N, {PIXELS}) numbers in C's order, "
+        "0 for black and 1 for white."
+    )
 
 
 def _check_values(path: Path, name: str, array: NDArray[np.uint8]) -> None:
@@ -132,7 +150,10 @@ def _read_amats(folder: Path) -> list[NDArray[np.uint8]]:
     missing = [path.name for path in paths if not path.exists()]
     if missing:
         recipe = RECIPE.format(
-            folder=folder.absolute(), npz=NPZ, first=" nor ".join(missing), hint=PLACE_HINT
+            folder=printable(str(folder.absolute())),
+            npz=NPZ,
+            first=" nor ".join(missing),
+            hint=PLACE_HINT,
         )
         raise DataError(recipe)
     return [_read_amat(path) for path in paths]

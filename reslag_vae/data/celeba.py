@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reslag_vae._runtime.errors import printable
 from reslag_vae.data.base import ImageDataModule, SplitName
 from reslag_vae.data.cache import decode_once
 from reslag_vae.data.celeba_lists import (
@@ -93,7 +94,11 @@ class CelebA(ImageDataModule):
         if not files:
             pictures = (self.folder / "img_align_celeba").absolute()
             raise DataError(
-                RECIPE.format(pictures=pictures, folder=self.folder.absolute(), hint=PLACE_HINT)
+                RECIPE.format(
+                    pictures=printable(str(pictures)),
+                    folder=printable(str(self.folder.absolute())),
+                    hint=PLACE_HINT,
+                )
             )
         self._pictures = [path.name for path in files]  # 202,599 paths would take 100 MB
         refuse_duplicates(self._pictures)

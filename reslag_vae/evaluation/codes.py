@@ -20,7 +20,7 @@ from reslag_vae.evaluation.iteration import (
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents import DiagonalGaussian, Inferred
 from reslag_vae.latents.base import joined, normal_rows
-from reslag_vae.latents.statistics import on_cpu
+from reslag_vae.latents.statistics import active_dimensions, on_cpu
 from reslag_vae.models.inputs import as_latents
 
 
@@ -35,6 +35,7 @@ class Codes(NamedTuple):
         kls: (N, d) KL to the prior of each dimension in nats; None without a closed form.
         rates: (N,) KL to the prior in nats, exact or estimated by the one sample; None where
             posteriors are points.
+        prior_variances: (N, d) variances of the prior; None are those of N(0, I).
     """
 
     means: Tensor
@@ -42,6 +43,25 @@ class Codes(NamedTuple):
     log_variances: Tensor | None = None
     kls: Tensor | None = None
     rates: Tensor | None = None
+    prior_variances: Tensor | None = None
+
+    @property
+    def activity(self) -> Tensor:
+        """(d,) variances of the posterior means over images, in units of the prior's variance."""
+        return self.means.double().var(0, unbiased=False) / self.prior_variance
+
+    @property
+    def active(self) -> Tensor:
+        """(d,) bool, whether each latent dimension is active."""
+        variances = self.means.double().var(0, unbiased=False)
+        return active_dimensions(variances, self.prior_variance)
+
+    @property
+    def prior_variance(self) -> Tensor:
+        """(d,) variances of the prior in float64, their means over images."""
+        if self.prior_variances is None:
+            return torch.ones(self.means.shape[1], dtype=torch.float64)
+        return self.prior_variances.double().mean(0)
 
     @property
     def posterior(self) -> DiagonalGaussian | None:
@@ -68,7 +88,7 @@ def encode(
         ValueError: the model does not take such images, or the seed is not valid.
     """
     images = checked_images(images, model)
-    check_seed(seed)
+    seed = check_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     parts: list[Codes] = []
     with evaluating(model), progress("encoding", len(images)) as advance:
@@ -82,6 +102,7 @@ def encode(
         log_variances=all_of([part.log_variances for part in parts]),
         kls=all_of([part.kls for part in parts]),
         rates=all_of([part.rates for part in parts]),
+        prior_variances=all_of([part.prior_variances for part in parts]),
     )
 
 
@@ -94,6 +115,7 @@ def codes_of(inferred: Inferred) -> Codes:
         log_variances=on_cpu(all_levels(log_variances)),
         kls=on_cpu(all_levels(inferred.kls)),
         rates=on_cpu(inferred.rate()),
+        prior_variances=inferred.prior_variances.cpu(),
     )
 
 

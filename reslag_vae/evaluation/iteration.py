@@ -11,7 +11,7 @@ from reslag_vae.data import Images
 from reslag_vae.evaluation.adapters import LatentModel
 from reslag_vae.latents.base import joined
 from reslag_vae.likelihoods.pixels import unit_interval
-from reslag_vae.models.inputs import as_images
+from reslag_vae.models.inputs import as_images, check_whole
 
 # Images that go through a network at a time, and the numbers in them, at most: enough to be fast,
 # and a bound on the memory, since the features of a network are many times larger than the images.
@@ -94,28 +94,46 @@ def checked_images(images: Any, model: LatentModel | None = None) -> Tensor | Im
         model: a model that must take such images; None accepts any shape.
 
     Raises:
-        ValueError: they are not images, not of the model's shape, or not in the range of pixels.
+        ValueError: they are not images, not of the model's shape, not in the range of pixels, or
+            greys of which the model's likelihood gives no probability.
     """
     shape = getattr(model, "image_shape", None)
+    binary: bool = getattr(getattr(model, "likelihood", None), "binary", False)
     if isinstance(images, Images):
         if not len(images) or (shape is not None and tuple(images.store.shape[1:]) != tuple(shape)):
             has = (len(images), *images.store.shape[1:])
             raise ValueError(
                 f"images: (B, *{shape}) are wanted, B at least 1, and the split has {has}."
             )
+        if binary:
+            refuse_greys(images)
         return images
-    given = as_images(images, shape)
+    given = as_images(images, shape, binary)
     parameter = None if model is None else next(model.parameters(), None)
     if parameter is None or not given.is_floating_point():
         return given
     return given.to(parameter.dtype)
 
 
-def check_seed(seed: Any) -> None:
-    """Refuse a value that is not a seed.
+def refuse_greys(images: Images) -> None:
+    """Refuse a split whose pixels are not all black or white.
+
+    Raises:
+        ValueError: a pixel is neither 0 nor 255.
+    """
+    for rows in torch.split(torch.arange(len(images)), CHUNK):
+        pixels = images[rows].images
+        if not ((pixels == 0) | (pixels == 255)).all():
+            raise ValueError(
+                "images: a split of black and white is wanted, of 0 and 255: the model's "
+                "likelihood gives nothing else a probability."
+            )
+
+
+def check_seed(seed: Any) -> int:
+    """Return a seed as a whole number of Python's own.
 
     Raises:
         ValueError: it is not a whole number from 0 to 2^32 - 1.
     """
-    if type(seed) is not int or not 0 <= seed < 2**32:
-        raise ValueError(f"seed={seed}: must be a whole number from 0 to {2**32 - 1}.")
+    return check_whole("seed", seed, 0, 2**32 - 1)

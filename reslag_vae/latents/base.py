@@ -24,6 +24,10 @@ class Density(Protocol):
     def mean(self) -> Tensor:
         """The (B, d) means, or the (d,) mean if it is the same for all images."""
 
+    @property
+    def variance(self) -> Tensor:
+        """(B, d), or (d,) where it is the same for all images: of each dimension by itself."""
+
     def log_prob(self, latents: Tensor) -> Tensor:
         """Return the (B,) log-density of (B, d) latents, in nats."""
 
@@ -84,10 +88,13 @@ class Prior(nn.Module, ABC):
 
     Attributes:
         name: name of the prior, as in `prior=<name>` on the command line.
+        requires: capabilities that the other parts must provide, so that all of its parameters are
+            trained.
         provides: capabilities that other parts and variants may require.
     """
 
     name: ClassVar[str]
+    requires: ClassVar[frozenset[str]] = frozenset()
     provides: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, latent_dim: int, noise_dim: int | None = None) -> None:
@@ -141,6 +148,12 @@ class Inferred(NamedTuple):
     def means(self) -> tuple[Tensor, ...]:
         """The (B, d_l) posterior means of each level."""
         return tuple(posterior.mean for posterior in self.posteriors)
+
+    @property
+    def prior_variances(self) -> Tensor:
+        """(B, d) variances of the priors in each dimension, all levels joined."""
+        levels = zip(self.priors, self.latents, strict=True)
+        return joined(tuple(prior.variance.expand_as(latents) for prior, latents in levels))
 
     @property
     def code(self) -> Tensor:

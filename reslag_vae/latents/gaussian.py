@@ -11,6 +11,15 @@ from reslag_vae.latents.base import Posterior, PosteriorDensity, repeated
 LOG_VARIANCE_BOUND = 20.0
 
 
+def bounded(raw: Tensor) -> Tensor:
+    """Return log-variances bounded smoothly to (-20, 20), of any numbers.
+
+    Their exponentials stay finite in float32, and the gradient never vanishes where a network
+    works; near zero the map is the identity.
+    """
+    return LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND)
+
+
 class DiagonalGaussian(NamedTuple):
     """The densities N(mean, diag(exp(log_variance))), one for each image.
 
@@ -27,16 +36,19 @@ class DiagonalGaussian(NamedTuple):
         """True: a Gaussian has a density, and hence a KL."""
         return True
 
+    @property
+    def variance(self) -> Tensor:
+        """(B, d)."""
+        return self.log_variance.exp()
+
     @classmethod
     def from_parameters(cls, parameters: Tensor) -> Self:
         """Return the densities of an encoder's (B, 2 d) output: means, then raw log-variances.
 
-        The log-variance is bounded smoothly to (-20, 20), so that its exponential stays finite in
-        float32 and its gradient never vanishes where a network works; near zero the map is the
-        identity.
+        See `bounded` for how the log-variances come of those.
         """
         mean, raw = parameters.chunk(2, dim=-1)
-        return cls(mean, LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND))
+        return cls(mean, bounded(raw))
 
     def rsample(self, noise: Tensor | None = None) -> Tensor:
         """Return a (B, d) reparametrised sample, mean + std * noise.

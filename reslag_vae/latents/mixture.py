@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae.latents.base import Density, Prior
+from reslag_vae.latents.gaussian import bounded
 from reslag_vae.options.kinds import whole
 
 COMPONENTS = whole(1, 10_000)
@@ -30,6 +31,12 @@ class Mixture(NamedTuple):
         """The (d,) mean of the whole mixture."""
         return self.log_weights.exp() @ self.means
 
+    @property
+    def variance(self) -> Tensor:
+        """(d,) of the whole mixture: within its components, and between their means."""
+        spread = self.log_variances.exp() + (self.means - self.mean).square()
+        return self.log_weights.exp() @ spread
+
     def log_prob(self, latents: Tensor) -> Tensor:
         """Return the (B,) log-density of (B, d) latents, in nats."""
         differences = latents[:, None] - self.means
@@ -44,7 +51,8 @@ class MixturePrior(Prior):
 
     Dilokthanakul et al. 2016, https://arxiv.org/abs/1611.02648, use such a prior. Here the
     component is summed out, so that the density is exact. The prior starts at N(0, I), except that
-    the means are spread a little, since equal components would stay equal.
+    the means are spread a little, since equal components would stay equal. Its log-variances are
+    bounded as those of posteriors are. It is trained by the KL to it: the loss must hold one.
 
     Args:
         latent_dim: d, the number of latent dimensions.
@@ -55,6 +63,7 @@ class MixturePrior(Prior):
     """
 
     name = "mixture"
+    requires = frozenset({"rate"})
 
     def __init__(self, latent_dim: int, components: int = 10) -> None:
         super().__init__(latent_dim, noise_dim=1 + latent_dim)
@@ -71,12 +80,12 @@ class MixturePrior(Prior):
         }
 
     def forward(self, context: Tensor | None = None) -> Density:
-        return Mixture(self.logits.log_softmax(0), self.means, self.log_variances)
+        return Mixture(self.logits.log_softmax(0), self.means, bounded(self.log_variances))
 
     def from_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
         # The first number of each row picks its component.
         uniform = torch.special.ndtr(noise[:, 0])
         edges = self.logits.softmax(0).cumsum(0)
         chosen = torch.searchsorted(edges, uniform).clamp_max(len(edges) - 1)
-        spread = (self.log_variances[chosen] / 2).exp()
+        spread = (bounded(self.log_variances[chosen]) / 2).exp()
         return self.means[chosen] + temperature * spread * noise[:, 1:]

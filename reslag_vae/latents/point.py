@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Self
 
+import torch
 from torch import Tensor
 
 from reslag_vae.latents.base import Posterior, PosteriorDensity, repeated
@@ -20,6 +21,11 @@ class Point(NamedTuple):
     def has_density(self) -> bool:
         """False: all mass lies on a point."""
         return False
+
+    @property
+    def variance(self) -> Tensor:
+        """(B, d) zeros."""
+        return torch.zeros_like(self.mean)
 
     @property
     def log_variance(self) -> None:

@@ -11,21 +11,22 @@ from reslag_vae._runtime import collectives
 from reslag_vae.latents.base import Inferred, joined
 from reslag_vae.latents.gaussian import DiagonalGaussian
 
-# A unit is active if the variance of its posterior mean over the data exceeds this (Burda et al.
-# 2016, section 5.2).
+# A unit is active if the variance of its posterior mean over the data exceeds this share of the
+# prior's variance (Burda et al. 2016, section 5.2, where that is 1).
 ACTIVE_VARIANCE = 0.01
 
 
-def active_dimensions(means: Tensor) -> Tensor:
+def active_dimensions(variances: Tensor, prior_variances: Tensor) -> Tensor:
     """Return which latent dimensions are active.
 
     Args:
-        means: (N, d) posterior means of all images.
+        variances: (d,) variances of the posterior means over all images.
+        prior_variances: (d,) variances of the prior; where it differs between images, their means.
 
     Returns:
         (d,) truth values.
     """
-    return means.double().var(0, unbiased=False) > ACTIVE_VARIANCE
+    return variances > ACTIVE_VARIANCE * prior_variances
 
 
 def aggregate_log_prob(
@@ -88,7 +89,7 @@ class LatentStatistics:
 
     Attributes:
         count: number of images so far.
-        moments: (2, d) sums of the posterior means and of their squares.
+        moments: (3, d) sums of the posterior means, of their squares and of the prior's variances.
         kls: (d,) sums of the KL of each dimension; None without a closed form.
         rates: () sum of the KL of all dimensions.
         kept: means, log-variances and samples of the reference set, if posteriors are Gaussian.
@@ -109,7 +110,9 @@ class LatentStatistics:
             rate: (B,) KL of the images in nats.
         """
         mean = joined(inferred.means).double()
-        self.moments = added(self.moments, torch.stack([mean.sum(0), mean.square().sum(0)]))
+        spread = inferred.prior_variances.double()
+        sums = torch.stack([mean.sum(0), mean.square().sum(0), spread.sum(0)])
+        self.moments = added(self.moments, sums)
         self.rates = added(self.rates, rate.double().sum())
         kls = [kl for kl in inferred.kls if kl is not None]
         if len(kls) == len(inferred.kls):
@@ -169,9 +172,8 @@ class LatentStatistics:
     def active(self) -> Tensor:
         """Return (d,) truth values: which latent dimensions are active."""
         assert self.moments is not None, "no posterior was added"
-        mean, square = self.moments / self.count
-        active: Tensor = square - mean.square() > ACTIVE_VARIANCE
-        return active
+        mean, square, prior_variance = self.moments / self.count
+        return active_dimensions(square - mean.square(), prior_variance)
 
     def mutual_information(self) -> tuple[float, float] | None:
         """Return the estimate over the reference set and its ceiling, in nats.

@@ -10,7 +10,13 @@ from torch import Tensor, nn
 from reslag_vae.latents import Inferred
 from reslag_vae.latents.base import joined
 from reslag_vae.likelihoods import Likelihood
-from reslag_vae.models.inputs import as_images, as_latents, check_count, on_model
+from reslag_vae.models.inputs import (
+    as_images,
+    as_latents,
+    check_count,
+    check_temperature,
+    on_model,
+)
 
 # The parameter groups: each has an optimizer of its own, and may stand still in an update.
 Group = Literal["inference", "generative"]
@@ -139,9 +145,10 @@ class GenerativeModel(nn.Module, ABC):
 
         Raises:
             ValueError: the images have another shape than the model's, or values that pixels cannot
-                have.
+                have, or they are greys and the likelihood takes black and white alone.
         """
-        given = on_model(as_images(images, self.image_shape), self.parameter)
+        taken = as_images(images, self.image_shape, self.likelihood.binary)
+        given = on_model(taken, self.parameter)
         # Without noise, so that each level is inferred from the mean of the one above.
         still = tuple(given.new_zeros(len(given), width) for width in self.level_dims)
         return joined(self.infer(given, still).means)
@@ -174,20 +181,19 @@ class GenerativeModel(nn.Module, ABC):
             count: number of images.
             generator: generator on the CPU, so that the same seed gives the same latents on every
                 device.
-            temperature: factor of the standard deviation of the prior's noise, at least 0.
+            temperature: factor of the standard deviation of the prior's noise, from 0 to
+                1,000,000.
 
         Raises:
             ValueError: the count is not a whole number of at least 1, the generator is not on the
-                CPU, or the temperature is negative.
+                CPU, or the temperature is no such number.
         """
-        check_count("count", count)
+        count, temperature = check_count("count", count), check_temperature(temperature)
         own = isinstance(generator, torch.Generator) and generator.device.type == "cpu"
         if generator is not None and not own:
             raise ValueError(
                 f"generator={generator}: must be null or a torch.Generator on the CPU."
             )
-        if not temperature >= 0:
-            raise ValueError(f"temperature={temperature}: must be a number of at least 0.")
         # Drawn on the CPU also without a generator of the caller's.
         source = torch.default_generator if generator is None else generator
         latents = self.sample_latents(count, source, temperature)
@@ -200,7 +206,7 @@ class GenerativeModel(nn.Module, ABC):
             ValueError: an end is not one image that `encode` takes, or the number of steps is not a
                 whole number of at least 1.
         """
-        check_count("steps", steps)
+        steps = check_count("steps", steps)
         first, last = self.encode(start), self.encode(end)
         if len(first) != 1 or len(last) != 1:
             raise ValueError(

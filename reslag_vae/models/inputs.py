@@ -1,7 +1,9 @@
 """The conversion of what a user gives to images or latents of a model, with clear errors."""
 
 import math
+import operator
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -21,17 +23,22 @@ UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 # Samples that are drawn at a time, at most: more would not fit into memory.
 MOST_SAMPLES = 1_000_000
 
+# At which images are finite all the same.
+HIGHEST_TEMPERATURE = 1e6
 
-def as_images(given: Any, shape: ImageShape | None = None) -> Tensor:
+
+def as_images(given: Any, shape: ImageShape | None = None, binary: bool = False) -> Tensor:
     """Return (B, C, H, W) images in uint8 or floating point from whatever holds images.
 
     That is: tensors and numpy arrays of (B, C, H, W) or, as a batch of one, (C, H, W), in floating
-    point in [0, 1] or whole numbers in 0..255; PIL pictures of the model's size, which are
-    converted to its channels; and lists of any of these.
+    point in [0, 1], whole numbers in 0..255, or bool; PIL pictures of the model's size, which are
+    converted to its channels; and lists of any of these. Where pixels must be black or white, whole
+    numbers may also be 0 and 1, which become 0 and 255.
 
     Args:
         given: the images.
         shape: (C, H, W) that the images must have; None for any.
+        binary: whether each pixel must be black or white.
 
     Raises:
         ValueError: the message says what is wanted, and what was given.
@@ -56,14 +63,14 @@ def as_images(given: Any, shape: ImageShape | None = None) -> Tensor:
         raise ValueError(
             f"images: {wanted} are wanted, and these are {tuple(images.shape)}, without a pixel."
         )
-    if images.dtype == torch.uint8:
-        return images
-    if images.is_complex() or images.dtype == torch.bool:
+    if images.is_complex():
         raise ValueError(
             f"images: uint8 or floating point is wanted, and these are {images.dtype}."
         )
-    refuse_out_of_range(images)
-    return images if images.is_floating_point() else images.to(torch.uint8)
+    if images.dtype != torch.uint8:
+        refuse_out_of_range(images)
+    pixels = images if images.is_floating_point() else images.to(torch.uint8)
+    return black_and_white(pixels) if binary else pixels
 
 
 def as_tensor(given: Any, shape: ImageShape | None) -> Tensor:
@@ -83,6 +90,8 @@ def as_tensor(given: Any, shape: ImageShape | None) -> Tensor:
             raise ValueError(
                 f"images: a tensor of uint8 or floating point is wanted, and this is {what}."
             )
+        if given.dtype == torch.bool:
+            return 255 * given.to(torch.uint8)
         return given.long() if given.dtype in UNSIGNED else given
     if isinstance(given, np.ndarray) and given.dtype.kind in "fiub":
         own = given.astype(given.dtype.newbyteorder("="))
@@ -150,6 +159,28 @@ def refuse_out_of_range(images: Tensor) -> None:
         )
 
 
+def black_and_white(images: Tensor) -> Tensor:
+    """Return images of two values: 0 and 255 as uint8, 0 and 1 in floating point.
+
+    Args:
+        images: (B, C, H, W) uint8, of 0 and 1 or of 0 and 255, or floating point of 0 and 1.
+
+    Raises:
+        ValueError: there are other values.
+    """
+    values = images.detach()
+    scaled = not images.is_floating_point() and int(values.max()) > 1
+    white = 255 if scaled else 1
+    others = (values != 0) & (values != white)
+    if others.any():
+        raise ValueError(
+            "images: black and white ones are wanted, of 0 and 1 or, as whole numbers, of 0 and "
+            f"255: the likelihood gives nothing else a probability, and these hold "
+            f"{float(values[others][0]):g}."
+        )
+    return images if scaled or images.is_floating_point() else 255 * images
+
+
 def on_model(images: Tensor, parameter: Tensor) -> Tensor:
     """Return images in [0, 1] in the precision and on the device of a model's parameter."""
     return unit_interval(images.to(parameter.device)).to(parameter.dtype)
@@ -193,7 +224,7 @@ def as_latents(
 
 
 def check_count(name: str, count: Any, most: int = MOST_SAMPLES) -> int:
-    """Return a number of things, after a check that it is a whole number of at least 1.
+    """Return a number of things as Python's own, after a check that it is at least 1.
 
     Args:
         name: name of the argument.
@@ -203,6 +234,33 @@ def check_count(name: str, count: Any, most: int = MOST_SAMPLES) -> int:
     Raises:
         ValueError: the value is not a whole number from 1 to `most`.
     """
-    if type(count) is not int or not 1 <= count <= most:
-        raise ValueError(f"{name}={count}: must be a whole number from 1 to {most}.")
-    return count
+    return check_whole(name, count, 1, most)
+
+
+def check_whole(name: str, value: Any, least: int, most: int) -> int:
+    """Return a whole number, such as numpy's, as Python's own.
+
+    Raises:
+        ValueError: it is none from `least` to `most`.
+    """
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except (TypeError, ValueError):  # what is no number at all, and a tensor of several
+        number = None
+    if number is None or not least <= number <= most:
+        raise ValueError(f"{name}={value}: must be a whole number from {least} to {most}.")
+    return number
+
+
+def check_temperature(value: Any) -> float:
+    """Return a factor of standard deviations.
+
+    Raises:
+        ValueError: it is no number from 0 to 1,000,000.
+    """
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not 0 <= float(value) <= HIGHEST_TEMPERATURE:
+        raise ValueError(
+            f"temperature={value}: must be a number from 0 to {HIGHEST_TEMPERATURE:,.0f}."
+        )
+    return float(value)

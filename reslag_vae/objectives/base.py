@@ -36,7 +36,8 @@ class Objective(nn.Module, ABC):
     Attributes:
         name: name of the objective, as in `objective=<name>` on the command line.
         requires: capabilities that the other parts must provide.
-        provides: capabilities that variants may require.
+        provides: capabilities that parts and variants may require: `divergence`, something holds
+            the latent to the prior; `rate`, that is the KL of each posterior to it.
         draws_prior: whether `forward` needs samples of the prior.
         averages_kl: whether the loss holds the KL averaged over dimensions, the thesis' Lat.
         beta: weight of the KL if it is set by hand, which distinguishes the runs of a sweep.
@@ -44,7 +45,7 @@ class Objective(nn.Module, ABC):
 
     name: ClassVar[str]
     requires: frozenset[str] = frozenset()
-    provides: ClassVar[frozenset[str]] = frozenset()
+    provides: frozenset[str] = frozenset()
     draws_prior: ClassVar[bool] = False
     averages_kl: ClassVar[bool] = False
     beta: float | None = None

@@ -26,7 +26,7 @@ class Beta(Objective):
 
     name: ClassVar[str] = "beta"
     requires = frozenset({"density"})
-    provides = frozenset({"divergence", "weighted_kl"})
+    provides = frozenset({"divergence", "rate", "weighted_kl"})
     averages_kl = True
     beta: float
 

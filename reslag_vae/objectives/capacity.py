@@ -29,7 +29,7 @@ class Capacity(Objective):
 
     name: ClassVar[str] = "capacity"
     requires = frozenset({"density"})
-    provides = frozenset({"divergence", "weighted_kl"})
+    provides = frozenset({"divergence", "rate", "weighted_kl"})
     current: Tensor
 
     def __init__(self, gamma: float = 10.0, capacity: float = 25.0, epochs: int = 20) -> None:

@@ -18,7 +18,7 @@ class ELBO(Objective):
 
     name: ClassVar[str] = "elbo"
     requires = frozenset({"density"})
-    provides = frozenset({"divergence", "elbo"})
+    provides = frozenset({"divergence", "rate", "elbo"})
 
     def formula(self, distortion: str) -> str:
         return f"{distortion} + KL"

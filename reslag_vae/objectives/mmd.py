@@ -58,7 +58,9 @@ class MMD(Objective):
                 f"objective.lambda_={lambda_}, objective.alpha={alpha}: the weight of the MMD, "
                 "alpha + lambda_ - 1, must not be negative."
             )
-        self.requires = frozenset() if alpha == 1 else frozenset({"density"})
+        kl = alpha != 1
+        self.requires = frozenset({"density"} if kl else ())
+        self.provides = frozenset({"mmd", *weighed(kl, alpha + lambda_ > 1)})
         self.alpha, self.lambda_, self.bandwidth, self.estimator = (
             alpha,
             lambda_,
@@ -91,6 +93,12 @@ class MMD(Objective):
         kl = require_kl(inferred)
         loss = loss + (1 - self.alpha) * (kl / inferred.dimensions)
         return terms(loss, distortion, kl, inferred, extras)
+
+
+def weighed(kl: bool, mmd: bool) -> set[str]:
+    """Return what a loss provides that may hold a KL, and a maximum mean discrepancy."""
+    found = {"rate"} if kl else set()
+    return found | {"divergence"} if kl or mmd else found
 
 
 def squared_mmd(x: Tensor, y: Tensor, bandwidth: float, estimator: Estimator = "biased") -> Tensor:

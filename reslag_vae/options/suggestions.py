@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from omegaconf import OmegaConf
+
+from reslag_vae._runtime.invocation import configuration_folder
 from reslag_vae.options.table import TRAIN, TRAINER
 
 
@@ -30,13 +33,42 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 def did_you_mean(name: str, names: tuple[str, ...] = ()) -> str:
     """Return `; did you mean ...` with the nearest known name, or an empty text if none is near.
 
-    If the name is a known option, which the chosen parts do not have, return that.
+    If the name is an option of other choices, or a known one which the chosen parts do not have,
+    return that.
 
     Args:
         name: name that was not found.
         names: known names; empty for all options of training.
     """
+    choices = choices_with(name)
+    if choices:
+        return f" in what was chosen; there is with {', '.join(choices)}"
     near = nearest(name, names or (*TRAIN, *(f"trainer.{own}" for own in TRAINER)))
     if near == name:
         return " in what was chosen"
     return f"; did you mean {near}" if near else ""
+
+
+def choices_with(option: str) -> list[str]:
+    """Return the choices of an option's group that have it: `data=mnist` for `data.binarize`."""
+    group, _, path = option.partition(".")
+    named = bool(path) and group.isidentifier()
+    files = sorted((configuration_folder() / group).glob("*.yaml")) if named else []
+    return [f"{group}={file.stem}" for file in files if has_option(file.read_text(), group, path)]
+
+
+def has_option(text: str, group: str, path: str) -> bool:
+    """Return whether a file of the configuration sets an option of its group.
+
+    Args:
+        text: content of the file.
+        group: the group that the file is in.
+        path: dotted name of the option within the group.
+    """
+    tree = OmegaConf.to_container(OmegaConf.create(text))
+    node = tree.get(group) if isinstance(tree, dict) and "@package _global_" in text else tree
+    for name in path.split("."):
+        if not isinstance(node, dict) or name not in node:
+            return False
+        node = node[name]
+    return True

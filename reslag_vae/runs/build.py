@@ -27,18 +27,29 @@ def instantiate(config: DictConfig) -> Any:
     try:
         return hydra.utils.instantiate(config, _convert_="all")
     except InstantiationException as error:
+        place = ""
         cause: BaseException | None = error
         while isinstance(cause, InstantiationException):
-            cause = cause.__cause__
+            place, cause = place_of(cause) or place, cause.__cause__
         if isinstance(cause, TypeError):
             unknown = re.search(r"unexpected keyword argument '(\w+)'", str(cause))
-            what = f"has no option {unknown[1]}" if unknown else str(cause)
-            raise TypeError(f"{config.get('_target_')}: {what}") from None
+            if unknown and place:
+                raise TypeError(
+                    f"{place}.{unknown[1]}: there is no such option in what was chosen."
+                ) from None
+            raise TypeError(f"{place or config.get('_target_')}: {cause}") from None
         if isinstance(cause, ImportError):
             raise ConfigError(
                 f"{config.get('_target_')}: cannot be imported: {' '.join(str(cause).split())}"
             ) from None
         raise (cause if isinstance(cause, ValueError) else error) from None
+
+
+def place_of(error: InstantiationException) -> str:
+    """Return the option that an error of Hydra's is about, or an empty text if it says none."""
+    found = re.search(r"full_key: (\S+)", str(error))
+    # The node of a variant holds the other groups'.
+    return re.sub(r"^model\.(model\.)?", "", found[1]) if found else ""
 
 
 class TrainedParts(nn.Module):

@@ -10,10 +10,11 @@ from reslag_vae.runs.config import is_final
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import (
     MODEL_FILE,
-    RESULT_FILE,
     WEIGHTS_FILE,
     checkpoint_file,
+    is_finished,
     read_metrics,
+    refuse_folder_of_runs,
 )
 from reslag_vae.runs.migrations import current_checkpoint
 
@@ -42,6 +43,7 @@ def checkpoint_path(folder: Path, which: str) -> Path:
             f"{folder} is an export that was interrupted, without {WEIGHTS_FILE}: export the run "
             "again."
         )
+    refuse_folder_of_runs(folder)
     raise RunError(
         f"{path} is not there: the run has not finished its first epoch, or is not a run's folder."
     )
@@ -86,7 +88,7 @@ def refuse_lost(folder: Path) -> None:
         RunError: the message names what is gone.
     """
     # A kill in the first epoch's end leaves a row of metrics, and perhaps the best checkpoint.
-    if (folder / RESULT_FILE).exists() or len(read_metrics(folder)) > 1:
+    if is_finished(folder) or len(read_metrics(folder)) > 1:
         raise RunError(
             f"{checkpoint_file(folder, 'last')} and previous.ckpt are gone, and without one of "
             "them the run cannot go on: put it back, or train anew in another folder."
@@ -116,6 +118,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         # PyTorch advises to load it all the same, with whatever code it may hold: not passed on.
         unsafe = isinstance(error, pickle.UnpicklingError)
         reason = "not plain tensors and containers" if unsafe else first_line(error)
+        if isinstance(error, zipfile.BadZipFile):
+            reason = "it is cut short, or a file of another kind"
         raise RunError(f"{path} is damaged or no checkpoint: {reason}") from None
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise RunError(f"{path} is not a checkpoint: it holds no state_dict.")

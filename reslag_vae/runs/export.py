@@ -12,7 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from reslag_vae._runtime.errors import UserError, printable
+from reslag_vae._runtime.errors import UserError, printable, printable_lines
 from reslag_vae._runtime.escape import markdown
 from reslag_vae._runtime.files import UNFINISHED, remove_unfinished, write_atomically
 from reslag_vae._runtime.invocation import invocation
@@ -195,7 +195,7 @@ def main() -> None:
     try:
         export(options.run, options.out, options.checkpoint, options.trust)
     except UserError as error:
-        parser.exit(1, f"{error}\n")
+        parser.exit(1, f"{printable_lines(str(error))}\n")
     print(printable(str(options.out)))
 
 

@@ -11,7 +11,7 @@ from reslag_vae.runs.formats import MOST_BYTES, read_bytes, read_json, write_jso
 
 CONFIG_FILE = "config.yaml"
 IDENTITY_FILE = "run.json"
-METRICS_FILE = "metrics.csv"
+METRICS_CSV = "metrics.csv"
 RESULT_FILE = "metrics.json"
 PER_IMAGE_FILE = "per_image.npz"
 EVALUATION_FILE, EVALUATIONS = "evaluation.json", "evaluation*.json"
@@ -21,6 +21,9 @@ LOG_FILE = "train.log"
 
 CHECKPOINTS = "checkpoints"
 FIGURES = "figures"
+
+# Where runs lie in a folder of runs, or in that of a study.
+RUNS_BELOW = ("*", "*/*", "*/*/*", "results/*/*/*")
 
 # W&B's own files, its id of the run, and how many steps it has of the run: an offline segment of a
 # resumed run does not know of those before it.
@@ -34,7 +37,7 @@ WRITTEN = {
         CONFIG_FILE,
         IDENTITY_FILE,
         RESULT_FILE,
-        METRICS_FILE,
+        METRICS_CSV,
         PER_IMAGE_FILE,
         ID_FILE,
         FAILURE_FILE,
@@ -119,8 +122,25 @@ def config_path(folder: Path) -> Path:
     """
     path = folder / CONFIG_FILE
     if not path.is_file():
+        refuse_folder_of_runs(folder)
         raise RunError(f"{path} is not there: {folder} is not the folder of a run.")
     return path
+
+
+def refuse_folder_of_runs(folder: Path) -> None:
+    """Refuse a folder that is no run's own, but holds those of runs.
+
+    Raises:
+        RunError: naming one of them.
+    """
+    if (folder / CONFIG_FILE).is_file():
+        return
+    for below in RUNS_BELOW:
+        for checkpoints in folder.glob(f"{below}/{CHECKPOINTS}"):
+            raise RunError(
+                f"{folder} is not the folder of a run, but holds those of runs: give one of them, "
+                f"such as {checkpoints.parent}."
+            )
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
@@ -131,7 +151,7 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     Raises:
         RunError: the file is damaged.
     """
-    path = folder / METRICS_FILE
+    path = folder / METRICS_CSV
     try:
         lines = io.StringIO(read_bytes(path, MOST_BYTES).decode("utf-8"), newline="")
         rows = [
@@ -177,6 +197,11 @@ def monitored_value(folder: Path) -> float | None:
         ) from None
 
 
+def is_finished(folder: Path) -> bool:
+    """Return whether a run is finished: of all its files metrics.json is written last."""
+    return (folder / RESULT_FILE).is_file()
+
+
 def write_result(folder: Path, result: dict[str, Any]) -> None:
-    """Write a run's metrics.json, as `write_json` does."""
+    """Write a run's metrics.json, which says that the run is finished; see `write_json`."""
     write_json(folder / RESULT_FILE, result)

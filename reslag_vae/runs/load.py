@@ -161,15 +161,30 @@ def load(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -
 
     Raises:
         RunError: the folder has no such checkpoint, or it is damaged or not of this package.
-        ValueError: `which` is neither `best` nor `last`.
+        ValueError: `which` is neither `best` nor `last`, or `folder` is no path.
     """
     if which not in ("best", "last"):
         raise ValueError(f"which={which!r}: choose best or last.")
-    folder = Path(folder).expanduser()
+    folder = path_given(folder)
     if (folder / WEIGHTS_FILE).is_file():
         return parts_of(read_export(folder), folder / WEIGHTS_FILE, trust).model
     path = folder if folder.is_file() else checkpoint_path(folder, which)
     return parts_of(read_checkpoint(path), path, trust).model
+
+
+def path_given(folder: Any) -> Path:
+    """Return the path that is given, with `~` replaced by the user's own folder.
+
+    Raises:
+        ValueError: it is no path, or of a user who is not there.
+    """
+    try:
+        return Path(folder).expanduser()
+    except (TypeError, RuntimeError):
+        raise ValueError(
+            f"folder={folder!r}: the path of a run's folder, of an export or of a checkpoint's "
+            "file is wanted."
+        ) from None
 
 
 def read_export(folder: Path) -> dict[str, Any]:

@@ -29,6 +29,12 @@ PACKAGES = {
 }
 
 
+# Classes of any schema that have another name now.
+CLASSES = {
+    "reslag_vae.training.callbacks.MetricsFile": "reslag_vae.training.callbacks.MetricsCSV",
+}
+
+
 class Step(NamedTuple):
     """The functions that convert one schema to the next; each returns what it does not change.
 
@@ -71,12 +77,24 @@ def model_of_1(node: Tree) -> Tree:
 
 def renamed(tree: Any) -> Any:
     """Return a part of a configuration of schema 1 with the next schema's names of classes."""
+    return with_targets(tree, target_of)
+
+
+def with_todays_classes(tree: Any) -> Any:
+    """Return a part of a configuration with today's names of classes that were renamed."""
+    return with_targets(tree, lambda target: CLASSES.get(target, target))
+
+
+def with_targets(tree: Any, renaming: Callable[[str], str]) -> Any:
+    """Return a part of a configuration whose dotted names of classes are those of a function."""
     if isinstance(tree, list):
-        return [renamed(branch) for branch in tree]
+        return [with_targets(branch, renaming) for branch in tree]
     if not isinstance(tree, dict):
         return tree
     return {
-        name: target_of(value) if name == "_target_" and isinstance(value, str) else renamed(value)
+        name: renaming(value)
+        if name == "_target_" and isinstance(value, str)
+        else with_targets(value, renaming)
         for name, value in tree.items()
     }
 
@@ -108,7 +126,7 @@ def current_config(tree: Tree, path: Path) -> Tree:
             tree = step.config(tree)
             if isinstance(tree.get("model"), dict):
                 tree["model"] = step.model(tree["model"])
-    return tree
+        return {name: with_todays_classes(branch) for name, branch in tree.items()}
 
 
 def current_checkpoint(checkpoint: Tree, path: Path) -> Tree:

@@ -7,10 +7,10 @@ import argparse
 from pathlib import Path
 
 from reslag_vae._runtime import terminal
-from reslag_vae._runtime.errors import UserError
+from reslag_vae._runtime.errors import UserError, printable_lines
 from reslag_vae._runtime.invocation import invocation
+from reslag_vae.studies.overview import print_status, run_statuses
 from reslag_vae.studies.plan import read_plan, results_of
-from reslag_vae.studies.status import print_status, run_statuses
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     try:
         print_status(run_statuses(folder, read_plan(folder).jobs))
     except UserError as error:
-        parser.exit(1, f"{error}\n")
+        parser.exit(1, f"{printable_lines(str(error))}\n")
 
 
 if __name__ == "__main__":

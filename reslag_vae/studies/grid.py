@@ -10,6 +10,9 @@ from reslag_vae._runtime.errors import ConfigError
 # The axes that give a run its place: results/<data>/<every other axis>/seed_<seed>.
 DATA, MODEL, SEED = "data", "model", "seed"
 
+# Among the values of an axis: whatever else the command line names, such as a data set of its own.
+OTHERS = "*"
+
 Axes = Mapping[str, Sequence[str]]
 
 
@@ -39,7 +42,8 @@ def jobs(grids: Sequence[Axes], chosen: Axes) -> list[Job]:
     """Return the runs of some grids in order, each once.
 
     Args:
-        grids: values of each axis, for each grid; a grid has every combination of its own.
+        grids: values of each axis, for each grid; a grid has every combination of its own. The
+            value `*` stands for those on the command line that are in no grid.
         chosen: values by option, as given on the command line. If the option is an axis of some
             grid, they choose among its values, and a grid without the axis, or without one of them,
             has no runs. Any other option is set for every run; several values multiply the runs.
@@ -52,13 +56,17 @@ def jobs(grids: Sequence[Axes], chosen: Axes) -> list[Job]:
     extra = {name: values for name, values in chosen.items() if name not in axes_of_grids}
     narrowing = {name: values for name, values in chosen.items() if name in axes_of_grids}
     unnamed = [name for name, values in extra.items() if len(values) < 2]
+    known = {name: known_values(grids, name) for name in narrowing}
     for name, values in narrowing.items():
-        check_values(grids, name, values)
+        check_values(name, values, known[name])
     found: dict[str, Job] = {}
     for grid in grids:
         if not narrowing.keys() <= grid.keys():
             continue
-        axes = {name: restricted(values, narrowing.get(name)) for name, values in grid.items()}
+        axes = {
+            name: restricted(values, narrowing.get(name), known.get(name, ()))
+            for name, values in grid.items()
+        }
         for job in jobs_of(axes | extra, unnamed):
             if set(found.setdefault(job.folder, job).overrides) != set(job.overrides):
                 raise ConfigError(
@@ -67,17 +75,33 @@ def jobs(grids: Sequence[Axes], chosen: Axes) -> list[Job]:
     return list(found.values())
 
 
-def check_values(grids: Sequence[Axes], name: str, values: Sequence[str]) -> None:
-    """Raise a ConfigError if a value is in no grid."""
-    known = list(dict.fromkeys(value for grid in grids for value in grid.get(name, ())))
+def known_values(grids: Sequence[Axes], name: str) -> list[str]:
+    """Return the values of an axis in all grids, each once."""
+    return list(dict.fromkeys(value for grid in grids for value in grid.get(name, ())))
+
+
+def check_values(name: str, values: Sequence[str], known: Sequence[str]) -> None:
+    """Raise a ConfigError if a value is in no grid, and none takes others."""
     for value in values:
-        if value not in known:
+        if value not in known and OTHERS not in known:
             raise ConfigError(f"{name}={value} is not in this study; there are {', '.join(known)}.")
 
 
-def restricted(values: Sequence[str], chosen: Sequence[str] | None) -> list[str]:
-    """Return the chosen values among those of an axis; all of them if there is no choice."""
-    return [value for value in values if chosen is None or value in chosen]
+def restricted(
+    values: Sequence[str], chosen: Sequence[str] | None, known: Sequence[str]
+) -> list[str]:
+    """Return the chosen values that an axis takes; all of its own if there is no choice.
+
+    Args:
+        values: of the axis.
+        chosen: on the command line; None is no choice.
+        known: values of the axis in all grids.
+    """
+    own = [value for value in values if value != OTHERS]
+    if chosen is None:
+        return own
+    others = [value for value in chosen if value not in known] if OTHERS in values else []
+    return [value for value in own if value in chosen] + others
 
 
 def jobs_of(axes: Axes, unnamed: Sequence[str]) -> Iterator[Job]:

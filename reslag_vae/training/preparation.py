@@ -19,7 +19,7 @@ from reslag_vae.runs.folder import (
     CONFIG_FILE,
     FIGURES,
     IDENTITY_FILE,
-    METRICS_FILE,
+    METRICS_CSV,
     RESULT_FILE,
     clean,
 )
@@ -97,7 +97,7 @@ def check_places(folder: Path) -> None:
     for name in (CHECKPOINTS, FIGURES):
         if os.path.lexists(folder / name) and not (folder / name).is_dir():
             raise RunError(f"{folder / name} is in the way: it is not a folder.")
-    for name in (METRICS_FILE, RESULT_FILE, IDENTITY_FILE):
+    for name in (METRICS_CSV, RESULT_FILE, IDENTITY_FILE):
         if (folder / name).is_dir():
             raise RunError(f"{folder / name} is in the way: it is a folder.")
 

@@ -1,7 +1,7 @@
 """The check that the parts of a system go together: what one requires, another provides."""
 
 import importlib
-from collections.abc import Iterator
+import inspect
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 CHOICES = {
     "network": "reslag_vae.networks",
     "posterior": "reslag_vae.latents",
+    "prior": "reslag_vae.latents",
     "likelihood": "reslag_vae.likelihoods",
     "objective": "reslag_vae.objectives",
     "schedule": "reslag_vae.training.schedules",
@@ -21,74 +22,97 @@ def check_requirements(system: "BaseVAE") -> None:
     """Refuse a system whose parts do not go together.
 
     Raises:
-        ValueError: the variant or the objective requires a capability that no part provides. The
-            message names the choices that provide it.
+        ValueError: the variant or a part requires a capability that no part provides. The message
+            names the choices that provide it, and those that do not require it.
     """
     parts = system.parts()
     provided: set[str] = set()
     for part in parts.values():
         provided |= getattr(part, "provides", frozenset())
-    objective = parts["objective"]
-    for who, required in (
-        (f"model={system.name}", system.requires),
-        (f"objective={system.preset}", objective.requires),
-    ):
-        # The rule for sigma first: it says which of the objectives will do.
-        for missing in sorted(required - provided, reverse=True):
-            raise ValueError(f"{who} does not take {alternatives(system, missing)}.")
+    # The rule for sigma first: it says which of the objectives will do.
+    for missing in sorted(system.requires - provided, reverse=True):
+        raise ValueError(f"model={system.name} does not take {alternatives(system, missing)}.")
+    for group, part in parts.items():
+        for missing in sorted(getattr(part, "requires", frozenset()) - provided):
+            raise ValueError(
+                f"{group}={chosen(system, group)} does not take "
+                f"{alternatives(system, missing, doing_without(system, group, missing))}."
+            )
 
 
-def alternatives(system: "BaseVAE", missing: str) -> str:
-    """Return the choice that does not provide something, and what the user may choose instead."""
-    for group, module in CHOICES.items():
-        names = choices_providing(group, module, missing)
+def chosen(system: "BaseVAE", group: str) -> str:
+    """Return the choice of a group of the command line that makes a system's part."""
+    name: str = system.preset if group == "objective" else system.parts()[group].name
+    return name
+
+
+def alternatives(system: "BaseVAE", missing: str, instead: str = "") -> str:
+    """Return the choice that does not provide something, and what the user may choose.
+
+    Args:
+        system: the refused system.
+        missing: the capability.
+        instead: choices that do not require it, as on the command line; empty for none.
+    """
+    for group in CHOICES:
+        names = choices_providing(group, missing)
         if not names:
             continue
-        chosen = system.preset if group == "objective" else system.parts()[group].name
-        taken = [name for name in names if is_taken(system, group, module, name)]
-        if not taken:
-            others = "".join(f"objective={name}, " for name in objectives_without(system, missing))
-            return (
-                f"{group}={chosen}, and model={system.name} takes no other; choose {others}or "
-                "another model"
-            )
-        return f"{group}={chosen}; it takes {group}={', '.join(taken)}"
+        refused = f"{group}={chosen(system, group)}"
+        taken = [name for name in names if is_taken(system, group, name)]
+        if taken:
+            also = f", or choose {instead}" if instead else ""
+            return f"{refused}; it takes {group}={', '.join(taken)}{also}"
+        others = f"{instead}, or another model" if instead else "another model"
+        return f"{refused}, and model={system.name} takes no other; choose {others}"
     return f"these parts: none of them provides {missing}"
 
 
-def objectives_without(system: "BaseVAE", capability: str) -> Iterator[str]:
-    """Yield the other objectives that the variant takes and that do not require a capability."""
-    module, chosen = CHOICES["objective"], system.parts()["objective"].name
-    room: Any = importlib.import_module(module)
-    for exported in room.__all__:
-        kind = getattr(room, exported)
-        if "name" not in vars(kind) or kind.name == chosen or capability in kind.requires:
-            continue
-        if is_taken(system, "objective", module, kind.name):
-            yield kind.name
+def doing_without(system: "BaseVAE", group: str, capability: str) -> str:
+    """Return the other choices of a group that the variant takes and that require no such thing.
+
+    They are as on the command line, and empty if there are none.
+    """
+    if group not in CHOICES:
+        return ""
+    part = system.parts()[group]
+    # latents holds posteriors and priors.
+    base = next((kind for kind in type(part).__mro__ if inspect.isabstract(kind)), type(part))
+    names = [
+        kind.name
+        for kind in exported(group)
+        if issubclass(kind, base)
+        and kind.name != part.name
+        and capability not in getattr(kind, "requires", ())
+        and is_taken(system, group, kind.name)
+    ]
+    return f"{group}={', '.join(names)}" if names else ""
 
 
-def is_taken(system: "BaseVAE", group: str, module: str, name: str) -> bool:
+def is_taken(system: "BaseVAE", group: str, name: str) -> bool:
     """Return whether a choice of a group provides what the variant requires of that group."""
-    required = [choices_providing(group, module, own) for own in system.requires]
+    required = [choices_providing(group, own) for own in system.requires]
     return all(name in names for names in required if names)
 
 
-def choices_providing(group: str, module: str, capability: str) -> list[str]:
+def choices_providing(group: str, capability: str) -> list[str]:
     """Return the choices of a group that provide a capability.
 
     The ELBO has a choice of `objective=` for each rule for sigma, beside `objective=elbo`.
     """
-    names = list(providing(module, capability))
+    names = providing(group, capability)
     if group == "objective" and "elbo" in names:
-        names += providing(CHOICES["likelihood"], "sigma_rule")
+        names += providing("likelihood", "sigma_rule")
     return names
 
 
-def providing(module: str, capability: str) -> Iterator[str]:
-    """Yield the names of a module's exported classes that provide a capability."""
-    room: Any = importlib.import_module(module)
-    for exported in room.__all__:
-        kind = getattr(room, exported)
-        if capability in getattr(kind, "provides", ()) and "name" in vars(kind):
-            yield kind.name
+def providing(group: str, capability: str) -> list[str]:
+    """Return the names of a group's classes that provide a capability."""
+    return [kind.name for kind in exported(group) if capability in getattr(kind, "provides", ())]
+
+
+def exported(group: str) -> list[Any]:
+    """Return the exported classes of a group's room that are choices on the command line."""
+    room = importlib.import_module(CHOICES[group])
+    kinds = [getattr(room, name) for name in room.__all__]
+    return [kind for kind in kinds if "name" in vars(kind)]

@@ -64,6 +64,7 @@ def test_samples_fit_the_density(case: Case) -> None:
     assert samples.dtype == torch.float64
     assert_mean(statistics(samples), weighted.mean(0), others=weighted)
     torch.testing.assert_close(prior().mean, weighted.mean(0)[1 : 1 + LATENT_DIM], rtol=0, atol=0.1)
+    torch.testing.assert_close(prior().variance, samples.var(0), rtol=0.03, atol=0)
 
 
 @every_prior
@@ -148,3 +149,19 @@ def test_an_analytic_kl_is_the_expected_log_ratio(case: Case) -> None:
 @every_prior
 def test_a_point_has_no_kl(case: Case) -> None:
     assert trained(case).kl(Point(torch.zeros(2, LATENT_DIM).double())) is None
+
+
+@every_prior
+@torch.no_grad()
+@pytest.mark.parametrize("value", [-1e4, 1e4])
+def test_no_parameter_is_so_far_off_that_the_density_is_not_finite(
+    case: Case, value: float
+) -> None:
+    prior = case.build(latent_dim=LATENT_DIM)
+    for parameter in prior.parameters():
+        parameter.fill_(value)
+    noise = torch.randn(20, prior.noise_dim, generator=seeded(7))
+    samples = prior.from_noise(noise)
+
+    assert samples.isfinite().all()
+    assert prior().log_prob(samples).isfinite().all()

@@ -50,7 +50,23 @@ def told(*arguments: str) -> str:
         ),
         (
             ["data=cifar10", "data.binarize=dynamic"],
-            "data.binarize: there is no such option in what was chosen.",
+            "data.binarize: there is no such option in what was chosen; "
+            "there is with data=mnist, data=omniglot.",
+        ),
+        (
+            ["model=vae", "schedule.ratio=3"],
+            "schedule.ratio: there is no such option in what was chosen; "
+            "there is with schedule=lagging.",
+        ),
+        (
+            ["model=vae", "likelihood.variance.decay=0.9"],
+            "likelihood.variance.decay: there is no such option in what was chosen; "
+            "there is with likelihood=sigma_",
+        ),
+        (
+            ["model=vae", "prior.components=3"],
+            "prior.components=3: there is no such option in what was chosen; "
+            "there is with prior=mixture.",
         ),
         (["modle=vae"], "modle=vae: there is no such option; did you mean model."),
         (["logger=null"], "logger=null: is not a choice of logger; write logger=none."),
@@ -126,6 +142,27 @@ def test_a_refused_multirun_leaves_nothing(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "recipe.latent_dim=-1: must be a whole number" in refused.stderr
     assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_a_refused_job_of_a_multirun_is_said_in_its_sentence_alone(tmp_path: Path) -> None:
+    refused = start(tmp_path, "-m", "data=digits", "monitor=val/nope", "seed=1,2", "logger=none")
+    assert refused.returncode == 1
+    assert "monitor=val/nope: there is no such metric" in refused.stderr
+    assert "Error executing job" not in refused.stderr + refused.stdout
+
+
+@pytest.mark.parametrize("data", ["binarized_mnist", "celeba"])
+@pytest.mark.parametrize("several", [(), ("-m", "seed=1,2")])
+def test_a_recipe_for_missing_data_has_lines(
+    data: str, several: tuple[str, ...], tmp_path: Path
+) -> None:
+    options = (f"data={data}", f"data.root={tmp_path}/none", "logger=none")
+    refused = start(tmp_path, *several, *options)
+    assert refused.returncode == 1
+    assert "\\n" not in refused.stderr
+    assert f"{tmp_path}/none/{data}" in refused.stderr
+    assert "\nIt is not downloaded" in refused.stderr
+    assert "\nWhere the data lie in another folder" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from reslag_vae.evaluation.metrics.aggregate import (
     aggregate_posterior,
 )
 from reslag_vae.evaluation.numbers import NO_DENSITY, Number, Numbers, mean_over_images, missing
-from reslag_vae.latents.statistics import ACTIVE_VARIANCE, active_dimensions
+from reslag_vae.latents.statistics import ACTIVE_VARIANCE
 
 NO_GAUSSIAN = "the posteriors are no diagonal Gaussians, whose mixture q(z) would be"
 BRACKETED = ("mutual_information", "aggregate_kl", "total_correlation")
@@ -26,8 +26,10 @@ def latent(subject: Subject) -> Numbers:
     bias of the estimator; the standard error of each end covers the choice of the images.
     """
     codes, protocol = subject.codes, subject.reference_protocol
-    active = int(active_dimensions(codes.means).sum())
-    criterion = f"the variance of the posterior mean exceeds {ACTIVE_VARIANCE:g}"
+    active = int(codes.active.sum())
+    criterion = (
+        f"the variance of the posterior mean exceeds {ACTIVE_VARIANCE:g} of the prior's variance"
+    )
     units = Number(active, f"of {codes.means.shape[1]}", f"{protocol}; {criterion}")
     numbers = {"active_units": units}
     ends = [f"{name}_{end}" for name in BRACKETED for end in ("low", "high")]

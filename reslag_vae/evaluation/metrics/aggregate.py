@@ -82,7 +82,7 @@ def aggregate_posterior(
             "The aggregate of points has no density: the posteriors need means and log-variances."
         )
     gaussian = DiagonalGaussian(posterior.mean, log_variance)
-    check_count("marginal_samples", marginal_samples)
+    marginal_samples = check_count("marginal_samples", marginal_samples)
     latents = as_latents(latents, posterior.mean.shape[-1], posterior.mean)
     if len(latents) < 2 or latents.shape != posterior.mean.shape:
         raise ValueError(

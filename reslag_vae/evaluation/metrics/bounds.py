@@ -68,11 +68,11 @@ def importance_weighted_bound(
         progress: shows how many images are done.
 
     Raises:
-        ValueError: there is no sample, the posterior has no density, or the model has no likelihood
-            of its own.
+        ValueError: there is no sample, the posterior has no density, the model has no likelihood of
+            its own, or the images are greys and its likelihood takes black and white alone.
     """
-    check_count("samples", samples, MOST_IMPORTANCE_SAMPLES)
-    check_seed(seed)
+    samples = check_count("samples", samples, MOST_IMPORTANCE_SAMPLES)
+    seed = check_seed(seed)
     images, device = checked_images(images, model), device_of(model)
     own = likelihood_of(model, likelihood)
     noise = torch.Generator().manual_seed(seed)

@@ -121,7 +121,7 @@ def train_classifier(
         ValueError: the labels do not match the images or the outputs.
     """
     images = checked_images(images)
-    check_seed(seed)
+    seed = check_seed(seed)
     _check(labels, len(images), outputs)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -147,7 +147,7 @@ def _shape(images: Tensor | Images) -> tuple[int, int, int]:
 
 
 def _check(labels: Tensor, count: int, outputs: int) -> None:
-    check_count("outputs", outputs)
+    outputs = check_count("outputs", outputs)
     if not isinstance(labels, Tensor) or labels.dim() not in (1, 2) or labels.is_floating_point():
         raise ValueError(
             "labels: a tensor of (N,) class numbers or (N, outputs) attributes is wanted."

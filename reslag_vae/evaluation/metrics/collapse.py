@@ -12,7 +12,7 @@ from reslag_vae.evaluation.iteration import check_seed, device_of, evaluating
 from reslag_vae.evaluation.metrics.bounds import likelihood_of
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.base import joined
-from reslag_vae.latents.statistics import ACTIVE_VARIANCE, active_dimensions
+from reslag_vae.latents.statistics import ACTIVE_VARIANCE
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models import GenerativeModel
 
@@ -47,8 +47,9 @@ def diagnose(
     """Return which latent dimensions have collapsed, by model collapse or by inference collapse.
 
     He et al. 2019, https://arxiv.org/abs/1901.05534, section 3, tell the two apart. A dimension is
-    idle if the variance of its posterior mean over images is at most 0.01 (Burda et al. 2016,
-    https://arxiv.org/abs/1509.00519, section 5.2). If the decoder ignores it too, the model's own
+    idle if the variance of its posterior mean over images is at most 0.01 of the prior's variance
+    in that dimension (Burda et al. 2016, https://arxiv.org/abs/1509.00519, section 5.2, where the
+    prior's is 1). If the decoder ignores it too, the model's own
     posterior p(z|x) says nothing of it either: model collapse. If the decoder uses it, the encoder
     lags behind the decoder: inference collapse, which more encoder updates (schedule=lagging) can
     mend. `precision` measures how much the decoder uses a dimension, over samples of the model's
@@ -70,9 +71,9 @@ def diagnose(
             "Points have no posterior that could collapse onto the prior: means and log-variances "
             "are needed."
         )
-    check_seed(seed)
+    seed = check_seed(seed)
     likelihood = likelihood_of(model, likelihood)
-    active = active_dimensions(codes.means)
+    active = codes.active
     used = torch.zeros_like(active)
     for j in (~active).nonzero()[:, 0].tolist():
         gained = precision(model, codes.latents[:CODES], j, likelihood, seed, progress)

@@ -32,8 +32,8 @@ class CodeMixture:
         from sklearn.mixture import GaussianMixture
 
         codes = as_latents(codes)
-        check_count("components", components)
-        check_seed(seed)
+        components = check_count("components", components)
+        seed = check_seed(seed)
         if len(codes) < components:
             raise ValueError(f"components={components}: {len(codes)} codes are too few for them.")
         self.dtype, self.device = codes.dtype, codes.device
@@ -54,8 +54,8 @@ class CodeMixture:
         Raises:
             ValueError: the count or the seed is not valid.
         """
-        check_count("count", count)
-        check_seed(seed)
+        count = check_count("count", count)
+        seed = check_seed(seed)
         self.mixture.random_state = np.random.RandomState(seed)
         drawn, _ = self.mixture.sample(count)
         # scikit-learn returns the samples sorted by component.

@@ -8,6 +8,7 @@ from torch import Tensor
 from reslag_vae.data import Images
 from reslag_vae.evaluation.iteration import check_seed, checked_images, chunks
 from reslag_vae.evaluation.progress import Progress, silent
+from reslag_vae.models.inputs import check_count
 
 # Passes over the data. The error falls as (s / s')^(2 passes - 2), where s is the variance of the
 # component after the last direction that is followed, and s' that of the last one that is wanted.
@@ -53,10 +54,11 @@ def fit_pca(
         ValueError: the images do not have so many components.
     """
     images = checked_images(images)
-    check_seed(seed)
+    seed = check_seed(seed)
     mean = mean_image(images, progress)
     most = min(len(images), mean.numel())
-    if type(components) is not int or not 0 < components <= most:
+    components = check_count("components", components)
+    if components > most:
         raise ValueError(
             f"components={components}: {len(images)} images of {mean.numel()} numbers allow 1 to "
             f"{most}."

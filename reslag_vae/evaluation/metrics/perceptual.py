@@ -10,7 +10,13 @@ from torch.nn import functional as F
 
 from reslag_vae.data import Images
 from reslag_vae.evaluation.adapters import LatentModel
-from reslag_vae.evaluation.iteration import chunks, device_of, evaluating, posterior_means
+from reslag_vae.evaluation.iteration import (
+    checked_images,
+    chunks,
+    device_of,
+    evaluating,
+    posterior_means,
+)
 from reslag_vae.evaluation.metrics.frechet import frechet_distance
 from reslag_vae.evaluation.metrics.pretrained import inception_network, lpips_network
 from reslag_vae.evaluation.progress import Progress, silent
@@ -62,8 +68,9 @@ def lpips(
 
     Raises:
         UserError: the weights are missing or damaged, or cannot be downloaded.
+        ValueError: the model does not take such images.
     """
-    device = device_of(model)
+    images, device = checked_images(images, model), device_of(model)
     network = lpips_network(weights).to(device)
     distances = []
     with evaluating(model), progress("LPIPS", len(images)) as advance:
@@ -106,8 +113,9 @@ def inception_distances(
     Raises:
         UserError: torch-fidelity is not installed; the weights are missing or damaged, or cannot be
             downloaded.
-        ValueError: there are fewer than 4 images of a kind.
+        ValueError: there are fewer than 4 images of a kind, or the real ones are no images.
     """
+    real = checked_images(real)
     network = inception_network(weights).to(device)
 
     def features_of(images: Iterable[Tensor]) -> Tensor:

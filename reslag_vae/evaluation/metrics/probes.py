@@ -57,7 +57,7 @@ def nearest_neighbours(
         ValueError: codes and labels do not match, or there are fewer codes than neighbours.
     """
     check(codes, labels, test_codes, test_labels)
-    check_count("neighbours", neighbours, len(codes))
+    neighbours = check_count("neighbours", neighbours, len(codes))
     from sklearn.neighbors import KNeighborsClassifier
 
     voters = KNeighborsClassifier(neighbours, algorithm="brute")

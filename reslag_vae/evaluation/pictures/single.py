@@ -31,10 +31,10 @@ def traversals(subject: Subject) -> dict[str, Tensor]:
     """
     codes = subject.codes
     kl = codes.kls
-    activity = codes.means.var(0) if kl is None else kl.mean(0)
+    activity = codes.activity if kl is None else kl.mean(0)
     start = encode(subject.model, subject.images.part(torch.tensor([0]))).means[0]
     middle, deviation = codes.latents.mean(0), codes.latents.std(0)
-    unit = "variance" if kl is None else "KL"
+    unit = "relative variance" if kl is None else "KL"
     return {
         f"z{j + 1}, {unit} {float(activity[j]):.2f}": decode(
             subject.model,

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from reslag_vae._runtime import terminal
-from reslag_vae._runtime.errors import UserError
+from reslag_vae._runtime.errors import UserError, printable_lines
 from reslag_vae._runtime.files import remove_unfinished, write_atomically
 from reslag_vae._runtime.invocation import invocation
 
@@ -29,7 +29,7 @@ def main() -> None:
         for path in build(arguments.study, arguments.out or arguments.study):
             print(path)
     except UserError as error:
-        parser.exit(1, f"{error}\n")
+        parser.exit(1, f"{printable_lines(str(error))}\n")
 
 
 def build(study: Path, out: Path) -> list[Path]:

@@ -6,14 +6,14 @@ from typing import NamedTuple
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.formats import MOST_BYTES, read_bytes
 from reslag_vae.studies.grid import Job
+from reslag_vae.studies.overview import run_statuses
 from reslag_vae.studies.plan import STUDY_FILE, Plan, read_plan, results_of
 from reslag_vae.studies.report.finished import FinishedRun, read_finished_runs
 from reslag_vae.studies.report.grouping import rows_of
 from reslag_vae.studies.report.questions import AnsweredQuestion, answers, interval_count
 from reslag_vae.studies.report.rows import Row
 from reslag_vae.studies.report.thesis import title_of
-from reslag_vae.studies.states import State
-from reslag_vae.studies.status import run_statuses
+from reslag_vae.studies.run_state import State
 
 
 class Chapter(NamedTuple):

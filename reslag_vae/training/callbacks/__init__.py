@@ -4,7 +4,7 @@ from reslag_vae.training.callbacks.checkpoint import BestAndLast
 from reslag_vae.training.callbacks.collapse import CollapseMonitor
 from reslag_vae.training.callbacks.images import ImageGrids
 from reslag_vae.training.callbacks.lookup import callback_of, callbacks_of
-from reslag_vae.training.callbacks.metrics_file import MetricsFile
+from reslag_vae.training.callbacks.metrics_csv import MetricsCSV
 from reslag_vae.training.callbacks.progress import EpochReport, ProgressBar
 from reslag_vae.training.callbacks.seed import EpochSeed
 from reslag_vae.training.callbacks.throughput import Throughput
@@ -16,7 +16,7 @@ __all__ = [
     "EpochReport",
     "EpochSeed",
     "ImageGrids",
-    "MetricsFile",
+    "MetricsCSV",
     "ProgressBar",
     "Sigma2Statistics",
     "Throughput",

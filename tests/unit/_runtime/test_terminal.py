@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from reslag_vae._runtime.errors import printable
+from reslag_vae._runtime.errors import printable, printable_lines
 from reslag_vae._runtime.terminal import command, override, prepare
 
 ROOT = Path(__file__).parents[3]
@@ -102,6 +102,10 @@ def test_the_streams_of_others_are_left_alone(capsys: pytest.CaptureFixture[str]
 )
 def test_control_characters_are_shown(text: str, expected: str) -> None:
     assert printable(text) == expected
+
+
+def test_the_lines_of_a_message_are_left() -> None:
+    assert printable_lines("a\n  b\x1b[2J\n") == "a\n  b\\x1b[2J\n"
 
 
 @given(TEXTS)

@@ -141,24 +141,53 @@ def with_array(array: NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (with_array(arrays()["valid"] * 255), "the largest value of valid is 255, and white is 1"),
-        (with_array(arrays()["valid"] * 0), "the largest value of valid is 0"),
-        (with_array(arrays()["valid"][:0]), "valid has no images"),
-        (with_array(arrays()["valid"].reshape(5, 784)), r"valid is \(5, 784\) of uint8, not"),
-        (with_array(arrays()["valid"][:, :27]), r"valid is \(5, 27, 28\)"),
-        (with_array(arrays()["valid"].astype(np.float32)), "of float32, not"),
+        (with_array(arrays()["valid"] * 255), "valid goes from 0 to 255"),
+        (with_array(arrays()["valid"] * 0.5), "valid goes from 0 to 0.5"),
+        (with_array(arrays()["valid"] - 1.0), "valid goes from -1 to 0"),
+        (with_array(arrays()["valid"] * np.nan), "valid goes from nan to nan"),
+        (with_array(arrays()["valid"][:, :27]), r"valid is \(5, 27, 28\) of uint8"),
+        (with_array(arrays()["valid"][:, None].repeat(3, 1)), r"valid is \(5, 3, 28, 28\)"),
         (with_array(np.asfortranarray(arrays()["valid"])), "in Fortran's order"),
-        (with_array(np.array([{}] * 5)), r"of object, not"),
+        (with_array(np.array([{}] * 5)), r"of object"),
         ({"train": arrays()["train"], "val": arrays()["valid"]}, "it has no array valid, but tr"),
         ({}, "it has no array train, but none at all"),
     ],
 )
-def test_an_array_of_another_kind_is_named(
+def test_an_array_of_another_kind_is_named_with_what_is_wanted(
     content: dict[str, NDArray[np.generic]], reason: str, npz: Path
 ) -> None:
     np.savez(npz, **content)  # type: ignore[arg-type]
+    message = rf"binarized_mnist\.npz is of another layout: .*{reason}.* Wanted are .*\(N, 784\)"
+    with pytest.raises(DataError, match=message) as error:
+        read(npz)
+    assert "Delete" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("images", "reason"),
+    [
+        (arrays()["valid"] * 0, "the largest value of valid is 0"),
+        (arrays()["valid"][:0], "valid has no images"),
+    ],
+)
+def test_a_split_without_white_is_damaged(
+    images: NDArray[np.uint8], reason: str, npz: Path
+) -> None:
+    np.savez(npz, **with_array(images))  # type: ignore[arg-type]
     with pytest.raises(DataError, match=rf"binarized_mnist\.npz is damaged: .*{reason}"):
         read(npz)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float32", "float64", ">f4"])
+@pytest.mark.parametrize("shape", [(-1, 28, 28), (-1, 784), (-1, 1, 28, 28)])
+def test_every_kind_of_number_and_flat_images_are_taken(
+    dtype: str, shape: tuple[int, ...], npz: Path
+) -> None:
+    content = {name: own.astype(dtype).reshape(shape) for name, own in arrays().items()}
+    np.savez(npz, **content)  # type: ignore[arg-type]
+    images = read(npz).split("val").images
+    assert images.dtype == torch.uint8
+    assert np.array_equal(images[:, 0].numpy(), arrays()["valid"] * 255)
 
 
 def test_a_pickle_is_not_opened(npz: Path, tmp_path: Path) -> None:
@@ -215,7 +244,9 @@ def test_an_archive_grows_no_larger_than_images_are(npz: Path) -> None:
 def test_no_room_is_made_for_what_a_header_promises(npz: Path) -> None:
     with zipfile.ZipFile(npz, "w") as archive:
         archive.writestr("train.npy", header((10**12, 28, 28)) + bytes(784))
-    with pytest.raises(DataError, match=r"train is \(1000000000000, 28, 28\), and has 784 bytes"):
+    with pytest.raises(
+        DataError, match=r"train is \(1000000000000, 28, 28\) .*, and has 784 bytes"
+    ):
         read(npz)
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from reslag_vae.latents import DiagonalGaussian, LatentStatistics
+from reslag_vae.evaluation.codes import Codes
+from reslag_vae.latents import DiagonalGaussian, Inferred, LatentStatistics, MixturePrior
 from reslag_vae.latents.statistics import aggregate_log_prob, mutual_information
 from tests.inferred import infer
 
@@ -171,6 +172,27 @@ def test_units_are_active_above_a_variance_of_a_hundredth(offset: float) -> None
     posterior = DiagonalGaussian(mean + offset, log_variance)
 
     assert gather(posterior, posterior.rsample(), 16).active().tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("scale", [1e-2, 1.0, 30.0])
+@pytest.mark.parametrize("batch", [7, 60])
+def test_units_are_active_in_units_of_the_priors_variance(scale: float, batch: int) -> None:
+    prior = MixturePrior(3, 2).double()
+    with torch.no_grad():
+        # Two narrow components at -s and s: the variance is that of their means.
+        prior.means.copy_(scale * torch.tensor([[-1.0] * 3, [1.0] * 3]))
+        prior.log_variances.fill_(-18.0)
+        mean, log_variance = posterior_of([0.101, 0.099, 1.0])
+        mean, statistics, variance = scale * mean, LatentStatistics(), prior().variance
+        for i in range(0, len(mean), batch):
+            own = DiagonalGaussian(mean[i : i + batch], log_variance[i : i + batch])
+            inferred = Inferred((own,), (prior(),), (own.mean,), (None,), {})
+            statistics.add(inferred, torch.zeros(len(own.mean)))
+    expected = [True, False, True]
+
+    assert statistics.active().tolist() == expected
+    assert Codes(mean, mean, prior_variances=variance.expand_as(mean)).active.tolist() == expected
+    assert Codes(mean, mean).active.tolist() == (mean.var(0, unbiased=False) > 0.01).tolist()
 
 
 def test_mutual_information_uses_the_first_posteriors_and_says_its_ceiling() -> None:

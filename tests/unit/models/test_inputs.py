@@ -10,9 +10,12 @@ from PIL import Image
 from torch import Tensor
 
 from reslag_vae import evaluation
+from reslag_vae.data import Images
+from reslag_vae.evaluation.adapters import EncoderDecoder
 from reslag_vae.evaluation.codes import Codes
 from reslag_vae.evaluation.metrics.mixture import CodeMixture
 from reslag_vae.latents import DiagonalGaussian
+from reslag_vae.likelihoods import Bernoulli
 from reslag_vae.models import FlatModel
 from reslag_vae.models.inputs import as_images
 from reslag_vae.networks import Network
@@ -54,7 +57,6 @@ BAD_IMAGES: dict[str, tuple[Any, str]] = {
     "infinite": (torch.full((2, 1, 8, 8), float("inf")), "finite"),
     "whole numbers": (torch.full((2, 1, 8, 8), 300), r"0\.\.255"),
     "negative whole numbers": (torch.full((2, 1, 8, 8), -1), r"0\.\.255"),
-    "true and false": (torch.ones(2, 1, 8, 8, dtype=torch.bool), "uint8 or floating point"),
     "complex": (torch.ones(2, 1, 8, 8, dtype=torch.complex64), "uint8 or floating point"),
     "a text": ("images", "a tensor, a numpy array, a PIL picture"),
     "bytes": (b"images", "a tensor, a numpy array, a PIL picture"),
@@ -119,6 +121,107 @@ def test_whatever_holds_images_is_taken(kind: str, model: FlatModel) -> None:
     assert torch.allclose(found.float(), expected, atol=2e-2 if kind == "half" else 1e-5)
 
 
+BITS = PIXELS > 127
+BLACK_AND_WHITE: dict[str, Any] = {
+    "uint8 of 0 and 1": BITS.byte(),
+    "uint8 of 0 and 255": BITS.byte() * 255,
+    "bool": BITS,
+    "int64 of 0 and 1": BITS.long(),
+    "int64 of 0 and 255": BITS.long() * 255,
+    "float32": BITS.float(),
+    "float64": BITS.double(),
+    "numpy bool": BITS.numpy(),
+    "numpy uint8 of 0 and 1": BITS.numpy().astype(np.uint8),
+    "tensors of 0 and 1": list(BITS.byte()),
+    "arrays of true and false": [image.numpy() for image in BITS],
+    "pictures of one bit": [Image.fromarray(image[0].numpy()) for image in BITS],
+    "pictures of 0 and 1": [Image.fromarray(image[0].byte().numpy()) for image in BITS],
+}
+
+
+@pytest.fixture
+def binary(make_network: MakeNetwork) -> FlatModel:
+    """A model of 1x8x8 images of black and white."""
+    return FlatModel(make_network(), Bernoulli()).eval()
+
+
+@pytest.mark.parametrize("kind", BLACK_AND_WHITE)
+def test_black_and_white_is_the_same_in_every_form(kind: str, binary: FlatModel) -> None:
+    ours, given = BITS.float(), BLACK_AND_WHITE[kind]
+    assert torch.equal(binary.encode(given), binary.encode(ours))
+    assert torch.equal(binary.reconstruct(given), binary.reconstruct(ours))
+    for measured in (
+        lambda images: evaluation.encode(binary, images).latents,
+        lambda images: evaluation.importance_weighted_bound(binary, images, 4).importance_weighted,
+        lambda images: evaluation.reconstruction_quality(binary, images).mse,
+    ):
+        torch.testing.assert_close(measured(given), measured(ours))
+
+
+def test_images_all_of_one_colour_are_black_or_white(binary: FlatModel) -> None:
+    for value in (0, 1):
+        ones = torch.full((2, 1, 8, 8), value)
+        assert torch.equal(binary.encode(ones.byte()), binary.encode(ones.float()))
+
+
+GREYS: dict[str, Any] = {
+    "uint8": PIXELS,
+    "int64": PIXELS.long(),
+    "float32": PIXELS / 255,
+    "0, 1 and 255": BITS.byte() * 255 + (~BITS).byte(),
+    "a little off white": BITS * 0.999,
+    "half of white": torch.full((2, 1, 8, 8), 128, dtype=torch.uint8),
+    "pictures": [Image.fromarray(image[0].numpy()) for image in PIXELS],
+    "a split": Images(PIXELS, torch.zeros(2, dtype=torch.int64)),
+    "a split of 0 and 1": Images(BITS.byte(), torch.zeros(2, dtype=torch.int64)),
+}
+
+
+@pytest.mark.parametrize("kind", GREYS)
+def test_greys_have_no_probability_under_a_binary_likelihood(kind: str, binary: FlatModel) -> None:
+    images = GREYS[kind]
+    own = OF_IMAGES if "split" not in kind else list(OF_IMAGES)[3:]
+    for function in own:
+        with pytest.raises(ValueError, match=r"^images: .*black and white .* 255") as error:
+            OF_IMAGES[function](binary, images)
+        assert "\n" not in str(error.value)
+
+
+def test_a_foreign_pair_with_a_binary_likelihood_takes_black_and_white(binary: FlatModel) -> None:
+    def encoder(images: Tensor) -> tuple[Tensor, Tensor]:
+        own = binary.posterior_of(images)
+        assert own.log_variance is not None
+        return own.mean, own.log_variance
+
+    pair = EncoderDecoder(encoder, binary.network.generative, likelihood=Bernoulli())
+    expected = evaluation.importance_weighted_bound(binary, BITS, 4)
+    found = evaluation.importance_weighted_bound(pair, BITS.byte(), 4)
+    torch.testing.assert_close(found.importance_weighted, expected.importance_weighted)
+    with pytest.raises(ValueError, match="black and white"):
+        evaluation.importance_weighted_bound(pair, PIXELS, 4)
+
+
+def test_a_split_of_black_and_white_is_taken(binary: FlatModel) -> None:
+    split = Images(BITS.byte() * 255, torch.zeros(2, dtype=torch.int64))
+    assert torch.equal(
+        evaluation.encode(binary, split).means, evaluation.encode(binary, BITS).means
+    )
+
+
+def test_true_and_false_are_white_and_black_to_a_model_of_greys(model: FlatModel) -> None:
+    assert torch.equal(model.encode(BITS), model.encode(BITS.float()))
+    assert torch.equal(model.encode(list(BITS.numpy())), model.encode(BITS.float()))
+    # A dark picture, for greys have levels.
+    assert torch.equal(model.encode(BITS.byte()), model.encode(BITS / 255))
+
+
+def test_lpips_looks_at_its_images_too(model: FlatModel) -> None:
+    with pytest.raises(ValueError, match=r"^images: .*divide them by 255"):
+        evaluation.lpips(model, rand(2, 1, 8, 8) * 255)
+    with pytest.raises(ValueError, match=r"^images: .*finite"):
+        evaluation.inception_distances(torch.full((4, 1, 8, 8), float("nan")), {})
+
+
 def test_one_image_is_a_batch_of_one(model: FlatModel) -> None:
     assert model.encode(PIXELS[0]).shape == (1, 3)
     assert model.reconstruct(Image.fromarray(PIXELS[0, 0].numpy())).shape == (1, 1, 8, 8)
@@ -169,7 +272,20 @@ def test_latents_are_converted(latents: Any, model: FlatModel) -> None:
     assert torch.equal(model.decode(latents), model.decode(torch.zeros(2, 3)))
 
 
-COUNTS = [0, -1, True, 1.0, "3", None, 10**10, [1], float("nan")]
+COUNTS = [
+    0,
+    -1,
+    np.int64(0),
+    np.True_,
+    torch.ones(2),
+    True,
+    1.0,
+    "3",
+    None,
+    10**10,
+    [1],
+    float("nan"),
+]
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -195,6 +311,42 @@ def test_a_seed_is_a_whole_number(seed: Any, model: FlatModel) -> None:
     ):
         with pytest.raises(ValueError, match=r"^seed="):
             call()
+
+
+WHOLE = [np.int64(3), np.uint8(3), np.array(3), torch.tensor(3)]
+
+
+@pytest.mark.parametrize("three", WHOLE)
+def test_whole_numbers_of_every_library_are_taken(three: Any, model: FlatModel) -> None:
+    assert model.sample(three).shape == (3, 1, 8, 8)
+    assert model.interpolate(PIXELS[0], PIXELS[1], three).shape == (3, 1, 8, 8)
+    assert evaluation.fit_pca(rand(5, 1, 8, 8), three).axes.shape == (64, 3)
+    assert CodeMixture(rand(20, 3), three, seed=three).sample(three, three).shape == (3, 3)
+    for one, other in zip(
+        evaluation.importance_weighted_bound(model, PIXELS, three, 0.1, seed=three),
+        evaluation.importance_weighted_bound(model, PIXELS, 3, 0.1, seed=3),
+        strict=True,
+    ):
+        assert torch.equal(one, other)
+    own = evaluation.encode(model, PIXELS, seed=three).latents
+    assert torch.equal(own, evaluation.encode(model, PIXELS, seed=3).latents)
+
+
+TEMPERATURES = [float("inf"), float("nan"), -1, 1e300, "a", None, True, torch.ones(2), [1.0], 1j]
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_a_temperature_is_a_number_that_leaves_images_finite(
+    temperature: Any, model: FlatModel
+) -> None:
+    with pytest.raises(ValueError, match=r"^temperature=(.|\n)*: must be a number from 0 to 1,000"):
+        model.sample(2, temperature=temperature)
+
+
+@pytest.mark.parametrize("temperature", [0, 0.5, np.float32(2), np.float64(0.7), 1e6])
+def test_every_other_temperature_gives_images(temperature: Any, model: FlatModel) -> None:
+    images = model.sample(2, temperature=temperature)
+    assert images.isfinite().all()
 
 
 @pytest.mark.parametrize("sigma2", [0, -1, float("nan"), float("inf"), "abc", [], [[1.0, 0.0]], {}])

@@ -20,7 +20,7 @@ from reslag_vae.runs.config import (
 )
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.migrations import SCHEMA
-from reslag_vae.studies.states import State, run_status
+from reslag_vae.studies.run_state import State, run_status
 from reslag_vae.training import callbacks, optimizers, schedules
 from reslag_vae.training.build import build_system
 from reslag_vae.training.resume import resumed

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -285,3 +286,28 @@ def test_data_of_another_version_are_named(run: Path) -> None:
     OmegaConf.save(config, run / "config.yaml")
     with pytest.raises(RunError, match=r"config\.yaml: its data module cannot be built"):
         load_data(run)
+
+
+@pytest.mark.parametrize("given", [None, 3, b"runs", "~nobody.of.this.name/run", ["run"]])
+def test_what_is_no_path_is_told(given: Any) -> None:
+    with pytest.raises(ValueError, match=r"^folder=.*: the path of a run's folder, .* is wanted"):
+        reslag_vae.load(given)
+
+
+@pytest.mark.parametrize("below", ["run", "vae/run", "digits/vae/run", "results/digits/vae/seed_0"])
+def test_a_folder_of_runs_is_told_with_one_of_them(below: str, tmp_path: Path) -> None:
+    (tmp_path / below / "checkpoints").mkdir(parents=True)
+    message = rf"holds those of runs: give one of them, such as {tmp_path / below}\."
+    for read in (reslag_vae.load, read_run):
+        with pytest.raises(RunError, match=message):
+            read(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK" + bytes(1000)])
+def test_a_checkpoint_that_is_cut_short_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    path = tmp_path / "checkpoints" / "best.ckpt"
+    path.write_bytes(content)
+    message = f"{path} is damaged or no checkpoint: it is cut short, or a file of another kind"
+    with pytest.raises(RunError, match=f"^{re.escape(message)}$"):
+        reslag_vae.load(tmp_path)

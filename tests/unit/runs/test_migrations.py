@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 import reslag_vae
@@ -18,6 +19,7 @@ from reslag_vae.runs.config import RUN_MODULES, RUN_TARGETS, foreign_target, rea
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.export import export
 from reslag_vae.runs.migrations import SCHEMA, STEPS, Step, current_config, renamed
+from reslag_vae.training.callbacks import MetricsCSV
 from reslag_vae.training.resume import resumed
 from tests.running import BARE
 
@@ -174,3 +176,28 @@ def test_a_checkpoint_whose_model_would_grow_is_refused_at_once(old: Path) -> No
     # It stands for 2 to the 60 nodes: a migration that visits them never ends.
     with pytest.raises(RunError, match=r"best\.ckpt is not a checkpoint of this package"):
         reslag_vae.load(old)
+
+
+@pytest.mark.parametrize(
+    "target", ["reslag_vae.callbacks.MetricsFile", "reslag_vae.training.callbacks.MetricsFile"]
+)
+def test_a_class_that_was_renamed_is_built_by_its_former_names(target: str) -> None:
+    # Version 0.1 wrote no schema.
+    schema = {} if "training" not in target else {"schema": SCHEMA}
+    found = current_config({"callbacks": {"metrics_file": {"_target_": target}}} | schema, HERE)
+    assert found["callbacks"] == {
+        "metrics_file": {"_target_": "reslag_vae.training.callbacks.MetricsCSV"}
+    }
+
+
+def test_every_renamed_class_is_there() -> None:
+    for name in migrations.CLASSES.values():
+        assert isinstance(get_class(name), type)
+
+
+def test_the_rows_of_an_old_run_are_read_from_its_checkpoint() -> None:
+    state = torch.load(OLD / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]
+    callback = MetricsCSV()
+    callback.load_state_dict(state[callback.state_key])
+    assert [row["epoch"] for row in callback.rows] == list(range(1, len(callback.rows) + 1))
+    assert callback.rows

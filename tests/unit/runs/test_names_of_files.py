@@ -14,7 +14,7 @@ ELSEWHERE = {"runs/folder.py", "data/own_folders.py"}
 NAMES = {
     folder.CONFIG_FILE,
     folder.IDENTITY_FILE,
-    folder.METRICS_FILE,
+    folder.METRICS_CSV,
     folder.RESULT_FILE,
     folder.PER_IMAGE_FILE,
     folder.EVALUATION_FILE,

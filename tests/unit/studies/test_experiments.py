@@ -34,8 +34,9 @@ def sweeper(name: str) -> Any:
     return OmegaConf.to_container(OmegaConf.merge(study, own))
 
 
-def runs(name: str) -> list[Job]:
-    return jobs([axes_of(grid) for grid in sweeper(name)["grids"]], {})
+def runs(name: str, data: str | None = None) -> list[Job]:
+    chosen = {} if data is None else {"data": [data]}
+    return jobs([axes_of(grid) for grid in sweeper(name)["grids"]], chosen)
 
 
 def test_these_are_all() -> None:
@@ -63,6 +64,16 @@ def test_every_run_is_one_that_can_be_trained(name: str, compose: Compose) -> No
             model = build_system(config)
             assert f"model={model.name}" in job.overrides
             assert job.row.startswith(model.name)
+
+
+@pytest.mark.parametrize("name", ["table1", "lagging", "beta_sweep"])
+def test_a_study_runs_on_data_that_need_no_file(name: str, compose: Compose) -> None:
+    own = runs(name, "digits")
+    assert {job.data for job in own} == {"digits"}
+    # Digits have 28x28 pixels, as MNIST: the residual connections are left out there.
+    like = [job.row for job in runs(name) if job.data in ("mnist", "fashion_mnist")]
+    assert [job.row for job in own] == list(dict.fromkeys(like))
+    check(compose(f"experiment={name}", *own[-1].overrides))
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -106,6 +106,28 @@ def test_a_value_of_no_grid_is_refused() -> None:
         jobs(GRIDS, {"model": ["vqvae"]})
 
 
+OPEN = [
+    {"model": ["vae", "beta_vae"], "data": ["mnist", "celeba", "*"]},
+    {"model": ["reslag"], "data": ["celeba"]},
+    {"model": ["lagging"], "data": ["cifar10", "*"]},
+]
+
+
+def test_a_grid_may_take_values_of_no_grid() -> None:
+    def found(**chosen: list[str]) -> list[str]:
+        return [job.folder.removesuffix("/seed_0") for job in jobs(OPEN, chosen)]
+
+    ours = ["digits/vae", "digits/beta_vae", "digits/lagging"]
+    assert found(data=["digits"]) == ours
+    # What some grid names is for those alone that name it.
+    assert found(data=["celeba"]) == ["celeba/vae", "celeba/beta_vae", "celeba/reslag"]
+    assert found(data=["mnist", "digits"], model=["vae"]) == ["mnist/vae", "digits/vae"]
+    assert found(data=["digits"], model=["reslag"]) == []
+    # Without a choice there are those alone that the grids name.
+    assert not any("*" in folder or "digits" in folder for folder in found())
+    assert len(found()) == 6
+
+
 def test_a_grid_without_a_place_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"needs data and model; this one has model, seed"):
         jobs([{"model": ["vae"]}], {"seed": ["0"]})

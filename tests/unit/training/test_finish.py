@@ -19,7 +19,7 @@ from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
 from reslag_vae.runs.errors import RunError
-from reslag_vae.training import finish
+from reslag_vae.training import finish, metrics_json
 from reslag_vae.training.callbacks import (
     BestAndLast,
     CollapseMonitor,
@@ -133,7 +133,10 @@ def test_the_last_pictures_are_of_the_best_epoch(
 )
 def test_why_training_ended(own: str | None, epochs_run: int, words: str) -> None:
     trainer, model = SimpleNamespace(max_epochs=5), SimpleNamespace(stopped_because=own)
-    assert finish.stopped_because(cast(Trainer, trainer), cast(BaseVAE, model), epochs_run) == words
+    assert (
+        metrics_json.stopped_because(cast(Trainer, trainer), cast(BaseVAE, model), epochs_run)
+        == words
+    )
 
 
 def test_parameters_are_counted_by_group(
@@ -142,7 +145,7 @@ def test_parameters_are_counted_by_group(
     likelihood = Gaussian(LearnedVariance((1, 8, 8), "pixel"))
     own, data = FlatModel(make_network(), likelihood), make_data()
     model = LaggingVAE(own, ELBO(), Lagging(ratio=1, epochs=1))
-    found = finish.summary(
+    found = metrics_json.summary(
         fit(model, data, 1, [BestAndLast()]), model, data, epoch=1, epochs_run=1
     )["parameters"]
     sizes = [

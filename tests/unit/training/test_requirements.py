@@ -6,12 +6,17 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from reslag_vae.latents import GaussianPosterior, PointPosterior, Posterior
+from reslag_vae.latents import (
+    GaussianPosterior,
+    MixturePrior,
+    PointPosterior,
+    Posterior,
+)
 from reslag_vae.likelihoods import SquaredError
 from reslag_vae.models import FlatModel
 from reslag_vae.models.generative import GROUPS
 from reslag_vae.networks import LightResidualNetwork, Network, PlainNetwork, ResidualNetwork
-from reslag_vae.objectives import Reconstruction
+from reslag_vae.objectives import ELBO, MMD, Beta, Capacity, Objective, Reconstruction
 from reslag_vae.training.schedules import Joint, Lagging, Schedule
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import (
@@ -130,7 +135,7 @@ def test_the_usual_objective_of_a_variant_is_one_that_it_takes(variant: type[Bas
             "sigma_data",
             Joint(),
             "objective=sigma_data does not take posterior=point, and model=autoencoder takes no "
-            "other; choose objective=mmd, objective=reconstruction, or another model.",
+            "other; choose objective=mmd, reconstruction, or another model.",
         ),
         (
             OptimalSigmaVAE,
@@ -211,3 +216,69 @@ def test_the_number_of_parameters_of_a_latent_has_to_fit(
 def test_a_point_has_no_kl_that_mmd_could_weigh(make_network: MakeNetwork) -> None:
     with pytest.raises(ValueError, match="objective=mmd does not take posterior=point"):
         make_system(AutoEncoder, make_network(parameters_per_latent=1), "mmd", alpha=0.5)
+
+
+def with_mixture(
+    variant: type[BaseVAE], objective: Objective, make_network: MakeNetwork
+) -> BaseVAE:
+    """A system whose prior is a mixture that is trained."""
+    point = variant is AutoEncoder
+    posterior: Posterior = PointPosterior() if point else GaussianPosterior()
+    network = make_network(parameters_per_latent=1 if point else 2)
+    model = FlatModel(network, SquaredError(), posterior, MixturePrior(3, 4))
+    return variant(model, objective)
+
+
+@pytest.mark.parametrize(
+    ("variant", "objective"),
+    [
+        (VAE, ELBO()),
+        (BetaVAE, Beta()),
+        (BetaVAE, Capacity()),
+        (MMDInfoVAE, MMD(alpha=0.5)),
+        (MMDInfoVAE, MMD(alpha=0.0, lambda_=1.0)),
+    ],
+)
+def test_every_parameter_of_a_learned_prior_is_trained(
+    variant: type[BaseVAE], objective: Objective, make_network: MakeNetwork
+) -> None:
+    system = with_mixture(variant, objective, make_network)
+    prior = torch.randn(6, 3) if objective.draws_prior else None
+    system.terms(torch.rand(6, 1, 8, 8), prior=prior).loss.mean().backward()
+    for name, parameter in system.model.parts()["prior"].named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.norm() > 0, name
+
+
+@pytest.mark.parametrize(
+    ("variant", "objective"),
+    [
+        (AutoEncoder, Reconstruction()),
+        (AutoEncoder, MMD(alpha=1.0)),
+        (MMDInfoVAE, MMD(alpha=1.0)),
+    ],
+)
+def test_a_learned_prior_that_nothing_would_train_is_refused(
+    variant: type[BaseVAE], objective: Objective, make_network: MakeNetwork
+) -> None:
+    message = (
+        f"prior=mixture does not take objective={objective.name}; "
+        "it takes objective=elbo, beta, capacity, or choose prior=standard_normal."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        with_mixture(variant, objective, make_network)
+
+
+@pytest.mark.parametrize(("alpha", "lambda_"), [(1.0, 0.0), (1.0, 2.0), (0.5, 0.5), (0.5, 2.0)])
+def test_mmd_provides_what_its_loss_holds(
+    alpha: float, lambda_: float, make_network: MakeNetwork
+) -> None:
+    objective = MMD(alpha, lambda_)
+    assert ("rate" in objective.provides) == (alpha != 1)
+    assert ("divergence" in objective.provides) == (alpha != 1 or alpha + lambda_ > 1)
+    model = FlatModel(make_network(), SquaredError())
+    if "divergence" in objective.provides:
+        assert LaggingVAE(model, objective, Lagging()).name == "lagging"
+    else:
+        with pytest.raises(ValueError, match="model=lagging does not take objective=mmd"):
+            LaggingVAE(model, objective, Lagging())

@@ -63,7 +63,7 @@ def test_a_learned_prior_is_measured_by_samples_where_there_is_no_closed_form(
     told = verdict(subject, diagnosis)
     assert told["sentence"] == diagnosis.verdict
     assert [dimension["kl"] for dimension in told["dimensions"]] == [None] * 3
-    assert [label.split(",")[1].split()[0] for label in traversals(subject)] == ["variance"] * 3
+    assert [label.split(",")[1].split()[0] for label in traversals(subject)] == ["relative"] * 3
 
 
 class Logistic(NamedTuple):
@@ -76,6 +76,10 @@ class Logistic(NamedTuple):
     def rsample(self, noise: Tensor | None = None) -> Tensor:
         noise = torch.randn_like(self.mean) if noise is None else noise
         return self.mean + torch.special.ndtr(noise).logit()
+
+    @property
+    def variance(self) -> Tensor:
+        return torch.full_like(self.mean, math.pi**2 / 3)
 
     def log_prob(self, latents: Tensor) -> Tensor:
         shifted = latents - self.mean

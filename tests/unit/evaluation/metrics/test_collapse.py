@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae.evaluation.adapters import EncoderDecoder
-from reslag_vae.evaluation.codes import encode
+from reslag_vae.evaluation.codes import Codes, encode
 from reslag_vae.evaluation.metrics.aggregate import aggregate_posterior
 from reslag_vae.evaluation.metrics.collapse import diagnose, precision, prior_pairs
 from reslag_vae.latents import MixturePrior, Prior
@@ -193,7 +193,9 @@ def wide_and_narrow() -> MixturePrior:
     prior = MixturePrior(2, 2)
     with torch.no_grad():
         prior.means.copy_(torch.tensor([[-4.0, 0.01], [8.0, -0.02]]))
-        prior.log_variances.copy_(2 * torch.tensor([[3.0, 0.05], [1.0, 0.02]]).log())
+        log_variances = 2 * torch.tensor([[3.0, 0.05], [1.0, 0.02]]).log()
+        # The prior bounds them by 20 tanh(raw / 20).
+        prior.log_variances.copy_(20 * torch.atanh(log_variances / 20))
         prior.logits.copy_(torch.tensor([2 / 3, 1 / 3]).log())
     return prior
 
@@ -224,6 +226,24 @@ def test_the_verdict_is_that_of_the_spread_of_the_prior() -> None:
     assert (one.lagging.tolist(), one.ignored.tolist()) == ([True, False], [False, True])
     # In the units of N(0, 1) the decoder uses the other one.
     assert (other.lagging.tolist(), other.ignored.tolist()) == ([False, True], [True, False])
+
+
+@pytest.mark.parametrize("scale", [0.05, 1.0, 40.0])
+def test_a_diagnosis_does_not_depend_on_the_scale_of_the_latents(scale: float) -> None:
+    prior = MixturePrior(2, 2)
+    with torch.no_grad():
+        prior.means.copy_(scale * torch.tensor([[-1.0, -1.0], [1.0, 1.0]]))
+        prior.log_variances.fill_(-18.0)
+    model = line_model(prior)
+    # The means vary by 0.25 and by 0.0025 of the prior's variance.
+    means = scale * torch.tensor([[0.5, 0.05]]) * torch.tensor([[-1.0], [1.0]]).repeat(10, 1)
+    spread = model.prior().variance.detach().expand_as(means)
+    codes = Codes(means, means, rates=torch.ones(20), prior_variances=spread)
+
+    assert diagnose(model, codes, None).active.tolist() == [True, False]
+    assert encode(model, torch.rand(5, 1, 1, 3)).prior_variance.tolist() == pytest.approx(
+        spread[0].tolist(), rel=1e-6
+    )
 
 
 def test_under_a_standard_normal_the_samples_depend_on_seed_and_dimension_alone() -> None:

@@ -9,10 +9,10 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from reslag_vae._runtime.files import write_atomically
-from reslag_vae.runs.folder import METRICS_FILE
+from reslag_vae.runs.folder import METRICS_CSV
 
 
-class MetricsFile(Checkpoint):
+class MetricsCSV(Checkpoint):
     """A callback that writes every metric of every epoch to `metrics.csv` in the run's folder.
 
     The checkpoint holds the rows, so a resumed run's file has each epoch once. The class is a
@@ -23,12 +23,17 @@ class MetricsFile(Checkpoint):
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
 
+    @property
+    def state_key(self) -> str:
+        """The name under which the checkpoints of every version hold the rows."""
+        return "MetricsFile"
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the epoch's row and write the file."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.rows.append({"epoch": trainer.current_epoch + 1} | metrics)
         if trainer.is_global_zero:
-            write_atomically(Path(trainer.default_root_dir) / METRICS_FILE, as_csv(self.rows))
+            write_atomically(Path(trainer.default_root_dir) / METRICS_CSV, as_csv(self.rows))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the rows so far."""

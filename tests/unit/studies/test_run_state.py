@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reslag_vae.runs.lock import failure_kept, occupied
-from reslag_vae.studies.states import RunStatus, State, run_status
+from reslag_vae.studies.run_state import RunStatus, State, run_status
 
 ROWS = "epoch,images_seen,images_per_second\n1,1000,500\n2,2000,250\n"
 

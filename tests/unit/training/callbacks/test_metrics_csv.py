@@ -9,8 +9,8 @@ from lightning import Trainer
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
-from reslag_vae.training.callbacks import BestAndLast, MetricsFile, Sigma2Statistics, Throughput
-from reslag_vae.training.callbacks.metrics_file import as_csv
+from reslag_vae.training.callbacks import BestAndLast, MetricsCSV, Sigma2Statistics, Throughput
+from reslag_vae.training.callbacks.metrics_csv import as_csv
 from reslag_vae.variants import VAE
 from tests.systems import make_system
 
@@ -29,7 +29,7 @@ def test_every_epoch_has_a_row_with_every_metric(
 ) -> None:
     model = make_system(VAE, make_network(), "sigma_optimal")
     trainer = fit(
-        model, make_data(), 3, [Sigma2Statistics(), Throughput(), MetricsFile(), BestAndLast()]
+        model, make_data(), 3, [Sigma2Statistics(), Throughput(), MetricsCSV(), BestAndLast()]
     )
     found = rows(tmp_path)
     assert [row["epoch"] for row in found] == ["1", "2", "3"]
@@ -56,7 +56,7 @@ def test_a_resumed_run_has_each_epoch_once(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
 ) -> None:
     data = make_data()
-    fit(make_system(VAE, make_network(), "elbo"), data, 2, [MetricsFile(), BestAndLast()])
+    fit(make_system(VAE, make_network(), "elbo"), data, 2, [MetricsCSV(), BestAndLast()])
     before = rows(tmp_path)
     # What was written after the last checkpoint is not part of the run that goes on.
     (tmp_path / "metrics.csv").write_text("half a line")
@@ -65,7 +65,7 @@ def test_a_resumed_run_has_each_epoch_once(
         make_system(VAE, make_network(), "elbo"),
         data,
         4,
-        [MetricsFile(), BestAndLast()],
+        [MetricsCSV(), BestAndLast()],
         ckpt_path=last,
     )
     after = rows(tmp_path)

@@ -1,4 +1,4 @@
-"""The state of a run of a study, read from its folder."""
+"""The state of a run of a study, read from its folder: finished once metrics.json is there."""
 
 from enum import Enum
 from itertools import pairwise
@@ -7,7 +7,13 @@ from typing import Any, NamedTuple
 
 from reslag_vae.runs.config import read_config
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.folder import CONFIG_FILE, FAILURE_FILE, RESULT_FILE, read_metrics, read_result
+from reslag_vae.runs.folder import (
+    CONFIG_FILE,
+    FAILURE_FILE,
+    is_finished,
+    read_metrics,
+    read_result,
+)
 from reslag_vae.runs.formats import read_json
 from reslag_vae.runs.lock import is_occupied
 
@@ -64,7 +70,7 @@ class RunStatus(NamedTuple):
 def run_status(folder: Path) -> RunStatus:
     """Return the state and progress of the run in a folder."""
     try:
-        if (folder / RESULT_FILE).is_file():
+        if is_finished(folder):
             return status_of_finished(read_result(folder))
         state = state_of_unfinished(folder)
         epochs, seconds = progress(folder)

@@ -3,8 +3,15 @@
 from rich.console import Console
 
 from reslag_vae.studies.grid import Job
-from reslag_vae.studies.states import RunStatus, State
-from reslag_vae.studies.status import count_of, duration, print_status, seconds_left, time_left
+from reslag_vae.studies.overview import (
+    count_of,
+    duration,
+    print_status,
+    reasons,
+    seconds_left,
+    time_left,
+)
+from reslag_vae.studies.run_state import RunStatus, State
 
 
 def job(row: str, data: str = "mnist", seed: int = 0) -> Job:
@@ -72,3 +79,9 @@ def test_the_table_has_a_line_for_each_row_and_every_reason_once() -> None:
     assert "failed: mnist/mmd/seed_0, mnist/mmd/seed_1\nNaN in [kl]" in shown
     assert "refused: celeba/vae/seed_0\nno data" in shown
     assert "2 of 8 runs finished" in shown
+
+
+def test_reasons_keep_their_lines_and_move_no_cursor() -> None:
+    found = {job("vae"): RunStatus(State.FAILED, reason="no data\nPut it there \x1b[2J")}
+    (text,) = reasons(found)
+    assert text.plain == "failed: mnist/vae/seed_0\nno data\nPut it there \\x1b[2J"

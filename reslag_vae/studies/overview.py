@@ -10,8 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from reslag_vae._runtime.errors import printable_lines
 from reslag_vae.studies.grid import Job
-from reslag_vae.studies.states import BROKEN, RunStatus, State, run_status
+from reslag_vae.studies.run_state import BROKEN, RunStatus, State, run_status
 
 MARKS = {
     State.FINISHED: "green",
@@ -130,7 +131,7 @@ def reasons(found: RunStatuses) -> list[Text]:
         if own.reason:
             folders.setdefault((own.state, own.reason), []).append(job.folder)
     return [
-        Text(f"{state.value}: {', '.join(names)}\n{reason}", style="red")
+        Text(f"{state.value}: {', '.join(names)}\n{printable_lines(reason)}", style="red")
         for (state, reason), names in folders.items()
     ]
 

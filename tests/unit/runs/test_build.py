@@ -1,0 +1,31 @@
+"""What is said of options that no part has."""
+
+from collections.abc import Callable
+
+import pytest
+from omegaconf import DictConfig
+
+from reslag_vae.runs.build import instantiate
+
+Compose = Callable[..., DictConfig]
+
+
+@pytest.mark.parametrize(
+    ("model", "option"),
+    [
+        ("vae", "prior.foo"),
+        ("vae", "posterior.foo"),
+        ("vae", "likelihood.foo"),
+        ("optimal_sigma", "likelihood.variance.foo"),
+        ("vae", "network.foo"),
+        ("vae", "objective.foo"),
+        ("lagging", "schedule.foo"),
+        ("vae", "model.foo"),
+    ],
+)
+def test_an_option_that_a_part_lacks_is_named_as_it_was_given(
+    model: str, option: str, compose: Compose
+) -> None:
+    config = compose(f"model={model}", "data=digits", f"+{option}=3")
+    with pytest.raises(TypeError, match=rf"^{option}: there is no such option in what was chosen"):
+        instantiate(config.model)

@@ -8,7 +8,7 @@ from torch import Tensor
 from reslag_vae.data import Images
 from reslag_vae.evaluation.iteration import check_seed, checked_images, chunks
 from reslag_vae.evaluation.progress import Progress, silent
-from reslag_vae.models.inputs import check_count
+from reslag_vae.models.inputs import MOST_SAMPLES, check_whole
 
 # Passes over the data. The error falls as (s / s')^(2 passes - 2), where s is the variance of the
 # component after the last direction that is followed, and s' that of the last one that is wanted.
@@ -57,8 +57,8 @@ def fit_pca(
     seed = check_seed(seed)
     mean = mean_image(images, progress)
     most = min(len(images), mean.numel())
-    components = check_count("components", components)
-    if components > most:
+    components = check_whole("components", components, 0, MOST_SAMPLES)
+    if not 0 < components <= most:
         raise ValueError(
             f"components={components}: {len(images)} images of {mean.numel()} numbers allow 1 to "
             f"{most}."

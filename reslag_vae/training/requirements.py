@@ -1,20 +1,20 @@
 """The check that the parts of a system go together: what one requires, another provides."""
 
 import importlib
-import inspect
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reslag_vae.training.system import BaseVAE
 
-# Groups of the command line, and the modules whose exported classes are their choices.
+# Groups of the command line: the module that exports their choices, and the classes of these. The
+# rules for sigma name their Gaussians.
 CHOICES = {
-    "network": "reslag_vae.networks",
-    "posterior": "reslag_vae.latents",
-    "prior": "reslag_vae.latents",
-    "likelihood": "reslag_vae.likelihoods",
-    "objective": "reslag_vae.objectives",
-    "schedule": "reslag_vae.training.schedules",
+    "network": ("reslag_vae.networks", ("Network",)),
+    "posterior": ("reslag_vae.latents", ("Posterior",)),
+    "prior": ("reslag_vae.latents", ("Prior",)),
+    "likelihood": ("reslag_vae.likelihoods", ("Likelihood", "VarianceRule")),
+    "objective": ("reslag_vae.objectives", ("Objective",)),
+    "schedule": ("reslag_vae.training.schedules", ("Schedule",)),
 }
 
 
@@ -75,14 +75,11 @@ def doing_without(system: "BaseVAE", group: str, capability: str) -> str:
     """
     if group not in CHOICES:
         return ""
-    part = system.parts()[group]
-    # latents holds posteriors and priors.
-    base = next((kind for kind in type(part).__mro__ if inspect.isabstract(kind)), type(part))
+    refused = system.parts()[group].name
     names = [
         kind.name
         for kind in exported(group)
-        if issubclass(kind, base)
-        and kind.name != part.name
+        if kind.name != refused
         and capability not in getattr(kind, "requires", ())
         and is_taken(system, group, kind.name)
     ]
@@ -112,7 +109,9 @@ def providing(group: str, capability: str) -> list[str]:
 
 
 def exported(group: str) -> list[Any]:
-    """Return the exported classes of a group's room that are choices on the command line."""
-    room = importlib.import_module(CHOICES[group])
+    """Return the exported classes that are a group's choices on the command line."""
+    module, names = CHOICES[group]
+    room = importlib.import_module(module)
+    bases = tuple(getattr(room, name) for name in names)
     kinds = [getattr(room, name) for name in room.__all__]
-    return [kind for kind in kinds if "name" in vars(kind)]
+    return [kind for kind in kinds if issubclass(kind, bases) and "name" in vars(kind)]

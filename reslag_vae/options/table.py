@@ -246,6 +246,6 @@ OF_LATENT = ("active_units", "mutual_information", "mutual_information_ceiling")
 NO_LOSS = {
     **dict.fromkeys(OF_LATENT, "a large one is good"),
     **dict.fromkeys(("kl", "kl_per_dim"), "a small one is good and bad: a code that says nothing"),
-    "elbo": "a large one is good; {split}/bits_per_dim is the same in bits, and there less is better",
+    "elbo": "a large one is good; of {split}/bits_per_dim, the same in bits, a small one is",
 }
 METRICS = (*(f"val/{name}" for name in (*MEANS, *OF_LATENT)), *(f"train/{name}" for name in MEANS))

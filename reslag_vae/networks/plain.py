@@ -68,15 +68,21 @@ def plain_decoder(
     image_shape: ImageShape, latent_dim: int, channels: list[int], blocks: list[int], outputs: int
 ) -> nn.Sequential:
     """Return a module that maps (B, d) latents to (B, outputs, H, W) likelihood parameters."""
-    sizes = stage_sizes(image_shape, len(channels))
-    height, width = sizes[-1]
+    return nn.Sequential(
+        *seed_features(image_shape, latent_dim, channels),
+        *up_stages(image_shape, channels, blocks, outputs),
+    )
+
+
+def seed_features(image_shape: ImageShape, latent_dim: int, channels: list[int]) -> nn.Sequential:
+    """Return a module from (B, d) latents to the innermost stage's (B, channels, h, w) features."""
+    height, width = stage_sizes(image_shape, len(channels))[-1]
     return nn.Sequential(
         nn.Linear(latent_dim, channels[-1] * height * width),
         nn.Unflatten(1, (channels[-1], height, width)),
         # On the features, not before they are: compiled, it shares the pass that gives them their
         # layout, and no mask is kept for its gradient. In place on a view, autograd would copy.
         nn.ReLU(),
-        *up_stages(image_shape, channels, blocks, outputs),
     )
 
 

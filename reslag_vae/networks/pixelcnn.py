@@ -1,0 +1,147 @@
+"""A gated PixelCNN: every pixel's outputs see the pixels before it, row by row."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class GatedPixelCNN(nn.Module):
+    """Masked convolutions in a vertical and a horizontal stack, which together have no blind spot.
+
+    van den Oord et al. 2016, https://arxiv.org/abs/1606.05328, section 2 and Figure 2. The vertical
+    stack sees the rows above a pixel, the horizontal one the pixels to its left and the vertical
+    stack. The first layer leaves out the pixel itself and has no residual connection; the others
+    see their own features of it. Nothing is masked by zeros in a kernel: kernels have no more
+    weights than they use.
+
+    Args:
+        image_channels: C.
+        context_channels: P, of what every pixel is conditioned on; 0 for nothing.
+        outputs: O, numbers given for each pixel.
+        channels: F, features of each stack.
+        layers: L, at least 1.
+        first_kernel: odd size of the first layer's field.
+        kernel: odd size of the other layers' field.
+        conditioned: layers that see the context, from the first on.
+    """
+
+    def __init__(
+        self,
+        image_channels: int,
+        context_channels: int,
+        outputs: int,
+        channels: int,
+        layers: int,
+        first_kernel: int,
+        kernel: int,
+        conditioned: int,
+    ) -> None:
+        super().__init__()
+        self.image_channels, self.context_channels = image_channels, context_channels
+        first = GatedLayer(image_channels, channels, first_kernel, context_channels, first=True)
+        seen = [context_channels if layer < conditioned else 0 for layer in range(1, layers)]
+        others = [GatedLayer(channels, channels, kernel, own, first=False) for own in seen]
+        self.layers = nn.ModuleList([first, *others])
+        self.hidden = nn.Conv2d(channels, channels, 1)
+        self.outputs = nn.Conv2d(channels, outputs, 1)
+        self.to(memory_format=torch.channels_last)
+
+    @property
+    def rows_above(self) -> int:
+        """Rows above a pixel that its outputs see."""
+        return sum(layer.reach for layer in self.gated_layers())
+
+    def gated_layers(self) -> Iterator["GatedLayer"]:
+        """Yield the layers, from the image on."""
+        for layer in self.layers:
+            assert isinstance(layer, GatedLayer)
+            yield layer
+
+    def forward(self, images: Tensor, context: Tensor) -> Tensor:
+        """Return the (B, O, H, W) outputs of all pixels at once.
+
+        Args:
+            images: (B, C, H, W) in [0, 1].
+            context: (B, P, H, W), or (B, P, 1, 1) that is the same for all pixels.
+        """
+        vertical = horizontal = centred(images)
+        for layer in self.layers:
+            vertical, horizontal = layer(vertical, horizontal, context)
+        outputs: Tensor = self.outputs(self.hidden(horizontal.relu()).relu())
+        return outputs
+
+
+class GatedLayer(nn.Module):
+    """One gated layer of both stacks.
+
+    Args:
+        inputs: channels of each stack before the layer.
+        channels: F, after it.
+        kernel: odd size of its field.
+        context_channels: P; 0 where the layer sees no context.
+        first: whether it is the first layer, which leaves out the pixel itself.
+
+    Attributes:
+        reach: rows above, and pixels to the left, that it sees.
+    """
+
+    def __init__(
+        self, inputs: int, channels: int, kernel: int, context_channels: int, first: bool
+    ) -> None:
+        super().__init__()
+        self.first, self.reach = first, kernel // 2
+        # The rows or pixels before, and the own one but in the first layer.
+        length = self.reach + (0 if first else 1)
+        self.vertical = nn.Conv2d(inputs, 2 * channels, (length, kernel))
+        self.horizontal = nn.Conv2d(inputs, 2 * channels, (1, length))
+        self.between = nn.Conv2d(2 * channels, 2 * channels, 1)
+        self.out = nn.Conv2d(channels, channels, 1)
+        self.context = (
+            nn.Conv2d(context_channels, 4 * channels, 1, bias=False) if context_channels else None
+        )
+
+    def forward(
+        self, vertical: Tensor, horizontal: Tensor, context: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the (B, F, H, W) features of both stacks.
+
+        Args:
+            vertical: (B, inputs, H, W).
+            horizontal: (B, inputs, H, W).
+            context: (B, P, H, W) or (B, P, 1, 1).
+        """
+        height, width = vertical.shape[-2:]
+        reach = self.reach
+        # The first layer's last row and column would see what lies beyond the image's end.
+        above = self.vertical(F.pad(vertical, (reach, reach, reach, 0)))[:, :, :height]
+        left = self.horizontal(F.pad(horizontal, (reach, 0)))[..., :width]
+        above, added = self.from_above(above, context)
+        features = self.out(gate(left + added))
+        return gate(above), features if self.first else features + horizontal
+
+    def from_above(self, above: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the vertical stack before its gate, and what it adds to the horizontal one.
+
+        Args:
+            above: (B, 2 F, H, W) convolution of the vertical stack.
+            context: (B, P, H, W) or (B, P, 1, 1).
+        """
+        # From before the gate (Figure 2).
+        added = self.between(above)
+        if self.context is None:
+            return above, added
+        vertical, horizontal = self.context(context).chunk(2, dim=1)
+        return above + vertical, added + horizontal
+
+
+def centred(images: Tensor) -> Tensor:
+    """Return images in [0, 1] scaled to [-1, 1]: 0 is as far from black as from white."""
+    return 2 * images - 1
+
+
+def gate(features: Tensor) -> Tensor:
+    """Return tanh of the first half of the channels times sigmoid of the second, Eq. 2."""
+    values, gates = features.chunk(2, dim=1)
+    return values.tanh() * gates.sigmoid()

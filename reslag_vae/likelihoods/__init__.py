@@ -3,6 +3,7 @@
 from reslag_vae.likelihoods.base import Distortion, Likelihood
 from reslag_vae.likelihoods.bernoulli import Bernoulli
 from reslag_vae.likelihoods.gaussian import Gaussian
+from reslag_vae.likelihoods.pixelcnn import PixelCNN
 from reslag_vae.likelihoods.squared import SquaredError, UnitGaussian
 from reslag_vae.likelihoods.variance import (
     DataVariance,
@@ -21,6 +22,7 @@ __all__ = [
     "LearnedVariance",
     "Likelihood",
     "OptimalVariance",
+    "PixelCNN",
     "SquaredError",
     "UnitGaussian",
     "VarianceRule",

@@ -13,7 +13,8 @@ class Distortion(NamedTuple):
     Attributes:
         nll: (B,) negative log-likelihood as it is trained, perhaps without constants (see
             `formula`).
-        rec: (B,) sums of squared errors of the likelihood's mean over the C·H·W pixels in [0, 1].
+        rec: (B,) sums of squared errors of the likelihood's mean over the C·H·W pixels in [0, 1],
+            or where it has none, of each pixel's mean given the pixels before it.
         extras: further tensors by name, logged as their means over images.
     """
 
@@ -33,13 +34,17 @@ class Likelihood(nn.Module, ABC):
         provides: capabilities that other parts and variants may require.
         discrete: whether `log_prob` is that of a mass: nats that compare with other codes of x.
         binary: whether pixels must be 0 or 1.
+        has_mean: whether `mean` is known; if not, an image is shown by a sample.
+        for_greys: option that has a binary likelihood take greys; None if there is none.
         parameters_per_channel: channels that the network gives for each channel of the image.
     """
 
     name: str
     provides: frozenset[str] = frozenset()
     discrete: ClassVar[bool] = False
-    binary: ClassVar[bool] = False
+    binary: bool = False
+    has_mean: ClassVar[bool] = True
+    for_greys: str | None = None
     parameters_per_channel: int = 1
 
     @property
@@ -78,8 +83,26 @@ class Likelihood(nn.Module, ABC):
         """
 
     @abstractmethod
-    def mean(self, parameters: Tensor) -> Tensor:
-        """Return the (B, C, H, W) mean images of (B, P, H, W) parameters."""
+    def mean(self, parameters: Tensor) -> Tensor | None:
+        """Return the (B, C, H, W) mean images of (B, P, H, W) parameters.
+
+        None where `has_mean` is false.
+        """
+
+    def image(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the (B, C, H, W) images by which parameters are shown.
+
+        They are the means or, where there are none, samples.
+
+        Args:
+            parameters: (B, P, H, W).
+            generator: of the samples, on the CPU; None draws the same numbers at each call.
+        """
+        mean = self.mean(parameters)
+        if mean is not None:
+            return mean
+        source = torch.Generator().manual_seed(0) if generator is None else generator
+        return self.sample(parameters, source)
 
     @abstractmethod
     def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -89,7 +112,7 @@ class Likelihood(nn.Module, ABC):
     def divergence(self, parameters: Tensor, others: Tensor) -> Tensor:
         """Return the (B,) KL(p(x|z) || p(x|z')) in nats.
 
-        If both directions differ, it is their mean.
+        If both directions differ, it is their mean. It may be an unbiased estimate.
 
         Args:
             parameters: (B, P, H, W) parameters of z.

@@ -9,6 +9,9 @@ DECAY = Kind("a number from 0 to less than 1", lambda value: real(0, 1).has(valu
 SEED = whole(0, 2**32 - 1)
 EPOCHS = whole(0, 1_000_000)
 POSITIVE = real(1e-12, 1e12)
+PIXELS = word("bernoulli", "levels", "logistic_mixture")
+ODD = Kind("an odd number from 1 to 99", lambda value: whole(1, 99).has(value) and value % 2 == 1)
+ODD_FROM_3 = Kind("an odd number from 3 to 99", lambda value: ODD.has(value) and value > 1)
 IMAGE_SHAPE = listed(whole(1, 4096), 3, 3)
 LATENT_DIM = whole(1, 100_000)
 CHANNELS = listed(whole(1, 8192), 1, 12)
@@ -59,27 +62,40 @@ TRAIN: dict[str, Kind] = {
     "recipe.aggressive_epochs": EPOCHS,
     "recipe.ratio": whole(1, 1000),
     "recipe.beta": POSITIVE,
+    "recipe.pixels": PIXELS,
     "network.image_shape": IMAGE_SHAPE,
     "network.latent_dim": LATENT_DIM,
     "network.channels": CHANNELS,
     "network.blocks": BLOCKS,
     "network.residual": BOOLEAN,
+    "network.per_pixel": BOOLEAN,
     "network.parameters_per_latent": whole(1, 2),
-    "network.parameters_per_channel": whole(1, 1000),
+    "network.parameters_per_channel": whole(0, 1000),
     "prior.latent_dim": LATENT_DIM,
     "likelihood.variance.image_shape": IMAGE_SHAPE,
     "likelihood.variance.granularity": word("global", "channel", "pixel", "image"),
     "likelihood.variance.decay": DECAY,
     "likelihood.variance.sigma2": real(1.2815e-6, 1e6),
+    "likelihood.image_shape": IMAGE_SHAPE,
+    "likelihood.pixels": PIXELS,
+    "likelihood.channels": whole(1, 8192),
+    "likelihood.layers": whole(1, 100),
+    "likelihood.first_kernel": ODD_FROM_3,
+    "likelihood.kernel": ODD,
+    "likelihood.conditioned": either(whole(1, 100), NULL),
+    "likelihood.parameters_per_channel": whole(0, 1000),
     "objective.beta": POSITIVE,
     "objective.gamma": POSITIVE,
     "objective.capacity": real(0, 1e6),
     "objective.epochs": EPOCHS,
+    "objective.start": real(0, 1),
+    "objective.nats": real(0, 1e6),
     "objective.alpha": real(-1e6, 1),
     "objective.lambda_": real(-1e6, 1e9),
     "objective.bandwidth": either(real(1e-6, 1e12), NULL),
     "objective.estimator": word("biased", "unbiased"),
-    "schedule.ratio": whole(1, 1000),
+    "schedule.ratio": either(whole(1, 1000), word("adaptive")),
+    "schedule.patience": whole(1, 1000),
     "schedule.epochs": EPOCHS,
     "schedule.batches": word("same", "fresh"),
     "schedule.until": word("epochs", "mutual_information"),

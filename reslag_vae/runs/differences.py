@@ -15,6 +15,7 @@ IMMATERIAL = (
     "logger",
     *(f"callbacks.{name}" for name in WATCHING),
     "data.root",
+    "recipe.pixels",  # stands in likelihood.pixels where it is used
     "trainer.accelerator",
     "trainer.devices",
     "trainer.num_nodes",

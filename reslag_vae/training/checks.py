@@ -79,18 +79,24 @@ def metric_names(model: BaseVAE) -> list[str]:
 
 
 def check_pixels(system: BaseVAE, data: ImageDataModule) -> None:
-    """Refuse grey images for a likelihood of black and white ones.
+    """Refuse grey images for a likelihood of black and white ones, and a mass of greys for these.
 
     Args:
         system: system of the run.
         data: data of the run.
 
     Raises:
-        ValueError: the likelihood takes only 0 and 1, and the data have greys.
+        ValueError: the likelihood takes only 0 and 1, and the data have greys, or the reverse.
     """
     likelihood = system.model.likelihood
     if likelihood.binary and not data.binary:
+        instead = "" if likelihood.for_greys is None else f"{likelihood.for_greys}, "
         raise ValueError(
             f"likelihood={likelihood.name}: takes images of 0 and 1 alone, and data={data.name} "
-            "has greys: data=binarized_mnist, or data=mnist data.binarize=dynamic."
+            f"has greys: {instead}data=binarized_mnist, or data=mnist data.binarize=dynamic."
+        )
+    if likelihood.discrete and data.binary and not likelihood.binary:
+        raise ValueError(
+            f"likelihood={likelihood.name}: is a mass of 256 levels, and the images of "
+            f"data={data.name} are 0 and 1 alone: likelihood.pixels=bernoulli."
         )

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from reslag_vae import likelihoods
+from reslag_vae.likelihoods.masses import MASSES
 
 IMAGE_SHAPE = (2, 8, 8)
 LATENT_DIM = 3
@@ -24,6 +25,12 @@ ARGUMENTS: dict[str, Any] = {
     "sigma2": 0.05,
 }
 
+# Arguments whose defaults would make the contracts slow.
+SMALL: dict[str, Any] = {"layers": 2, "first_kernel": 3, "channels": 4}
+
+# Arguments that choose by name, each of whose values is tried.
+NAMED: dict[str, tuple[str, ...]] = {"pixels": tuple(MASSES)}
+
 # Arguments that are parts themselves: each of those that a room exports is tried.
 PARTS: dict[str, tuple[ModuleType, type]] = {
     "variance": (likelihoods, likelihoods.VarianceRule),
@@ -31,14 +38,21 @@ PARTS: dict[str, tuple[ModuleType, type]] = {
 
 
 class Case(NamedTuple):
-    """A class and those of the parts that it takes."""
+    """A class, those of the parts that it takes, and its choices by name."""
 
     kind: type
     parts: dict[str, "Case"]
+    named: dict[str, str]
 
     @property
     def label(self) -> str:
-        return "-".join([self.kind.__name__, *(part.label for part in self.parts.values())])
+        parts = [part.label for part in self.parts.values()]
+        return "-".join([self.kind.__name__, *parts, *self.named.values()])
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it has the first of every choice by name."""
+        return all(NAMED[name][0] == value for name, value in self.named.items())
 
     def build(self, **arguments: Any) -> Any:
         """Build one, in which `arguments` take the place of the usual ones where it takes them.
@@ -47,9 +61,13 @@ class Case(NamedTuple):
             TypeError: it needs an argument that is not known here.
         """
         known = ARGUMENTS | arguments
-        chosen = {}
+        chosen: dict[str, Any] = dict(self.named)
         for name, parameter in inspect.signature(self.kind).parameters.items():
-            if name in self.parts:
+            if name in self.named:
+                continue
+            if name in SMALL and not is_required(parameter):
+                chosen[name] = SMALL[name]
+            elif name in self.parts:
                 chosen[name] = self.parts[name].build(**arguments)
             elif name in arguments or (is_required(parameter) and name in known):
                 chosen[name] = known[name]
@@ -70,10 +88,14 @@ def cases(room: ModuleType, base: type) -> list[Case]:
         kind = getattr(room, name)
         if not is_concrete(kind, base):
             continue
-        wanted = [own for own in inspect.signature(kind).parameters if own in PARTS]
-        choices = [cases(*PARTS[own]) for own in wanted]
-        for chosen in itertools.product(*choices):
-            found.append(Case(kind, dict(zip(wanted, chosen, strict=True))))
+        taken = inspect.signature(kind).parameters
+        wanted, named = ([own for own in taken if own in known] for known in (PARTS, NAMED))
+        parts = [cases(*PARTS[own]) for own in wanted]
+        names = [NAMED[own] for own in named]
+        for chosen in itertools.product(*parts, *names):
+            own_parts = dict(zip(wanted, chosen, strict=False))
+            own_names = dict(zip(named, chosen[len(wanted) :], strict=True))
+            found.append(Case(kind, own_parts, own_names))
     return found
 
 

@@ -23,7 +23,9 @@ GROUPS: dict[str, tuple[ModuleType, type]] = {
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_part_has_a_choice_of_its_name(group: str) -> None:
-    names = [case.build().name for case in cases(*GROUPS[group])]
+    # With one channel every choice by name goes.
+    built = [(case, case.build(image_shape=(1, 8, 8))) for case in cases(*GROUPS[group])]
+    names = [part.name for case, part in built if case.is_first]
 
     assert len(set(names)) == len(names)
     for name in names:

@@ -128,7 +128,8 @@ def test_it_encodes_and_decodes(trained: Trained, images: torch.Tensor) -> None:
     codes = model.encode(images)
     assert codes.shape == (size, model.latent_dim)
     assert codes.isfinite().all()
-    assert codes.unique(dim=0).shape[0] == size
+    if model.latent_dim:
+        assert codes.unique(dim=0).shape[0] == size
     decoded = model.decode(codes)
     assert decoded.shape == (size, *model.image_shape)
     assert decoded.min() >= 0
@@ -170,7 +171,7 @@ def test_every_parameter_is_in_one_group_and_reached_by_a_gradient(
     for name in GROUPS:
         found = gradients(system, name)
         assert all(gradient is not None and gradient.isfinite().all() for gradient in found)
-        assert norm(found) > 0
+        assert norm(found) > 0 or not found
 
 
 def is_taken(variant: type[BaseVAE], schedule: type[Schedule]) -> bool:
@@ -199,8 +200,10 @@ def test_an_update_changes_its_groups_and_nothing_of_the_others(
     recorder = Recorder(system)
     trainer = fit(system, data, limit_train_batches=1, limit_val_batches=1)
 
-    moved = [set(update.groups) for _, update in recorder.updates]
-    assert set().union(*moved) == set(GROUPS)
+    # A model without latents has nothing to infer.
+    groups = {name for name in GROUPS if system.group_parameters(name)}
+    moved = [groups & set(update.groups) for _, update in recorder.updates]
+    assert set().union(*moved) == groups
     assert recorder.changed == recorder.differentiated == moved
     assert not [name for name, p in system.named_parameters() if torch.equal(p, before[name])]
     assert trainer.callback_metrics["val/loss"].isfinite()
@@ -228,6 +231,12 @@ def test_its_importance_weighted_bound_is_at_least_its_elbo(
 ) -> None:
     """The ELBO is by the KL of inference, the bound by densities alone."""
     likelihood, pixels = density_of(trained.system).eval(), images / 255
+    if not trained.model.latent_dim:
+        latents = trained.model.parameters_at(trained.model.encode(images))
+        exact = likelihood.log_prob(pixels, latents).double()
+        for bound in importance_weighted_bound(trained.model, images, 3, likelihood):
+            torch.testing.assert_close(bound, exact)
+        return
     model = far_from_its_prior(trained.model, pixels)
     if model.deterministic:
         with pytest.raises(ValueError, match="needs a posterior with a density"):

@@ -303,3 +303,29 @@ def test_the_best_epoch_is_not_chosen_by_what_the_model_does_not_log(
         ConfigError, match=rf"monitor=val/{metric}: this model has no such metric; .*val/rec"
     ):
         build(config, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        (("data=digits", "likelihood.pixels=bernoulli"), r"has greys: likelihood\.pixels=levels, "),
+        (("data=digits", "likelihood.pixels=logistic_mixture"), None),
+        (("data=mnist", "data.binarize=dynamic"), r"0 and 1 alone: likelihood\.pixels=bernoulli"),
+        (("data=binarized_mnist",), None),
+        (("data=cifar10", "likelihood.pixels=levels"), r"not of 3: .*=logistic_mixture takes"),
+        (("data=cifar10", "likelihood.pixels=bernoulli"), r"=logistic_mixture, data=binarized"),
+    ],
+)
+def test_a_pixelcnn_whose_pixels_are_not_the_data_s_says_which_would_do(
+    choices: tuple[str, ...], message: str | None, compose: Compose
+) -> None:
+    def check() -> None:
+        config = compose("model=pixelvae", *choices, "likelihood.layers=1", "logger=none")
+        system = build_system(config)
+        check_pixels(system, instantiate(config.data))
+
+    if message is None:
+        check()
+        return
+    with pytest.raises(ValueError, match=message):
+        check()

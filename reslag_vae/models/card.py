@@ -12,8 +12,9 @@ def preset(model: GenerativeModel, objective: Objective) -> str:
     likelihood = model.likelihood
     if objective.name == "elbo" and "sigma_rule" in likelihood.provides:
         return likelihood.name
-    usual = "unit_gaussian" if objective.name == "elbo" else "squared_error"
-    return objective.name if likelihood.name == usual else f"{objective.name}, {likelihood.name}"
+    if likelihood.name == objective.usual_likelihood:
+        return objective.name
+    return f"{objective.name}, {likelihood.name}"
 
 
 def equivalent_sigma2(model: GenerativeModel, objective: Objective) -> float | None:

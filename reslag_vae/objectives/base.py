@@ -38,6 +38,7 @@ class Objective(nn.Module, ABC):
         requires: capabilities that the other parts must provide.
         provides: capabilities that parts and variants may require: `divergence`, something holds
             the latent to the prior; `rate`, that is the KL of each posterior to it.
+        usual_likelihood: name of the likelihood that `objective=<name>` chooses along.
         draws_prior: whether `forward` needs samples of the prior.
         averages_kl: whether the loss holds the KL averaged over dimensions, the thesis' Lat.
         beta: weight of the KL if it is set by hand, which distinguishes the runs of a sweep.
@@ -46,6 +47,7 @@ class Objective(nn.Module, ABC):
     name: ClassVar[str]
     requires: frozenset[str] = frozenset()
     provides: frozenset[str] = frozenset()
+    usual_likelihood: ClassVar[str] = "squared_error"
     draws_prior: ClassVar[bool] = False
     averages_kl: ClassVar[bool] = False
     beta: float | None = None

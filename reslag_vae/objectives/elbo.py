@@ -17,6 +17,7 @@ class ELBO(Objective):
     """
 
     name: ClassVar[str] = "elbo"
+    usual_likelihood = "unit_gaussian"
     requires = frozenset({"density"})
     provides = frozenset({"divergence", "rate", "elbo"})
 

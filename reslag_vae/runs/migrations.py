@@ -17,7 +17,7 @@ from reslag_vae.runs.errors import RunError
 Tree = dict[str, Any]
 
 # Of what is written now; the steps below lead to it.
-SCHEMA = 2
+SCHEMA = 3
 
 # Of schema 1: packages whose exported classes are in another one now.
 PACKAGES = {
@@ -105,8 +105,36 @@ def target_of(target: str) -> str:
     return f"{PACKAGES[package]}.{name}" if package in PACKAGES else target
 
 
+def config_of_2(tree: Tree) -> Tree:
+    """Return a configuration of schema 2 with the options that are younger."""
+    return tree | {"schedule": with_patience(tree.get("schedule"))}
+
+
+def model_of_2(node: Tree) -> Tree:
+    """Return the node of a model of schema 2 with the options that are younger."""
+    return node | {"schedule": with_patience(node.get("schedule"))}
+
+
+def with_patience(schedule: Any) -> Any:
+    """Return the node of a schedule; schema 2 had no patience for the mutual information."""
+    if isinstance(schedule, dict) and "until" in schedule:
+        return schedule | {"patience": 1}
+    return schedule
+
+
+def progress_of_2(own: Tree) -> Tree:
+    """Return a checkpoint's progress; without patience the last estimate was the highest."""
+    schedule = dict(own["schedule"])
+    if "last_information" in schedule:
+        schedule |= {"most_information": schedule.pop("last_information"), "epochs_below": 0}
+    return own | {"schedule": schedule}
+
+
 # By the schema that they lead on from.
-STEPS = {1: Step(config_of_1, model_of_1, version_0_1.TENSORS, version_0_1.progress)}
+STEPS = {
+    1: Step(config_of_1, model_of_1, version_0_1.TENSORS, version_0_1.progress),
+    2: Step(config_of_2, model_of_2, {}, progress_of_2),
+}
 
 
 def current_config(tree: Tree, path: Path) -> Tree:

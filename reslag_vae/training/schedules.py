@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
+import torch
 from torch import Tensor
 
 from reslag_vae.models.generative import GROUPS, Group
@@ -18,6 +19,10 @@ Until = Literal["epochs", "mutual_information"]
 
 # Share of its ceiling from which an estimate of the mutual information tells nothing any more.
 SATURATED = 0.95
+
+# Of the adaptive ratio: encoder updates before a decoder update, at most, and those whose mean loss
+# is compared with that of as many before.
+MOST_UPDATES, WINDOW = 100, 10
 
 
 class Update(NamedTuple):
@@ -102,6 +107,7 @@ class Joint(Schedule):
     """The schedule of one update for each step, in which both groups step."""
 
     name: ClassVar[str] = "joint"
+    provides: ClassVar[frozenset[str]] = frozenset({"joint"})
 
     def updates(self) -> Updates:
         yield JOINT
@@ -115,38 +121,47 @@ class Lagging(Schedule):
     encoder-only updates followed by one decoder-only update.
 
     Args:
-        ratio: number of encoder updates before each decoder update; at least 1.
+        ratio: number of encoder updates before each decoder update, at least 1; `adaptive` is the
+            paper's rule: until the mean loss of 10 updates is above that of the 10 before, and at
+            most 100, each on another minibatch.
         epochs: length of the aggressive phase in epochs, at most (see `until`).
         batches: minibatches of the ratio + 1 updates: `same` takes one, with fresh noise, and
             `fresh` one for each encoder update.
         until: end of the aggressive phase: after `epochs`, or already when the validation
             `mutual_information` stops rising. An estimate at its ceiling, as with many latent
             dimensions, cannot tell, and the phase goes on.
+        patience: number of epochs, not necessarily in a row, whose mutual information is no higher
+            than the highest before, with which the phase ends; the paper's code has 5.
 
     Raises:
         ValueError: an argument is out of its range.
     """
 
-    ratio: int = 5
+    ratio: int | Literal["adaptive"] = 5
     epochs: int = 20
     batches: Batches = "same"
     until: Until = "epochs"
+    patience: int = 1
     name: ClassVar[str] = "lagging"
     provides: ClassVar[frozenset[str]] = frozenset({"lagging"})
     aggressive: bool = field(default=True, init=False, repr=False, compare=False)
     phase_ended_at: int | None = field(default=None, init=False, repr=False, compare=False)
-    last_information: float = field(default=-math.inf, init=False, repr=False, compare=False)
+    most_information: float = field(default=-math.inf, init=False, repr=False, compare=False)
+    epochs_below: int = field(default=0, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("ratio", "epochs", "batches", "until"):
+        for name in ("ratio", "epochs", "batches", "until", "patience"):
             require(f"schedule.{name}", getattr(self, name))
 
     def updates(self) -> Updates:
         if not self.aggressive:
             yield JOINT
             return
-        for _ in range(self.ratio):
-            yield Update(("inference",), fresh=self.batches == "fresh")
+        if self.ratio == "adaptive":
+            yield from adaptive_updates()
+        else:
+            for _ in range(self.ratio):
+                yield Update(("inference",), fresh=self.batches == "fresh")
         yield Update(("generative",))
 
     def check_length(self, max_epochs: int | None) -> None:
@@ -167,9 +182,12 @@ class Lagging(Schedule):
         ceiling = float(metrics["val/mutual_information_ceiling"])
         if float(information) > SATURATED * ceiling:
             return  # The estimate cannot rise further, whatever the mutual information does.
-        if float(information) <= self.last_information:
+        if float(information) > self.most_information:
+            self.most_information = float(information)
+        else:
+            self.epochs_below += 1
+        if self.epochs_below >= self.patience:
             self.phase_ended_at = epoch + 1
-        self.last_information = float(information)
 
     @property
     def phase(self) -> str:
@@ -182,9 +200,27 @@ class Lagging(Schedule):
     def state_dict(self) -> dict[str, Any]:
         return {
             "phase_ended_at": self.phase_ended_at,
-            "last_information": self.last_information,
+            "most_information": self.most_information,
+            "epochs_below": self.epochs_below,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.phase_ended_at = state["phase_ended_at"]
-        self.last_information = state["last_information"]
+        self.most_information = state["most_information"]
+        self.epochs_below = state["epochs_below"]
+
+
+def adaptive_updates() -> Updates:
+    """Yield encoder updates until they help no more.
+
+    He et al. 2019, https://arxiv.org/abs/1901.05534, Algorithm 1, with the numbers of their code:
+    the first minibatch is the step's own.
+    """
+    previous, losses = math.inf, []
+    for count in range(1, MOST_UPDATES + 1):
+        losses.append((yield Update(("inference",), fresh=count > 1)).mean())
+        if count % WINDOW == 0:
+            mean = float(torch.stack(losses).mean())
+            if mean > previous:
+                return
+            previous, losses = mean, []

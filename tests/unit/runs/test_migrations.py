@@ -160,6 +160,7 @@ def test_what_a_step_cannot_make_sense_of_is_one_sentence(
         return {"child": tree["nowhere"]}
 
     expected = r"is damaged, or of another version of this package: 'nowhere'$"
+    monkeypatch.setattr(migrations, "SCHEMA", 2)
     monkeypatch.setattr(migrations, "STEPS", {1: Step(same, demanding, {}, {})})
     with pytest.raises(RunError, match=rf"config\.yaml {expected}"):
         read_config(old)

@@ -1,4 +1,6 @@
+import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -68,13 +70,52 @@ def validated(schedule: Schedule, epoch: int, information: float) -> None:
 def test_the_state_is_all_that_the_phase_depends_on() -> None:
     first = Lagging(epochs=9, until="mutual_information")
     second = Lagging(epochs=9, until="mutual_information")
-    assert first.state_dict() == {"phase_ended_at": None, "last_information": -math.inf}
+    assert first.state_dict() == {
+        "phase_ended_at": None,
+        "most_information": -math.inf,
+        "epochs_below": 0,
+    }
     validated(first, 0, 2.0)
     second.load_state_dict(first.state_dict())
     for schedule in (first, second):
         validated(schedule, 1, 1.5)
         assert schedule.phase_ended_at == 2
         assert step(schedule, 2) == JOINT
+
+
+def test_patience_counts_epochs_below_the_highest_in_a_row_or_not() -> None:
+    schedule = Lagging(epochs=99, until="mutual_information", patience=3)
+    for epoch, information in enumerate([2.0, 1.0, 3.0, 2.5, 3.1, 3.1]):
+        assert schedule.phase_ended_at is None
+        validated(schedule, epoch, information)
+
+    assert schedule.phase_ended_at == 6
+    assert step(schedule, 6) == JOINT
+
+
+def adaptive_step(losses: Iterator[float]) -> list[Update]:
+    """The updates of a step of the adaptive ratio, answered with these losses of an image each."""
+    schedule = Lagging(ratio="adaptive")
+    schedule.begin_epoch(0)
+    updates = schedule.updates()
+    found = [next(updates)]
+    try:
+        while True:
+            found.append(updates.send(torch.tensor([next(losses)])))
+    except StopIteration:
+        return found
+
+
+def test_the_adaptive_ratio_ends_with_the_first_window_whose_mean_loss_rose() -> None:
+    means = (5.0, 4.0, 4.0, 4.1)
+    found = adaptive_step(mean + i for mean in means for i in (-4.5, -3.5, -2.5, -1.5, -0.5) * 2)
+    first, fresh = Update(("inference",)), Update(("inference",), fresh=True)
+
+    assert found == [first, *[fresh] * 39, Update(("generative",))]
+
+
+def test_the_adaptive_ratio_ends_after_a_hundred_updates() -> None:
+    assert len(adaptive_step(1 / (1 + i) for i in itertools.count())) == 100 + 1
 
 
 @pytest.mark.parametrize("max_epochs", [None, -1, 5, 6])
@@ -92,7 +133,15 @@ def test_a_phase_longer_than_the_run_is_refused(max_epochs: int) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("ratio", 0), ("ratio", -1), ("epochs", -1), ("batches", "other"), ("until", "never")],
+    [
+        ("ratio", 0),
+        ("ratio", -1),
+        ("ratio", "often"),
+        ("patience", 0),
+        ("epochs", -1),
+        ("batches", "other"),
+        ("until", "never"),
+    ],
 )
 def test_arguments_out_of_range_are_named(option: str, value: Any) -> None:
     with pytest.raises(ValueError, match=rf"schedule\.{option}={value}"):
@@ -110,4 +159,5 @@ def test_schedules_of_the_same_options_are_equal_wherever_they_stand() -> None:
     begun = Lagging(2, 3)
     begun.begin_epoch(7)
     assert begun == Lagging(ratio=2, epochs=3) != Lagging(ratio=3, epochs=3)
-    assert repr(begun) == "Lagging(ratio=2, epochs=3, batches='same', until='epochs')"
+    options = "ratio=2, epochs=3, batches='same', until='epochs', patience=1"
+    assert repr(begun) == f"Lagging({options})"

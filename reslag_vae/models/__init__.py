@@ -2,5 +2,6 @@
 
 from reslag_vae.models.flat import FlatModel
 from reslag_vae.models.generative import GenerativeModel
+from reslag_vae.models.latent_free import LatentFree
 
-__all__ = ["FlatModel", "GenerativeModel"]
+__all__ = ["FlatModel", "GenerativeModel", "LatentFree"]

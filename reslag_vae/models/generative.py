@@ -129,9 +129,12 @@ class GenerativeModel(nn.Module, ABC):
         """Return the likelihood's (B, P, H, W) parameters for (B, d) latents, without checks."""
         return self.parameters_of(self.levels(code))
 
-    def mean_of(self, code: Tensor) -> Tensor:
-        """Return the (B, C, H, W) mean images of (B, d) latents, without checks."""
-        return self.likelihood.mean(self.parameters_at(code))
+    def image_of(self, code: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the (B, C, H, W) images of (B, d) latents, without checks.
+
+        See `Likelihood.image`.
+        """
+        return self.likelihood.image(self.parameters_at(code), generator)
 
     def log_likelihood(self, images: Tensor, code: Tensor) -> Tensor:
         """Return the (B,) log p(x|z) in nats of (B, C, H, W) images and their (B, d) latents."""
@@ -153,13 +156,18 @@ class GenerativeModel(nn.Module, ABC):
         still = tuple(given.new_zeros(len(given), width) for width in self.level_dims)
         return joined(self.infer(given, still).means)
 
-    def decode(self, latents: Any) -> Tensor:
-        """Return the (B, C, H, W) likelihood means in [0, 1] of (B, d) latents.
+    def decode(self, latents: Any, generator: torch.Generator | None = None) -> Tensor:
+        """Return the (B, C, H, W) images in [0, 1] of (B, d) latents: see `image_of`.
+
+        Args:
+            latents: (B, d).
+            generator: of the samples, on the CPU, where the likelihood has no mean; None draws the
+                same numbers at each call.
 
         Raises:
             ValueError: the latents are not finite, or have another dimension than the model's.
         """
-        return self.mean_of(as_latents(latents, self.latent_dim, self.parameter))
+        return self.image_of(as_latents(latents, self.latent_dim, self.parameter), generator)
 
     def reconstruct(self, images: Any) -> Tensor:
         """Return the (B, C, H, W) images decoded from the posterior means of images.
@@ -167,7 +175,7 @@ class GenerativeModel(nn.Module, ABC):
         Raises:
             ValueError: the images are none that `encode` takes.
         """
-        return self.mean_of(self.encode(images))
+        return self.image_of(self.encode(images))
 
     def sample(
         self,
@@ -197,7 +205,7 @@ class GenerativeModel(nn.Module, ABC):
         # Drawn on the CPU also without a generator of the caller's.
         source = torch.default_generator if generator is None else generator
         latents = self.sample_latents(count, source, temperature)
-        return self.mean_of(joined(latents))
+        return self.image_of(joined(latents), source)
 
     def interpolate(self, start: Any, end: Any, steps: int = 8) -> Tensor:
         """Return (steps, C, H, W) images on the line between two images' posterior means.
@@ -213,4 +221,4 @@ class GenerativeModel(nn.Module, ABC):
                 f"images: one for each end is wanted, and these are {len(first)} and {len(last)}."
             )
         weights = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device)[:, None]
-        return self.mean_of(first.lerp(last, weights))
+        return self.image_of(first.lerp(last, weights))

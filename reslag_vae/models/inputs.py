@@ -210,7 +210,9 @@ def as_latents(
         ) from None
     if latents.dim() == 1 and latents.numel():
         latents = latents[None]
-    if latents.dim() != 2 or not latents.numel() or dimensions not in (None, latents.shape[-1]):
+    # A model without latents is given (B, 0).
+    fits = latents.dim() == 2 and len(latents) > 0
+    if not fits or latents.shape[1] != (dimensions if dimensions is not None else latents.shape[1]):
         raise ValueError(f"latents: {wanted} are wanted, and these are {tuple(latents.shape)}.")
     if latents.is_complex() or latents.dtype == torch.bool:
         raise ValueError(f"latents: floating point is wanted, and these are {latents.dtype}.")

@@ -88,7 +88,8 @@ class AdamSettings:
     def build(self, parameters: Iterable[nn.Parameter]) -> Adam:
         """Return the optimizer of one group's parameters, whose update is one fused kernel."""
         beta1, beta2 = self.betas
-        return Adam(parameters, lr=self.lr, betas=(beta1, beta2), fused=True)
+        # As a group, since PyTorch refuses an empty list: a model without latents infers nothing.
+        return Adam([{"params": list(parameters)}], lr=self.lr, betas=(beta1, beta2), fused=True)
 
 
 @torch.no_grad()

@@ -56,7 +56,7 @@ def alternatives(system: "BaseVAE", missing: str, instead: str = "") -> str:
     """
     for group in CHOICES:
         names = choices_providing(group, missing)
-        if not names:
+        if not names or group not in system.parts():
             continue
         refused = f"{group}={chosen(system, group)}"
         taken = [name for name in names if is_taken(system, group, name)]

@@ -5,8 +5,11 @@ from reslag_vae.variants.beta_vae import BetaVAE
 from reslag_vae.variants.lagging import LaggingVAE
 from reslag_vae.variants.mmd_infovae import MMDInfoVAE
 from reslag_vae.variants.optimal_sigma import OptimalSigmaVAE
+from reslag_vae.variants.pixelcnn import PixelCNNModel
+from reslag_vae.variants.pixelvae import PixelVAE
 from reslag_vae.variants.reslag import ResLagVAE
 from reslag_vae.variants.reslag_light import ResLagLightVAE
+from reslag_vae.variants.skip_vae import SkipVAE
 from reslag_vae.variants.vae import VAE
 
 __all__ = [
@@ -16,6 +19,9 @@ __all__ = [
     "LaggingVAE",
     "MMDInfoVAE",
     "OptimalSigmaVAE",
+    "PixelCNNModel",
+    "PixelVAE",
     "ResLagLightVAE",
     "ResLagVAE",
+    "SkipVAE",
 ]

@@ -6,11 +6,14 @@ from reslag_vae.variants.beta_vae import BetaVAE
 from reslag_vae.variants.lagging import LaggingVAE
 from reslag_vae.variants.mmd_infovae import MMDInfoVAE
 from reslag_vae.variants.optimal_sigma import OptimalSigmaVAE
+from reslag_vae.variants.pixelcnn import PixelCNNModel
+from reslag_vae.variants.pixelvae import PixelVAE
 from reslag_vae.variants.reslag import ResLagVAE
 from reslag_vae.variants.reslag_light import ResLagLightVAE
+from reslag_vae.variants.skip_vae import SkipVAE
 from reslag_vae.variants.vae import VAE
 
-# In the order of the thesis' Table 1.
+# In the order of the thesis' Table 1, then those with a strong decoder.
 IN_ORDER: tuple[type[BaseVAE], ...] = (
     AutoEncoder,
     VAE,
@@ -20,6 +23,9 @@ IN_ORDER: tuple[type[BaseVAE], ...] = (
     LaggingVAE,
     ResLagVAE,
     ResLagLightVAE,
+    SkipVAE,
+    PixelVAE,
+    PixelCNNModel,
 )
 BY_NAME = {variant.name: variant for variant in IN_ORDER}
 TITLES = {variant.name: variant.title for variant in IN_ORDER}

@@ -93,10 +93,11 @@ def picture_rows(model: BaseVAE, originals: Tensor) -> dict[str, list[tuple[str,
         reconstructions = model.model.reconstruct(originals)
     finally:
         model.train(training)
-    return {
-        "reconstructions": [("original", originals), ("posterior mean", reconstructions)],
-        "prior_samples": [("prior sample", samples)],
-    }
+    pictures = {}
+    if model.model.latent_dim:
+        label = "posterior mean" if model.model.likelihood.has_mean else "sample given its mean"
+        pictures["reconstructions"] = [("original", originals), (label, reconstructions)]
+    return pictures | {"prior_samples": [("prior sample", samples)]}
 
 
 def log_picture(trainer: Trainer, name: str, path: Path, images_seen: int) -> None:

@@ -35,8 +35,12 @@ class LatentModel(Protocol):
     def parameters_at(self, code: Tensor) -> Tensor:
         """Return the likelihood's (B, P, H, W) parameters for (B, d) latents."""
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Return the (B, C, H, W) likelihood means of (B, d) latents."""
+    def decode(self, latents: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the (B, C, H, W) images of (B, d) latents: means of p(x|z).
+
+        Where it has none they are samples, by a generator on the CPU; None draws the same numbers
+        at each call.
+        """
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """Return the parameters, whose device is the model's."""
@@ -135,11 +139,13 @@ class EncoderDecoder(nn.Module):
             )
         return parameters
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Return the (B, C, H, W) mean images of (B, d) latents.
+    def decode(self, latents: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the (B, C, H, W) images of (B, d) latents: see `Likelihood.image`.
 
         Raises:
             ValueError: the decoder gives another shape.
         """
         parameters = self.parameters_at(latents)
-        return parameters if self.likelihood is None else self.likelihood.mean(parameters)
+        if self.likelihood is None:
+            return parameters
+        return self.likelihood.image(parameters, generator)

@@ -131,24 +131,33 @@ def all_of(column: Sequence[Tensor | None]) -> Tensor | None:
     return torch.cat(known) if known else None
 
 
-def decode(model: LatentModel, latents: Tensor, progress: Progress = silent) -> Tensor:
-    """Return the (N, C, H, W) mean images of (N, d) latents, on the CPU.
+def decode(
+    model: LatentModel,
+    latents: Tensor,
+    progress: Progress = silent,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Return the (N, C, H, W) images of (N, d) latents, on the CPU.
+
+    They are the means of p(x|z), or samples where it has none.
 
     Args:
         model: any model.
         latents: (N, d) latents; N is at least 1.
         progress: shows how many latents are done.
+        generator: generator of the samples, on the CPU; None draws the same numbers at each call.
 
     Raises:
         ValueError: the latents are not finite, or not of the model's dimensions.
     """
     dimensions = getattr(model, "latent_dim", None)
     latents = as_latents(latents, dimensions, next(model.parameters(), None))
+    source = torch.Generator().manual_seed(0) if generator is None else generator
     images = []
     with evaluating(model), progress("decoding", len(latents)) as advance:
         # The first alone: of a foreign model only a decoded image tells how large its images are.
-        images.append(model.decode(latents[:1]).cpu())
+        images.append(model.decode(latents[:1], source).cpu())
         for part in torch.split(latents[1:], chunk_size(images[0].numel())):
-            images.append(model.decode(part).cpu())
+            images.append(model.decode(part, source).cpu())
             advance(len(part))
     return torch.cat(images)

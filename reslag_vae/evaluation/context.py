@@ -155,6 +155,20 @@ class Subject:
             return "sigma2 is the mean squared error on train, for want of an own"
         return "sigma2 is the model's own"
 
+    @property
+    def samples_protocol(self) -> str:
+        """The part of a protocol that says how many samples the bound is taken with."""
+        if not self.model.latent_dim:
+            return "exact, for want of latents"
+        return f"{self.settings.samples} samples of each posterior"
+
+    @property
+    def images_protocol(self) -> str:
+        """The end of a protocol of decoded images: that they are samples, where they are."""
+        if self.model.likelihood.has_mean:
+            return ""
+        return f"; one sample each, since likelihood={self.model.likelihood.name} has no mean"
+
     @cached_property
     def bounds(self) -> Bounds:
         """The importance-weighted bounds of the reference images."""
@@ -162,7 +176,7 @@ class Subject:
         return importance_weighted_bound(
             self.model,
             self.reference,
-            settings.samples,
+            settings.samples if self.model.latent_dim else 1,
             self.likelihood,
             settings.seed,
             self.progress,

@@ -55,7 +55,7 @@ class EvaluationEpoch:
         noise, prior = self._draw(len(batch.images))
         terms, inferred = compute_terms(self.model, self.objective, batch.images, noise, prior)
         self.means.add(terms)
-        if terms.kl is not None:
+        if terms.kl is not None and self.model.latent_dim:
             self.latents.add(inferred, terms.kl)
         return terms
 
@@ -121,11 +121,10 @@ def with_yardstick(
         elbo = -means["distortion"] - means["kl"]
     else:
         elbo = gaussian_elbo(means["rec"], means["kl"], train_mse, model.dimensions)
-    return means | {
-        "kl_per_dim": means["kl"] / model.latent_dim,
-        "elbo": elbo,
-        "bits_per_dim": bits_per_dim(elbo, model.dimensions, discrete),
-    }
+    own = {"elbo": elbo, "bits_per_dim": bits_per_dim(elbo, model.dimensions, discrete)}
+    if model.latent_dim:
+        own = {"kl_per_dim": means["kl"] / model.latent_dim} | own
+    return means | own
 
 
 def evaluate(

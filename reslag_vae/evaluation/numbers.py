@@ -34,6 +34,7 @@ class Number(NamedTuple):
 Numbers = dict[str, Number]
 
 NO_DENSITY = "the posterior is a point, without a density"
+NO_LATENTS = "the model has no latents"
 
 
 def mean_over_images(values: Tensor, unit: str, protocol: str) -> Number:

@@ -7,15 +7,16 @@ from time import monotonic
 from typing import NamedTuple
 
 from reslag_vae._runtime.files import remove_unfinished
+from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements import measure
 from reslag_vae.evaluation.measurements.perceptual import perceptual
 from reslag_vae.evaluation.metrics.collapse import Diagnosis, diagnose
 from reslag_vae.evaluation.numbers import Numbers
-from reslag_vae.evaluation.pictures import SIGMA2_KEYS, RatePoint, gallery
+from reslag_vae.evaluation.pictures import SIGMA2_KEYS, RatePoint, gallery, samples
 from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.pictures.gallery import Pictures, RunMaterial
-from reslag_vae.evaluation.pictures.material import model_material
+from reslag_vae.evaluation.pictures.material import GRID_IMAGES, model_material
 from reslag_vae.evaluation.summary import summary
 from reslag_vae.runs.folder import EVALUATIONS, evaluation_figures, evaluation_file
 from reslag_vae.runs.formats import write_json
@@ -90,6 +91,8 @@ def evaluate_run(run: Run, subject: Subject, outputs: Outputs) -> EvaluatedRun:
     write_json(result.file, content | {"seconds": round(monotonic() - start, 1)})
     if not outputs.figures:
         return result
+    if not subject.model.latent_dim:
+        return result._replace(pictures=draw_samples(run, subject))
     material = run_material(run, subject, numbers, outputs.tsne)
     pictures = draw(run, subject, material, outputs.attributes)
     return result._replace(material=material, pictures=pictures)
@@ -97,7 +100,7 @@ def evaluate_run(run: Run, subject: Subject, outputs: Outputs) -> EvaluatedRun:
 
 def diagnosis_of(subject: Subject) -> Diagnosis | None:
     """Return whether and how the latent has collapsed; None where the posterior is a point."""
-    if subject.model.deterministic:
+    if subject.model.deterministic or not subject.model.latent_dim:
         return None
     return diagnose(
         subject.model, subject.codes, subject.likelihood, subject.settings.seed, subject.progress
@@ -143,6 +146,13 @@ def draw(
     shared = gallery.comparison({run.title: material})
     with subject.progress("pictures", None):
         return save_all(chain(shared, gallery.single_model(subject, attributes)), folder)
+
+
+def draw_samples(run: Run, subject: Subject) -> list[Path]:
+    """Draw samples of a run's model into its folder: all there is to draw without latents."""
+    folder = evaluation_figures(run.folder, subject.settings.split, run.checkpoint)
+    images = decode(subject.model, subject.prior_latents[:GRID_IMAGES])
+    return save_all(iter([("samples", samples({run.title: {"prior": images}}))]), folder)
 
 
 def save_all(pictures: Pictures, folder: Path) -> list[Path]:

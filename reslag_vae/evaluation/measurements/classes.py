@@ -4,7 +4,7 @@ import torch
 
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.metrics.probes import NEIGHBOURS, linear_probe, nearest_neighbours
-from reslag_vae.evaluation.numbers import Number, Numbers, missing
+from reslag_vae.evaluation.numbers import NO_LATENTS, Number, Numbers, missing
 
 PROBES = {
     "linear_probe": (linear_probe, "logistic regression"),
@@ -18,6 +18,8 @@ def classes(subject: Subject) -> Numbers:
         return dict.fromkeys(PROBES, missing("accuracy", "the images have no classes"))
     if not subject.classes_are_trained_on:
         return dict.fromkeys(PROBES, missing("accuracy", subject.other_classes_protocol))
+    if not subject.model.latent_dim:
+        return dict.fromkeys(PROBES, missing("accuracy", NO_LATENTS))
     train, test = subject.train_codes.means, subject.codes.means
     protocol = (
         f"{subject.settings.split} split, {len(test):,} images; fitted on the posterior means of "

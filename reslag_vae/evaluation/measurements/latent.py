@@ -6,7 +6,14 @@ from reslag_vae.evaluation.metrics.aggregate import (
     Aggregate,
     aggregate_posterior,
 )
-from reslag_vae.evaluation.numbers import NO_DENSITY, Number, Numbers, mean_over_images, missing
+from reslag_vae.evaluation.numbers import (
+    NO_DENSITY,
+    NO_LATENTS,
+    Number,
+    Numbers,
+    mean_over_images,
+    missing,
+)
 from reslag_vae.latents.statistics import ACTIVE_VARIANCE
 
 NO_GAUSSIAN = "the posteriors are no diagonal Gaussians, whose mixture q(z) would be"
@@ -25,6 +32,10 @@ def latent(subject: Subject) -> Numbers:
     Each number of the aggregate posterior is bracketed by two estimates. The bracket covers the
     bias of the estimator; the standard error of each end covers the choice of the images.
     """
+    ends = [f"{name}_{end}" for name in BRACKETED for end in ("low", "high")]
+    names = ["kl", "mutual_information_ceiling", *ends]
+    if not subject.model.latent_dim:
+        return dict.fromkeys(["active_units", *names], missing("nats", NO_LATENTS))
     codes, protocol = subject.codes, subject.reference_protocol
     active = int(codes.active.sum())
     criterion = (
@@ -32,8 +43,6 @@ def latent(subject: Subject) -> Numbers:
     )
     units = Number(active, f"of {codes.means.shape[1]}", f"{protocol}; {criterion}")
     numbers = {"active_units": units}
-    ends = [f"{name}_{end}" for name in BRACKETED for end in ("low", "high")]
-    names = ["kl", "mutual_information_ceiling", *ends]
     if codes.rates is None:
         return numbers | dict.fromkeys(names, missing("nats", NO_DENSITY))
     kl = mean_over_images(codes.rates, "nats per image", protocol)

@@ -12,8 +12,8 @@ def likelihood(subject: Subject) -> Numbers:
     """Return the importance-weighted bound in nats and in bits, and the ELBO beside it."""
     if subject.model.deterministic:
         return dict.fromkeys(NAMES, missing("nats", NO_DENSITY))
-    samples = f"{subject.settings.samples} samples of each posterior"
-    protocol = f"{subject.reference_protocol}, {samples}; {subject.likelihood_protocol}"
+    measured = f"{subject.reference_protocol}, {subject.samples_protocol}"
+    protocol = f"{measured}; {subject.likelihood_protocol}"
     included = "a mass" if subject.likelihood.discrete else "2·pi included"
     bounds, nats = subject.bounds, f"{protocol}, {included}"
     numbers = (

@@ -9,6 +9,7 @@ from reslag_vae.evaluation.numbers import NO_DENSITY, Number, Numbers, mean_over
 from reslag_vae.evaluation.progress import tracked
 from reslag_vae.likelihoods.gaussian import gaussian_elbo
 from reslag_vae.likelihoods.pixels import bits_per_dim
+from reslag_vae.models import GenerativeModel
 from reslag_vae.models.card import preset
 from reslag_vae.objectives import Terms
 
@@ -74,11 +75,20 @@ def thesis_terms(
         # A statistic of the minibatch has no error over images.
         total = total._replace(protocol=f"{total.protocol}; MMD of {batches}", error=None)
     return {
-        "rec": mean_over_images(rec, "sum of squared errors per image", protocol),
+        "rec": mean_over_images(
+            rec, "sum of squared errors per image", f"{protocol}{errors_protocol(model)}"
+        ),
         "lat": lat,
         "mmd": discrepancy,
         "total": total,
     }
+
+
+def errors_protocol(model: GenerativeModel) -> str:
+    """Return the end of the protocol of Rec: which means the errors are of, where it is asked."""
+    if model.likelihood.has_mean:
+        return ""
+    return "; errors of each pixel's mean given the pixels before it"
 
 
 def yardstick(subject: Subject, rec: Tensor, kl: Tensor | None, protocol: str) -> Numbers:

@@ -11,7 +11,7 @@ from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements.samples import DECODED, WORDS
 from reslag_vae.evaluation.metrics.perceptual import inception_distances, lpips
 from reslag_vae.evaluation.metrics.pretrained import prepare
-from reslag_vae.evaluation.numbers import Number, Numbers, mean_over_images
+from reslag_vae.evaluation.numbers import NO_LATENTS, Number, Numbers, mean_over_images, missing
 
 
 def perceptual(subject: Subject, weights: Path | None) -> Numbers:
@@ -27,10 +27,16 @@ def perceptual(subject: Subject, weights: Path | None) -> Numbers:
         UserError: torch-fidelity or weights are missing.
     """
     prepare(weights)  # before the first minute is lost
-    distances = lpips(subject.model, subject.images, weights, subject.progress)
-    protocol = f"{subject.split_protocol}, posterior means; AlexNet, version 0.1"
-    numbers = {"lpips": mean_over_images(distances, "LPIPS", protocol)}
-    latents = {"prior": subject.prior_latents, "mixture": subject.mixture_latents}
+    latents = {"prior": subject.prior_latents}
+    if not subject.model.latent_dim:
+        none = ("lpips", "fid_mixture", "kid_mixture")
+        numbers = dict.fromkeys(none, missing("LPIPS", NO_LATENTS))
+    else:
+        distances = lpips(subject.model, subject.images, weights, subject.progress)
+        protocol = f"{subject.split_protocol}, posterior means{subject.images_protocol}"
+        measured = f"{protocol}; AlexNet, version 0.1"
+        numbers = {"lpips": mean_over_images(distances, "LPIPS", measured)}
+        latents["mixture"] = subject.mixture_latents
     generated = {source: decoded(subject, part) for source, part in latents.items()}
     results = inception_distances(
         subject.reference, generated, weights, subject.model.parameter.device, subject.progress
@@ -44,6 +50,7 @@ def perceptual(subject: Subject, weights: Path | None) -> Numbers:
 
 
 def decoded(subject: Subject, latents: Tensor) -> Iterator[Tensor]:
-    """Yield the (B, C, H, W) mean images of (N, d) latents, some at a time."""
+    """Yield the (B, C, H, W) images of (N, d) latents, some at a time."""
+    generator = torch.Generator().manual_seed(subject.settings.seed)
     for part in torch.split(latents, DECODED):
-        yield decode(subject.model, part)
+        yield decode(subject.model, part, generator=generator)

@@ -5,15 +5,24 @@ import torch
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.iteration import chunks
 from reslag_vae.evaluation.metrics.pca import fit_pca
-from reslag_vae.evaluation.numbers import Number, Numbers, mean_over_images, missing
+from reslag_vae.evaluation.numbers import (
+    NO_LATENTS,
+    Number,
+    Numbers,
+    mean_over_images,
+    missing,
+)
 
+NAMES = ("rec", "mse", "psnr", "ssim", "ms_ssim", "pca_rec", "pca_mse")
 SQUARES = "sum of squared errors per image"
 
 
 def reconstruction(subject: Subject) -> Numbers:
     """Return MSE, PSNR, SSIM and MS-SSIM of decoded posterior means, and the limit of PCA."""
+    if not subject.model.latent_dim:
+        return dict.fromkeys(NAMES, missing("1 at best", NO_LATENTS))
     quality = subject.quality
-    protocol = f"{subject.split_protocol}, posterior means"
+    protocol = f"{subject.split_protocol}, posterior means{subject.images_protocol}"
     numbers = {
         "rec": mean_over_images(quality.mse * subject.model.dimensions, SQUARES, protocol),
         "mse": mean_over_images(quality.mse, "mean squared error, posterior means", protocol),

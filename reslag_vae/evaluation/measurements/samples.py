@@ -14,7 +14,7 @@ from reslag_vae.evaluation.context import Subject, random_positions
 from reslag_vae.evaluation.metrics.classifier import Classifier, cached_classifier, train_classifier
 from reslag_vae.evaluation.metrics.frechet import frechet_distance
 from reslag_vae.evaluation.metrics.mixture import COMPONENTS
-from reslag_vae.evaluation.numbers import Number, Numbers, missing
+from reslag_vae.evaluation.numbers import NO_LATENTS, Number, Numbers, missing
 
 UNIT = "classifier Fréchet distance"
 SPLITS: tuple[SplitName, SplitName] = ("train", "val")
@@ -66,6 +66,9 @@ def distances(subject: Subject, classifier: Classifier, trained: str) -> Numbers
     real = classifier.features(subject.reference, subject.progress)
     against = f"against {len(real):,} images of the {subject.settings.split} split"
     numbers = {}
+    for source in WORDS:
+        if not subject.model.latent_dim and source in ("mixture", "reconstructions"):
+            numbers[f"classifier_frechet_{source}"] = missing(UNIT, NO_LATENTS)
     for source, features in features_of(subject, classifier).items():
         compared = f"{len(features):,} {WORDS[source]}, seed {subject.settings.seed}, {against}"
         numbers[f"classifier_frechet_{source}"] = Number(
@@ -79,11 +82,9 @@ def features_of(subject: Subject, classifier: Classifier) -> dict[str, Tensor]:
 
     N is the number of the reference images; of training images there may be fewer.
     """
-    sources = {
-        "prior": subject.prior_latents,
-        "mixture": subject.mixture_latents,
-        "reconstructions": subject.codes.means,
-    }
+    sources = {"prior": subject.prior_latents}
+    if subject.model.latent_dim:
+        sources |= {"mixture": subject.mixture_latents, "reconstructions": subject.codes.means}
     train = subject.data.split("train")
     train = train.part(random_positions(len(train), len(subject.reference), subject.settings.seed))
     features = {
@@ -96,9 +97,10 @@ def features_of(subject: Subject, classifier: Classifier) -> dict[str, Tensor]:
 def decoded_features(subject: Subject, classifier: Classifier, latents: Tensor) -> Tensor:
     """Return (N, f) features of the images decoded from (N, d) latents."""
     with subject.progress("features of samples", len(latents)) as advance:
-        parts = []
+        parts, generator = [], torch.Generator().manual_seed(subject.settings.seed)
         for part in torch.split(latents, DECODED):
-            parts.append(classifier.features(decode(subject.model, part)))
+            images = decode(subject.model, part, generator=generator)
+            parts.append(classifier.features(images))
             advance(len(part))
     return torch.cat(parts)
 

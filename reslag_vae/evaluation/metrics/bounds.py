@@ -173,7 +173,8 @@ def _log_likelihoods(
     parts = []
     for z, owner in zip(torch.split(latents, size), torch.split(owners, size), strict=True):
         parameters = model.parameters_at(z)
-        decoded, expected = likelihood.mean(parameters).shape[1:], targets.shape[2:]
+        mean, expected = likelihood.mean(parameters), targets.shape[2:]
+        decoded = expected if mean is None else mean.shape[1:]
         if decoded != expected:
             shapes = f"{tuple(decoded)} for images of {tuple(expected)}"
             raise ValueError(f"The decoder gives images of {shapes}.")

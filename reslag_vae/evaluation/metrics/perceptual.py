@@ -72,12 +72,12 @@ def lpips(
     """
     images, device = checked_images(images, model), device_of(model)
     network = lpips_network(weights).to(device)
-    distances = []
+    distances, generator = [], torch.Generator().manual_seed(0)
     with evaluating(model), progress("LPIPS", len(images)) as advance:
         for part in chunks(images, device, BATCH):
             pair = (
                 _enlarged(_coloured(batch.float()))
-                for batch in (model.decode(posterior_means(model, part)), part)
+                for batch in (model.decode(posterior_means(model, part), generator), part)
             )
             distances.append(network(*pair, normalize=True).flatten().double().cpu())
             advance(len(part))

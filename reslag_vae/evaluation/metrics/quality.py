@@ -58,10 +58,10 @@ def reconstruction_quality(
         ValueError: the model does not take such images.
     """
     images = checked_images(images, model)
-    parts = []
+    parts, generator = [], torch.Generator().manual_seed(0)
     with evaluating(model), progress("quality of the reconstructions", len(images)) as advance:
         for part in chunks(images, device_of(model)):
-            parts.append(compare(model.decode(posterior_means(model, part)), part))
+            parts.append(compare(model.decode(posterior_means(model, part), generator), part))
             advance(len(part))
     return _joined(parts)
 

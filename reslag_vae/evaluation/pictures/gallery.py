@@ -13,6 +13,7 @@ from reslag_vae.evaluation.pictures.single import (
     DEVIATIONS,
     STRENGTHS,
     extremes,
+    other_latents,
     translations,
     traversals,
 )
@@ -95,6 +96,8 @@ def single_model(subject: Subject, attributes: Sequence[str]) -> Pictures:
     first = subject.images.part(torch.tensor([0])).images[0]
     yield "traversals", pictures.traversals(first, DEVIATIONS, traversals(subject))
     yield "extremes", pictures.extremes(*extremes(subject))
+    if not subject.model.likelihood.has_mean:
+        yield "other_latents", pictures.reconstructions(*other_latents(subject))
     rows = translations(subject, attributes)
     if rows:
         yield "translations", pictures.translations(STRENGTHS, rows)

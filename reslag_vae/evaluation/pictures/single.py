@@ -9,6 +9,7 @@ from reslag_vae.data import CelebA
 from reslag_vae.evaluation.codes import decode, encode
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.pictures import Translation, extreme_images, traverse
+from reslag_vae.evaluation.pictures.material import GRID_IMAGES, evenly_spaced
 from reslag_vae.evaluation.pictures.translation import (
     attribute_directions,
     class_mean_codes,
@@ -55,6 +56,20 @@ def extremes(subject: Subject) -> tuple[Tensor, Tensor, Tensor]:
     decoded = decode(subject.model, encode(subject.model, images).means)
     shape = (*chosen.shape, *decoded.shape[1:])
     return errors[chosen], images.images.reshape(shape), decoded.view(shape)
+
+
+def other_latents(subject: Subject) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return (N, C, H, W) images, and by label what is drawn with and without what they tell.
+
+    Both are samples of p(x|z) by the same random numbers: a decoder that ignores the latent draws
+    the same images twice.
+    """
+    originals = evenly_spaced(subject.images, GRID_IMAGES)
+    own, model = encode(subject.model, originals).means, subject.model
+    return originals.images, {
+        "sample given its latents": decode(model, own),
+        "the same, given the prior's": decode(model, subject.prior_latents[: len(own)]),
+    }
 
 
 def translations(subject: Subject, attributes: Sequence[str]) -> list[Translation]:

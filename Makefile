@@ -53,7 +53,7 @@ table1: setup  ## Table 1 of the thesis and its report; stop and start it at wil
 
 bench: setup  ## speed, memory and start-up, beside what people would use instead: an hour on an idle machine
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	for part in training data startup memory profiling scaling busy; do $(BIN)/python -m benchmarks.$$part || exit 1; done
+	for part in training data startup memory profiling scaling busy sampling; do $(BIN)/python -m benchmarks.$$part || exit 1; done
 
 clean:  ## remove the environment and the caches, not your runs
 	rm -rf dist htmlcov .coverage .venv .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -164,7 +164,7 @@ def test_divergence_is_zero_at_equality_and_else_positive(case: Case) -> None:
 
 def log_ratios(likelihood: Likelihood, parameters: Tensor, others: Tensor, seed: int) -> Tensor:
     """(N,) log p(x|z) - log p(x|z') of samples of p(x|z), of the parameters of one image each."""
-    many, other = (own.expand(20_000, *own.shape[1:]) for own in (parameters, others))
+    many, other = (own.expand(8_000, *own.shape[1:]) for own in (parameters, others))
     images = likelihood.sample(many, torch.Generator().manual_seed(seed))
     return likelihood.log_prob(images, many) - likelihood.log_prob(images, other)
 

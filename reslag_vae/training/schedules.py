@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from reslag_vae._runtime import collectives
 from reslag_vae.models.generative import GROUPS, Group
 from reslag_vae.options import require
 
@@ -220,7 +221,8 @@ def adaptive_updates() -> Updates:
     for count in range(1, MOST_UPDATES + 1):
         losses.append((yield Update(("inference",), fresh=count > 1)).mean())
         if count % WINDOW == 0:
-            mean = float(torch.stack(losses).mean())
+            # Of all processes, so that they end together.
+            mean = float(collectives.mean(torch.stack(losses).mean()))
             if mean > previous:
                 return
             previous, losses = mean, []

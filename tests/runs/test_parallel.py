@@ -26,19 +26,29 @@ from reslag_vae.likelihoods import (
     Gaussian,
     LearnedVariance,
     OptimalVariance,
+    PixelCNN,
     SquaredError,
+    UnitGaussian,
 )
 from reslag_vae.likelihoods.variance import Granularity
 from reslag_vae.models import FlatModel
 from reslag_vae.models import terms as terms_module
-from reslag_vae.networks import PlainNetwork, ResidualNetwork
-from reslag_vae.objectives import ELBO, MMD, Reconstruction
+from reslag_vae.networks import LinearNetwork, PlainNetwork, ResidualNetwork
+from reslag_vae.objectives import ELBO, MMD, FreeBits, Reconstruction, WarmUp
 from reslag_vae.training.callbacks import EpochSeed, Sigma2Statistics
 from reslag_vae.training.optimizers import AdamSettings, Plateau
 from reslag_vae.training.schedules import Joint, Lagging
 from reslag_vae.training.strategy import Replicas
 from reslag_vae.training.system import BaseVAE
-from reslag_vae.variants import VAE, AutoEncoder, LaggingVAE, MMDInfoVAE, OptimalSigmaVAE, ResLagVAE
+from reslag_vae.variants import (
+    VAE,
+    AutoEncoder,
+    LaggingVAE,
+    MMDInfoVAE,
+    OptimalSigmaVAE,
+    PixelVAE,
+    ResLagVAE,
+)
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (1, 8, 8)
@@ -64,6 +74,17 @@ CASES: dict[str, Callable[[], BaseVAE]] = {
     ),
     "lagging, fresh": lambda: LaggingVAE(optimal(), ELBO(), FRESH),
     "lagging, fresh, drawn pixels": lambda: LaggingVAE(optimal(), ELBO(), FRESH),
+    # One process alone would end after another number of updates.
+    "lagging, adaptive": lambda: LaggingVAE(optimal(), ELBO(), Lagging("adaptive", 1)),
+    "joint, free bits": lambda: VAE(FlatModel(network(), UnitGaussian()), FreeBits(0.5)),
+    "joint, warm-up": lambda: VAE(FlatModel(network(), UnitGaussian()), WarmUp(0.1, 2)),
+    "joint, drawn pixels, a PixelCNN": lambda: PixelVAE(
+        FlatModel(
+            LinearNetwork(SHAPE, 3, [4], [1], parameters_per_channel=2),
+            PixelCNN(SHAPE, "bernoulli", 4, 2, 3, parameters_per_channel=2),
+        ),
+        ELBO(),
+    ),
     "lagging, residual": lambda: ResLagVAE(
         FlatModel(ResidualNetwork(SHAPE, 3, [4, 6], [1, 2]), Gaussian(LearnedVariance(SHAPE))),
         ELBO(),

@@ -92,14 +92,20 @@ def hydra_errors_raised() -> Iterator[None]:
 
     It would otherwise print them.
     """
+    # Hydra has no switch for it: this property prints before it raises.
     printing = JobReturn.__dict__["return_value"]
     os.environ[FULL_ERROR] = "1"
-    setattr(JobReturn, "return_value", property(value_of, printing.fset))  # noqa: B010
+    replace_return_value(property(value_of, printing.fset))
     try:
         yield
     finally:
-        setattr(JobReturn, "return_value", printing)  # noqa: B010
+        replace_return_value(printing)
         os.environ.pop(FULL_ERROR, None)
+
+
+def replace_return_value(replacement: property) -> None:
+    """Give Hydra's class of a job's result another property `return_value`."""
+    setattr(JobReturn, "return_value", replacement)  # noqa: B010  # mypy takes `=` for its setter
 
 
 def value_of(job: JobReturn) -> Any:

@@ -21,7 +21,7 @@ from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents import DiagonalGaussian, Inferred
 from reslag_vae.latents.base import joined, normal_rows
 from reslag_vae.latents.statistics import active_dimensions, on_cpu
-from reslag_vae.models.inputs import as_latents
+from reslag_vae.models.latent_inputs import as_latents
 
 
 class Codes(NamedTuple):

@@ -11,7 +11,8 @@ from reslag_vae.data import Images
 from reslag_vae.evaluation.adapters import LatentModel
 from reslag_vae.latents.base import joined
 from reslag_vae.likelihoods.pixels import unit_interval
-from reslag_vae.models.inputs import as_images, check_whole
+from reslag_vae.models.image_inputs import as_images
+from reslag_vae.models.number_inputs import check_whole
 
 # Images that go through a network at a time, and the numbers in them, at most: enough to be fast,
 # and a bound on the memory, since the features of a network are many times larger than the images.
@@ -90,7 +91,7 @@ def checked_images(images: Any, model: LatentModel | None = None) -> Tensor | Im
     """Return the images that a public function is given, checked and in the model's precision.
 
     Args:
-        images: a split of a data module, or whatever `reslag_vae.models.inputs.as_images` takes.
+        images: a split of a data module, or what `models.image_inputs.as_images` takes.
         model: a model that must take such images; None accepts any shape.
 
     Raises:

@@ -10,13 +10,9 @@ from torch import Tensor, nn
 from reslag_vae.latents import Inferred
 from reslag_vae.latents.base import joined
 from reslag_vae.likelihoods import Likelihood
-from reslag_vae.models.inputs import (
-    as_images,
-    as_latents,
-    check_count,
-    check_temperature,
-    on_model,
-)
+from reslag_vae.models.image_inputs import as_images, on_model
+from reslag_vae.models.latent_inputs import as_latents
+from reslag_vae.models.number_inputs import check_count, check_temperature
 
 # The parameter groups: each has an optimizer of its own, and may stand still in an update.
 Group = Literal["inference", "generative"]
@@ -140,7 +136,7 @@ class GenerativeModel(nn.Module, ABC):
         """Return the (B,) log p(x|z) in nats of (B, C, H, W) images and their (B, d) latents."""
         return self.likelihood.log_prob(images, self.parameters_at(code))
 
-    # What others call: each looks at what it is given, once. `inputs.as_images` says what is taken
+    # What others call: each looks at what it is given, once. `image_inputs` says what is taken
     # for images.
 
     def encode(self, images: Any) -> Tensor:

@@ -1,9 +1,7 @@
-"""The conversion of what a user gives to images or latents of a model, with clear errors."""
+"""The conversion of what a user gives to images of a model, with clear errors."""
 
 import math
-import operator
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -19,12 +17,6 @@ TOLERANCE = 0.01
 
 # With which torch can do little.
 UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
-
-# Samples that are drawn at a time, at most: more would not fit into memory.
-MOST_SAMPLES = 1_000_000
-
-# At which images are finite all the same.
-HIGHEST_TEMPERATURE = 1e6
 
 
 def as_images(given: Any, shape: ImageShape | None = None, binary: bool = False) -> Tensor:
@@ -184,85 +176,3 @@ def black_and_white(images: Tensor) -> Tensor:
 def on_model(images: Tensor, parameter: Tensor) -> Tensor:
     """Return images in [0, 1] in the precision and on the device of a model's parameter."""
     return unit_interval(images.to(parameter.device)).to(parameter.dtype)
-
-
-def as_latents(
-    given: Any, dimensions: int | None = None, parameter: Tensor | None = None
-) -> Tensor:
-    """Return (B, d) latents in the precision and on the device of a model.
-
-    Args:
-        given: a tensor, a numpy array or lists of numbers, of (B, d) or, as a batch of one, (d,).
-        dimensions: d that the latents must have; None for any.
-        parameter: a parameter of the model; None keeps the latents' own precision and device.
-
-    Raises:
-        ValueError: the message says what is wanted, and what was given.
-    """
-    wanted = f"(B, {'d' if dimensions is None else dimensions})"
-    try:
-        latents = torch.as_tensor(given)
-        if latents.layout != torch.strided or latents.is_meta or latents.is_quantized:
-            raise TypeError
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError(
-            f"latents: {wanted} numbers are wanted, and this is {type(given).__name__}."
-        ) from None
-    if latents.dim() == 1 and latents.numel():
-        latents = latents[None]
-    # A model without latents is given (B, 0).
-    fits = latents.dim() == 2 and len(latents) > 0
-    if not fits or latents.shape[1] != (dimensions if dimensions is not None else latents.shape[1]):
-        raise ValueError(f"latents: {wanted} are wanted, and these are {tuple(latents.shape)}.")
-    if latents.is_complex() or latents.dtype == torch.bool:
-        raise ValueError(f"latents: floating point is wanted, and these are {latents.dtype}.")
-    if parameter is not None:
-        latents = latents.to(parameter)
-    elif not latents.is_floating_point():
-        latents = latents.float()
-    if not latents.detach().isfinite().all():
-        raise ValueError("latents: finite numbers are wanted, and these hold infinities or NaN.")
-    return latents
-
-
-def check_count(name: str, count: Any, most: int = MOST_SAMPLES) -> int:
-    """Return a number of things as Python's own, after a check that it is at least 1.
-
-    Args:
-        name: name of the argument.
-        count: value of the argument.
-        most: largest number.
-
-    Raises:
-        ValueError: the value is not a whole number from 1 to `most`.
-    """
-    return check_whole(name, count, 1, most)
-
-
-def check_whole(name: str, value: Any, least: int, most: int) -> int:
-    """Return a whole number, such as numpy's, as Python's own.
-
-    Raises:
-        ValueError: it is none from `least` to `most`.
-    """
-    try:
-        number = None if isinstance(value, bool) else operator.index(value)
-    except (TypeError, ValueError):  # what is no number at all, and a tensor of several
-        number = None
-    if number is None or not least <= number <= most:
-        raise ValueError(f"{name}={value}: must be a whole number from {least} to {most}.")
-    return number
-
-
-def check_temperature(value: Any) -> float:
-    """Return a factor of standard deviations.
-
-    Raises:
-        ValueError: it is no number from 0 to 1,000,000.
-    """
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not 0 <= float(value) <= HIGHEST_TEMPERATURE:
-        raise ValueError(
-            f"temperature={value}: must be a number from 0 to {HIGHEST_TEMPERATURE:,.0f}."
-        )
-    return float(value)

@@ -10,19 +10,12 @@ from omegaconf import DictConfig
 
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.options.kinds import shown
+from reslag_vae.options.metrics import METRICS, NO_LOSS
 from reslag_vae.options.renamed import RENAMED
 from reslag_vae.options.resolution import resolved
 from reslag_vae.options.suggestions import did_you_mean
-from reslag_vae.options.table import (
-    GROUPS,
-    METRICS,
-    NEEDED,
-    NO_LOSS,
-    PARTS,
-    REFUSED,
-    TRAIN,
-    TRAINER,
-)
+from reslag_vae.options.table import GROUPS, NEEDED, PARTS, TRAIN
+from reslag_vae.options.trainer import REFUSED, TRAINER
 
 
 def require(name: str, value: Any) -> None:

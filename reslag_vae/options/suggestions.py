@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from omegaconf import OmegaConf
 
 from reslag_vae._runtime.invocation import configuration_folder
-from reslag_vae.options.table import TRAIN, TRAINER
+from reslag_vae.options.table import TRAIN
+from reslag_vae.options.trainer import TRAINER
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

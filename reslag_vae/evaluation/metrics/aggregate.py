@@ -8,7 +8,8 @@ from torch import Tensor
 
 from reslag_vae.latents import DiagonalGaussian, PosteriorDensity
 from reslag_vae.latents.statistics import aggregate_log_prob
-from reslag_vae.models.inputs import as_latents, check_count
+from reslag_vae.models.latent_inputs import as_latents
+from reslag_vae.models.number_inputs import check_count
 
 # Latents that the total correlation is estimated at.
 MARGINAL_SAMPLES = 1024

@@ -20,7 +20,7 @@ from reslag_vae.evaluation.iteration import (
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.base import normal_rows
 from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
-from reslag_vae.models.inputs import check_count
+from reslag_vae.models.number_inputs import check_count
 
 # Latents held at a time: those of one image, or of as many images as this allows.
 LATENTS = 2**15

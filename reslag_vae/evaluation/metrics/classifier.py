@@ -22,7 +22,7 @@ from reslag_vae.data import Images
 from reslag_vae.evaluation.iteration import check_seed, checked_images, chunks
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.likelihoods.pixels import unit_interval
-from reslag_vae.models.inputs import check_count
+from reslag_vae.models.number_inputs import check_count
 
 log = logging.getLogger(__name__)
 

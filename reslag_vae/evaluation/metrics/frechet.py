@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reslag_vae.models.inputs import as_latents
+from reslag_vae.models.latent_inputs import as_latents
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:

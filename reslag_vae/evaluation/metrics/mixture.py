@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from reslag_vae.evaluation.iteration import check_seed
-from reslag_vae.models.inputs import as_latents, check_count
+from reslag_vae.models.latent_inputs import as_latents
+from reslag_vae.models.number_inputs import check_count
 
 COMPONENTS = 10
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from reslag_vae.data import Images
 from reslag_vae.evaluation.iteration import check_seed, checked_images, chunks
 from reslag_vae.evaluation.progress import Progress, silent
-from reslag_vae.models.inputs import MOST_SAMPLES, check_whole
+from reslag_vae.models.number_inputs import MOST_SAMPLES, check_whole
 
 # Passes over the data. The error falls as (s / s')^(2 passes - 2), where s is the variance of the
 # component after the last direction that is followed, and s' that of the last one that is wanted.

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reslag_vae.models.inputs import as_latents, check_count
+from reslag_vae.models.latent_inputs import as_latents
+from reslag_vae.models.number_inputs import check_count
 
 NEIGHBOURS = 5
 

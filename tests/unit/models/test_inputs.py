@@ -17,7 +17,7 @@ from reslag_vae.evaluation.metrics.mixture import CodeMixture
 from reslag_vae.latents import DiagonalGaussian
 from reslag_vae.likelihoods import Bernoulli
 from reslag_vae.models import FlatModel
-from reslag_vae.models.inputs import as_images
+from reslag_vae.models.image_inputs import as_images
 from reslag_vae.networks import Network
 from tests.systems import make_model
 

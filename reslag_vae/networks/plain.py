@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from torch import nn
@@ -10,8 +11,8 @@ from reslag_vae.networks.base import ImageShape, Network, check_sizes
 from reslag_vae.networks.blocks import down_stage, stage_sizes, up_stage
 
 
-class PlainNetwork(Network):
-    """A sequential encoder and decoder without residual connections.
+class StagedNetwork(Network, ABC):
+    """A network of the plain encoder, and of a decoder of the same stages that a subclass names.
 
     Args:
         image_shape: (C, H, W) of the images, with height and width at least 2 to the power of the
@@ -27,8 +28,6 @@ class PlainNetwork(Network):
         ValueError: the latent is not smaller than the image, or the stages do not fit it.
     """
 
-    name: ClassVar[str] = "plain"
-
     def __init__(
         self,
         image_shape: ImageShape,
@@ -43,12 +42,23 @@ class PlainNetwork(Network):
         outputs = image_shape[0] * parameters_per_channel
         super().__init__(
             plain_encoder(image_shape, parameters, channels, blocks),
-            plain_decoder(image_shape, latent_dim, channels, blocks, outputs),
+            self.decoder(image_shape, latent_dim, channels, blocks, outputs),
             image_shape,
             latent_dim,
             parameters_per_latent,
             parameters_per_channel,
         )
+
+    @staticmethod
+    @abstractmethod
+    def decoder(
+        image_shape: ImageShape,
+        latent_dim: int,
+        channels: list[int],
+        blocks: list[int],
+        outputs: int,
+    ) -> nn.Module:
+        """Return a module that maps (B, d) latents to (B, outputs, H, W) likelihood parameters."""
 
 
 def plain_encoder(
@@ -84,6 +94,13 @@ def seed_features(image_shape: ImageShape, latent_dim: int, channels: list[int])
         # layout, and no mask is kept for its gradient. In place on a view, autograd would copy.
         nn.ReLU(),
     )
+
+
+class PlainNetwork(StagedNetwork):
+    """A sequential encoder and decoder without residual connections."""
+
+    name: ClassVar[str] = "plain"
+    decoder = staticmethod(plain_decoder)
 
 
 def up_stages(

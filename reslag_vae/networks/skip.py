@@ -4,52 +4,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from reslag_vae.networks.base import ImageShape, Network, check_sizes
-from reslag_vae.networks.plain import plain_encoder, seed_features, up_stages
-
-
-class SkipNetwork(Network):
-    """The plain network, with the latent added to the input of every convolution of the decoder.
-
-    Dieng et al. 2019, https://arxiv.org/abs/1807.04863, section 3: a linear map of the latent, of
-    its own for each layer and the same at every pixel, so that no layer can lose it.
-
-    Args:
-        image_shape: (C, H, W) of the images.
-        latent_dim: d, the number of latent dimensions.
-        channels: channels of each stage, from the image inwards; each stage halves height and
-            width.
-        blocks: convolution blocks of each stage.
-        parameters_per_latent: 2 for mean and log-variance, 1 for a deterministic code.
-        parameters_per_channel: the likelihood's numbers for each channel of a pixel.
-
-    Raises:
-        ValueError: the latent is not smaller than the image, or the stages do not fit it.
-    """
-
-    name: ClassVar[str] = "skip"
-    provides = frozenset({"skip"})
-
-    def __init__(
-        self,
-        image_shape: ImageShape,
-        latent_dim: int,
-        channels: list[int],
-        blocks: list[int],
-        parameters_per_latent: int = 2,
-        parameters_per_channel: int = 1,
-    ) -> None:
-        check_sizes(image_shape, latent_dim, channels, blocks)
-        parameters = latent_dim * parameters_per_latent
-        outputs = image_shape[0] * parameters_per_channel
-        super().__init__(
-            plain_encoder(image_shape, parameters, channels, blocks),
-            SkipDecoder(image_shape, latent_dim, channels, blocks, outputs),
-            image_shape,
-            latent_dim,
-            parameters_per_latent,
-            parameters_per_channel,
-        )
+from reslag_vae.networks.base import ImageShape
+from reslag_vae.networks.plain import StagedNetwork, seed_features, up_stages
 
 
 class SkipDecoder(nn.Module):
@@ -83,3 +39,15 @@ class SkipDecoder(nn.Module):
                 features = features + self.skips[str(position)](latents)[:, :, None, None]
             features = layer(features)
         return features
+
+
+class SkipNetwork(StagedNetwork):
+    """The plain network, with the latent added to the input of every convolution of the decoder.
+
+    Dieng et al. 2019, https://arxiv.org/abs/1807.04863, section 3: a linear map of the latent, of
+    its own for each layer and the same at every pixel, so that no layer can lose it.
+    """
+
+    name: ClassVar[str] = "skip"
+    provides = frozenset({"skip"})
+    decoder = staticmethod(SkipDecoder)

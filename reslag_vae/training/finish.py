@@ -1,5 +1,6 @@
 """The end of a run: its best checkpoint is measured, and metrics.json written and shown."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from reslag_vae.training.measure import measure, per_image
 from reslag_vae.training.metrics_json import summary
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.training.tables import show_result
+
+log = logging.getLogger(__name__)
 
 
 def draw_best(trainer: Trainer, model: BaseVAE, epoch: int) -> None:
@@ -57,6 +60,7 @@ def finish(
     checkpoint = read_checkpoint(checkpoint_path(folder, "best"))
     model.load_state_dict(checkpoint["state_dict"])
     model.to(trainer.strategy.root_device)
+    log.info("Measuring the best epoch, %d.", checkpoint["epoch"] + 1)
     parts: list[Terms] = []
     metrics = measure(model, data, parts.append)
     draw_best(trainer, model, checkpoint["epoch"] + 1)
@@ -72,7 +76,8 @@ def finish(
         | summary(trainer, model, data, checkpoint["epoch"] + 1, epochs_run)
         | {"monitored": monitored}
     )
-    write_arrays(folder / PER_IMAGE_FILE, per_image(parts))
+    mass = model.model.likelihood.discrete
+    write_arrays(folder / PER_IMAGE_FILE, per_image(parts, mass))
     # Last, for it says that the run is finished (`runs.folder.is_finished`).
     write_result(folder, result | origin)
     for logger in trainer.loggers:

@@ -19,8 +19,9 @@ def measure(
 ) -> dict[str, dict[str, float | None]]:
     """Return the validation and test metrics of a trained model, by split and name.
 
-    The yardstick's variance is measured on the whole training split before. A metric that the
-    variant does not have, such as an autoencoder's KL, is None.
+    The yardstick's variance is measured on the whole training split before, unless the likelihood
+    is a mass, which is its own yardstick. A metric that the variant does not have, such as an
+    autoencoder's KL, is None.
 
     Args:
         model: trained model.
@@ -28,8 +29,9 @@ def measure(
         each: function that gets the per-image terms of each minibatch of the test split.
     """
     own, objective = model.model, model.objective
-    train_mse = measure_yardstick(own, objective, data.in_order("train"))
-    model.train_mse.fill_(train_mse)
+    if not own.likelihood.discrete:
+        model.train_mse.fill_(measure_yardstick(own, objective, data.in_order("train")))
+    train_mse = float(model.train_mse)
     test = evaluate(own, objective, data.in_order("test"), each).metrics(train_mse)
     # The pictures drawn after it show validation, as during training.
     model.evaluation = evaluate(own, objective, data.in_order("val"))
@@ -37,15 +39,20 @@ def measure(
     return {"val": {**dict.fromkeys(METRICS), **val}, "test": {**dict.fromkeys(METRICS), **test}}
 
 
-def per_image(parts: list[Terms]) -> dict[str, np.ndarray]:
+def per_image(parts: list[Terms], mass: bool) -> dict[str, np.ndarray]:
     """Return numbers of each image, (N,) float32 in the order of the images, by name.
 
-    They are `rec`, the sum of squared errors, and `kl`, in nats, if the model has a KL.
+    They are `rec`, the sum of squared errors; `kl`, in nats, if the model has a KL; and `nll`,
+    -log p(x|z) in nats, if the likelihood is a mass.
 
     Args:
         parts: per-image terms of each minibatch.
+        mass: whether the likelihood is a mass.
     """
-    rec = torch.cat([part.rec for part in parts])
+    arrays = {"rec": torch.cat([part.rec for part in parts])}
     kls = [part.kl for part in parts if part.kl is not None]
-    arrays = {"rec": rec} | ({"kl": torch.cat(kls)} if kls else {})
+    if kls:
+        arrays["kl"] = torch.cat(kls)
+    if mass:
+        arrays["nll"] = torch.cat([part.distortion for part in parts])
     return {name: values.float().cpu().numpy() for name, values in arrays.items()}

@@ -26,7 +26,8 @@ from reslag_vae.models.generative import GROUPS
 from reslag_vae.runs.build import named_class
 from reslag_vae.runs.checkpoints import read_checkpoint
 from reslag_vae.runs.export import export
-from reslag_vae.runs.folder import RESULT_FILE, checkpoint_file
+from reslag_vae.runs.folder import PER_IMAGE_FILE, RESULT_FILE, checkpoint_file
+from reslag_vae.runs.formats import read_arrays
 from reslag_vae.training import schedules
 from reslag_vae.training.build import build_system
 from reslag_vae.training.schedules import Schedule
@@ -292,3 +293,8 @@ def test_it_is_loaded_and_exported_with_the_same_numbers(
     trained.system.train_mse.fill_(kept["yardstick_sigma2"])
     for name, value in measured(trained.system, data.in_order("test")).items():
         assert kept["test"][name] == pytest.approx(value, rel=1e-9)
+    arrays = read_arrays(trained.folder / PER_IMAGE_FILE)
+    assert ("nll" in arrays) == trained.model.likelihood.discrete
+    if "nll" in arrays:
+        elbo = -(arrays["nll"] + arrays["kl"]).mean()
+        assert kept["test"]["elbo"] == pytest.approx(elbo, rel=1e-5)

@@ -203,10 +203,13 @@ def rec(run: FinishedRun) -> np.ndarray:
 def yardstick(run: FinishedRun) -> np.ndarray | None:
     """Return the (N,) ELBO of a run's test images with the run's one global variance.
 
-    It is None if the posterior has no density.
+    Under the likelihood of a mass it is the model's own. It is None if the posterior has no
+    density.
     """
     if "kl" not in run.per_image:
         return None
+    if "nll" in run.per_image:
+        return np.asarray(-run.per_image["nll"] - run.per_image["kl"], dtype=np.float64)
     sigma2 = float(run.result["yardstick_sigma2"])
     constant = gaussian_elbo(0.0, 0.0, sigma2, run.dimensions)
     return np.asarray(constant - rec(run) / (2 * sigma2) - run.per_image["kl"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reslag_vae.runs.formats import read_arrays
+from reslag_vae.runs.formats import read_arrays, write_arrays
 from reslag_vae.studies.plan import Question
 from reslag_vae.studies.report.finished import read_finished_runs
 from reslag_vae.studies.report.grouping import rows_of
@@ -33,6 +33,15 @@ def test_one_seed_answers_for_the_trained_models_alone(make_run: MakeRun, study:
     for comparison in found.values():
         assert (comparison.of_models, comparison.of_methods) == (Answer.YES, Answer.NOT_RESOLVED)
         assert (comparison.seeds, comparison.shared_seeds) == (None, 1)
+
+
+def test_under_a_mass_the_yardstick_is_the_models_own_bound(make_run: MakeRun, study: Path) -> None:
+    """Whatever Rec is: of a PixelCNN it is no distance between an image and its reconstruction."""
+    for name, nll in (("a", 80.0), ("b", 83.0)):
+        folder = make_run(f"mnist/{name}/seed_0", rec=9.0)
+        own = read_arrays(folder / "per_image.npz")
+        write_arrays(folder / "per_image.npz", own | {"nll": np.full_like(own["rec"], nll)})
+    assert compared(study)["ELBO, yardstick"].images.difference == pytest.approx(3, rel=1e-5)
 
 
 def test_images_are_paired(make_run: MakeRun, study: Path) -> None:

@@ -21,6 +21,7 @@ from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents import DiagonalGaussian, Inferred
 from reslag_vae.latents.base import joined, normal_rows
 from reslag_vae.latents.statistics import active_dimensions, on_cpu
+from reslag_vae.models import GenerativeModel
 from reslag_vae.models.latent_inputs import as_latents
 
 
@@ -157,7 +158,20 @@ def decode(
     with evaluating(model), progress("decoding", len(latents)) as advance:
         # The first alone: of a foreign model only a decoded image tells how large its images are.
         images.append(model.decode(latents[:1], source).cpu())
-        for part in torch.split(latents[1:], chunk_size(images[0].numel())):
+        rest = latents[1:]
+        # Of no latents torch makes one part, of none.
+        parts = torch.split(rest, chunk_size(images[0].numel())) if len(rest) else ()
+        for part in parts:
             images.append(model.decode(part, source).cpu())
             advance(len(part))
     return torch.cat(images)
+
+
+def decode_alike(model: GenerativeModel, latents: Tensor) -> Tensor:
+    """Return the (N, C, H, W) images of (N, d) latents, on the CPU, all by the same random numbers.
+
+    Where an image is a sample of p(x|z), what differs between them is then the latents' doing.
+    """
+    if model.likelihood.has_mean:
+        return decode(model, latents)
+    return torch.cat([decode(model, code[None]) for code in latents])

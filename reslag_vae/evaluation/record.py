@@ -125,6 +125,7 @@ def run_material(run: Run, subject: Subject, numbers: dict[str, Numbers], tsne: 
         sigma2=[row for row in run.history if row.keys() >= set(SIGMA2_KEYS)],
         rate=RatePoint(run.title, numbers["yardstick"]["kl"].value, rec, run.objective.beta),
         pca=numbers["reconstruction"]["pca_rec"].value,
+        has_mean=run.model.likelihood.has_mean,
     )
 
 

@@ -37,6 +37,7 @@ class RunMaterial(NamedTuple):
             none.
         rate: the run as a point of rate and distortion.
         pca: distortion of d principal components; None if there are not so many.
+        has_mean: whether images are means of p(x|z); else they are samples, and Rec is not of them.
     """
 
     material: ModelMaterial
@@ -45,12 +46,17 @@ class RunMaterial(NamedTuple):
     sigma2: list[dict[str, float]]
     rate: RatePoint
     pca: float | None
+    has_mean: bool
+
+    def titled(self, title: str) -> str:
+        """Return a run's title, which says if its images are samples."""
+        return title if self.has_mean else f"{title}, one sample each"
 
 
 def comparison(runs: dict[str, RunMaterial]) -> Pictures:
     """Yield name and picture of what is drawn in the same way of one run and of several."""
     first = next(iter(runs.values()))
-    models = {title: run.material for title, run in runs.items()}
+    models = {run.titled(title): run.material for title, run in runs.items()}
     reconstructed = {title: model.reconstructions for title, model in models.items()}
     yield "reconstructions", pictures.reconstructions(first.material.originals, reconstructed)
     samples = {title: model.samples for title, model in models.items()}
@@ -63,10 +69,11 @@ def comparison(runs: dict[str, RunMaterial]) -> Pictures:
     rows = {title: run.sigma2 for title, run in runs.items() if run.sigma2}
     if rows:
         yield "sigma2", pictures.sigma2_curves(rows)
-    if len(runs) > 1:
-        limits = {run.pca for run in runs.values()}
+    rated = [run for run in runs.values() if run.has_mean]
+    if len(rated) > 1:
+        limits = {run.pca for run in rated}
         pca = limits.pop() if len(limits) == 1 else None
-        yield "rate_distortion", pictures.rate_distortion([run.rate for run in runs.values()], pca)
+        yield "rate_distortion", pictures.rate_distortion([run.rate for run in rated], pca)
 
 
 def scatters(runs: dict[str, RunMaterial]) -> Pictures:
@@ -95,8 +102,10 @@ def single_model(subject: Subject, attributes: Sequence[str]) -> Pictures:
     """Yield name and picture of what is drawn of a single model only."""
     first = subject.images.part(torch.tensor([0])).images[0]
     yield "traversals", pictures.traversals(first, DEVIATIONS, traversals(subject))
-    yield "extremes", pictures.extremes(*extremes(subject))
-    if not subject.model.likelihood.has_mean:
+    if subject.model.likelihood.has_mean:
+        yield "extremes", pictures.extremes(*extremes(subject))
+    else:
+        # The best of samples is the luckiest one, and cannot be drawn again.
         yield "other_latents", pictures.reconstructions(*other_latents(subject))
     rows = translations(subject, attributes)
     if rows:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import Images
-from reslag_vae.evaluation.codes import decode, encode
+from reslag_vae.evaluation.codes import decode, decode_alike, encode
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.metrics.mixture import COMPONENTS
 from reslag_vae.evaluation.pictures import bilinear, line, two_dimensions
@@ -63,13 +63,13 @@ def model_material(subject: Subject, tsne: int) -> ModelMaterial:
     ends = corners(subject.images)
     means = encode(model, ends).means
     sources = {"prior": subject.prior_latents, MIXTURE: subject.mixture_latents}
-    square = decode(model, bilinear(means, SIDE).flatten(0, 1))
+    square = decode_alike(model, bilinear(means, SIDE).flatten(0, 1))
     return ModelMaterial(
         originals=originals.images,
         reconstructions=decode(model, encode(model, originals).means),
         samples={source: decode(model, z[:GRID_IMAGES]) for source, z in sources.items()},
         corners=ends.images,
-        strip=decode(model, line(means[0], means[1], STEPS)),
+        strip=decode_alike(model, line(means[0], means[1], STEPS)),
         square=square.view(SIDE, SIDE, *square.shape[1:]),
         plane=two_dimensions(latents) if latents.shape[1] > 1 else None,
         neighbours=neighbours(subject, tsne) if tsne else None,

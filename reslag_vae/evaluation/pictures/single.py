@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data import CelebA
-from reslag_vae.evaluation.codes import decode, encode
+from reslag_vae.evaluation.codes import decode, decode_alike, encode
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.pictures import Translation, extreme_images, traverse
 from reslag_vae.evaluation.pictures.material import GRID_IMAGES, evenly_spaced
@@ -37,7 +37,7 @@ def traversals(subject: Subject) -> dict[str, Tensor]:
     middle, deviation = codes.latents.mean(0), codes.latents.std(0)
     unit = "relative variance" if kl is None else "KL"
     return {
-        f"z{j + 1}, {unit} {float(activity[j]):.2f}": decode(
+        f"z{j + 1}, {unit} {float(activity[j]):.2f}": decode_alike(
             subject.model,
             torch.cat([start[None], traverse(start, j, middle[j] + DEVIATIONS * deviation[j])]),
         )
@@ -135,5 +135,5 @@ def translated_image(subject: Subject, label: str, position: int, direction: Ten
     image = subject.images.part(torch.tensor([position]))
     code = encode(subject.model, image).means[0]
     return Translation(
-        label, image.images[0], decode(subject.model, translate(code, direction, STRENGTHS))
+        label, image.images[0], decode_alike(subject.model, translate(code, direction, STRENGTHS))
     )

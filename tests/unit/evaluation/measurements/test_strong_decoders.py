@@ -5,10 +5,15 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from reslag_vae.evaluation import pictures
+from reslag_vae.evaluation.codes import decode, decode_alike
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements import measure
 from reslag_vae.evaluation.metrics.collapse import diagnose
 from reslag_vae.evaluation.numbers import NO_LATENTS
+from reslag_vae.evaluation.pictures import RatePoint, gallery
+from reslag_vae.evaluation.pictures.gallery import RunMaterial
+from reslag_vae.evaluation.pictures.material import model_material
 from reslag_vae.evaluation.pictures.single import other_latents
 from reslag_vae.evaluation.record import diagnosis_of
 from reslag_vae.likelihoods import PixelCNN
@@ -104,3 +109,27 @@ def test_a_decoder_that_ignores_the_latent_draws_the_same_without_it(
 
     assert originals.shape == own.shape == other.shape
     assert torch.equal(own, other) == (strength == 0)
+
+
+def test_a_walk_of_the_same_code_is_the_same_image_all_along(make_subject: MakeSubject) -> None:
+    model = make_subject("elbo", model=with_latents(1.0)).model
+    images = decode_alike(model, torch.zeros(4, 2))
+    assert torch.equal(images, images[:1].expand_as(images))
+    assert not torch.equal(decode(model, torch.zeros(4, 2)), images)
+
+
+def test_pictures_of_samples_say_so_and_none_is_called_the_best(
+    make_subject: MakeSubject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = make_subject("elbo", model=with_latents(1.0))
+    point = RatePoint("PixelVAE", 2.0, 3.0, None)
+    material = RunMaterial(model_material(subject, 0), [], 2, [], point, None, has_mean=False)
+    said: list[str] = []
+    monkeypatch.setattr(pictures, "reconstructions", lambda originals, models: said.extend(models))
+    drawn = dict(gallery.comparison({"a": material, "b": material._replace(has_mean=True)}))
+    assert said == ["a, one sample each", "b"]
+    # Rec of one-step means is no distortion of a code.
+    assert "rate_distortion" not in drawn
+    single = dict(gallery.single_model(subject, []))
+    assert "other_latents" in single
+    assert "extremes" not in single

@@ -245,6 +245,7 @@ def test_ctrl_c_stops_in_one_word(tmp_path: Path) -> None:
     [
         ("table1_pictures", ["data.folder=pictures", "model=vae"], {"vae"}),
         ("beta_sweep", ["objective.beta=4"], {"beta_vae-beta_4"}),
+        ("collapse_omniglot", ["model=pixelcnn"], {"pixelcnn"}),
         (
             "lagging",
             ["schedule.ratio=1,5"],

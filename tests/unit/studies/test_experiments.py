@@ -22,6 +22,8 @@ STUDIES = {
     "table1_pictures": "table1",
     "beta_sweep": "beta_sweep",
     "lagging": "lagging",
+    "collapse": "collapse",
+    "collapse_omniglot": "collapse",
 }
 
 

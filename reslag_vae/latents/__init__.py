@@ -1,6 +1,7 @@
 """Latents: the posterior q(z|x) and the prior p(z)."""
 
 from reslag_vae.latents.base import Density, Inferred, Posterior, PosteriorDensity, Prior
+from reslag_vae.latents.flow import FlowPrior
 from reslag_vae.latents.gaussian import DiagonalGaussian, GaussianPosterior
 from reslag_vae.latents.mixture import MixturePrior
 from reslag_vae.latents.point import Point, PointPosterior
@@ -10,6 +11,7 @@ from reslag_vae.latents.statistics import LatentStatistics
 __all__ = [
     "Density",
     "DiagonalGaussian",
+    "FlowPrior",
     "GaussianPosterior",
     "Inferred",
     "LatentStatistics",

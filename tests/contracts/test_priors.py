@@ -47,7 +47,8 @@ def test_a_density_integrates_to_one(case: Case) -> None:
     points = grid(reach=40.0)
     probabilities = trained(case, dimensions=1)().log_prob(points[:, None]).exp()
 
-    assert float(torch.trapezoid(probabilities, points)) == pytest.approx(1, abs=1e-9)
+    # By as much the rule misses a density with kinks, as that of splines.
+    assert float(torch.trapezoid(probabilities, points)) == pytest.approx(1, abs=1e-5)
 
 
 @every_prior
@@ -75,7 +76,8 @@ def test_a_sample_is_a_function_of_its_own_noise(case: Case) -> None:
     together = prior.from_noise(noise)
     apart = torch.cat([prior.from_noise(part) for part in noise.split([1, 2, 17, 3])])
 
-    assert torch.equal(together, apart)
+    # The number of rows decides how a network rounds.
+    torch.testing.assert_close(together, apart, rtol=1e-9, atol=1e-9)
     assert len(together.unique(dim=0)) == 23
     assert torch.equal(torch.get_rng_state(), before), "the global generator was used"
 

@@ -7,6 +7,7 @@ from reslag_vae.latents.mixture import MixturePrior
 from reslag_vae.latents.point import Point, PointPosterior
 from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.latents.statistics import LatentStatistics
+from reslag_vae.latents.vamp import VampPrior
 
 __all__ = [
     "Density",
@@ -22,4 +23,5 @@ __all__ = [
     "PosteriorDensity",
     "Prior",
     "StandardNormal",
+    "VampPrior",
 ]

@@ -41,6 +41,7 @@ class FlatModel(GenerativeModel):
         self.level_dims, self.noise_dims = (network.latent_dim,), (self.prior.noise_dim,)
         self.deterministic = "point" in self.posterior.provides
         check_shapes(network, likelihood, self.posterior, self.prior)
+        self.prior.bind(network.inference, self.posterior)
 
     def parts(self) -> dict[str, Any]:
         return {
@@ -106,4 +107,10 @@ def check_shapes(
         raise ValueError(
             f"prior.latent_dim={prior.latent_dim}: must be that of the network, "
             f"{network.latent_dim}."
+        )
+    shape = getattr(prior, "image_shape", network.image_shape)
+    if shape != network.image_shape:
+        raise ValueError(
+            f"prior.image_shape={list(shape)}: must be that of the network, "
+            f"{list(network.image_shape)}."
         )

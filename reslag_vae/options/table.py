@@ -71,6 +71,8 @@ TRAIN: dict[str, Kind] = {
     "network.parameters_per_latent": whole(1, 2),
     "network.parameters_per_channel": whole(0, 1000),
     "prior.latent_dim": LATENT_DIM,
+    "prior.image_shape": IMAGE_SHAPE,
+    "prior.pseudo_inputs": whole(1, 10_000),
     "prior.kind": word("coupling", "splines"),
     "prior.transforms": whole(1, 64),
     "prior.hidden_features": listed(whole(1, 4096), 1, 8),

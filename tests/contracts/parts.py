@@ -32,6 +32,7 @@ SMALL: dict[str, Any] = {
     "channels": 4,
     "transforms": 2,
     "hidden_features": [4],
+    "pseudo_inputs": 7,
 }
 
 # Arguments that choose by name, each of whose values is tried.

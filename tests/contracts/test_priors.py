@@ -4,19 +4,29 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reslag_vae import latents
-from reslag_vae.latents import DiagonalGaussian, Inferred, Point, Prior
+from reslag_vae.latents import DiagonalGaussian, GaussianPosterior, Inferred, Point, Prior
 from tests.contracts.numbers import assert_mean, grid, standard_normal_log_prob
-from tests.contracts.parts import LATENT_DIM, Case, every
+from tests.contracts.parts import IMAGE_SHAPE, LATENT_DIM, Case, every
 
 every_prior = every(latents, Prior)
 
 
+def bound(case: Case, dimensions: int = LATENT_DIM, dtype: torch.dtype = torch.float32) -> Prior:
+    """A prior that is given an encoder, as by a model."""
+    prior: Prior = case.build(latent_dim=dimensions).to(dtype)
+    posterior = GaussianPosterior()
+    numbers = posterior.parameters_per_latent * dimensions
+    layers = nn.Flatten(), nn.Linear(math.prod(IMAGE_SHAPE), numbers, dtype=dtype)
+    prior.bind(nn.Sequential(*layers), posterior)
+    return prior
+
+
 def trained(case: Case, dimensions: int = LATENT_DIM) -> Prior:
     """A prior in float64 whose parameters are not those of its start."""
-    prior: Prior = case.build(latent_dim=dimensions).double()
+    prior = bound(case, dimensions, torch.float64)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in prior.parameters():
@@ -159,7 +169,7 @@ def test_a_point_has_no_kl(case: Case) -> None:
 def test_no_parameter_is_so_far_off_that_the_density_is_not_finite(
     case: Case, value: float
 ) -> None:
-    prior = case.build(latent_dim=LATENT_DIM)
+    prior = bound(case)
     for parameter in prior.parameters():
         parameter.fill_(value)
     noise = torch.randn(20, prior.noise_dim, generator=seeded(7))

@@ -1,17 +1,24 @@
 """Latents: the posterior q(z|x) and the prior p(z)."""
 
 from reslag_vae.latents.base import Density, Inferred, Posterior, PosteriorDensity, Prior
+from reslag_vae.latents.codes import Coded, CodePosterior
 from reslag_vae.latents.flow import FlowPrior
+from reslag_vae.latents.fsq import FiniteScalarQuantised
 from reslag_vae.latents.gaussian import DiagonalGaussian, GaussianPosterior
 from reslag_vae.latents.mixture import MixturePrior
 from reslag_vae.latents.point import Point, PointPosterior
 from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.latents.statistics import LatentStatistics
+from reslag_vae.latents.uniform_codes import UniformCodes
 from reslag_vae.latents.vamp import VampPrior
+from reslag_vae.latents.vq import VectorQuantised
 
 __all__ = [
+    "CodePosterior",
+    "Coded",
     "Density",
     "DiagonalGaussian",
+    "FiniteScalarQuantised",
     "FlowPrior",
     "GaussianPosterior",
     "Inferred",
@@ -23,5 +30,7 @@ __all__ = [
     "PosteriorDensity",
     "Prior",
     "StandardNormal",
+    "UniformCodes",
     "VampPrior",
+    "VectorQuantised",
 ]

@@ -64,17 +64,42 @@ class Posterior(nn.Module, ABC):
 
     Attributes:
         name: name of the posterior, as in `posterior=<name>` on the command line.
+        requires: capabilities that the other parts must provide.
         provides: capabilities that other parts and variants may require.
         parameters_per_latent: numbers that the network gives for each latent dimension.
+        starts_from_data: whether `start` must be called before training.
     """
 
     name: ClassVar[str]
+    requires: ClassVar[frozenset[str]] = frozenset()
     provides: ClassVar[frozenset[str]] = frozenset()
     parameters_per_latent: ClassVar[int]
+    starts_from_data: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, features: Tensor) -> PosteriorDensity:
         """Return q(z|x) from (B, d · parameters_per_latent) numbers."""
+
+    def penalties(self, density: PosteriorDensity) -> dict[str, Tensor]:
+        """Return further (B,) costs of images by name, beside the KL, in the objective's unit.
+
+        Args:
+            density: what `forward` has returned for the images.
+        """
+        return {}
+
+    def start(self, features: Tensor) -> None:
+        """Take the untrained network's outputs for some training images as a start.
+
+        Args:
+            features: (B, d · parameters_per_latent) numbers.
+
+        Raises:
+            ValueError: they are too few.
+        """
+
+    def end_update(self) -> None:
+        """Take note of an update of the inference group that has ended."""
 
 
 class Prior(nn.Module, ABC):
@@ -107,7 +132,7 @@ class Prior(nn.Module, ABC):
         """Lines of the objective card, label -> text; none for N(0, I)."""
         return {}
 
-    def bind(self, encoder: nn.Module, posterior: Posterior) -> None:
+    def bind(self, encoder: nn.Module, posterior: Posterior, latent_dim: int) -> None:
         """Take note of the model's inference, of which a prior may be made.
 
         A model calls it once. The modules stay the model's: a prior does not register them.
@@ -115,6 +140,7 @@ class Prior(nn.Module, ABC):
         Args:
             encoder: map from (B, C, H, W) images to the posterior's numbers.
             posterior: map from these numbers to q(z|x).
+            latent_dim: d, the number of latent dimensions.
         """
 
     @abstractmethod

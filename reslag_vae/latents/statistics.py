@@ -9,6 +9,7 @@ from torch import Tensor
 
 from reslag_vae._runtime import collectives
 from reslag_vae.latents.base import Inferred, joined
+from reslag_vae.latents.codes import Coded
 from reslag_vae.latents.gaussian import DiagonalGaussian
 
 # A unit is active if the variance of its posterior mean over the data exceeds this share of the
@@ -92,6 +93,7 @@ class LatentStatistics:
         moments: (3, d) sums of the posterior means, of their squares and of the prior's variances.
         kls: (d,) sums of the KL of each dimension; None without a closed form.
         rates: () sum of the KL of all dimensions.
+        usage: (K,) uses of each code, if the posteriors are codes.
         kept: means, log-variances and samples of the reference set, if posteriors are Gaussian.
     """
 
@@ -100,6 +102,7 @@ class LatentStatistics:
     moments: Tensor | None = None
     kls: Tensor | None = None
     rates: Tensor | None = None
+    usage: Tensor | None = None
     kept: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
 
     def add(self, inferred: Inferred, rate: Tensor) -> None:
@@ -117,6 +120,9 @@ class LatentStatistics:
         kls = [kl for kl in inferred.kls if kl is not None]
         if len(kls) == len(inferred.kls):
             self.kls = added(self.kls, joined(tuple(kls)).double().sum(0))
+        for posterior in inferred.posteriors:
+            if isinstance(posterior, Coded):
+                self.usage = added(self.usage, posterior.usage())
         room = self.reference - self.count
         if room > 0:
             self._keep(inferred, room)
@@ -138,9 +144,9 @@ class LatentStatistics:
             return self
         whole = LatentStatistics(self.reference)
         kept = [(mean.cpu(), spread.cpu(), latents.cpu()) for mean, spread, latents in self.kept]
-        sums = [on_cpu(self.moments), on_cpu(self.kls), on_cpu(self.rates)]
+        sums = [on_cpu(own) for own in (self.moments, self.kls, self.rates, self.usage)]
         shares = collectives.objects((self.count, sums, kept))
-        for count, (moments, kls, rates), _ in shares:
+        for count, (moments, kls, rates, usage), _ in shares:
             if moments is not None and rates is not None:
                 whole.count += count
                 whole.moments, whole.rates = (
@@ -148,6 +154,7 @@ class LatentStatistics:
                     added(whole.rates, rates),
                 )
                 whole.kls = None if kls is None else added(whole.kls, kls)
+                whole.usage = None if usage is None else added(whole.usage, usage)
         room = self.reference
         turns = itertools.zip_longest(*(kept for _, _, kept in shares))
         for turn in itertools.chain.from_iterable(turns):
@@ -195,10 +202,21 @@ class LatentStatistics:
         information = self.mutual_information()
         if information is not None:
             metrics["mutual_information"], metrics["mutual_information_ceiling"] = information
+        if self.usage is not None:
+            metrics["codes_used"], metrics["perplexity"] = self.codes_used()
         return metrics
+
+    def codes_used(self) -> tuple[int, float]:
+        """Return how many codes were used, and their perplexity: as many, were they used alike."""
+        assert self.usage is not None, "codes"
+        shares = self.usage.double() / self.usage.sum()
+        entropy = -torch.special.xlogy(shares, shares).sum()
+        return int((self.usage > 0).sum()), float(entropy.exp())
 
     def verdict(self) -> str:
         """Return a plain sentence that says whether the latent has collapsed."""
+        if self.usage is not None:
+            return self._verdict_on_codes(len(self.usage))
         active, dimensions = int(self.active().sum()), len(self.active())
         units = f"{active} of {dimensions} units active, KL {self.rate():.2f} nats"
         if active == 0:
@@ -208,6 +226,18 @@ class LatentStatistics:
         if active < dimensions:
             return f"no collapse, but {dimensions - active} of the units idle ({units})"
         return f"no collapse ({units})"
+
+    def _verdict_on_codes(self, codes: int) -> str:
+        """Return the sentence for discrete latents."""
+        used, perplexity = self.codes_used()
+        words = f"{used} of {codes} codes used, perplexity {perplexity:.1f}"
+        if used == 1:
+            return f"COLLAPSED: the code says nothing of the image ({words})"
+        if used <= codes // 2:
+            return f"partly collapsed: at most half of the codes are used ({words})"
+        if used < codes:
+            return f"no collapse, but {codes - used} of the codes dead ({words})"
+        return f"no collapse ({words})"
 
 
 def added(total: Tensor | None, value: Tensor) -> Tensor:

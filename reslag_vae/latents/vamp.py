@@ -59,7 +59,7 @@ class VampPrior(Prior):
             "KL": "estimated by the one sample of each posterior, nats per image",
         }
 
-    def bind(self, encoder: nn.Module, posterior: Posterior) -> None:
+    def bind(self, encoder: nn.Module, posterior: Posterior, latent_dim: int) -> None:
         self.inference = (encoder, posterior)
 
     def forward(self, context: Tensor | None = None) -> Density:

@@ -38,10 +38,10 @@ class FlatModel(GenerativeModel):
         self.posterior = GaussianPosterior() if posterior is None else posterior
         self.prior = StandardNormal(network.latent_dim) if prior is None else prior
         self.image_shape = network.image_shape
+        self.prior.bind(network.inference, self.posterior, network.latent_dim)
         self.level_dims, self.noise_dims = (network.latent_dim,), (self.prior.noise_dim,)
         self.deterministic = "point" in self.posterior.provides
         check_shapes(network, likelihood, self.posterior, self.prior)
-        self.prior.bind(network.inference, self.posterior)
 
     def parts(self) -> dict[str, Any]:
         return {
@@ -69,8 +69,8 @@ class FlatModel(GenerativeModel):
         if own is not None and len(own) > len(images):
             density = density.repeat(len(own) // len(images))
         latents = density.rsample(own)
-        kl = self.prior.kl(density)
-        return Inferred((density,), (self.prior(),), (latents,), (kl,), {})
+        kl, penalties = self.prior.kl(density), self.posterior.penalties(density)
+        return Inferred((density,), (self.prior(),), (latents,), (kl,), penalties)
 
     def parameters_of(self, latents: tuple[Tensor, ...]) -> Tensor:
         (code,) = latents
@@ -79,6 +79,9 @@ class FlatModel(GenerativeModel):
 
     def from_noise(self, noise: tuple[Tensor, ...], temperature: float = 1.0) -> tuple[Tensor, ...]:
         return (self.prior.from_noise(noise[0], temperature),)
+
+    def start(self, images: Tensor) -> None:
+        self.posterior.start(self.network.inference(images).to(images.dtype))
 
     def groups(self) -> dict[Group, list[nn.Module]]:
         return {

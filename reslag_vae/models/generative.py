@@ -2,12 +2,13 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from reslag_vae.latents import Inferred
+from reslag_vae.latents import Inferred, Posterior
 from reslag_vae.latents.base import joined
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models.image_inputs import as_images, on_model
@@ -135,6 +136,28 @@ class GenerativeModel(nn.Module, ABC):
     def log_likelihood(self, images: Tensor, code: Tensor) -> Tensor:
         """Return the (B,) log p(x|z) in nats of (B, C, H, W) images and their (B, d) latents."""
         return self.likelihood.log_prob(images, self.parameters_at(code))
+
+    # What training calls
+
+    def posteriors(self) -> list[Posterior]:
+        """Return the maps to each level's posterior."""
+        return [module for module in self.modules() if isinstance(module, Posterior)]
+
+    def start(self, images: Tensor) -> None:
+        """Start the posteriors that start from data.
+
+        Args:
+            images: (B, C, H, W) training images in [0, 1].
+
+        Raises:
+            ValueError: they are too few.
+        """
+
+    def end_update(self, groups: Sequence[Group]) -> None:
+        """Take note of an update of some groups that has ended."""
+        if "inference" in groups:
+            for posterior in self.posteriors():
+                posterior.end_update()
 
     # What others call: each looks at what it is given, once. `image_inputs` says what is taken
     # for images.

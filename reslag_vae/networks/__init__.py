@@ -1,12 +1,14 @@
 """Neural networks, which know the shapes of images and latents and nothing else."""
 
 from reslag_vae.networks.base import Network
+from reslag_vae.networks.grid import GridNetwork
 from reslag_vae.networks.linear import LinearNetwork
 from reslag_vae.networks.plain import PlainNetwork
 from reslag_vae.networks.residual import LightResidualNetwork, ResidualNetwork
 from reslag_vae.networks.skip import SkipNetwork
 
 __all__ = [
+    "GridNetwork",
     "LightResidualNetwork",
     "LinearNetwork",
     "Network",

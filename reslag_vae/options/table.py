@@ -13,6 +13,7 @@ ODD = Kind("an odd number from 1 to 99", lambda value: whole(1, 99).has(value) a
 ODD_FROM_3 = Kind("an odd number from 3 to 99", lambda value: ODD.has(value) and value > 1)
 IMAGE_SHAPE = listed(whole(1, 4096), 3, 3)
 LATENT_DIM = whole(1, 100_000)
+CODE_DIM = whole(1, 1024)
 CHANNELS = listed(whole(1, 8192), 1, 12)
 BLOCKS = listed(whole(1, 100), 1, 12)
 PATH = text()
@@ -70,7 +71,15 @@ TRAIN: dict[str, Kind] = {
     "network.per_pixel": BOOLEAN,
     "network.parameters_per_latent": whole(1, 2),
     "network.parameters_per_channel": whole(0, 1000),
+    "network.code_dim": CODE_DIM,
+    "posterior.code_dim": CODE_DIM,
+    "posterior.codes": whole(2, 65_536),
+    "posterior.commitment": real(0, 1e6),
+    "posterior.follows": word("ema", "loss"),
+    "posterior.decay": DECAY,
+    "posterior.levels": listed(whole(2, 256), 1, 16),
     "prior.latent_dim": LATENT_DIM,
+    "prior.code_dim": CODE_DIM,
     "prior.image_shape": IMAGE_SHAPE,
     "prior.pseudo_inputs": whole(1, 10_000),
     "prior.kind": word("coupling", "splines"),

@@ -27,6 +27,7 @@ from reslag_vae.training.noise import draw_noise
 from reslag_vae.training.optimizers import AdamSettings, match_layout
 from reslag_vae.training.requirements import check_requirements
 from reslag_vae.training.schedules import Joint, Schedule, Update
+from reslag_vae.training.starting import start_from_data
 
 
 class BaseVAE(LightningModule):
@@ -166,6 +167,8 @@ class BaseVAE(LightningModule):
             self.compiled.begin(self.device)
         for optimizer in self.trainer.optimizers:
             match_layout(optimizer)
+        if not self.images_seen:
+            start_from_data(self)
 
     def on_train_epoch_start(self) -> None:
         self.objective.begin_epoch(self.current_epoch)
@@ -230,6 +233,7 @@ class BaseVAE(LightningModule):
                 # Lightning's own refuses a fused optimizer under bf16-mixed.
                 nn.utils.clip_grad_norm_(parameters, self.optimizer.clip_norm, foreach=True)
             optimizers[name].step()
+        self.model.end_update(update.groups)
         return terms
 
     def on_train_epoch_end(self) -> None:

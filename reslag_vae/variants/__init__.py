@@ -2,6 +2,7 @@
 
 from reslag_vae.variants.autoencoder import AutoEncoder
 from reslag_vae.variants.beta_vae import BetaVAE
+from reslag_vae.variants.fsq_vae import FSQVAE
 from reslag_vae.variants.lagging import LaggingVAE
 from reslag_vae.variants.mmd_infovae import MMDInfoVAE
 from reslag_vae.variants.optimal_sigma import OptimalSigmaVAE
@@ -11,9 +12,12 @@ from reslag_vae.variants.reslag import ResLagVAE
 from reslag_vae.variants.reslag_light import ResLagLightVAE
 from reslag_vae.variants.skip_vae import SkipVAE
 from reslag_vae.variants.vae import VAE
+from reslag_vae.variants.vq_vae import VQVAE
 
 __all__ = [
+    "FSQVAE",
     "VAE",
+    "VQVAE",
     "AutoEncoder",
     "BetaVAE",
     "LaggingVAE",

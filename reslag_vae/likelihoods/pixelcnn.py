@@ -8,7 +8,7 @@ from torch import Tensor
 from reslag_vae.likelihoods.base import Distortion, Likelihood, squared_error
 from reslag_vae.likelihoods.masses import MASSES
 from reslag_vae.networks.base import ImageShape
-from reslag_vae.networks.pixelcnn import GatedPixelCNN
+from reslag_vae.networks.pixelcnn import GatedPixelCNN, kept_bytes
 from reslag_vae.networks.pixelcnn_sampling import generate
 from reslag_vae.options import require
 
@@ -89,6 +89,7 @@ class PixelCNN(Likelihood):
         layers, above = len(self.network.layers), self.network.rows_above
         pixels = math.prod(self.image_shape[1:])
         weights = sum(own.numel() for own in self.network.parameters())
+        kept = kept_bytes(self.network, (self.image_shape[1], self.image_shape[2]))
         return {
             "p(x|z)": (
                 f"gated PixelCNN of {layers} layers that sees {above} rows above a pixel; mass of "
@@ -96,7 +97,10 @@ class PixelCNN(Likelihood):
             ),
             "Rec": "squared errors of each pixel's mean given the pixels before it: no distance "
             "between an image and its reconstruction",
-            "cost": f"{weights * pixels / 1e9:.3g} billion multiplications for p(x|z) of an image",
+            "cost": (
+                f"{weights * pixels / 1e9:.3g} billion multiplications for p(x|z) of an image; "
+                f"training keeps {kept / 1e6:,.3g} MB of it in float32"
+            ),
         }
 
     def link(self, outputs: Tensor) -> Tensor:

@@ -1,9 +1,11 @@
 """A gated PixelCNN: every pixel's outputs see the pixels before it, row by row."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
 
 
@@ -134,6 +136,31 @@ class GatedLayer(nn.Module):
             return above, added
         vertical, horizontal = self.context(context).chunk(2, dim=1)
         return above + vertical, added + horizontal
+
+
+def kept_bytes(network: GatedPixelCNN, size: tuple[int, int]) -> int:
+    """Return the bytes that a pass in float32 keeps of an image for the gradient.
+
+    Nothing is computed: the pass is of shapes alone.
+
+    Args:
+        network: that is passed.
+        size: (H, W) of the image.
+    """
+    shapes = deepcopy(network).to("meta", torch.float32)
+    image = torch.empty(1, network.image_channels, *size, device="meta")
+    context = torch.empty(1, network.context_channels, *size, device="meta", requires_grad=True)
+    own = {parameter.untyped_storage() for parameter in shapes.parameters()}
+    kept: list[Tensor] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept.append(tensor)
+        return tensor
+
+    with torch.enable_grad(), saved_tensors_hooks(keep, lambda tensor: tensor):
+        shapes(image, context)
+    storages = {tensor.untyped_storage() for tensor in kept} - own
+    return sum(storage.nbytes() for storage in storages)
 
 
 def centred(images: Tensor) -> Tensor:

@@ -106,6 +106,7 @@ def test_the_card_says_the_field_and_the_cost() -> None:
     said = float(likelihood.notes["cost"].split(" billion multiplications ")[0])
 
     assert "sees 9 rows above" in likelihood.notes["p(x|z)"]
+    assert "training keeps 20 MB" in likelihood.notes["cost"]
     assert said == pytest.approx(counter.get_total_flops() / 2 / 1e9, rel=0.03)
 
 

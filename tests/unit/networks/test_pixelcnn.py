@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from reslag_vae.networks.pixelcnn import GatedPixelCNN
+from reslag_vae.networks.pixelcnn import GatedPixelCNN, kept_bytes
 from reslag_vae.networks.pixelcnn_sampling import generate
 
 
@@ -160,3 +160,22 @@ def test_incremental_sampling_gives_the_samples_of_the_naive_loop(case: Sizes, w
     )
 
     torch.testing.assert_close(images, naive(network, context, uniforms), rtol=0, atol=1e-12)
+
+
+@each_case
+def test_the_memory_of_a_pass_is_known_before_it(case: Sizes) -> None:
+    """Beside the weights, which batches share."""
+    network, (images, context) = build(case).float(), draw(case, 3)
+    sizes: dict[int, int] = {}
+    alive: list[Tensor] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        alive.append(tensor)
+        sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        network(images.float(), context.float().requires_grad_())
+    for parameter in network.parameters():
+        sizes.pop(parameter.untyped_storage().data_ptr(), None)
+    assert 3 * kept_bytes(network, case.size) == sum(sizes.values())

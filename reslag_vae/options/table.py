@@ -70,6 +70,7 @@ TRAIN: dict[str, Kind] = {
     "network.per_pixel": BOOLEAN,
     "network.parameters_per_latent": whole(1, 2),
     "network.parameters_per_channel": whole(0, 1000),
+    "posterior.temperature": real(0.01, 100),
     "prior.latent_dim": LATENT_DIM,
     "likelihood.variance.image_shape": IMAGE_SHAPE,
     "likelihood.variance.granularity": word("global", "channel", "pixel", "image"),

@@ -32,6 +32,7 @@ class GenerativeModel(nn.Module, ABC):
             of.
         likelihood: p(x|z).
         deterministic: whether a posterior is a point: inference takes no noise and has no KL.
+        binary_levels: numbers, from 0, of the levels whose latents are 0 or 1.
     """
 
     image_shape: tuple[int, int, int]
@@ -39,6 +40,7 @@ class GenerativeModel(nn.Module, ABC):
     noise_dims: tuple[int, ...]
     likelihood: Likelihood
     deterministic: bool
+    binary_levels: tuple[int, ...] = ()
 
     @abstractmethod
     def infer(self, images: Tensor, noise: tuple[Tensor, ...] | None = None) -> Inferred:
@@ -122,8 +124,14 @@ class GenerativeModel(nn.Module, ABC):
         return torch.split(code, list(self.level_dims), dim=1)
 
     def parameters_at(self, code: Tensor) -> Tensor:
-        """Return the likelihood's (B, P, H, W) parameters for (B, d) latents, without checks."""
-        return self.parameters_of(self.levels(code))
+        """Return the likelihood's (B, P, H, W) parameters for (B, d) latents, without checks.
+
+        Binary latents are 0 or 1, whichever is nearer to the given number.
+        """
+        latents = list(self.levels(code))
+        for level in self.binary_levels:
+            latents[level] = (latents[level] > 0.5).to(code)
+        return self.parameters_of(tuple(latents))
 
     def image_of(self, code: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the (B, C, H, W) images of (B, d) latents, without checks.

@@ -93,6 +93,12 @@ class GenerativeModel(nn.Module, ABC):
         return sum(self.level_dims)
 
     @property
+    def binary(self) -> Tensor:
+        """(d,) truth values: which latents are 0 or 1."""
+        levels = enumerate(self.level_dims)
+        return torch.tensor([i in self.binary_levels for i, own in levels for _ in range(own)])
+
+    @property
     def parameter(self) -> Tensor:
         """A parameter of the model, which shows its precision and its device."""
         return next(self.parameters())
@@ -128,10 +134,9 @@ class GenerativeModel(nn.Module, ABC):
 
         Binary latents are 0 or 1, whichever is nearer to the given number.
         """
-        latents = list(self.levels(code))
-        for level in self.binary_levels:
-            latents[level] = (latents[level] > 0.5).to(code)
-        return self.parameters_of(tuple(latents))
+        if self.binary_levels:
+            code = torch.where(self.binary.to(code.device), (code > 0.5).to(code), code)
+        return self.parameters_of(self.levels(code))
 
     def image_of(self, code: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the (B, C, H, W) images of (B, d) latents, without checks.

@@ -13,7 +13,7 @@ from reslag_vae.options.kinds import Kind, whole
 MOST_UNITS = 32
 UNITS = Kind(
     f"a whole number from 1 to {MOST_UNITS}, since log Z is a sum over the 2^{MOST_UNITS // 2} "
-    "states of one side (it is that of the network's level of binary units)",
+    "states of one side (it follows network.units of network=shared, else network.latent_dim)",
     whole(1, MOST_UNITS).has,
 )
 # At a temperature of 0 the likeliest state is left.

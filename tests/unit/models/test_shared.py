@@ -1,10 +1,12 @@
 """A model of three levels whose encoder shares the first half of the decoder."""
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from omegaconf import DictConfig
 from torch import Tensor
 
 from reslag_vae.data.images import Batch
@@ -22,6 +24,7 @@ from reslag_vae.likelihoods import Bernoulli, PixelCNNPlusPlus
 from reslag_vae.models import FlatModel, SharedModel
 from reslag_vae.networks import PlainNetwork, SharedNetwork
 from reslag_vae.objectives import ELBO
+from reslag_vae.training.build import build_system
 from reslag_vae.training.schedules import Update
 from reslag_vae.variants import PixelVAEPlusPlus
 from tests.updates import equal, state
@@ -207,6 +210,24 @@ def test_parts_that_do_not_fit_are_refused_by_name() -> None:
     refused(r"^prior\.latent_dim=5: must be that of the network, 4", prior=BoltzmannPrior(5))
     with pytest.raises(ValueError, match=r"^network=shared: is a network of 3 level"):
         FlatModel(make_network(parameters_per_channel=1), Bernoulli())
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        (("model=pixelvae_pp", "network=plain"), "^network=plain: is a network of 1 level"),
+        (("model=vae", "network=shared"), "^network=shared: is a network of 3 level"),
+        (("model=pixelvae_pp", "likelihood=pixelcnn"), "^likelihood=pixelcnn: has no first half"),
+        (("model=pixelvae_pp", "network.units=33"), r"^prior\.latent_dim=33: .*network\.units"),
+        (("model=vae", "posterior=bernoulli"), "posterior=bernoulli does not take prior=standard_"),
+        (("model=vae", "prior=boltzmann"), "prior=boltzmann does not take posterior=diagonal_"),
+    ],
+)
+def test_choices_that_do_not_fit_are_refused_by_name(
+    choices: tuple[str, ...], message: str, compose: Callable[..., DictConfig]
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_system(compose(*choices, "data=digits", "logger=none"))
 
 
 @torch.no_grad()

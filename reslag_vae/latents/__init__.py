@@ -1,6 +1,8 @@
 """Latents: the posterior q(z|x) and the prior p(z)."""
 
 from reslag_vae.latents.base import Density, Inferred, Posterior, PosteriorDensity, Prior
+from reslag_vae.latents.bernoulli import Bernoulli, BernoulliPosterior
+from reslag_vae.latents.boltzmann import BoltzmannMachine, BoltzmannPrior
 from reslag_vae.latents.gaussian import DiagonalGaussian, GaussianPosterior
 from reslag_vae.latents.mixture import MixturePrior
 from reslag_vae.latents.point import Point, PointPosterior
@@ -8,6 +10,10 @@ from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.latents.statistics import LatentStatistics
 
 __all__ = [
+    "Bernoulli",
+    "BernoulliPosterior",
+    "BoltzmannMachine",
+    "BoltzmannPrior",
     "Density",
     "DiagonalGaussian",
     "GaussianPosterior",

@@ -64,11 +64,13 @@ class Posterior(nn.Module, ABC):
 
     Attributes:
         name: name of the posterior, as in `posterior=<name>` on the command line.
+        requires: capabilities that the other parts must provide, such as `binary_prior`.
         provides: capabilities that other parts and variants may require.
         parameters_per_latent: numbers that the network gives for each latent dimension.
     """
 
     name: ClassVar[str]
+    requires: ClassVar[frozenset[str]] = frozenset()
     provides: ClassVar[frozenset[str]] = frozenset()
     parameters_per_latent: ClassVar[int]
 
@@ -117,7 +119,8 @@ class Prior(nn.Module, ABC):
 
         Args:
             noise: (B, noise_dim) standard normal numbers.
-            temperature: factor of the standard deviations.
+            temperature: factor of the standard deviations, or of another kind that leaves the
+                prior as it is at 1 and has no spread at 0.
         """
 
     def kl(self, posterior: PosteriorDensity) -> Tensor | None:

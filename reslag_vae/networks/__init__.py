@@ -4,6 +4,7 @@ from reslag_vae.networks.base import Network
 from reslag_vae.networks.linear import LinearNetwork
 from reslag_vae.networks.plain import PlainNetwork
 from reslag_vae.networks.residual import LightResidualNetwork, ResidualNetwork
+from reslag_vae.networks.shared import SharedNetwork
 from reslag_vae.networks.skip import SkipNetwork
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "Network",
     "PlainNetwork",
     "ResidualNetwork",
+    "SharedNetwork",
     "SkipNetwork",
 ]

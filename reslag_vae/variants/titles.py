@@ -8,6 +8,7 @@ from reslag_vae.variants.mmd_infovae import MMDInfoVAE
 from reslag_vae.variants.optimal_sigma import OptimalSigmaVAE
 from reslag_vae.variants.pixelcnn import PixelCNNModel
 from reslag_vae.variants.pixelvae import PixelVAE
+from reslag_vae.variants.pixelvae_pp import PixelVAEPlusPlus
 from reslag_vae.variants.reslag import ResLagVAE
 from reslag_vae.variants.reslag_light import ResLagLightVAE
 from reslag_vae.variants.skip_vae import SkipVAE
@@ -25,6 +26,7 @@ IN_ORDER: tuple[type[BaseVAE], ...] = (
     ResLagLightVAE,
     SkipVAE,
     PixelVAE,
+    PixelVAEPlusPlus,
     PixelCNNModel,
 )
 BY_NAME = {variant.name: variant for variant in IN_ORDER}

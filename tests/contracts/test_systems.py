@@ -65,7 +65,6 @@ QUICK = (
 )
 # A PixelCNN of the usual size and of 256 levels takes minutes.
 TINY_PIXELCNN = (
-    "likelihood.layers=1",
     "likelihood.channels=4",
     "likelihood.pixels=logistic_mixture",
 )
@@ -87,7 +86,10 @@ class Trained(NamedTuple):
 
 def tiny(variant: type[BaseVAE]) -> tuple[str, ...]:
     """The options of a small system of a variant."""
-    return (*TINY, *TINY_PIXELCNN) if "autoregressive" in variant.requires else TINY
+    if "autoregressive" not in variant.requires:
+        return TINY
+    layers = 2 if "shared_half" in variant.requires else 1
+    return (*TINY, *TINY_PIXELCNN, f"likelihood.layers={layers}")
 
 
 @pytest.fixture(scope="module", params=VARIANTS)

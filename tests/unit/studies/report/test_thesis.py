@@ -12,6 +12,7 @@ def test_table1_is_whole() -> None:
         "vae",
         "skip_vae",
         "pixelvae",
+        "pixelvae_pp",
         "pixelcnn",
     }
     assert table["fashion_mnist", "optimal_sigma"] == {

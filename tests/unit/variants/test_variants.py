@@ -49,6 +49,7 @@ ALLOWED = {
     "mmd_infovae": ("mmd",),
     "optimal_sigma": RULES,
     "pixelcnn": BOUNDS,
+    "f_vae": ("elbo", "warm_up", *RULES),
 } | dict.fromkeys(
     ("lagging", "reslag", "reslag_light", "skip_vae", "pixelvae"),
     (*BOUNDS, "beta", "capacity", "mmd"),
@@ -145,9 +146,8 @@ def refusal(model: str, objective: str) -> str:
     if model == "optimal_sigma":
         usual = "unit_gaussian" if objective in BOUNDS else "squared_error"
         return f"model={model} does not take likelihood={usual}; it takes likelihood=sigma_data"
-    return (
-        f"model={model} does not take objective={preset_of(model, objective)}; it takes objective="
-    )
+    part = "prior=flow" if objective == "free_bits" else f"model={model}"
+    return f"{part} does not take objective={preset_of(model, objective)}; it takes objective="
 
 
 @pytest.mark.parametrize("model", names("model"))

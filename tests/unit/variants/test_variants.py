@@ -146,7 +146,8 @@ def refusal(model: str, objective: str) -> str:
     if model == "optimal_sigma":
         usual = "unit_gaussian" if objective in BOUNDS else "squared_error"
         return f"model={model} does not take likelihood={usual}; it takes likelihood=sigma_data"
-    part = "prior=flow" if objective == "free_bits" else f"model={model}"
+    clamped = (model, objective) == ("f_vae", "free_bits")
+    part = "prior=flow" if clamped else f"model={model}"
     return f"{part} does not take objective={preset_of(model, objective)}; it takes objective="
 
 

@@ -3,11 +3,13 @@
 from reslag_vae.latents.base import Density, Inferred, Posterior, PosteriorDensity, Prior
 from reslag_vae.latents.bernoulli import Bernoulli, BernoulliPosterior
 from reslag_vae.latents.boltzmann import BoltzmannMachine, BoltzmannPrior
+from reslag_vae.latents.flow import FlowPrior
 from reslag_vae.latents.gaussian import DiagonalGaussian, GaussianPosterior
 from reslag_vae.latents.mixture import MixturePrior
 from reslag_vae.latents.point import Point, PointPosterior
 from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.latents.statistics import LatentStatistics
+from reslag_vae.latents.vamp import VampPrior
 
 __all__ = [
     "Bernoulli",
@@ -16,6 +18,7 @@ __all__ = [
     "BoltzmannPrior",
     "Density",
     "DiagonalGaussian",
+    "FlowPrior",
     "GaussianPosterior",
     "Inferred",
     "LatentStatistics",
@@ -26,4 +29,5 @@ __all__ = [
     "PosteriorDensity",
     "Prior",
     "StandardNormal",
+    "VampPrior",
 ]

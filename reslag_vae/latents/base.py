@@ -109,6 +109,16 @@ class Prior(nn.Module, ABC):
         """Lines of the objective card, label -> text; none for N(0, I)."""
         return {}
 
+    def bind(self, encoder: nn.Module, posterior: Posterior) -> None:
+        """Take note of the model's inference, of which a prior may be made.
+
+        A model calls it once. The modules stay the model's: a prior does not register them.
+
+        Args:
+            encoder: map from (B, C, H, W) images to the posterior's numbers.
+            posterior: map from these numbers to q(z|x).
+        """
+
     @abstractmethod
     def forward(self, context: Tensor | None = None) -> Density:
         """Return the density of the prior."""

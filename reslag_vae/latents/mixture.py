@@ -12,6 +12,9 @@ from reslag_vae.options.kinds import whole
 
 COMPONENTS = whole(1, 10_000)
 
+# Numbers of latents and components together that are held at a time.
+NUMBERS = 2**24
+
 
 class Mixture(NamedTuple):
     """A mixture of K diagonal Gaussians.
@@ -38,12 +41,32 @@ class Mixture(NamedTuple):
         return self.log_weights.exp() @ spread
 
     def log_prob(self, latents: Tensor) -> Tensor:
-        """Return the (B,) log-density of (B, d) latents, in nats."""
+        """Return the (B,) log-density of (B, d) latents, in nats.
+
+        Memory is bounded by some latents at a time, but for what gradients need.
+        """
+        rows = max(1, NUMBERS // self.means.numel())
+        return torch.cat([self._log_prob(part) for part in torch.split(latents, rows)])
+
+    def _log_prob(self, latents: Tensor) -> Tensor:
         differences = latents[:, None] - self.means
         squares = differences.square() * (-self.log_variances).exp()
         constants = self.log_variances + math.log(2 * math.pi)
         components = -0.5 * (squares + constants).sum(-1)
         return (self.log_weights + components).logsumexp(-1)
+
+    def from_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
+        """Return (B, d) samples, each a function of its own row of noise.
+
+        Args:
+            noise: (B, 1 + d) standard normal numbers, the first of which pick the components.
+            temperature: factor of the components' standard deviations.
+        """
+        uniform = torch.special.ndtr(noise[:, 0])
+        edges = self.log_weights.exp().cumsum(0)
+        chosen = torch.searchsorted(edges, uniform).clamp_max(len(edges) - 1)
+        spread = (self.log_variances[chosen] / 2).exp()
+        return self.means[chosen] + temperature * spread * noise[:, 1:]
 
 
 class MixturePrior(Prior):
@@ -80,12 +103,11 @@ class MixturePrior(Prior):
         }
 
     def forward(self, context: Tensor | None = None) -> Density:
-        return Mixture(self.logits.log_softmax(0), self.means, bounded(self.log_variances))
+        return self.mixture()
 
     def from_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
-        # The first number of each row picks its component.
-        uniform = torch.special.ndtr(noise[:, 0])
-        edges = self.logits.softmax(0).cumsum(0)
-        chosen = torch.searchsorted(edges, uniform).clamp_max(len(edges) - 1)
-        spread = (bounded(self.log_variances[chosen]) / 2).exp()
-        return self.means[chosen] + temperature * spread * noise[:, 1:]
+        return self.mixture().from_noise(noise, temperature)
+
+    def mixture(self) -> Mixture:
+        """Return the mixture of the current parameters."""
+        return Mixture(self.logits.log_softmax(0), self.means, bounded(self.log_variances))

@@ -42,6 +42,7 @@ class FlatModel(GenerativeModel):
         self.deterministic = "point" in self.posterior.provides
         self.binary_levels = (0,) if "binary_posterior" in self.posterior.provides else ()
         check_shapes(network, likelihood, self.posterior, self.prior)
+        self.prior.bind(network.inference, self.posterior)
 
     def parts(self) -> dict[str, Any]:
         return {
@@ -119,4 +120,10 @@ def check_shapes(
         raise ValueError(
             f"prior.latent_dim={prior.latent_dim}: must be that of the network, "
             f"{network.level_dims[0]}."
+        )
+    shape = getattr(prior, "image_shape", network.image_shape)
+    if shape != network.image_shape:
+        raise ValueError(
+            f"prior.image_shape={list(shape)}: must be that of the network, "
+            f"{list(network.image_shape)}."
         )

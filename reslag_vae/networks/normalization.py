@@ -2,7 +2,9 @@
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from reslag_vae._runtime import collectives
 
@@ -66,6 +68,24 @@ class BatchNorm(nn.BatchNorm2d):
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
         self.num_batches_tracked.add_(1)
+
+
+def with_running_averages(module: nn.Module, images: Tensor) -> Tensor:
+    """Return what a module makes of images, its batch normalisation as in evaluation.
+
+    Gradients reach its parameters; none of its buffers changes.
+    """
+    norms = [own for own in module.modules() if isinstance(own, _BatchNorm) and own.training]
+    # Copies: the backward pass needs the averages as they were, and other images change them.
+    averages = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    try:
+        for norm in norms:
+            norm.training = False
+        result: Tensor = functional_call(module, averages, (images,))
+    finally:
+        for norm in norms:
+            norm.training = True
+    return result
 
 
 def normalised(

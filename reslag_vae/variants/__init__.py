@@ -2,6 +2,7 @@
 
 from reslag_vae.variants.autoencoder import AutoEncoder
 from reslag_vae.variants.beta_vae import BetaVAE
+from reslag_vae.variants.f_vae import FVAE
 from reslag_vae.variants.lagging import LaggingVAE
 from reslag_vae.variants.mmd_infovae import MMDInfoVAE
 from reslag_vae.variants.optimal_sigma import OptimalSigmaVAE
@@ -14,6 +15,7 @@ from reslag_vae.variants.skip_vae import SkipVAE
 from reslag_vae.variants.vae import VAE
 
 __all__ = [
+    "FVAE",
     "VAE",
     "AutoEncoder",
     "BetaVAE",

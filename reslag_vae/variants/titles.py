@@ -3,6 +3,7 @@
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants.autoencoder import AutoEncoder
 from reslag_vae.variants.beta_vae import BetaVAE
+from reslag_vae.variants.f_vae import FVAE
 from reslag_vae.variants.lagging import LaggingVAE
 from reslag_vae.variants.mmd_infovae import MMDInfoVAE
 from reslag_vae.variants.optimal_sigma import OptimalSigmaVAE
@@ -14,7 +15,7 @@ from reslag_vae.variants.reslag_light import ResLagLightVAE
 from reslag_vae.variants.skip_vae import SkipVAE
 from reslag_vae.variants.vae import VAE
 
-# In the order of the thesis' Table 1, then those with a strong decoder.
+# In the order of the thesis' Table 1, then those with a strong decoder or a strong prior.
 IN_ORDER: tuple[type[BaseVAE], ...] = (
     AutoEncoder,
     VAE,
@@ -28,6 +29,7 @@ IN_ORDER: tuple[type[BaseVAE], ...] = (
     PixelVAE,
     PixelVAEPlusPlus,
     PixelCNNModel,
+    FVAE,
 )
 BY_NAME = {variant.name: variant for variant in IN_ORDER}
 TITLES = {variant.name: variant.title for variant in IN_ORDER}

@@ -28,10 +28,17 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 # Arguments whose defaults would make the contracts slow.
-SMALL: dict[str, Any] = {"layers": 2, "first_kernel": 3, "channels": 4}
+SMALL: dict[str, Any] = {
+    "layers": 2,
+    "first_kernel": 3,
+    "channels": 4,
+    "transforms": 2,
+    "hidden_features": [4],
+    "pseudo_inputs": 7,
+}
 
 # Arguments that choose by name, each of whose values is tried.
-NAMED: dict[str, tuple[str, ...]] = {"pixels": tuple(MASSES)}
+NAMED: dict[str, tuple[str, ...]] = {"pixels": tuple(MASSES), "kind": ("coupling", "splines")}
 
 # Arguments that are parts themselves: each of those that a room exports is tried.
 PARTS: dict[str, tuple[ModuleType, type]] = {

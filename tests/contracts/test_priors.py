@@ -4,26 +4,37 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reslag_vae import latents
 from reslag_vae.latents import (
     Bernoulli,
     DiagonalGaussian,
+    GaussianPosterior,
     Inferred,
     Point,
     PosteriorDensity,
     Prior,
 )
 from tests.contracts.numbers import assert_mean, integral, standard_normal_log_prob, support
-from tests.contracts.parts import LATENT_DIM, Case, every
+from tests.contracts.parts import IMAGE_SHAPE, LATENT_DIM, Case, every
 
 every_prior = every(latents, Prior)
 
 
+def bound(case: Case, dimensions: int = LATENT_DIM, dtype: torch.dtype = torch.float32) -> Prior:
+    """A prior that is given an encoder, as by a model."""
+    prior: Prior = case.build(latent_dim=dimensions).to(dtype)
+    posterior = GaussianPosterior()
+    numbers = posterior.parameters_per_latent * dimensions
+    layers = nn.Flatten(), nn.Linear(math.prod(IMAGE_SHAPE), numbers, dtype=dtype)
+    prior.bind(nn.Sequential(*layers), posterior)
+    return prior
+
+
 def trained(case: Case, dimensions: int = LATENT_DIM) -> Prior:
     """A prior in float64 whose parameters are not those of its start."""
-    prior: Prior = case.build(latent_dim=dimensions).double()
+    prior = bound(case, dimensions, torch.float64)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in prior.parameters():
@@ -78,7 +89,8 @@ def test_a_density_integrates_to_one(case: Case) -> None:
     points = support(is_binary(case), reach=40.0)
     probabilities = trained(case, dimensions=1)().log_prob(points[:, None]).exp()
 
-    assert float(integral(probabilities, points)) == pytest.approx(1, abs=1e-9)
+    # By as much the rule misses a density with kinks, as that of splines.
+    assert float(integral(probabilities, points)) == pytest.approx(1, abs=1e-5)
 
 
 @every_prior
@@ -103,7 +115,8 @@ def test_a_sample_is_a_function_of_its_own_noise(case: Case) -> None:
     together = prior.from_noise(noise)
     apart = torch.cat([prior.from_noise(part) for part in noise.split([1, 2, 17, 3])])
 
-    assert torch.equal(together, apart)
+    # The number of rows decides how a network rounds.
+    torch.testing.assert_close(together, apart, rtol=1e-9, atol=1e-9)
     assert len(together.unique(dim=0)) == (2**LATENT_DIM if is_binary(case) else 23)
     assert torch.equal(torch.get_rng_state(), before), "the global generator was used"
 
@@ -183,7 +196,7 @@ def test_a_point_has_no_kl(case: Case) -> None:
 def test_no_parameter_is_so_far_off_that_the_density_is_not_finite(
     case: Case, value: float
 ) -> None:
-    prior = case.build(latent_dim=LATENT_DIM)
+    prior = bound(case)
     for parameter in prior.parameters():
         parameter.fill_(value)
     noise = torch.randn(20, prior.noise_dim, generator=seeded(7))

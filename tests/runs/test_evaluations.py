@@ -470,10 +470,19 @@ def test_a_code_of_one_number_is_evaluated(
     assert pictures == PICTURES - {"posterior", "tsne", "rate_distortion"}
 
 
+LEARNED = {
+    "mixture": (),
+    "flow": ("prior.transforms=2", "prior.hidden_features=[8]"),
+    "vamp": ("prior.pseudo_inputs=20",),
+}
+
+
+@pytest.mark.parametrize("prior", LEARNED)
 def test_a_learned_prior_is_evaluated_and_what_it_has_not_is_left_out(
-    compose: Any, train: Any, options: Any, tmp_path: Path, capsys: Any
+    prior: str, compose: Any, train: Any, options: Any, tmp_path: Path, capsys: Any
 ) -> None:
-    overrides = ("model=vae", "prior=mixture", "logger=none", f"data.root={tmp_path}", *SMALL)
+    own = (f"prior={prior}", *LEARNED[prior])
+    overrides = ("model=vae", *own, "logger=none", f"data.root={tmp_path}", *SMALL)
     train(compose(*overrides), tmp_path / "run")
     evaluate(options(f"run={tmp_path}/run"))
     evaluation = result(tmp_path / "run")

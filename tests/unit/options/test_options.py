@@ -80,6 +80,8 @@ CONFIGURATIONS = {
     ),
     "celeba": ("model=lagging", "data=celeba", "objective=sigma_learned"),
     "binary": ("model=vae", "data=binarized_mnist", "likelihood=bernoulli", "prior=mixture"),
+    "flow": ("model=vae", "data=digits", "prior=flow"),
+    "vamp": ("model=vae", "data=digits", "prior=vamp"),
 }
 # Groups without a choice, and what a part looks at itself.
 UNLISTED = ("optimizer.plateau", "experiment", "prior.components")

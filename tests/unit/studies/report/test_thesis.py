@@ -14,6 +14,7 @@ def test_table1_is_whole() -> None:
         "pixelvae",
         "pixelvae_pp",
         "pixelcnn",
+        "f_vae",
     }
     assert table["fashion_mnist", "optimal_sigma"] == {
         "rec": 12.1918,

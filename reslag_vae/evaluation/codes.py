@@ -16,6 +16,7 @@ from reslag_vae.evaluation.iteration import (
     device_of,
     evaluating,
     latent_dim_of,
+    noise_of_levels,
 )
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents import DiagonalGaussian, Inferred
@@ -95,7 +96,7 @@ def encode(
     with evaluating(model), progress("encoding", len(images)) as advance:
         for part in chunks(images, device_of(model)):
             noise = normal_rows(len(part), latent_dim_of(model, part), generator).to(part)
-            parts.append(codes_of(model.infer(part, (noise,))))
+            parts.append(codes_of(model.infer(part, noise_of_levels(model, noise))))
             advance(len(part))
     return Codes(
         means=torch.cat([part.means for part in parts]),

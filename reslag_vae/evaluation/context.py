@@ -164,10 +164,13 @@ class Subject:
 
     @property
     def images_protocol(self) -> str:
-        """The end of a protocol of decoded images: that they are samples, where they are."""
+        """The end of a protocol of decoded codes: what is rounded, and that they are samples."""
+        binary = "; binary latents by the nearer of 0 and 1" if self.model.binary_levels else ""
         if self.model.likelihood.has_mean:
-            return ""
-        return f"; one sample each, since likelihood={self.model.likelihood.name} has no mean"
+            return binary
+        return (
+            f"{binary}; one sample each, since likelihood={self.model.likelihood.name} has no mean"
+        )
 
     @cached_property
     def bounds(self) -> Bounds:

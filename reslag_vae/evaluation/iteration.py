@@ -41,10 +41,19 @@ def latent_dim_of(model: LatentModel, images: Tensor) -> int:
         return model.infer(images).dimensions
 
 
+def noise_of_levels(model: LatentModel, noise: Tensor) -> tuple[Tensor, ...]:
+    """Return (N, d) noise of all latents as the (N, d_l) noise of each level.
+
+    A model that does not state its levels has one.
+    """
+    dimensions: tuple[int, ...] | None = getattr(model, "level_dims", None)
+    return (noise,) if dimensions is None else torch.split(noise, list(dimensions), dim=1)
+
+
 def posterior_means(model: LatentModel, images: Tensor) -> Tensor:
     """Return the (B, d) posterior means of images, without drawing a random number."""
     still = images.new_zeros(len(images), latent_dim_of(model, images))
-    return joined(model.infer(images, (still,)).means)
+    return joined(model.infer(images, noise_of_levels(model, still)).means)
 
 
 @contextmanager

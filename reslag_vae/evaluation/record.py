@@ -6,6 +6,8 @@ from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
+import numpy as np
+
 from reslag_vae._runtime.files import remove_unfinished
 from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.context import Subject
@@ -18,8 +20,13 @@ from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.pictures.gallery import Pictures, RunMaterial
 from reslag_vae.evaluation.pictures.material import GRID_IMAGES, model_material
 from reslag_vae.evaluation.summary import summary
-from reslag_vae.runs.folder import EVALUATIONS, evaluation_figures, evaluation_file
-from reslag_vae.runs.formats import write_json
+from reslag_vae.runs.folder import (
+    EVALUATIONS,
+    evaluation_figures,
+    evaluation_file,
+    evaluation_images_file,
+)
+from reslag_vae.runs.formats import write_arrays, write_json
 from reslag_vae.runs.load import Run
 
 
@@ -65,6 +72,21 @@ class EvaluatedRun(NamedTuple):
         """The run's evaluation.json, named after split and checkpoint if not `test` and `best`."""
         return evaluation_file(self.run.folder, self.subject.settings.split, self.run.checkpoint)
 
+    @property
+    def images_file(self) -> Path:
+        """The run's evaluation.npz, with the bounds of each reference image."""
+        settings = self.subject.settings
+        return evaluation_images_file(self.run.folder, settings.split, self.run.checkpoint)
+
+
+def images_of(subject: Subject) -> dict[str, np.ndarray]:
+    """Return the numbers of each reference image, in their order; none without a density."""
+    if subject.model.deterministic:
+        return {}
+    bounds = subject.bounds
+    arrays = {"importance_weighted_bound": bounds.importance_weighted, "elbo": bounds.elbo}
+    return {name: values.numpy() for name, values in arrays.items()}
+
 
 def evaluate_run(run: Run, subject: Subject, outputs: Outputs) -> EvaluatedRun:
     """Measure and draw a run, and write numbers and pictures into its folder.
@@ -80,7 +102,7 @@ def evaluate_run(run: Run, subject: Subject, outputs: Outputs) -> EvaluatedRun:
         UserError: what the perceptual distances need is missing.
     """
     start = monotonic()
-    remove_unfinished(run.folder, [EVALUATIONS])
+    remove_unfinished(run.folder, EVALUATIONS)
     remove_unfinished(
         evaluation_figures(run.folder, subject.settings.split, run.checkpoint), ["*.png"]
     )
@@ -88,6 +110,9 @@ def evaluate_run(run: Run, subject: Subject, outputs: Outputs) -> EvaluatedRun:
     numbers = measure(subject) | learned
     result = EvaluatedRun(run, subject, numbers, diagnosis_of(subject), None, [])
     content = summary(run, subject, numbers, result.diagnosis)
+    arrays = images_of(subject)
+    if arrays:
+        write_arrays(result.images_file, arrays)
     write_json(result.file, content | {"seconds": round(monotonic() - start, 1)})
     if not outputs.figures:
         return result

@@ -1,6 +1,8 @@
 """Latents: the posterior q(z|x) and the prior p(z)."""
 
 from reslag_vae.latents.base import Density, Inferred, Posterior, PosteriorDensity, Prior
+from reslag_vae.latents.bernoulli import Bernoulli, BernoulliPosterior
+from reslag_vae.latents.boltzmann import BoltzmannMachine, BoltzmannPrior
 from reslag_vae.latents.codes import Coded, CodePosterior
 from reslag_vae.latents.flow import FlowPrior
 from reslag_vae.latents.fsq import FiniteScalarQuantised
@@ -14,6 +16,10 @@ from reslag_vae.latents.vamp import VampPrior
 from reslag_vae.latents.vq import VectorQuantised
 
 __all__ = [
+    "Bernoulli",
+    "BernoulliPosterior",
+    "BoltzmannMachine",
+    "BoltzmannPrior",
     "CodePosterior",
     "Coded",
     "Density",

@@ -64,7 +64,7 @@ class Posterior(nn.Module, ABC):
 
     Attributes:
         name: name of the posterior, as in `posterior=<name>` on the command line.
-        requires: capabilities that the other parts must provide.
+        requires: capabilities that the other parts must provide, such as `binary_prior`.
         provides: capabilities that other parts and variants may require.
         parameters_per_latent: numbers that the network gives for each latent dimension.
         starts_from_data: whether `start` must be called before training.
@@ -153,7 +153,8 @@ class Prior(nn.Module, ABC):
 
         Args:
             noise: (B, noise_dim) standard normal numbers.
-            temperature: factor of the standard deviations.
+            temperature: factor of the standard deviations, or of another kind that leaves the
+                prior as it is at 1 and has no spread at 0.
         """
 
     def kl(self, posterior: PosteriorDensity) -> Tensor | None:

@@ -25,6 +25,9 @@ BINS = 8
 # Share of a network's usual first weights in the layer that gives the transformation's parameters.
 NEAR_IDENTITY = 0.001
 
+# Latents that are mapped at a time, which bounds the memory.
+ROWS = 1024
+
 # Samples that estimate mean and variance.
 MOMENT_SAMPLES = 4096
 
@@ -123,6 +126,11 @@ class FlowPrior(Prior):
 
         The second result is its (B,) log-determinant.
         """
+        parts = [self._to_noise(part) for part in torch.split(latents, ROWS)]
+        noise, log_determinants = zip(*parts, strict=True)
+        return torch.cat(noise), torch.cat(log_determinants)
+
+    def _to_noise(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         noise, log_determinant = latents, latents.new_zeros(len(latents))
         with torch.autocast(latents.device.type, enabled=False):
             for transform in self.transforms:
@@ -131,7 +139,11 @@ class FlowPrior(Prior):
         return noise, log_determinant
 
     def from_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
-        latents = noise if temperature == 1 else temperature * noise
+        scaled = noise if temperature == 1 else temperature * noise
+        return torch.cat([self._from_noise(part) for part in torch.split(scaled, ROWS)])
+
+    def _from_noise(self, noise: Tensor) -> Tensor:
+        latents = noise
         with torch.autocast(noise.device.type, enabled=False):
             for transform in reversed(self.transforms):
                 latents = transform().inv(latents)

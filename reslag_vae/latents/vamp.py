@@ -81,7 +81,7 @@ class VampPrior(Prior):
         return self.remembered.get(tensors, self._mixture)
 
     def _mixture(self) -> Mixture:
-        assert self.inference, "the model binds its prior"
+        assert len(self.inference) == 2, "the model binds its prior"
         encoder, posterior = self.inference
         images = self.pixels.clamp(0, 1)
         density = posterior(with_running_averages(encoder, images).to(images.dtype))

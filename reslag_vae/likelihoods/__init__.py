@@ -4,6 +4,7 @@ from reslag_vae.likelihoods.base import Distortion, Likelihood
 from reslag_vae.likelihoods.bernoulli import Bernoulli
 from reslag_vae.likelihoods.gaussian import Gaussian
 from reslag_vae.likelihoods.pixelcnn import PixelCNN
+from reslag_vae.likelihoods.pixelcnn_pp import PixelCNNPlusPlus
 from reslag_vae.likelihoods.squared import SquaredError, UnitGaussian
 from reslag_vae.likelihoods.variance import (
     DataVariance,
@@ -23,6 +24,7 @@ __all__ = [
     "Likelihood",
     "OptimalVariance",
     "PixelCNN",
+    "PixelCNNPlusPlus",
     "SquaredError",
     "UnitGaussian",
     "VarianceRule",

@@ -1,6 +1,7 @@
 """A likelihood that gives every pixel by the latents and the pixels before it."""
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -8,7 +9,7 @@ from torch import Tensor
 from reslag_vae.likelihoods.base import Distortion, Likelihood, squared_error
 from reslag_vae.likelihoods.masses import MASSES
 from reslag_vae.networks.base import ImageShape
-from reslag_vae.networks.pixelcnn import GatedPixelCNN
+from reslag_vae.networks.pixelcnn import GatedPixelCNN, kept_bytes
 from reslag_vae.networks.pixelcnn_sampling import generate
 from reslag_vae.options import require
 
@@ -41,6 +42,7 @@ class PixelCNN(Likelihood):
     provides = frozenset({"autoregressive"})
     discrete = True
     has_mean = False
+    shortcuts: ClassVar[bool] = False
     formula = "-sum ln p(x_i|x_<i, z)"
 
     def __init__(
@@ -81,22 +83,28 @@ class PixelCNN(Likelihood):
             layers=layers,
             first_kernel=first_kernel,
             kernel=kernel,
-            conditioned=layers if conditioned is None else conditioned,
+            conditioned=conditioned,
+            shortcuts=self.shortcuts,
         )
 
     @property
     def notes(self) -> dict[str, str]:
         layers, above = len(self.network.layers), self.network.rows_above
+        halves = " in two halves with short-cuts" if self.shortcuts else ""
         pixels = math.prod(self.image_shape[1:])
         weights = sum(own.numel() for own in self.network.parameters())
+        kept = kept_bytes(self.network, (self.image_shape[1], self.image_shape[2]))
         return {
             "p(x|z)": (
-                f"gated PixelCNN of {layers} layers that sees {above} rows above a pixel; mass of "
-                f"a pixel: {self.mass.name}; in nats"
+                f"gated PixelCNN of {layers} layers{halves} that sees {above} rows above a pixel; "
+                f"mass of a pixel: {self.mass.name}; in nats"
             ),
             "Rec": "squared errors of each pixel's mean given the pixels before it: no distance "
             "between an image and its reconstruction",
-            "cost": f"{weights * pixels / 1e9:.3g} billion multiplications for p(x|z) of an image",
+            "cost": (
+                f"{weights * pixels / 1e9:.3g} billion multiplications for p(x|z) of an image; "
+                f"training keeps {kept / 1e6:,.3g} MB of it in float32"
+            ),
         }
 
     def link(self, outputs: Tensor) -> Tensor:

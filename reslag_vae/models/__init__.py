@@ -3,5 +3,6 @@
 from reslag_vae.models.flat import FlatModel
 from reslag_vae.models.generative import GenerativeModel
 from reslag_vae.models.latent_free import LatentFree
+from reslag_vae.models.shared import SharedModel
 
-__all__ = ["FlatModel", "GenerativeModel", "LatentFree"]
+__all__ = ["FlatModel", "GenerativeModel", "LatentFree", "SharedModel"]

@@ -41,6 +41,7 @@ class FlatModel(GenerativeModel):
         self.prior.bind(network.inference, self.posterior, network.latent_dim)
         self.level_dims, self.noise_dims = (network.latent_dim,), (self.prior.noise_dim,)
         self.deterministic = "point" in self.posterior.provides
+        self.binary_levels = (0,) if "binary_posterior" in self.posterior.provides else ()
         check_shapes(network, likelihood, self.posterior, self.prior)
 
     def parts(self) -> dict[str, Any]:
@@ -91,13 +92,25 @@ class FlatModel(GenerativeModel):
 
 
 def check_shapes(
-    network: Network, likelihood: Likelihood, posterior: Posterior, prior: Prior
+    network: Network, likelihood: Likelihood, posterior: Posterior, prior: Prior, levels: int = 1
 ) -> None:
     """Refuse parts of a model whose shapes differ.
+
+    Args:
+        network: network of as many levels of latents as the model has.
+        likelihood: p(x|z).
+        posterior: q(z|x) of the top level.
+        prior: p(z) of the top level.
+        levels: number of the model's levels.
 
     Raises:
         ValueError: the message names the option.
     """
+    if len(network.level_dims) != levels:
+        raise ValueError(
+            f"network={network.name}: is a network of {len(network.level_dims)} level(s) of "
+            f"latents, and the model has {levels}; network=shared is that of model=pixelvae_pp."
+        )
     wanted: Sequence[tuple[str, Any, Any]] = (
         ("parameters_per_latent", posterior.parameters_per_latent, posterior.name),
         ("parameters_per_channel", likelihood.parameters_per_channel, likelihood.name),
@@ -106,10 +119,10 @@ def check_shapes(
         given = getattr(network, option)
         if given != number:
             raise ValueError(f"network.{option}={given}: {part} takes a network with {number}.")
-    if prior.latent_dim != network.latent_dim:
+    if prior.latent_dim != network.level_dims[0]:
         raise ValueError(
             f"prior.latent_dim={prior.latent_dim}: must be that of the network, "
-            f"{network.latent_dim}."
+            f"{network.level_dims[0]}."
         )
     shape = getattr(prior, "image_shape", network.image_shape)
     if shape != network.image_shape:

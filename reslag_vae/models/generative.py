@@ -33,6 +33,7 @@ class GenerativeModel(nn.Module, ABC):
             of.
         likelihood: p(x|z).
         deterministic: whether a posterior is a point: inference takes no noise and has no KL.
+        binary_levels: numbers, from 0, of the levels whose latents are 0 or 1.
     """
 
     image_shape: tuple[int, int, int]
@@ -40,6 +41,7 @@ class GenerativeModel(nn.Module, ABC):
     noise_dims: tuple[int, ...]
     likelihood: Likelihood
     deterministic: bool
+    binary_levels: tuple[int, ...] = ()
 
     @abstractmethod
     def infer(self, images: Tensor, noise: tuple[Tensor, ...] | None = None) -> Inferred:
@@ -92,6 +94,12 @@ class GenerativeModel(nn.Module, ABC):
         return sum(self.level_dims)
 
     @property
+    def binary(self) -> Tensor:
+        """(d,) truth values: which latents are 0 or 1."""
+        levels = enumerate(self.level_dims)
+        return torch.tensor([i in self.binary_levels for i, own in levels for _ in range(own)])
+
+    @property
     def parameter(self) -> Tensor:
         """A parameter of the model, which shows its precision and its device."""
         return next(self.parameters())
@@ -123,7 +131,12 @@ class GenerativeModel(nn.Module, ABC):
         return torch.split(code, list(self.level_dims), dim=1)
 
     def parameters_at(self, code: Tensor) -> Tensor:
-        """Return the likelihood's (B, P, H, W) parameters for (B, d) latents, without checks."""
+        """Return the likelihood's (B, P, H, W) parameters for (B, d) latents, without checks.
+
+        Binary latents are 0 or 1, whichever is nearer to the given number.
+        """
+        if self.binary_levels:
+            code = torch.where(self.binary.to(code.device), (code > 0.5).to(code), code)
         return self.parameters_of(self.levels(code))
 
     def image_of(self, code: Tensor, generator: torch.Generator | None = None) -> Tensor:

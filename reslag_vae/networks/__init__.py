@@ -5,6 +5,7 @@ from reslag_vae.networks.grid import GridNetwork
 from reslag_vae.networks.linear import LinearNetwork
 from reslag_vae.networks.plain import PlainNetwork
 from reslag_vae.networks.residual import LightResidualNetwork, ResidualNetwork
+from reslag_vae.networks.shared import SharedNetwork
 from reslag_vae.networks.skip import SkipNetwork
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "Network",
     "PlainNetwork",
     "ResidualNetwork",
+    "SharedNetwork",
     "SkipNetwork",
 ]

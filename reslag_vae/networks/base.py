@@ -25,7 +25,9 @@ class Network(nn.Module):
         generative: (B, d) latents to (B, C · parameters_per_channel, H, W) likelihood parameters,
             before the likelihood's link.
         image_shape: (C, H, W).
-        latent_dim: d.
+        latent_dim: d, of all levels of latents.
+        level_dims: dimensions of each level, top first; most networks have one level.
+        level_parameters: numbers that the inference module gives for each level.
         parameters_per_latent: 2 for mean and log-variance, 1 for the code of a deterministic
             autoencoder.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
@@ -54,6 +56,8 @@ class Network(nn.Module):
         self.image_shape, self.latent_dim = (channels, height, width), latent_dim
         self.parameters_per_latent = parameters_per_latent
         self.parameters_per_channel = parameters_per_channel
+        self.level_dims: tuple[int, ...] = (latent_dim,)
+        self.level_parameters: tuple[int, ...] = (latent_dim * parameters_per_latent,)
         self.to(memory_format=torch.channels_last)
 
     def extra_repr(self) -> str:

@@ -1,10 +1,13 @@
 """A gated PixelCNN: every pixel's outputs see the pixels before it, row by row."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.autograd.graph import saved_tensors_hooks
+
+from reslag_vae.networks.gated_layer import GatedLayer, Stacks
 
 
 class GatedPixelCNN(nn.Module):
@@ -16,6 +19,10 @@ class GatedPixelCNN(nn.Module):
     see their own features of it. Nothing is masked by zeros in a kernel: kernels have no more
     weights than they use.
 
+    With short-cuts it has the connections of PixelCNN++ (Salimans et al. 2017,
+    https://arxiv.org/abs/1701.05517, section 2.4), but all layers are of the images' size, where
+    that one halves and doubles it, so that samples can be drawn row by row from what is kept.
+
     Args:
         image_channels: C.
         context_channels: P, of what every pixel is conditioned on; 0 for nothing.
@@ -24,7 +31,14 @@ class GatedPixelCNN(nn.Module):
         layers: L, at least 1.
         first_kernel: odd size of the first layer's field.
         kernel: odd size of the other layers' field.
-        conditioned: layers that see the context, from the first on.
+        conditioned: layers that see the context, from the first on; None is all of them, or with
+            short-cuts those after the first half.
+        shortcuts: whether the layers of the second half see those of the first in reverse order:
+            the last layer the first one.
+
+    Attributes:
+        first_layers: number of layers of the first half.
+        sources: for each layer the number, from 0, of that which its short-cut comes from, or None.
     """
 
     def __init__(
@@ -36,13 +50,23 @@ class GatedPixelCNN(nn.Module):
         layers: int,
         first_kernel: int,
         kernel: int,
-        conditioned: int,
+        conditioned: int | None = None,
+        shortcuts: bool = False,
     ) -> None:
         super().__init__()
         self.image_channels, self.context_channels = image_channels, context_channels
-        first = GatedLayer(image_channels, channels, first_kernel, context_channels, first=True)
-        seen = [context_channels if layer < conditioned else 0 for layer in range(1, layers)]
-        others = [GatedLayer(channels, channels, kernel, own, first=False) for own in seen]
+        self.first_layers = layers // 2
+        mirrored = range(layers - self.first_layers, layers) if shortcuts else range(0)
+        self.sources = [layers - 1 - own if own in mirrored else None for own in range(layers)]
+        seeing = range(self.first_layers if shortcuts else 0, layers)
+        if conditioned is not None:
+            seeing = range(conditioned)
+        seen = [context_channels if layer in seeing else 0 for layer in range(layers)]
+        first = GatedLayer(image_channels, channels, first_kernel, seen[0], first=True)
+        others = [
+            GatedLayer(channels, channels, kernel, seen[layer], False, layer in mirrored)
+            for layer in range(1, layers)
+        ]
         self.layers = nn.ModuleList([first, *others])
         self.hidden = nn.Conv2d(channels, channels, 1)
         self.outputs = nn.Conv2d(channels, outputs, 1)
@@ -53,7 +77,7 @@ class GatedPixelCNN(nn.Module):
         """Rows above a pixel that its outputs see."""
         return sum(layer.reach for layer in self.gated_layers())
 
-    def gated_layers(self) -> Iterator["GatedLayer"]:
+    def gated_layers(self) -> Iterator[GatedLayer]:
         """Yield the layers, from the image on."""
         for layer in self.layers:
             assert isinstance(layer, GatedLayer)
@@ -66,82 +90,57 @@ class GatedPixelCNN(nn.Module):
             images: (B, C, H, W) in [0, 1].
             context: (B, P, H, W), or (B, P, 1, 1) that is the same for all pixels.
         """
-        vertical = horizontal = centred(images)
-        for layer in self.layers:
-            vertical, horizontal = layer(vertical, horizontal, context)
+        _, horizontal = self.stacks(images, context, len(self.layers))
         outputs: Tensor = self.outputs(self.hidden(horizontal.relu()).relu())
         return outputs
 
+    def first_half(self, images: Tensor) -> Tensor:
+        """Return the (B, 2 F, H, W) features of both stacks after the first half of the layers.
 
-class GatedLayer(nn.Module):
-    """One gated layer of both stacks.
+        They are a function of the images alone where no layer of that half sees the context.
+
+        Args:
+            images: (B, C, H, W) in [0, 1].
+        """
+        nothing = images.new_zeros(len(images), 0, 1, 1)
+        return torch.cat(self.stacks(images, nothing, self.first_layers), dim=1)
+
+    def stacks(self, images: Tensor, context: Tensor, layers: int) -> Stacks:
+        """Return the (B, F, H, W) features of both stacks after the first `layers` layers."""
+        features: list[Stacks] = []
+        vertical = horizontal = centred(images)
+        for layer, source in zip(self.gated_layers(), self.sources[:layers], strict=False):
+            earlier = None if source is None else features[source]
+            vertical, horizontal = layer(vertical, horizontal, context, earlier)
+            features.append((vertical, horizontal))
+        return vertical, horizontal
+
+
+def kept_bytes(network: GatedPixelCNN, size: tuple[int, int]) -> int:
+    """Return the bytes that a pass in float32 keeps of an image for the gradient.
+
+    Nothing is computed: the pass is of shapes alone.
 
     Args:
-        inputs: channels of each stack before the layer.
-        channels: F, after it.
-        kernel: odd size of its field.
-        context_channels: P; 0 where the layer sees no context.
-        first: whether it is the first layer, which leaves out the pixel itself.
-
-    Attributes:
-        reach: rows above, and pixels to the left, that it sees.
+        network: that is passed.
+        size: (H, W) of the image.
     """
+    shapes = deepcopy(network).to("meta", torch.float32)
+    image = torch.empty(1, network.image_channels, *size, device="meta")
+    context = torch.empty(1, network.context_channels, *size, device="meta", requires_grad=True)
+    own = {parameter.untyped_storage() for parameter in shapes.parameters()}
+    kept: list[Tensor] = []
 
-    def __init__(
-        self, inputs: int, channels: int, kernel: int, context_channels: int, first: bool
-    ) -> None:
-        super().__init__()
-        self.first, self.reach = first, kernel // 2
-        # The rows or pixels before, and the own one but in the first layer.
-        length = self.reach + (0 if first else 1)
-        self.vertical = nn.Conv2d(inputs, 2 * channels, (length, kernel))
-        self.horizontal = nn.Conv2d(inputs, 2 * channels, (1, length))
-        self.between = nn.Conv2d(2 * channels, 2 * channels, 1)
-        self.out = nn.Conv2d(channels, channels, 1)
-        self.context = (
-            nn.Conv2d(context_channels, 4 * channels, 1, bias=False) if context_channels else None
-        )
+    def keep(tensor: Tensor) -> Tensor:
+        kept.append(tensor)
+        return tensor
 
-    def forward(
-        self, vertical: Tensor, horizontal: Tensor, context: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the (B, F, H, W) features of both stacks.
-
-        Args:
-            vertical: (B, inputs, H, W).
-            horizontal: (B, inputs, H, W).
-            context: (B, P, H, W) or (B, P, 1, 1).
-        """
-        height, width = vertical.shape[-2:]
-        reach = self.reach
-        # The first layer's last row and column would see what lies beyond the image's end.
-        above = self.vertical(F.pad(vertical, (reach, reach, reach, 0)))[:, :, :height]
-        left = self.horizontal(F.pad(horizontal, (reach, 0)))[..., :width]
-        above, added = self.from_above(above, context)
-        features = self.out(gate(left + added))
-        return gate(above), features if self.first else features + horizontal
-
-    def from_above(self, above: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the vertical stack before its gate, and what it adds to the horizontal one.
-
-        Args:
-            above: (B, 2 F, H, W) convolution of the vertical stack.
-            context: (B, P, H, W) or (B, P, 1, 1).
-        """
-        # From before the gate (Figure 2).
-        added = self.between(above)
-        if self.context is None:
-            return above, added
-        vertical, horizontal = self.context(context).chunk(2, dim=1)
-        return above + vertical, added + horizontal
+    with torch.enable_grad(), saved_tensors_hooks(keep, lambda tensor: tensor):
+        shapes(image, context)
+    storages = {tensor.untyped_storage() for tensor in kept} - own
+    return sum(storage.nbytes() for storage in storages)
 
 
 def centred(images: Tensor) -> Tensor:
     """Return images in [0, 1] scaled to [-1, 1]: 0 is as far from black as from white."""
     return 2 * images - 1
-
-
-def gate(features: Tensor) -> Tensor:
-    """Return tanh of the first half of the channels times sigmoid of the second, Eq. 2."""
-    values, gates = features.chunk(2, dim=1)
-    return values.tanh() * gates.sigmoid()

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reslag_vae.networks.pixelcnn import GatedLayer, GatedPixelCNN, centred, gate
+from reslag_vae.networks.gated_layer import GatedLayer, gate
+from reslag_vae.networks.pixelcnn import GatedPixelCNN, centred
 
 # (B, O) outputs, row and column of a pixel to its (B, C) values in [0, 1].
 Draw = Callable[[Tensor, int, int], Tensor]
@@ -34,14 +35,19 @@ def generate(network: GatedPixelCNN, context: Tensor, size: tuple[int, int], dra
     for row in range(height):
         own = context if context.shape[2] == 1 else context[:, :, row : row + 1]
         vertical = centred(images[:, :, row - 1 : row]) if row else None
-        for cache in caches:
-            vertical = cache.begin_row(vertical, own)
+        rows: list[Tensor] = []
+        for cache, source in zip(caches, network.sources, strict=True):
+            vertical = cache.begin_row(vertical, own, None if source is None else rows[source])
+            rows.append(vertical)
         # There is nothing to the left of the first pixel.
         values = context.new_zeros(len(context), network.image_channels)
         for column in range(width):
             features = values
-            for cache in caches:
-                features = cache.pixel(column, features)
+            pixels: list[Tensor] = []
+            for cache, source in zip(caches, network.sources, strict=True):
+                earlier = None if source is None else pixels[source]
+                features = cache.pixel(column, features, earlier)
+                pixels.append(features)
             for weight, bias in head:
                 features = torch.addmm(bias, features.relu(), weight)
             drawn = draw(features, row, column)
@@ -74,41 +80,52 @@ class LayerCache:
         self.pixels = like.new_zeros(count, width + layer.reach, inputs)
         self.weight = layer.horizontal.weight[:, :, 0].permute(2, 1, 0).flatten(0, 1)
         self.out, self.out_bias = matrix(layer.out)
+        if layer.shortcut is not None:
+            self.shortcut = layer.shortcut.horizontal.weight.flatten(1).t()
         self.added = like.new_zeros(width, count, 1)
 
-    def begin_row(self, before: Tensor | None, context: Tensor) -> Tensor:
+    def begin_row(
+        self, before: Tensor | None, context: Tensor, earlier: Tensor | None = None
+    ) -> Tensor:
         """Return the (B, F, 1, W) vertical features of the next row.
 
         Args:
             before: (B, inputs, 1, W) vertical inputs of the row, of the row above in the first
                 layer; None where there is no row above.
             context: (B, P, 1, W) or (B, P, 1, 1) of the row.
+            earlier: (B, F, 1, W) vertical features of the layer that its short-cut comes from.
         """
         layer = self.layer
         if before is not None:
             reach = layer.reach
             row = F.pad(before, (reach, reach))
             self.rows = torch.cat([self.rows[:, :, 1:], row], dim=2)
-        above, added = layer.from_above(layer.vertical(self.rows), context)
+        above = layer.vertical(self.rows)
+        if layer.shortcut is not None:
+            above = above + layer.shortcut.vertical(earlier)
+        above, added = layer.from_above(above, context)
         bias = layer.horizontal.bias
         assert bias is not None
         self.added = (added[:, :, 0] + bias[:, None]).permute(2, 0, 1).contiguous()
         self.pixels.zero_()
         return gate(above)
 
-    def pixel(self, column: int, before: Tensor) -> Tensor:
+    def pixel(self, column: int, before: Tensor, earlier: Tensor | None = None) -> Tensor:
         """Return the (B, F) horizontal features of the next pixel.
 
         Args:
             column: of the pixel.
             before: (B, inputs) horizontal inputs of the pixel, of the pixel to the left in the
                 first layer: zeros, where there is none.
+            earlier: (B, F) horizontal features of the layer that its short-cut comes from.
         """
         layer = self.layer
         # The field's last pixel is the one itself, or in the first layer the one to its left.
         end = column + layer.reach + (0 if layer.first else 1)
         self.pixels[:, end - 1] = before
         field = self.pixels[:, column:end].flatten(1)
-        gated = gate(torch.addmm(self.added[column], field, self.weight))
-        features = torch.addmm(self.out_bias, gated, self.out)
+        left = torch.addmm(self.added[column], field, self.weight)
+        if earlier is not None:
+            left = torch.addmm(left, earlier, self.shortcut)
+        features = torch.addmm(self.out_bias, gate(left), self.out)
         return features if layer.first else features + before

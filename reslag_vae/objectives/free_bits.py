@@ -30,7 +30,7 @@ class FreeBits(Objective):
     name: ClassVar[str] = "free_bits"
     usual_likelihood = "unit_gaussian"
     requires = frozenset({"density"})
-    provides = frozenset({"divergence", "elbo"})
+    provides = frozenset({"divergence", "rate", "elbo"})
 
     def __init__(self, nats: float = 0.1) -> None:
         super().__init__()

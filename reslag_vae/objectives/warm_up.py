@@ -29,7 +29,7 @@ class WarmUp(Objective):
     name: ClassVar[str] = "warm_up"
     usual_likelihood = "unit_gaussian"
     requires = frozenset({"density"})
-    provides = frozenset({"divergence", "elbo"})
+    provides = frozenset({"divergence", "rate", "elbo"})
     weight: Tensor
 
     def __init__(self, start: float = 0.1, epochs: int = 10) -> None:

@@ -14,7 +14,7 @@ IDENTITY_FILE = "run.json"
 METRICS_CSV = "metrics.csv"
 RESULT_FILE = "metrics.json"
 PER_IMAGE_FILE = "per_image.npz"
-EVALUATION_FILE, EVALUATIONS = "evaluation.json", "evaluation*.json"
+EVALUATION_FILE, EVALUATIONS = "evaluation.json", ("evaluation*.json", "evaluation*.npz")
 FAILURE_FILE = "failed.json"
 LOCK_FILE = ".lock"
 LOG_FILE = "train.log"
@@ -90,6 +90,11 @@ def evaluation_file(folder: Path, split: str, checkpoint: str) -> Path:
     """
     label = label_of(split, checkpoint)
     return folder / (EVALUATION_FILE if label == "test" else f"evaluation_{label}.json")
+
+
+def evaluation_images_file(folder: Path, split: str, checkpoint: str) -> Path:
+    """Return the path of an evaluation's numbers of each image, which need not exist."""
+    return evaluation_file(folder, split, checkpoint).with_suffix(".npz")
 
 
 def evaluation_figures(folder: Path, split: str, checkpoint: str) -> Path:

@@ -1,6 +1,7 @@
 """The plan of a study in study.json: the requested runs, and the questions to answer."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -12,6 +13,9 @@ from reslag_vae.studies.grid import Job
 
 STUDY_FILE = "study.json"
 RESULTS = "results"
+
+# By which a question may be answered.
+MEASURES = ("elbo", "rec", "importance_weighted_bound", "mutual_information", "active_units")
 
 # Seconds for which another start of the study may hold study.json.
 WAIT = 30.0
@@ -27,6 +31,7 @@ class Question(NamedTuple):
         data: data sets on which the question is asked; None for all.
         margin: the largest difference, in bits/dim of the yardstick, at which the first row is as
             good as the second; None asks whether it is better.
+        by: names of the measures that answer it; None is the yardstick's ELBO and Rec.
     """
 
     text: str
@@ -34,6 +39,7 @@ class Question(NamedTuple):
     second: str
     data: tuple[str, ...] | None = None
     margin: float | None = None
+    by: tuple[str, ...] | None = None
 
 
 class Plan(NamedTuple):
@@ -60,19 +66,23 @@ def parse_question(node: dict[str, Any]) -> Question:
             "A question of a study has text, first, second and perhaps data, and this one is "
             f"{node}."
         )
-    data, margin = node.get("data"), node.get("margin")
+    margin, lists = node.get("margin"), [node.get("data"), node.get("by")]
     texts = [node["text"], node["first"], node["second"]]
-    texts += data if isinstance(data, list | tuple) else []
-    are_texts = all(isinstance(text, str) for text in texts)
-    if not are_texts or not isinstance(data, list | tuple | None):
+    texts += chain(*(own for own in lists if isinstance(own, list | tuple)))
+    are_lists = all(isinstance(own, list | tuple | None) for own in lists)
+    if not are_lists or not all(isinstance(text, str) for text in texts):
         raise ConfigError(f"A question of a study is made of texts, and this one is {node}.")
     if margin is not None and (type(margin) not in (int, float) or not margin > 0):
         raise ConfigError(
             f"The margin of a question is a positive number of bits/dim, and this one is {margin}."
         )
-    return Question(
-        node["text"], node["first"], node["second"], None if data is None else tuple(data), margin
-    )
+    data, by = (None if own is None else tuple(own) for own in lists)
+    if by is not None and (margin is not None or not by or not set(by) <= set(MEASURES)):
+        raise ConfigError(
+            f"A question without a margin is answered by some of {', '.join(MEASURES)}, and this "
+            f"one is {node}."
+        )
+    return Question(node["text"], node["first"], node["second"], data, margin, by)
 
 
 def check_questions(questions: Sequence[Question], jobs: Sequence[Job]) -> None:

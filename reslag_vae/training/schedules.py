@@ -130,7 +130,7 @@ class Lagging(Schedule):
             `fresh` one for each encoder update.
         until: end of the aggressive phase: after `epochs`, or already when the validation
             `mutual_information` stops rising. An estimate at its ceiling, as with many latent
-            dimensions, cannot tell, and the phase goes on.
+            dimensions, or none, as with binary ones, cannot tell, and the phase goes on.
         patience: number of epochs, not necessarily in a row, whose mutual information is no higher
             than the highest before, with which the phase ends; the paper's code has 5.
 

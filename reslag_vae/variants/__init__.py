@@ -2,12 +2,14 @@
 
 from reslag_vae.variants.autoencoder import AutoEncoder
 from reslag_vae.variants.beta_vae import BetaVAE
+from reslag_vae.variants.f_vae import FVAE
 from reslag_vae.variants.fsq_vae import FSQVAE
 from reslag_vae.variants.lagging import LaggingVAE
 from reslag_vae.variants.mmd_infovae import MMDInfoVAE
 from reslag_vae.variants.optimal_sigma import OptimalSigmaVAE
 from reslag_vae.variants.pixelcnn import PixelCNNModel
 from reslag_vae.variants.pixelvae import PixelVAE
+from reslag_vae.variants.pixelvae_pp import PixelVAEPlusPlus
 from reslag_vae.variants.reslag import ResLagVAE
 from reslag_vae.variants.reslag_light import ResLagLightVAE
 from reslag_vae.variants.skip_vae import SkipVAE
@@ -16,6 +18,7 @@ from reslag_vae.variants.vq_vae import VQVAE
 
 __all__ = [
     "FSQVAE",
+    "FVAE",
     "VAE",
     "VQVAE",
     "AutoEncoder",
@@ -25,6 +28,7 @@ __all__ = [
     "OptimalSigmaVAE",
     "PixelCNNModel",
     "PixelVAE",
+    "PixelVAEPlusPlus",
     "ResLagLightVAE",
     "ResLagVAE",
     "SkipVAE",

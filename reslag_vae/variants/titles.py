@@ -3,17 +3,19 @@
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants.autoencoder import AutoEncoder
 from reslag_vae.variants.beta_vae import BetaVAE
+from reslag_vae.variants.f_vae import FVAE
 from reslag_vae.variants.lagging import LaggingVAE
 from reslag_vae.variants.mmd_infovae import MMDInfoVAE
 from reslag_vae.variants.optimal_sigma import OptimalSigmaVAE
 from reslag_vae.variants.pixelcnn import PixelCNNModel
 from reslag_vae.variants.pixelvae import PixelVAE
+from reslag_vae.variants.pixelvae_pp import PixelVAEPlusPlus
 from reslag_vae.variants.reslag import ResLagVAE
 from reslag_vae.variants.reslag_light import ResLagLightVAE
 from reslag_vae.variants.skip_vae import SkipVAE
 from reslag_vae.variants.vae import VAE
 
-# In the order of the thesis' Table 1, then those with a strong decoder.
+# In the order of the thesis' Table 1, then those with a strong decoder or a strong prior.
 IN_ORDER: tuple[type[BaseVAE], ...] = (
     AutoEncoder,
     VAE,
@@ -25,7 +27,9 @@ IN_ORDER: tuple[type[BaseVAE], ...] = (
     ResLagLightVAE,
     SkipVAE,
     PixelVAE,
+    PixelVAEPlusPlus,
     PixelCNNModel,
+    FVAE,
 )
 BY_NAME = {variant.name: variant for variant in IN_ORDER}
 TITLES = {variant.name: variant.title for variant in IN_ORDER}

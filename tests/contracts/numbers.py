@@ -33,3 +33,13 @@ def standard_normal_log_prob(latents: Tensor) -> Tensor:
 def grid(reach: float, count: int = 40_001) -> Tensor:
     """(count,) points of a line from -reach to reach, for the trapezoidal rule."""
     return torch.linspace(-reach, reach, count, dtype=torch.float64)
+
+
+def support(binary: bool, reach: float) -> Tensor:
+    """The values of a latent: 0 and 1, or points of a line for the trapezoidal rule."""
+    return torch.tensor([0.0, 1.0], dtype=torch.float64) if binary else grid(reach)
+
+
+def integral(values: Tensor, points: Tensor) -> Tensor:
+    """(...) integrals of (..., N) values over the N points of `support`, or sums over 0 and 1."""
+    return values.sum(-1) if len(points) == 2 else torch.trapezoid(values, points)

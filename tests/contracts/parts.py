@@ -23,6 +23,8 @@ ARGUMENTS: dict[str, Any] = {
     "channels": [4, 6],
     "blocks": [1, 2],
     "sigma2": 0.05,
+    "units": 2,
+    "local_channels": 1,
 }
 
 # Arguments whose defaults would make the contracts slow.

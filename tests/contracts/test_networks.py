@@ -16,8 +16,9 @@ def images_of(shape: tuple[int, int, int] = IMAGE_SHAPE) -> Tensor:
     return torch.rand(COUNT, *shape, dtype=torch.float64, generator=seeded(1))
 
 
-def latents() -> Tensor:
-    return torch.randn(COUNT, LATENT_DIM, dtype=torch.float64, generator=seeded(2))
+def latents(network: Network) -> Tensor:
+    size = (COUNT, network.latent_dim)
+    return torch.randn(size, dtype=torch.float64, generator=seeded(2))
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -32,10 +33,14 @@ def test_shapes(case: Case, shape: tuple[int, int, int], per_latent: int, per_ch
         image_shape=shape, parameters_per_latent=per_latent, parameters_per_channel=per_channel
     ).double()
     channels, *size = shape
+    numbers = network.level_parameters
 
-    assert network.inference(images_of(shape)).shape == (COUNT, LATENT_DIM * per_latent)
-    assert network.generative(latents()).shape == (COUNT, channels * per_channel, *size)
-    assert (network.image_shape, network.latent_dim) == (shape, LATENT_DIM)
+    assert network.inference(images_of(shape)).shape == (COUNT, sum(numbers))
+    assert network.generative(latents(network)).shape == (COUNT, channels * per_channel, *size)
+    assert (network.image_shape, network.latent_dim) == (shape, sum(network.level_dims))
+    assert LATENT_DIM in network.level_dims
+    assert len(numbers) == len(network.level_dims)
+    assert numbers[0] == network.level_dims[0] * per_latent
     assert network.parameters_per_latent == per_latent
     assert network.parameters_per_channel == per_channel
 
@@ -61,7 +66,7 @@ def test_gradients_reach_every_parameter_of_one_half_alone(case: Case) -> None:
     assert all(parameter.grad is None for parameter in network.generative.parameters())
 
     network.zero_grad()
-    network.generative(latents()).square().sum().backward()
+    network.generative(latents(network)).square().sum().backward()
     assert all(reached(parameter) for parameter in network.generative.parameters())
     assert all(parameter.grad is None for parameter in network.inference.parameters())
 
@@ -74,7 +79,7 @@ def reached(parameter: Tensor) -> bool:
 @torch.no_grad()
 def test_at_evaluation_an_image_s_outputs_do_not_depend_on_the_others(case: Case) -> None:
     network = case.build().double().eval()
-    for half, inputs in ((network.inference, images_of()), (network.generative, latents())):
+    for half, inputs in ((network.inference, images_of()), (network.generative, latents(network))):
         alone = torch.cat([half(inputs[i : i + 1]) for i in range(COUNT)])
         torch.testing.assert_close(half(inputs), alone, rtol=1e-9, atol=1e-12)
 
@@ -82,9 +87,10 @@ def test_at_evaluation_an_image_s_outputs_do_not_depend_on_the_others(case: Case
 @every_network
 @torch.no_grad()
 def test_outputs_depend_on_every_latent(case: Case) -> None:
-    network, codes = case.build().double().eval(), latents()
+    network = case.build().double().eval()
+    codes = latents(network)
     outputs = network.generative(codes)
-    for i in range(LATENT_DIM):
+    for i in range(network.latent_dim):
         moved = codes.clone()
         moved[:, i] += 1
         assert not torch.equal(network.generative(moved), outputs)

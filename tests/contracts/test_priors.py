@@ -7,8 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae import latents
-from reslag_vae.latents import DiagonalGaussian, GaussianPosterior, Inferred, Point, Prior
-from tests.contracts.numbers import assert_mean, grid, standard_normal_log_prob
+from reslag_vae.latents import (
+    Bernoulli,
+    DiagonalGaussian,
+    GaussianPosterior,
+    Inferred,
+    Point,
+    PosteriorDensity,
+    Prior,
+)
+from tests.contracts.numbers import assert_mean, integral, standard_normal_log_prob, support
 from tests.contracts.parts import IMAGE_SHAPE, LATENT_DIM, Case, every
 
 every_prior = every(latents, Prior)
@@ -44,6 +52,30 @@ def drawn(prior: Prior, count: int) -> Tensor:
     return torch.randn(count, prior.noise_dim, dtype=torch.float64, generator=seeded())
 
 
+def is_binary(case: Case) -> bool:
+    return "binary_prior" in case.kind.provides  # type: ignore[attr-defined]
+
+
+def posterior_of(case: Case, parameters: Tensor) -> PosteriorDensity:
+    """Posteriors such as the prior is for, of (2, B, d) numbers."""
+    if is_binary(case):
+        return Bernoulli(parameters[0])
+    return DiagonalGaussian(parameters[0], parameters[1])
+
+
+def expected_statistics(case: Case, prior: Prior) -> tuple[Tensor, Tensor | None]:
+    """(F,) means of `statistics` under the density, and the rows by which they are known."""
+    if is_binary(case):
+        states = torch.cartesian_prod(*[support(True, 0.0)] * LATENT_DIM)
+        return prior().log_prob(states).exp() @ statistics(states), None
+    scale = 3.0
+    noise = torch.randn(100_000, LATENT_DIM, dtype=torch.float64, generator=seeded(2))
+    log_wide = standard_normal_log_prob(noise) - LATENT_DIM * math.log(scale)
+    weights = (prior().log_prob(scale * noise) - log_wide).exp()
+    weighted = weights[:, None] * statistics(scale * noise)
+    return weighted.mean(0), weighted
+
+
 def statistics(samples: Tensor) -> Tensor:
     """(N, F) functions of (N, d) latents whose means tell densities apart."""
     one = torch.ones(len(samples), 1, dtype=samples.dtype)
@@ -54,27 +86,24 @@ def statistics(samples: Tensor) -> Tensor:
 @every_prior
 @torch.no_grad()
 def test_a_density_integrates_to_one(case: Case) -> None:
-    points = grid(reach=40.0)
+    points = support(is_binary(case), reach=40.0)
     probabilities = trained(case, dimensions=1)().log_prob(points[:, None]).exp()
 
     # By as much the rule misses a density with kinks, as that of splines.
-    assert float(torch.trapezoid(probabilities, points)) == pytest.approx(1, abs=1e-5)
+    assert float(integral(probabilities, points)) == pytest.approx(1, abs=1e-5)
 
 
 @every_prior
 @torch.no_grad()
 def test_samples_fit_the_density(case: Case) -> None:
-    prior, scale = trained(case), 3.0
-    noise = torch.randn(100_000, LATENT_DIM, dtype=torch.float64, generator=seeded(2))
-    log_wide = standard_normal_log_prob(noise) - LATENT_DIM * math.log(scale)
-    weights = (prior().log_prob(scale * noise) - log_wide).exp()
-    weighted = weights[:, None] * statistics(scale * noise)
+    prior = trained(case)
+    expected, rows = expected_statistics(case, prior)
     samples = prior.from_noise(drawn(prior, 50_000))
 
     assert samples.shape == (50_000, LATENT_DIM)
     assert samples.dtype == torch.float64
-    assert_mean(statistics(samples), weighted.mean(0), others=weighted)
-    torch.testing.assert_close(prior().mean, weighted.mean(0)[1 : 1 + LATENT_DIM], rtol=0, atol=0.1)
+    assert_mean(statistics(samples), expected, others=rows)
+    torch.testing.assert_close(prior().mean, expected[1 : 1 + LATENT_DIM], rtol=0, atol=0.1)
     torch.testing.assert_close(prior().variance, samples.var(0), rtol=0.03, atol=0)
 
 
@@ -88,7 +117,7 @@ def test_a_sample_is_a_function_of_its_own_noise(case: Case) -> None:
 
     # The number of rows decides how a network rounds.
     torch.testing.assert_close(together, apart, rtol=1e-9, atol=1e-9)
-    assert len(together.unique(dim=0)) == 23
+    assert len(together.unique(dim=0)) == (2**LATENT_DIM if is_binary(case) else 23)
     assert torch.equal(torch.get_rng_state(), before), "the global generator was used"
 
 
@@ -122,14 +151,12 @@ def test_log_prob_has_finite_gradients(case: Case, distance: float) -> None:
 def test_the_rate_is_the_kl_by_quadrature(case: Case) -> None:
     # With one dimension the KL is an integral over a line.
     prior, count = trained(case, dimensions=1), 20_000
-    q = DiagonalGaussian(
-        torch.tensor([[0.7], [-2.0]]).double(), torch.tensor([[-1.0], [0.5]]).double()
-    )
-    points = grid(reach=30.0)
+    parameters = torch.tensor([[[0.7], [-2.0]], [[-1.0], [0.5]]]).double()
+    points = support(is_binary(case), reach=30.0)
     for i in range(2):
-        one = DiagonalGaussian(q.mean[i : i + 1], q.log_variance[i : i + 1])
-        log_q, log_p = one.log_prob(points[:, None]), prior().log_prob(points[:, None])
-        expected = torch.trapezoid(log_q.exp() * (log_q - log_p), points)
+        one = posterior_of(case, parameters[:, i : i + 1])
+        log_q = one.repeat(len(points)).log_prob(points[:, None])
+        expected = integral(log_q.exp() * (log_q - prior().log_prob(points[:, None])), points)
         many = one.repeat(count)
         noise = torch.randn(count, 1, dtype=torch.float64, generator=seeded(4))
         inferred = Inferred((many,), (prior(),), (many.rsample(noise),), (prior.kl(many),), {})
@@ -145,7 +172,7 @@ def test_the_rate_is_the_kl_by_quadrature(case: Case) -> None:
 def test_an_analytic_kl_is_the_expected_log_ratio(case: Case) -> None:
     prior = trained(case)
     parameters = torch.randn(2, 2, LATENT_DIM, dtype=torch.float64, generator=seeded(5))
-    q = DiagonalGaussian(parameters[0], parameters[1])
+    q = posterior_of(case, parameters)
     kl, many = prior.kl(q), q.repeat(20_000)
     noise = torch.randn(many.mean.shape, dtype=torch.float64, generator=seeded(6))
     samples = many.rsample(noise)

@@ -31,6 +31,12 @@ TINY = (
     "trainer.accelerator=cpu",
     "logger=none",
 )
+# Beside a choice, what it takes of the others.
+BESIDE = {
+    "point": ("model=autoencoder",),
+    "bernoulli": ("model=vae", "prior=boltzmann"),
+    "boltzmann": ("model=vae", "posterior=bernoulli"),
+}
 CHOICES = [
     (group, path.stem)
     for group in ("likelihood", "prior", "posterior")
@@ -70,8 +76,8 @@ def test_every_choice_takes_a_step_and_is_read_back(
     fit: Fit,
     tmp_path: Path,
 ) -> None:
-    model = "autoencoder" if choice == "point" else "vae"
-    config = compose(f"model={model}", f"{group}={choice}", *TINY)
+    beside = BESIDE.get(choice, ("model=vae",)) if group != "likelihood" else ("model=vae",)
+    config = compose(*beside, f"{group}={choice}", *TINY)
     system = build_system(config)
     assert system.parts()[group].name == choice
     sign_checkpoints(system, config, "0" * 16)
@@ -97,3 +103,7 @@ def test_every_choice_takes_a_step_and_is_read_back(
         )
         first, second = (each.sample(4, torch.Generator().manual_seed(3)) for each in (loaded, own))
         assert torch.equal(first, second)
+        inferred = [each.infer(images / 255, (codes,)) for each in (loaded, own)]
+        assert torch.equal(*(each.prior_variances for each in inferred))
+        if not own.deterministic:
+            assert torch.equal(*(each.log_ratio() for each in inferred))

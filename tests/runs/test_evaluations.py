@@ -28,6 +28,7 @@ from reslag_vae.options import EVALUATE
 from reslag_vae.runs import tracking
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import read_metrics
+from reslag_vae.runs.formats import read_arrays
 from reslag_vae.runs.load import Run, read_run
 from reslag_vae.training.build import build_system
 from tests.running import ROOT, TINY, start
@@ -114,11 +115,15 @@ def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, ca
         assert numbers["yardstick"]["sigma2"]["value"] == pytest.approx(
             trained["yardstick_sigma2"], rel=1e-5
         )
+        bounds = read_arrays(copies / model / "evaluation.npz")
+        assert all(len(values) == 180 for values in bounds.values())
         if model == "autoencoder":
-            assert evaluation["verdict"] is None
+            assert (evaluation["verdict"], bounds) == (None, {})
         else:
             assert evaluation["verdict"]["sentence"] in printed
             assert len(evaluation["verdict"]["dimensions"]) == 5
+            own = numbers["likelihood"]["importance_weighted_bound"]["value"]
+            assert bounds["importance_weighted_bound"].mean() == pytest.approx(own)
             assert "test split, 180 images" in evaluation["verdict"]["protocol"]
             assert numbers["yardstick"]["elbo"]["value"] == pytest.approx(
                 trained["test"]["elbo"], rel=1e-5
@@ -465,10 +470,19 @@ def test_a_code_of_one_number_is_evaluated(
     assert pictures == PICTURES - {"posterior", "tsne", "rate_distortion"}
 
 
+LEARNED = {
+    "mixture": (),
+    "flow": ("prior.transforms=2", "prior.hidden_features=[8]"),
+    "vamp": ("prior.pseudo_inputs=20",),
+}
+
+
+@pytest.mark.parametrize("prior", LEARNED)
 def test_a_learned_prior_is_evaluated_and_what_it_has_not_is_left_out(
-    compose: Any, train: Any, options: Any, tmp_path: Path, capsys: Any
+    prior: str, compose: Any, train: Any, options: Any, tmp_path: Path, capsys: Any
 ) -> None:
-    overrides = ("model=vae", "prior=mixture", "logger=none", f"data.root={tmp_path}", *SMALL)
+    own = (f"prior={prior}", *LEARNED[prior])
+    overrides = ("model=vae", *own, "logger=none", f"data.root={tmp_path}", *SMALL)
     train(compose(*overrides), tmp_path / "run")
     evaluate(options(f"run={tmp_path}/run"))
     evaluation = result(tmp_path / "run")

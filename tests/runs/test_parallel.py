@@ -19,7 +19,7 @@ from reslag_vae.data import Images
 from reslag_vae.data.base import Binarize
 from reslag_vae.data.binarizable import BinarizableDataModule
 from reslag_vae.data.images import Source
-from reslag_vae.latents import MixturePrior, PointPosterior
+from reslag_vae.latents import FlowPrior, MixturePrior, PointPosterior, VampPrior
 from reslag_vae.likelihoods import (
     Bernoulli,
     DataVariance,
@@ -68,6 +68,13 @@ CASES: dict[str, Callable[[], BaseVAE]] = {
     "joint, drawn pixels": lambda: OptimalSigmaVAE(optimal(), ELBO()),
     "joint, drawn pixels, a prior that is trained": lambda: VAE(
         FlatModel(network(), Bernoulli(), prior=MixturePrior(3, 4)), ELBO()
+    ),
+    "joint, a flow that is trained": lambda: VAE(
+        FlatModel(network(), UnitGaussian(), prior=FlowPrior(3, transforms=2, hidden_features=[4])),
+        ELBO(),
+    ),
+    "lagging, pseudo-inputs": lambda: LaggingVAE(
+        FlatModel(network(), UnitGaussian(), prior=VampPrior(3, SHAPE, 4)), ELBO(), SAME
     ),
     "lagging, same": lambda: LaggingVAE(
         FlatModel(network(), Gaussian(DataVariance(SHAPE))), ELBO(), SAME

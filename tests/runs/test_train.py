@@ -186,8 +186,18 @@ def test_checkpoints_hold_plain_containers_and_what_they_are_of(
                 "optimizer.lr=0.2",
             ),
         ),
+        (
+            2,
+            (1, 4),
+            ("model=f_vae", "prior.transforms=2", "prior.hidden_features=[8]"),
+        ),
+        (
+            2,
+            (1, 5),
+            ("model=lagging", "schedule.epochs=1", "prior=vamp", "prior.pseudo_inputs=10"),
+        ),
     ],
-    ids=["end_of_phase", "fresh_batches", "mutual_information"],
+    ids=["end_of_phase", "fresh_batches", "mutual_information", "flow", "pseudo_inputs"],
 )
 def test_an_interrupted_run_ends_as_if_it_had_not_been(
     epochs: int,

@@ -16,7 +16,7 @@ from reslag_vae.evaluation.numbers import (
 )
 from reslag_vae.latents.statistics import ACTIVE_VARIANCE
 
-NO_GAUSSIAN = "the posteriors are no diagonal Gaussians, whose mixture q(z) would be"
+NO_GAUSSIAN = "not all posteriors are diagonal Gaussians, whose mixture q(z) would be"
 BRACKETED = ("mutual_information", "aggregate_kl", "total_correlation")
 INSIDE = "q(z) estimated by the mixture of their posteriors, each latent's own in it"
 OUTSIDE = (

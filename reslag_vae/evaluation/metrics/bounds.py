@@ -16,6 +16,7 @@ from reslag_vae.evaluation.iteration import (
     device_of,
     evaluating,
     latent_dim_of,
+    noise_of_levels,
 )
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.base import normal_rows
@@ -138,7 +139,7 @@ def _bounds(
     """Return the (3, B) bounds of B images."""
     count = len(images)
     rows = normal_rows(count * samples, latent_dim_of(model, images), noise).to(images)
-    inferred = model.infer(images, (rows,))
+    inferred = model.infer(images, noise_of_levels(model, rows))
     if not inferred.has_density:
         raise ValueError(
             "The importance-weighted bound needs a posterior with a density: means and "

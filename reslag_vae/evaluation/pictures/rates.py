@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 LIMIT = "#4d4d4d"
 
+# Labels of the distortion's axis
+REC = "distortion: Rec per image\n(sum of squared errors)"
+NLL = "distortion: -log p(x|z)\n(nats per image)"
+
 
 class RatePoint(NamedTuple):
     """A run on the plane of rate and distortion.
@@ -20,18 +24,20 @@ class RatePoint(NamedTuple):
     Attributes:
         title: title of the run's model.
         rate: KL in nats per image; None if the posterior is a point.
-        rec: sum of squared errors per image.
+        distortion: of an image, as the axis says.
         beta: beta of a run in a sweep; None otherwise.
     """
 
     title: str
     rate: float | None
-    rec: float
+    distortion: float
     beta: float | None = None
 
 
 @default_settings()
-def rate_distortion(points: Sequence[RatePoint], pca: float | None = None) -> "Figure":
+def rate_distortion(
+    points: Sequence[RatePoint], pca: float | None = None, label: str = REC
+) -> "Figure":
     """Draw rate against distortion, where the lower left is better.
 
     Alemi et al. 2018, https://arxiv.org/abs/1711.00464. A model has one colour and one marker,
@@ -43,16 +49,15 @@ def rate_distortion(points: Sequence[RatePoint], pca: float | None = None) -> "F
         points: runs, in any order.
         pca: distortion of as many principal components as codes have numbers, drawn as a dashed
             line; None leaves it out.
+        label: of the axis of the distortion.
     """
-    figure, axis = empty_axes(
-        "rate: KL (nats per image)", "distortion: Rec per image\n(sum of squared errors)"
-    )
+    figure, axis = empty_axes("rate: KL (nats per image)", label)
     for number, title in enumerate(dict.fromkeys(point.title for point in points)):
         draw_model(axis, [point for point in points if point.title == title], number)
     if pca is not None:
         axis.axhline(pca, color=LIMIT, linestyle="--", linewidth=1.2, label="PCA, the linear limit")
     axis.margins(0.1)
-    distortions = [point.rec for point in points]
+    distortions = [point.distortion for point in points]
     log_if_wide(axis, "y", distortions if pca is None else [*distortions, pca])
     rates = [point.rate for point in points if point.rate is not None]
     log_if_wide(axis, "x", rates)
@@ -65,7 +70,7 @@ def rate_distortion(points: Sequence[RatePoint], pca: float | None = None) -> "F
 def draw_model(axis: "Axes", runs: Sequence[RatePoint], number: int) -> None:
     """Draw the runs of one model, with the colour and marker of that number."""
     title, color = drawable(runs[0].title), COLORS[number % len(COLORS)]
-    rated = [(run.rate, run.rec) for run in runs if run.rate is not None]
+    rated = [(run.rate, run.distortion) for run in runs if run.rate is not None]
     if rated:
         marker = MARKERS[number % len(MARKERS)]
         axis.plot(
@@ -77,14 +82,14 @@ def draw_model(axis: "Axes", runs: Sequence[RatePoint], number: int) -> None:
             zorder=3,
             label=title,
         )
-    unrated = [run.rec for run in runs if run.rate is None]
+    unrated = [run.distortion for run in runs if run.rate is None]
     if unrated:
         whole = axis.get_yaxis_transform()
         axis.hlines(
             unrated, 0, 1, transform=whole, color=color, linestyle=":", label=f"{title}, no rate"
         )
     sweep = [
-        (run.beta, run.rate, run.rec)
+        (run.beta, run.rate, run.distortion)
         for run in runs
         if run.beta is not None and run.rate is not None
     ]

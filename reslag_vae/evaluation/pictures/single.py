@@ -28,21 +28,22 @@ def traversals(subject: Subject) -> dict[str, Tensor]:
     """Return the (10, C, H, W) traversal of each of the 8 most active dimensions, by label.
 
     Each is the first image decoded, and then with the dimension moved from -3σ to +3σ. The middle
-    and σ are those of all codes, so that the values are the same for every image.
+    and σ are those of all codes, so that the values are the same for every image. A binary latent
+    is 0 in the first half of the places and 1 in the others.
     """
     codes = subject.codes
     kl = codes.kls
     activity = codes.activity if kl is None else kl.mean(0)
     start = encode(subject.model, subject.images.part(torch.tensor([0]))).means[0]
     middle, deviation = codes.latents.mean(0), codes.latents.std(0)
-    unit = "relative variance" if kl is None else "KL"
-    return {
-        f"z{j + 1}, {unit} {float(activity[j]):.2f}": decode_alike(
-            subject.model,
-            torch.cat([start[None], traverse(start, j, middle[j] + DEVIATIONS * deviation[j])]),
-        )
-        for j in activity.argsort(descending=True)[:TRAVERSED].tolist()
-    }
+    unit, binary = "relative variance" if kl is None else "KL", subject.model.binary
+    rows = {}
+    for j in activity.argsort(descending=True)[:TRAVERSED].tolist():
+        values = (DEVIATIONS > 0).to(start) if binary[j] else middle[j] + DEVIATIONS * deviation[j]
+        path = torch.cat([start[None], traverse(start, j, values)])
+        name = f"z{j + 1} is 0, then 1" if binary[j] else f"z{j + 1}"
+        rows[f"{name}, {unit} {float(activity[j]):.2f}"] = decode_alike(subject.model, path)
+    return rows
 
 
 def extremes(subject: Subject) -> tuple[Tensor, Tensor, Tensor]:

@@ -50,15 +50,24 @@ THESIS_TOTAL = Column(
 YARDSTICK = (
     Column("elbo", "ELBO, yardstick", from_result("test", "elbo"), 1, "max"),
     Column("bits_per_dim", "bits/dim of it", from_result("test", "bits_per_dim"), 3, "min"),
-    Column("rec", "Rec", from_result("test", "rec"), 2, "min"),
+    Column("rec", "Rec", lambda row: row.term("rec"), 2, "min"),
     Column("kl", "KL, nats", from_result("test", "kl"), 2),
+    Column(
+        "mutual_information", "mutual information", from_result("test", "mutual_information"), 2
+    ),
+    Column(
+        "mutual_information_ceiling",
+        "its ceiling",
+        from_result("test", "mutual_information_ceiling"),
+        2,
+    ),
     Column("active_units", "active units", from_result("test", "active_units"), 1),
     Column("sigma2", "sigma2", from_result("test", "sigma2"), -3),
     Column(
         "importance_weighted_bound",
-        "IW bound, own sigma2",
+        "IW bound, own likelihood",
         from_evaluation("likelihood", "importance_weighted_bound"),
-        1,
+        2,
         "max",
     ),
     Column("ssim", "SSIM", from_evaluation("reconstruction", "ssim"), 3, "max"),

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from reslag_vae import likelihoods
 from reslag_vae.runs.config import read_config
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import (
@@ -13,6 +14,7 @@ from reslag_vae.runs.folder import (
     EVALUATION_FILE,
     PER_IMAGE_FILE,
     RESULT_FILE,
+    evaluation_images_file,
     figure_file,
     read_metrics,
     read_result,
@@ -41,6 +43,7 @@ class FinishedRun(NamedTuple):
         history: rows of metrics.csv.
         per_image: (N,) values of the test images by name.
         evaluation: content of evaluation.json; empty if the run was not evaluated.
+        bounds: (N,) bounds of the evaluation's reference images by name; empty without them.
     """
 
     folder: Path
@@ -52,11 +55,20 @@ class FinishedRun(NamedTuple):
     history: list[dict[str, float]]
     per_image: dict[str, np.ndarray]
     evaluation: dict[str, Any]
+    bounds: dict[str, np.ndarray]
 
     @property
     def dimensions(self) -> int:
         """The number of numbers in an image."""
         return int(np.prod(self.config["recipe"]["image_shape"]))
+
+    @property
+    def has_mean(self) -> bool:
+        """Whether Rec is between an image and its reconstruction: see `Likelihood.has_mean`."""
+        target = str(self.config.get("likelihood", {}).get("_target_", ""))
+        return bool(
+            getattr(getattr(likelihoods, target.rpartition(".")[2], None), "has_mean", True)
+        )
 
     @property
     def notes(self) -> list[str]:
@@ -133,7 +145,26 @@ def read_run(folder: Path) -> FinishedRun:
         history=read_metrics(folder),
         per_image=read_per_image(folder / PER_IMAGE_FILE),
         evaluation=evaluation,
+        bounds=read_bounds(folder, evaluation),
     )
+
+
+def read_bounds(folder: Path, evaluation: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Read an evaluation's bounds of each image; nothing if they were not written.
+
+    Raises:
+        RunError: the file is damaged, or of another evaluation than evaluation.json.
+    """
+    path = evaluation_images_file(folder, "test", "best")
+    arrays = read_per_image(path) if evaluation else {}
+    for name, values in arrays.items():
+        stated = evaluation["numbers"].get("likelihood", {}).get(name, {}).get("value")
+        if not isinstance(stated, float) or not np.isclose(values.mean(), stated, rtol=1e-6):
+            raise RunError(
+                f"{path} is not of the evaluation in {EVALUATION_FILE}: evaluate the run anew, or "
+                "remove the file."
+            )
+    return arrays
 
 
 def read_per_image(path: Path) -> dict[str, np.ndarray]:

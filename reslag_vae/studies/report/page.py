@@ -98,8 +98,11 @@ class ChapterView:
     @property
     def plots(self) -> list[tuple[str, str]]:
         """The plots as data URIs, each with its caption."""
-        rec = curves(self.rows, "val/rec", "Rec of validation images")
-        captioned = [(rec, f"Rec over training. {LINES}")]
+        captioned = []
+        with_rec = [row for row in self.rows if row.runs[0].has_mean]
+        if with_rec:
+            rec = curves(with_rec, "val/rec", "Rec of validation images")
+            captioned.append((rec, f"Rec over training. {LINES}"))
         runs = [run for row in self.rows for run in row.runs]
         if any("val/elbo" in epoch for run in runs for epoch in run.history):
             label = "ELBO of the yardstick (nats)\nof validation images"

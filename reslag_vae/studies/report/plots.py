@@ -10,7 +10,7 @@ import numpy as np
 from reslag_vae.evaluation.pictures.axes import add_legend, empty_axes
 from reslag_vae.evaluation.pictures.figures import default_settings, drawable
 from reslag_vae.evaluation.pictures.palette import COLORS
-from reslag_vae.evaluation.pictures.rates import RatePoint, rate_distortion
+from reslag_vae.evaluation.pictures.rates import NLL, RatePoint, rate_distortion
 from reslag_vae.studies.report.finished import FinishedRun
 from reslag_vae.studies.report.rows import Row
 
@@ -101,14 +101,28 @@ def zoom_to(axis: "Axes", values: Sequence[float]) -> None:
 
 
 def rates(rows: Sequence[Row], pca: float | None) -> "Figure":
-    """Draw rate against distortion, a point for each run; runs that differ in beta are joined."""
-    points = []
-    for row in rows:
-        title = title_in_sweep(row)
-        for run in row.runs:
-            rec = float(run.result["test"]["rec"])
-            points.append(RatePoint(title, rate_of(run), rec, beta_of(row, run)))
-    return rate_distortion(points, pca)
+    """Draw rate against distortion, a point for each run; runs that differ in beta are joined.
+
+    The distortion is Rec, of those rows that have one, or of others alone -log p(x|z).
+    """
+    with_rec = [row for row in rows if row.runs[0].has_mean]
+    if with_rec:
+        return rate_distortion(points_of(with_rec, "rec"), pca)
+    return rate_distortion(points_of(rows, "distortion"), label=NLL)
+
+
+def points_of(rows: Sequence[Row], distortion: str) -> list[RatePoint]:
+    """Return a point for each run, with a distortion by its name in metrics.json."""
+    return [
+        RatePoint(
+            title_in_sweep(row),
+            rate_of(run),
+            float(run.result["test"][distortion]),
+            beta_of(row, run),
+        )
+        for row in rows
+        for run in row.runs
+    ]
 
 
 def title_in_sweep(row: Row) -> str:

@@ -1,17 +1,20 @@
 """Answers to whether one row is better than another, paired image by image and seed by seed."""
 
 import math
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
 
-from reslag_vae.likelihoods.gaussian import gaussian_elbo
 from reslag_vae.runs.differences import SEEDS, is_under, material_differences
 from reslag_vae.studies.plan import Question
 from reslag_vae.studies.report.finished import FinishedRun
+from reslag_vae.studies.report.measures import MEASURES, USUAL, Measure, yardstick
 from reslag_vae.studies.report.rows import Row
 from reslag_vae.studies.report.statistics import EQUIVALENCE_LEVEL, Interval, bootstrap, over_seeds
+
+Pair = tuple[FinishedRun, FinishedRun]
 
 # Settings that the rows of a question should share.
 SHARED = ("data", "recipe", "trainer.max_epochs", "trainer.precision")
@@ -31,7 +34,9 @@ class Comparison(NamedTuple):
     Attributes:
         measure: name of the measure.
         higher_is_better: whether a higher value is better.
-        images: the difference and its interval over images, which is about these trained models.
+        difference: the mean difference of the runs.
+        images: the difference and its interval over images, which is about these trained models;
+            None for a measure that no single image has.
         seeds: the difference and its interval over seeds, which is about the methods; None for a
             single seed.
         shared_seeds: number of seeds that both rows have.
@@ -41,7 +46,8 @@ class Comparison(NamedTuple):
 
     measure: str
     higher_is_better: bool
-    images: Interval
+    difference: float
+    images: Interval | None
     seeds: Interval | None
     shared_seeds: int
     margin: float | None = None
@@ -57,18 +63,19 @@ class Comparison(NamedTuple):
     @property
     def of_models(self) -> Answer:
         """Whether the first of these trained models is better than the second, or as good."""
-        return self.answer(self.images)
+        return Answer.NOT_RESOLVED if self.images is None else self.answer(self.images)
 
     @property
     def of_methods(self) -> Answer:
         """Whether the first method is better than the second, or as good.
 
-        The intervals over images and over seeds have to agree.
+        The intervals over images, where there is one, and over seeds have to agree.
         """
         if self.seeds is None:
             return Answer.NOT_RESOLVED
         by_seeds = self.answer(self.seeds)
-        return by_seeds if by_seeds is self.of_models else Answer.NOT_RESOLVED
+        agree = self.images is None or by_seeds is self.of_models
+        return by_seeds if agree else Answer.NOT_RESOLVED
 
 
 class AnsweredQuestion(NamedTuple):
@@ -107,7 +114,7 @@ def answers(questions: list[Question], rows: list[Row]) -> list[AnsweredQuestion
         if question.data is not None and first.data not in question.data:
             continue
         if question.margin is None:
-            comparisons = compare(first, second)
+            comparisons = compare(first, second, question.by or USUAL)
         else:
             comparisons = equivalent(first, second, question.margin)
         if comparisons:
@@ -132,19 +139,43 @@ def setting_differences(first: Row, second: Row) -> list[str]:
     ]
 
 
-def compare(first: Row, second: Row) -> list[Comparison]:
-    """Compare two rows by the ELBO of the common yardstick and by Rec, if both rows have them."""
+def compare(first: Row, second: Row, names: Sequence[str]) -> list[Comparison]:
+    """Compare two rows by each of some measures that both have.
+
+    Args:
+        first: the row that is asked about.
+        second: the row that it is compared with.
+        names: names of the measures.
+    """
     pairs = paired_runs(first, second)
-    measures = (("ELBO, yardstick", True, yardstick), ("Rec", False, rec))
-    found = []
-    for measure, higher_is_better, values in measures:
-        both = [(values(one), values(other)) for one, other in pairs]
-        differences = [one - other for one, other in both if one is not None and other is not None]
-        if pairs and len(differences) == len(pairs):
-            by_image = bootstrap(np.mean(differences, axis=0))
-            by_seed = over_seeds([float(own.mean()) for own in differences])
-            found.append(Comparison(measure, higher_is_better, by_image, by_seed, len(pairs)))
-    return found
+    found = [compare_by(MEASURES[name], pairs) for name in names]
+    return [own for own in found if own is not None]
+
+
+def compare_by(measure: Measure, pairs: Sequence[Pair]) -> Comparison | None:
+    """Compare pairs of runs by a measure; None if one of them lacks it."""
+    both = [(measure.of_run(one), measure.of_run(other)) for one, other in pairs]
+    differences = [one - other for one, other in both if one is not None and other is not None]
+    alike = all(measure.compares(one, other) for one, other in pairs)
+    if not pairs or len(differences) < len(pairs) or not alike:
+        return None
+    return Comparison(
+        measure.name,
+        measure.higher_is_better,
+        float(np.mean(differences)),
+        over_images(measure, pairs),
+        over_seeds(differences),
+        len(pairs),
+    )
+
+
+def over_images(measure: Measure, pairs: Sequence[Pair]) -> Interval | None:
+    """Return the interval of a measure's difference over images; None where no image has it."""
+    if measure.of_images is None:
+        return None
+    both = [(measure.of_images(one), measure.of_images(other)) for one, other in pairs]
+    differences = [one - other for one, other in both if one is not None and other is not None]
+    return bootstrap(np.mean(differences, axis=0))
 
 
 def equivalent(first: Row, second: Row, margin: float) -> list[Comparison]:
@@ -163,18 +194,17 @@ def equivalent(first: Row, second: Row, margin: float) -> list[Comparison]:
         return []
     by_image = bootstrap(np.mean(bits, axis=0), EQUIVALENCE_LEVEL)
     by_seed = over_seeds([float(own.mean()) for own in bits], EQUIVALENCE_LEVEL)
-    return [
-        Comparison(f"bits/dim, to within {margin:g}", False, by_image, by_seed, len(pairs), margin)
-    ]
+    measure, difference = f"bits/dim, to within {margin:g}", by_image.difference
+    return [Comparison(measure, False, difference, by_image, by_seed, len(pairs), margin)]
 
 
 def interval_count(answered: list[AnsweredQuestion]) -> int:
     """Return the number of 95% intervals that are given as answers."""
     compared = [own for one in answered for own in one.comparisons if own.margin is None]
-    return sum(1 + (own.seeds is not None) for own in compared)
+    return sum((own.images is not None) + (own.seeds is not None) for own in compared)
 
 
-def paired_runs(first: Row, second: Row) -> list[tuple[FinishedRun, FinishedRun]]:
+def paired_runs(first: Row, second: Row) -> list[Pair]:
     """Return the pairs of runs of the same seed that were tested on the same images.
 
     Images are the same as far as their digests are known. Both runs have kept the values of each
@@ -193,23 +223,3 @@ def paired_runs(first: Row, second: Row) -> list[tuple[FinishedRun, FinishedRun]
 def kept_images(run: FinishedRun) -> int:
     """Return the number of images whose values a run has kept."""
     return len(run.per_image.get("rec", ()))
-
-
-def rec(run: FinishedRun) -> np.ndarray:
-    """Return the (N,) sums of squared errors of a run's test images."""
-    return np.asarray(run.per_image["rec"], dtype=np.float64)
-
-
-def yardstick(run: FinishedRun) -> np.ndarray | None:
-    """Return the (N,) ELBO of a run's test images with the run's one global variance.
-
-    Under the likelihood of a mass it is the model's own. It is None if the posterior has no
-    density.
-    """
-    if "kl" not in run.per_image:
-        return None
-    if "nll" in run.per_image:
-        return np.asarray(-run.per_image["nll"] - run.per_image["kl"], dtype=np.float64)
-    sigma2 = float(run.result["yardstick_sigma2"])
-    constant = gaussian_elbo(0.0, 0.0, sigma2, run.dimensions)
-    return np.asarray(constant - rec(run) / (2 * sigma2) - run.per_image["kl"])

@@ -131,7 +131,7 @@ def number_table(
     for row in rows:
         cells = [text_of(column.value(row), column.digits) for column in own]
         lines.append([row.title, *cells])
-    if pca is not None:
+    if pca is not None and any(column.name == "Rec" for column in own):
         cells = [rounded(pca, column.digits) if column.name == "Rec" else "-" for column in own]
         lines.append([PCA, *cells])
     return lines
@@ -160,16 +160,18 @@ def cells_of(comparison: Comparison) -> list[str]:
     """Return the cells of a comparison, beside its question."""
     return [
         f"{comparison.measure}{direction(comparison)}",
-        signed(comparison.images.difference, comparison),
+        signed(comparison.difference, comparison),
         over_images(comparison),
         over_seeds(comparison),
-        comparison.of_models.value,
+        "-" if comparison.images is None else comparison.of_models.value,
         comparison.of_methods.value,
     ]
 
 
 def over_images(comparison: Comparison) -> str:
-    """Return the interval of a difference over images as text."""
+    """Return the interval of a difference over images as text; a dash where there is none."""
+    if comparison.images is None:
+        return "-"
     return interval_text(comparison.images, comparison) + level_of(comparison)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.latents import DiagonalGaussian, FlowPrior
+from reslag_vae.latents import DiagonalGaussian, FlowPrior, flow
 from reslag_vae.latents.flow import Kind
 from reslag_vae.latents.remembered import Remembered
 
@@ -111,6 +111,18 @@ def test_moments_are_those_of_many_samples_and_known_for_an_affine_map(kind: Kin
     zeros, ones = torch.zeros(4, dtype=torch.float64), torch.ones(4, dtype=torch.float64)
     torch.testing.assert_close(prior().mean, zeros)
     torch.testing.assert_close(prior().variance, ones)
+
+
+@every_kind
+@torch.no_grad()
+def test_latents_in_parts_are_mapped_as_all_at_once(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prior, noise = trained(kind), rows(10)
+    whole = prior.from_noise(noise), prior().log_prob(noise)
+    monkeypatch.setattr(flow, "ROWS", 3)
+    parts = prior.from_noise(noise), prior().log_prob(noise)
+    torch.testing.assert_close(parts, whole, rtol=1e-9, atol=1e-9)
 
 
 def test_moments_are_estimated_once_and_anew_when_the_flow_has_changed() -> None:

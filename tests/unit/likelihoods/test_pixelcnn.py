@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from reslag_vae.likelihoods import PixelCNN
+from reslag_vae.likelihoods import PixelCNN, PixelCNNPlusPlus
 from tests.contracts.numbers import assert_mean
 
 SHAPE = (1, 2, 3)
@@ -43,6 +43,27 @@ def test_all_images_together_have_a_probability_of_one(options: dict[str, object
         parameters = parameters_for(likelihood, seed).expand(len(images), -1, -1, -1)
         total = likelihood.log_prob(images, parameters).exp().sum()
         assert float(total) == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize(("layers", "per_channel"), [(2, 4), (3, 4), (4, 0)])
+@torch.no_grad()
+def test_with_short_cuts_all_images_have_a_probability_of_one(
+    layers: int, per_channel: int
+) -> None:
+    likelihood = PixelCNNPlusPlus(SHAPE, "bernoulli", 4, layers, 3, 3, per_channel).double()
+    for parameter in likelihood.parameters():
+        parameter.mul_(3)
+    images = every_image()
+    parameters = parameters_for(likelihood).expand(64, -1, -1, -1)
+    masses = likelihood.log_prob(images, parameters).exp()
+
+    assert float(masses.sum()) == pytest.approx(1, abs=1e-12)
+    assert masses.max() > 2 * masses.min()
+
+
+def test_with_short_cuts_there_are_two_layers_or_more() -> None:
+    with pytest.raises(ValueError, match=r"^likelihood\.layers=1: must be at least 2"):
+        PixelCNNPlusPlus(SHAPE, layers=1)
 
 
 @torch.no_grad()
@@ -106,6 +127,7 @@ def test_the_card_says_the_field_and_the_cost() -> None:
     said = float(likelihood.notes["cost"].split(" billion multiplications ")[0])
 
     assert "sees 9 rows above" in likelihood.notes["p(x|z)"]
+    assert "training keeps 20 MB" in likelihood.notes["cost"]
     assert said == pytest.approx(counter.get_total_flops() / 2 / 1e9, rel=0.03)
 
 

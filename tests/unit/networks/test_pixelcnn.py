@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from reslag_vae.networks.pixelcnn import GatedPixelCNN
+from reslag_vae.networks.pixelcnn import GatedPixelCNN, kept_bytes
 from reslag_vae.networks.pixelcnn_sampling import generate
 
 
@@ -19,7 +19,8 @@ class Sizes(NamedTuple):
     layers: int = 3
     first_kernel: int = 3
     kernel: int = 3
-    conditioned: int = 3
+    conditioned: int | None = 3
+    shortcuts: bool = False
 
 
 CASES = (
@@ -29,6 +30,9 @@ CASES = (
     Sizes((7, 4), kernel=1, layers=4, first_kernel=5),
     Sizes((1, 6), context=0),
     Sizes((6, 1), context=0, conditioned=1),
+    Sizes((5, 6), layers=4, conditioned=None, shortcuts=True),
+    Sizes((6, 5), colours=3, layers=5, first_kernel=5, conditioned=None, shortcuts=True),
+    Sizes((4, 5), layers=2, kernel=1, context=0, conditioned=None, shortcuts=True),
 )
 each_case = pytest.mark.parametrize("case", CASES)
 
@@ -44,6 +48,7 @@ def build(case: Sizes) -> GatedPixelCNN:
         first_kernel=case.first_kernel,
         kernel=case.kernel,
         conditioned=case.conditioned,
+        shortcuts=case.shortcuts,
     ).double()
     for parameter in network.parameters():
         parameter.data.mul_(2)  # so that no gate is so flat that rounding hides what it sees
@@ -114,6 +119,44 @@ def test_the_first_layers_see_the_context(conditioned: int) -> None:
     assert seen == [layer < conditioned for layer in range(3)]
 
 
+@pytest.mark.parametrize(("layers", "sources"), [(4, [None, None, 1, 0]), (3, [None, None, 0])])
+def test_with_short_cuts_the_second_half_sees_the_first_and_the_context(
+    layers: int, sources: list[int | None]
+) -> None:
+    network = build(Sizes((5, 5), layers=layers, conditioned=None, shortcuts=True))
+    own = list(network.gated_layers())
+
+    assert network.sources == sources
+    assert [layer.shortcut is not None for layer in own] == [
+        source is not None for source in sources
+    ]
+    assert [layer.context is not None for layer in own] == [i >= layers // 2 for i in range(layers)]
+
+
+@pytest.mark.parametrize("stack", ["vertical", "horizontal"])
+@pytest.mark.parametrize("layer", [2, 3])
+@torch.no_grad()
+def test_every_short_cut_matters(layer: int, stack: str) -> None:
+    case = Sizes((5, 5), layers=4, conditioned=None, shortcuts=True)
+    network, (images, context) = build(case), draw(case)
+    before = network(images, context)
+    shortcut = list(network.gated_layers())[layer].shortcut
+    getattr(shortcut, stack).weight.zero_()
+
+    assert not torch.allclose(before, network(images, context))
+
+
+def test_the_first_half_s_features_of_a_pixel_see_those_before_it_alone() -> None:
+    case = Sizes((4, 4), layers=4, conditioned=None, shortcuts=True)
+    network, (images, _) = build(case), draw(case, 1)
+    jacobian = torch.autograd.functional.jacobian(network.first_half, images)
+    assert isinstance(jacobian, Tensor)
+    seen = jacobian[0, :, :, :, 0].abs().sum((0, 3)).reshape(16, 16) > 0
+
+    assert seen.any()
+    assert not seen.triu().any()
+
+
 @torch.no_grad()
 def test_a_context_of_one_pixel_is_that_of_every_pixel() -> None:
     case = Sizes((5, 5))
@@ -160,3 +203,22 @@ def test_incremental_sampling_gives_the_samples_of_the_naive_loop(case: Sizes, w
     )
 
     torch.testing.assert_close(images, naive(network, context, uniforms), rtol=0, atol=1e-12)
+
+
+@each_case
+def test_the_memory_of_a_pass_is_known_before_it(case: Sizes) -> None:
+    """Beside the weights, which batches share."""
+    network, (images, context) = build(case).float(), draw(case, 3)
+    sizes: dict[int, int] = {}
+    alive: list[Tensor] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        alive.append(tensor)
+        sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        network(images.float(), context.float().requires_grad_())
+    for parameter in network.parameters():
+        sizes.pop(parameter.untyped_storage().data_ptr(), None)
+    assert 3 * kept_bytes(network, case.size) == sum(sizes.values())

@@ -48,6 +48,19 @@ def test_the_model_comes_back_bitwise(which: str, run: Path, tmp_path: Path) -> 
     assert torch.equal(ours.reconstruct(images), theirs.reconstruct(images))
 
 
+@torch.no_grad()
+def test_samples_of_a_prior_made_of_the_encoder_come_back_bitwise(
+    train: Any, compose: Any, tmp_path: Path
+) -> None:
+    options = ("model=vae", "prior=vamp", "prior.pseudo_inputs=10", "trainer.max_epochs=1")
+    train(compose(*BARE, *options), tmp_path / "run")
+    export(tmp_path / "run", tmp_path / "out")
+    both = [reslag_vae.load(tmp_path / name) for name in ("run", "out")]
+    samples = [model.sample(5, torch.Generator().manual_seed(1)) for model in both]
+    assert torch.equal(*samples)
+    assert not torch.equal(samples[0], both[0].sample(5, torch.Generator().manual_seed(2)))
+
+
 def test_the_card_says_what_it_is_and_how_good(run: Path, tmp_path: Path) -> None:
     export(run, tmp_path / "out")
     text, result = (

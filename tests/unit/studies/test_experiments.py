@@ -24,6 +24,7 @@ STUDIES = {
     "lagging": "lagging",
     "collapse": "collapse",
     "collapse_omniglot": "collapse",
+    "priors": "priors",
 }
 
 

@@ -9,6 +9,7 @@ from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.runs.errors import RunError
 from reslag_vae.studies.grid import Job
 from reslag_vae.studies.plan import (
+    MEASURES,
     Plan,
     Question,
     add_to_plan,
@@ -17,6 +18,7 @@ from reslag_vae.studies.plan import (
     read_plan,
     results_of,
 )
+from reslag_vae.studies.report import measures
 
 VAE, LAGGING = (
     Job("mnist/vae/seed_0", ("model=vae", "data=mnist")),
@@ -46,6 +48,18 @@ def test_a_question_has_its_parts() -> None:
             ConfigError, match="A question of a study has text, first, second and perhaps data"
         ):
             parse_question(node)  # type: ignore[arg-type]
+
+
+def test_a_question_names_its_measures() -> None:
+    asked = {"text": "?", "first": "a", "second": "b"}
+    assert parse_question(asked | {"by": ["elbo"]}).by == ("elbo",)
+    for wrong in ({"by": []}, {"by": ["nll"]}, {"by": ["elbo"], "margin": 0.1}):
+        with pytest.raises(ConfigError, match="answered by some of elbo, rec, importance"):
+            parse_question(asked | wrong)
+    for wrong in ({"by": "elbo"}, {"by": 5}, {"data": "mnist"}):
+        with pytest.raises(ConfigError, match="is made of texts"):
+            parse_question(asked | wrong)
+    assert tuple(measures.MEASURES) == MEASURES
 
 
 def test_a_question_is_about_rows_of_the_study() -> None:

@@ -1,5 +1,6 @@
 """Compiled updates: the same losses but for rounding, the same guarantees, and a way out."""
 
+import copy
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -7,18 +8,23 @@ from pathlib import Path
 import pytest
 import torch
 from lightning import Trainer
+from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch._inductor import config
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.data.images import Batch
+from reslag_vae.models.generative import GROUPS, Group
 from reslag_vae.networks import LightResidualNetwork, Network
 from reslag_vae.objectives import Terms
+from reslag_vae.training.build import build_system
+from reslag_vae.training.freezing import frozen
 from reslag_vae.training.schedules import Lagging, Update
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import AutoEncoder, MMDInfoVAE, ResLagLightVAE
 from tests.systems import make_system
 
+Compose = Callable[..., DictConfig]
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
 Fit = Callable[..., Trainer]
@@ -158,3 +164,22 @@ def test_an_error_of_the_model_itself_is_raised(
     model.objective.forward = forward  # type: ignore[method-assign, assignment]
     with pytest.raises(ArithmeticError, match="of the objective"):
         trained(model, make_data(), fit, compile_it=True)
+
+
+@pytest.mark.parametrize("prior", ["mixture", "flow", "vamp"])
+@pytest.mark.parametrize("still", GROUPS)
+def test_learned_priors_are_one_graph(prior: str, still: Group, compose: Compose) -> None:
+    options = ("model=vae", f"prior={prior}", "data=digits", "recipe.channels=[2]")
+    system = build_system(compose(*options, "recipe.blocks=[1]", "logger=none"))
+    images, noise = torch.rand(6, 1, 28, 28), (torch.randn(6, system.model.latent_dim),)
+    compiled = torch.compile(system.terms, fullgraph=True, backend="aot_eager")
+    start, found = copy.deepcopy(system.state_dict()), []
+    for terms in (system.terms, compiled):
+        # Of pseudo-inputs the running averages make the prior, and every update changes these.
+        system.load_state_dict(start)
+        system.zero_grad()
+        with frozen(*system.group(still)):
+            loss = terms(images, noise).loss.mean()
+            loss.backward()
+        found.append([loss.detach(), *(p.grad for p in system.parameters() if p.requires_grad)])
+    torch.testing.assert_close(*found, rtol=1e-3, atol=1e-5)

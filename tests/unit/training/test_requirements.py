@@ -16,7 +16,7 @@ from reslag_vae.likelihoods import SquaredError
 from reslag_vae.models import FlatModel
 from reslag_vae.models.generative import GROUPS
 from reslag_vae.networks import LightResidualNetwork, Network, PlainNetwork, ResidualNetwork
-from reslag_vae.objectives import ELBO, MMD, Beta, Capacity, Objective, Reconstruction
+from reslag_vae.objectives import ELBO, MMD, Beta, Capacity, Objective, Reconstruction, WarmUp
 from reslag_vae.training.schedules import Joint, Lagging, Schedule
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import (
@@ -234,6 +234,7 @@ def with_mixture(
     ("variant", "objective"),
     [
         (VAE, ELBO()),
+        (VAE, WarmUp()),
         (BetaVAE, Beta()),
         (BetaVAE, Capacity()),
         (MMDInfoVAE, MMD(alpha=0.5)),

@@ -49,17 +49,23 @@ ALLOWED = {
     "mmd_infovae": ("mmd",),
     "optimal_sigma": RULES,
     "pixelcnn": BOUNDS,
+    "f_vae": ("elbo", "warm_up", "free_bits", *RULES),
 } | dict.fromkeys(
     ("lagging", "reslag", "reslag_light", "skip_vae", "pixelvae"),
     (*BOUNDS, "beta", "capacity", "mmd"),
 )
+# A trained prior takes no loss without a KL to it.
+ALLOWED["pixelvae_pp"] = (*BOUNDS, "beta", "capacity")
+# The KL weighs something from the first step on, so that it trains a prior.
+AT_ONCE = {"warm_up": ("objective.start=0.5",), "free_bits": ("objective.nats=0",)}
 
 
 def preset_of(model: str, objective: str) -> str:
     """What a run says of its objective: a rule for sigma has no part in a PixelCNN."""
-    if model not in ("pixelvae", "pixelcnn"):
+    likelihood = {"pixelvae_pp": "pixelcnn_pp"}.get(model, "pixelcnn")
+    if not model.startswith("pixel"):
         return objective
-    return f"{'elbo' if objective in RULES else objective}, pixelcnn"
+    return f"{'elbo' if objective in RULES else objective}, {likelihood}"
 
 
 @pytest.mark.parametrize("name", names("model"))
@@ -127,7 +133,8 @@ def test_every_model_takes_a_step_on_each_of_its_objectives(
     model: str, objective: str, compose: Compose, digits: ImageDataModule, fit: Fit
 ) -> None:
     small = ("likelihood.layers=2", "likelihood.channels=4") if model.startswith("pixel") else ()
-    config = compose(f"model={model}", f"objective={objective}", *TINY, *small)
+    at_once = AT_ONCE.get(objective, ())
+    config = compose(f"model={model}", f"objective={objective}", *TINY, *small, *at_once)
     variant = build_system(config)
     before = {name: value.clone() for name, value in variant.named_parameters()}
     trainer = fit(variant, digits, limit_train_batches=1, limit_val_batches=1)
@@ -142,6 +149,8 @@ def refusal(model: str, objective: str) -> str:
         return (
             f"objective={objective} does not take posterior=point, and model={model} takes no other"
         )
+    if (model, objective) == ("pixelvae_pp", "mmd"):
+        return "prior=boltzmann does not take objective=mmd, pixelcnn_pp; it takes objective=elbo"
     if model == "optimal_sigma":
         usual = "unit_gaussian" if objective in BOUNDS else "squared_error"
         return f"model={model} does not take likelihood={usual}; it takes likelihood=sigma_data"
@@ -171,7 +180,8 @@ def test_every_model_is_built_for_every_data_set(data: str, compose: Compose) ->
         assert variant.name == model
         assert variant.model.image_shape == shape
         free = "latent_free" in variant.requires
-        assert variant.model.latent_dim == (0 if free else config.recipe.latent_dim)
+        assert (0 if free else config.recipe.latent_dim) in variant.model.level_dims
+        assert len(variant.model.level_dims) == (3 if "shared_half" in variant.requires else 1)
 
 
 @pytest.mark.parametrize("model", names("model"))

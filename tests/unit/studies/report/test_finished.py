@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.formats import write_arrays
 from reslag_vae.studies.report.finished import read_finished_runs
 from reslag_vae.studies.report.grouping import rows_of
 from reslag_vae.studies.report.thesis import title_of
@@ -71,6 +73,18 @@ def test_an_evaluation_of_another_epoch_is_refused(make_run: MakeRun, study: Pat
     with pytest.raises(
         RunError, match=r"evaluation\.json is of epoch 1, and the run's result of epoch 39"
     ):
+        read_finished_runs(study)
+
+
+def test_bounds_of_another_evaluation_are_refused(make_run: MakeRun, study: Path) -> None:
+    number = {"importance_weighted_bound": {"value": -80.0}}
+    folder = make_run("mnist/vae/seed_0", evaluation={"likelihood": number})
+    bounds = {"importance_weighted_bound": np.array([-79.0, -81.0])}
+    write_arrays(folder / "evaluation.npz", bounds)
+    [run] = read_finished_runs(study)
+    np.testing.assert_array_equal(run.bounds["importance_weighted_bound"], [-79, -81])
+    write_arrays(folder / "evaluation.npz", {"importance_weighted_bound": np.array([-70.0, -81.0])})
+    with pytest.raises(RunError, match=r"evaluation\.npz is not of the evaluation in"):
         read_finished_runs(study)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from reslag_vae.runs.formats import read_arrays, write_arrays
 from reslag_vae.studies.plan import Question
@@ -27,9 +28,9 @@ def test_one_seed_answers_for_the_trained_models_alone(make_run: MakeRun, study:
     make_run("mnist/b/seed_0", rec=10.0)
     found = compared(study)
     assert set(found) == {"ELBO, yardstick", "Rec"}
-    assert found["Rec"].images.difference == pytest.approx(-1, rel=1e-5)
+    assert found["Rec"].difference == pytest.approx(-1, rel=1e-5)
     # Rec / (2 · 0.0125), with the same KL.
-    assert found["ELBO, yardstick"].images.difference == pytest.approx(40, rel=1e-5)
+    assert found["ELBO, yardstick"].difference == pytest.approx(40, rel=1e-5)
     for comparison in found.values():
         assert (comparison.of_models, comparison.of_methods) == (Answer.YES, Answer.NOT_RESOLVED)
         assert (comparison.seeds, comparison.shared_seeds) == (None, 1)
@@ -41,13 +42,62 @@ def test_under_a_mass_the_yardstick_is_the_models_own_bound(make_run: MakeRun, s
         folder = make_run(f"mnist/{name}/seed_0", rec=9.0)
         own = read_arrays(folder / "per_image.npz")
         write_arrays(folder / "per_image.npz", own | {"nll": np.full_like(own["rec"], nll)})
-    assert compared(study)["ELBO, yardstick"].images.difference == pytest.approx(3, rel=1e-5)
+    assert compared(study)["ELBO, yardstick"].difference == pytest.approx(3, rel=1e-5)
+
+
+def evaluated(folder: Path, bound: float, seed: int = 0) -> None:
+    """Give a run an evaluation whose bounds of images differ from those of others by a constant."""
+    values = bound + np.random.default_rng(0).normal(size=20)
+    write_arrays(folder / "evaluation.npz", {"importance_weighted_bound": values})
+    number = {"importance_weighted_bound": {"value": float(values.mean())}}
+    content = {"numbers": {"likelihood": number}, "epoch": 39, "settings": {"seed": seed}}
+    (folder / "evaluation.json").write_text(json.dumps(content))
+
+
+KEPT = ASKED._replace(by=("importance_weighted_bound", "mutual_information", "active_units"))
+
+
+def test_a_study_says_by_which_measures_it_asks(make_run: MakeRun, study: Path) -> None:
+    for seed in range(3):
+        first = make_run(f"mnist/a/seed_{seed}", mutual_information=3.0 + 0.1 * seed)
+        second = make_run(f"mnist/b/seed_{seed}", mutual_information=1.0, active_units=12.0)
+        evaluated(first, -80.0)
+        evaluated(second, -83.0 - 0.01 * seed)
+    found = compared(study, KEPT)
+    bound, information, units = found.values()
+    assert bound.images is not None
+    assert (bound.images.low, bound.images.high) == pytest.approx((3.01, 3.01))
+    assert bound.of_methods is Answer.YES
+    # No single image has a mutual information: the seeds alone answer.
+    assert (information.images, information.of_models) == (None, Answer.NOT_RESOLVED)
+    assert information.difference == pytest.approx(2.1)
+    assert information.of_methods is Answer.YES
+    assert (units.difference, units.of_methods) == (-2, Answer.NO)
+
+
+def test_bounds_of_other_images_are_not_compared(make_run: MakeRun, study: Path) -> None:
+    evaluated(make_run("mnist/a/seed_0", mutual_information=1.0), -80.0)
+    evaluated(make_run("mnist/b/seed_0", mutual_information=1.0), -83.0, seed=1)
+    assert list(compared(study, KEPT)) == ["mutual information", "active units"]
+
+
+def test_of_a_decoder_without_a_mean_there_is_no_rec(make_run: MakeRun, study: Path) -> None:
+    """Its Rec would be of each pixel given the true ones before it."""
+    for name in ("a", "b"):
+        folder = make_run(f"mnist/{name}/seed_0")
+        config = OmegaConf.load(folder / "config.yaml")
+        config.likelihood = {"_target_": "reslag_vae.likelihoods.PixelCNN"}
+        OmegaConf.save(config, folder / "config.yaml")
+    assert list(compared(study)) == ["ELBO, yardstick"]
+    [row, _] = rows_of(read_finished_runs(study))["mnist"]
+    assert row.term("rec") is None
 
 
 def test_images_are_paired(make_run: MakeRun, study: Path) -> None:
     """What the images have in common does not count, and what each run has of its own does."""
     first, second = make_run("mnist/a/seed_0", rec=9.99), make_run("mnist/b/seed_0", rec=10.0)
     interval = compared(study)["Rec"].images
+    assert interval is not None
     own = [read_arrays(folder / "per_image.npz")["rec"].astype(float) for folder in (first, second)]
     error = (own[0] - own[1]).std(ddof=1) / np.sqrt(50)
     assert interval.high - interval.low == pytest.approx(2 * 1.96 * error, rel=0.15)
@@ -60,7 +110,7 @@ def test_seeds_count_alike(make_run: MakeRun, study: Path) -> None:
         make_run(f"mnist/b/seed_{seed}", rec=10.0)
     rec_ = compared(study)["Rec"]
     assert rec_.seeds is not None
-    assert (rec_.images.difference, rec_.seeds.difference) == pytest.approx((-0.6, -0.6), rel=1e-5)
+    assert (rec_.difference, rec_.seeds.difference) == pytest.approx((-0.6, -0.6), rel=1e-5)
     assert (rec_.seeds.low, rec_.seeds.high) == pytest.approx(
         (-0.6 - 0.8957, -0.6 + 0.8957), abs=1e-3
     )

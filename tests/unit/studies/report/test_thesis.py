@@ -12,7 +12,9 @@ def test_table1_is_whole() -> None:
         "vae",
         "skip_vae",
         "pixelvae",
+        "pixelvae_pp",
         "pixelcnn",
+        "f_vae",
     }
     assert table["fashion_mnist", "optimal_sigma"] == {
         "rec": 12.1918,

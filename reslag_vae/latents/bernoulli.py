@@ -1,0 +1,98 @@
+"""Binary units: a posterior over latents that are 0 or 1."""
+
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from reslag_vae.latents.base import Posterior, PosteriorDensity
+from reslag_vae.options import require
+
+TEMPERATURE = 0.5
+
+
+class Bernoulli(NamedTuple):
+    """The masses of independent binary units, one for each image.
+
+    Attributes:
+        logits: (B, d) logarithms of the odds of 1.
+        temperature: temperature of the relaxation whose gradient a sample has.
+    """
+
+    logits: Tensor
+    temperature: float = TEMPERATURE
+
+    @property
+    def has_density(self) -> bool:
+        """True: a mass is the density over 0 and 1, and there is a KL."""
+        return True
+
+    @property
+    def mean(self) -> Tensor:
+        """The (B, d) probabilities of 1."""
+        return self.logits.sigmoid()
+
+    @property
+    def variance(self) -> Tensor:
+        """(B, d)."""
+        return self.mean * (-self.logits).sigmoid()
+
+    @property
+    def log_variance(self) -> None:
+        """None: it is no Gaussian."""
+        return None
+
+    def rsample(self, noise: Tensor | None = None) -> Tensor:
+        """Return a (B, d) sample of zeros and ones with the gradient of its binary Concrete.
+
+        Maddison et al. 2017, https://arxiv.org/abs/1611.00712, and Jang et al. 2017,
+        https://arxiv.org/abs/1611.01144, where this estimator is called straight-through.
+
+        Args:
+            noise: (B, d) standard normal numbers; drawn if None. Zeros give the likelier values.
+        """
+        noise = torch.randn_like(self.logits) if noise is None else noise
+        # ln u - ln(1 - u) of u = Phi(noise), finite for every noise.
+        logistic: Tensor = torch.special.log_ndtr(noise) - torch.special.log_ndtr(-noise)
+        shifted = self.logits + logistic
+        relaxed = (shifted / self.temperature).sigmoid()
+        # A difference of equals is exactly 0, so that a sample is exactly 0 or 1.
+        return (shifted > 0).to(relaxed) + (relaxed - relaxed.detach())
+
+    def log_prob(self, latents: Tensor) -> Tensor:
+        """Return the (B,) log-mass of (B, d) latents of 0 and 1, in nats."""
+        return (latents * self.logits - F.softplus(self.logits)).sum(-1)
+
+    def standard_kl(self) -> None:
+        """Return None: N(0, I) is no prior of binary units."""
+        return None
+
+    def repeat(self, count: int) -> Self:
+        """Return the masses of (B · count) images: each image's, `count` times in a row."""
+        return self._replace(logits=self.logits.repeat_interleave(count, 0))
+
+
+class BernoulliPosterior(Posterior):
+    """A posterior of independent binary units, with a logit for each.
+
+    Args:
+        temperature: temperature of the relaxation that gives samples their gradient: a low one has
+            less bias and more variance.
+
+    Raises:
+        ValueError: the temperature is out of its range.
+    """
+
+    name = "bernoulli"
+    provides = frozenset({"density", "binary_posterior"})
+    requires = frozenset({"binary_prior"})
+    parameters_per_latent = 1
+
+    def __init__(self, temperature: float = TEMPERATURE) -> None:
+        super().__init__()
+        require("posterior.temperature", temperature)
+        self.temperature = temperature
+
+    def forward(self, features: Tensor) -> PosteriorDensity:
+        return Bernoulli(features, self.temperature)

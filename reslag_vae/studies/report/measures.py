@@ -1,0 +1,97 @@
+"""The measures by which a study asks whether one row is better than another."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from reslag_vae.likelihoods.gaussian import gaussian_elbo
+from reslag_vae.studies.report.finished import FinishedRun
+from reslag_vae.studies.report.rows import as_float
+
+OfImages = Callable[[FinishedRun], np.ndarray | None]
+
+
+class Measure(NamedTuple):
+    """A number by which two rows are compared.
+
+    Attributes:
+        name: the measure's name in the report.
+        higher_is_better: whether a higher value is better.
+        of_run: function of a run that returns its value; None if it has none.
+        of_images: function of a run that returns the (N,) values of images whose mean the measure
+            is, or None if it has none; None for a measure that no single image has.
+        settings: function of a run that returns how the measure was taken: that of two runs
+            compares only where this is the same; None where all runs take it alike.
+    """
+
+    name: str
+    higher_is_better: bool
+    of_run: Callable[[FinishedRun], float | None]
+    of_images: OfImages | None = None
+    settings: Callable[[FinishedRun], object] | None = None
+
+    def compares(self, first: FinishedRun, second: FinishedRun) -> bool:
+        """Return whether the measure was taken of two runs alike."""
+        return self.settings is None or self.settings(first) == self.settings(second)
+
+
+def mean_of(values: OfImages) -> Callable[[FinishedRun], float | None]:
+    """Return a function that gives the mean of a run's values of images; None if it has none."""
+
+    def mean(run: FinishedRun) -> float | None:
+        found = values(run)
+        return None if found is None else float(found.mean())
+
+    return mean
+
+
+def from_test(name: str) -> Callable[[FinishedRun], float | None]:
+    """Return a function that takes a number of the test split from metrics.json."""
+    return lambda run: as_float(run.result["test"].get(name))
+
+
+def yardstick(run: FinishedRun) -> np.ndarray | None:
+    """Return the (N,) ELBO of a run's test images with the run's one global variance.
+
+    Under the likelihood of a mass it is the model's own. It is None if the posterior has no
+    density.
+    """
+    if "kl" not in run.per_image:
+        return None
+    if "nll" in run.per_image:
+        return np.asarray(-run.per_image["nll"] - run.per_image["kl"], dtype=np.float64)
+    sigma2 = float(run.result["yardstick_sigma2"])
+    constant = gaussian_elbo(0.0, 0.0, sigma2, run.dimensions)
+    squares = np.asarray(run.per_image["rec"], dtype=np.float64)
+    return np.asarray(constant - squares / (2 * sigma2) - run.per_image["kl"])
+
+
+def rec(run: FinishedRun) -> np.ndarray | None:
+    """Return the (N,) sums of squared errors of a run's test images; None where they are none."""
+    if not run.has_mean or "rec" not in run.per_image:
+        return None
+    return np.asarray(run.per_image["rec"], dtype=np.float64)
+
+
+def importance_weighted_bound(run: FinishedRun) -> np.ndarray | None:
+    """Return the (N,) importance-weighted bounds of the images that an evaluation takes."""
+    return run.bounds.get("importance_weighted_bound")
+
+
+# By name, as in `by` of a question.
+MEASURES = {
+    "elbo": Measure("ELBO, yardstick", True, mean_of(yardstick), yardstick),
+    "rec": Measure("Rec", False, mean_of(rec), rec),
+    "importance_weighted_bound": Measure(
+        "IW bound, own likelihood",
+        True,
+        mean_of(importance_weighted_bound),
+        importance_weighted_bound,
+        lambda run: run.evaluation.get("settings"),
+    ),
+    "mutual_information": Measure("mutual information", True, from_test("mutual_information")),
+    "active_units": Measure("active units", True, from_test("active_units")),
+}
+
+USUAL = ("elbo", "rec")

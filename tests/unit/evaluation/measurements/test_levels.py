@@ -1,0 +1,92 @@
+"""What is measured and drawn of a model of several levels of latents, one of them binary."""
+
+from collections.abc import Callable
+
+import torch
+
+from reslag_vae.evaluation.context import Subject
+from reslag_vae.evaluation.measurements import measure
+from reslag_vae.evaluation.pictures.single import traversals
+from reslag_vae.evaluation.record import diagnosis_of
+from reslag_vae.latents import BernoulliPosterior, BoltzmannPrior
+from reslag_vae.likelihoods import PixelCNNPlusPlus
+from reslag_vae.models import SharedModel
+from reslag_vae.networks import SharedNetwork
+
+MakeSubject = Callable[..., Subject]
+SHAPE = (1, 8, 8)
+UNITS, VECTOR, PLACES = 4, 2, 4
+
+
+def build(strength: float) -> SharedModel:
+    """A model whose units, alone, are inferred from the image and used by the decoder."""
+    torch.manual_seed(0)
+    network = SharedNetwork(SHAPE, VECTOR, [4, 4], [1, 1], UNITS, 1, 4, 1, 2)
+    likelihood = PixelCNNPlusPlus(SHAPE, "levels", 4, 2, 3, parameters_per_channel=2)
+    model = SharedModel(network, likelihood, BernoulliPosterior(), BoltzmannPrior(UNITS))
+    with torch.no_grad():
+        network.generative.from_local.weight.zero_()
+        network.generative.from_vector[0].weight[:, UNITS:] = 0
+        for weight in network.generative.parameters():
+            weight.mul_(strength if weight.dim() > 1 else 1)
+        for layer in (network.inference.to_vector[-1], network.inference.to_local[0]):
+            layer.weight.zero_()
+            layer.bias.zero_()
+        network.inference.to_vector[-1].weight[:UNITS].normal_(std=30)
+        for layer in likelihood.network.gated_layers():
+            if layer.context is not None:
+                layer.context.weight.mul_(strength)
+    return model
+
+
+def test_every_number_is_there_or_says_why_not(make_subject: MakeSubject) -> None:
+    subject = make_subject("elbo", model=build(3.0))
+    numbers = measure(subject)
+    likelihood, latent = numbers["likelihood"], numbers["latent"]
+    bound, elbo = likelihood["importance_weighted_bound"].value, likelihood["elbo"].value
+
+    assert bound is not None
+    assert elbo is not None
+    assert bound >= elbo
+    assert latent["active_units"].value == UNITS
+    assert latent["active_units"].unit == f"of {UNITS + VECTOR + PLACES}"
+    assert latent["kl"].value is not None
+    assert latent["mutual_information_low"].value is None
+    assert "not all posteriors are diagonal Gaussians" in latent["mutual_information_low"].protocol
+    assert "the nearer of 0 and 1" in numbers["reconstruction"]["mse"].protocol
+    for name in ("prior", "mixture", "reconstructions"):
+        assert numbers["samples"][f"classifier_frechet_{name}"].value is not None
+
+
+def test_the_verdict_tells_the_levels_that_idle(make_subject: MakeSubject) -> None:
+    subject = make_subject("elbo", model=build(3.0))
+    diagnosis = diagnosis_of(subject)
+    assert diagnosis is not None
+
+    assert diagnosis.active.tolist() == [True] * UNITS + [False] * (VECTOR + PLACES)
+    assert diagnosis.ignored.tolist() == [False] * UNITS + [True] * (VECTOR + PLACES)
+    assert diagnosis.verdict.startswith("partly collapsed: of 10 latent dimensions 6 ignored")
+
+
+def test_idle_binary_units_are_asked_of_the_decoder(make_subject: MakeSubject) -> None:
+    model = build(6.0)
+    torch.nn.init.zeros_(model.network.inference.to_vector[-1].weight)
+    diagnosis = diagnosis_of(make_subject("elbo", model=model))
+    assert diagnosis is not None
+
+    assert not diagnosis.active.any()
+    assert diagnosis.lagging[:UNITS].any()
+    assert not diagnosis.lagging[UNITS:].any()
+
+
+def test_a_walk_along_a_binary_unit_is_its_two_values(make_subject: MakeSubject) -> None:
+    subject = make_subject("elbo", model=build(3.0))
+    rows = traversals(subject)
+    binary = {label: images for label, images in rows.items() if "is 0, then 1" in label}
+
+    assert len(binary) == UNITS
+    for images in binary.values():
+        assert len(images[1:].unique(dim=0)) == 2
+        assert torch.equal(images[1], images[5])
+        assert torch.equal(images[6], images[9])
+        assert any(torch.equal(images[0], other) for other in (images[1], images[9]))

@@ -18,8 +18,7 @@ class FiniteScalarQuantised(CodePosterior):
 
     Mentzer et al. 2024, https://arxiv.org/abs/2309.15505, section 3.1. The number i of a position
     is bounded by tanh and rounded to one of L_i levels, evenly spaced in [-1, 1]; the codes are all
-    combinations, K = L_1 · L_2 · ... There is nothing to learn and nothing to add to the loss. All
-    of it is computed in float32.
+    combinations, K = L_1 · L_2 · ... There is nothing to learn and nothing to add to the loss.
 
     Args:
         code_dim: numbers at each position, as many as there are levels.
@@ -57,11 +56,11 @@ class FiniteScalarQuantised(CodePosterior):
         return {"q(z|x)": f"one of {self.codes} codes at each position, of {levels} levels"}
 
     def forward(self, features: Tensor) -> PosteriorDensity:
-        bounded = self.bounded(self.at_positions(features).float())
+        bounded = self.bounded(self.at_positions(features))
         with torch.no_grad():
             digits = self._digits(bounded)
             vectors = self._from_digits(digits)
-        latents = straight_through(vectors, bounded).to(features.dtype)
+        latents = straight_through(vectors.to(features.dtype), bounded)
         indices = (digits * self.steps).sum(-1)
         return Coded(self.as_latents(latents), indices, features, self.codes)
 

@@ -54,9 +54,9 @@ class UniformCodes(Prior):
         return self.noise_dim * math.log(self.quantiser[0].codes)
 
     def bind(self, encoder: nn.Module, posterior: Posterior, latent_dim: int) -> None:
+        self.latent_dim = latent_dim
         if isinstance(posterior, CodePosterior):
-            self.latent_dim, self.noise_dim = latent_dim, latent_dim // posterior.code_dim
-            self.quantiser = (posterior,)
+            self.noise_dim, self.quantiser = latent_dim // posterior.code_dim, (posterior,)
 
     def forward(self, context: Tensor | None = None) -> Density:
         [quantiser] = self.quantiser

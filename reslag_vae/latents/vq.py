@@ -91,7 +91,7 @@ class VectorQuantised(CodePosterior):
         }
 
     def forward(self, features: Tensor) -> PosteriorDensity:
-        encoded = self.at_positions(features).float()
+        encoded = self.at_positions(features).to(self.codebook.dtype)
         with torch.no_grad():
             indices = self.indices_of(encoded)
         vectors = self.vectors_of(indices)
@@ -102,7 +102,7 @@ class VectorQuantised(CodePosterior):
 
     def penalties(self, density: PosteriorDensity) -> dict[str, Tensor]:
         assert isinstance(density, Coded)
-        encoded = self.at_positions(density.encoded).float()
+        encoded = self.at_positions(density.encoded).to(self.codebook.dtype)
         vectors = self.vectors_of(density.indices)
         found = {"commitment": self.commitment * distances(encoded, vectors.detach())}
         if self.follows == "loss":

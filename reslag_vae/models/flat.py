@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from reslag_vae.latents import GaussianPosterior, Inferred, Posterior, PosteriorDensity, Prior
+from reslag_vae.latents.codes import CodePosterior
 from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models.generative import GenerativeModel, Group
@@ -77,6 +78,11 @@ class FlatModel(GenerativeModel):
         (code,) = latents
         # The link runs in the network's precision, before the cast.
         return self.likelihood.link(self.network.generative(code)).to(code.dtype)
+
+    def nearest(self, code: Tensor) -> Tensor:
+        if isinstance(self.posterior, CodePosterior):
+            return self.posterior.latents_of(self.posterior.codes_at(code)).to(code.dtype)
+        return super().nearest(code)
 
     def from_noise(self, noise: tuple[Tensor, ...], temperature: float = 1.0) -> tuple[Tensor, ...]:
         return (self.prior.from_noise(noise[0], temperature),)

@@ -133,11 +133,15 @@ class GenerativeModel(nn.Module, ABC):
     def parameters_at(self, code: Tensor) -> Tensor:
         """Return the likelihood's (B, P, H, W) parameters for (B, d) latents, without checks.
 
-        Binary latents are 0 or 1, whichever is nearer to the given number.
+        Latents that have few values take the nearest ones: see `nearest`.
         """
-        if self.binary_levels:
-            code = torch.where(self.binary.to(code.device), (code > 0.5).to(code), code)
-        return self.parameters_of(self.levels(code))
+        return self.parameters_of(self.levels(self.nearest(code)))
+
+    def nearest(self, code: Tensor) -> Tensor:
+        """Return the nearest latents that there are to (B, d) numbers: of a binary one 0 or 1."""
+        if not self.binary_levels:
+            return code
+        return torch.where(self.binary.to(code.device), (code > 0.5).to(code), code)
 
     def image_of(self, code: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the (B, C, H, W) images of (B, d) latents, without checks.

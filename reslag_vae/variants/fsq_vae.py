@@ -8,4 +8,4 @@ class FSQVAE(BaseVAE):
 
     name = "fsq_vae"
     title = "FSQ-VAE"
-    requires = frozenset({"codes", "rounded"})
+    requires = frozenset({"codes", "rounded", "elbo"})

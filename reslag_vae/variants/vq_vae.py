@@ -12,4 +12,4 @@ class VQVAE(BaseVAE):
 
     name = "vq_vae"
     title = "VQ-VAE"
-    requires = frozenset({"codes", "codebook"})
+    requires = frozenset({"codes", "codebook", "elbo"})

@@ -23,6 +23,8 @@ ARGUMENTS: dict[str, Any] = {
     "channels": [4, 6],
     "blocks": [1, 2],
     "sigma2": 0.05,
+    "code_dim": LATENT_DIM,
+    "levels": [4, 3, 5],
     "units": 2,
     "local_channels": 1,
 }
@@ -35,6 +37,7 @@ SMALL: dict[str, Any] = {
     "transforms": 2,
     "hidden_features": [4],
     "pseudo_inputs": 7,
+    "codes": 5,
 }
 
 # Arguments that choose by name, each of whose values is tried.
@@ -113,8 +116,12 @@ def is_concrete(kind: Any, base: type) -> bool:
     return subclass and not inspect.isabstract(kind)
 
 
-def every(room: ModuleType, base: type) -> pytest.MarkDecorator:
-    """A mark that has a test take each case of a room as `case`."""
-    found = cases(room, base)
+def every(room: ModuleType, base: type, without: str = "") -> pytest.MarkDecorator:
+    """A mark that has a test take each case of a room as `case`.
+
+    Those that provide `without`, a capability, are left out.
+    """
+    provided = [(case, getattr(case.kind, "provides", ())) for case in cases(room, base)]
+    found = [case for case, own in provided if without not in own]
     assert found, f"{room.__name__} exports no {base.__name__}"
     return pytest.mark.parametrize("case", found, ids=[case.label for case in found])

@@ -38,7 +38,9 @@ def test_shapes(case: Case, shape: tuple[int, int, int], per_latent: int, per_ch
     assert network.inference(images_of(shape)).shape == (COUNT, sum(numbers))
     assert network.generative(latents(network)).shape == (COUNT, channels * per_channel, *size)
     assert (network.image_shape, network.latent_dim) == (shape, sum(network.level_dims))
-    assert LATENT_DIM in network.level_dims
+    # A grid has as many numbers at each of its positions.
+    whole = "grid" in network.provides and network.latent_dim % LATENT_DIM == 0
+    assert whole or LATENT_DIM in network.level_dims
     assert len(numbers) == len(network.level_dims)
     assert numbers[0] == network.level_dims[0] * per_latent
     assert network.parameters_per_latent == per_latent
@@ -96,7 +98,7 @@ def test_outputs_depend_on_every_latent(case: Case) -> None:
         assert not torch.equal(network.generative(moved), outputs)
 
 
-@every_network
+@every(networks, Network, without="grid")
 def test_a_latent_as_large_as_the_image_is_refused(case: Case) -> None:
     with pytest.raises(ValueError, match=r"network\.latent_dim=128: "):
         case.build(latent_dim=128)

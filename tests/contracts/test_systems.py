@@ -137,12 +137,17 @@ def test_every_model_is_that_of_a_variant(model: type[GenerativeModel], compose:
     assert model in [named_class(target) for target in targets]
 
 
+def coded(model: GenerativeModel) -> bool:
+    return any("codes" in posterior.provides for posterior in model.posteriors())
+
+
 def test_it_encodes_and_decodes(trained: Trained, images: torch.Tensor) -> None:
     model, size = trained.model, len(images)
     codes = model.encode(images)
     assert codes.shape == (size, model.latent_dim)
     assert codes.isfinite().all()
-    if model.latent_dim:
+    # Of a hardly trained model, some images have the same discrete codes.
+    if model.latent_dim and not coded(model):
         assert codes.unique(dim=0).shape[0] == size
     decoded = model.decode(codes)
     assert decoded.shape == (size, *model.image_shape)
@@ -266,7 +271,7 @@ def test_its_importance_weighted_bound_is_at_least_its_elbo(
     fit = likelihood.log_prob(pixels.repeat_interleave(SAMPLES, 0), parameters).double()
     rate = inferred.rate()
     assert rate is not None
-    assert 1 <= rate.mean() < 10
+    assert coded(model) or 1 <= rate.mean() < 10
     elbo = (fit - rate.double()).view(-1, SAMPLES).mean(1)
     bounds = importance_weighted_bound(model, images, SAMPLES, likelihood)
     error = 5 * inferred.log_ratio().double().view(-1, SAMPLES).std(1) / SAMPLES**0.5

@@ -36,6 +36,9 @@ BESIDE = {
     "point": ("model=autoencoder",),
     "bernoulli": ("model=vae", "prior=boltzmann"),
     "boltzmann": ("model=vae", "posterior=bernoulli"),
+    "vq": ("model=vq_vae", "posterior.codes=20"),
+    "fsq": ("model=fsq_vae",),
+    "uniform_codes": ("model=fsq_vae",),
 }
 CHOICES = [
     (group, path.stem)

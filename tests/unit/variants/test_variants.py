@@ -49,6 +49,8 @@ ALLOWED = {
     "mmd_infovae": ("mmd",),
     "optimal_sigma": RULES,
     "pixelcnn": BOUNDS,
+    "vq_vae": BOUNDS,
+    "fsq_vae": BOUNDS,
     "f_vae": ("elbo", "warm_up", "free_bits", *RULES),
 } | dict.fromkeys(
     ("lagging", "reslag", "reslag_light", "skip_vae", "pixelvae"),
@@ -179,8 +181,9 @@ def test_every_model_is_built_for_every_data_set(data: str, compose: Compose) ->
         variant = build_system(config)
         assert variant.name == model
         assert variant.model.image_shape == shape
-        free = "latent_free" in variant.requires
-        assert (0 if free else config.recipe.latent_dim) in variant.model.level_dims
+        free, coded = "latent_free" in variant.requires, "codes" in variant.requires
+        if not coded:
+            assert (0 if free else config.recipe.latent_dim) in variant.model.level_dims
         assert len(variant.model.level_dims) == (3 if "shared_half" in variant.requires else 1)
 
 

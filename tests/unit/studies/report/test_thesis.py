@@ -15,6 +15,8 @@ def test_table1_is_whole() -> None:
         "pixelvae_pp",
         "pixelcnn",
         "f_vae",
+        "vq_vae",
+        "fsq_vae",
     }
     assert table["fashion_mnist", "optimal_sigma"] == {
         "rec": 12.1918,

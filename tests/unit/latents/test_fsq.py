@@ -1,0 +1,38 @@
+"""Finite scalar quantisation."""
+
+import pytest
+import torch
+
+from reslag_vae.latents import FiniteScalarQuantised
+
+
+@pytest.mark.parametrize("levels", [2, 3, 4, 5, 8, 9])
+def test_every_level_is_reached_and_zero_is_one_of_them(levels: int) -> None:
+    own = FiniteScalarQuantised(1, [levels]).double()
+    numbers = torch.linspace(-20, 20, 4001, dtype=torch.float64)[:, None]
+    density = own(numbers)
+    reached = density.mean.unique()
+    width = levels // 2
+    expected = (torch.arange(levels) - width).double() / width
+    assert torch.equal(reached, expected)
+    assert own(torch.zeros(1, 1, dtype=torch.float64)).mean.item() == 0
+    # More outputs lead to each inner level than to none, and their order is kept.
+    assert (density.mean.diff(dim=0) >= 0).all()
+
+
+def test_the_gradient_is_that_of_the_bound() -> None:
+    own = FiniteScalarQuantised(3, [8, 5, 4]).double()
+    features = torch.randn(4, 3 * 2, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(4, 3 * 2, dtype=torch.float64)
+    (own(features).mean * weights).sum().backward()
+    bounded = own.as_latents(own.bounded(own.at_positions(features)))
+    (expected,) = torch.autograd.grad((bounded * weights).sum(), features)
+    torch.testing.assert_close(features.grad, expected)
+    # Rounding moves a number by half a step at most.
+    steps = own.as_latents((0.5 / (own.per_number // 2)).expand(4, 2, 3))
+    assert ((own(features).mean - bounded).abs() <= steps + 1e-12).all()
+
+
+def test_a_level_for_each_number_is_wanted() -> None:
+    with pytest.raises(ValueError, match=r"posterior\.levels=\[8, 8\]: a level for each of"):
+        FiniteScalarQuantised(3, [8, 8])

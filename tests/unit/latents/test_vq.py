@@ -1,0 +1,193 @@
+"""The codebook of vector quantisation, against loops written by hand."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from lightning import Trainer
+from torch import Tensor
+
+from reslag_vae.data import ImageDataModule
+from reslag_vae.latents import Coded, LatentStatistics, UniformCodes, VectorQuantised
+from reslag_vae.latents.base import Inferred
+from reslag_vae.latents.vq import DEAD, SMOOTHING
+from reslag_vae.likelihoods import UnitGaussian
+from reslag_vae.models import FlatModel
+from reslag_vae.networks import GridNetwork
+from reslag_vae.objectives import ELBO
+from reslag_vae.training.schedules import Lagging
+from reslag_vae.variants import LaggingVAE
+from tests.updates import Recorder
+
+CODES, SIZE, POSITIONS = 6, 2, 9
+
+
+def quantiser(follows: str = "ema", decay: float = 0.9) -> VectorQuantised:
+    torch.manual_seed(0)
+    return VectorQuantised(SIZE, CODES, 0.25, follows, decay).double()
+
+
+def numbers(seed: int, count: int = 5) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, SIZE * POSITIONS, dtype=torch.float64, generator=generator)
+
+
+def coded(own: VectorQuantised, features: Tensor) -> Coded:
+    density = own(features)
+    assert isinstance(density, Coded)
+    return density
+
+
+def test_the_nearest_code_is_chosen() -> None:
+    own, features = quantiser(), numbers(1)
+    rows = own.at_positions(features)
+    nearest = torch.cdist(rows, own.codebook.expand(len(rows), -1, -1)).argmin(-1)
+    assert torch.equal(coded(own, features).indices, nearest)
+
+
+def test_the_gradient_goes_straight_through() -> None:
+    features = numbers(1).requires_grad_()
+    weights = numbers(2)
+    (coded(quantiser(), features).mean * weights).sum().backward()
+    assert torch.equal(features.grad, weights)  # type: ignore[arg-type]
+
+
+def test_the_commitment_moves_the_encoder_alone() -> None:
+    own, features = quantiser("loss"), numbers(1).requires_grad_()
+    density = coded(own, features)
+    penalties = own.penalties(density)
+    squares = (features - density.mean.detach()).square().sum(1)
+    torch.testing.assert_close(penalties["commitment"], 0.25 * squares)
+    torch.testing.assert_close(penalties["codebook"], squares)
+
+    penalties["commitment"].sum().backward()
+    torch.testing.assert_close(features.grad, 0.5 * (features - density.mean).detach())
+    assert own.codebook.grad is None
+
+
+def test_the_codebook_s_loss_moves_the_codes_alone() -> None:
+    own, features = quantiser("loss"), numbers(1).requires_grad_()
+    density = coded(own, features)
+    own.penalties(density)["codebook"].sum().backward()
+    expected = torch.zeros_like(own.codebook)
+    for row, code in zip(
+        own.at_positions(features).flatten(0, 1), density.indices.flatten(), strict=True
+    ):
+        expected[code] += 2 * (own.codebook[code] - row).detach()
+    assert features.grad is None
+    torch.testing.assert_close(own.codebook.grad, expected)
+
+
+def test_moving_averages_are_those_of_a_loop() -> None:
+    own = quantiser()
+    used, totals = own.used.clone(), own.totals.clone()
+    book = own.codebook.clone()
+    for step in range(20):
+        features = numbers(step)
+        density = coded(own, features)
+        assert "codebook" not in own.penalties(density), "never both"
+        own.end_update()
+        rows = own.at_positions(features).flatten(0, 1)
+        for code in range(CODES):
+            chosen = rows[density.indices.flatten() == code]
+            used[code] = 0.9 * used[code] + 0.1 * len(chosen)
+            totals[code] = 0.9 * totals[code] + 0.1 * chosen.sum(0)
+        total = used.sum()
+        for code in range(CODES):
+            smoothed = (used[code] + SMOOTHING) / (total + CODES * SMOOTHING) * total
+            book[code] = totals[code] / smoothed
+        assert (used > DEAD * total / CODES).all(), "none starts anew"
+        torch.testing.assert_close(own.codebook, book)
+
+
+def test_evaluation_leaves_it_alone() -> None:
+    own = quantiser().eval()
+    before = {name: value.clone() for name, value in own.state_dict().items()}
+    coded(own, numbers(1))
+    assert all(torch.equal(value, before[name]) for name, value in own.state_dict().items())
+
+
+@pytest.mark.parametrize("follows", ["ema", "loss"])
+def test_a_dead_code_starts_anew_from_an_output(follows: str) -> None:
+    own = quantiser(follows)
+    with torch.no_grad():
+        own.codebook[2] = 1000.0
+    for step in range(60):
+        coded(own, numbers(step))
+        own.end_update()
+    assert own.codebook[2].abs().max() < 10
+    assert own.used[2] > 0
+    rows = own.at_positions(numbers(0, 500))
+    assert (own.indices_of(rows) == 2).any()
+
+
+def test_it_starts_with_the_means_of_clusters() -> None:
+    own = quantiser()
+    centres = 10 * torch.randn(CODES, SIZE, dtype=torch.float64)
+    chosen = torch.randint(CODES, (200, POSITIONS))
+    vectors = centres[chosen] + 0.01 * torch.randn(200, POSITIONS, SIZE, dtype=torch.float64)
+    own.start(own.as_latents(vectors))
+    distances = torch.cdist(own.codebook, centres).min(1).values
+    assert distances.max() < 0.05
+    with pytest.raises(ValueError, match=r"posterior\.codes=6: the training images have only 4"):
+        own.start(torch.randn(2, 2 * SIZE))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("codes", 1), ("commitment", -1), ("follows", "both"), ("decay", 1.0)]
+)
+def test_bad_options_are_named(option: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"posterior.{option}="):
+        VectorQuantised(**{"code_dim": 2, "codes": 4, option: value})  # type: ignore[arg-type]
+
+
+def test_the_verdict_speaks_of_codes() -> None:
+    own = quantiser().eval()
+    prior = UniformCodes()
+    prior.bind(torch.nn.Identity(), own, SIZE * POSITIONS)
+    statistics = LatentStatistics()
+    uses = torch.zeros(CODES)
+    for seed in range(3):
+        density = coded(own, numbers(seed))
+        kl = prior.kl(density)
+        assert kl is not None
+        inferred = Inferred((density,), (prior(),), (density.mean,), (kl,), {})
+        statistics.add(inferred, kl.sum(1))
+        uses += torch.bincount(density.indices.flatten(), minlength=CODES)
+    shares = uses / uses.sum()
+    perplexity = float(torch.distributions.Categorical(shares).entropy().exp())
+    metrics = statistics.metrics()
+    assert metrics["codes_used"] == float((uses > 0).sum())
+    assert metrics["perplexity"] == pytest.approx(perplexity, rel=1e-5)
+    assert f"perplexity {perplexity:.1f}" in statistics.verdict()
+
+
+@pytest.mark.parametrize("follows", ["ema", "loss"])
+def test_the_codebook_is_the_encoder_s(
+    follows: str,
+    make_data: Callable[..., ImageDataModule],
+    fit: Callable[..., Trainer],
+) -> None:
+    """An update of the encoder alone moves it, one of the decoder alone leaves it bitwise."""
+    network = GridNetwork((1, 8, 8), SIZE, [4], [1])
+    posterior = VectorQuantised(SIZE, CODES, follows=follows)
+    model = FlatModel(network, UnitGaussian(), posterior, UniformCodes())
+    recorder = Recorder(LaggingVAE(model, ELBO(), Lagging(ratio=2, epochs=1)))
+    books: list[Tensor] = []
+    original = recorder.original
+
+    def kept(*arguments: object) -> object:
+        books.append(posterior.codebook.detach().clone())
+        result = original(*arguments)  # type: ignore[arg-type]
+        books.append(posterior.codebook.detach().clone())
+        return result
+
+    recorder.original = kept  # type: ignore[assignment]
+    untrained = posterior.codebook.detach().clone()
+    fit(recorder.system, make_data(), epochs=2)
+
+    assert not torch.equal(books[0], untrained), "it starts from the data"
+    moved = [not torch.equal(*pair) for pair in zip(books[::2], books[1::2], strict=True)]
+    assert moved == ["inference" in update.groups for _, update in recorder.updates]
+    assert recorder.changed == [set(update.groups) for _, update in recorder.updates]
+    assert {True, False} == set(moved)

@@ -124,8 +124,13 @@ def evaluate_run(run: Run, subject: Subject, outputs: Outputs) -> EvaluatedRun:
 
 
 def diagnosis_of(subject: Subject) -> Diagnosis | None:
-    """Return whether and how the latent has collapsed; None where the posterior is a point."""
+    """Return whether and how the latent has collapsed; None where no dimension can be idle.
+
+    That is where the posterior is a point, and where latents are codes.
+    """
     if subject.model.deterministic or not subject.model.latent_dim:
+        return None
+    if subject.codes.usage is not None:
         return None
     return diagnose(
         subject.model, subject.codes, subject.likelihood, subject.settings.seed, subject.progress

@@ -101,6 +101,17 @@ class CodePosterior(Posterior):
         return self.indices_of(self.at_positions(latents))
 
 
+def used_of(usage: Tensor) -> tuple[int, float]:
+    """Return how many codes were used, and their perplexity: as many, were they used alike.
+
+    Args:
+        usage: (K,) uses of each code.
+    """
+    shares = usage.double() / usage.sum()
+    entropy = -torch.special.xlogy(shares, shares).sum()
+    return int((usage > 0).sum()), float(entropy.exp())
+
+
 class StraightThrough(torch.autograd.Function):
     """Exactly the first tensor, with the gradient handed to the second (Bengio et al. 2013)."""
 

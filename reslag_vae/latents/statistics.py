@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reslag_vae._runtime import collectives
 from reslag_vae.latents.base import Inferred, joined
-from reslag_vae.latents.codes import Coded
+from reslag_vae.latents.codes import Coded, used_of
 from reslag_vae.latents.gaussian import DiagonalGaussian
 
 # A unit is active if the variance of its posterior mean over the data exceeds this share of the
@@ -203,20 +203,13 @@ class LatentStatistics:
         if information is not None:
             metrics["mutual_information"], metrics["mutual_information_ceiling"] = information
         if self.usage is not None:
-            metrics["codes_used"], metrics["perplexity"] = self.codes_used()
+            metrics["codes_used"], metrics["perplexity"] = used_of(self.usage)
         return metrics
-
-    def codes_used(self) -> tuple[int, float]:
-        """Return how many codes were used, and their perplexity: as many, were they used alike."""
-        assert self.usage is not None, "codes"
-        shares = self.usage.double() / self.usage.sum()
-        entropy = -torch.special.xlogy(shares, shares).sum()
-        return int((self.usage > 0).sum()), float(entropy.exp())
 
     def verdict(self) -> str:
         """Return a plain sentence that says whether the latent has collapsed."""
         if self.usage is not None:
-            return self._verdict_on_codes(len(self.usage))
+            return verdict_on_codes(self.usage)
         active, dimensions = int(self.active().sum()), len(self.active())
         units = f"{active} of {dimensions} units active, KL {self.rate():.2f} nats"
         if active == 0:
@@ -227,17 +220,22 @@ class LatentStatistics:
             return f"no collapse, but {dimensions - active} of the units idle ({units})"
         return f"no collapse ({units})"
 
-    def _verdict_on_codes(self, codes: int) -> str:
-        """Return the sentence for discrete latents."""
-        used, perplexity = self.codes_used()
-        words = f"{used} of {codes} codes used, perplexity {perplexity:.1f}"
-        if used == 1:
-            return f"COLLAPSED: the code says nothing of the image ({words})"
-        if used <= codes // 2:
-            return f"partly collapsed: at most half of the codes are used ({words})"
-        if used < codes:
-            return f"no collapse, but {codes - used} of the codes dead ({words})"
-        return f"no collapse ({words})"
+
+def verdict_on_codes(usage: Tensor) -> str:
+    """Return a plain sentence that says whether discrete latents have collapsed.
+
+    Args:
+        usage: (K,) uses of each code.
+    """
+    (used, perplexity), codes = used_of(usage), len(usage)
+    words = f"{used} of {codes} codes used, perplexity {perplexity:.1f}"
+    if used == 1:
+        return f"COLLAPSED: the code says nothing of the image ({words})"
+    if used <= codes // 2:
+        return f"partly collapsed: at most half of the codes are used ({words})"
+    if used < codes:
+        return f"no collapse, but {codes - used} of the codes dead ({words})"
+    return f"no collapse ({words})"
 
 
 def added(total: Tensor | None, value: Tensor) -> Tensor:

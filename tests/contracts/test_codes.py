@@ -7,7 +7,11 @@ import torch
 from torch import Tensor
 
 from reslag_vae import latents
+from reslag_vae.evaluation import encode
 from reslag_vae.latents import Coded, CodePosterior, UniformCodes
+from reslag_vae.likelihoods import UnitGaussian
+from reslag_vae.models import FlatModel
+from reslag_vae.networks import GridNetwork
 from tests.contracts.parts import LATENT_DIM, Case, cases
 
 COUNT, POSITIONS = 3, 4
@@ -114,3 +118,18 @@ def test_samples_are_codes_each_as_often(case: Case) -> None:
     vectors = posterior.vectors_of(torch.arange(posterior.codes)).double()
     means = vectors.mean(0).repeat_interleave(POSITIONS)
     torch.testing.assert_close(prior().mean.double(), means)
+
+
+@every_code
+def test_an_evaluation_counts_the_codes_of_all_images(case: Case) -> None:
+    torch.manual_seed(0)
+    network = GridNetwork((1, 8, 8), LATENT_DIM, [4, 4], [1, 1])
+    model = FlatModel(network, UnitGaussian(), case.build(), UniformCodes())
+    images = torch.rand(700, 1, 8, 8)  # more than go through a network at a time
+    codes = encode(model, images)
+    model.eval()
+    expected = model.posterior.codes_at(codes.means).flatten()  # type: ignore[operator]
+
+    assert codes.usage is not None
+    assert codes.usage.tolist() == torch.bincount(expected, minlength=len(codes.usage)).tolist()
+    torch.testing.assert_close(model.nearest(codes.means + 1e-4), codes.means)

@@ -275,6 +275,7 @@ def test_its_importance_weighted_bound_is_at_least_its_elbo(
     elbo = (fit - rate.double()).view(-1, SAMPLES).mean(1)
     bounds = importance_weighted_bound(model, images, SAMPLES, likelihood)
     error = 5 * inferred.log_ratio().double().view(-1, SAMPLES).std(1) / SAMPLES**0.5
+    error = error + 1e-6 * elbo.abs()  # of rounding, where the samples are all the same
     assert ((bounds.elbo - elbo).abs() <= error).all()
     assert (bounds.importance_weighted >= elbo - error).all()
     assert (error < rate.view(-1, SAMPLES)[:, 0]).all()

@@ -14,6 +14,7 @@ from reslag_vae.evaluation.numbers import (
     mean_over_images,
     missing,
 )
+from reslag_vae.latents.codes import used_of
 from reslag_vae.latents.statistics import ACTIVE_VARIANCE
 
 NO_GAUSSIAN = "not all posteriors are diagonal Gaussians, whose mixture q(z) would be"
@@ -42,7 +43,7 @@ def latent(subject: Subject) -> Numbers:
         f"the variance of the posterior mean exceeds {ACTIVE_VARIANCE:g} of the prior's variance"
     )
     units = Number(active, f"of {codes.means.shape[1]}", f"{protocol}; {criterion}")
-    numbers = {"active_units": units}
+    numbers = {"active_units": units} | used_codes(subject)
     if codes.rates is None:
         return numbers | dict.fromkeys(names, missing("nats", NO_DENSITY))
     kl = mean_over_images(codes.rates, "nats per image", protocol)
@@ -60,6 +61,18 @@ def latent(subject: Subject) -> Numbers:
     )
     numbers |= {"kl": kl, "mutual_information_ceiling": ceiling}
     return numbers | bracketed(result, protocol)
+
+
+def used_codes(subject: Subject) -> Numbers:
+    """Return how many codes are in use, and how evenly; nothing where latents are not discrete."""
+    usage, protocol = subject.codes.usage, subject.reference_protocol
+    if usage is None:
+        return {}
+    used, perplexity = used_of(usage)
+    return {
+        "codes_used": Number(used, f"of {len(usage)}", f"{protocol}; by any position of any image"),
+        "perplexity": Number(perplexity, "codes", f"{protocol}; so many, were they used alike"),
+    }
 
 
 def bracketed(result: Aggregate, protocol: str) -> Numbers:

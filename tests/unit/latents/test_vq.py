@@ -70,9 +70,8 @@ def test_the_codebook_s_loss_moves_the_codes_alone() -> None:
     density = coded(own, features)
     own.penalties(density)["codebook"].sum().backward()
     expected = torch.zeros_like(own.codebook)
-    for row, code in zip(
-        own.at_positions(features).flatten(0, 1), density.indices.flatten(), strict=True
-    ):
+    rows = own.at_positions(features).flatten(0, 1)
+    for row, code in zip(rows, density.indices.flatten(), strict=True):
         expected[code] += 2 * (own.codebook[code] - row).detach()
     assert features.grad is None
     torch.testing.assert_close(own.codebook.grad, expected)

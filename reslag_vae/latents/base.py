@@ -67,14 +67,15 @@ class Posterior(nn.Module, ABC):
         requires: capabilities that the other parts must provide, such as `binary_prior`.
         provides: capabilities that other parts and variants may require.
         parameters_per_latent: numbers that the network gives for each latent dimension.
-        starts_from_data: whether `start` must be called before training.
+        clusters: number of clusters of the untrained network's vectors that it starts from; 0 for
+            none.
     """
 
     name: ClassVar[str]
     requires: ClassVar[frozenset[str]] = frozenset()
     provides: ClassVar[frozenset[str]] = frozenset()
     parameters_per_latent: ClassVar[int]
-    starts_from_data: ClassVar[bool] = False
+    clusters: int = 0
 
     @abstractmethod
     def forward(self, features: Tensor) -> PosteriorDensity:
@@ -88,14 +89,11 @@ class Posterior(nn.Module, ABC):
         """
         return {}
 
-    def start(self, features: Tensor) -> None:
-        """Take the untrained network's outputs for some training images as a start.
+    def start(self, centres: Tensor) -> None:
+        """Start from the centres of clusters of the untrained network's vectors.
 
         Args:
-            features: (B, d · parameters_per_latent) numbers.
-
-        Raises:
-            ValueError: they are too few.
+            centres: (clusters, width) vectors.
         """
 
     def end_update(self) -> None:

@@ -14,7 +14,6 @@ from reslag_vae.options import require
 DEAD = 0.03
 # Added to every code's use, so that none is divided by zero (van den Oord et al. 2017, appendix).
 SMOOTHING = 1e-5
-ROUNDS, SEED = 20, 0
 
 
 class VectorQuantised(CodePosterior):
@@ -40,7 +39,6 @@ class VectorQuantised(CodePosterior):
 
     name = "vq"
     provides = CodePosterior.provides | {"codebook"}
-    starts_from_data = True
     codebook: Tensor
     counts: Tensor
     sums: Tensor
@@ -66,7 +64,7 @@ class VectorQuantised(CodePosterior):
         }
         for option, value in sizes.items():
             require(f"posterior.{option}", value)
-        self.code_dim, self.codes = code_dim, codes
+        self.code_dim, self.codes, self.clusters = code_dim, codes, codes
         self.commitment, self.follows, self.decay = commitment, follows, decay
         vectors = torch.randn(codes, code_dim)
         if follows == "loss":
@@ -149,19 +147,9 @@ class VectorQuantised(CodePosterior):
         collectives.copy_from_first(self)
 
     @torch.no_grad()
-    def start(self, features: Tensor) -> None:
-        from sklearn.cluster import MiniBatchKMeans
-
-        rows = self.at_positions(features).flatten(0, 1).float()
-        if len(rows) < self.codes:
-            raise ValueError(
-                f"posterior.codes={self.codes}: the training images have only {len(rows):,} "
-                "positions."
-            )
-        fitted = MiniBatchKMeans(self.codes, max_iter=ROUNDS, n_init=1, random_state=SEED)
-        centres = fitted.fit(rows.cpu().numpy()).cluster_centers_
-        self.codebook.copy_(torch.from_numpy(centres))
-        self.totals.copy_(self.codebook)
+    def start(self, centres: Tensor) -> None:
+        self.codebook.copy_(centres)
+        self.totals.copy_(centres)
         self.used.fill_(1)
 
 

@@ -87,8 +87,11 @@ class FlatModel(GenerativeModel):
     def from_noise(self, noise: tuple[Tensor, ...], temperature: float = 1.0) -> tuple[Tensor, ...]:
         return (self.prior.from_noise(noise[0], temperature),)
 
-    def start(self, images: Tensor) -> None:
-        self.posterior.start(self.network.inference(images).to(images.dtype))
+    def vectors_to_start_from(self, images: Tensor) -> list[tuple[Posterior, Tensor]]:
+        if not isinstance(self.posterior, CodePosterior):
+            return []
+        features = self.network.inference(images).to(images.dtype)
+        return [(self.posterior, self.posterior.at_positions(features).flatten(0, 1))]
 
     def groups(self) -> dict[Group, list[nn.Module]]:
         return {

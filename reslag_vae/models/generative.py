@@ -160,15 +160,13 @@ class GenerativeModel(nn.Module, ABC):
         """Return the maps to each level's posterior."""
         return [module for module in self.modules() if isinstance(module, Posterior)]
 
-    def start(self, images: Tensor) -> None:
-        """Start the posteriors that start from data.
+    def vectors_to_start_from(self, images: Tensor) -> list[tuple[Posterior, Tensor]]:
+        """Return the posteriors that start from clusters, and the (M, width) vectors of these.
 
         Args:
             images: (B, C, H, W) training images in [0, 1].
-
-        Raises:
-            ValueError: they are too few.
         """
+        return []
 
     def end_update(self, groups: Sequence[Group]) -> None:
         """Take note of an update of some groups that has ended."""

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.likelihoods.pixels import unit_interval
@@ -10,22 +11,43 @@ from reslag_vae.likelihoods.pixels import unit_interval
 if TYPE_CHECKING:
     from reslag_vae.training.system import BaseVAE
 
-# Training images whose features a posterior starts from
+# Training images, at most, whose vectors are clustered
 IMAGES = 1024
+SEED = 0
 
 
 @torch.no_grad()
 def start_from_data(system: "BaseVAE") -> None:
-    """Start the posteriors that do so from features of training images, evenly spaced among all.
+    """Start posteriors from clusters of the vectors of training images, evenly spaced among all.
 
     Raises:
         ValueError: there are too few training images.
     """
-    if not any(own.starts_from_data for own in system.model.posteriors()):
+    if not any(posterior.clusters for posterior in system.model.posteriors()):
         return
     data = getattr(system.trainer, "datamodule", None)
     assert isinstance(data, ImageDataModule), "what this package trains on"
     train = data.split("train")
     count = min(IMAGES, len(train))
     images = train[torch.arange(count) * len(train) // count].images
-    system.model.start(unit_interval(images.to(system.device)))
+    for posterior, vectors in system.model.vectors_to_start_from(
+        unit_interval(images.to(system.device))
+    ):
+        centres = centres_of(vectors, posterior.clusters)
+        posterior.start(centres.to(vectors))
+
+
+def centres_of(vectors: Tensor, clusters: int) -> Tensor:
+    """Return the (clusters, width) means of clusters of (M, width) vectors, by k-means.
+
+    Raises:
+        ValueError: there are fewer vectors than clusters.
+    """
+    from sklearn.cluster import MiniBatchKMeans
+
+    if len(vectors) < clusters:
+        raise ValueError(
+            f"posterior.codes={clusters}: the training images have only {len(vectors):,} positions."
+        )
+    fitted = MiniBatchKMeans(clusters, n_init=1, random_state=SEED)
+    return torch.from_numpy(fitted.fit(vectors.float().cpu().numpy()).cluster_centers_)

@@ -16,6 +16,7 @@ from reslag_vae.models import FlatModel
 from reslag_vae.networks import GridNetwork
 from reslag_vae.objectives import ELBO
 from reslag_vae.training.schedules import Lagging
+from reslag_vae.training.starting import centres_of
 from reslag_vae.variants import LaggingVAE
 from tests.updates import Recorder
 
@@ -123,13 +124,13 @@ def test_a_dead_code_starts_anew_from_an_output(follows: str) -> None:
 def test_it_starts_with_the_means_of_clusters() -> None:
     own = quantiser()
     centres = 10 * torch.randn(CODES, SIZE, dtype=torch.float64)
-    chosen = torch.randint(CODES, (200, POSITIONS))
-    vectors = centres[chosen] + 0.01 * torch.randn(200, POSITIONS, SIZE, dtype=torch.float64)
-    own.start(own.as_latents(vectors))
-    distances = torch.cdist(own.codebook, centres).min(1).values
-    assert distances.max() < 0.05
+    vectors = centres[torch.randint(CODES, (1000,))]
+    found = centres_of(vectors + 0.01 * torch.randn_like(vectors), own.clusters)
+    own.start(found)
+    assert torch.cdist(own.codebook, centres).min(1).values.max() < 0.05
+    assert torch.cdist(own.codebook, centres).min(0).values.max() < 0.05
     with pytest.raises(ValueError, match=r"posterior\.codes=6: the training images have only 4"):
-        own.start(torch.randn(2, 2 * SIZE))
+        centres_of(torch.randn(4, SIZE), own.clusters)
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,9 @@ COLUMNS = (
 
 NOTE = (
     "± is the standard error over images. Totals compare between models of the same objective "
-    "alone, IW bounds between models of the same likelihood and rule for its variance; under which "
-    "likelihood each is taken stands below."
+    "alone. ELBOs and IW bounds compare between masses, whichever they are, and not between a mass "
+    "and a density; IW bounds of densities between models of the same likelihood and rule for its "
+    "variance; under which likelihood each is taken stands below."
 )
 
 

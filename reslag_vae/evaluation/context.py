@@ -21,6 +21,9 @@ from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective
 
+# Of a number that no latents are drawn for, in its protocol.
+EXACT = "exact, for want of latents"
+
 
 class Settings(NamedTuple):
     """Settings that the numbers depend on, beside the model and its data.
@@ -159,7 +162,7 @@ class Subject:
     def samples_protocol(self) -> str:
         """The part of a protocol that says how many samples the bound is taken with."""
         if not self.model.latent_dim:
-            return "exact, for want of latents"
+            return EXACT
         return f"{self.settings.samples} samples of each posterior"
 
     @property

@@ -70,8 +70,8 @@ class BoltzmannMachine(NamedTuple):
 class BoltzmannPrior(Prior):
     """A restricted Boltzmann machine of d binary units in two sides, with trained weights.
 
-    As the discrete prior of a VAE: Sadeghi et al. 2019, https://arxiv.org/abs/1908.09948. Theirs is
-    larger, and its log Z must be estimated by samples. Here it is summed exactly over all states of
+    As the discrete prior of a VAE: Vahdat et al. 2018, https://arxiv.org/abs/1802.04920. The log Z
+    of a large machine must be estimated by samples. Here it is summed exactly over all states of
     the smaller side, so that the KL is exact, a bound stays a bound, and samples are independent.
     It starts near the even mass, and is trained by the KL to it: the loss must hold one.
 

@@ -120,6 +120,11 @@ def check_shapes(
             f"network={network.name}: is a network of {len(network.level_dims)} level(s) of "
             f"latents, and the model has {levels}; network=shared is that of model=pixelvae_pp."
         )
+    if not likelihood.parameters_per_channel:
+        raise ValueError(
+            "likelihood.parameters_per_channel=0: leaves the latents out, as model=pixelcnn does; "
+            "take at least 1."
+        )
     wanted: Sequence[tuple[str, Any, Any]] = (
         ("parameters_per_latent", posterior.parameters_per_latent, posterior.name),
         ("parameters_per_channel", likelihood.parameters_per_channel, likelihood.name),

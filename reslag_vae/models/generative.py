@@ -199,8 +199,10 @@ class GenerativeModel(nn.Module, ABC):
                 same numbers at each call.
 
         Raises:
-            ValueError: the latents are not finite, or have another dimension than the model's.
+            ValueError: the latents are not finite, or have another dimension than the model's; or
+                the generator is not on the CPU.
         """
+        check_generator(generator)
         return self.image_of(as_latents(latents, self.latent_dim, self.parameter), generator)
 
     def reconstruct(self, images: Any) -> Tensor:
@@ -231,11 +233,7 @@ class GenerativeModel(nn.Module, ABC):
                 CPU, or the temperature is no such number.
         """
         count, temperature = check_count("count", count), check_temperature(temperature)
-        own = isinstance(generator, torch.Generator) and generator.device.type == "cpu"
-        if generator is not None and not own:
-            raise ValueError(
-                f"generator={generator}: must be null or a torch.Generator on the CPU."
-            )
+        check_generator(generator)
         # Drawn on the CPU also without a generator of the caller's.
         source = torch.default_generator if generator is None else generator
         latents = self.sample_latents(count, source, temperature)
@@ -256,3 +254,14 @@ class GenerativeModel(nn.Module, ABC):
             )
         weights = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device)[:, None]
         return self.image_of(first.lerp(last, weights))
+
+
+def check_generator(generator: Any) -> None:
+    """Refuse what is neither None nor a generator on the CPU.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    own = isinstance(generator, torch.Generator) and generator.device.type == "cpu"
+    if generator is not None and not own:
+        raise ValueError(f"generator={generator}: must be null or a torch.Generator on the CPU.")

@@ -52,6 +52,11 @@ class SharedModel(GenerativeModel):
                 "with; choose likelihood=pixelcnn_pp."
             )
         check_shapes(network, likelihood, posterior, prior, LEVELS)
+        if type(prior).bind is not Prior.bind:
+            raise ValueError(
+                f"prior={prior.name}: is made of an encoder of images alone, and that of "
+                "model=pixelvae_pp sees features of the decoder too; choose another prior."
+            )
         channels = likelihood.network.hidden.in_channels
         if network.stack_channels != channels:
             raise ValueError(

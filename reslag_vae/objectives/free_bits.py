@@ -17,11 +17,12 @@ class FreeBits(Objective):
 
     Kingma et al. 2016, https://arxiv.org/abs/1606.04934, Eq. 15, each latent dimension a group of
     its own: a unit below the bound has no gradient that would switch it off. The mean is that of
-    the whole minibatch. The KL that is logged is not clamped, and the loss of evaluation is the
-    ELBO's.
+    the whole minibatch. Where the KL of a level has no closed form, as under a flow, all dimensions
+    are one group, and share the free nats. The KL that is logged is not clamped, and the loss of
+    evaluation is the ELBO's.
 
     Args:
-        nats: of each latent dimension, not negative.
+        nats: of each group, not negative.
 
     Raises:
         ValueError: it is negative.
@@ -42,7 +43,10 @@ class FreeBits(Objective):
 
     @property
     def notes(self) -> dict[str, str]:
-        return {"KL_j": "of a latent dimension, mean over the minibatch; unclamped at evaluation"}
+        return {
+            "KL_j": "of a latent dimension, or of all together where the KL is estimated; mean "
+            "over the minibatch; unclamped at evaluation"
+        }
 
     def kl_weight(self, latent_dim: int) -> float:
         return 1.0
@@ -57,7 +61,7 @@ class FreeBits(Objective):
     def clamped(self, inferred: Inferred, kl: Tensor) -> Tensor:
         """Return what the KL costs each image: (B,) nats whose mean over images is the clamped sum.
 
-        Levels without a closed form are clamped as a whole.
+        If a level has no closed form, all levels are clamped as a whole.
         """
         known = [level for level in inferred.kls if level is not None]
         units = torch.cat(known, dim=1) if len(known) == len(inferred.kls) else kl[:, None]

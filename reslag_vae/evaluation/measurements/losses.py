@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from reslag_vae.evaluation.context import Subject
+from reslag_vae.evaluation.context import EXACT, Subject
 from reslag_vae.evaluation.epoch import EVALUATION_SEED, evaluate
 from reslag_vae.evaluation.numbers import NO_DENSITY, Number, Numbers, mean_over_images, missing
 from reslag_vae.evaluation.progress import tracked
@@ -34,15 +34,20 @@ def losses(subject: Subject) -> dict[str, Numbers]:
     )
     kls = [part.kl for part in parts if part.kl is not None]
     kl = torch.cat(kls).cpu() if kls else None
-    protocol = (
-        f"{subject.split_protocol}, {'the codes' if subject.model.deterministic else SAMPLED}"
-    )
+    protocol = f"{subject.split_protocol}, {latents_protocol(subject.model)}"
     if subject.model.likelihood.discrete:
         common = mass_yardstick(subject, distortion, kl, protocol)
     else:
         common = yardstick(subject, rec, kl, protocol)
     thesis = thesis_terms(subject, loss, rec, kl, means.get("mmd"), protocol)
     return {"thesis": thesis, "yardstick": common}
+
+
+def latents_protocol(model: GenerativeModel) -> str:
+    """Return the part of a protocol that says which latents the losses are of."""
+    if not model.latent_dim:
+        return EXACT
+    return "the codes" if model.deterministic else SAMPLED
 
 
 def thesis_terms(

@@ -74,8 +74,9 @@ def posterior_scatter(
     numbers = labels.cpu().numpy()[order] if class_names else np.zeros(len(labels))
     columns = min(COLUMNS, len(points))
     rows = math.ceil(len(points) / columns)
+    breadth = WIDTH - KEY if class_names else WIDTH
     figure = Figure(
-        figsize=(WIDTH, 0.5 + rows * (WIDTH - KEY) / columns),
+        figsize=(WIDTH, 0.5 + rows * breadth / columns),
         layout="constrained",
         facecolor="white",
     )

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from reslag_vae.latents import MixturePrior, PointPosterior
-from reslag_vae.likelihoods import Bernoulli, UnitGaussian
+from reslag_vae.likelihoods import Bernoulli, PixelCNN, UnitGaussian
 from reslag_vae.models import FlatModel
 from reslag_vae.models.terms import compute_terms
-from reslag_vae.networks import Network
+from reslag_vae.networks import Network, PlainNetwork
 from reslag_vae.objectives import ELBO, MMD, Reconstruction
 from tests.systems import make_model
 
@@ -195,3 +195,11 @@ def test_a_temperature_of_zero_draws_the_centre_of_the_prior(model: FlatModel) -
     assert torch.equal(model.sample(2, temperature=0.0), model.decode(torch.zeros(2, 3)))
     with pytest.raises(ValueError, match=r"^temperature=-1: must be a number from 0 to 1,000,000"):
         model.sample(2, temperature=-1)
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_a_likelihood_without_parameters_leaves_the_latents_out_and_is_refused() -> None:
+    likelihood = PixelCNN(SHAPE, channels=4, layers=1, parameters_per_channel=0)
+    network = PlainNetwork(SHAPE, 3, [4, 6], [1, 1], parameters_per_channel=0)
+    with pytest.raises(ValueError, match=r"^likelihood\.parameters_per_channel=0: leaves the lat"):
+        FlatModel(network, likelihood)

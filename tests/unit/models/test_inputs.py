@@ -365,6 +365,8 @@ def test_a_variance_is_positive_and_finite(sigma2: Any, model: FlatModel) -> Non
 def test_a_generator_is_one_of_torch(generator: Any, model: FlatModel) -> None:
     with pytest.raises(ValueError, match=r"^generator="):
         model.sample(2, generator)
+    with pytest.raises(ValueError, match=r"^generator="):
+        model.decode(torch.zeros(1, model.latent_dim), generator)
 
 
 def test_statistics_of_too_few_codes_are_one_sentence() -> None:

@@ -218,6 +218,10 @@ def test_parts_that_do_not_fit_are_refused_by_name() -> None:
         (("model=pixelvae_pp", "network=plain"), "^network=plain: is a network of 1 level"),
         (("model=vae", "network=shared"), "^network=shared: is a network of 3 level"),
         (("model=pixelvae_pp", "likelihood=pixelcnn"), "^likelihood=pixelcnn: has no first half"),
+        (
+            ("model=pixelvae_pp", "posterior=diagonal_gaussian", "prior=vamp"),
+            "^prior=vamp: is made of an encoder of images alone",
+        ),
         (("model=pixelvae_pp", "network.units=33"), r"^prior\.latent_dim=33: .*network\.units"),
         (("model=vae", "posterior=bernoulli"), "posterior=bernoulli does not take prior=standard_"),
         (("model=vae", "prior=boltzmann"), "prior=boltzmann does not take posterior=diagonal_"),

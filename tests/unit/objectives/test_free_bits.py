@@ -34,6 +34,17 @@ def test_a_free_unit_has_no_gradient_and_another_its_own() -> None:
     torch.testing.assert_close(mean.grad[:, 1], mean.detach()[:, 1] / 2)
 
 
+def test_where_the_kl_is_estimated_all_dimensions_share_the_free_nats() -> None:
+    mean = torch.tensor([[1.0, 2.0], [0.0, -2.0]], dtype=torch.float64)
+    inferred = infer(DiagonalGaussian(mean, torch.zeros_like(mean)), mean)._replace(kls=(None,))
+    rate = inferred.rate()
+
+    assert rate is not None
+    result = FreeBits(10.0)(Distortion(NLL, NLL, {}), inferred)
+    assert float(rate.mean()) < 10
+    assert float(result.loss.mean()) == pytest.approx(3.5 + 10)
+
+
 def test_evaluation_and_no_free_nats_are_the_elbo() -> None:
     mean = torch.tensor([[1.0, 2.0], [0.0, -2.0]], dtype=torch.float64)
 

@@ -76,6 +76,18 @@ def test_without_labels_there_is_one_colour_and_no_legend() -> None:
     assert not figure.legends
 
 
+@pytest.mark.parametrize("names", [[], ["T-shirt/top", "Ankle boot"]])
+def test_titles_lie_within_the_picture(names: list[str]) -> None:
+    generator = torch.Generator().manual_seed(11)
+    points = {f"model {i}": 2.5 * torch.randn(20, 2, generator=generator) for i in range(3)}
+    figure = posterior_scatter(points, torch.arange(20) % 2, names, ("x", "y"))
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+
+    for axis in figure.axes:
+        assert axis.title.get_window_extent().y1 <= figure.bbox.y1
+
+
 def test_a_hundred_classes_have_a_bar_with_some_names() -> None:
     points, labels = torch.rand(100, 2), torch.arange(100)
     figure = posterior_scatter(

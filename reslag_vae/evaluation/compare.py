@@ -85,10 +85,11 @@ def by_images(results: list[EvaluatedRun]) -> dict[str, list[EvaluatedRun]]:
 def by_title(group: list[EvaluatedRun]) -> dict[str, EvaluatedRun]:
     """Return runs by titles that differ.
 
-    Equal titles get what differs between their runs: beta, the seed of training, or else a number.
+    Equal titles get what differs between their runs: beta, prior, schedule, the seed of training,
+    or else a number.
     """
     titles = [result.run.title for result in group]
-    for extend in (with_beta, with_seed):
+    for extend in (with_beta, with_prior, with_schedule, with_seed):
         longer = [extend(title, result) for title, result in zip(titles, group, strict=True)]
         different = Counter(dict(zip(longer, titles, strict=True)).values())
         pairs = zip(titles, longer, strict=True)
@@ -100,6 +101,17 @@ def with_beta(title: str, result: EvaluatedRun) -> str:
     """Return a title with the weight of the KL, where there is one."""
     beta = result.run.objective.beta
     return title if beta is None else f"{title}, beta {beta:g}"
+
+
+def with_prior(title: str, result: EvaluatedRun) -> str:
+    """Return a title with the choice of `prior=`, where there is one."""
+    prior = result.run.model.parts().get("prior")
+    return title if prior is None else f"{title}, {prior.name}"
+
+
+def with_schedule(title: str, result: EvaluatedRun) -> str:
+    """Return a title with the choice of `schedule=`."""
+    return f"{title}, {result.run.schedule.name}"
 
 
 def with_seed(title: str, result: EvaluatedRun) -> str:

@@ -75,7 +75,7 @@ class BernoulliMass(PixelMass):
 class LevelsMass(PixelMass):
     """The mass of a pixel of one channel with 256 levels, each of a probability of its own.
 
-    van den Oord et al. 2016, https://arxiv.org/abs/1601.06759, section 3.4.
+    van den Oord et al. 2016, https://arxiv.org/abs/1601.06759, section 2.2.
     """
 
     name = "levels"

@@ -242,6 +242,9 @@ class GenerativeModel(nn.Module, ABC):
     def interpolate(self, start: Any, end: Any, steps: int = 8) -> Tensor:
         """Return (steps, C, H, W) images on the line between two images' posterior means.
 
+        Where images are samples, all steps are by the same random numbers: what differs between
+        them is the latents' doing.
+
         Raises:
             ValueError: an end is not one image that `encode` takes, or the number of steps is not a
                 whole number of at least 1.
@@ -253,7 +256,9 @@ class GenerativeModel(nn.Module, ABC):
                 f"images: one for each end is wanted, and these are {len(first)} and {len(last)}."
             )
         weights = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device)[:, None]
-        return self.image_of(first.lerp(last, weights))
+        codes = first.lerp(last, weights)
+        parts = [codes] if self.likelihood.has_mean else torch.split(codes, 1)
+        return torch.cat([self.image_of(part) for part in parts])
 
 
 def check_generator(generator: Any) -> None:

@@ -34,7 +34,7 @@ FILES = (MODEL_FILE, CARD_FILE, WEIGHTS_FILE)
 SHOWN = {
     "rec": "sum of squared errors of an image in [0, 1]",
     "kl": "nats per image",
-    "elbo": "nats per image, one global variance",
+    "elbo": "nats per image, with one global variance unless p(x|z) is a mass",
     "bits_per_dim": "bits of the ELBO",
     "sigma2": "likelihood variance",
 }

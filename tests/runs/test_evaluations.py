@@ -24,6 +24,7 @@ from reslag_vae.evaluation.folders import folders_to_evaluate, named_folders
 from reslag_vae.evaluation.main import evaluate, read_data
 from reslag_vae.evaluation.metrics import classifier
 from reslag_vae.evaluation.record import EvaluatedRun
+from reslag_vae.latents import MixturePrior
 from reslag_vae.options import EVALUATE
 from reslag_vae.runs import tracking
 from reslag_vae.runs.errors import RunError
@@ -31,6 +32,7 @@ from reslag_vae.runs.folder import read_metrics
 from reslag_vae.runs.formats import read_arrays
 from reslag_vae.runs.load import Run, read_run
 from reslag_vae.training.build import build_system
+from reslag_vae.training.schedules import Joint
 from tests.running import ROOT, TINY, start
 
 SMALL = (*TINY, "trainer.max_epochs=2", "callbacks.progress=null")
@@ -369,6 +371,13 @@ def test_titles_of_a_comparison_differ(trained: Path) -> None:
     assert list(by_title([first, second])) == ["Lagging VAE (1)", "Lagging VAE (2)"]
     second.run.config.seed = 7
     assert list(by_title([first, second])) == ["Lagging VAE, seed 0", "Lagging VAE, seed 7"]
+    joint = first._replace(run=first.run._replace(schedule=Joint()))
+    assert list(by_title([first, joint])) == ["Lagging VAE, lagging", "Lagging VAE, joint"]
+    joint.run.model.prior = MixturePrior(joint.run.model.latent_dim)
+    assert list(by_title([second, joint])) == [
+        "Lagging VAE, standard_normal",
+        "Lagging VAE, mixture",
+    ]
     group = [evaluated("beta_vae", 1.0), evaluated("beta_vae", 2.0), evaluated("beta_vae", 2.0)]
     assert list(by_title(group)) == [
         "beta-VAE, beta 1",

@@ -203,3 +203,14 @@ def test_a_likelihood_without_parameters_leaves_the_latents_out_and_is_refused()
     network = PlainNetwork(SHAPE, 3, [4, 6], [1, 1], parameters_per_channel=0)
     with pytest.raises(ValueError, match=r"^likelihood\.parameters_per_channel=0: leaves the lat"):
         FlatModel(network, likelihood)
+
+
+@torch.no_grad()
+def test_steps_between_an_image_and_itself_are_the_same_sample() -> None:
+    likelihood = PixelCNN(SHAPE, channels=4, layers=1, parameters_per_channel=2)
+    network = PlainNetwork(SHAPE, 3, [4, 6], [1, 1], parameters_per_channel=2)
+    image = torch.zeros(SHAPE, dtype=torch.uint8)
+    steps = FlatModel(network, likelihood).eval().interpolate(image, image, steps=4)
+
+    assert steps.shape == (4, *SHAPE)
+    assert torch.equal(steps, steps[:1].expand_as(steps))

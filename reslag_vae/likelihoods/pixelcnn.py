@@ -93,7 +93,8 @@ class PixelCNN(Likelihood):
         halves = " in two halves with short-cuts" if self.shortcuts else ""
         pixels = math.prod(self.image_shape[1:])
         weights = sum(own.numel() for own in self.network.parameters())
-        kept = kept_bytes(self.network, (self.image_shape[1], self.image_shape[2]))
+        size = self.image_shape[1], self.image_shape[2]
+        kept = kept_bytes(self.network, size, self.mass.log_prob)
         return {
             "p(x|z)": (
                 f"gated PixelCNN of {layers} layers{halves} that sees {above} rows above a pixel; "

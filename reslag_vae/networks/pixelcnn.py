@@ -1,6 +1,6 @@
 """A gated PixelCNN: every pixel's outputs see the pixels before it, row by row."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 
 import torch
@@ -116,7 +116,9 @@ class GatedPixelCNN(nn.Module):
         return vertical, horizontal
 
 
-def kept_bytes(network: GatedPixelCNN, size: tuple[int, int]) -> int:
+def kept_bytes(
+    network: GatedPixelCNN, size: tuple[int, int], log_prob: Callable[[Tensor, Tensor], Tensor]
+) -> int:
     """Return the bytes that a pass in float32 keeps of an image for the gradient.
 
     Nothing is computed: the pass is of shapes alone.
@@ -124,6 +126,7 @@ def kept_bytes(network: GatedPixelCNN, size: tuple[int, int]) -> int:
     Args:
         network: that is passed.
         size: (H, W) of the image.
+        log_prob: of (B, C, H, W) images with (B, O, H, W) outputs, which ends the pass.
     """
     shapes = deepcopy(network).to("meta", torch.float32)
     image = torch.empty(1, network.image_channels, *size, device="meta")
@@ -136,7 +139,7 @@ def kept_bytes(network: GatedPixelCNN, size: tuple[int, int]) -> int:
         return tensor
 
     with torch.enable_grad(), saved_tensors_hooks(keep, lambda tensor: tensor):
-        shapes(image, context)
+        log_prob(image, shapes(image, context))
     storages = {tensor.untyped_storage() for tensor in kept} - own
     return sum(storage.nbytes() for storage in storages)
 

@@ -17,6 +17,19 @@ def normal_rows(count: int, width: int, generator: torch.Generator) -> Tensor:
     return torch.randn(count, 16 * math.ceil(width / 16), generator=generator)[:, :width]
 
 
+def straight_through(values: Tensor, source: Tensor) -> Tensor:
+    """Return `values`, bit for bit, with the gradient of `source` (Bengio et al. 2013).
+
+    https://arxiv.org/abs/1308.3432.
+
+    Args:
+        values: (...) numbers without a gradient, such as rounded ones.
+        source: (...) finite numbers that they were made of.
+    """
+    # A difference of equals is exactly 0.
+    return values + (source - source.detach())
+
+
 class Density(Protocol):
     """A density over latents, one for each image or one for all, with PyTorch's names."""
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from reslag_vae.latents.base import Posterior, PosteriorDensity
+from reslag_vae.latents.base import Posterior, PosteriorDensity, straight_through
 from reslag_vae.options import require
 
 TEMPERATURE = 0.5
@@ -57,8 +57,7 @@ class Bernoulli(NamedTuple):
         logistic: Tensor = torch.special.log_ndtr(noise) - torch.special.log_ndtr(-noise)
         shifted = self.logits + logistic
         relaxed = (shifted / self.temperature).sigmoid()
-        # A difference of equals is exactly 0, so that a sample is exactly 0 or 1.
-        return (shifted > 0).to(relaxed) + (relaxed - relaxed.detach())
+        return straight_through((shifted > 0).to(relaxed), relaxed)
 
     def log_prob(self, latents: Tensor) -> Tensor:
         """Return the (B,) log-mass of (B, d) latents of 0 and 1, in nats."""

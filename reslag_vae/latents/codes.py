@@ -1,7 +1,7 @@
 """Discrete latents: grids of codes, each of which stands for a vector."""
 
 from abc import abstractmethod
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -110,21 +110,3 @@ def used_of(usage: Tensor) -> tuple[int, float]:
     shares = usage.double() / usage.sum()
     entropy = -torch.special.xlogy(shares, shares).sum()
     return int((usage > 0).sum()), float(entropy.exp())
-
-
-class StraightThrough(torch.autograd.Function):
-    """Exactly the first tensor, with the gradient handed to the second (Bengio et al. 2013)."""
-
-    @staticmethod
-    def forward(_: Any, values: Tensor, source: Tensor) -> Tensor:  # noqa: ARG004  # for its gradient
-        return values.clone()
-
-    @staticmethod
-    def backward(_: Any, gradient: Tensor) -> tuple[None, Tensor]:
-        return None, gradient
-
-
-def straight_through(values: Tensor, source: Tensor) -> Tensor:
-    """Return `values` bit for bit, whose gradient is that of `source`."""
-    result: Tensor = StraightThrough.apply(values, source)
-    return result

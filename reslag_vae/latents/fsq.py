@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from reslag_vae.latents.base import PosteriorDensity
-from reslag_vae.latents.codes import Coded, CodePosterior, straight_through
+from reslag_vae.latents.base import PosteriorDensity, straight_through
+from reslag_vae.latents.codes import Coded, CodePosterior
 from reslag_vae.options import require
 
 # The outermost levels are reached within the bound, not at its limit.

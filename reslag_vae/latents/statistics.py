@@ -212,13 +212,7 @@ class LatentStatistics:
             return verdict_on_codes(self.usage)
         active, dimensions = int(self.active().sum()), len(self.active())
         units = f"{active} of {dimensions} units active, KL {self.rate():.2f} nats"
-        if active == 0:
-            return f"COLLAPSED: the code says nothing of the image ({units})"
-        if active <= dimensions // 2:
-            return f"partly collapsed: at most half of the latent is used ({units})"
-        if active < dimensions:
-            return f"no collapse, but {dimensions - active} of the units idle ({units})"
-        return f"no collapse ({units})"
+        return verdict_on(active, dimensions, 0, ("the latent is", "the units idle"), units)
 
 
 def verdict_on_codes(usage: Tensor) -> str:
@@ -228,14 +222,29 @@ def verdict_on_codes(usage: Tensor) -> str:
         usage: (K,) uses of each code.
     """
     (used, perplexity), codes = used_of(usage), len(usage)
-    words = f"{used} of {codes} codes used, perplexity {perplexity:.1f}"
-    if used == 1:
-        return f"COLLAPSED: the code says nothing of the image ({words})"
-    if used <= codes // 2:
-        return f"partly collapsed: at most half of the codes are used ({words})"
-    if used < codes:
-        return f"no collapse, but {codes - used} of the codes dead ({words})"
-    return f"no collapse ({words})"
+    numbers = f"{used} of {codes} codes used, perplexity {perplexity:.1f}"
+    # A single code is the same for every image.
+    return verdict_on(used, codes, 1, ("the codes are", "the codes dead"), numbers)
+
+
+def verdict_on(used: int, count: int, silent: int, words: tuple[str, str], numbers: str) -> str:
+    """Return a plain sentence that says whether a latent has collapsed.
+
+    Args:
+        used: number of units or codes in use.
+        count: number of all of them.
+        silent: number in use that says nothing of the image.
+        words: of what half is used, and what the others are.
+        numbers: what the sentence rests on.
+    """
+    whole, others = words
+    if used <= silent:
+        return f"COLLAPSED: the code says nothing of the image ({numbers})"
+    if used <= count // 2:
+        return f"partly collapsed: at most half of {whole} used ({numbers})"
+    if used < count:
+        return f"no collapse, but {count - used} of {others} ({numbers})"
+    return f"no collapse ({numbers})"
 
 
 def added(total: Tensor | None, value: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reslag_vae._runtime import collectives
-from reslag_vae.latents.base import PosteriorDensity
-from reslag_vae.latents.codes import Coded, CodePosterior, straight_through
+from reslag_vae.latents.base import PosteriorDensity, straight_through
+from reslag_vae.latents.codes import Coded, CodePosterior
 from reslag_vae.options import require
 
 # A code starts anew from an output of the encoder where its average use is below this share of an

@@ -3,7 +3,9 @@
 Networks therefore differ in their connections and not in their depth.
 """
 
+import itertools
 import math
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -42,6 +44,23 @@ def down_stage(in_channels: int, out_channels: int, blocks: int) -> nn.Sequentia
             nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False), out_channels
         )
     return nn.Sequential(*layers)
+
+
+def down_stages(
+    in_channels: int, channels: Sequence[int], blocks: Sequence[int]
+) -> list[nn.Sequential]:
+    """Return an encoder's stages, from the image inwards.
+
+    Args:
+        in_channels: channels of what the first stage is given.
+        channels: channels of each stage.
+        blocks: convolution blocks of each stage.
+    """
+    depths = itertools.pairwise([in_channels, *channels])
+    return [
+        down_stage(inner, outer, count)
+        for (inner, outer), count in zip(depths, blocks, strict=True)
+    ]
 
 
 def up_stage(

@@ -1,13 +1,12 @@
 """A network whose latent is a grid of vectors, one for each part of the image."""
 
-import itertools
 import math
 from typing import ClassVar
 
 from torch import nn
 
 from reslag_vae.networks.base import ImageShape, Network, check_sizes
-from reslag_vae.networks.blocks import down_stage, stage_sizes
+from reslag_vae.networks.blocks import down_stages, stage_sizes
 from reslag_vae.networks.plain import up_stages
 from reslag_vae.options import require
 
@@ -46,11 +45,7 @@ class GridNetwork(Network):
         require("network.code_dim", code_dim)
         check_sizes(image_shape, 1, channels, blocks)
         height, width = stage_sizes(image_shape, len(channels))[-1]
-        depths = itertools.pairwise([image_shape[0], *channels])
-        stages = [
-            down_stage(inner, outer, count)
-            for (inner, outer), count in zip(depths, blocks, strict=True)
-        ]
+        stages = down_stages(image_shape[0], channels, blocks)
         numbers = code_dim * parameters_per_latent
         inference = nn.Sequential(*stages, nn.Conv2d(channels[-1], numbers, 1), nn.Flatten())
         generative = nn.Sequential(

@@ -1,6 +1,5 @@
 """A sequential network: stages of convolutions, one linear layer to the latent, and a mirror."""
 
-import itertools
 import math
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -8,7 +7,7 @@ from typing import ClassVar
 from torch import nn
 
 from reslag_vae.networks.base import ImageShape, Network, check_sizes
-from reslag_vae.networks.blocks import down_stage, stage_sizes, up_stage
+from reslag_vae.networks.blocks import down_stages, stage_sizes, up_stage
 
 
 class StagedNetwork(Network, ABC):
@@ -65,11 +64,7 @@ def plain_encoder(
     image_shape: ImageShape, parameters: int, channels: list[int], blocks: list[int]
 ) -> nn.Sequential:
     """Return a module that maps (B, C, H, W) images to (B, parameters) posterior parameters."""
-    depths = itertools.pairwise([image_shape[0], *channels])
-    stages = [
-        down_stage(inner, outer, count)
-        for (inner, outer), count in zip(depths, blocks, strict=True)
-    ]
+    stages = down_stages(image_shape[0], channels, blocks)
     features = channels[-1] * math.prod(stage_sizes(image_shape, len(channels))[-1])
     return nn.Sequential(*stages, nn.Flatten(), nn.Linear(features, parameters))
 

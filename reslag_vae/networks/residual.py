@@ -3,7 +3,6 @@
 No connection bypasses the latent.
 """
 
-import itertools
 import math
 from typing import ClassVar
 
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae.networks.base import ImageShape, Network, check_sizes
-from reslag_vae.networks.blocks import Size, down_stage, stage_sizes
+from reslag_vae.networks.blocks import Size, down_stages, stage_sizes
 from reslag_vae.networks.plain import plain_decoder, plain_encoder, up_stages
 
 
@@ -109,11 +108,7 @@ class ResidualEncoder(nn.Module):
     ) -> None:
         super().__init__()
         connections = connection_shapes(image_shape, len(channels), width)
-        depths = itertools.pairwise([image_shape[0], *channels])
-        self.stages = nn.ModuleList(
-            down_stage(inner, outer, count)
-            for (inner, outer), count in zip(depths, blocks, strict=True)
-        )
+        self.stages = nn.ModuleList(down_stages(image_shape[0], channels, blocks))
         self.reductions = nn.ModuleList(
             nn.Conv2d(outer, shape[0], 1)
             for outer, shape in zip(channels, connections, strict=True)

@@ -1,6 +1,5 @@
 """A network of three levels of latents, whose encoder is given features of another network."""
 
-import itertools
 import math
 from typing import ClassVar
 
@@ -8,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae.networks.base import ImageShape, Network, check_sizes
-from reslag_vae.networks.blocks import down_stage, stage_sizes
+from reslag_vae.networks.blocks import down_stages, stage_sizes
 from reslag_vae.networks.plain import seed_features, up_stages
 from reslag_vae.options import require
 
@@ -106,11 +105,7 @@ class SharedEncoder(nn.Module):
         blocks: list[int],
     ) -> None:
         super().__init__()
-        depths = itertools.pairwise([input_shape[0], *channels])
-        stages = [
-            down_stage(inner, outer, count)
-            for (inner, outer), count in zip(depths, blocks, strict=True)
-        ]
+        stages = down_stages(input_shape[0], channels, blocks)
         features = channels[-1] * math.prod(stage_sizes(input_shape, len(channels))[-1])
         self.to_quarter = nn.Sequential(*stages[:QUARTER])
         self.to_local = nn.Sequential(nn.Conv2d(channels[QUARTER - 1], local, 1), nn.Flatten())

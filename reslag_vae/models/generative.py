@@ -13,7 +13,7 @@ from reslag_vae.latents.base import joined
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models.image_inputs import as_images, on_model
 from reslag_vae.models.latent_inputs import as_latents
-from reslag_vae.models.number_inputs import check_count, check_temperature
+from reslag_vae.models.number_inputs import check_count, check_generator, check_temperature
 
 # The parameter groups: each has an optimizer of its own, and may stand still in an update.
 Group = Literal["inference", "generative"]
@@ -259,14 +259,3 @@ class GenerativeModel(nn.Module, ABC):
         codes = first.lerp(last, weights)
         parts = [codes] if self.likelihood.has_mean else torch.split(codes, 1)
         return torch.cat([self.image_of(part) for part in parts])
-
-
-def check_generator(generator: Any) -> None:
-    """Refuse what is neither None nor a generator on the CPU.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    own = isinstance(generator, torch.Generator) and generator.device.type == "cpu"
-    if generator is not None and not own:
-        raise ValueError(f"generator={generator}: must be null or a torch.Generator on the CPU.")

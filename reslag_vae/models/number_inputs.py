@@ -1,8 +1,10 @@
-"""Counts and factors that a user gives, as Python's own numbers, with clear errors."""
+"""Counts, factors and generators that a user gives, checked with clear errors."""
 
 import operator
 from numbers import Real
 from typing import Any
+
+import torch
 
 # Samples that are drawn at a time, at most: more would not fit into memory.
 MOST_SAMPLES = 1_000_000
@@ -52,3 +54,14 @@ def check_temperature(value: Any) -> float:
             f"temperature={value}: must be a number from 0 to {HIGHEST_TEMPERATURE:,.0f}."
         )
     return float(value)
+
+
+def check_generator(generator: Any) -> None:
+    """Refuse what is neither None nor a generator on the CPU.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    own = isinstance(generator, torch.Generator) and generator.device.type == "cpu"
+    if generator is not None and not own:
+        raise ValueError(f"generator={generator}: must be null or a torch.Generator on the CPU.")

@@ -13,7 +13,7 @@ from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements import measure
 from reslag_vae.evaluation.measurements.perceptual import perceptual
-from reslag_vae.evaluation.metrics.collapse import Diagnosis, diagnose
+from reslag_vae.evaluation.metrics.collapse import Diagnosis, diagnose, diagnose_codes
 from reslag_vae.evaluation.numbers import Numbers
 from reslag_vae.evaluation.pictures import SIGMA2_KEYS, RatePoint, gallery, samples
 from reslag_vae.evaluation.pictures.figures import save_figure
@@ -124,14 +124,11 @@ def evaluate_run(run: Run, subject: Subject, outputs: Outputs) -> EvaluatedRun:
 
 
 def diagnosis_of(subject: Subject) -> Diagnosis | None:
-    """Return whether and how the latent has collapsed; None where no dimension can be idle.
-
-    That is where the posterior is a point, and where latents are codes.
-    """
+    """Return whether and how the latent has collapsed; None where the posterior is a point."""
     if subject.model.deterministic or not subject.model.latent_dim:
         return None
     if subject.codes.usage is not None:
-        return None
+        return diagnose_codes(subject.codes.usage)
     return diagnose(
         subject.model, subject.codes, subject.likelihood, subject.settings.seed, subject.progress
     )

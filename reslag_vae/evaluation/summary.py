@@ -48,6 +48,9 @@ def verdict(subject: Subject, diagnosis: Diagnosis) -> dict[str, Any]:
 
     The KL is in nats; None without a closed form.
     """
+    if not len(diagnosis.active):  # codes
+        protocol = subject.reference_protocol
+        return {"sentence": diagnosis.verdict, "dimensions": [], "protocol": protocol}
     kls = subject.codes.kls
     means = [None] * len(diagnosis.active) if kls is None else kls.double().mean(0).tolist()
     return {

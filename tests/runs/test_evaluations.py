@@ -510,6 +510,30 @@ def test_a_learned_prior_is_evaluated_and_what_it_has_not_is_left_out(
     assert pictures == PICTURES - {"rate_distortion"}
 
 
+@pytest.mark.parametrize("choices", [("vq_vae", "posterior.codes=20"), ("fsq_vae",)])
+def test_codes_are_evaluated_as_codes(
+    choices: tuple[str, ...], compose: Any, train: Any, options: Any, tmp_path: Path, capsys: Any
+) -> None:
+    model, *more = choices
+    own = ("network.channels=[4,4]", "network.blocks=[1,1]", "logger=none", *more)
+    train(compose(f"model={model}", *own, f"data.root={tmp_path}", *SMALL), tmp_path / "run")
+    assert (tmp_path / "run" / "figures" / "code_usage.png").is_file()
+    assert not (tmp_path / "run" / "figures" / "kl_per_dimension.png").exists()
+    evaluate(options(f"run={tmp_path}/run"))
+    evaluation = result(tmp_path / "run")
+    latent = evaluation["numbers"]["latent"]
+    used, perplexity = latent["codes_used"]["value"], latent["perplexity"]["value"]
+    sentence = f"{used} of {latent['codes_used']['unit'].split()[1]} codes used, perplexity"
+    assert 1 <= perplexity <= used
+    assert sentence in evaluation["verdict"]["sentence"]
+    assert evaluation["verdict"]["dimensions"] == []
+    assert sentence in " ".join(capsys.readouterr().out.split())
+    # What there is of numbers alone
+    assert evaluation["numbers"]["reconstruction"]["pca_mse"]["value"] is None
+    pictures = {path.stem for path in (tmp_path / "run" / "figures" / "test").iterdir()}
+    assert pictures == PICTURES - {"rate_distortion", "traversals"} | {"sigma2"}
+
+
 def test_runs_of_the_same_data_share_them(copies: Path, options: Any) -> None:
     read = [read_run(copies / model) for model in MODELS]
     first, second, third = read_data(read, options(), ())

@@ -37,11 +37,13 @@ def reconstruction(subject: Subject) -> Numbers:
 def linear_limit(subject: Subject) -> dict[str, Number]:
     """Return the errors of as many principal components of train as the model has dimensions."""
     components, train = subject.model.latent_dim, subject.data.split("train")
-    if components > len(train):
-        none = missing(
-            SQUARES, f"{len(train):,} training images have fewer than {components} components"
-        )
-        return {"pca_rec": none, "pca_mse": none}
+    why = ""
+    if subject.codes.usage is not None:
+        why = "codes are no numbers, of which there would be as many components"
+    elif components > len(train):
+        why = f"{len(train):,} training images have fewer than {components} components"
+    if why:
+        return dict.fromkeys(("pca_rec", "pca_mse"), missing(SQUARES, why))
     pca = fit_pca(train, components, subject.settings.seed, subject.progress)
     errors = []
     for part in chunks(subject.images, pca.mean.device):

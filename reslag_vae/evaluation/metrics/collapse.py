@@ -12,7 +12,7 @@ from reslag_vae.evaluation.iteration import check_seed, device_of, evaluating
 from reslag_vae.evaluation.metrics.bounds import likelihood_of
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.base import joined
-from reslag_vae.latents.statistics import ACTIVE_VARIANCE
+from reslag_vae.latents.statistics import ACTIVE_VARIANCE, verdict_on_codes
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models import GenerativeModel
 
@@ -82,6 +82,16 @@ def diagnose(
     return Diagnosis(
         active, ignored, lagging, _verdict(len(active), int(ignored.sum()), int(lagging.sum()))
     )
+
+
+def diagnose_codes(usage: Tensor) -> Diagnosis:
+    """Return whether discrete latents have collapsed: of no dimension, by the codes in use.
+
+    Args:
+        usage: (K,) uses of each code.
+    """
+    none = torch.zeros(0, dtype=torch.bool)
+    return Diagnosis(none, none, none, verdict_on_codes(usage))
 
 
 def precision(

@@ -128,17 +128,39 @@ def kl_bars(kl: np.ndarray, active: np.ndarray, title: str) -> "Figure":
         active: (d,) bool, whether each unit is active.
         title: text above the bars.
     """
+    order = np.argsort(-kl)
+    colors = np.where(active[order], ACTIVE, INACTIVE)
+    return bars(kl[order], colors, ("latent dimension, largest KL first", "KL (nats)"), title)
+
+
+@default_settings()
+def usage_bars(usage: np.ndarray, title: str) -> "Figure":
+    """Draw how often each code is used, most used first.
+
+    Args:
+        usage: (K,) uses.
+        title: text above the bars.
+    """
+    heights = np.sort(usage)[::-1]
+    colors = np.full(len(heights), ACTIVE)
+    return bars(heights, colors, ("code, most used first", "uses"), title)
+
+
+def bars(heights: np.ndarray, colors: np.ndarray, labels: tuple[str, str], title: str) -> "Figure":
+    """Draw bars of (N,) heights and colours next to each other.
+
+    Args:
+        heights: (N,) heights.
+        colors: (N,) colours.
+        labels: of both axes.
+        title: text above the bars.
+    """
     from matplotlib.figure import Figure
 
-    order = np.argsort(-kl)
     figure = Figure(figsize=(7, 3), layout="constrained")
     axis = figure.subplots()
-    axis.bar(
-        np.arange(len(kl)), kl[order], color=np.where(active[order], ACTIVE, INACTIVE), width=0.85
-    )
-    axis.set(
-        xlabel="latent dimension, largest KL first", ylabel="KL (nats)", xlim=(-0.6, len(kl) - 0.4)
-    )
+    axis.bar(np.arange(len(heights)), heights, color=colors, width=0.85)
+    axis.set(xlabel=labels[0], ylabel=labels[1], xlim=(-0.6, len(heights) - 0.4))
     axis.set_title(drawable(title, LONGEST_TITLE), fontsize=9)
     axis.spines[["top", "right"]].set_visible(False)
     return figure

@@ -100,8 +100,9 @@ def scatters(runs: dict[str, RunMaterial]) -> Pictures:
 
 def single_model(subject: Subject, attributes: Sequence[str]) -> Pictures:
     """Yield name and picture of what is drawn of a single model only."""
-    first = subject.images.part(torch.tensor([0])).images[0]
-    yield "traversals", pictures.traversals(first, DEVIATIONS, traversals(subject))
+    if subject.codes.usage is None:  # one number of a code's vector moves nothing by itself
+        first = subject.images.part(torch.tensor([0])).images[0]
+        yield "traversals", pictures.traversals(first, DEVIATIONS, traversals(subject))
     if subject.model.likelihood.has_mean:
         yield "extremes", pictures.extremes(*extremes(subject))
     else:

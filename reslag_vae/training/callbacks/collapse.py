@@ -3,7 +3,7 @@
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 
-from reslag_vae.evaluation.pictures.figures import kl_bars, save_figure
+from reslag_vae.evaluation.pictures.figures import kl_bars, save_figure, usage_bars
 from reslag_vae.training.callbacks.images import figure_path, log_picture
 from reslag_vae.training.system import BaseVAE
 
@@ -12,7 +12,7 @@ class CollapseMonitor(Callback):
     """A callback that judges after every epoch whether the latent has collapsed.
 
     The progress report shows its verdict, and `figures/kl_per_dimension.png` the dimensions by
-    size.
+    size, or `figures/code_usage.png` the codes.
 
     The model itself logs active units and mutual information, as `val/active_units` and
     `val/mutual_information`.
@@ -35,11 +35,15 @@ class CollapseMonitor(Callback):
         if not statistics.count:
             return
         self.verdict = statistics.verdict()
-        kl = statistics.kl_per_dimension()
-        if kl is None:  # of a prior that is not one density for each dimension
-            return
-        path = figure_path(trainer, "kl_per_dimension")
         title = f"{model.name}, epoch {epoch}: {self.verdict}"
-        bars = kl_bars(kl.cpu().numpy(), statistics.active().cpu().numpy(), title)
+        kl = statistics.kl_per_dimension()
+        if statistics.usage is not None:
+            name, bars = "code_usage", usage_bars(statistics.usage.cpu().numpy(), title)
+        elif kl is not None:
+            active = statistics.active().cpu().numpy()
+            name, bars = "kl_per_dimension", kl_bars(kl.cpu().numpy(), active, title)
+        else:  # of a prior that is not one density for each dimension
+            return
+        path = figure_path(trainer, name)
         save_figure(bars, path)
-        log_picture(trainer, "kl_per_dimension", path, model.images_seen)
+        log_picture(trainer, name, path, model.images_seen)

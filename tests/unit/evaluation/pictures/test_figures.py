@@ -20,6 +20,7 @@ from reslag_vae.evaluation.pictures.figures import (
     kl_bars,
     save_figure,
     tiled,
+    usage_bars,
 )
 
 
@@ -82,6 +83,11 @@ def test_kl_bars_are_sorted_and_inactive_ones_grey() -> None:
 
     assert [bar.get_height() for bar in bars] == [2.0, 0.1, 0.0]  # type: ignore[attr-defined]
     assert [to_hex(bar.get_facecolor()) for bar in bars] == [ACTIVE, ACTIVE, INACTIVE]
+
+
+def test_usage_bars_are_sorted() -> None:
+    bars = usage_bars(np.array([3, 0, 7]), "title").axes[0].patches
+    assert [bar.get_height() for bar in bars] == [7, 3, 0]  # type: ignore[attr-defined]
 
 
 def test_figure_is_saved_as_png(tmp_path: Path) -> None:

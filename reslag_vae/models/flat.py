@@ -120,6 +120,8 @@ def check_shapes(
             f"network={network.name}: is a network of {len(network.level_dims)} level(s) of "
             f"latents, and the model has {levels}; network=shared is that of model=pixelvae_pp."
         )
+    if "grid" in posterior.requires - network.provides:
+        raise ValueError(f"network={network.name}: posterior={posterior.name} takes network=grid.")
     if not likelihood.parameters_per_channel:
         raise ValueError(
             "likelihood.parameters_per_channel=0: leaves the latents out, as model=pixelcnn does; "

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import ImageDataModule
 from reslag_vae.likelihoods.pixels import unit_interval
 
@@ -21,7 +22,7 @@ def start_from_data(system: "BaseVAE") -> None:
     """Start posteriors from clusters of the vectors of training images, evenly spaced among all.
 
     Raises:
-        ValueError: there are too few training images.
+        ConfigError: there are too few training images.
     """
     if not any(posterior.clusters for posterior in system.model.posteriors()):
         return
@@ -41,13 +42,14 @@ def centres_of(vectors: Tensor, clusters: int) -> Tensor:
     """Return the (clusters, width) means of clusters of (M, width) vectors, by k-means.
 
     Raises:
-        ValueError: there are fewer vectors than clusters.
+        ConfigError: there are fewer vectors than clusters.
     """
     from sklearn.cluster import MiniBatchKMeans
 
     if len(vectors) < clusters:
-        raise ValueError(
-            f"posterior.codes={clusters}: the training images have only {len(vectors):,} positions."
+        raise ConfigError(
+            f"posterior.codes={clusters}: a code starts from a position of a training image, and "
+            f"{len(vectors):,} are taken; fewer codes, or more images."
         )
     fitted = MiniBatchKMeans(clusters, n_init=1, random_state=SEED)
     return torch.from_numpy(fitted.fit(vectors.float().cpu().numpy()).cluster_centers_)

@@ -129,7 +129,10 @@ def test_it_starts_with_the_means_of_clusters() -> None:
     own.start(found)
     assert torch.cdist(own.codebook, centres).min(1).values.max() < 0.05
     assert torch.cdist(own.codebook, centres).min(0).values.max() < 0.05
-    with pytest.raises(ValueError, match=r"posterior\.codes=6: the training images have only 4"):
+    with pytest.raises(
+        ValueError,
+        match=r"posterior\.codes=6: a code starts from a position of a training image, and 4",
+    ):
         centres_of(torch.randn(4, SIZE), own.clusters)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from reslag_vae.latents import MixturePrior, PointPosterior
+from reslag_vae.latents import MixturePrior, PointPosterior, UniformCodes, VectorQuantised
 from reslag_vae.likelihoods import Bernoulli, PixelCNN, UnitGaussian
 from reslag_vae.models import FlatModel
 from reslag_vae.models.terms import compute_terms
@@ -169,6 +169,8 @@ def test_parts_that_do_not_fit_are_refused_by_name(make_network: MakeNetwork) ->
     wide.parameters_per_channel = 2
     with pytest.raises(ValueError, match=r"parameters_per_channel=1: bernoulli takes .* with 2"):
         FlatModel(make_network(), wide)
+    with pytest.raises(ValueError, match=r"^network=plain: posterior=vq takes network=grid"):
+        FlatModel(make_network(), UnitGaussian(), VectorQuantised(3, 5), UniformCodes())
 
 
 def test_every_parameter_is_in_exactly_one_group(make_network: MakeNetwork) -> None:

@@ -1,6 +1,6 @@
 """Latents: the posterior q(z|x) and the prior p(z)."""
 
-from reslag_vae.latents.base import Density, Inferred, Posterior, PosteriorDensity, Prior
+from reslag_vae.latents.base import Density, Inferred, Level, Posterior, PosteriorDensity, Prior
 from reslag_vae.latents.bernoulli import Bernoulli, BernoulliPosterior
 from reslag_vae.latents.boltzmann import BoltzmannMachine, BoltzmannPrior
 from reslag_vae.latents.codes import Coded, CodePosterior
@@ -29,6 +29,7 @@ __all__ = [
     "GaussianPosterior",
     "Inferred",
     "LatentStatistics",
+    "Level",
     "MixturePrior",
     "Point",
     "PointPosterior",

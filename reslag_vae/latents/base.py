@@ -113,6 +113,25 @@ class Posterior(nn.Module, ABC):
         """Take note of an update of the inference group that has ended."""
 
 
+class Level(NamedTuple):
+    """A level of latents, as its prior sees it.
+
+    Attributes:
+        posterior: map from the network's numbers to q(z|x).
+        latent_dim: d, the number of latent dimensions.
+        encoder: map from (B, C, H, W) images to the posterior's numbers; None where it takes more
+            than images.
+        grid: (H, W) of the positions of a grid of vectors; None of latents without places.
+        above: (C, H, W) of the context, the latents of the level above; None of the top level.
+    """
+
+    posterior: Posterior
+    latent_dim: int
+    encoder: nn.Module | None = None
+    grid: tuple[int, int] | None = None
+    above: tuple[int, int, int] | None = None
+
+
 class Prior(nn.Module, ABC):
     """A prior p(z), or p(z|context) in a hierarchy.
 
@@ -143,33 +162,44 @@ class Prior(nn.Module, ABC):
         """Lines of the objective card, label -> text; none for N(0, I)."""
         return {}
 
-    def bind(self, encoder: nn.Module, posterior: Posterior, latent_dim: int) -> None:
-        """Take note of the model's inference, of which a prior may be made.
+    def bind(self, level: Level) -> None:
+        """Take note of the model's level of latents, of which a prior may be made.
 
         A model calls it once. The modules stay the model's: a prior does not register them.
 
         Args:
-            encoder: map from (B, C, H, W) images to the posterior's numbers.
-            posterior: map from these numbers to q(z|x).
-            latent_dim: d, the number of latent dimensions.
+            level: the level that the prior is of.
         """
 
     @abstractmethod
     def forward(self, context: Tensor | None = None) -> Density:
-        """Return the density of the prior."""
+        """Return the density of the prior.
+
+        Args:
+            context: (B, d') latents of the level above; None at the top, and for a prior that does
+                not depend on them.
+        """
 
     @abstractmethod
-    def from_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
-        """Return (B, d) samples, each a function of its own row of noise.
+    def from_noise(
+        self, noise: Tensor, temperature: float = 1.0, context: Tensor | None = None
+    ) -> Tensor:
+        """Return (B, d) samples, each a function of its own row of noise and of context.
 
         Args:
             noise: (B, noise_dim) standard normal numbers.
             temperature: factor of the standard deviations, or of another kind that leaves the
                 prior as it is at 1 and has no spread at 0.
+            context: (B, d') latents of the level above, as for `forward`.
         """
 
-    def kl(self, posterior: PosteriorDensity) -> Tensor | None:
-        """Return the (B, d) KL(q || p) of each dimension in nats; None without a closed form."""
+    def kl(self, posterior: PosteriorDensity, context: Tensor | None = None) -> Tensor | None:
+        """Return the (B, d) KL(q || p) of each dimension in nats; None without a closed form.
+
+        Args:
+            posterior: the posteriors of B images.
+            context: (B, d') latents of the level above, as for `forward`.
+        """
         return None
 
 

@@ -111,13 +111,16 @@ class BoltzmannPrior(Prior):
     def forward(self, context: Tensor | None = None) -> Density:
         return self.machine()
 
-    def from_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
+    def from_noise(
+        self, noise: Tensor, temperature: float = 1.0, context: Tensor | None = None
+    ) -> Tensor:
         """Return (B, d) samples of 0 and 1, each a function of its own row of noise.
 
         Args:
             noise: (B, noise_dim) standard normal numbers: the first picks the state of the second
                 side, the others the values of the first side's units.
             temperature: of the Boltzmann machine: 0 gives its likeliest state.
+            context: nothing that the machine depends on.
         """
         machine = self.machine(temperature)
         edges = machine.log_masses.double().softmax(0).cumsum(0)
@@ -126,7 +129,7 @@ class BoltzmannPrior(Prior):
         first = Bernoulli(machine.fields[chosen]).rsample(noise[:, 1:])
         return torch.cat([first, machine.states[chosen]], dim=1)
 
-    def kl(self, posterior: PosteriorDensity) -> Tensor | None:
+    def kl(self, posterior: PosteriorDensity, context: Tensor | None = None) -> Tensor | None:
         """Return (B, d) numbers whose sum over units is the KL(q || p) in nats.
 
         Each is the KL to the unit's own marginal; what the units' dependence adds or takes is
@@ -135,6 +138,7 @@ class BoltzmannPrior(Prior):
 
         Args:
             posterior: q; without binary units there is no closed form, and the result is None.
+            context: nothing that the machine depends on.
         """
         if not isinstance(posterior, Bernoulli):
             return None

@@ -138,7 +138,9 @@ class FlowPrior(Prior):
                 log_determinant = log_determinant + part
         return noise, log_determinant
 
-    def from_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
+    def from_noise(
+        self, noise: Tensor, temperature: float = 1.0, context: Tensor | None = None
+    ) -> Tensor:
         scaled = noise if temperature == 1 else temperature * noise
         return torch.cat([self._from_noise(part) for part in torch.split(scaled, ROWS)])
 

@@ -105,7 +105,9 @@ class MixturePrior(Prior):
     def forward(self, context: Tensor | None = None) -> Density:
         return self.mixture()
 
-    def from_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
+    def from_noise(
+        self, noise: Tensor, temperature: float = 1.0, context: Tensor | None = None
+    ) -> Tensor:
         return self.mixture().from_noise(noise, temperature)
 
     def mixture(self) -> Mixture:

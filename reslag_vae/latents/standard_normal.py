@@ -24,8 +24,10 @@ class StandardNormal(Prior):
     def forward(self, context: Tensor | None = None) -> Density:
         return DiagonalGaussian(self.zeros, self.zeros)
 
-    def from_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
+    def from_noise(
+        self, noise: Tensor, temperature: float = 1.0, context: Tensor | None = None
+    ) -> Tensor:
         return noise if temperature == 1 else temperature * noise
 
-    def kl(self, posterior: PosteriorDensity) -> Tensor | None:
+    def kl(self, posterior: PosteriorDensity, context: Tensor | None = None) -> Tensor | None:
         return posterior.standard_kl()

@@ -4,9 +4,9 @@ import math
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from reslag_vae.latents.base import Density, Posterior, PosteriorDensity, Prior
+from reslag_vae.latents.base import Density, Level, PosteriorDensity, Prior
 from reslag_vae.latents.codes import Coded, CodePosterior
 
 
@@ -53,10 +53,11 @@ class UniformCodes(Prior):
         """Return what the codes of an image cost, in nats."""
         return self.noise_dim * math.log(self.quantiser[0].codes)
 
-    def bind(self, encoder: nn.Module, posterior: Posterior, latent_dim: int) -> None:
-        self.latent_dim = latent_dim
-        if isinstance(posterior, CodePosterior):
-            self.noise_dim, self.quantiser = latent_dim // posterior.code_dim, (posterior,)
+    def bind(self, level: Level) -> None:
+        self.latent_dim = level.latent_dim
+        if isinstance(level.posterior, CodePosterior):
+            self.noise_dim = level.latent_dim // level.posterior.code_dim
+            self.quantiser = (level.posterior,)
 
     def forward(self, context: Tensor | None = None) -> Density:
         [quantiser] = self.quantiser
@@ -69,14 +70,16 @@ class UniformCodes(Prior):
             )
         return CodeMass(mean, variance, -self.nats())
 
-    def from_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
+    def from_noise(
+        self, noise: Tensor, temperature: float = 1.0, context: Tensor | None = None
+    ) -> Tensor:
         # Logits that are all alike are so at every temperature.
         [quantiser] = self.quantiser
         uniform = torch.special.ndtr(noise)
         indices = (uniform * quantiser.codes).long().clamp_max(quantiser.codes - 1)
         return quantiser.latents_of(indices).to(noise.dtype)
 
-    def kl(self, posterior: PosteriorDensity) -> Tensor | None:
+    def kl(self, posterior: PosteriorDensity, context: Tensor | None = None) -> Tensor | None:
         if not isinstance(posterior, Coded):
             return None
         [quantiser] = self.quantiser

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from reslag_vae.latents.base import Density, Posterior, Prior
+from reslag_vae.latents.base import Density, Level, Prior
 from reslag_vae.latents.mixture import Mixture
 from reslag_vae.latents.remembered import Remembered
 from reslag_vae.networks.normalization import with_running_averages
@@ -59,13 +59,16 @@ class VampPrior(Prior):
             "KL": "estimated by the one sample of each posterior, nats per image",
         }
 
-    def bind(self, encoder: nn.Module, posterior: Posterior, latent_dim: int) -> None:
-        self.inference = (encoder, posterior)
+    def bind(self, level: Level) -> None:
+        assert level.encoder is not None, "models whose encoder takes more refuse this prior"
+        self.inference = (level.encoder, level.posterior)
 
     def forward(self, context: Tensor | None = None) -> Density:
         return self.mixture()
 
-    def from_noise(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
+    def from_noise(
+        self, noise: Tensor, temperature: float = 1.0, context: Tensor | None = None
+    ) -> Tensor:
         return self.mixture().from_noise(noise, temperature)
 
     def mixture(self) -> Mixture:

@@ -5,7 +5,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from reslag_vae.latents import GaussianPosterior, Inferred, Posterior, PosteriorDensity, Prior
+from reslag_vae.latents import (
+    GaussianPosterior,
+    Inferred,
+    Level,
+    Posterior,
+    PosteriorDensity,
+    Prior,
+)
 from reslag_vae.latents.codes import CodePosterior
 from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.likelihoods import Likelihood
@@ -39,7 +46,7 @@ class FlatModel(GenerativeModel):
         self.posterior = GaussianPosterior() if posterior is None else posterior
         self.prior = StandardNormal(network.latent_dim) if prior is None else prior
         self.image_shape = network.image_shape
-        self.prior.bind(network.inference, self.posterior, network.latent_dim)
+        self.prior.bind(Level(self.posterior, network.latent_dim, network.inference, network.grid))
         self.level_dims, self.noise_dims = (network.latent_dim,), (self.prior.noise_dim,)
         self.deterministic = "point" in self.posterior.provides
         self.binary_levels = (0,) if "binary_posterior" in self.posterior.provides else ()

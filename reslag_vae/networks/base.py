@@ -31,6 +31,7 @@ class Network(nn.Module):
         parameters_per_latent: 2 for mean and log-variance, 1 for the code of a deterministic
             autoencoder.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
+        grid: (H, W) of the positions of a latent that is a grid of vectors; None of others.
         provides: what variants may require.
 
     Raises:
@@ -40,6 +41,7 @@ class Network(nn.Module):
 
     name: ClassVar[str]
     provides: ClassVar[frozenset[str]] = frozenset()
+    grid: tuple[int, int] | None = None
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from reslag_vae import latents
 from reslag_vae.evaluation import encode
-from reslag_vae.latents import Coded, CodePosterior, UniformCodes
+from reslag_vae.latents import Coded, CodePosterior, Level, UniformCodes
 from reslag_vae.likelihoods import UnitGaussian
 from reslag_vae.models import FlatModel
 from reslag_vae.networks import GridNetwork
@@ -38,7 +38,7 @@ def density_of(posterior: CodePosterior, numbers: Tensor) -> Coded:
 
 def bound(posterior: CodePosterior) -> UniformCodes:
     prior = UniformCodes()
-    prior.bind(torch.nn.Identity(), posterior, LATENT_DIM * POSITIONS)
+    prior.bind(Level(posterior, LATENT_DIM * POSITIONS))
     return prior
 
 

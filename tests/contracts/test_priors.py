@@ -12,6 +12,7 @@ from reslag_vae.latents import (
     DiagonalGaussian,
     GaussianPosterior,
     Inferred,
+    Level,
     Point,
     PosteriorDensity,
     Prior,
@@ -29,7 +30,7 @@ def bound(case: Case, dimensions: int = LATENT_DIM, dtype: torch.dtype = torch.f
     posterior = GaussianPosterior()
     numbers = posterior.parameters_per_latent * dimensions
     layers = nn.Flatten(), nn.Linear(math.prod(IMAGE_SHAPE), numbers, dtype=dtype)
-    prior.bind(nn.Sequential(*layers), posterior, dimensions)
+    prior.bind(Level(posterior, dimensions, nn.Sequential(*layers)))
     return prior
 
 

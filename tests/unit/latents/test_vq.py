@@ -8,7 +8,7 @@ from lightning import Trainer
 from torch import Tensor
 
 from reslag_vae.data import ImageDataModule
-from reslag_vae.latents import Coded, LatentStatistics, UniformCodes, VectorQuantised
+from reslag_vae.latents import Coded, LatentStatistics, Level, UniformCodes, VectorQuantised
 from reslag_vae.latents.base import Inferred
 from reslag_vae.latents.vq import DEAD, SMOOTHING
 from reslag_vae.likelihoods import UnitGaussian
@@ -147,7 +147,7 @@ def test_bad_options_are_named(option: str, value: object) -> None:
 def test_the_verdict_speaks_of_codes() -> None:
     own = quantiser().eval()
     prior = UniformCodes()
-    prior.bind(torch.nn.Identity(), own, SIZE * POSITIONS)
+    prior.bind(Level(own, SIZE * POSITIONS))
     statistics = LatentStatistics()
     uses = torch.zeros(CODES)
     for seed in range(3):

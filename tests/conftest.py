@@ -27,6 +27,25 @@ torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
 
 
+# Of runs that are as small and short as they can be.
+TINY = (
+    "data=digits",
+    "data.batch_size=16",
+    "recipe.channels=[2,4]",
+    "recipe.blocks=[1,1]",
+    "trainer.accelerator=cpu",
+    "logger=none",
+)
+QUICK = (
+    "trainer.max_epochs=1",
+    "+trainer.limit_train_batches=1",
+    "trainer.num_sanity_val_steps=0",
+    "callbacks.images=null",
+    "callbacks.collapse=null",
+    "callbacks.progress=null",
+)
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """W&B offline, without the user's account and away from the user's files."""
@@ -89,6 +108,25 @@ def compose() -> Callable[..., DictConfig]:
 def train() -> Callable[[DictConfig, Path], float]:
     """The function that train.py runs."""
     return training.train
+
+
+@pytest.fixture(scope="session")
+def first_stage(
+    compose: Callable[..., DictConfig],
+    train: Callable[[DictConfig, Path], float],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., Path]:
+    """Return the folder of a tiny run on digits, trained once, with which second stages begin."""
+    folders: dict[tuple[str, ...], Path] = {}
+
+    def trained(*overrides: str) -> Path:
+        if overrides not in folders:
+            folder = tmp_path_factory.mktemp("first_stage") / "run"
+            train(compose(*overrides, *TINY, *QUICK), folder)
+            folders[overrides] = folder
+        return folders[overrides]
+
+    return trained
 
 
 @pytest.fixture

@@ -85,5 +85,7 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     # A machine with CUDA's tools and no GPU is told so by the compiler.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    # In a second stage all but the prior stands still.
+    warnings.filterwarnings("ignore", message=r".*module\(s\) in eval mode.*")
     # What is logged is of all processes already.
     warnings.filterwarnings("ignore", message=".*sync_dist=True.*")

@@ -3,11 +3,13 @@
 from reslag_vae.latents.base import Density, Inferred, Level, Posterior, PosteriorDensity, Prior
 from reslag_vae.latents.bernoulli import Bernoulli, BernoulliPosterior
 from reslag_vae.latents.boltzmann import BoltzmannMachine, BoltzmannPrior
+from reslag_vae.latents.code_prior import CodePrior
 from reslag_vae.latents.codes import Coded, CodePosterior
 from reslag_vae.latents.flow import FlowPrior
 from reslag_vae.latents.fsq import FiniteScalarQuantised
 from reslag_vae.latents.gaussian import DiagonalGaussian, GaussianPosterior
 from reslag_vae.latents.mixture import MixturePrior
+from reslag_vae.latents.pixelcnn import PixelCNNPrior
 from reslag_vae.latents.point import Point, PointPosterior
 from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.latents.statistics import LatentStatistics
@@ -21,6 +23,7 @@ __all__ = [
     "BoltzmannMachine",
     "BoltzmannPrior",
     "CodePosterior",
+    "CodePrior",
     "Coded",
     "Density",
     "DiagonalGaussian",
@@ -31,6 +34,7 @@ __all__ = [
     "LatentStatistics",
     "Level",
     "MixturePrior",
+    "PixelCNNPrior",
     "Point",
     "PointPosterior",
     "Posterior",

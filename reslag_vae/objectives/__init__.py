@@ -6,6 +6,7 @@ from reslag_vae.objectives.capacity import Capacity
 from reslag_vae.objectives.elbo import ELBO
 from reslag_vae.objectives.free_bits import FreeBits
 from reslag_vae.objectives.mmd import MMD
+from reslag_vae.objectives.rate import Rate
 from reslag_vae.objectives.reconstruction import Reconstruction
 from reslag_vae.objectives.warm_up import WarmUp
 
@@ -16,6 +17,7 @@ __all__ = [
     "Capacity",
     "FreeBits",
     "Objective",
+    "Rate",
     "Reconstruction",
     "Terms",
     "WarmUp",

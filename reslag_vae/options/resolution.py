@@ -3,10 +3,13 @@
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.options.table import ASKED
+
+# By an option that refers to another one: what to choose where that is not there.
+INSTEAD = {"prior.latent_dim": "; a grid of codes takes prior=uniform_codes or prior=pixelcnn"}
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
@@ -22,6 +25,13 @@ def resolved(config: DictConfig) -> dict[str, Any]:
         if missing:
             raise ConfigError(needed(missing[0], config))
         tree = OmegaConf.to_container(config, resolve=True)
+    except InterpolationKeyError as error:
+        wanted = str(error).partition("'")[2].partition("'")[0]
+        instead = INSTEAD.get(f"{error.full_key}", "")
+        raise ConfigError(
+            f"{error.full_key}: is that of {wanted}, and there is no such option in what was "
+            f"chosen{instead}."
+        ) from None
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key}: {first_line(error)}") from None
     assert isinstance(tree, dict), "a configuration has names"

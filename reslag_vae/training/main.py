@@ -21,6 +21,7 @@ from reslag_vae.runs.folder import monitored_value
 from reslag_vae.runs.lock import OccupiedError, failure_kept, occupied
 from reslag_vae.training import job_folder
 from reslag_vae.training.job import job_config
+from reslag_vae.training.second_stage import is_second_stage
 
 if TYPE_CHECKING:
     from lightning import Trainer
@@ -48,7 +49,7 @@ def train(config: DictConfig, folder: Path) -> float:
     with postponed():
         from lightning import seed_everything
 
-        from reslag_vae.training import preparation
+        from reslag_vae.training import first_stage, preparation
         from reslag_vae.training.build import build, finished_loggers
 
     process.quiet()
@@ -56,6 +57,8 @@ def train(config: DictConfig, folder: Path) -> float:
     seed_everything(config.seed, verbose=False)
     last = checkpoint_to_resume(folder)  # a damaged one is named before anything else is done
     data, model, trainer = build(config, folder)
+    if last is None and is_second_stage(config):
+        first_stage.begin_with_run(model, config)
     start = preparation.prepare(config, folder, last, data) if trainer.is_global_zero else None
     keep = failure_kept(folder) if start is not None and not config.study else nullcontext()
     with keep, finished_loggers(trainer):

@@ -24,6 +24,8 @@ from reslag_vae.runs.folder import (
     clean,
 )
 from reslag_vae.training.build import add_logger, sign_checkpoints
+from reslag_vae.training.first_stage import refuse_other_data
+from reslag_vae.training.second_stage import is_second_stage
 from reslag_vae.training.stored_config import save_config
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.training.tables import show_card
@@ -72,6 +74,8 @@ def prepare(config: DictConfig, folder: Path, last: Path | None, data: ImageData
     check_places(folder)
     data.prepare_data()
     check_limits(config, data)
+    if not began and is_second_stage(config):
+        refuse_other_data(config, data.inventory)
     own = identity.read_identity(folder)
     changed = identity.changes(folder, data.inventory) if began else ""
     if changed and config.changed_data != "accept":

@@ -17,6 +17,9 @@ CHOICES = {
     "schedule": ("reslag_vae.training.schedules", ("Schedule",)),
 }
 
+# What variants provide, and no part: the variants.
+OF_VARIANTS = {"all_but_the_prior_fixed": "fitted_prior, code_prior"}
+
 
 def check_requirements(system: "BaseVAE") -> None:
     """Refuse a system whose parts do not go together.
@@ -26,7 +29,7 @@ def check_requirements(system: "BaseVAE") -> None:
             names the choices that provide it, and those that do not require it.
     """
     parts = system.parts()
-    provided: set[str] = set()
+    provided = set(system.provides)
     for part in parts.values():
         provided |= getattr(part, "provides", frozenset())
     # The rule for sigma first: it says which of the objectives will do.
@@ -54,6 +57,8 @@ def alternatives(system: "BaseVAE", missing: str, instead: str = "") -> str:
         missing: the capability.
         instead: choices that do not require it, as on the command line; empty for none.
     """
+    if missing in OF_VARIANTS:
+        return f"model={system.name}; it takes model={OF_VARIANTS[missing]}"
     for group in CHOICES:
         names = choices_providing(group, missing)
         if not names or group not in system.parts():
@@ -87,7 +92,14 @@ def doing_without(system: "BaseVAE", group: str, capability: str) -> str:
 
 
 def is_taken(system: "BaseVAE", group: str, name: str) -> bool:
-    """Return whether a choice of a group provides what the variant requires of that group."""
+    """Return whether a choice of a group provides what the variant requires of that group.
+
+    Nor may it require what only another variant provides.
+    """
+    for kind in exported(group):
+        required_of = getattr(kind, "requires", frozenset()) & OF_VARIANTS.keys()
+        if kind.name == name and not required_of <= system.provides:
+            return False
     required = [choices_providing(group, own) for own in system.requires]
     return all(name in names for names in required if names)
 

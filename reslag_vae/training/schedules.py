@@ -13,7 +13,7 @@ from reslag_vae._runtime import collectives
 from reslag_vae.models.generative import GROUPS, Group
 from reslag_vae.options import require
 
-__all__ = ["Joint", "Lagging"]
+__all__ = ["Generative", "Joint", "Lagging"]
 
 Batches = Literal["same", "fresh"]
 Until = Literal["epochs", "mutual_information"]
@@ -112,6 +112,21 @@ class Joint(Schedule):
 
     def updates(self) -> Updates:
         yield JOINT
+
+
+@dataclass
+class Generative(Schedule):
+    """The schedule in which the generative group alone steps, and inference stands still."""
+
+    name: ClassVar[str] = "generative"
+    provides: ClassVar[frozenset[str]] = frozenset({"generative_alone"})
+
+    def updates(self) -> Updates:
+        yield Update(("generative",))
+
+    @property
+    def phase(self) -> str:
+        return "generative"
 
 
 @dataclass

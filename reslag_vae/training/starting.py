@@ -24,7 +24,8 @@ def start_from_data(system: "BaseVAE") -> None:
     Raises:
         ConfigError: there are too few training images.
     """
-    if not any(posterior.clusters for posterior in system.model.posteriors()):
+    posteriors = system.model.posteriors()
+    if not any(posterior.clusters and posterior.training for posterior in posteriors):
         return
     data = getattr(system.trainer, "datamodule", None)
     assert isinstance(data, ImageDataModule), "what this package trains on"

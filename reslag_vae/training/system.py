@@ -47,6 +47,7 @@ class BaseVAE(LightningModule):
         name: name of the variant, as in `model=<name>` on the command line.
         title: name of the variant in the thesis.
         requires: capabilities that the parts must provide.
+        provides: capabilities that the parts may require.
         usual: choice of `objective=` that the thesis makes for the variant.
         images_seen: number of images seen in training, the x axis of everything that is logged.
         stopped_because: reason why training has ended by itself, in words; None if it has not.
@@ -62,6 +63,7 @@ class BaseVAE(LightningModule):
     name: ClassVar[str]
     title: ClassVar[str]
     requires: ClassVar[frozenset[str]] = frozenset()
+    provides: ClassVar[frozenset[str]] = frozenset()
     usual: ClassVar[str] = "sigma_data"
     train_mse: Tensor
 
@@ -190,7 +192,8 @@ class BaseVAE(LightningModule):
             except StopIteration:
                 update = None
         # The last update moves the generative group under every schedule: its terms are the step's.
-        self.model.likelihood.observe(terms.extras)
+        if self.model.likelihood.training:
+            self.model.likelihood.observe(terms.extras)
         self.train_means.add(terms)
         self.images_seen += len(batch.images) * self.trainer.world_size
         result = {"loss": terms.loss.detach().mean()}

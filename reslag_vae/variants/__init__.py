@@ -2,7 +2,9 @@
 
 from reslag_vae.variants.autoencoder import AutoEncoder
 from reslag_vae.variants.beta_vae import BetaVAE
+from reslag_vae.variants.code_prior import CodePriorModel
 from reslag_vae.variants.f_vae import FVAE
+from reslag_vae.variants.fitted_prior import FittedPrior
 from reslag_vae.variants.fsq_vae import FSQVAE
 from reslag_vae.variants.lagging import LaggingVAE
 from reslag_vae.variants.mmd_infovae import MMDInfoVAE
@@ -23,6 +25,8 @@ __all__ = [
     "VQVAE",
     "AutoEncoder",
     "BetaVAE",
+    "CodePriorModel",
+    "FittedPrior",
     "LaggingVAE",
     "MMDInfoVAE",
     "OptimalSigmaVAE",

@@ -14,6 +14,8 @@ from tests.contracts.parts import LATENT_DIM, Case, cases, every
 from tests.inferred import infer
 
 every_objective = every(objectives, Objective)
+# The rate alone is that of a second stage: tests/unit/objectives/test_rate.py
+every_loss = every(objectives, Objective, without="rate_alone")
 COUNT = 5
 
 
@@ -72,7 +74,7 @@ def test_terms_and_gradients_are_finite(case: Case, training: bool) -> None:
     assert all(gradient is None or gradient.isfinite().all() for gradient in gradients)
 
 
-@every_objective
+@every_loss
 def test_the_distortion_weighs_one(case: Case) -> None:
     leaves = draw()
     terms = apply(case.build(), distortion_of(leaves), inferred_of(leaves))
@@ -111,7 +113,7 @@ def test_a_point_is_refused_where_a_density_is_required(case: Case) -> None:
         assert terms.loss.isfinite().all()
 
 
-@every_objective
+@every_loss
 def test_penalties_are_added_to_the_loss_and_logged(case: Case) -> None:
     objective, leaves = case.build(), draw()
     penalties = {name: torch.rand(COUNT, dtype=torch.float64) for name in ("one", "other")}
@@ -124,7 +126,7 @@ def test_penalties_are_added_to_the_loss_and_logged(case: Case) -> None:
     assert torch.equal(terms.extras["one"], penalties["one"])
 
 
-@every_objective
+@every_loss
 def test_the_formula_holds_the_distortion(case: Case) -> None:
     objective = case.build()
 

@@ -39,6 +39,7 @@ BESIDE = {
     "vq": ("model=vq_vae", "posterior.codes=20"),
     "fsq": ("model=fsq_vae",),
     "uniform_codes": ("model=fsq_vae",),
+    "pixelcnn": ("model=fsq_vae", "prior.channels=4", "prior.layers=2"),
 }
 CHOICES = [
     (group, path.stem)

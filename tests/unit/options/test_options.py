@@ -209,7 +209,10 @@ def test_every_option_of_lightnings_trainer_is_ours_allowed_or_refused() -> None
         ("callbacks.images.every=0", r"^callbacks\.images\.every=0"),
         ("callbacks.checkpoint=null", r"^callbacks\.checkpoint=null"),
         ("+callbacks.mine={a:1}", r"^callbacks\.mine=.*_target_"),
-        ("data.root=${nothing}", r"^data\.root: Interpolation key 'nothing' not found"),
+        (
+            "data.root=${nothing}",
+            r"^data\.root: is that of nothing, and there is no such",
+        ),
         ("changed_data=perhaps", r"^changed_data=perhaps: must be one of refuse, accept"),
         ("recipe.latent_dim=abc", r"^recipe\.latent_dim=abc: must be"),
         ("recipe.channels=[2]", r"^recipe\.channels=\[2\] and recipe\.blocks="),

@@ -20,30 +20,12 @@ from reslag_vae.data.images import Source
 from reslag_vae.networks import Network, PlainNetwork
 from reslag_vae.training import main as training
 from reslag_vae.training.system import BaseVAE
+from tests.systems import QUICK, TINY
 
 ROOT = Path(__file__).parents[1]
 
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
-
-
-# Of runs that are as small and short as they can be.
-TINY = (
-    "data=digits",
-    "data.batch_size=16",
-    "recipe.channels=[2,4]",
-    "recipe.blocks=[1,1]",
-    "trainer.accelerator=cpu",
-    "logger=none",
-)
-QUICK = (
-    "trainer.max_epochs=1",
-    "+trainer.limit_train_batches=1",
-    "trainer.num_sanity_val_steps=0",
-    "callbacks.images=null",
-    "callbacks.collapse=null",
-    "callbacks.progress=null",
-)
 
 
 @pytest.fixture(autouse=True)

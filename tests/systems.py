@@ -24,6 +24,24 @@ from reslag_vae.training.optimizers import AdamSettings
 from reslag_vae.training.schedules import Schedule
 from reslag_vae.training.system import BaseVAE
 
+# Of runs that are as small and short as they can be.
+TINY = (
+    "data=digits",
+    "data.batch_size=16",
+    "recipe.channels=[2,4]",
+    "recipe.blocks=[1,1]",
+    "trainer.accelerator=cpu",
+    "logger=none",
+)
+QUICK = (
+    "trainer.max_epochs=1",
+    "+trainer.limit_train_batches=1",
+    "trainer.num_sanity_val_steps=0",
+    "callbacks.images=null",
+    "callbacks.collapse=null",
+    "callbacks.progress=null",
+)
+
 Shape = tuple[int, int, int]
 
 # What `objective=<name>` chooses.

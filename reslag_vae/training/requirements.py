@@ -97,8 +97,8 @@ def is_taken(system: "BaseVAE", group: str, name: str) -> bool:
     Nor may it require what only another variant provides.
     """
     for kind in exported(group):
-        required_of = getattr(kind, "requires", frozenset()) & OF_VARIANTS.keys()
-        if kind.name == name and not required_of <= system.provides:
+        of_variants = set(getattr(kind, "requires", ())) & OF_VARIANTS.keys()
+        if kind.name == name and not of_variants <= system.provides:
             return False
     required = [choices_providing(group, own) for own in system.requires]
     return all(name in names for names in required if names)

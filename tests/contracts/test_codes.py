@@ -8,14 +8,21 @@ from torch import Tensor
 
 from reslag_vae import latents
 from reslag_vae.evaluation import encode
-from reslag_vae.latents import Coded, CodePosterior, Level, UniformCodes
+from reslag_vae.latents import Coded, CodePosterior, CodePrior, Level, UniformCodes, VectorQuantised
 from reslag_vae.likelihoods import UnitGaussian
 from reslag_vae.models import FlatModel
+from reslag_vae.models.terms import compute_terms
 from reslag_vae.networks import GridNetwork
+from reslag_vae.objectives import ELBO
 from tests.contracts.parts import LATENT_DIM, Case, cases
 
+Shape = tuple[int, int, int]
+
 COUNT, POSITIONS = 3, 4
+GRID, ABOVE = (2, 2), (2, 1, 1)
 CASES = [case for case in cases(latents, CodePosterior) if case.kind is not CodePosterior]
+MASSES = cases(latents, CodePrior)
+every_mass = pytest.mark.parametrize("mass", MASSES, ids=[mass.label for mass in MASSES])
 every_code = pytest.mark.parametrize("case", CASES, ids=[case.label for case in CASES])
 
 
@@ -36,10 +43,25 @@ def density_of(posterior: CodePosterior, numbers: Tensor) -> Coded:
     return density
 
 
-def bound(posterior: CodePosterior) -> UniformCodes:
-    prior = UniformCodes()
-    prior.bind(Level(posterior, LATENT_DIM * POSITIONS))
-    return prior
+def bound(case: Case, posterior: CodePosterior, above: Shape | None = None) -> CodePrior:
+    """A prior in float64 whose parameters are not those of its start."""
+    torch.manual_seed(1)
+    prior: CodePrior = case.build()
+    prior.bind(Level(posterior, LATENT_DIM * POSITIONS, grid=GRID, above=above))
+    for parameter in prior.double().parameters():
+        parameter.data += 0.5 * torch.randn_like(parameter)
+    return prior.requires_grad_(False)
+
+
+def few() -> CodePosterior:
+    """So few codes that all that there can be at all positions are listed."""
+    torch.manual_seed(0)
+    return VectorQuantised(LATENT_DIM, codes=3).double()
+
+
+def every_grid(posterior: CodePosterior) -> torch.Tensor:
+    """(K^N, N) codes."""
+    return torch.cartesian_prod(*[torch.arange(posterior.codes)] * POSITIONS)
 
 
 @every_code
@@ -88,36 +110,100 @@ def test_half_precision_around_it_changes_no_code(case: Case) -> None:
 
 
 @every_code
-def test_the_even_mass_sums_to_one_over_all_codes(case: Case) -> None:
+@every_mass
+def test_the_kl_is_what_the_mass_says(case: Case, mass: Case) -> None:
     posterior = built(case)
-    prior = bound(posterior)
+    prior = bound(mass, posterior)
     density = density_of(posterior, features())
     kl = prior.kl(density)
-    assert kl is not None
 
-    # Of codes at one position there are K, of N positions K to the N-th.
-    log_count = POSITIONS * math.log(posterior.codes)
-    assert float(prior().log_prob(density.mean)[0]) == pytest.approx(-log_count)
-    torch.testing.assert_close(kl.sum(1), torch.full((COUNT,), log_count).double())
-    torch.testing.assert_close(
-        kl.sum(1), density.log_prob(density.mean) - prior().log_prob(density.mean)
-    )
+    assert prior.noise_dim == POSITIONS
+    assert kl is not None
+    assert kl.shape == density.mean.shape
+    expected = density.log_prob(density.mean) - prior().log_prob(density.mean)
+    torch.testing.assert_close(kl.sum(1), expected, rtol=1e-6, atol=0)
+
+
+@every_mass
+def test_a_mass_sums_to_one_over_all_codes(mass: Case) -> None:
+    posterior = few()
+    for context in (None, torch.randn(1, math.prod(ABOVE), dtype=torch.float64)):
+        prior = bound(mass, posterior, None if context is None else ABOVE)
+        latents = posterior.latents_of(every_grid(posterior))
+        given = None if context is None else context.expand(len(latents), -1)
+        log_masses = prior(given).log_prob(latents)
+        assert float(log_masses.logsumexp(0)) == pytest.approx(0, abs=1e-6)
+
+
+@every_mass
+def test_samples_of_a_mass_come_as_often_as_it_says(mass: Case) -> None:
+    posterior = few()
+    prior, context = bound(mass, posterior, ABOVE), torch.randn(1, math.prod(ABOVE)).double()
+    grids = every_grid(posterior)
+    expected = prior(context.expand(len(grids), -1)).log_prob(posterior.latents_of(grids)).exp()
+    noise = torch.randn(20_000, prior.noise_dim, dtype=torch.float64)
+    codes = posterior.codes_at(prior.from_noise(noise, context=context.expand(len(noise), -1)))
+    place = torch.tensor([posterior.codes**n for n in reversed(range(POSITIONS))])
+    counts = torch.bincount((codes * place).sum(1), minlength=len(grids))
+
+    error = (expected * (1 - expected) / len(noise)).sqrt()
+    assert ((counts / len(noise) - expected).abs() < 5 * error + 1 / len(noise)).all()
 
 
 @every_code
-def test_samples_are_codes_each_as_often(case: Case) -> None:
+@every_mass
+def test_a_sample_of_a_mass_is_a_function_of_its_own_noise(case: Case, mass: Case) -> None:
     posterior = built(case)
-    prior = bound(posterior)
-    noise = torch.randn(20_000, prior.noise_dim, dtype=torch.float64)
-    codes = posterior.codes_at(prior.from_noise(noise))
-    shares = torch.bincount(codes.flatten(), minlength=posterior.codes) / codes.numel()
-    error = (1 / posterior.codes / codes.numel()) ** 0.5
+    prior = bound(mass, posterior)
+    noise, before = torch.randn(23, prior.noise_dim, dtype=torch.float64), torch.get_rng_state()
+    together = prior.from_noise(noise)
+    apart = torch.cat([prior.from_noise(part) for part in noise.split([1, 2, 17, 3])])
 
-    assert prior.noise_dim == POSITIONS
-    assert ((shares - 1 / posterior.codes).abs() < 5 * error).all()
+    assert together.dtype == noise.dtype
+    assert torch.equal(together, apart)
+    assert torch.equal(torch.get_rng_state(), before)
     vectors = posterior.vectors_of(torch.arange(posterior.codes)).double()
     means = vectors.mean(0).repeat_interleave(POSITIONS)
     torch.testing.assert_close(prior().mean.double(), means)
+
+
+@every_mass
+def test_what_codes_cost_has_no_gradient_to_the_encoder(mass: Case) -> None:
+    posterior = few()
+    prior = bound(mass, posterior, ABOVE).requires_grad_(True)
+    numbers = features().requires_grad_()
+    above = torch.randn(COUNT, math.prod(ABOVE), dtype=torch.float64, requires_grad=True)
+    kl = prior.kl(density_of(posterior, numbers), above)
+    assert kl is not None
+    if list(prior.parameters()):
+        kl.sum().backward()
+    assert numbers.grad is None
+    assert above.grad is None
+
+
+@every_mass
+def test_the_bound_of_codes_is_below_what_all_codes_give(mass: Case) -> None:
+    """On a model so small that p(x) is summed over all codes."""
+    posterior = few()
+    network = GridNetwork((1, 4, 4), LATENT_DIM, [4], [1]).double()
+    torch.manual_seed(1)
+    model = FlatModel(network, UnitGaussian(), posterior, mass.build()).double().eval()
+    images = torch.rand(COUNT, 1, 4, 4, dtype=torch.float64)
+    latents = posterior.latents_of(every_grid(posterior))
+    log_masses = model.prior().log_prob(latents)
+    with torch.no_grad():
+        each = [
+            model.log_likelihood(image.expand(len(latents), 1, 4, 4), latents) for image in images
+        ]
+        exact = torch.stack([(own + log_masses).logsumexp(0) for own in each])
+        terms, inferred = compute_terms(model, ELBO(), images)
+
+    # The one term of the sum that the image's own codes give, and hence no more than it.
+    own = model.log_likelihood(images, inferred.code) - inferred.rate()
+    assert (own < exact).all()
+    assert (own > exact - 20).all()
+    constant = 16 / 2 * math.log(2 * math.pi)
+    torch.testing.assert_close(-terms.loss + inferred.penalties["commitment"] - constant, own)
 
 
 @every_code

@@ -33,8 +33,7 @@ from reslag_vae.training.build import build_system
 from reslag_vae.training.schedules import Schedule
 from reslag_vae.training.second_stage import second_stage
 from reslag_vae.training.system import BaseVAE
-from tests.conftest import QUICK, TINY
-from tests.systems import measured
+from tests.systems import QUICK, TINY, measured
 from tests.updates import Recorder, gradients, norm
 
 Compose = Callable[..., DictConfig]

@@ -1,0 +1,211 @@
+"""A second stage: the prior of a run's model is trained, and all else stands still."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+import reslag_vae
+from reslag_vae import options
+from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.latents import Prior
+from reslag_vae.models import FlatModel, GenerativeModel
+from reslag_vae.runs.errors import RunError
+from reslag_vae.training.build import build_system
+from reslag_vae.training.first_stage import begin_with_run
+from reslag_vae.training.resume import resumed
+from reslag_vae.training.second_stage import second_stage
+from tests.running import assert_same_runs, metrics
+from tests.systems import QUICK
+from tests.updates import equal
+
+Compose = Callable[..., DictConfig]
+FirstStage = Callable[..., Path]
+Train = Callable[[DictConfig, Path], float]
+
+OWN = ("trainer.accelerator=cpu", "logger=none", "data.batch_size=16")
+PRIORS = {
+    "pixelcnn": ("model=code_prior", "prior.channels=8", "prior.layers=2"),
+    "mixture": ("model=fitted_prior", "prior=mixture"),
+    "flow": ("model=fitted_prior", "prior.transforms=2", "prior.hidden_features=[8]"),
+    "vamp": ("model=fitted_prior", "prior=vamp", "prior.pseudo_inputs=5"),
+}
+
+
+class Case(NamedTuple):
+    """What a second stage begins with, and the prior that it trains."""
+
+    first: tuple[str, ...]
+    prior: str
+
+
+CASES = [
+    Case(("model=vq_vae", "posterior.codes=20"), "pixelcnn"),
+    Case(("model=vq_vae", "posterior.codes=20", "posterior.follows=loss"), "pixelcnn"),
+    Case(("model=fsq_vae", "objective=sigma_optimal"), "pixelcnn"),
+    Case(("model=vae", "objective=sigma_optimal"), "mixture"),
+    Case(("model=vae", "objective=free_bits"), "flow"),
+    Case(("model=vae", "objective=warm_up", "objective.epochs=1"), "vamp"),
+    Case(("model=beta_vae",), "mixture"),
+    Case(("model=mmd_infovae",), "flow"),
+    Case(("model=autoencoder",), "mixture"),
+    Case(("model=reslag_light", "schedule.epochs=1"), "mixture"),
+    Case(("model=f_vae", "prior.transforms=2", "prior.hidden_features=[8]"), "flow"),
+]
+every_case = pytest.mark.parametrize("case", CASES, ids=["-".join(own.first) for own in CASES])
+
+
+def composed(compose: Compose, run: Path, case: Case, *overrides: str) -> DictConfig:
+    """The configuration of a second stage, as the command line would make it."""
+    taken = (*PRIORS[case.prior], f"run={run}", *OWN, *overrides)
+    return second_stage(compose(*taken), taken)
+
+
+def without_priors(model: GenerativeModel) -> dict[str, torch.Tensor]:
+    names = [name for name, module in model.named_modules() if isinstance(module, Prior)]
+    assert names == ["prior"]
+    state = model.state_dict()
+    return {name: value for name, value in state.items() if not name.startswith("prior.")}
+
+
+@every_case
+def test_all_but_the_prior_stands_still(
+    case: Case, compose: Compose, first_stage: FirstStage, train: Train, tmp_path: Path
+) -> None:
+    run = first_stage(*case.first)
+    config = composed(compose, run, case, *QUICK, "trainer.max_epochs=2")
+    untrained = build_system(config)
+    begin_with_run(untrained, config)
+    begun = untrained.model.state_dict()
+    train(config, tmp_path / "second")
+    before, after = reslag_vae.load(run), reslag_vae.load(tmp_path / "second", "last")
+
+    assert equal(without_priors(before), without_priors(after))
+    learnt = dict(after.named_parameters())
+    moved = {name for name, value in after.state_dict().items() if not value.equal(begun[name])}
+    assert moved == {name for name in learnt if name.startswith("prior.")}
+    assert isinstance(after, FlatModel)
+    assert after.prior.name == case.prior
+    # What is not of the prior is measured to be what it was.
+    first, second = (metrics(folder) for folder in (run, tmp_path / "second"))
+    for split in ("val", "test"):
+        assert first[split]["rec"] == second[split]["rec"]
+        for name in ("sigma2", "commitment"):
+            assert first[split].get(name) == second[split].get(name)
+
+
+def test_it_is_resumed_without_its_run(
+    compose: Compose, first_stage: FirstStage, train: Train, tmp_path: Path
+) -> None:
+    case = CASES[0]
+    run = shutil.copytree(first_stage(*case.first), tmp_path / "first")
+    config = composed(compose, run, case, *QUICK, "trainer.max_epochs=2")
+    train(config, tmp_path / "whole")
+    shorter = composed(compose, run, case, *QUICK, "trainer.max_epochs=1")
+    train(shorter, tmp_path / "parted")
+    shutil.rmtree(run)
+    longer = resumed(tmp_path / "parted", ["trainer.max_epochs=2"])
+    train(longer, tmp_path / "parted")
+
+    assert_same_runs(tmp_path / "whole", tmp_path / "parted")
+
+
+def test_it_keeps_the_objective_that_evaluations_go_by(
+    compose: Compose, first_stage: FirstStage, train: Train, tmp_path: Path
+) -> None:
+    """Also the second stage of a second stage."""
+    case = Case(("model=beta_vae",), "mixture")
+    run = first_stage(*case.first)
+    for name in ("second", "third"):
+        config = composed(compose, run, case, *QUICK)
+        assert config.model.objective.trained_with._target_ == "reslag_vae.objectives.Beta"
+        train(config, tmp_path / name)
+        run = tmp_path / name
+    assert equal(
+        without_priors(reslag_vae.load(first_stage(*case.first))),
+        without_priors(reslag_vae.load(run)),
+    )
+
+
+def test_it_has_the_images_of_its_run(
+    compose: Compose, first_stage: FirstStage, train: Train, tmp_path: Path
+) -> None:
+    case = CASES[3]
+    run = first_stage(*case.first)
+    config = composed(compose, run, case, "seed=7", "data=digits", "data.root=elsewhere")
+    assert (config.seed, config.data.seed) == (7, 0)
+    assert config.data.root == "elsewhere"
+    with open_dict(config):
+        config.data.seed = 7  # another val
+    with pytest.raises(RunError, match=r"its data have changed: .*changed_data=accept"):
+        train(config, tmp_path / "second")
+    assert not (tmp_path / "second").exists()
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["network=plain", "network.channels=[3]", "data=mnist", "data.val_fraction=0.3",
+     "recipe.max_epochs=3", "likelihood=bernoulli", "posterior.codes=3"],
+)  # fmt: skip
+def test_what_is_of_its_run_cannot_be_set(
+    override: str, compose: Compose, first_stage: FirstStage
+) -> None:
+    run = first_stage(*CASES[0].first)
+    config = compose("model=code_prior", f"run={run}", "data=mnist")
+    with pytest.raises(ConfigError, match="cannot be set beside run=") as refused:
+        second_stage(config, [override])
+    assert str(refused.value).startswith(override)
+
+
+def test_bad_runs_are_named(compose: Compose, first_stage: FirstStage, tmp_path: Path) -> None:
+    def refused(run: object, model: str = "code_prior") -> str:
+        config = compose(f"model={model}", f"run={run}", *OWN)
+        with pytest.raises((ConfigError, RunError, ValueError)) as error:
+            build_system(second_stage(config, []))
+        return str(error.value)
+
+    assert refused("null").startswith("run=null: name the folder")
+    assert "is not the folder of a run" in refused(tmp_path / "nothing")
+    free = first_stage("model=pixelcnn", "likelihood.channels=2", "likelihood.layers=1")
+    assert refused(free).endswith("its model has no latents, and so no prior to fit.")
+    flat = first_stage(*CASES[3].first)
+    assert refused(flat).startswith("model=code_prior does not take posterior=diagonal_gaussian;")
+    coded = first_stage(*CASES[0].first)
+    with pytest.raises(ConfigError, match="prior=uniform_codes or prior=pixelcnn"):
+        reslag_vae.options.check(
+            second_stage(compose("model=fitted_prior", f"run={coded}", *OWN), [])
+        )
+
+
+def test_a_prior_that_learns_nothing_is_refused(compose: Compose, first_stage: FirstStage) -> None:
+    run = first_stage(*CASES[3].first)
+    config = compose("model=fitted_prior", "prior=standard_normal", f"run={run}", *OWN)
+    with pytest.raises(ValueError, match=r"^prior=standard_normal: has nothing to fit"):
+        build_system(second_stage(config, []))
+
+
+def test_a_run_that_is_gone_is_named_before_anything_is_written(
+    compose: Compose, first_stage: FirstStage, train: Train, tmp_path: Path
+) -> None:
+    run = shutil.copytree(first_stage(*CASES[0].first), tmp_path / "first")
+    config = composed(compose, run, CASES[0], *QUICK)
+    shutil.rmtree(run / "checkpoints")
+    with pytest.raises(RunError, match=r"best\.ckpt is not there"):
+        train(config, tmp_path / "second")
+    assert not (tmp_path / "second").exists()
+
+
+@pytest.mark.parametrize("name", ["vae", "beta", "autoencoder", "mmd_infovae"])
+def test_it_begins_with_runs_of_version_0_1(name: str, compose: Compose) -> None:
+    run = Path(__file__).parents[2] / "golden" / "version_0_1" / name
+    config = compose("model=fitted_prior", "prior=mixture", f"run={run}", *OWN)
+    staged = second_stage(config, [])
+    options.check(staged)
+    system = build_system(staged)
+    begin_with_run(system, staged)
+    assert equal(without_priors(system.model), without_priors(reslag_vae.load(run)))
+    assert OmegaConf.select(staged, "recipe.channels") is not None

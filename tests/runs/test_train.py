@@ -525,3 +525,35 @@ def test_a_refused_command_leaves_nothing_behind(tmp_path: Path) -> None:
     assert "trainer.precision=16-mixed: must be" in done.stderr
     assert len(done.stderr.splitlines()) <= 4, done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_second_stage_begins_with_a_run_and_outlives_it(tmp_path: Path) -> None:
+    first = ("model=vq_vae", "posterior.codes=20", "trainer.max_epochs=1", "hydra.run.dir=first")
+    assert start(tmp_path, *BARE, *first).returncode == 0
+    second = (
+        "model=code_prior",
+        "run=first",
+        "data.batch_size=128",
+        "prior.channels=8",
+        "prior.layers=2",
+        "trainer.max_epochs=1",
+        "trainer.accelerator=cpu",
+        "callbacks.progress=null",
+        "logger=none",
+        "hydra.run.dir=second",
+    )
+    refused = start(tmp_path, *second, "network=plain")
+    assert refused.stderr.startswith("network=plain: cannot be set beside run=")
+    assert not (tmp_path / "second").exists()
+    done = start(tmp_path, *second)
+    assert done.returncode == 0, done.stderr
+    before, after = (metrics(tmp_path / name) for name in ("first", "second"))
+    assert after["test"]["rec"] == before["test"]["rec"]
+    assert after["test"]["kl"] != before["test"]["kl"]
+
+    shutil.rmtree(tmp_path / "first")
+    longer = start(tmp_path, "resume=second", "trainer.max_epochs=2")
+    assert longer.returncode == 0, longer.stderr
+    assert metrics(tmp_path / "second")["epochs_run"] == 2
+    samples = reslag_vae.load(tmp_path / "second").sample(3, torch.Generator().manual_seed(0))
+    assert samples.shape == (3, 1, 28, 28)

@@ -129,6 +129,7 @@ class StudySweeper(Sweeper):
         Raises:
             RunError: the run's folder holds a run with other settings.
         """
+        from reslag_vae.training.second_stage import staged
         from reslag_vae.training.study_job import check_same_settings
 
         assert self.config is not None, "set up"
@@ -138,7 +139,8 @@ class StudySweeper(Sweeper):
         )
         OmegaConf.set_struct(composed, False)
         del composed["hydra"]
-        check_same_settings(composed, folder / job.folder)
+        own = folder / job.folder
+        check_same_settings(staged(composed, job.overrides, own), own)
 
 
 def finish(statuses: Any) -> None:

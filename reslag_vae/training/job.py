@@ -13,7 +13,7 @@ from reslag_vae.runs.config import check_trust, plain
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import CONFIG_FILE, RESULT_FILE, checkpoint_files, config_path
 from reslag_vae.training.resume import resumed
-from reslag_vae.training.second_stage import is_second_stage, second_stage
+from reslag_vae.training.second_stage import staged
 from reslag_vae.training.study_job import study_config
 
 
@@ -78,8 +78,7 @@ def job_config(config: DictConfig, folder: Path) -> DictConfig:
                 f"{elsewhere[0]} cannot be set beside resume=: a run goes on in its own folder."
             )
         return resumed(folder, list(hydra.overrides.task), check_trust(plain(config.trust)))
-    if is_second_stage(config):
-        config = second_stage(config, list(hydra.overrides.task))
+    config = staged(config, list(hydra.overrides.task), folder)
     if config.study is not None:
         set_logger_group(config, config.study)
         return study_config(config, folder)

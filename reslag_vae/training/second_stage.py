@@ -7,7 +7,9 @@ from typing import Any
 from omegaconf import DictConfig, open_dict
 
 from reslag_vae._runtime.errors import ConfigError
+from reslag_vae._runtime.terminal import override
 from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import is_finished
 from reslag_vae.training.stored_config import begun_config
 
 # What a second stage has from its run, and of these what the command line may set all the same.
@@ -20,43 +22,76 @@ def is_second_stage(config: DictConfig) -> bool:
     return "run" in config
 
 
-def second_stage(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
+def staged(config: DictConfig, overrides: Sequence[str], folder: Path) -> DictConfig:
+    """Return a configuration as it is, or if it is a second stage's with what its run gives.
+
+    Args:
+        config: configuration that Hydra has composed.
+        overrides: overrides of the command line.
+        folder: folder of the job.
+
+    Raises:
+        ConfigError: no run is named, or an override would change what the run's model is.
+        RunError: the folder holds no finished run, or one of a model without latents.
+    """
+    if not is_second_stage(config):
+        return config
+    if config.run is None:
+        raise ConfigError("run=null: name the folder of the run to begin with, run=runs/my_run.")
+    return second_stage(config, overrides, first_folder(config, folder))
+
+
+def first_folder(config: DictConfig, folder: Path) -> Path:
+    """Return the folder of the run that a second stage begins with.
+
+    In a study a name without a slash is that of a row: of its run on the same data, and by the same
+    seed.
+
+    Args:
+        config: configuration of the second stage.
+        folder: folder of the job.
+    """
+    given = Path(config.run).expanduser()
+    if config.study is None or len(given.parts) > 1:
+        return given
+    return folder.parent.parent / given / folder.name
+
+
+def second_stage(config: DictConfig, overrides: Sequence[str], folder: Path) -> DictConfig:
     """Return the configuration of a second stage, which has model and data of its run.
 
     Args:
         config: configuration that Hydra has composed.
         overrides: overrides of the command line.
+        folder: folder of the run that it begins with.
 
     Raises:
-        ConfigError: no run is named, or an override would change what the run's model is.
-        RunError: the folder holds no run, or one of a model without latents.
+        ConfigError: an override would change what the run's model is.
+        RunError: the folder holds no finished run, or one of a model without latents.
     """
-    if config.run is None:
-        raise ConfigError("run=null: name the folder of the run to begin with, run=runs/my_run.")
-    folder = Path(config.run).expanduser()
     first = begun_config(folder)
+    if not is_finished(folder):
+        raise RunError(f"{folder} has not finished: {override('resume', folder)} goes on with it.")
     node = first.model.model
     if not priors_of(node):
         raise RunError(f"{folder}: its model has no latents, and so no prior to fit.")
     refuse_changes(config, first, overrides)
-    given = {
-        key: config.data[key] for key in ("root", "folder", "batch_size") if key in config.data
-    }
-    staged = config.copy()
-    with open_dict(staged):
+    second = config.copy()
+    with open_dict(second):
+        second.run = str(folder)
         for part in TAKEN:
-            staged[part] = first[part]
-        for name in OWN:
-            key = name.removeprefix("data.")
-            if name == "data.batch_size" or any(own.startswith(f"{name}=") for own in overrides):
-                staged.data[key] = given[key]
-        if "trained_with" in staged.objective:
-            staged.objective.trained_with = trained_with(first)
-        staged.model.objective = staged.objective
-        staged.model.model = node
+            second[part] = first[part]
+        second.data.batch_size = config.data.batch_size
+        for key in ("root", "folder"):
+            if any(own.lstrip("+").startswith(f"data.{key}=") for own in overrides):
+                second.data[key] = config.data[key]
+        if "trained_with" in second.objective:
+            second.objective.trained_with = trained_with(first)
+        second.model.objective = second.objective
+        second.model.model = node
         for name in priors_of(node):
-            staged.model.model[name] = staged.prior
-    return staged
+            second.model.model[name] = second.prior
+    return second
 
 
 def priors_of(node: DictConfig) -> list[str]:

@@ -87,7 +87,7 @@ def composed(
         return compose(f"model={name}", *tiny(variant), *overrides)
     run = first_stage(*FIRST[name])
     config = compose(f"model={name}", f"run={run}", *OF_ANY_STAGE, *SMALL_PRIOR[name], *overrides)
-    return second_stage(config, overrides)
+    return second_stage(config, overrides, run)
 
 
 def tiny(variant: type[BaseVAE]) -> tuple[str, ...]:

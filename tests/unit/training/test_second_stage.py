@@ -18,7 +18,7 @@ from reslag_vae.runs.errors import RunError
 from reslag_vae.training.build import build_system
 from reslag_vae.training.first_stage import begin_with_run
 from reslag_vae.training.resume import resumed
-from reslag_vae.training.second_stage import second_stage
+from reslag_vae.training.second_stage import second_stage, staged
 from tests.running import assert_same_runs, metrics
 from tests.systems import QUICK
 from tests.updates import equal
@@ -62,7 +62,7 @@ every_case = pytest.mark.parametrize("case", CASES, ids=["-".join(own.first) for
 def composed(compose: Compose, run: Path, case: Case, *overrides: str) -> DictConfig:
     """The configuration of a second stage, as the command line would make it."""
     taken = (*PRIORS[case.prior], f"run={run}", *OWN, *overrides)
-    return second_stage(compose(*taken), taken)
+    return second_stage(compose(*taken), taken, run)
 
 
 def without_priors(model: GenerativeModel) -> dict[str, torch.Tensor]:
@@ -157,7 +157,7 @@ def test_what_is_of_its_run_cannot_be_set(
     run = first_stage(*CASES[0].first)
     config = compose("model=code_prior", f"run={run}", "data=mnist")
     with pytest.raises(ConfigError, match="cannot be set beside run=") as refused:
-        second_stage(config, [override])
+        second_stage(config, [override], run)
     assert str(refused.value).startswith(override)
 
 
@@ -165,27 +165,40 @@ def test_bad_runs_are_named(compose: Compose, first_stage: FirstStage, tmp_path:
     def refused(run: object, model: str = "code_prior") -> str:
         config = compose(f"model={model}", f"run={run}", *OWN)
         with pytest.raises((ConfigError, RunError, ValueError)) as error:
-            build_system(second_stage(config, []))
+            build_system(staged(config, [], Path("unused")))
         return str(error.value)
 
     assert refused("null").startswith("run=null: name the folder")
     assert "is not the folder of a run" in refused(tmp_path / "nothing")
+    unfinished = shutil.copytree(first_stage(*CASES[0].first), tmp_path / "unfinished")
+    (unfinished / "metrics.json").unlink()
+    assert (
+        refused(unfinished)
+        == f"{unfinished} has not finished: resume={unfinished} goes on with it."
+    )
     free = first_stage("model=pixelcnn", "likelihood.channels=2", "likelihood.layers=1")
     assert refused(free).endswith("its model has no latents, and so no prior to fit.")
     flat = first_stage(*CASES[3].first)
     assert refused(flat).startswith("model=code_prior does not take posterior=diagonal_gaussian;")
     coded = first_stage(*CASES[0].first)
     with pytest.raises(ConfigError, match="prior=uniform_codes or prior=pixelcnn"):
-        reslag_vae.options.check(
-            second_stage(compose("model=fitted_prior", f"run={coded}", *OWN), [])
-        )
+        reslag_vae.options.check(second_stage(compose("model=fitted_prior", *OWN), [], coded))
+
+
+def test_a_row_of_its_study_can_be_named(compose: Compose, first_stage: FirstStage) -> None:
+    run = first_stage(*CASES[0].first)
+    results = run.parents[1]
+    row = run.parent.name
+    config = compose("model=code_prior", f"run={row}", "study=codes", *OWN)
+    folder = results / "code_prior" / run.name
+    assert staged(config, [], folder).run == str(run)
 
 
 def test_a_prior_that_learns_nothing_is_refused(compose: Compose, first_stage: FirstStage) -> None:
     run = first_stage(*CASES[3].first)
     config = compose("model=fitted_prior", "prior=standard_normal", f"run={run}", *OWN)
     with pytest.raises(ValueError, match=r"^prior=standard_normal: has nothing to fit"):
-        build_system(second_stage(config, []))
+        build_system(second_stage(config, [], run))
 
 
 def test_a_run_that_is_gone_is_named_before_anything_is_written(
@@ -203,9 +216,9 @@ def test_a_run_that_is_gone_is_named_before_anything_is_written(
 def test_it_begins_with_runs_of_version_0_1(name: str, compose: Compose) -> None:
     run = Path(__file__).parents[2] / "golden" / "version_0_1" / name
     config = compose("model=fitted_prior", "prior=mixture", f"run={run}", *OWN)
-    staged = second_stage(config, [])
-    options.check(staged)
-    system = build_system(staged)
-    begin_with_run(system, staged)
+    config = second_stage(config, [], run)
+    options.check(config)
+    system = build_system(config)
+    begin_with_run(system, config)
     assert equal(without_priors(system.model), without_priors(reslag_vae.load(run)))
-    assert OmegaConf.select(staged, "recipe.channels") is not None
+    assert OmegaConf.select(config, "recipe.channels") is not None

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 ACTIVE, INACTIVE = "#1f77b4", "#c7c7c7"
 DPI = 120
 LONGEST, LONGEST_TITLE = 40, 120  # characters of a name, and of a line above a picture
+LINE = 95  # characters above bars, beside each other
 
 
 @contextmanager
@@ -176,6 +178,6 @@ def bars(rows: Sequence[Bars], labels: tuple[str, str]) -> "Figure":
         count = len(row.heights)
         axis.bar(np.arange(count), row.heights, color=row.colors, width=0.85)
         axis.set(xlabel=labels[0], ylabel=labels[1], xlim=(-0.6, count - 0.4))
-        axis.set_title(drawable(row.title, LONGEST_TITLE), fontsize=9)
+        axis.set_title(fill(drawable(row.title, LONGEST_TITLE), LINE), fontsize=9)
         axis.spines[["top", "right"]].set_visible(False)
     return figure

@@ -19,8 +19,9 @@ from reslag_vae.evaluation.iteration import (
     noise_of_levels,
 )
 from reslag_vae.evaluation.progress import Progress, silent
-from reslag_vae.latents import Coded, DiagonalGaussian, Inferred
+from reslag_vae.latents import DiagonalGaussian, Inferred
 from reslag_vae.latents.base import joined, normal_rows
+from reslag_vae.latents.codes import usages_of
 from reslag_vae.latents.statistics import active_dimensions, on_cpu
 from reslag_vae.models import GenerativeModel
 from reslag_vae.models.latent_inputs import as_latents
@@ -38,7 +39,7 @@ class Codes(NamedTuple):
         rates: (N,) KL to the prior in nats, exact or estimated by the one sample; None where
             posteriors are points.
         prior_variances: (N, d) variances of the prior; None are those of N(0, I).
-        usage: (K,) uses of each of K codes where latents are discrete, else None.
+        usage: (K_l,) uses of each code of each level of discrete latents, top first.
     """
 
     means: Tensor
@@ -47,7 +48,7 @@ class Codes(NamedTuple):
     kls: Tensor | None = None
     rates: Tensor | None = None
     prior_variances: Tensor | None = None
-    usage: Tensor | None = None
+    usage: tuple[Tensor, ...] = ()
 
     @property
     def activity(self) -> Tensor:
@@ -107,7 +108,7 @@ def encode(
         kls=all_of([part.kls for part in parts]),
         rates=all_of([part.rates for part in parts]),
         prior_variances=all_of([part.prior_variances for part in parts]),
-        usage=sum_of([part.usage for part in parts]),
+        usage=sums_of([part.usage for part in parts]),
     )
 
 
@@ -121,7 +122,7 @@ def codes_of(inferred: Inferred) -> Codes:
         kls=on_cpu(all_levels(inferred.kls)),
         rates=on_cpu(inferred.rate()),
         prior_variances=inferred.prior_variances.cpu(),
-        usage=sum_of([own.usage().cpu() for own in inferred.posteriors if isinstance(own, Coded)]),
+        usage=tuple(own.cpu() for own in usages_of(inferred.posteriors)),
     )
 
 
@@ -137,10 +138,9 @@ def all_of(column: Sequence[Tensor | None]) -> Tensor | None:
     return torch.cat(known) if known else None
 
 
-def sum_of(column: Sequence[Tensor | None]) -> Tensor | None:
-    """Return the sum of tensors; None if there are none."""
-    known = [part for part in column if part is not None]
-    return torch.stack(known).sum(0) if known else None
+def sums_of(chunks: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """Return the sums over chunks of each of their tensors, as many in every chunk."""
+    return tuple(torch.stack(column).sum(0) for column in zip(*chunks, strict=True))
 
 
 def decode(

@@ -127,7 +127,7 @@ def diagnosis_of(subject: Subject) -> Diagnosis | None:
     """Return whether and how the latent has collapsed; None where the posterior is a point."""
     if subject.model.deterministic or not subject.model.latent_dim:
         return None
-    if subject.codes.usage is not None:
+    if subject.codes.usage:
         return diagnose_codes(subject.codes.usage)
     return diagnose(
         subject.model, subject.codes, subject.likelihood, subject.settings.seed, subject.progress

@@ -1,12 +1,18 @@
 """Discrete latents: grids of codes, each of which stands for a vector."""
 
 from abc import abstractmethod
-from typing import NamedTuple, Self
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Tensor
 
 from reslag_vae.latents.base import Posterior, repeated
+
+T = TypeVar("T")
+
+# Names of the levels of a model of two levels of codes.
+LEVELS = ("top", "bottom")
 
 
 class Coded(NamedTuple):
@@ -99,6 +105,28 @@ class CodePosterior(Posterior):
     def codes_at(self, latents: Tensor) -> Tensor:
         """Return the (B, N) codes of (B, d) latents."""
         return self.indices_of(self.at_positions(latents))
+
+    def nearest(self, latents: Tensor) -> Tensor:
+        """Return the (B, d) latents of the codes that stand for (B, d) numbers."""
+        return self.latents_of(self.codes_at(latents)).to(latents.dtype)
+
+
+def by_level(name: str, values: Sequence[T]) -> dict[str, T]:
+    """Return values of the levels of codes by name, top first.
+
+    Of one level the name is that of the value; of two, `<name>_top` and `<name>_bottom`.
+    """
+    names = [name] if len(values) == 1 else [f"{name}_{own}" for own in LEVELS[: len(values)]]
+    return dict(zip(names, values, strict=True))
+
+
+def usages_of(posteriors: Sequence[Any]) -> tuple[Tensor, ...]:
+    """Return how many positions use each code, (K_l,) of each level of codes, top first.
+
+    Args:
+        posteriors: posterior of each level; those that are no codes are left out.
+    """
+    return tuple(own.usage() for own in posteriors if isinstance(own, Coded))
 
 
 def used_of(usage: Tensor) -> tuple[int, float]:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from reslag_vae._runtime import collectives
 from reslag_vae.latents.base import Inferred, joined
-from reslag_vae.latents.codes import Coded, used_of
+from reslag_vae.latents.codes import LEVELS, by_level, usages_of, used_of
 from reslag_vae.latents.gaussian import DiagonalGaussian
 
 # A unit is active if the variance of its posterior mean over the data exceeds this share of the
@@ -93,7 +94,7 @@ class LatentStatistics:
         moments: (3, d) sums of the posterior means, of their squares and of the prior's variances.
         kls: (d,) sums of the KL of each dimension; None without a closed form.
         rates: () sum of the KL of all dimensions.
-        usage: (K,) uses of each code, if the posteriors are codes.
+        usage: (K_l,) uses of each code of each level of codes, top first.
         kept: means, log-variances and samples of the reference set, if posteriors are Gaussian.
     """
 
@@ -102,7 +103,7 @@ class LatentStatistics:
     moments: Tensor | None = None
     kls: Tensor | None = None
     rates: Tensor | None = None
-    usage: Tensor | None = None
+    usage: list[Tensor] = field(default_factory=list)
     kept: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
 
     def add(self, inferred: Inferred, rate: Tensor) -> None:
@@ -120,9 +121,7 @@ class LatentStatistics:
         kls = [kl for kl in inferred.kls if kl is not None]
         if len(kls) == len(inferred.kls):
             self.kls = added(self.kls, joined(tuple(kls)).double().sum(0))
-        for posterior in inferred.posteriors:
-            if isinstance(posterior, Coded):
-                self.usage = added(self.usage, posterior.usage())
+        self.usage = all_added(self.usage, usages_of(inferred.posteriors))
         room = self.reference - self.count
         if room > 0:
             self._keep(inferred, room)
@@ -144,9 +143,10 @@ class LatentStatistics:
             return self
         whole = LatentStatistics(self.reference)
         kept = [(mean.cpu(), spread.cpu(), latents.cpu()) for mean, spread, latents in self.kept]
-        sums = [on_cpu(own) for own in (self.moments, self.kls, self.rates, self.usage)]
-        shares = collectives.objects((self.count, sums, kept))
-        for count, (moments, kls, rates, usage), _ in shares:
+        sums = [on_cpu(own) for own in (self.moments, self.kls, self.rates)]
+        uses = [own.cpu() for own in self.usage]
+        shares = collectives.objects((self.count, sums, uses, kept))
+        for count, (moments, kls, rates), usage, _ in shares:
             if moments is not None and rates is not None:
                 whole.count += count
                 whole.moments, whole.rates = (
@@ -154,9 +154,9 @@ class LatentStatistics:
                     added(whole.rates, rates),
                 )
                 whole.kls = None if kls is None else added(whole.kls, kls)
-                whole.usage = None if usage is None else added(whole.usage, usage)
+                whole.usage = all_added(whole.usage, usage)
         room = self.reference
-        turns = itertools.zip_longest(*(kept for _, _, kept in shares))
+        turns = itertools.zip_longest(*(kept for *_, kept in shares))
         for turn in itertools.chain.from_iterable(turns):
             if turn is not None and room > 0:
                 mean, spread, latents = turn
@@ -202,21 +202,37 @@ class LatentStatistics:
         information = self.mutual_information()
         if information is not None:
             metrics["mutual_information"], metrics["mutual_information_ceiling"] = information
-        if self.usage is not None:
-            metrics["codes_used"], metrics["perplexity"] = used_of(self.usage)
-        return metrics
+        used = [used_of(usage) for usage in self.usage]
+        metrics |= by_level("codes_used", [float(count) for count, _ in used])
+        return metrics | by_level("perplexity", [perplexity for _, perplexity in used])
 
     def verdict(self) -> str:
         """Return a plain sentence that says whether the latent has collapsed."""
-        if self.usage is not None:
-            return verdict_on_codes(self.usage)
+        return "; ".join(self.verdicts())
+
+    def verdicts(self) -> list[str]:
+        """Return such a sentence for each level of codes, or one for all latents."""
+        if self.usage:
+            return verdicts_on_codes(self.usage)
         active, dimensions = int(self.active().sum()), len(self.active())
         units = f"{active} of {dimensions} units active, KL {self.rate():.2f} nats"
-        return verdict_on(active, dimensions, 0, ("the latent is", "the units idle"), units)
+        return [verdict_on(active, dimensions, 0, ("the latent is", "the units idle"), units)]
 
 
-def verdict_on_codes(usage: Tensor) -> str:
-    """Return a plain sentence that says whether discrete latents have collapsed.
+def verdicts_on_codes(usage: Sequence[Tensor]) -> list[str]:
+    """Return a plain sentence for each level that says whether discrete latents have collapsed.
+
+    Args:
+        usage: (K_l,) uses of each code of each level, top first.
+    """
+    verdicts = [verdict_on_level(own) for own in usage]
+    if len(verdicts) == 1:
+        return verdicts
+    return [f"{level}: {own}" for level, own in zip(LEVELS, verdicts, strict=True)]
+
+
+def verdict_on_level(usage: Tensor) -> str:
+    """Return a plain sentence that says whether one level of discrete latents has collapsed.
 
     Args:
         usage: (K,) uses of each code.
@@ -250,6 +266,13 @@ def verdict_on(used: int, count: int, silent: int, words: tuple[str, str], numbe
 def added(total: Tensor | None, value: Tensor) -> Tensor:
     """Return a running sum with one more value; None stands for an empty sum."""
     return value if total is None else total + value
+
+
+def all_added(totals: list[Tensor], values: Sequence[Tensor]) -> list[Tensor]:
+    """Return running sums with one more value each; an empty list stands for empty sums."""
+    if not totals:
+        return list(values)
+    return [total + value for total, value in zip(totals, values, strict=True)]
 
 
 def on_cpu(value: Tensor | None) -> Tensor | None:

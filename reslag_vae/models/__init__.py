@@ -4,5 +4,6 @@ from reslag_vae.models.flat import FlatModel
 from reslag_vae.models.generative import GenerativeModel
 from reslag_vae.models.latent_free import LatentFree
 from reslag_vae.models.shared import SharedModel
+from reslag_vae.models.two_codes import TwoCodesModel
 
-__all__ = ["FlatModel", "GenerativeModel", "LatentFree", "SharedModel"]
+__all__ = ["FlatModel", "GenerativeModel", "LatentFree", "SharedModel", "TwoCodesModel"]

@@ -88,7 +88,7 @@ class FlatModel(GenerativeModel):
 
     def nearest(self, code: Tensor) -> Tensor:
         if isinstance(self.posterior, CodePosterior):
-            return self.posterior.latents_of(self.posterior.codes_at(code)).to(code.dtype)
+            return self.posterior.nearest(code)
         return super().nearest(code)
 
     def from_noise(self, noise: tuple[Tensor, ...], temperature: float = 1.0) -> tuple[Tensor, ...]:
@@ -107,6 +107,20 @@ class FlatModel(GenerativeModel):
         }
 
 
+def check_levels(network: Network, levels: int) -> None:
+    """Refuse a network of another number of levels of latents than the model has.
+
+    Raises:
+        ValueError: the message names the option.
+    """
+    if len(network.level_dims) != levels:
+        raise ValueError(
+            f"network={network.name}: is a network of {len(network.level_dims)} level(s) of "
+            f"latents, and the model has {levels}; network=shared is that of model=pixelvae_pp, "
+            "network=two_grids that of model=vq_vae_2."
+        )
+
+
 def check_shapes(
     network: Network, likelihood: Likelihood, posterior: Posterior, prior: Prior, levels: int = 1
 ) -> None:
@@ -122,11 +136,7 @@ def check_shapes(
     Raises:
         ValueError: the message names the option.
     """
-    if len(network.level_dims) != levels:
-        raise ValueError(
-            f"network={network.name}: is a network of {len(network.level_dims)} level(s) of "
-            f"latents, and the model has {levels}; network=shared is that of model=pixelvae_pp."
-        )
+    check_levels(network, levels)
     if "grid" in posterior.requires - network.provides:
         raise ValueError(f"network={network.name}: posterior={posterior.name} takes network=grid.")
     if not likelihood.parameters_per_channel:

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
 import torch
@@ -160,8 +160,11 @@ class GenerativeModel(nn.Module, ABC):
         """Return the maps to each level's posterior."""
         return [module for module in self.modules() if isinstance(module, Posterior)]
 
-    def vectors_to_start_from(self, images: Tensor) -> list[tuple[Posterior, Tensor]]:
-        """Return the posteriors that start from clusters, and the (M, width) vectors of these.
+    def vectors_to_start_from(self, images: Tensor) -> Iterable[tuple[Posterior, Tensor]]:
+        """Return the posteriors that may start from clusters, and the (M, width) vectors of these.
+
+        Each one's vectors are computed when it is asked for: they may depend on those that have
+        started before it.
 
         Args:
             images: (B, C, H, W) training images in [0, 1].

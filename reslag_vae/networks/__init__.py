@@ -7,6 +7,7 @@ from reslag_vae.networks.plain import PlainNetwork
 from reslag_vae.networks.residual import LightResidualNetwork, ResidualNetwork
 from reslag_vae.networks.shared import SharedNetwork
 from reslag_vae.networks.skip import SkipNetwork
+from reslag_vae.networks.two_grids import TwoGridNetwork
 
 __all__ = [
     "GridNetwork",
@@ -17,4 +18,5 @@ __all__ = [
     "ResidualNetwork",
     "SharedNetwork",
     "SkipNetwork",
+    "TwoGridNetwork",
 ]

@@ -35,8 +35,9 @@ def start_from_data(system: "BaseVAE") -> None:
     for posterior, vectors in system.model.vectors_to_start_from(
         unit_interval(images.to(system.device))
     ):
-        centres = centres_of(vectors, posterior.clusters)
-        posterior.start(centres.to(vectors))
+        if posterior.clusters:
+            centres = centres_of(vectors, posterior.clusters)
+            posterior.start(centres.to(vectors))
 
 
 def centres_of(vectors: Tensor, clusters: int) -> Tensor:

@@ -17,12 +17,14 @@ from reslag_vae.variants.reslag_light import ResLagLightVAE
 from reslag_vae.variants.skip_vae import SkipVAE
 from reslag_vae.variants.vae import VAE
 from reslag_vae.variants.vq_vae import VQVAE
+from reslag_vae.variants.vq_vae_2 import VQVAE2
 
 __all__ = [
     "FSQVAE",
     "FVAE",
     "VAE",
     "VQVAE",
+    "VQVAE2",
     "AutoEncoder",
     "BetaVAE",
     "CodePriorModel",

@@ -216,6 +216,6 @@ def test_an_evaluation_counts_the_codes_of_all_images(case: Case) -> None:
     model.eval()
     expected = model.posterior.codes_at(codes.means).flatten()  # type: ignore[operator]
 
-    assert codes.usage is not None
-    assert codes.usage.tolist() == torch.bincount(expected, minlength=len(codes.usage)).tolist()
+    (usage,) = codes.usage
+    assert usage.tolist() == torch.bincount(expected, minlength=len(usage)).tolist()
     torch.testing.assert_close(model.nearest(codes.means + 1e-4), codes.means)

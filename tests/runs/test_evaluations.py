@@ -37,6 +37,7 @@ from tests.running import ROOT, TINY, start
 
 SMALL = (*TINY, "trainer.max_epochs=2", "callbacks.progress=null")
 MODELS = {"lagging": "schedule.epochs=1", "beta_vae": "objective.beta=3", "autoencoder": "seed=0"}
+CODES_OF_NUMBERS = ("posterior=fsq", "network.code_dim=3")
 PICTURES = {
     "reconstructions",
     "samples",
@@ -530,6 +531,32 @@ def test_codes_are_evaluated_as_codes(
     assert sentence in " ".join(capsys.readouterr().out.split())
     # What there is of numbers alone
     assert evaluation["numbers"]["reconstruction"]["pca_mse"]["value"] is None
+    pictures = {path.stem for path in (tmp_path / "run" / "figures" / "test").iterdir()}
+    assert pictures == PICTURES - {"rate_distortion", "traversals"} | {"sigma2"}
+
+
+@pytest.mark.parametrize("choices", [("posterior.codes=20",), CODES_OF_NUMBERS])
+def test_two_levels_of_codes_are_evaluated_each(
+    choices: tuple[str, ...], compose: Any, train: Any, options: Any, tmp_path: Path, capsys: Any
+) -> None:
+    own = ("network.channels=[4,4,4]", "network.blocks=[1,1,1]", "logger=none", *choices)
+    train(compose("model=vq_vae_2", *own, f"data.root={tmp_path}", *SMALL), tmp_path / "run")
+    assert (tmp_path / "run" / "figures" / "code_usage.png").is_file()
+    header = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[0].split(",")
+    evaluate(options(f"run={tmp_path}/run"))
+    evaluation = result(tmp_path / "run")
+    latent, said = evaluation["numbers"]["latent"], " ".join(capsys.readouterr().out.split())
+    assert not {"codes_used", "perplexity"} & latent.keys()
+    for level in ("top", "bottom"):
+        used, perplexity = (latent[f"{name}_{level}"] for name in ("codes_used", "perplexity"))
+        count = int(used["unit"].removeprefix("of "))
+        sentence = f"({used['value']} of {count} codes used, perplexity"
+        assert 1 <= perplexity["value"] <= used["value"] <= count
+        assert f"{level}: " in evaluation["verdict"]["sentence"]
+        assert sentence in evaluation["verdict"]["sentence"]
+        assert sentence in said
+        assert {f"val/codes_used_{level}", f"val/perplexity_{level}"} <= set(header)
+    assert evaluation["verdict"]["dimensions"] == []
     pictures = {path.stem for path in (tmp_path / "run" / "figures" / "test").iterdir()}
     assert pictures == PICTURES - {"rate_distortion", "traversals"} | {"sigma2"}
 

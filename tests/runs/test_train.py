@@ -196,8 +196,25 @@ def test_checkpoints_hold_plain_containers_and_what_they_are_of(
             (1, 5),
             ("model=lagging", "schedule.epochs=1", "prior=vamp", "prior.pseudo_inputs=10"),
         ),
+        (
+            2,
+            (1, 5),
+            (
+                "model=vq_vae_2",
+                "network.channels=[4,4,4]",
+                "network.blocks=[1,1,1]",
+                "posterior.codes=20",
+            ),
+        ),
     ],
-    ids=["end_of_phase", "fresh_batches", "mutual_information", "flow", "pseudo_inputs"],
+    ids=[
+        "end_of_phase",
+        "fresh_batches",
+        "mutual_information",
+        "flow",
+        "pseudo_inputs",
+        "two_codebooks",
+    ],
 )
 def test_an_interrupted_run_ends_as_if_it_had_not_been(
     epochs: int,

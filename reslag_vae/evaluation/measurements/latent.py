@@ -14,7 +14,7 @@ from reslag_vae.evaluation.numbers import (
     mean_over_images,
     missing,
 )
-from reslag_vae.latents.codes import used_of
+from reslag_vae.latents.codes import by_level, used_of
 from reslag_vae.latents.statistics import ACTIVE_VARIANCE
 
 NO_GAUSSIAN = "not all posteriors are diagonal Gaussians, whose mixture q(z) would be"
@@ -65,14 +65,14 @@ def latent(subject: Subject) -> Numbers:
 
 def used_codes(subject: Subject) -> Numbers:
     """Return how many codes are in use, and how evenly; nothing where latents are not discrete."""
-    usage, protocol = subject.codes.usage, subject.reference_protocol
-    if usage is None:
-        return {}
-    used, perplexity = used_of(usage)
-    return {
-        "codes_used": Number(used, f"of {len(usage)}", f"{protocol}; by any position of any image"),
-        "perplexity": Number(perplexity, "codes", f"{protocol}; so many, were they used alike"),
-    }
+    by_any = f"{subject.reference_protocol}; by any position of any image"
+    alike = f"{subject.reference_protocol}; so many, were they used alike"
+    counts, perplexities = [], []
+    for usage in subject.codes.usage:
+        used, perplexity = used_of(usage)
+        counts.append(Number(used, f"of {len(usage)}", by_any))
+        perplexities.append(Number(perplexity, "codes", alike))
+    return by_level("codes_used", counts) | by_level("perplexity", perplexities)
 
 
 def bracketed(result: Aggregate, protocol: str) -> Numbers:

@@ -38,7 +38,7 @@ def linear_limit(subject: Subject) -> dict[str, Number]:
     """Return the errors of as many principal components of train as the model has dimensions."""
     components, train = subject.model.latent_dim, subject.data.split("train")
     why = ""
-    if subject.codes.usage is not None:
+    if subject.codes.usage:
         why = "codes are no numbers, of which there would be as many components"
     elif components > len(train):
         why = f"{len(train):,} training images have fewer than {components} components"

@@ -1,5 +1,6 @@
 """The diagnosis of a collapsed latent: which dimensions are idle, and of which kind of collapse."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from reslag_vae.evaluation.iteration import check_seed, device_of, evaluating
 from reslag_vae.evaluation.metrics.bounds import likelihood_of
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.base import joined
-from reslag_vae.latents.statistics import ACTIVE_VARIANCE, verdict_on_codes
+from reslag_vae.latents.statistics import ACTIVE_VARIANCE, verdicts_on_codes
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models import GenerativeModel
 
@@ -84,14 +85,14 @@ def diagnose(
     )
 
 
-def diagnose_codes(usage: Tensor) -> Diagnosis:
+def diagnose_codes(usage: Sequence[Tensor]) -> Diagnosis:
     """Return whether discrete latents have collapsed: of no dimension, by the codes in use.
 
     Args:
-        usage: (K,) uses of each code.
+        usage: (K_l,) uses of each code of each level, top first.
     """
     none = torch.zeros(0, dtype=torch.bool)
-    return Diagnosis(none, none, none, verdict_on_codes(usage))
+    return Diagnosis(none, none, none, "; ".join(verdicts_on_codes(usage)))
 
 
 def precision(

@@ -2,10 +2,11 @@
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from textwrap import fill
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 ACTIVE, INACTIVE = "#1f77b4", "#c7c7c7"
 DPI = 120
 LONGEST, LONGEST_TITLE = 40, 120  # characters of a name, and of a line above a picture
+LINE = 95  # characters above bars, beside each other
 
 
 @contextmanager
@@ -130,37 +132,52 @@ def kl_bars(kl: np.ndarray, active: np.ndarray, title: str) -> "Figure":
     """
     order = np.argsort(-kl)
     colors = np.where(active[order], ACTIVE, INACTIVE)
-    return bars(kl[order], colors, ("latent dimension, largest KL first", "KL (nats)"), title)
+    labels = ("latent dimension, largest KL first", "KL (nats)")
+    return bars([Bars(kl[order], colors, title)], labels)
 
 
 @default_settings()
-def usage_bars(usage: np.ndarray, title: str) -> "Figure":
-    """Draw how often each code is used, most used first.
+def usage_bars(usage: Sequence[np.ndarray], titles: Sequence[str]) -> "Figure":
+    """Draw how often each code is used, most used first, the top level above the others.
 
     Args:
-        usage: (K,) uses.
-        title: text above the bars.
+        usage: (K_l,) uses of each level.
+        titles: text above the bars of each level.
     """
-    heights = np.sort(usage)[::-1]
-    colors = np.full(len(heights), ACTIVE)
-    return bars(heights, colors, ("code, most used first", "uses"), title)
+    levels = zip(usage, titles, strict=True)
+    rows = [Bars(np.sort(uses)[::-1], np.full(len(uses), ACTIVE), title) for uses, title in levels]
+    return bars(rows, ("code, most used first", "uses"))
 
 
-def bars(heights: np.ndarray, colors: np.ndarray, labels: tuple[str, str], title: str) -> "Figure":
-    """Draw bars of (N,) heights and colours next to each other.
+class Bars(NamedTuple):
+    """A row of bars next to each other.
 
-    Args:
+    Attributes:
         heights: (N,) heights.
         colors: (N,) colours.
-        labels: of both axes.
         title: text above the bars.
+    """
+
+    heights: np.ndarray
+    colors: np.ndarray
+    title: str
+
+
+def bars(rows: Sequence[Bars], labels: tuple[str, str]) -> "Figure":
+    """Draw rows of bars below each other.
+
+    Args:
+        rows: rows, from above.
+        labels: of both axes.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 3), layout="constrained")
-    axis = figure.subplots()
-    axis.bar(np.arange(len(heights)), heights, color=colors, width=0.85)
-    axis.set(xlabel=labels[0], ylabel=labels[1], xlim=(-0.6, len(heights) - 0.4))
-    axis.set_title(drawable(title, LONGEST_TITLE), fontsize=9)
-    axis.spines[["top", "right"]].set_visible(False)
+    figure = Figure(figsize=(7, 3 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), squeeze=False)[:, 0]
+    for axis, row in zip(axes, rows, strict=True):
+        count = len(row.heights)
+        axis.bar(np.arange(count), row.heights, color=row.colors, width=0.85)
+        axis.set(xlabel=labels[0], ylabel=labels[1], xlim=(-0.6, count - 0.4))
+        axis.set_title(fill(drawable(row.title, LONGEST_TITLE), LINE), fontsize=9)
+        axis.spines[["top", "right"]].set_visible(False)
     return figure

@@ -100,7 +100,7 @@ def scatters(runs: dict[str, RunMaterial]) -> Pictures:
 
 def single_model(subject: Subject, attributes: Sequence[str]) -> Pictures:
     """Yield name and picture of what is drawn of a single model only."""
-    if subject.codes.usage is None:  # one number of a code's vector moves nothing by itself
+    if not subject.codes.usage:  # one number of a code's vector moves nothing by itself
         first = subject.images.part(torch.tensor([0])).images[0]
         yield "traversals", pictures.traversals(first, DEVIATIONS, traversals(subject))
     if subject.model.likelihood.has_mean:

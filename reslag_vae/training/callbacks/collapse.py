@@ -35,13 +35,14 @@ class CollapseMonitor(Callback):
         if not statistics.count:
             return
         self.verdict = statistics.verdict()
-        title = f"{model.name}, epoch {epoch}: {self.verdict}"
+        titles = [f"{model.name}, epoch {epoch}: {own}" for own in statistics.verdicts()]
         kl = statistics.kl_per_dimension()
-        if statistics.usage is not None:
-            name, bars = "code_usage", usage_bars(statistics.usage.cpu().numpy(), title)
+        if statistics.usage:
+            usage = [own.cpu().numpy() for own in statistics.usage]
+            name, bars = "code_usage", usage_bars(usage, titles)
         elif kl is not None:
             active = statistics.active().cpu().numpy()
-            name, bars = "kl_per_dimension", kl_bars(kl.cpu().numpy(), active, title)
+            name, bars = "kl_per_dimension", kl_bars(kl.cpu().numpy(), active, titles[0])
         else:  # of a prior that is not one density for each dimension
             return
         path = figure_path(trainer, name)

@@ -55,6 +55,7 @@ ALLOWED = {
     "pixelcnn": BOUNDS,
     "vq_vae": BOUNDS,
     "fsq_vae": BOUNDS,
+    "vq_vae_2": BOUNDS,
     "f_vae": ("elbo", "warm_up", "free_bits", *RULES),
 } | dict.fromkeys(
     ("lagging", "reslag", "reslag_light", "skip_vae", "pixelvae"),
@@ -62,6 +63,8 @@ ALLOWED = {
 )
 # A trained prior takes no loss without a KL to it.
 ALLOWED["pixelvae_pp"] = (*BOUNDS, "beta", "capacity")
+# Levels of latents, where there is not one.
+LEVELS = {"pixelvae_pp": 3, "vq_vae_2": 2}
 # The KL weighs something from the first step on, so that it trains a prior.
 AT_ONCE = {"warm_up": ("objective.start=0.5",), "free_bits": ("objective.nats=0",)}
 
@@ -194,7 +197,7 @@ def test_every_model_is_built_for_every_data_set(data: str, compose: Compose) ->
         free, coded = "latent_free" in variant.requires, "codes" in variant.requires
         if not coded:
             assert (0 if free else config.recipe.latent_dim) in variant.model.level_dims
-        assert len(variant.model.level_dims) == (3 if "shared_half" in variant.requires else 1)
+        assert len(variant.model.level_dims) == LEVELS.get(model, 1)
 
 
 @pytest.mark.parametrize("model", FIRST)

@@ -86,8 +86,15 @@ def test_kl_bars_are_sorted_and_inactive_ones_grey() -> None:
 
 
 def test_usage_bars_are_sorted() -> None:
-    bars = usage_bars(np.array([3, 0, 7]), "title").axes[0].patches
+    bars = usage_bars([np.array([3, 0, 7])], ["title"]).axes[0].patches
     assert [bar.get_height() for bar in bars] == [7, 3, 0]  # type: ignore[attr-defined]
+
+
+def test_each_level_of_codes_has_bars_and_a_title_of_its_own() -> None:
+    axes = usage_bars([np.array([1, 2]), np.array([3, 0, 7])], ["top", "bottom"]).axes
+    heights = [[bar.get_height() for bar in axis.patches] for axis in axes]  # type: ignore[attr-defined]
+    assert heights == [[2, 1], [7, 3, 0]]
+    assert [axis.get_title() for axis in axes] == ["top", "bottom"]
 
 
 def test_figure_is_saved_as_png(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ def test_table1_is_whole() -> None:
         "f_vae",
         "vq_vae",
         "fsq_vae",
+        "vq_vae_2",
     }
     assert table["fashion_mnist", "optimal_sigma"] == {
         "rec": 12.1918,

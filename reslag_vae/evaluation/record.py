@@ -13,7 +13,8 @@ from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements import measure
 from reslag_vae.evaluation.measurements.perceptual import perceptual
-from reslag_vae.evaluation.metrics.collapse import Diagnosis, diagnose, diagnose_codes
+from reslag_vae.evaluation.metrics.code_collapse import diagnose_codes
+from reslag_vae.evaluation.metrics.collapse import Diagnosis, diagnose
 from reslag_vae.evaluation.numbers import Numbers
 from reslag_vae.evaluation.pictures import SIGMA2_KEYS, RatePoint, gallery, samples
 from reslag_vae.evaluation.pictures.figures import save_figure
@@ -127,9 +128,8 @@ def diagnosis_of(subject: Subject) -> Diagnosis | None:
     """Return whether and how the latent has collapsed; None where the posterior is a point."""
     if subject.model.deterministic or not subject.model.latent_dim:
         return None
-    if subject.codes.usage:
-        return diagnose_codes(subject.codes.usage)
-    return diagnose(
+    of_latents = diagnose_codes if subject.codes.usage else diagnose
+    return of_latents(
         subject.model, subject.codes, subject.likelihood, subject.settings.seed, subject.progress
     )
 

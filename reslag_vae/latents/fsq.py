@@ -86,9 +86,11 @@ class FiniteScalarQuantised(CodePosterior):
         return (self.per_number // 2).to(like.dtype)
 
     def _digits(self, vectors: Tensor) -> Tensor:
-        """Return the (..., code_dim) levels, from 0, of numbers in units of [-1, 1]."""
+        """Return the (..., code_dim) levels, from 0, nearest to numbers in units of [-1, 1]."""
         width = self._half_width(vectors)
-        return (vectors * width).round().long() + self.per_number // 2
+        digits = (vectors * width).round().long() + self.per_number // 2
+        # Of an even number of levels the outermost one below has no counterpart above.
+        return torch.minimum(digits.clamp_min(0), self.per_number - 1)
 
     def _from_digits(self, digits: Tensor) -> Tensor:
         width = self.per_number // 2

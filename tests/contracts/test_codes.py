@@ -76,6 +76,16 @@ def test_every_code_is_its_own_nearest(case: Case) -> None:
 
 
 @every_code
+def test_numbers_far_away_have_a_nearest_code_too(case: Case) -> None:
+    posterior = built(case)
+    vectors = posterior.vectors_of(torch.arange(posterior.codes)).double()
+    far = torch.tensor([[1.6, 0, 0], [0, 0, -1.9], [-9, 0, 9], [4, 4, 4]], dtype=torch.float64)
+    nearest = torch.cdist(far, vectors).min(1).values
+    found = (far - vectors[posterior.indices_of(far)]).norm(dim=1)
+    torch.testing.assert_close(found, nearest)
+
+
+@every_code
 def test_latents_are_bit_for_bit_those_of_the_codes(case: Case) -> None:
     posterior = built(case)
     density = density_of(posterior, features())

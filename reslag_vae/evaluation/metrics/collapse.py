@@ -1,6 +1,5 @@
 """The diagnosis of a collapsed latent: which dimensions are idle, and of which kind of collapse."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from reslag_vae.evaluation.iteration import check_seed, device_of, evaluating
 from reslag_vae.evaluation.metrics.bounds import likelihood_of
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.base import joined
-from reslag_vae.latents.statistics import ACTIVE_VARIANCE, verdicts_on_codes
+from reslag_vae.latents.statistics import ACTIVE_VARIANCE
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models import GenerativeModel
 
@@ -83,16 +82,6 @@ def diagnose(
     return Diagnosis(
         active, ignored, lagging, _verdict(len(active), int(ignored.sum()), int(lagging.sum()))
     )
-
-
-def diagnose_codes(usage: Sequence[Tensor]) -> Diagnosis:
-    """Return whether discrete latents have collapsed: of no dimension, by the codes in use.
-
-    Args:
-        usage: (K_l,) uses of each code of each level, top first.
-    """
-    none = torch.zeros(0, dtype=torch.bool)
-    return Diagnosis(none, none, none, "; ".join(verdicts_on_codes(usage)))
 
 
 def precision(

@@ -172,7 +172,9 @@ class Subject:
         """The part of a protocol that says how many samples the bound is taken with."""
         if not self.model.latent_dim:
             return EXACT
-        return f"{self.settings.samples} samples of each posterior"
+        samples = f"{self.settings.samples} samples of each posterior"
+        provided = getattr(self.model.parts().get("prior"), "provides", ())
+        return f"{samples}, whose log p(z) is bounded, too" if "bound" in provided else samples
 
     @property
     def images_protocol(self) -> str:

@@ -137,10 +137,11 @@ class TwoStagePrior(Prior):
     def bound(self, latents: Tensor) -> Tensor:
         """Return (B,) lower bounds on log p(z) of (B, d) latents, in nats.
 
-        In training it is the ELBO by one sample of u, drawn by PyTorch's generator: one of all
-        processes' samples. In evaluation it is the importance-weighted bound (Burda et al. 2016,
-        https://arxiv.org/abs/1509.00519, Eq. 8) by 16 samples, whose noise is the same for all
-        latents and at every call. Of both the exponential has the mean p(z) over the noise.
+        In training it is the ELBO by one sample of u. PyTorch's generator draws its noise, for all
+        processes what it draws for one; a compiled graph draws other numbers. In evaluation it is
+        the importance-weighted bound (Burda et al. 2016, https://arxiv.org/abs/1509.00519, Eq. 8)
+        by 16 samples, whose noise is the same for all latents and at every call. Over the noise the
+        mean of the exponential is p(z), so that the mean of the bound is at most log p(z).
         """
         if self.training and torch.is_grad_enabled() and self.log_gamma.requires_grad:
             self._start(latents)

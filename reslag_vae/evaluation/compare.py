@@ -41,6 +41,10 @@ NOTE = (
     "variance; under which likelihood each is taken stands below."
 )
 
+SEVERAL_CLASSIFIERS = (
+    " Of a distance by several classifiers ± is the standard deviation over these."
+)
+
 
 def compare(results: list[EvaluatedRun], folder: Path) -> list[Path]:
     """Draw and tabulate the runs of each data set that has several.
@@ -156,7 +160,8 @@ def as_markdown(titled: dict[str, EvaluatedRun]) -> str:
     for title, result in titled.items():
         cells = [format_cell(result.numbers[group][name]) for _, group, name in COLUMNS]
         lines.append(f"| {markdown(title)} | " + " | ".join(cells) + " |")
-    lines += ["", NOTE, ""]
+    counts = [result.subject.settings.classifiers for result in titled.values()]
+    lines += ["", NOTE + (SEVERAL_CLASSIFIERS if max(counts) > 1 else ""), ""]
     lines += [run_line(title, result) for title, result in titled.items()]
     lines += ["", "How each number was measured:", "", *protocol_lines(titled), ""]
     return "\n".join(lines)

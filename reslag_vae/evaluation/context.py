@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ class Settings(NamedTuple):
             other and whose likelihood is bounded; also that of samples drawn from the model.
         train_images: the number of training images, at most, whose codes are used.
         seed: seed of every random number.
+        classifiers: the number of classifiers, of seeds from 0, that measure the samples.
     """
 
     split: SplitName = "test"
@@ -42,6 +43,14 @@ class Settings(NamedTuple):
     reference: int = 10_000
     train_images: int = 20_000
     seed: int = 0
+    classifiers: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON holds them, without `classifiers` where there is one."""
+        content = self._asdict()
+        if self.classifiers == 1:
+            del content["classifiers"]
+        return content
 
 
 @dataclass(frozen=True)
@@ -163,7 +172,9 @@ class Subject:
         """The part of a protocol that says how many samples the bound is taken with."""
         if not self.model.latent_dim:
             return EXACT
-        return f"{self.settings.samples} samples of each posterior"
+        samples = f"{self.settings.samples} samples of each posterior"
+        provided = getattr(self.model.parts().get("prior"), "provides", ())
+        return f"{samples}, whose log p(z) is bounded, too" if "bound" in provided else samples
 
     @property
     def images_protocol(self) -> str:

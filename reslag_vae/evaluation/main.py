@@ -94,7 +94,12 @@ def read_data(runs: list[Run], config: DictConfig, trust: tuple[str, ...]) -> li
 def settings_of(config: DictConfig) -> Settings:
     """Return the settings of a configuration that the numbers depend on."""
     return Settings(
-        config.split, config.samples, config.reference, config.train_images, config.seed
+        config.split,
+        config.samples,
+        config.reference,
+        config.train_images,
+        config.seed,
+        config.classifiers,
     )
 
 

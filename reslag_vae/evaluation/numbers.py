@@ -1,6 +1,8 @@
 """Measured numbers, each with its unit and how it was measured."""
 
 import math
+from collections.abc import Sequence
+from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -14,7 +16,8 @@ class Number(NamedTuple):
         unit: unit of the value, such as "nats per image".
         protocol: how it was measured: split, number of images and of samples, seed, and whatever
             else the value depends on; the reason where there is no value.
-        error: standard error of the value over the images; None where it has none.
+        error: standard error of the value over the images, or standard deviation over the
+            classifiers that it is the mean of; None where it has none.
     """
 
     value: float | None
@@ -47,6 +50,18 @@ def mean_over_images(values: Tensor, unit: str, protocol: str) -> Number:
     """
     error = float(values.double().std() / math.sqrt(len(values))) if len(values) > 1 else None
     return Number(float(values.double().mean()), unit, protocol, error)
+
+
+def mean_over_classifiers(values: Sequence[float], unit: str, protocol: str) -> Number:
+    """Return the mean of values with their standard deviation, which one value does not have.
+
+    Args:
+        values: the values by each classifier.
+        unit: unit of the values.
+        protocol: how they were measured.
+    """
+    error = stdev(values) if len(values) > 1 else None
+    return Number(fmean(values), unit, protocol, error)
 
 
 def missing(unit: str, why: str) -> Number:

@@ -14,11 +14,15 @@ from reslag_vae.evaluation.record import EvaluatedRun
 def print_results(result: EvaluatedRun) -> None:
     """Print a run's numbers as a table, then what is missing and why, the verdict and the files.
 
-    Beside each number stands its standard error over images.
+    Beside each number stands its standard error over images, or over several classifiers their
+    standard deviation.
     """
     console = Console()
     console.print(numbers_table(result))
     lines = [f"without {', '.join(names)}: {why}" for why, names in absent(result.numbers).items()]
+    classifiers = result.subject.settings.classifiers
+    if classifiers > 1:
+        lines.append(f"± of numbers by {classifiers} classifiers: their standard deviation")
     if result.diagnosis is not None:
         lines.append(result.diagnosis.verdict)
     lines += [f"  {path}" for path in (result.file, *result.pictures)]

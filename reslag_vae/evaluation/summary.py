@@ -30,7 +30,7 @@ def summary(
         "training_seed": run.config.seed,
         "checkpoint": run.checkpoint,
         "epoch": run.epoch,
-        "settings": subject.settings._asdict(),
+        "settings": subject.settings.as_dict(),
         "verdict": None if diagnosis is None else verdict(subject, diagnosis),
         "numbers": {
             group: {name: number.as_dict() for name, number in named.items()}

@@ -13,6 +13,7 @@ from reslag_vae.latents.pixelcnn import PixelCNNPrior
 from reslag_vae.latents.point import Point, PointPosterior
 from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.latents.statistics import LatentStatistics
+from reslag_vae.latents.two_stage import TwoStagePrior
 from reslag_vae.latents.uniform_codes import UniformCodes
 from reslag_vae.latents.vamp import VampPrior
 from reslag_vae.latents.vq import VectorQuantised
@@ -41,6 +42,7 @@ __all__ = [
     "PosteriorDensity",
     "Prior",
     "StandardNormal",
+    "TwoStagePrior",
     "UniformCodes",
     "VampPrior",
     "VectorQuantised",

@@ -17,6 +17,17 @@ def normal_rows(count: int, width: int, generator: torch.Generator) -> Tensor:
     return torch.randn(count, 16 * math.ceil(width / 16), generator=generator)[:, :width]
 
 
+def balanced_normal_rows(count: int, width: int) -> Tensor:
+    """Return (count, width) normal numbers in float64, the same ones at every call.
+
+    In each column their mean is exactly 0 and their variance 1, so that the moments that an affine
+    map of them estimates are exact.
+    """
+    rows = normal_rows(count, width, torch.Generator().manual_seed(0)).double()
+    spread, mean = torch.std_mean(rows, 0, correction=0)
+    return (rows - mean) / spread
+
+
 def straight_through(values: Tensor, source: Tensor) -> Tensor:
     """Return `values`, bit for bit, with the gradient of `source` (Bengio et al. 2013).
 

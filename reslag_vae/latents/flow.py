@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.latents.base import Density, Prior, normal_rows
+from reslag_vae.latents.base import Density, Prior, balanced_normal_rows
 from reslag_vae.latents.gaussian import DiagonalGaussian, bounded
 from reslag_vae.latents.remembered import Remembered
 from reslag_vae.options import require
@@ -161,9 +161,7 @@ class FlowPrior(Prior):
 
     @torch.no_grad()
     def _moments(self) -> tuple[Tensor, Tensor]:
-        rows = normal_rows(MOMENT_SAMPLES, self.latent_dim, torch.Generator().manual_seed(0))
-        spread, mean = torch.std_mean(rows.double(), 0, correction=0)
-        noise = ((rows - mean) / spread).to(next(self.parameters()))
+        noise = balanced_normal_rows(MOMENT_SAMPLES, self.latent_dim).to(next(self.parameters()))
         variance, mean = torch.var_mean(self.from_noise(noise), 0, correction=0)
         return mean, variance
 

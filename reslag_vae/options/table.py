@@ -156,6 +156,7 @@ EVALUATE: dict[str, Kind] = {
     "samples": whole(1, 100_000),
     "reference": whole(10, 10_000_000),
     "train_images": whole(10, 10_000_000),
+    "classifiers": whole(1, 100),
     "seed": SEED,
     "root": either(PATH, NULL),
     "folder": either(PATH, NULL),

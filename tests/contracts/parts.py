@@ -116,12 +116,17 @@ def is_concrete(kind: Any, base: type) -> bool:
     return subclass and not inspect.isabstract(kind)
 
 
-def every(room: ModuleType, base: type, without: str = "") -> pytest.MarkDecorator:
+def every(
+    room: ModuleType, base: type, without: str | tuple[str, ...] = (), only: str = ""
+) -> pytest.MarkDecorator:
     """A mark that has a test take each case of a room as `case`.
 
-    Those that provide `without`, a capability, are left out.
+    Those that provide a capability of `without` are left out, and those that do not provide `only`.
     """
+    unwanted = {without} if isinstance(without, str) else set(without)
     provided = [(case, getattr(case.kind, "provides", ())) for case in cases(room, base)]
-    found = [case for case, own in provided if without not in own]
+    wanted = [case for case, own in provided if not only or only in own]
+    left_out = [case for case, own in provided if unwanted & set(own)]
+    found = [case for case in wanted if case not in left_out]
     assert found, f"{room.__name__} exports no {base.__name__}"
     return pytest.mark.parametrize("case", found, ids=[case.label for case in found])

@@ -103,6 +103,8 @@ def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, ca
         assert mmd["value"] is not None or mmd["protocol"] == without
         assert evaluation["epoch"] == trained["epoch"]
         assert evaluation["settings"]["samples"] == 4
+        assert "classifiers" not in evaluation["settings"]
+        assert "error" not in evaluation["numbers"]["samples"]["classifier_frechet_prior"]
         assert evaluation["seconds"] > 0
         assert evaluation["peak_memory_mb"] > 50
         numbers = evaluation["numbers"]
@@ -191,6 +193,22 @@ def test_one_run_without_pictures_on_the_validation_split(copies: Path, options:
     assert evaluation["checkpoint"] == "last"
     assert not (copies / "lagging" / "figures" / "test").exists()
     assert not list((copies / "lagging" / "figures").glob("val*"))
+
+
+def test_several_classifiers_give_their_mean_and_standard_deviation(
+    copies: Path, options: Any, capsys: Any
+) -> None:
+    runs, out = f"run=[{copies / 'lagging'},{copies / 'autoencoder'}]", f"out={copies}/comparison"
+    evaluate(options(runs, out, "classifiers=2", "figures=false"))
+    number = result(copies / "lagging")["numbers"]["samples"]["classifier_frechet_prior"]
+    comparison = (copies / "comparison" / "digits" / "comparison.md").read_text()
+
+    assert number["error"] > 0
+    assert "2 classifiers, seeds 0 to 1" in number["protocol"]
+    assert result(copies / "lagging")["settings"]["classifiers"] == 2
+    assert f"{number['value']:.5g} ± {number['error']:.2g}" in comparison
+    assert "Of a distance by several classifiers ± is the standard deviation" in comparison
+    assert "± of numbers by 2 classifiers: their standard deviation" in capsys.readouterr().out
 
 
 def test_an_unfinished_run_is_evaluated_with_a_word(
@@ -307,6 +325,8 @@ def test_a_checkpoint_of_another_run_is_told(copies: Path, options: Any) -> None
     ("override", "message"),
     [
         ("samples=0", "samples=0: must be a whole number from 1"),
+        ("classifiers=0", "classifiers=0: must be a whole number from 1 to 100"),
+        ("classifiers=many", "classifiers=many: must be a whole number from 1 to 100"),
         ("samples=2.5", r"samples=2.5: must be a whole number"),
         ("reference=1", "reference=1"),
         ("train_images=true", "train_images=true"),

@@ -1,5 +1,6 @@
 """The distance of samples from images, by a classifier that needs no download."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from reslag_vae.evaluation.context import Subject, random_positions
 from reslag_vae.evaluation.metrics.classifier import Classifier, cached_classifier, train_classifier
 from reslag_vae.evaluation.metrics.frechet import frechet_distance
 from reslag_vae.evaluation.metrics.mixture import COMPONENTS
-from reslag_vae.evaluation.numbers import NO_LATENTS, Number, Numbers, missing
+from reslag_vae.evaluation.numbers import NO_LATENTS, Numbers, mean_over_classifiers, missing
 
 UNIT = "classifier Fréchet distance"
 SPLITS: tuple[SplitName, SplitName] = ("train", "val")
@@ -36,49 +37,63 @@ def samples(subject: Subject) -> Numbers:
     """Return the classifier Fréchet distances of samples of the prior and of the mixture.
 
     Beside them stand those of reconstructions and of training images, as limits, and the accuracy
-    of the classifier. The mixture of Gaussians is fitted to the codes of training images.
+    of the classifier. The mixture of Gaussians is fitted to the codes of training images. Several
+    classifiers give means, with the standard deviation over the classifiers.
     """
     targets = labels_of(subject.data, subject.settings.split)
     if targets is None:
         why = "the images have neither classes nor attributes to train the classifier on"
         names = [*(f"classifier_frechet_{source}" for source in WORDS), "classifier_accuracy"]
         return dict.fromkeys(names, missing(UNIT, why))
-    classifier = classifier_of(subject)
-    count = len(development_images(subject.data)[0])
-    trained = f"features of a classifier trained on the {count:,} images of train and val"
-    numbers = distances(subject, classifier, trained)
+    classifiers = [classifier_of(subject, seed) for seed in range(subject.settings.classifiers)]
+    trained = trained_protocol(subject)
+    numbers = distances(subject, classifiers, trained)
     if not subject.classes_are_trained_on:
         accuracy = missing("accuracy", subject.other_classes_protocol)
     else:
-        value = classifier.accuracy(subject.images, targets, subject.progress)
-        accuracy = Number(value, "accuracy", f"{subject.split_protocol}; {trained}")
+        values = [own.accuracy(subject.images, targets, subject.progress) for own in classifiers]
+        protocol = f"{subject.split_protocol}; {trained}"
+        accuracy = mean_over_classifiers(values, "accuracy", protocol)
     return numbers | {"classifier_accuracy": accuracy}
 
 
-def distances(subject: Subject, classifier: Classifier, trained: str) -> Numbers:
+def trained_protocol(subject: Subject) -> str:
+    """Return the part of a protocol that says which classifiers measure, and their training."""
+    count, classifiers = len(development_images(subject.data)[0]), subject.settings.classifiers
+    trained_on = f"trained on the {count:,} images of train and val"
+    if classifiers == 1:
+        return f"features of a classifier {trained_on}"
+    return (
+        f"features of {classifiers} classifiers, seeds 0 to {classifiers - 1}, {trained_on}: "
+        "mean and standard deviation over them"
+    )
+
+
+def distances(subject: Subject, classifiers: Sequence[Classifier], trained: str) -> Numbers:
     """Return the Fréchet distance of each source from the reference images.
 
     Args:
         subject: the model and its data.
-        classifier: the classifier of the data set.
-        trained: what the classifier was trained on, for the protocol.
+        classifiers: the classifiers of the data set.
+        trained: what the classifiers were trained on, for the protocol.
     """
-    real = classifier.features(subject.reference, subject.progress)
-    against = f"against {len(real):,} images of the {subject.settings.split} split"
+    reals = [own.features(subject.reference, subject.progress) for own in classifiers]
+    against = f"against {len(subject.reference):,} images of the {subject.settings.split} split"
     numbers = {}
     for source in WORDS:
         if not subject.model.latent_dim and source in ("mixture", "reconstructions"):
             numbers[f"classifier_frechet_{source}"] = missing(UNIT, NO_LATENTS)
-    for source, features in features_of(subject, classifier).items():
-        compared = f"{len(features):,} {WORDS[source]}, seed {subject.settings.seed}, {against}"
-        numbers[f"classifier_frechet_{source}"] = Number(
-            frechet_distance(real, features), UNIT, f"{compared}; {trained}; not FID"
+    for source, features in features_of(subject, classifiers).items():
+        compared = f"{len(features[0]):,} {WORDS[source]}, seed {subject.settings.seed}, {against}"
+        values = [frechet_distance(*pair) for pair in zip(reals, features, strict=True)]
+        numbers[f"classifier_frechet_{source}"] = mean_over_classifiers(
+            values, UNIT, f"{compared}; {trained}; not FID"
         )
     return numbers
 
 
-def features_of(subject: Subject, classifier: Classifier) -> dict[str, Tensor]:
-    """Return (N, f) features of the images of each source.
+def features_of(subject: Subject, classifiers: Sequence[Classifier]) -> dict[str, list[Tensor]]:
+    """Return (N, f) features of the images of each source, by each classifier.
 
     N is the number of the reference images; of training images there may be fewer.
     """
@@ -88,21 +103,29 @@ def features_of(subject: Subject, classifier: Classifier) -> dict[str, Tensor]:
     train = subject.data.split("train")
     train = train.part(random_positions(len(train), len(subject.reference), subject.settings.seed))
     features = {
-        source: decoded_features(subject, classifier, latents)
+        source: decoded_features(subject, classifiers, latents)
         for source, latents in sources.items()
     }
-    return features | {"train_images": classifier.features(train, subject.progress)}
+    return features | {
+        "train_images": [own.features(train, subject.progress) for own in classifiers]
+    }
 
 
-def decoded_features(subject: Subject, classifier: Classifier, latents: Tensor) -> Tensor:
-    """Return (N, f) features of the images decoded from (N, d) latents."""
+def decoded_features(
+    subject: Subject, classifiers: Sequence[Classifier], latents: Tensor
+) -> list[Tensor]:
+    """Return (N, f) features of the images decoded from (N, d) latents, by each classifier.
+
+    All classifiers are given the same images.
+    """
     with subject.progress("features of samples", len(latents)) as advance:
-        parts, generator = [], torch.Generator().manual_seed(subject.settings.seed)
+        parts: list[list[Tensor]] = []
+        generator = torch.Generator().manual_seed(subject.settings.seed)
         for part in torch.split(latents, DECODED):
             images = decode(subject.model, part, generator=generator)
-            parts.append(classifier.features(images))
+            parts.append([own.features(images) for own in classifiers])
             advance(len(part))
-    return torch.cat(parts)
+    return [torch.cat(own) for own in zip(*parts, strict=True)]
 
 
 def labels_of(data: ImageDataModule, split: SplitName) -> Tensor | None:
@@ -112,16 +135,22 @@ def labels_of(data: ImageDataModule, split: SplitName) -> Tensor | None:
     return data.attributes(split) if isinstance(data, CelebA) else None
 
 
-def classifier_of(subject: Subject) -> Classifier:
-    """Return the classifier of the data set: trained once, then the same for every model."""
+def classifier_of(subject: Subject, seed: int) -> Classifier:
+    """Return the classifier of the data set: trained once, then the same for every model.
+
+    Args:
+        subject: the model and its data.
+        seed: seed of the classifier's training.
+    """
     data = subject.data
     images, targets = development_images(data)
     outputs = data.num_classes or targets.shape[1]
 
     def train() -> Classifier:
-        return train_classifier(images, targets, outputs, progress=subject.progress)
+        return train_classifier(images, targets, outputs, seed, subject.progress)
 
-    return cached_classifier(classifier_path(data, targets), data.image_shape, outputs, train)
+    path = classifier_path(data, targets, seed)
+    return cached_classifier(path, data.image_shape, outputs, train)
 
 
 def development_images(data: ImageDataModule) -> tuple[Images, Tensor]:
@@ -138,11 +167,12 @@ def development_images(data: ImageDataModule) -> tuple[Images, Tensor]:
     return Images(train.store, train.store_labels, rows[order]), torch.cat(targets)[order]
 
 
-def classifier_path(data: ImageDataModule, targets: Tensor) -> Path:
+def classifier_path(data: ImageDataModule, targets: Tensor, seed: int = 0) -> Path:
     """Return the file of a data set's classifier.
 
-    Its name differs between data sets, folders of pictures and labels.
+    Its name differs between data sets, folders of pictures, labels and seeds.
     """
     folder = str(getattr(data, "folder", data.root)).encode(errors="surrogateescape")
     digest = sha256(folder + targets.numpy().tobytes()).hexdigest()[:12]
-    return cache_folder(data.root) / f"classifier-{data.key}-{digest}.pt"
+    ending = f"-seed{seed}" if seed else ""
+    return cache_folder(data.root) / f"classifier-{data.key}-{digest}{ending}.pt"

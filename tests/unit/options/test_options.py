@@ -82,6 +82,7 @@ CONFIGURATIONS = {
     "binary": ("model=vae", "data=binarized_mnist", "likelihood=bernoulli", "prior=mixture"),
     "flow": ("model=vae", "data=digits", "prior=flow"),
     "vamp": ("model=vae", "data=digits", "prior=vamp"),
+    "two_stage": ("model=vae", "data=digits", "prior=two_stage"),
 }
 # Groups without a choice, and what a part looks at itself.
 UNLISTED = ("optimizer.plateau", "experiment", "prior.components")

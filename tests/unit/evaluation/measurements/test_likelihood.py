@@ -10,6 +10,7 @@ from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements.likelihood import likelihood
 from reslag_vae.evaluation.measurements.losses import losses
 from reslag_vae.evaluation.metrics.bounds import importance_weighted_bound
+from reslag_vae.latents import TwoStagePrior
 from reslag_vae.likelihoods import FixedVariance, Gaussian
 from reslag_vae.models import FlatModel
 
@@ -38,6 +39,16 @@ def test_the_bound_is_taken_with_the_models_own_variance_or_says_that_it_is_not(
     assert other["sigma2"].value == pytest.approx(subject.train_mse, rel=1e-6)
     assert "for want of an own" in other["importance_weighted_bound"].protocol
     assert likelihood(make_subject("reconstruction"))["elbo"].value is None
+
+
+@pytest.mark.parametrize("prior", [None, TwoStagePrior(3, [8])])
+def test_the_protocol_says_that_a_prior_is_bounded(
+    prior: TwoStagePrior | None, make_subject: MakeSubject, make_network: Callable[..., Any]
+) -> None:
+    model = FlatModel(make_network(), Gaussian(FixedVariance(0.2)), prior=prior)
+    protocol = likelihood(make_subject(model=model))["importance_weighted_bound"].protocol
+    assert "4 samples of each posterior" in protocol
+    assert ("whose log p(z) is bounded, too" in protocol) == (prior is not None)
 
 
 def test_a_number_does_not_depend_on_what_was_measured_before_it(make_subject: MakeSubject) -> None:

@@ -1,14 +1,24 @@
 """The distance of samples from images, and the classifier behind it."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 
-from reslag_vae.evaluation.context import Subject
-from reslag_vae.evaluation.measurements.samples import classifier_path, development_images, samples
+from reslag_vae.evaluation.context import Settings, Subject
+from reslag_vae.evaluation.measurements.samples import (
+    WORDS,
+    classifier_of,
+    classifier_path,
+    development_images,
+    samples,
+)
 
 MakeSubject = Callable[..., Subject]
+# The room exports the function of that name.
+module: Any = sys.modules[samples.__module__]
 
 
 def test_the_classifier_is_the_same_for_every_seed_of_the_split(
@@ -23,6 +33,9 @@ def test_the_classifier_is_the_same_for_every_seed_of_the_split(
     data = make_stripes()
     assert classifier_path(data, labels) == classifier_path(data, others)
     assert classifier_path(data, labels) != classifier_path(data, 2 - labels)
+    paths = {classifier_path(data, labels, seed) for seed in range(3)}
+    assert classifier_path(data, labels) in paths
+    assert len(paths) == 3
 
 
 def test_training_images_are_nearer_than_the_samples_of_an_untrained_model(
@@ -38,3 +51,66 @@ def test_training_images_are_nearer_than_the_samples_of_an_untrained_model(
         < 0.2 * numbers["classifier_frechet_prior"].value
     )
     assert numbers["classifier_accuracy"].value > 0.9
+
+
+def test_the_number_by_several_classifiers_is_the_mean_and_has_their_standard_deviation(
+    make_subject: MakeSubject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = make_subject(classifiers=3)
+    alone = []
+    for seed in range(3):
+        one = classifier_of(subject, seed)
+        monkeypatch.setattr(module, "classifier_of", lambda _, __, one=one: one)
+        alone.append(samples(make_subject()))
+    monkeypatch.setattr(module, "classifier_of", classifier_of)
+    together = samples(subject)
+
+    for name in (*(f"classifier_frechet_{source}" for source in WORDS), "classifier_accuracy"):
+        values = torch.tensor([own[name].value for own in alone], dtype=torch.float64)
+        assert together[name].value == pytest.approx(float(values.mean()), rel=1e-9)
+        assert together[name].error == pytest.approx(float(values.std()), rel=1e-6, abs=1e-12)
+        assert alone[0][name].error is None
+        assert "features of 3 classifiers, seeds 0 to 2, " in together[name].protocol
+        assert "features of a classifier trained on " in alone[0][name].protocol
+    assert together["classifier_frechet_prior"].error > 0
+    assert len({own["classifier_frechet_prior"].value for own in alone}) == 3
+
+
+def test_each_classifier_is_trained_once_and_the_first_is_that_of_a_single_one(
+    make_subject: MakeSubject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[int] = []
+    train = module.train_classifier
+
+    def counted(*arguments: Any) -> Any:
+        trained.append(arguments[3])
+        return train(*arguments)
+
+    monkeypatch.setattr(module, "train_classifier", counted)
+    first = samples(make_subject())
+    assert trained == [0]
+    several = samples(make_subject(classifiers=3))
+    assert trained == [0, 1, 2]
+    again, single = samples(make_subject(classifiers=3)), samples(make_subject())
+    assert trained == [0, 1, 2]
+    assert (again, single) == (several, first)
+
+
+def test_images_are_decoded_once_for_all_classifiers(
+    make_subject: MakeSubject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+    decode = module.decode
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        decoded.append(len(arguments[1]))
+        return decode(*arguments, **options)
+
+    monkeypatch.setattr(module, "decode", counted)
+    samples(make_subject(classifiers=2))
+    assert decoded == [60, 60, 60], "prior, mixture, reconstructions"
+
+
+def test_settings_say_the_number_of_classifiers_where_there_are_several() -> None:
+    assert "classifiers" not in Settings().as_dict()
+    assert Settings(classifiers=3).as_dict() == Settings().as_dict() | {"classifiers": 3}

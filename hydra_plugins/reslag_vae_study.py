@@ -82,11 +82,12 @@ class StudySweeper(Sweeper):
         if not asked:
             raise ConfigError("This study has no such run: no grid of it has all that is chosen.")
         questions = [plan.parse_question(node) for node in self.questions]
-        plan.check_questions(questions, [*jobs(self.grids, {}), *asked])
+        all_of_it = jobs(self.grids, {})
+        plan.check_questions(questions, [*all_of_it, *asked, *plan.planned(folder).jobs])
         log.info("%d runs in %s", len(asked), folder)
         for job in asked:
             self.check(job, folder)
-        plan.add_to_plan(folder, asked, questions)
+        plan.add_to_plan(folder, asked, questions, all_of_it)
         before = overview.run_statuses(folder, asked)
         overview.print_status(before)
         launched = [job for job, own in before.items() if self.is_to_run(own.state)]

@@ -128,6 +128,15 @@ def read_plan(folder: Path) -> Plan:
         raise RunError(f"{path} is damaged: {first_line(error)}") from None
 
 
+def planned(folder: Path) -> Plan:
+    """Return the plan in a study's folder of results, empty if no run of it has been started.
+
+    Raises:
+        RunError: study.json is damaged.
+    """
+    return read_plan(folder) if (folder / STUDY_FILE).exists() else Plan([], [])
+
+
 def parse_job(node: dict[str, Any]) -> Job:
     """Return the run that a node of study.json describes.
 
@@ -143,12 +152,28 @@ def parse_job(node: dict[str, Any]) -> Job:
     return Job(folder, tuple(overrides))
 
 
-def add_to_plan(folder: Path, jobs: Sequence[Job], questions: Sequence[Question]) -> Plan:
-    """Add runs to the written plan, and replace its questions."""
+def add_to_plan(
+    folder: Path,
+    jobs: Sequence[Job],
+    questions: Sequence[Question],
+    others: Sequence[Job] = (),
+) -> Plan:
+    """Add runs to the written plan, and replace its questions about rows of the same experiment.
+
+    A study may be made of several experiments, each with rows and questions of its own.
+
+    Args:
+        folder: folder of the study's results.
+        jobs: runs that are added.
+        questions: questions of the experiment that they are of.
+        others: further runs of that experiment.
+    """
+    rows = {job.row for job in [*jobs, *others]}
     with occupied(folder, WAIT):
-        earlier = read_plan(folder).jobs if (folder / STUDY_FILE).exists() else []
-        united = list({job.folder: job for job in [*earlier, *jobs]}.values())
-        plan = Plan(united, list(questions))
+        earlier = planned(folder)
+        united = list({job.folder: job for job in [*earlier.jobs, *jobs]}.values())
+        kept = [own for own in earlier.questions if not {own.first, own.second} <= rows]
+        plan = Plan(united, [*kept, *questions])
         content = {
             "jobs": [job._asdict() for job in plan.jobs],
             "questions": [asked._asdict() for asked in plan.questions],

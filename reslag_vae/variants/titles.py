@@ -3,7 +3,10 @@
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants.autoencoder import AutoEncoder
 from reslag_vae.variants.beta_vae import BetaVAE
+from reslag_vae.variants.code_prior import CodePriorModel
 from reslag_vae.variants.f_vae import FVAE
+from reslag_vae.variants.fitted_prior import FittedPrior
+from reslag_vae.variants.fsq_vae import FSQVAE
 from reslag_vae.variants.lagging import LaggingVAE
 from reslag_vae.variants.mmd_infovae import MMDInfoVAE
 from reslag_vae.variants.optimal_sigma import OptimalSigmaVAE
@@ -14,8 +17,10 @@ from reslag_vae.variants.reslag import ResLagVAE
 from reslag_vae.variants.reslag_light import ResLagLightVAE
 from reslag_vae.variants.skip_vae import SkipVAE
 from reslag_vae.variants.vae import VAE
+from reslag_vae.variants.vq_vae import VQVAE
+from reslag_vae.variants.vq_vae_2 import VQVAE2
 
-# In the order of the thesis' Table 1, then those with a strong decoder or a strong prior.
+# In the order of the thesis' Table 1, then those with a strong decoder, a strong prior or codes.
 IN_ORDER: tuple[type[BaseVAE], ...] = (
     AutoEncoder,
     VAE,
@@ -30,6 +35,11 @@ IN_ORDER: tuple[type[BaseVAE], ...] = (
     PixelVAEPlusPlus,
     PixelCNNModel,
     FVAE,
+    VQVAE,
+    FSQVAE,
+    VQVAE2,
+    CodePriorModel,
+    FittedPrior,
 )
 BY_NAME = {variant.name: variant for variant in IN_ORDER}
 TITLES = {variant.name: variant.title for variant in IN_ORDER}

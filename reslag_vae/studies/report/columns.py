@@ -62,6 +62,14 @@ YARDSTICK = (
         2,
     ),
     Column("active_units", "active units", from_result("test", "active_units"), 1),
+    *(
+        Column(f"{name}{level}", f"{title}{words}", from_result("test", f"{name}{level}"), digits)
+        for name, title, digits in (
+            ("codes_used", "codes used", 0),
+            ("perplexity", "perplexity", 1),
+        )
+        for level, words in (("", ""), ("_top", ", top"), ("_bottom", ", bottom"))
+    ),
     Column("sigma2", "sigma2", from_result("test", "sigma2"), -3),
     Column(
         "importance_weighted_bound",

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from reslag_vae.objectives import Rate
 from reslag_vae.studies.report.caveats import scale_caveats, setting_caveats
 from reslag_vae.studies.report.finished import FinishedRun
 from reslag_vae.studies.report.statistics import Estimate, estimate
@@ -105,7 +106,8 @@ def term_of(run: FinishedRun, name: str) -> float | None:
     if name == "rec" and not run.has_mean:
         return None  # squared errors of a pixel given those before it
     if name == "total":
-        return as_float(test["loss"])
+        # Without the distortion it is no Total.
+        return None if run.result["objective"] == Rate.name else as_float(test["loss"])
     if name == "lat":
         objective = str(run.result["objective"]).partition(", ")[0]
         return as_float(test["kl_per_dim" if objective in AVERAGED else "kl"])

@@ -25,7 +25,12 @@ STUDIES = {
     "collapse": "collapse",
     "collapse_omniglot": "collapse",
     "priors": "priors",
+    "codes": "codes",
+    "codes_prior": "codes",
 }
+# Whose runs begin with those of another experiment of the study
+SECOND = {"codes_prior": "codes"}
+FIRST = [name for name in STUDIES if name not in SECOND]
 
 
 def sweeper(name: str) -> Any:
@@ -46,7 +51,7 @@ def test_these_are_all() -> None:
     assert {path.stem for path in FOLDER.glob("*.yaml")} == {*STUDIES, "study", "beta_tuned"}
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", FIRST)
 def test_every_run_is_one_that_can_be_trained(name: str, compose: Compose) -> None:
     built = set()
     for job in runs(name):
@@ -69,6 +74,15 @@ def test_every_run_is_one_that_can_be_trained(name: str, compose: Compose) -> No
             assert job.row.startswith(model.name)
 
 
+@pytest.mark.parametrize("name", SECOND)
+def test_every_second_stage_begins_with_a_row_of_its_study(name: str, compose: Compose) -> None:
+    rows = {(job.data, job.row) for job in runs(SECOND[name])}
+    for job in runs(name):
+        config = compose(f"experiment={name}", *job.overrides)
+        assert (job.data, config.run) in rows
+        assert config.study == STUDIES[name]
+
+
 @pytest.mark.parametrize("name", ["table1", "lagging", "beta_sweep"])
 def test_a_study_runs_on_data_that_need_no_file(name: str, compose: Compose) -> None:
     own = runs(name, "digits")
@@ -81,7 +95,7 @@ def test_a_study_runs_on_data_that_need_no_file(name: str, compose: Compose) -> 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_question_is_about_rows_of_the_study(name: str) -> None:
-    rows = {job.row for job in runs(name)}
+    rows = {job.row for each in (name, SECOND.get(name, name)) for job in runs(each)}
     asked = [parse_question(node) for node in sweeper(name)["questions"]]
     assert asked
     for own in asked:

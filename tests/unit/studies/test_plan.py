@@ -39,6 +39,16 @@ def test_runs_of_earlier_starts_stay_and_questions_are_the_latest(tmp_path: Path
     assert add_to_plan(tmp_path, [LAGGING, again], []) == Plan([again, LAGGING], [])
 
 
+def test_questions_of_another_experiment_of_the_study_stay(tmp_path: Path) -> None:
+    add_to_plan(tmp_path, [VAE], [ASKED])
+    later = Question("Does a prior help?", "code_prior", "vae")
+    prior = Job("mnist/code_prior/seed_0", ())
+    assert add_to_plan(tmp_path, [prior], [later]).questions == [ASKED, later]
+    # One run of the first experiment, which has both rows.
+    changed = ASKED._replace(text="Does it help much?")
+    assert add_to_plan(tmp_path, [VAE], [changed], [LAGGING]).questions == [later, changed]
+
+
 def test_a_question_has_its_parts() -> None:
     assert parse_question({"text": "?", "first": "a", "second": "b"}) == Question(
         "?", "a", "b", None

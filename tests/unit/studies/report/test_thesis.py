@@ -17,6 +17,8 @@ def test_table1_is_whole() -> None:
         "f_vae",
         "vq_vae",
         "fsq_vae",
+        "code_prior",
+        "fitted_prior",
         "vq_vae_2",
     }
     assert table["fashion_mnist", "optimal_sigma"] == {

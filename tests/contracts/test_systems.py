@@ -49,8 +49,14 @@ MODELS: list[type[GenerativeModel]] = [
     if not inspect.isabstract(getattr(models, name))
 ]
 
+# Grids have channels of their own.
+TINY_GRID = ("network.channels=[4,8]", "network.blocks=[1,1]")
+TINY_TWO_GRIDS = ("network.channels=[4,4,8]", "network.blocks=[1,1,1]")
 # What second stages begin with, by their names.
-FIRST = {"fitted_prior": ("model=vae",), "code_prior": ("model=vq_vae", "posterior.codes=20")}
+FIRST = {
+    "fitted_prior": ("model=vae",),
+    "code_prior": ("model=vq_vae", "posterior.codes=20", *TINY_GRID),
+}
 SMALL_PRIOR = {
     "fitted_prior": ("prior.transforms=2", "prior.hidden_features=[8]"),
     "code_prior": ("prior.channels=8", "prior.layers=2"),
@@ -92,6 +98,8 @@ def composed(
 
 def tiny(variant: type[BaseVAE]) -> tuple[str, ...]:
     """The options of a small system of a variant."""
+    if "codes" in variant.requires:
+        return (*TINY, *(TINY_TWO_GRIDS if "two_levels" in variant.requires else TINY_GRID))
     if "autoregressive" not in variant.requires:
         return TINY
     layers = 2 if "shared_half" in variant.requires else 1

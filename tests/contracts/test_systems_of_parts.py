@@ -31,15 +31,16 @@ TINY = (
     "trainer.accelerator=cpu",
     "logger=none",
 )
+GRID = ("network.channels=[4,8]", "network.blocks=[1,1]")
 # Beside a choice, what it takes of the others.
 BESIDE = {
     "point": ("model=autoencoder",),
     "bernoulli": ("model=vae", "prior=boltzmann"),
     "boltzmann": ("model=vae", "posterior=bernoulli"),
-    "vq": ("model=vq_vae", "posterior.codes=20"),
-    "fsq": ("model=fsq_vae",),
-    "uniform_codes": ("model=fsq_vae",),
-    "pixelcnn": ("model=fsq_vae", "prior.channels=4", "prior.layers=2"),
+    "vq": ("model=vq_vae", "posterior.codes=20", *GRID),
+    "fsq": ("model=fsq_vae", *GRID),
+    "uniform_codes": ("model=fsq_vae", *GRID),
+    "pixelcnn": ("model=fsq_vae", "prior.channels=4", "prior.layers=2", *GRID),
 }
 CHOICES = [
     (group, path.stem)

@@ -43,10 +43,11 @@ class Case(NamedTuple):
     prior: str
 
 
+GRID = ("network.channels=[4,8]", "network.blocks=[1,1]")
 CASES = [
-    Case(("model=vq_vae", "posterior.codes=20"), "pixelcnn"),
-    Case(("model=vq_vae", "posterior.codes=20", "posterior.follows=loss"), "pixelcnn"),
-    Case(("model=fsq_vae", "objective=sigma_optimal"), "pixelcnn"),
+    Case(("model=vq_vae", "posterior.codes=20", *GRID), "pixelcnn"),
+    Case(("model=vq_vae", "posterior.codes=20", "posterior.follows=loss", *GRID), "pixelcnn"),
+    Case(("model=fsq_vae", "objective=sigma_optimal", *GRID), "pixelcnn"),
     Case(("model=vq_vae_2", "posterior.codes=20", "network.channels=[2,3,4]"), "pixelcnn"),
     Case(("model=vae", "objective=sigma_optimal"), "mixture"),
     Case(("model=vae", "objective=free_bits"), "flow"),

@@ -36,6 +36,7 @@ BESIDE = {
     "point": ("model=autoencoder",),
     "bernoulli": ("model=vae", "prior=boltzmann"),
     "boltzmann": ("model=vae", "posterior=bernoulli"),
+    "precision_weighted": ("model=ladder_vae",),
     "vq": ("model=vq_vae", "posterior.codes=20"),
     "fsq": ("model=fsq_vae",),
     "uniform_codes": ("model=fsq_vae",),

@@ -18,6 +18,7 @@ def test_table1_is_whole() -> None:
         "vq_vae",
         "fsq_vae",
         "vq_vae_2",
+        "ladder_vae",
     }
     assert table["fashion_mnist", "optimal_sigma"] == {
         "rec": 12.1918,

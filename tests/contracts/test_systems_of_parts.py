@@ -108,7 +108,7 @@ def test_every_choice_takes_a_step_and_is_read_back(
         )
         first, second = (each.sample(4, torch.Generator().manual_seed(3)) for each in (loaded, own))
         assert torch.equal(first, second)
-        inferred = [each.infer(images / 255, (codes,)) for each in (loaded, own)]
+        inferred = [each.infer(images / 255, each.levels(codes)) for each in (loaded, own)]
         assert torch.equal(*(each.prior_variances for each in inferred))
         if not own.deterministic:
             assert torch.equal(*(each.log_ratio() for each in inferred))

@@ -6,9 +6,9 @@ from torch import Tensor
 from reslag_vae.latents.base import Density, PosteriorDensity
 from reslag_vae.latents.gaussian import DiagonalGaussian, GaussianPosterior, bounded
 
-# Log-variance of the bottom-up Gaussian where the network gives 0: so wide a one leaves an
-# untrained posterior near its prior, at a KL of 0.0006 nats for each dimension.
-WIDE = 3.0
+# Log-variance of the bottom-up Gaussian where the network gives 0. An untrained posterior is so at a
+# KL of 0.02 nats for each dimension, near its prior, and the image still weighs a quarter in it.
+WIDE = 1.0
 
 
 class PrecisionWeightedPosterior(GaussianPosterior):

@@ -25,7 +25,7 @@ class LevelFreeBits(FreeBits):
 
     name: ClassVar[str] = "level_free_bits"
 
-    def __init__(self, nats: float = 0.5) -> None:
+    def __init__(self, nats: float = 2.0) -> None:
         super().__init__(nats)
 
     def formula(self, distortion: str) -> str:

@@ -92,6 +92,8 @@ def composed(
 
 def tiny(variant: type[BaseVAE]) -> tuple[str, ...]:
     """The options of a small system of a variant."""
+    if "hierarchy" in variant.requires:
+        return (*TINY, "network.latent_channels=[1,1]")
     if "autoregressive" not in variant.requires:
         return TINY
     layers = 2 if "shared_half" in variant.requires else 1

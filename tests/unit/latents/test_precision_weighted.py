@@ -84,7 +84,7 @@ def test_an_untrained_network_leaves_the_posterior_near_the_prior() -> None:
     merged = PrecisionWeightedPosterior().given(torch.zeros(COUNT, 2 * DIM).double(), prior)
     kl = gaussian_kl(merged, DiagonalGaussian(merged.mean, prior.log_variance))
     assert kl is not None
-    assert (kl < 0.001).all()
+    assert (kl < 0.03).all()
 
 
 def test_a_gaussian_posterior_of_its_own_does_not_hang_on_the_prior() -> None:

@@ -6,8 +6,8 @@ from torch import Tensor
 from reslag_vae.latents.base import Density, PosteriorDensity
 from reslag_vae.latents.gaussian import DiagonalGaussian, GaussianPosterior, bounded
 
-# Log-variance of the bottom-up Gaussian where the network gives 0. An untrained posterior is so at a
-# KL of 0.02 nats for each dimension, near its prior, and the image still weighs a quarter in it.
+# Log-variance of the bottom-up Gaussian where the network gives 0. An untrained posterior is so at
+# 0.02 nats for each dimension, near its prior, and the image still weighs a quarter in it.
 WIDE = 1.0
 
 

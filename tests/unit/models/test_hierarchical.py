@@ -326,11 +326,14 @@ def test_the_bounds_of_a_linear_model_are_below_its_exact_likelihood(
     images = torch.rand(4, *LINEAR_SHAPE, dtype=torch.float64)
     result = importance_weighted_bound(model, images, samples=20_000)
     exact = exact_log_likelihood(model, images)
-    few = importance_weighted_bound(model, images, samples=10)
+    # Of few samples it is below in the mean over many draws, and not in each.
+    few = importance_weighted_bound(model, images.repeat(1000, 1, 1, 1), samples=5)
+    means = few.importance_weighted.view(1000, 4).mean(0)
 
     assert (result.elbo < result.importance_weighted).all()
     assert (result.elbo < exact - 0.2).all()
-    assert few.importance_weighted.mean() < exact.mean()
+    assert (result.elbo < means).all()
+    assert (means < exact).all()
     torch.testing.assert_close(result.importance_weighted, exact, rtol=0, atol=0.1)
 
 

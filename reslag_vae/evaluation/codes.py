@@ -39,6 +39,10 @@ class Codes(NamedTuple):
         rates: (N,) KL to the prior in nats, exact or estimated by the one sample; None where
             posteriors are points.
         prior_variances: (N, d) variances of the prior; None are those of N(0, I).
+        shifts: (N, d) posterior means, of a hierarchy what its levels add to those above: see
+            `Inferred.shifts`; None are `means`.
+        level_rates: (N, L) KL of each level, as `rates`.
+        level_dims: number of dimensions of each level, top first; empty where it is not known.
         usage: (K_l,) uses of each code of each level of discrete latents, top first.
     """
 
@@ -48,18 +52,26 @@ class Codes(NamedTuple):
     kls: Tensor | None = None
     rates: Tensor | None = None
     prior_variances: Tensor | None = None
+    shifts: Tensor | None = None
+    level_rates: Tensor | None = None
+    level_dims: tuple[int, ...] = ()
     usage: tuple[Tensor, ...] = ()
 
     @property
     def activity(self) -> Tensor:
         """(d,) variances of the posterior means over images, in units of the prior's variance."""
-        return self.means.double().var(0, unbiased=False) / self.prior_variance
+        return self.variances / self.prior_variance
 
     @property
     def active(self) -> Tensor:
         """(d,) bool, whether each latent dimension is active."""
-        variances = self.means.double().var(0, unbiased=False)
-        return active_dimensions(variances, self.prior_variance)
+        return active_dimensions(self.variances, self.prior_variance)
+
+    @property
+    def variances(self) -> Tensor:
+        """(d,) variances over images of the posterior means, of `shifts` in a hierarchy."""
+        told = self.means if self.shifts is None else self.shifts
+        return told.double().var(0, unbiased=False)
 
     @property
     def prior_variance(self) -> Tensor:
@@ -108,20 +120,26 @@ def encode(
         kls=all_of([part.kls for part in parts]),
         rates=all_of([part.rates for part in parts]),
         prior_variances=all_of([part.prior_variances for part in parts]),
+        shifts=all_of([part.shifts for part in parts]),
+        level_rates=all_of([part.level_rates for part in parts]),
+        level_dims=parts[0].level_dims,
         usage=sums_of([part.usage for part in parts]),
     )
 
 
 def codes_of(inferred: Inferred) -> Codes:
     """Return inferred latents as codes on the CPU, all levels joined."""
-    log_variances = [posterior.log_variance for posterior in inferred.posteriors]
+    rates = inferred.level_rates()
     return Codes(
         means=joined(inferred.means).cpu(),
         latents=inferred.code.cpu(),
-        log_variances=on_cpu(all_levels(log_variances)),
+        log_variances=on_cpu(inferred.log_variances),
         kls=on_cpu(all_levels(inferred.kls)),
         rates=on_cpu(inferred.rate()),
         prior_variances=inferred.prior_variances.cpu(),
+        shifts=inferred.shifts.cpu() if inferred.top_down else None,
+        level_rates=torch.stack(rates, dim=1).cpu() if rates else None,
+        level_dims=tuple(own.shape[1] for own in inferred.latents),
         usage=tuple(own.cpu() for own in usages_of(inferred.posteriors)),
     )
 

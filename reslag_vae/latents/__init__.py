@@ -11,6 +11,7 @@ from reslag_vae.latents.gaussian import DiagonalGaussian, GaussianPosterior
 from reslag_vae.latents.mixture import MixturePrior
 from reslag_vae.latents.pixelcnn import PixelCNNPrior
 from reslag_vae.latents.point import Point, PointPosterior
+from reslag_vae.latents.precision_weighted import PrecisionWeightedPosterior
 from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.latents.statistics import LatentStatistics
 from reslag_vae.latents.two_stage import TwoStagePrior
@@ -40,6 +41,7 @@ __all__ = [
     "PointPosterior",
     "Posterior",
     "PosteriorDensity",
+    "PrecisionWeightedPosterior",
     "Prior",
     "StandardNormal",
     "TwoStagePrior",

@@ -105,6 +105,18 @@ class Posterior(nn.Module, ABC):
     def forward(self, features: Tensor) -> PosteriorDensity:
         """Return q(z|x) from (B, d · parameters_per_latent) numbers."""
 
+    def given(self, features: Tensor, prior: Density) -> PosteriorDensity:
+        """Return q(z|x, z above) of a level below the top of a hierarchy.
+
+        It is that of the numbers alone, unless a subclass pairs it with the prior of the level.
+
+        Args:
+            features: (B, d · parameters_per_latent) numbers.
+            prior: p(z|z above), for B latents above.
+        """
+        density: PosteriorDensity = self(features)
+        return density
+
     def penalties(self, density: PosteriorDensity) -> dict[str, Tensor]:
         """Return further (B,) costs of images by name, beside the KL, in the objective's unit.
 
@@ -225,6 +237,7 @@ class Inferred(NamedTuple):
         latents: (B, d_l) latents of each level, one sample of each posterior.
         kls: (B, d_l) KL of each level in nats; None without a closed form.
         penalties: further (B,) costs of inference by name, in the objective's unit.
+        top_down: whether the posterior of a level depends on the sample of those above.
     """
 
     posteriors: tuple[PosteriorDensity, ...]
@@ -232,11 +245,34 @@ class Inferred(NamedTuple):
     latents: tuple[Tensor, ...]
     kls: tuple[Tensor | None, ...]
     penalties: dict[str, Tensor]
+    top_down: bool = False
 
     @property
     def means(self) -> tuple[Tensor, ...]:
         """The (B, d_l) posterior means of each level."""
         return tuple(posterior.mean for posterior in self.posteriors)
+
+    @property
+    def shifts(self) -> Tensor:
+        """(B, d) posterior means; in a hierarchy, below its top, from the prior's means.
+
+        A level that says nothing of an image by itself still follows the levels above.
+        """
+        if not self.top_down:
+            return joined(self.means)
+        top, *below = self.means
+        levels = zip(below, self.priors[1:], strict=True)
+        return joined((top, *(mean - prior.mean for mean, prior in levels)))
+
+    @property
+    def log_variances(self) -> Tensor | None:
+        """The (B, d) log-variances where q(z|x) is a diagonal Gaussian, all levels joined.
+
+        None for others, as where a level is inferred from a sample of the one above.
+        """
+        levels = [own.log_variance for own in self.posteriors]
+        known = tuple(own for own in levels if own is not None)
+        return None if self.top_down or len(known) < len(levels) else joined(known)
 
     @property
     def prior_variances(self) -> Tensor:
@@ -267,17 +303,23 @@ class Inferred(NamedTuple):
         levels = zip(self.priors, self.posteriors, self.latents, strict=True)
         return total([prior.log_prob(z) - posterior.log_prob(z) for prior, posterior, z in levels])
 
-    def rate(self) -> Tensor | None:
-        """Return the (B,) KL(q || p) in nats; None if a posterior is a point.
+    def level_rates(self) -> tuple[Tensor, ...]:
+        """Return the (B,) KL(q || p) of each level in nats; empty if a posterior is a point.
 
         It is exact if every level has a closed form, else the estimate from one sample.
         """
         if not self.has_density:
-            return None
+            return ()
         known = [kl for kl in self.kls if kl is not None]
-        if len(known) < len(self.kls):
-            return -self.log_ratio()
-        return total([kl.sum(1) for kl in known])
+        if len(known) == len(self.kls):
+            return tuple(kl.sum(1) for kl in known)
+        levels = zip(self.priors, self.posteriors, self.latents, strict=True)
+        return tuple(posterior.log_prob(z) - prior.log_prob(z) for prior, posterior, z in levels)
+
+    def rate(self) -> Tensor | None:
+        """Return the (B,) KL(q || p) of all levels in nats; None if a posterior is a point."""
+        rates = self.level_rates()
+        return total(list(rates)) if rates else None
 
 
 def joined(levels: tuple[Tensor, ...]) -> Tensor:

@@ -76,6 +76,15 @@ class DiagonalGaussian(NamedTuple):
         return type(self)(*repeated(self, count))
 
 
+def gaussian_kl(posterior: PosteriorDensity, prior: DiagonalGaussian) -> Tensor | None:
+    """Return the (B, d) KL(q || p) of each dimension in nats; None if q is no diagonal Gaussian."""
+    if posterior.log_variance is None:
+        return None
+    difference = posterior.log_variance - prior.log_variance
+    squares = (posterior.mean - prior.mean).square() * (-prior.log_variance).exp()
+    return 0.5 * (squares + difference.exp() - 1 - difference)
+
+
 class GaussianPosterior(Posterior):
     """A posterior with a mean and a log-variance for each latent dimension."""
 

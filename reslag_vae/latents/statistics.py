@@ -12,6 +12,7 @@ from reslag_vae._runtime import collectives
 from reslag_vae.latents.base import Inferred, joined
 from reslag_vae.latents.codes import LEVELS, by_level, usages_of, used_of
 from reslag_vae.latents.gaussian import DiagonalGaussian
+from reslag_vae.latents.levels import numbered, verdict_on_levels
 
 # A unit is active if the variance of its posterior mean over the data exceeds this share of the
 # prior's variance (Burda et al. 2016, section 5.2, where that is 1).
@@ -91,9 +92,12 @@ class LatentStatistics:
 
     Attributes:
         count: number of images so far.
-        moments: (3, d) sums of the posterior means, of their squares and of the prior's variances.
+        moments: (3, d) sums of the posterior means (in a hierarchy of what levels add to those
+            above, see `Inferred.shifts`), of their squares and of the prior's variances.
         kls: (d,) sums of the KL of each dimension; None without a closed form.
         rates: () sum of the KL of all dimensions.
+        level_rates: (L,) sums of the KL of each level, top first.
+        level_dims: number of dimensions of each level, top first.
         usage: (K_l,) uses of each code of each level of codes, top first.
         kept: means, log-variances and samples of the reference set, if posteriors are Gaussian.
     """
@@ -103,6 +107,8 @@ class LatentStatistics:
     moments: Tensor | None = None
     kls: Tensor | None = None
     rates: Tensor | None = None
+    level_rates: Tensor | None = None
+    level_dims: tuple[int, ...] = ()
     usage: list[Tensor] = field(default_factory=list)
     kept: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
 
@@ -113,11 +119,14 @@ class LatentStatistics:
             inferred: result of inference on the images.
             rate: (B,) KL of the images in nats.
         """
-        mean = joined(inferred.means).double()
+        mean = inferred.shifts.double()
         spread = inferred.prior_variances.double()
         sums = torch.stack([mean.sum(0), mean.square().sum(0), spread.sum(0)])
         self.moments = added(self.moments, sums)
         self.rates = added(self.rates, rate.double().sum())
+        levels = torch.stack([own.double().sum() for own in inferred.level_rates()])
+        self.level_rates = added(self.level_rates, levels)
+        self.level_dims = tuple(own.shape[1] for own in inferred.latents)
         kls = [kl for kl in inferred.kls if kl is not None]
         if len(kls) == len(inferred.kls):
             self.kls = added(self.kls, joined(tuple(kls)).double().sum(0))
@@ -128,10 +137,8 @@ class LatentStatistics:
         self.count += len(mean)
 
     def _keep(self, inferred: Inferred, room: int) -> None:
-        parts = [posterior.log_variance for posterior in inferred.posteriors]
-        gaussian = [part for part in parts if part is not None]
-        if len(gaussian) == len(parts):
-            kept = (joined(inferred.means), joined(tuple(gaussian)), inferred.code)
+        if inferred.log_variances is not None:
+            kept = (joined(inferred.means), inferred.log_variances, inferred.code)
             self.kept.append((kept[0][:room], kept[1][:room], kept[2][:room]))
 
     def gathered(self) -> "LatentStatistics":
@@ -143,16 +150,17 @@ class LatentStatistics:
             return self
         whole = LatentStatistics(self.reference)
         kept = [(mean.cpu(), spread.cpu(), latents.cpu()) for mean, spread, latents in self.kept]
-        sums = [on_cpu(own) for own in (self.moments, self.kls, self.rates)]
+        sums = [on_cpu(own) for own in (self.moments, self.kls, self.rates, self.level_rates)]
         uses = [own.cpu() for own in self.usage]
-        shares = collectives.objects((self.count, sums, uses, kept))
-        for count, (moments, kls, rates), usage, _ in shares:
-            if moments is not None and rates is not None:
+        shares = collectives.objects((self.count, sums, self.level_dims, uses, kept))
+        for count, (moments, kls, rates, levels), dims, usage, _ in shares:
+            if moments is not None and rates is not None and levels is not None:
                 whole.count += count
                 whole.moments, whole.rates = (
                     added(whole.moments, moments),
                     added(whole.rates, rates),
                 )
+                whole.level_rates, whole.level_dims = added(whole.level_rates, levels), dims
                 whole.kls = None if kls is None else added(whole.kls, kls)
                 whole.usage = all_added(whole.usage, usage)
         room = self.reference
@@ -175,6 +183,12 @@ class LatentStatistics:
         if per_dimension is None:
             return float(self.rates / self.count)
         return float(per_dimension.sum())
+
+    def rate_of_levels(self) -> list[float]:
+        """Return the mean KL of each level in nats, top first."""
+        assert self.level_rates is not None, "no posterior was added"
+        rates: list[float] = (self.level_rates / self.count).tolist()
+        return rates
 
     def active(self) -> Tensor:
         """Return (d,) truth values: which latent dimensions are active."""
@@ -199,6 +213,7 @@ class LatentStatistics:
         if not self.count:
             return {}
         metrics = {"active_units": float(self.active().sum())}
+        metrics |= numbered("kl", self.rate_of_levels())
         information = self.mutual_information()
         if information is not None:
             metrics["mutual_information"], metrics["mutual_information_ceiling"] = information
@@ -214,9 +229,12 @@ class LatentStatistics:
         """Return such a sentence for each level of codes, or one for all latents."""
         if self.usage:
             return verdicts_on_codes(self.usage)
-        active, dimensions = int(self.active().sum()), len(self.active())
-        units = f"{active} of {dimensions} units active, KL {self.rate():.2f} nats"
-        return [verdict_on(active, dimensions, 0, ("the latent is", "the units idle"), units)]
+        units = self.active()
+        active, dimensions = int(units.sum()), len(units)
+        numbers = f"{active} of {dimensions} units active, KL {self.rate():.2f} nats"
+        words = ("the latent is", "the units idle")
+        levels = verdict_on_levels(self.rate_of_levels(), torch.split(units, list(self.level_dims)))
+        return [verdict_on(active, dimensions, 0, words, numbers) + levels]
 
 
 def verdicts_on_codes(usage: Sequence[Tensor]) -> list[str]:

@@ -2,8 +2,16 @@
 
 from reslag_vae.models.flat import FlatModel
 from reslag_vae.models.generative import GenerativeModel
+from reslag_vae.models.hierarchical import HierarchicalModel
 from reslag_vae.models.latent_free import LatentFree
 from reslag_vae.models.shared import SharedModel
 from reslag_vae.models.two_codes import TwoCodesModel
 
-__all__ = ["FlatModel", "GenerativeModel", "LatentFree", "SharedModel", "TwoCodesModel"]
+__all__ = [
+    "FlatModel",
+    "GenerativeModel",
+    "HierarchicalModel",
+    "LatentFree",
+    "SharedModel",
+    "TwoCodesModel",
+]

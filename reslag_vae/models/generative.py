@@ -34,6 +34,7 @@ class GenerativeModel(nn.Module, ABC):
         likelihood: p(x|z).
         deterministic: whether a posterior is a point: inference takes no noise and has no KL.
         binary_levels: numbers, from 0, of the levels whose latents are 0 or 1.
+        top_down: whether the posterior of a level depends on the sample of those above.
     """
 
     image_shape: tuple[int, int, int]
@@ -42,6 +43,7 @@ class GenerativeModel(nn.Module, ABC):
     likelihood: Likelihood
     deterministic: bool
     binary_levels: tuple[int, ...] = ()
+    top_down: bool = False
 
     @abstractmethod
     def infer(self, images: Tensor, noise: tuple[Tensor, ...] | None = None) -> Inferred:
@@ -52,6 +54,20 @@ class GenerativeModel(nn.Module, ABC):
             noise: (B · K, d_l) standard normal numbers of each level, for K samples of each image,
                 next to each other; one sample is drawn if None.
         """
+
+    def infer_and_decode(
+        self, images: Tensor, noise: tuple[Tensor, ...] | None = None
+    ) -> tuple[Inferred, Tensor]:
+        """Return the latents of images, and the likelihood's (B, P, H, W) parameters for these.
+
+        They are those of `parameters_of`, which a model may have at hand.
+
+        Args:
+            images: as for `infer`.
+            noise: as for `infer`.
+        """
+        inferred = self.infer(images, noise)
+        return inferred, self.parameters_of(inferred.latents)
 
     @abstractmethod
     def parameters_of(self, latents: tuple[Tensor, ...]) -> Tensor:

@@ -29,8 +29,8 @@ def compute_terms(
         prior: (B, d) samples of the prior, for objectives that need any; drawn if None.
     """
     images = unit_interval(images)
-    inferred = model.infer(images, noise)
-    distortion = model.likelihood(images, model.parameters_of(inferred.latents))
+    inferred, parameters = model.infer_and_decode(images, noise)
+    distortion = model.likelihood(images, parameters)
     if objective.draws_prior and prior is None:
         prior = joined(model.sample_latents(len(images)))
     terms: Terms = objective(distortion, inferred, prior)

@@ -2,6 +2,7 @@
 
 from reslag_vae.networks.base import Network
 from reslag_vae.networks.grid import GridNetwork
+from reslag_vae.networks.ladder import LadderNetwork
 from reslag_vae.networks.linear import LinearNetwork
 from reslag_vae.networks.plain import PlainNetwork
 from reslag_vae.networks.residual import LightResidualNetwork, ResidualNetwork
@@ -11,6 +12,7 @@ from reslag_vae.networks.two_grids import TwoGridNetwork
 
 __all__ = [
     "GridNetwork",
+    "LadderNetwork",
     "LightResidualNetwork",
     "LinearNetwork",
     "Network",

@@ -5,6 +5,7 @@ from reslag_vae.objectives.beta import Beta
 from reslag_vae.objectives.capacity import Capacity
 from reslag_vae.objectives.elbo import ELBO
 from reslag_vae.objectives.free_bits import FreeBits
+from reslag_vae.objectives.level_free_bits import LevelFreeBits
 from reslag_vae.objectives.mmd import MMD
 from reslag_vae.objectives.rate import Rate
 from reslag_vae.objectives.reconstruction import Reconstruction
@@ -16,6 +17,7 @@ __all__ = [
     "Beta",
     "Capacity",
     "FreeBits",
+    "LevelFreeBits",
     "Objective",
     "Rate",
     "Reconstruction",

@@ -55,15 +55,24 @@ class FreeBits(Objective):
         self, distortion: Distortion, inferred: Inferred, prior: Tensor | None = None
     ) -> Terms:
         kl = require_kl(inferred)
-        cost = self.clamped(inferred, kl) if self.training else kl
+        cost = self.clamped(self.groups(inferred)) if self.training else kl
         return terms(distortion.nll + cost, distortion, kl, inferred)
 
-    def clamped(self, inferred: Inferred, kl: Tensor) -> Tensor:
-        """Return what the KL costs each image: (B,) nats whose mean over images is the clamped sum.
+    def groups(self, inferred: Inferred) -> Tensor:
+        """Return the (B, groups) KL of images in nats, of each group of dimensions.
 
-        If a level has no closed form, all levels are clamped as a whole.
+        If a level has no closed form, all dimensions are one group.
         """
         known = [level for level in inferred.kls if level is not None]
-        units = torch.cat(known, dim=1) if len(known) == len(inferred.kls) else kl[:, None]
-        means = collectives.mean(units.mean(0))
-        return (means.clamp(min=self.nats).sum() - means.sum()) + units.sum(1)
+        if len(known) == len(inferred.kls):
+            return torch.cat(known, dim=1)
+        return require_kl(inferred)[:, None]
+
+    def clamped(self, groups: Tensor) -> Tensor:
+        """Return what the KL costs each image: (B,) nats whose mean over images is the clamped sum.
+
+        Args:
+            groups: (B, groups) KL in nats.
+        """
+        means = collectives.mean(groups.mean(0))
+        return (means.clamp(min=self.nats).sum() - means.sum()) + groups.sum(1)

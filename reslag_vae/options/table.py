@@ -80,6 +80,7 @@ TRAIN: dict[str, Kind] = {
     "posterior.decay": DECAY,
     "posterior.levels": listed(whole(2, 256), 1, 16),
     "network.units": whole(1, 100_000),
+    "network.latent_channels": listed(whole(0, 1000), 1, 12),
     "network.local_channels": whole(1, 1000),
     "network.stack_channels": whole(0, 8192),
     "posterior.temperature": real(0.01, 100),

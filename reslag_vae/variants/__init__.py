@@ -6,6 +6,7 @@ from reslag_vae.variants.code_prior import CodePriorModel
 from reslag_vae.variants.f_vae import FVAE
 from reslag_vae.variants.fitted_prior import FittedPrior
 from reslag_vae.variants.fsq_vae import FSQVAE
+from reslag_vae.variants.ladder_vae import LadderVAE
 from reslag_vae.variants.lagging import LaggingVAE
 from reslag_vae.variants.mmd_infovae import MMDInfoVAE
 from reslag_vae.variants.optimal_sigma import OptimalSigmaVAE
@@ -29,6 +30,7 @@ __all__ = [
     "BetaVAE",
     "CodePriorModel",
     "FittedPrior",
+    "LadderVAE",
     "LaggingVAE",
     "MMDInfoVAE",
     "OptimalSigmaVAE",

@@ -27,6 +27,7 @@ ARGUMENTS: dict[str, Any] = {
     "levels": [4, 3, 5],
     "units": 2,
     "local_channels": 1,
+    "latent_channels": [1, 1],
 }
 
 # Arguments whose defaults would make the contracts slow.

@@ -37,6 +37,7 @@ BESIDE = {
     "point": ("model=autoencoder",),
     "bernoulli": ("model=vae", "prior=boltzmann"),
     "boltzmann": ("model=vae", "posterior=bernoulli"),
+    "precision_weighted": ("model=ladder_vae",),
     "vq": ("model=vq_vae", "posterior.codes=20", *GRID),
     "fsq": ("model=fsq_vae", *GRID),
     "uniform_codes": ("model=fsq_vae", *GRID),
@@ -108,7 +109,7 @@ def test_every_choice_takes_a_step_and_is_read_back(
         )
         first, second = (each.sample(4, torch.Generator().manual_seed(3)) for each in (loaded, own))
         assert torch.equal(first, second)
-        inferred = [each.infer(images / 255, (codes,)) for each in (loaded, own)]
+        inferred = [each.infer(images / 255, each.levels(codes)) for each in (loaded, own)]
         assert torch.equal(*(each.prior_variances for each in inferred))
         if not own.deterministic:
             assert torch.equal(*(each.log_ratio() for each in inferred))

@@ -206,6 +206,7 @@ def test_checkpoints_hold_plain_containers_and_what_they_are_of(
                 "posterior.codes=20",
             ),
         ),
+        (2, (1, 4), ("model=ladder_vae", "network.channels=[4,4]", "schedule=lagging")),
     ],
     ids=[
         "end_of_phase",
@@ -214,6 +215,7 @@ def test_checkpoints_hold_plain_containers_and_what_they_are_of(
         "flow",
         "pseudo_inputs",
         "two_codebooks",
+        "hierarchy",
     ],
 )
 def test_an_interrupted_run_ends_as_if_it_had_not_been(

@@ -17,7 +17,9 @@ from reslag_vae.evaluation.numbers import (
 from reslag_vae.latents.codes import by_level, used_of
 from reslag_vae.latents.statistics import ACTIVE_VARIANCE
 
-NO_GAUSSIAN = "not all posteriors are diagonal Gaussians, whose mixture q(z) would be"
+NO_GAUSSIAN = (
+    "not all posteriors are diagonal Gaussians given the image alone, whose mixture q(z) would be"
+)
 BRACKETED = ("mutual_information", "aggregate_kl", "total_correlation")
 INSIDE = "q(z) estimated by the mixture of their posteriors, each latent's own in it"
 OUTSIDE = (
@@ -47,6 +49,7 @@ def latent(subject: Subject) -> Numbers:
     if codes.rates is None:
         return numbers | dict.fromkeys(names, missing("nats", NO_DENSITY))
     kl = mean_over_images(codes.rates, "nats per image", protocol)
+    numbers |= kl_of_levels(subject)
     if codes.posterior is None:
         return numbers | dict.fromkeys(names, missing("nats", NO_GAUSSIAN)) | {"kl": kl}
     with subject.progress("aggregate posterior", None):
@@ -61,6 +64,19 @@ def latent(subject: Subject) -> Numbers:
     )
     numbers |= {"kl": kl, "mutual_information_ceiling": ceiling}
     return numbers | bracketed(result, protocol)
+
+
+def kl_of_levels(subject: Subject) -> Numbers:
+    """Return the KL of each level of latents, top first; nothing where there is but one level."""
+    rates = subject.codes.level_rates
+    if rates is None or rates.shape[1] < 2:
+        return {}
+    protocol = f"{subject.reference_protocol}; given one sample of the levels above"
+    levels = enumerate(rates.unbind(1), start=1)
+    return {
+        f"kl_level_{level}": mean_over_images(own, "nats per image", protocol)
+        for level, own in levels
+    }
 
 
 def used_codes(subject: Subject) -> Numbers:

@@ -9,6 +9,7 @@ from torch import Tensor
 from reslag_vae.data import Images
 from reslag_vae.evaluation.adapters import LatentModel
 from reslag_vae.evaluation.iteration import (
+    CHUNK,
     check_seed,
     checked_images,
     chunk_size,
@@ -80,7 +81,9 @@ def importance_weighted_bound(
     shift = torch.Generator().manual_seed(seed + 1)
     parts = []
     with evaluating(model), progress("importance-weighted bound", len(images)) as advance:
-        for part in chunks(images, device, LATENTS // samples):
+        # The samples of a hierarchy go through a network before the last ones are inferred.
+        rows = CHUNK if getattr(model, "top_down", False) else LATENTS
+        for part in chunks(images, device, rows // samples):
             parts.append(_bounds(model, part, own.to(device), samples, noise, shift))
             advance(len(part))
     return Bounds(*torch.unbind(torch.cat(parts, dim=1)))

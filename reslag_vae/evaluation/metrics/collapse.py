@@ -12,6 +12,7 @@ from reslag_vae.evaluation.iteration import check_seed, device_of, evaluating
 from reslag_vae.evaluation.metrics.bounds import likelihood_of
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.base import joined
+from reslag_vae.latents.levels import verdict_on_levels
 from reslag_vae.latents.statistics import ACTIVE_VARIANCE
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models import GenerativeModel
@@ -79,9 +80,8 @@ def diagnose(
         gained = precision(model, codes.latents[:CODES], j, likelihood, seed, progress)
         used[j] = gained / (1 + gained) > ACTIVE_VARIANCE
     ignored, lagging = ~active & ~used, ~active & used
-    return Diagnosis(
-        active, ignored, lagging, _verdict(len(active), int(ignored.sum()), int(lagging.sum()))
-    )
+    verdict = _verdict(len(active), int(ignored.sum()), int(lagging.sum()))
+    return Diagnosis(active, ignored, lagging, verdict + _silent_levels(codes))
 
 
 def precision(
@@ -143,6 +143,14 @@ def prior_pairs(model: LatentModel, latents: Tensor, dimension: int, seed: int) 
     with torch.no_grad():
         samples = joined(model.from_noise(torch.split(noise, list(model.noise_dims), dim=1)))
     return samples[:, dimension].view(2, -1).to(latents)
+
+
+def _silent_levels(codes: Codes) -> str:
+    """Return the end of a verdict, which names levels of latents that say nothing of an image."""
+    if codes.level_rates is None:
+        return ""
+    rates = codes.level_rates.double().mean(0).tolist()
+    return verdict_on_levels(rates, torch.split(codes.active, list(codes.level_dims)))
 
 
 def _verdict(dimensions: int, ignored: int, lagging: int) -> str:

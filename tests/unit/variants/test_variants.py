@@ -45,7 +45,7 @@ def node(group: str, name: str) -> Any:
     return config.get(group, config)
 
 
-BOUNDS = ("elbo", "warm_up", "free_bits", *RULES)
+BOUNDS = ("elbo", "warm_up", "free_bits", "level_free_bits", *RULES)
 ALLOWED = {
     "autoencoder": ("reconstruction", "mmd"),
     "vae": BOUNDS,
@@ -56,7 +56,8 @@ ALLOWED = {
     "vq_vae": BOUNDS,
     "fsq_vae": BOUNDS,
     "vq_vae_2": BOUNDS,
-    "f_vae": ("elbo", "warm_up", "free_bits", *RULES),
+    "ladder_vae": BOUNDS,
+    "f_vae": BOUNDS,
 } | dict.fromkeys(
     ("lagging", "reslag", "reslag_light", "skip_vae", "pixelvae"),
     (*BOUNDS, "beta", "capacity", "mmd"),
@@ -64,9 +65,13 @@ ALLOWED = {
 # A trained prior takes no loss without a KL to it.
 ALLOWED["pixelvae_pp"] = (*BOUNDS, "beta", "capacity")
 # Levels of latents, where there is not one.
-LEVELS = {"pixelvae_pp": 3, "vq_vae_2": 2}
+LEVELS = {"pixelvae_pp": 3, "vq_vae_2": 2, "ladder_vae": 3}
 # The KL weighs something from the first step on, so that it trains a prior.
-AT_ONCE = {"warm_up": ("objective.start=0.5",), "free_bits": ("objective.nats=0",)}
+AT_ONCE = {
+    "warm_up": ("objective.start=0.5",),
+    "free_bits": ("objective.nats=0",),
+    "level_free_bits": ("objective.nats=0",),
+}
 
 
 def preset_of(model: str, objective: str) -> str:

@@ -1,17 +1,23 @@
-"""What is measured and drawn of a model of several levels of latents, one of them binary."""
+"""What is measured and drawn of models of several levels: one of them binary, or a hierarchy."""
 
 from collections.abc import Callable
 
+import pytest
 import torch
 
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements import measure
 from reslag_vae.evaluation.pictures.single import traversals
 from reslag_vae.evaluation.record import diagnosis_of
-from reslag_vae.latents import BernoulliPosterior, BoltzmannPrior
-from reslag_vae.likelihoods import PixelCNNPlusPlus
-from reslag_vae.models import SharedModel
-from reslag_vae.networks import SharedNetwork
+from reslag_vae.latents import (
+    BernoulliPosterior,
+    BoltzmannPrior,
+    PrecisionWeightedPosterior,
+    StandardNormal,
+)
+from reslag_vae.likelihoods import PixelCNNPlusPlus, UnitGaussian
+from reslag_vae.models import HierarchicalModel, SharedModel
+from reslag_vae.networks import LadderNetwork, SharedNetwork
 
 MakeSubject = Callable[..., Subject]
 SHAPE = (1, 8, 8)
@@ -90,3 +96,56 @@ def test_a_walk_along_a_binary_unit_is_its_two_values(make_subject: MakeSubject)
         assert torch.equal(images[1], images[5])
         assert torch.equal(images[6], images[9])
         assert any(torch.equal(images[0], other) for other in (images[1], images[9]))
+
+
+def build_hierarchy(silent: int) -> HierarchicalModel:
+    """A model of a vector, a 2 x 2 and a 4 x 4 map, of which the image says nothing of one."""
+    torch.manual_seed(0)
+    network = LadderNetwork(SHAPE, 3, [4, 4], [1, 1], [1, 1])
+    model = HierarchicalModel(
+        network, UnitGaussian(), PrecisionWeightedPosterior(), StandardNormal(3)
+    )
+    with torch.no_grad():
+        for level, head in enumerate(network.inference.heads):
+            weight, bias = head[-1 if level == 0 else 0].parameters()
+            variances = slice(len(bias) // 2, None)
+            weight.mul_(0 if level == silent else 300)
+            weight[variances] = 0
+            bias.zero_()
+            if level and level == silent:
+                bias[variances] = 1000  # of no precision
+    return model
+
+
+def test_the_levels_of_a_hierarchy_are_measured_one_by_one(make_subject: MakeSubject) -> None:
+    subject = make_subject("elbo", model=build_hierarchy(silent=1))
+    numbers = measure(subject)
+    latent, likelihood = numbers["latent"], numbers["likelihood"]
+    bound, elbo = likelihood["importance_weighted_bound"].value, likelihood["elbo"].value
+    kls = [latent[f"kl_level_{level}"] for level in (1, 2, 3)]
+    total = latent["kl"].value
+
+    assert bound is not None
+    assert elbo is not None
+    assert total is not None
+    assert bound >= elbo
+    assert sum(own.value or 0 for own in kls) == pytest.approx(total, rel=1e-5)
+    assert all(own.error is not None for own in kls)
+    assert "given one sample of the levels above" in kls[1].protocol
+    assert latent["mutual_information_low"].value is None
+    assert "given the image alone" in latent["mutual_information_low"].protocol
+    for name in ("prior", "mixture", "reconstructions"):
+        assert numbers["samples"][f"classifier_frechet_{name}"].value is not None
+
+
+@pytest.mark.parametrize("silent", [0, 1, 2])
+def test_the_verdict_names_the_level_that_says_nothing(
+    silent: int, make_subject: MakeSubject
+) -> None:
+    subject = make_subject("elbo", model=build_hierarchy(silent))
+    diagnosis = diagnosis_of(subject)
+    assert diagnosis is not None
+
+    levels = torch.split(diagnosis.active, [3, 4, 16])
+    assert [bool(own.any()) for own in levels] == [level != silent for level in range(3)]
+    assert diagnosis.verdict.endswith(f"; level {silent + 1} of 3 COLLAPSED: KL 0.00 nats")

@@ -20,6 +20,7 @@ def test_table1_is_whole() -> None:
         "code_prior",
         "fitted_prior",
         "vq_vae_2",
+        "ladder_vae",
     }
     assert table["fashion_mnist", "optimal_sigma"] == {
         "rec": 12.1918,

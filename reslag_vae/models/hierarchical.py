@@ -1,0 +1,186 @@
+"""The model of a hierarchy of levels, each inferred and generated given those above it."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reslag_vae.latents import (
+    DiagonalGaussian,
+    GaussianPosterior,
+    Inferred,
+    Level,
+    Posterior,
+    Prior,
+)
+from reslag_vae.latents.gaussian import gaussian_kl
+from reslag_vae.likelihoods import Likelihood
+from reslag_vae.models.flat import check_shapes
+from reslag_vae.models.generative import GenerativeModel, Group
+from reslag_vae.networks import LadderNetwork, Network
+from reslag_vae.networks.ladder import BottomUp
+
+
+class HierarchicalModel(GenerativeModel):
+    """q(z|x), p(z) and p(x|z) of levels z_1 to z_L, top first, that are passed from the top down.
+
+    A pass upwards makes features of the image. Then, level by level from the top, the latents so
+    far lead to the features of the prior p(z_l|z_<l), and the posterior q(z_l|x, z_<l) is what
+    `Posterior.given` makes of that prior and of the image's features. The pass downwards is that of
+    generation: what reaches the image are samples, and no feature of the image.
+
+    Args:
+        network: the passes upwards and downwards.
+        likelihood: p(x|z).
+        posterior: q of every level, with one set of parameters, if it has any.
+        prior: p(z_1), of the top; those below are diagonal Gaussians.
+
+    Raises:
+        ValueError: the parts do not fit each other; the message names the option.
+    """
+
+    top_down = True
+
+    def __init__(
+        self, network: LadderNetwork, likelihood: Likelihood, posterior: Posterior, prior: Prior
+    ) -> None:
+        super().__init__()
+        check_hierarchy(network, posterior)
+        self.network, self.likelihood = network, likelihood
+        self.posterior, self.prior = posterior, prior
+        widths = zip(network.feature_channels, network.map_channels, strict=True)
+        self.heads = nn.ModuleList(prior_head(features, own) for features, own in widths)
+        self.image_shape, self.level_dims = network.image_shape, network.level_dims
+        prior.bind(Level(posterior, self.level_dims[0], TopEncoder(network.inference)))
+        self.noise_dims = (prior.noise_dim, *self.level_dims[1:])
+        self.deterministic = False
+        check_shapes(network, likelihood, posterior, prior, len(self.level_dims))
+
+    def parts(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "posterior": self.posterior,
+            "prior": self.prior,
+            "likelihood": self.likelihood,
+            "model": self,
+        }
+
+    @property
+    def architecture(self) -> str:
+        return type(self.network).__name__
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """Lines of the objective card, label -> text."""
+        top, *below = self.level_dims
+        maps = ", then ".join(map(str, below))
+        return {"levels": f"{top} numbers under prior={self.prior.name}, then {maps} given these"}
+
+    def infer(self, images: Tensor, noise: tuple[Tensor, ...] | None = None) -> Inferred:
+        return self.pass_down(images, noise)[0]
+
+    def infer_and_decode(
+        self, images: Tensor, noise: tuple[Tensor, ...] | None = None
+    ) -> tuple[Inferred, Tensor]:
+        inferred, features = self.pass_down(images, noise)
+        outputs = self.network.generative.join(len(self.heads), features, inferred.latents[-1])
+        return inferred, self.likelihood.link(outputs).to(images.dtype)
+
+    def pass_down(
+        self, images: Tensor, noise: tuple[Tensor, ...] | None
+    ) -> tuple[Inferred, Tensor]:
+        """Return the latents of images, and the features that lead to those of the last level.
+
+        Args:
+            images: (B, C, H, W) in [0, 1].
+            noise: (B · K, d_l) of each level; drawn if None.
+        """
+        encoder, decoder = self.network.inference, self.network.generative
+        each = [None] * len(self.level_dims) if noise is None else list(noise)
+        features = encoder.features(images)
+        if noise is not None and len(noise[0]) > len(images):
+            # Samples of an image differ from the top on, and so do the levels below.
+            count = len(noise[0]) // len(images)
+            features = [own.repeat_interleave(count, 0) for own in features]
+        top = self.posterior(encoder.numbers(0, features[0], None).to(images.dtype))
+        posteriors, priors, kls = [top], [self.prior()], [self.prior.kl(top)]
+        latents = [top.rsample(each[0])]
+        above = decoder.begin(latents[0])
+        for level in range(1, len(self.level_dims)):
+            if level > 1:
+                above = decoder.join(level - 1, above, latents[-1])
+            prior = self.prior_given(level, above, images.dtype)
+            numbers = encoder.numbers(level, features[level], above).to(images.dtype)
+            posterior = self.posterior.given(numbers, prior)
+            posteriors.append(posterior)
+            priors.append(prior)
+            kls.append(gaussian_kl(posterior, prior))
+            latents.append(posterior.rsample(each[level]))
+        levels = tuple(posteriors), tuple(priors), tuple(latents), tuple(kls)
+        return Inferred(*levels, {}, top_down=True), above
+
+    def prior_given(self, level: int, above: Tensor, dtype: torch.dtype) -> DiagonalGaussian:
+        """Return p(z_l|z above) of a level below the top.
+
+        Args:
+            level: number of the level, from 1: the top is 0.
+            above: (B, F, h, w) features of the latents above.
+            dtype: precision of the density.
+        """
+        return DiagonalGaussian.from_parameters(self.heads[level - 1](above).to(dtype))
+
+    def parameters_of(self, latents: tuple[Tensor, ...]) -> Tensor:
+        outputs = self.network.generative(torch.cat(latents, dim=1))
+        return self.likelihood.link(outputs).to(latents[0].dtype)
+
+    def from_noise(self, noise: tuple[Tensor, ...], temperature: float = 1.0) -> tuple[Tensor, ...]:
+        decoder = self.network.generative
+        latents = [self.prior.from_noise(noise[0], temperature)]
+        above = decoder.begin(latents[0])
+        for level in range(1, len(self.level_dims)):
+            if level > 1:
+                above = decoder.join(level - 1, above, latents[-1])
+            prior = self.prior_given(level, above, noise[level].dtype)
+            latents.append(prior.rsample(temperature * noise[level]))
+        return tuple(latents)
+
+    def groups(self) -> dict[Group, list[nn.Module]]:
+        return {
+            "inference": [self.network.inference, self.posterior],
+            "generative": [self.network.generative, self.heads, self.likelihood, self.prior],
+        }
+
+
+class TopEncoder(nn.Module):
+    """A module from (B, C, H, W) images to the (B, parameters) of the top level's posterior."""
+
+    def __init__(self, encoder: BottomUp) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the (B, parameters) of (B, C, H, W) images in [0, 1]."""
+        return self.encoder.numbers(0, self.encoder.features(images)[0], None)
+
+
+def prior_head(features: int, channels: int) -> nn.Sequential:
+    """Return a module from (B, F, h, w) features to means and log-variances of a map of latents."""
+    return nn.Sequential(nn.Conv2d(features, 2 * channels, 1), nn.Flatten())
+
+
+def check_hierarchy(network: Network, posterior: Posterior) -> None:
+    """Refuse a network without a pass downwards, and a posterior without variances.
+
+    Raises:
+        ValueError: the message names the option.
+    """
+    if "hierarchy" not in network.provides:
+        raise ValueError(
+            f"network={network.name}: has no levels that are generated one given the other; choose "
+            "network=ladder."
+        )
+    if not isinstance(posterior, GaussianPosterior):
+        raise ValueError(
+            f"posterior={posterior.name}: every level of the model is of Gaussians; choose "
+            "posterior=precision_weighted or posterior=diagonal_gaussian."
+        )

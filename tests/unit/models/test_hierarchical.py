@@ -1,0 +1,475 @@
+"""A model of levels that are inferred and generated one given the other, from the top down."""
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import DictConfig
+from torch import Tensor, nn
+from torch.distributions import MultivariateNormal
+
+from reslag_vae.evaluation import encode, importance_weighted_bound
+from reslag_vae.evaluation.metrics import bounds
+from reslag_vae.latents import (
+    BernoulliPosterior,
+    DiagonalGaussian,
+    FlowPrior,
+    GaussianPosterior,
+    Inferred,
+    LatentStatistics,
+    PosteriorDensity,
+    PrecisionWeightedPosterior,
+    StandardNormal,
+    VampPrior,
+)
+from reslag_vae.latents.base import joined
+from reslag_vae.likelihoods import Bernoulli, Gaussian, OptimalVariance, UnitGaussian
+from reslag_vae.models import HierarchicalModel
+from reslag_vae.networks import LadderNetwork, Network, PlainNetwork
+from reslag_vae.training.build import build_system
+
+SHAPE = (1, 8, 8)
+DIMS = (3, 8, 16)  # a vector, and maps of 2 x 2 x 2 and 1 x 4 x 4
+POSTERIORS = (PrecisionWeightedPosterior, GaussianPosterior)
+each_posterior = pytest.mark.parametrize("posterior", POSTERIORS)
+
+
+def make_network(shape: tuple[int, int, int] = SHAPE, **options: Any) -> LadderNetwork:
+    usual = {"latent_dim": 3, "channels": [4, 6], "blocks": [1, 1], "latent_channels": [1, 2]}
+    return LadderNetwork(shape, **(usual | options))
+
+
+def make_model(
+    posterior: type[GaussianPosterior] = PrecisionWeightedPosterior, **options: Any
+) -> HierarchicalModel:
+    """A model whose features are of the size of those of a trained one."""
+    torch.manual_seed(0)
+    model = HierarchicalModel(
+        make_network(**options), Bernoulli(), posterior(), StandardNormal(DIMS[0])
+    )
+    with torch.no_grad():
+        for head in (*model.network.inference.heads, *model.heads):
+            for weight in head.parameters():
+                weight.mul_(4)
+    return model
+
+
+def draw_images(count: int = 5, shape: tuple[int, int, int] = SHAPE) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(count, *shape, generator=generator).round()
+
+
+def noise_for(count: int, seed: int = 2) -> tuple[Tensor, ...]:
+    generator = torch.Generator().manual_seed(seed)
+    return tuple(torch.randn(count, width, generator=generator) for width in DIMS)
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "dims"),
+    [
+        ((1, 28, 28), {}, (3, 2 * 49, 196)),
+        ((3, 32, 32), {}, (3, 2 * 64, 256)),
+        ((3, 64, 64), {}, (3, 2 * 256, 1024)),
+        (
+            (1, 64, 64),
+            {"channels": [4, 4, 4], "blocks": [1, 2, 1], "latent_channels": [0, 1, 2]},
+            (3, 2 * 64, 256),
+        ),
+        (
+            (1, 13, 9),
+            {"channels": [4, 4, 4], "blocks": [1] * 3, "latent_channels": [1, 0, 2]},
+            None,
+        ),
+    ],
+)
+@torch.no_grad()
+def test_images_of_all_sizes_and_colours_have_levels(
+    shape: tuple[int, int, int], options: dict[str, Any], dims: tuple[int, ...] | None
+) -> None:
+    network = make_network(shape, **options)
+    model = HierarchicalModel(
+        network, Gaussian(OptimalVariance(shape)), PrecisionWeightedPosterior(), StandardNormal(3)
+    ).eval()
+    images = draw_images(2, shape)
+    inferred = model.infer(images)
+
+    assert model.level_dims == (dims or (3, 2 * 2 * 2, 7 * 5))
+    assert [own.shape[1] for own in inferred.latents] == list(model.level_dims)
+    assert model.reconstruct(images).shape == images.shape
+    assert model.sample(2).shape == images.shape
+
+
+@each_posterior
+@torch.no_grad()
+def test_the_passes_of_inference_and_of_generation_are_the_same(
+    posterior: type[GaussianPosterior],
+) -> None:
+    model, images = make_model(posterior).eval(), draw_images()
+    inferred, parameters = model.infer_and_decode(images, noise_for(5))
+
+    assert torch.equal(model.parameters_of(inferred.latents), parameters)
+    again = model.infer(images, noise_for(5))
+    assert torch.equal(again.code, inferred.code)
+    # The prior of a level is the same function of the latents above, whoever made those.
+    for level in range(1, len(DIMS)):
+        still = [*inferred.latents[:level], *(torch.zeros(5, width) for width in DIMS[level:])]
+        fixed = with_latents(model, still)
+        assert torch.equal(fixed[level], inferred.priors[level].mean)
+
+
+def with_latents(model: HierarchicalModel, latents: list[Tensor]) -> list[Tensor]:
+    """The prior means of each level, for latents that are given."""
+    decoder = model.network.generative
+    means, above = [latents[0]], decoder.begin(latents[0])
+    for level in range(1, len(latents)):
+        if level > 1:
+            above = decoder.join(level - 1, above, latents[level - 1])
+        means.append(model.prior_given(level, above, torch.float32).mean)
+    return means
+
+
+class FixedGaussian(DiagonalGaussian):
+    """A Gaussian whose sample is cut off from what made it."""
+
+    def rsample(self, noise: Tensor | None = None) -> Tensor:
+        return super().rsample(noise).detach()
+
+
+class FixedSamples(PrecisionWeightedPosterior):
+    """The posterior of a ladder, with latents that are held fixed."""
+
+    def forward(self, features: Tensor) -> PosteriorDensity:
+        return FixedGaussian(*super().forward(features))  # type: ignore[misc]
+
+    def given(self, features: Tensor, prior: Any) -> PosteriorDensity:
+        return FixedGaussian(*super().given(features, prior))  # type: ignore[misc]
+
+
+def test_no_path_leads_from_the_encoder_to_the_decoder_but_the_latents() -> None:
+    for model, connected in ((make_model(), True), (make_model(FixedSamples), False)):
+        images = draw_images().requires_grad_()
+        _, outputs = model.infer_and_decode(images, noise_for(5))
+        sources = [images, *model.network.inference.parameters()]
+        found = torch.autograd.grad(outputs.square().sum(), sources, allow_unused=True)
+        assert [gradient is not None for gradient in found] == [connected] * len(sources)
+
+
+@each_posterior
+@torch.no_grad()
+def test_a_level_is_inferred_from_the_samples_above_it(posterior: type[GaussianPosterior]) -> None:
+    model, images, noise = make_model(posterior).eval(), draw_images(), noise_for(10)
+    together = model.infer(images, noise)
+    for sample in range(2):
+        alone = model.infer(images, tuple(own[sample::2] for own in noise))
+        for all_of_them, own in zip(together.latents, alone.latents, strict=True):
+            torch.testing.assert_close(all_of_them[sample::2], own)
+        for prior, own_prior in zip(together.priors[1:], alone.priors[1:], strict=True):
+            torch.testing.assert_close(prior.mean[sample::2], own_prior.mean)
+
+    first, second = together.priors[1].mean[::2], together.priors[1].mean[1::2]
+    assert not torch.allclose(first, second)
+    # Of the noise below nothing goes up.
+    other = noise_for(10, seed=3)
+    changed = model.infer(images, (noise[0], other[1], other[2]))
+    assert torch.equal(changed.latents[0], together.latents[0])
+    assert torch.equal(changed.priors[1].mean, together.priors[1].mean)
+    assert not torch.allclose(changed.priors[2].mean, together.priors[2].mean)
+
+
+@torch.no_grad()
+def test_samples_are_a_function_of_each_level_s_noise_and_of_the_levels_above() -> None:
+    model, noise, other = make_model().eval(), noise_for(7), noise_for(7, seed=3)
+    usual = model.from_noise(noise)
+    for level in range(3):
+        moved = [*noise[:level], other[level], *noise[level + 1 :]]
+        changed = model.from_noise(tuple(moved))
+        same = [torch.equal(*pair) for pair in zip(usual, changed, strict=True)]
+        assert same == [True] * level + [False] * (3 - level)
+
+    torch.testing.assert_close(model.from_noise(tuple(own[2:3] for own in noise))[2], usual[2][2:3])
+    means = with_latents(model, list(model.from_noise(noise, 0.5)))
+    spreads = [
+        (half - mean) / own
+        for half, mean, own in zip(
+            model.from_noise(noise, 0.5)[1:], means[1:], noise[1:], strict=True
+        )
+    ]
+    assert all((spread > 0).all() for spread in spreads)
+
+
+@torch.no_grad()
+def test_temperature_0_has_no_spread() -> None:
+    model = make_model().eval()
+    cold = model.sample(9, torch.Generator().manual_seed(1), temperature=0)
+    warm = model.sample(9, torch.Generator().manual_seed(1))
+
+    torch.testing.assert_close(cold, cold[:1].expand_as(cold))
+    assert len(warm.unique(dim=0)) == 9
+
+
+@each_posterior
+@torch.no_grad()
+def test_the_kl_of_each_level_is_that_of_its_samples(posterior: type[GaussianPosterior]) -> None:
+    model, images, count = make_model(posterior).double().eval(), draw_images(2).double(), 20_000
+    noise = tuple(own.double() for own in noise_for(2 * count))
+    inferred = model.infer(images, noise)
+    for q, p, z, kl in zip(
+        inferred.posteriors, inferred.priors, inferred.latents, inferred.kls, strict=True
+    ):
+        assert kl is not None
+        exact = kl.sum(1).view(2, count)
+        estimate = (q.log_prob(z) - p.log_prob(z)).view(2, count)
+        error = 5 * (estimate - exact).std(1) / math.sqrt(count)
+        assert (exact.mean(1) > 0.05).all()
+        assert ((estimate - exact).mean(1).abs() <= error).all()
+    rates = inferred.level_rates()
+    torch.testing.assert_close(inferred.rate(), rates[0] + rates[1] + rates[2])
+
+
+@torch.no_grad()
+def test_the_kl_is_of_the_merged_posterior_and_not_of_the_image_s_gaussian() -> None:
+    model, images = make_model().eval(), draw_images()
+    with torch.no_grad():
+        for head in list(model.network.inference.heads)[1:]:
+            head[0].weight.zero_()
+            head[0].bias[: len(head[0].bias) // 2] = 0
+            head[0].bias[len(head[0].bias) // 2 :] = 1000  # of no precision
+    inferred = model.infer(images, noise_for(5))
+
+    for level in (1, 2):
+        torch.testing.assert_close(
+            inferred.posteriors[level].mean, inferred.priors[level].mean, rtol=1e-4, atol=1e-4
+        )
+        kl = inferred.kls[level]
+        assert kl is not None
+        assert (kl.sum(1) < 1e-4).all()
+    assert inferred.rate() is not None
+    statistics = LatentStatistics()
+    statistics.add(inferred, torch.zeros(5))
+    # Their means follow the levels above, and say nothing of an image by themselves.
+    assert inferred.means[1].var(0).min() > 0
+    assert not statistics.active()[DIMS[0] :].any()
+    assert "level 2 of 3 COLLAPSED: KL 0.00 nats" in statistics.verdict()
+    assert "level 3 of 3 COLLAPSED" in statistics.verdict()
+    assert "level 1 of 3" not in statistics.verdict()
+    assert set(statistics.metrics()) == {"active_units", *(f"kl_level_{i}" for i in (1, 2, 3))}
+
+
+class LinearUp(nn.Module):
+    """Linear maps of an image to the numbers of two levels of `SIZE` dimensions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(nn.Linear(PIXELS, 2 * SIZE) for _ in range(2))
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        return [images.flatten(1)] * 2
+
+    def numbers(self, level: int, features: Tensor, above: Tensor | None) -> Tensor:
+        numbers: Tensor = self.heads[level](features)
+        return numbers
+
+
+class LinearDown(nn.Module):
+    """Linear maps: of the top to features, and of both levels to an image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.from_top = nn.Linear(SIZE, SIZE)
+        self.to_image = nn.ModuleList(nn.Linear(SIZE, PIXELS) for _ in range(2))
+
+    def begin(self, top: Tensor) -> Tensor:
+        return top[:, :, None, None]
+
+    def join(self, level: int, features: Tensor, latents: Tensor) -> Tensor:
+        both = self.to_image[0](features.flatten(1)) + self.to_image[1](latents)
+        return both.view(-1, *LINEAR_SHAPE)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        top, bottom = latents.chunk(2, dim=1)
+        return self.join(1, self.begin(top), bottom)
+
+
+class Linear(Network):
+    name = "linear_hierarchy"
+    provides = frozenset({"hierarchy"})
+
+    def __init__(self) -> None:
+        super().__init__(LinearUp(), LinearDown(), LINEAR_SHAPE, 2 * SIZE, 2, 1)
+        self.level_dims, self.level_parameters = (SIZE, SIZE), (2 * SIZE, 2 * SIZE)
+        self.feature_channels = self.map_channels = (SIZE,)
+
+
+class LinearGaussian(UnitGaussian):
+    """N(x; outputs, I)."""
+
+    def link(self, outputs: Tensor) -> Tensor:
+        return outputs
+
+
+SIZE, LINEAR_SHAPE = 2, (1, 2, 3)
+PIXELS = 6
+
+
+@each_posterior
+@torch.no_grad()
+def test_the_bounds_of_a_linear_model_are_below_its_exact_likelihood(
+    posterior: type[GaussianPosterior],
+) -> None:
+    torch.manual_seed(4)
+    network: Any = Linear()
+    model = HierarchicalModel(network, LinearGaussian(), posterior(), StandardNormal(SIZE))
+    model = model.double().eval()
+    images = torch.rand(4, *LINEAR_SHAPE, dtype=torch.float64)
+    result = importance_weighted_bound(model, images, samples=20_000)
+    exact = exact_log_likelihood(model, images)
+    # Of few samples it is below in the mean over many draws, and not in each.
+    few = importance_weighted_bound(model, images.repeat(1000, 1, 1, 1), samples=5)
+    means = few.importance_weighted.view(1000, 4).mean(0)
+
+    assert (result.elbo < result.importance_weighted).all()
+    assert (result.elbo < exact - 0.2).all()
+    assert (result.elbo < means).all()
+    assert (means < exact).all()
+    torch.testing.assert_close(result.importance_weighted, exact, rtol=0, atol=0.1)
+
+
+def exact_log_likelihood(model: HierarchicalModel, images: Tensor) -> Tensor:
+    """(N,) log p(x) of the linear model: x = A z_1 + B z_2 + c + e, z_2 = C z_1 + m + s e'."""
+    decoder: Any = model.network.generative
+    above, below = decoder.to_image
+    head: Any = model.heads[0]
+    weight, bias = head[0].weight.flatten(1), head[0].bias
+    # Variances that hang on the top would not be those of one Gaussian.
+    weight[SIZE:] = 0
+    spread = DiagonalGaussian.from_parameters(bias[None]).variance[0]
+    through = above.weight + below.weight @ weight[:SIZE]
+    mean = above.bias + below.bias + below.weight @ bias[:SIZE]
+    covariance = torch.eye(PIXELS, dtype=torch.float64) + through @ through.T
+    covariance = covariance + (below.weight * spread) @ below.weight.T
+    return MultivariateNormal(mean, covariance).log_prob(images.flatten(1))
+
+
+def test_numbers_of_an_evaluation_do_not_depend_on_the_chunks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, images = make_model(), draw_images()
+    whole = importance_weighted_bound(model, images, samples=3), encode(model, images, seed=2)
+    monkeypatch.setattr(bounds, "CHUNK", 1)
+    monkeypatch.setattr("reslag_vae.evaluation.iteration.CHUNK", 2)
+    parts = importance_weighted_bound(model, images, samples=3), encode(model, images, seed=2)
+
+    torch.testing.assert_close(parts[0].importance_weighted, whole[0].importance_weighted)
+    torch.testing.assert_close(parts[1].latents, whole[1].latents)
+    torch.testing.assert_close(parts[1].level_rates, whole[1].level_rates)
+    torch.testing.assert_close(parts[1].activity, whole[1].activity)
+    assert parts[1].posterior is None
+
+
+@torch.no_grad()
+def test_a_code_is_of_means_each_given_the_mean_above() -> None:
+    model, images = make_model().eval(), draw_images()
+    still = tuple(torch.zeros(5, width) for width in DIMS)
+    inferred = model.infer(images, still)
+    assert torch.equal(model.encode(images), joined(inferred.means))
+    assert torch.equal(inferred.code, joined(inferred.means))
+
+
+def test_the_groups_part_the_parameters() -> None:
+    model = make_model()
+    groups = model.groups()
+    parameters = {
+        name: {id(own) for module in modules for own in module.parameters()}
+        for name, modules in groups.items()
+    }
+    assert not parameters["inference"] & parameters["generative"]
+    assert parameters["inference"] == set(map(id, model.network.inference.parameters()))
+    assert set.union(*parameters.values()) == set(map(id, model.parameters()))
+
+
+@pytest.mark.parametrize("kind", [VampPrior, FlowPrior])
+def test_the_top_takes_other_priors(kind: Any) -> None:
+    torch.manual_seed(0)
+    prior = VampPrior(3, SHAPE, 4) if kind is VampPrior else FlowPrior(3, transforms=2)
+    model = HierarchicalModel(make_network(), Bernoulli(), PrecisionWeightedPosterior(), prior)
+    inferred = model.infer(draw_images(), noise_for(5))
+    rates, total = inferred.level_rates(), inferred.rate()
+
+    assert total is not None
+    torch.testing.assert_close(total, rates[0] + rates[1] + rates[2])
+    torch.testing.assert_close(total, -inferred.log_ratio())
+    total.sum().backward()
+    assert all(own.grad is not None for own in prior.parameters())
+    assert sum(1 for _ in model.parameters()) == len(set(map(id, copied_parameters(model))))
+
+
+def copied_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """Those of a copy, in which what is not registered would be there twice."""
+    return list(copy.deepcopy(model).parameters())
+
+
+def refused(message: str, **parts: Any) -> None:
+    usual = {
+        "network": make_network(),
+        "likelihood": Bernoulli(),
+        "posterior": PrecisionWeightedPosterior(),
+        "prior": StandardNormal(3),
+    }
+    with pytest.raises(ValueError, match=message):
+        HierarchicalModel(**(usual | parts))
+
+
+def test_parts_that_do_not_fit_are_refused_by_name() -> None:
+    refused(r"^network=plain: has no levels", network=PlainNetwork(SHAPE, 3, [4], [1]))
+    refused(r"^posterior=bernoulli: every level", posterior=BernoulliPosterior())
+    refused(r"^prior\.latent_dim=4: must be that of the network, 3", prior=StandardNormal(4))
+    one = make_network(parameters_per_latent=1)
+    refused(r"^network\.parameters_per_latent=1: ", network=one)
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        (("model=ladder_vae", "network=plain"), "^network=plain: has no levels"),
+        (("model=vae", "network=ladder"), "^network=ladder: is a network of 3 level.*ladder_vae"),
+        (
+            ("model=vae", "posterior=precision_weighted"),
+            "^posterior=precision_weighted does not take network=plain; it takes network=ladder",
+        ),
+        (("model=ladder_vae", "posterior=point"), "^posterior=point: every level"),
+        (("model=ladder_vae", "objective=mmd"), "^model=ladder_vae does not take objective=mmd"),
+    ],
+)
+def test_choices_that_do_not_fit_are_refused_by_name(
+    choices: tuple[str, ...], message: str, compose: Callable[..., DictConfig]
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_system(compose(*choices, "data=digits", "logger=none"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"latent_channels": [1]}, r"^network\.latent_channels=\[1\]: must be as many as"),
+        ({"latent_channels": [0, 0]}, r"^network\.latent_channels=\[0, 0\]: at least one stage"),
+        ({"latent_channels": [-1, 1]}, r"^network\.latent_channels"),
+        ({"latent_channels": [4, 1]}, r"^network\.latent_dim=3, .*71 latents in all; .* 64 numb"),
+        (
+            {"channels": [4] * 4, "blocks": [1] * 4, "latent_channels": [1] * 4},
+            r"^network\.channels=\[4, 4, 4, 4\]: 4 stages halve an image",
+        ),
+    ],
+)
+def test_wrong_sizes_of_the_network_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_network(**options)
+
+
+def test_what_inference_says_of_a_hierarchy_is_no_gaussian_of_the_image_alone() -> None:
+    inferred: Inferred = make_model().infer(draw_images())
+    assert inferred.top_down
+    assert inferred.log_variances is None
+    assert inferred._replace(top_down=False).log_variances is not None

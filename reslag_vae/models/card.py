@@ -10,6 +10,8 @@ def preset(model: GenerativeModel, objective: Objective) -> str:
     If no single choice gives both, return the names of the two.
     """
     likelihood = model.likelihood
+    if "rate_alone" in objective.provides:  # the likelihood has no part in it
+        return objective.name
     if objective.name == "elbo" and "sigma_rule" in likelihood.provides:
         return likelihood.name
     if likelihood.name == objective.usual_likelihood:

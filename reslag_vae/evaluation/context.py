@@ -16,6 +16,7 @@ from reslag_vae.evaluation.metrics.bounds import Bounds, importance_weighted_bou
 from reslag_vae.evaluation.metrics.mixture import CodeMixture
 from reslag_vae.evaluation.metrics.quality import Quality, reconstruction_quality
 from reslag_vae.evaluation.progress import Progress, silent, tracked
+from reslag_vae.latents import CodePosterior
 from reslag_vae.latents.base import joined, normal_rows
 from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
 from reslag_vae.models import GenerativeModel
@@ -23,6 +24,8 @@ from reslag_vae.objectives import Objective
 
 # Of a number that no latents are drawn for, in its protocol.
 EXACT = "exact, for want of latents"
+# Of a number whose latents are codes.
+CODES = "with each image's codes, which are all samples of its posterior"
 
 
 class Settings(NamedTuple):
@@ -168,10 +171,18 @@ class Subject:
         return "sigma2 is the model's own"
 
     @property
+    def discrete(self) -> bool:
+        """Whether all latents are codes."""
+        posteriors = self.model.posteriors()
+        return bool(posteriors) and all(isinstance(own, CodePosterior) for own in posteriors)
+
+    @property
     def samples_protocol(self) -> str:
         """The part of a protocol that says how many samples the bound is taken with."""
         if not self.model.latent_dim:
             return EXACT
+        if self.discrete:
+            return CODES
         samples = f"{self.settings.samples} samples of each posterior"
         provided = getattr(self.model.parts().get("prior"), "provides", ())
         return f"{samples}, whose log p(z) is bounded, too" if "bound" in provided else samples
@@ -190,10 +201,11 @@ class Subject:
     def bounds(self) -> Bounds:
         """The importance-weighted bounds of the reference images."""
         settings = self.settings
+        once = self.discrete or not self.model.latent_dim  # all samples would be alike
         return importance_weighted_bound(
             self.model,
             self.reference,
-            settings.samples if self.model.latent_dim else 1,
+            1 if once else settings.samples,
             self.likelihood,
             settings.seed,
             self.progress,

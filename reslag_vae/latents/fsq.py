@@ -88,9 +88,10 @@ class FiniteScalarQuantised(CodePosterior):
     def _digits(self, vectors: Tensor) -> Tensor:
         """Return the (..., code_dim) levels, from 0, nearest to numbers in units of [-1, 1]."""
         width = self._half_width(vectors)
-        digits = (vectors * width).round().long() + self.per_number // 2
-        # Of an even number of levels the outermost one below has no counterpart above.
-        return torch.minimum(digits.clamp_min(0), self.per_number - 1)
+        digits = (vectors * width).round() + width
+        # Of an even number of levels the outermost one below has no counterpart above. Whole
+        # numbers come last: not all that floating point holds is one.
+        return torch.minimum(digits.clamp_min(0), self.per_number - 1).long()
 
     def _from_digits(self, digits: Tensor) -> Tensor:
         width = self.per_number // 2

@@ -31,6 +31,7 @@ class Remembered(Generic[Value]):
 
 def state_of(tensor: Tensor) -> tuple[int, int, bool]:
     """Return where a tensor lies, how often it was written to, and whether autocast rounds it."""
-    # Optimizers, checkpoints and running averages write in place, which PyTorch counts.
+    # Optimizers, checkpoints and running averages write in place, which PyTorch counts; fused
+    # optimizers count it themselves, as `AdamSettings` makes them do.
     autocast = torch.is_autocast_enabled(tensor.device.type)
     return tensor.data_ptr(), tensor._version, autocast

@@ -111,7 +111,9 @@ class VectorQuantised(CodePosterior):
         # Half precision would lose most of the codes.
         with torch.autocast(vectors.device.type, enabled=False):
             book = self.codebook.to(vectors.dtype)
-            products = vectors @ book.T
+            # From the middle of the codes: far from 0 the squares would hide their differences.
+            middle = book.mean(0)
+            book, products = book - middle, (vectors - middle) @ (book - middle).T
             return (book.square().sum(1) - 2 * products).argmin(-1)
 
     def vectors_of(self, indices: Tensor) -> Tensor:

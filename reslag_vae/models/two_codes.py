@@ -158,13 +158,18 @@ def notes_of(top: dict[str, str], bottom: dict[str, str]) -> dict[str, str]:
 
 
 def check_codes(
-    network: TwoGridNetwork, posteriors: tuple[Posterior, ...], priors: tuple[Prior, ...]
+    network: TwoGridNetwork,
+    posteriors: tuple[Posterior, Posterior],
+    priors: tuple[Prior, Prior],
 ) -> None:
-    """Refuse posteriors and priors of the levels that are not of codes, or that do not fit.
+    """Refuse posteriors and priors of the levels that are not of codes, do not fit, or are one.
 
     Raises:
         ValueError: the message names the option.
     """
+    for name, (top, bottom) in {"posterior": posteriors, "prior": priors}.items():
+        if top is bottom:
+            raise ValueError(f"bottom_{name}: is that of the top; a {name} of its own is wanted.")
     for posterior in posteriors:
         if not isinstance(posterior, CodePosterior):
             raise ValueError(

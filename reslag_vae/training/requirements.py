@@ -28,10 +28,7 @@ def check_requirements(system: "BaseVAE") -> None:
         ValueError: the variant or a part requires a capability that no part provides. The message
             names the choices that provide it, and those that do not require it.
     """
-    parts = system.parts()
-    provided = set(system.provides)
-    for part in parts.values():
-        provided |= getattr(part, "provides", frozenset())
+    parts, provided = system.parts(), provided_by(system)
     # The rule for sigma first: it says which of the objectives will do.
     for missing in sorted(system.requires - provided, reverse=True):
         raise ValueError(f"model={system.name} does not take {alternatives(system, missing)}.")
@@ -76,19 +73,28 @@ def alternatives(system: "BaseVAE", missing: str, instead: str = "") -> str:
 def doing_without(system: "BaseVAE", group: str, capability: str) -> str:
     """Return the other choices of a group that the variant takes and that require no such thing.
 
-    They are as on the command line, and empty if there are none.
+    Nor anything else that no part provides. They are as on the command line, and empty if there are
+    none.
     """
     if group not in CHOICES:
         return ""
-    refused = system.parts()[group].name
+    refused, provided = system.parts()[group].name, provided_by(system) - {capability}
     names = [
         kind.name
         for kind in exported(group)
         if kind.name != refused
-        and capability not in getattr(kind, "requires", ())
+        and set(getattr(kind, "requires", ())) <= provided | set(getattr(kind, "provides", ()))
         and is_taken(system, group, kind.name)
     ]
     return f"{group}={', '.join(names)}" if names else ""
+
+
+def provided_by(system: "BaseVAE") -> set[str]:
+    """Return the capabilities that the variant and its parts provide."""
+    provided = set(system.provides)
+    for part in system.parts().values():
+        provided |= getattr(part, "provides", frozenset())
+    return provided
 
 
 def is_taken(system: "BaseVAE", group: str, name: str) -> bool:

@@ -86,6 +86,18 @@ def test_numbers_far_away_have_a_nearest_code_too(case: Case) -> None:
 
 
 @every_code
+@pytest.mark.parametrize("size", [1e10, 1e19, 1e30])
+def test_numbers_beyond_whole_ones_have_a_nearest_code_too(case: Case, size: float) -> None:
+    posterior = built(case)
+    vectors = posterior.vectors_of(torch.arange(posterior.codes)).double()
+    far = torch.tensor([[1.0, 0.5, 0.2], [-1.0, 1.0, -0.5]], dtype=torch.float64)
+    # So far away, what is nearest is decided by the direction alone.
+    expected = (far @ vectors.T).max(1).values
+    found = (far * vectors[posterior.indices_of(size * far)]).sum(1)
+    torch.testing.assert_close(found, expected)
+
+
+@every_code
 def test_latents_are_bit_for_bit_those_of_the_codes(case: Case) -> None:
     posterior = built(case)
     density = density_of(posterior, features())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from lightning import Trainer
+from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
@@ -19,9 +19,10 @@ from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network
 from reslag_vae.networks.normalization import with_running_averages
 from reslag_vae.objectives import ELBO, MMD
+from reslag_vae.objectives.rate import Rate
 from reslag_vae.training.freezing import frozen
-from reslag_vae.training.schedules import Lagging
-from reslag_vae.variants import VAE, LaggingVAE, MMDInfoVAE
+from reslag_vae.training.schedules import Generative, Lagging
+from reslag_vae.variants import VAE, FittedPrior, LaggingVAE, MMDInfoVAE
 from tests.updates import Recorder, equal, state
 
 MakeNetwork = Callable[..., Network]
@@ -166,6 +167,24 @@ def test_only_generative_updates_move_pseudo_inputs(
     assert moved == ["generative" in update.groups for _, update in recorder.updates]
     assert recorder.changed == [set(update.groups) for _, update in recorder.updates]
     assert {True, False} == set(moved)
+
+
+def test_every_evaluation_is_by_the_pseudo_inputs_of_its_time(
+    make_network: MakeNetwork,
+    make_data: Callable[..., ImageDataModule],
+    fit: Callable[..., Trainer],
+) -> None:
+    """Also where nothing else of the prior moves, as in a second stage."""
+    model = FlatModel(make_network(), UnitGaussian(), prior=VampPrior(3, (1, 8, 8), K))
+    system = FittedPrior(model, Rate(), Generative())
+    losses: list[float] = []
+
+    class Losses(Callback):
+        def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            losses.append(float(trainer.callback_metrics["val/loss"]))
+
+    fit(system, make_data(), epochs=2, callbacks=[Losses()])
+    assert len(losses) == len(set(losses)) >= 2
 
 
 def test_pseudo_inputs_leave_running_averages_alone(model: FlatModel) -> None:

@@ -46,6 +46,14 @@ def test_the_nearest_code_is_chosen() -> None:
     assert torch.equal(coded(own, features).indices, nearest)
 
 
+def test_the_nearest_code_is_chosen_far_from_zero_in_single_precision_too() -> None:
+    own = VectorQuantised(16, codes=64)
+    own.codebook.copy_(100 + 0.01 * own.codebook)
+    rows = own.codebook + 0.001 * torch.randn_like(own.codebook)
+    nearest = torch.cdist(rows.double(), own.codebook.double()).argmin(-1)
+    assert torch.equal(own.indices_of(rows), nearest)
+
+
 def test_the_gradient_goes_straight_through() -> None:
     features = numbers(1).requires_grad_()
     weights = numbers(2)

@@ -19,7 +19,7 @@ from reslag_vae.likelihoods import (
 from reslag_vae.models import FlatModel
 from reslag_vae.models.card import equivalent_sigma2, objective_card, preset
 from reslag_vae.networks import LightResidualNetwork, Network
-from reslag_vae.objectives import ELBO, MMD, Beta, Capacity, Objective, Reconstruction
+from reslag_vae.objectives import ELBO, MMD, Beta, Capacity, Objective, Rate, Reconstruction
 
 MakeNetwork = Callable[..., Network]
 SHAPE = (1, 8, 8)
@@ -124,6 +124,7 @@ def test_the_card_of_an_autoencoder_names_squared_error_alone(make_network: Make
         (Beta(6.0), SquaredError(), "beta", 1.0),
         (Beta(6.0), UnitGaussian(), "beta, unit_gaussian", 2.0),
         (MMD(), SquaredError(), "mmd", None),
+        (Rate(), Gaussian(DataVariance(SHAPE)), "rate", None),
     ],
 )
 def test_the_preset_names_objective_and_likelihood(

@@ -419,6 +419,13 @@ def test_parts_that_do_not_fit_are_refused_by_name(others: dict[str, Any], messa
         TwoCodesModel(**parts(**others))
 
 
+@pytest.mark.parametrize("own", [vq(TOP), UniformCodes()])
+def test_levels_that_share_a_part_are_refused(own: VectorQuantised | UniformCodes) -> None:
+    name = "prior" if isinstance(own, UniformCodes) else "posterior"
+    with pytest.raises(ValueError, match=f"^bottom_{name}: is that of the top; "):
+        TwoCodesModel(**parts(**{name: own, f"bottom_{name}": own}))
+
+
 @pytest.mark.parametrize(
     ("choices", "message"),
     [

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from reslag_vae.latents import FlowPrior
 from reslag_vae.training.optimizers import AdamSettings, Plateau, match_layout
 
 
@@ -132,3 +133,12 @@ def test_moments_of_another_memory_layout_are_those_of_their_parameter() -> None
                 match_layout(adam)
         ends.append(weight.detach())
     assert torch.equal(*ends)
+
+
+def test_a_step_counts_as_a_write_to_its_parameters() -> None:
+    """By that a prior whose moments are remembered takes them anew."""
+    prior = FlowPrior(3, transforms=1, hidden_features=[4])
+    optimizer, before = AdamSettings().build(prior.parameters()), prior.moments()
+    prior().log_prob(torch.randn(5, 3)).mean().backward()
+    optimizer.step()
+    assert not torch.equal(prior.moments()[0], before[0])

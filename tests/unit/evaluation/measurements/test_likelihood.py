@@ -5,14 +5,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements.likelihood import likelihood
 from reslag_vae.evaluation.measurements.losses import losses
 from reslag_vae.evaluation.metrics.bounds import importance_weighted_bound
-from reslag_vae.latents import TwoStagePrior
+from reslag_vae.latents import TwoStagePrior, UniformCodes, VectorQuantised
 from reslag_vae.likelihoods import FixedVariance, Gaussian
 from reslag_vae.models import FlatModel
+from reslag_vae.networks import GridNetwork
 
 MakeSubject = Callable[..., Subject]
 
@@ -49,6 +52,29 @@ def test_the_protocol_says_that_a_prior_is_bounded(
     protocol = likelihood(make_subject(model=model))["importance_weighted_bound"].protocol
     assert "4 samples of each posterior" in protocol
     assert ("whose log p(z) is bounded, too" in protocol) == (prior is not None)
+
+
+def test_codes_are_decoded_once_and_their_bound_is_that_of_any_number_of_samples(
+    make_subject: MakeSubject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = GridNetwork((1, 8, 8), 3, [4, 4], [1, 1])
+    posterior = VectorQuantised(3, codes=9)
+    model = FlatModel(network, Gaussian(FixedVariance(0.2)), posterior, UniformCodes())
+    subject = make_subject(model=model)
+    several = importance_weighted_bound(model, subject.reference, 4)
+    decoded: list[int] = []
+    original = model.parameters_of
+
+    def counted(latents: tuple[Tensor, ...]) -> Tensor:
+        decoded.append(len(latents[0]))
+        return original(latents)
+
+    monkeypatch.setattr(model, "parameters_of", counted)
+    for own, other in zip(subject.bounds, several, strict=True):
+        torch.testing.assert_close(own, other)
+    assert sum(decoded) == len(subject.reference)
+    protocol = likelihood(subject)["importance_weighted_bound"].protocol
+    assert "with each image's codes, which are all samples of its posterior" in protocol
 
 
 def test_a_number_does_not_depend_on_what_was_measured_before_it(make_subject: MakeSubject) -> None:

@@ -178,9 +178,8 @@ def test_the_usual_objective_of_a_variant_is_one_that_it_takes(variant: type[Bas
             PlainNetwork,
             "mmd",
             Joint(),
-            "model=vae does not take objective=mmd; it takes objective=elbo, free_bits, warm_up, "
-            "sigma_data, "
-            "sigma_fixed, sigma_learned, sigma_optimal.",
+            "model=vae does not take objective=mmd; it takes objective=elbo, free_bits, "
+            "level_free_bits, warm_up, sigma_data, sigma_fixed, sigma_learned, sigma_optimal.",
         ),
     ],
 )

@@ -18,6 +18,10 @@ from reslag_vae.latents.levels import numbered, verdict_on_levels
 # prior's variance (Burda et al. 2016, section 5.2, where that is 1).
 ACTIVE_VARIANCE = 0.01
 
+# Codes differ between images if the variance of their vectors exceeds this share of the mean
+# square: a difference of sums in float64 is not exactly 0.
+SAME = 1e-9
+
 
 def active_dimensions(variances: Tensor, prior_variances: Tensor) -> Tensor:
     """Return which latent dimensions are active.
@@ -196,6 +200,13 @@ class LatentStatistics:
         mean, square, prior_variance = self.moments / self.count
         return active_dimensions(square - mean.square(), prior_variance)
 
+    def varying(self) -> list[bool]:
+        """Return of each level whether its posterior means differ between images."""
+        assert self.moments is not None, "no posterior was added"
+        mean, square, _ = self.moments / self.count
+        differing = square - mean.square() > SAME * square
+        return [bool(own.any()) for own in torch.split(differing, list(self.level_dims))]
+
     def mutual_information(self) -> tuple[float, float] | None:
         """Return the estimate over the reference set and its ceiling, in nats.
 
@@ -228,7 +239,7 @@ class LatentStatistics:
     def verdicts(self) -> list[str]:
         """Return such a sentence for each level of codes, or one for all latents."""
         if self.usage:
-            return verdicts_on_codes(self.usage)
+            return verdicts_on_codes(self.usage, self.varying())
         units = self.active()
         active, dimensions = int(units.sum()), len(units)
         numbers = f"{active} of {dimensions} units active, KL {self.rate():.2f} nats"
@@ -237,28 +248,34 @@ class LatentStatistics:
         return [verdict_on(active, dimensions, 0, words, numbers) + levels]
 
 
-def verdicts_on_codes(usage: Sequence[Tensor]) -> list[str]:
+def verdicts_on_codes(usage: Sequence[Tensor], varying: Sequence[bool]) -> list[str]:
     """Return a plain sentence for each level that says whether discrete latents have collapsed.
 
     Args:
         usage: (K_l,) uses of each code of each level, top first.
+        varying: whether the codes of each level differ between images.
     """
-    verdicts = [verdict_on_level(own) for own in usage]
+    levels = zip(usage, varying, strict=True)
+    verdicts = [verdict_on_level(own, varies) for own, varies in levels]
     if len(verdicts) == 1:
         return verdicts
     return [f"{level}: {own}" for level, own in zip(LEVELS, verdicts, strict=True)]
 
 
-def verdict_on_level(usage: Tensor) -> str:
+def verdict_on_level(usage: Tensor, varies: bool) -> str:
     """Return a plain sentence that says whether one level of discrete latents has collapsed.
 
     Args:
         usage: (K,) uses of each code.
+        varies: whether the codes differ between images.
     """
     (used, perplexity), codes = used_of(usage), len(usage)
     numbers = f"{used} of {codes} codes used, perplexity {perplexity:.1f}"
-    # A single code is the same for every image.
-    return verdict_on(used, codes, 1, ("the codes are", "the codes dead"), numbers)
+    if not varies:
+        numbers = f"{numbers}, the same for every image"
+    # Codes may differ between positions alone.
+    silent = 0 if varies else codes
+    return verdict_on(used, codes, silent, ("the codes are", "the codes dead"), numbers)
 
 
 def verdict_on(used: int, count: int, silent: int, words: tuple[str, str], numbers: str) -> str:

@@ -47,8 +47,9 @@ def diagnose_codes(
 ) -> Diagnosis:
     """Return whether discrete latents have collapsed: of no dimension, but of all codes.
 
-    A code is dead if no position of any image uses it. It is ignored by the decoder if p(x|z)
-    hardly changes where another code in use takes its place at one position: by
+    Codes that are the same for every image have collapsed, also where they differ between
+    positions. A code is dead if no position of any image uses it. It is ignored by the decoder if
+    p(x|z) hardly changes where another code in use takes its place at one position: by
     KL(p(x|z) || p(x|z')) of at most 0.01 nats, in the mean over up to 4 places where it occurs.
 
     Args:
@@ -60,7 +61,9 @@ def diagnose_codes(
         progress: shows how many exchanges are decoded.
     """
     ignored = ignored_codes(model, codes.latents[:IMAGES], likelihood, seed, progress)
-    verdicts = verdicts_on_codes(codes.usage)
+    differing = (codes.means != codes.means[0]).any(0)
+    varying = [bool(own.any()) for own in model.levels(differing[None])]
+    verdicts = verdicts_on_codes(codes.usage, varying)
     told = [
         with_ignored(verdict, len(own), int((usage > 0).sum()))
         for verdict, own, usage in zip(verdicts, ignored, codes.usage, strict=True)

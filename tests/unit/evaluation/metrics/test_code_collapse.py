@@ -6,7 +6,12 @@ from torch import Tensor
 
 from reslag_vae.evaluation.codes import encode
 from reslag_vae.evaluation.metrics.code_collapse import diagnose_codes, exchanges, ignored_codes
-from reslag_vae.latents import FiniteScalarQuantised, UniformCodes, VectorQuantised
+from reslag_vae.latents import (
+    FiniteScalarQuantised,
+    LatentStatistics,
+    UniformCodes,
+    VectorQuantised,
+)
 from reslag_vae.likelihoods import Bernoulli, FixedVariance, Gaussian, Likelihood, PixelCNN
 from reslag_vae.models import FlatModel, TwoCodesModel
 from reslag_vae.networks import GridNetwork, TwoGridNetwork
@@ -106,6 +111,24 @@ def test_a_single_code_has_collapsed_and_is_not_asked() -> None:
     assert diagnose_codes(model, codes, None).verdict.startswith(
         "COLLAPSED: the code says nothing of the image"
     )
+
+
+def test_codes_that_differ_between_positions_alone_have_collapsed() -> None:
+    model = coded()
+    spread(model)
+    same, statistics = images()[:1].expand(40, *SHAPE), LatentStatistics()
+    codes = encode(model, same)
+    used = int((codes.usage[0] > 0).sum())
+    assert used > 1
+    told = f"COLLAPSED: the code says nothing of the image ({used} of 5 codes used, perplexity"
+    verdict = diagnose_codes(model, codes, None).verdict
+    assert verdict.startswith(told)
+    assert "the same for every image)" in verdict
+    with torch.no_grad():
+        for part in (same[:30], same[30:]):
+            inferred = model.infer(part)
+            statistics.add(inferred, torch.zeros(len(part)))
+    assert statistics.verdict().startswith(told)
 
 
 def test_the_levels_are_asked_one_by_one() -> None:

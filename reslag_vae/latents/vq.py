@@ -84,8 +84,8 @@ class VectorQuantised(CodePosterior):
         return {
             "q(z|x)": f"one of {self.codes} codes of {self.code_dim} numbers at each position, "
             f"the nearest; the codebook follows by {self.follows}",
-            "commitment": f"{self.commitment:g} · squared distances of encoder and codes, in the "
-            "loss",
+            "commitment": f"{self.commitment:g} · squared distances of encoder and codes, "
+            "a penalty",
         }
 
     def forward(self, features: Tensor) -> PosteriorDensity:

@@ -47,6 +47,8 @@ def objective_card(name: str, model: GenerativeModel, objective: Objective) -> d
     for part in model.parts().values():
         lines |= getattr(part, "notes", {})
     lines |= objective.notes
+    if "rate_alone" in objective.provides:
+        return lines
     weight, equivalent = objective.kl_weight(latent), equivalent_sigma2(model, objective)
     if equivalent is not None:
         lines["beta_eff"] = (

@@ -36,14 +36,7 @@ class Rate(Objective):
 
     @property
     def notes(self) -> dict[str, str]:
-        own = "all but the prior stands still"
-        return {"fitted": own if self.trained_with is None else f"{own}, after {self.before}"}
-
-    @property
-    def before(self) -> str:
-        """The name of the objective that the rest was trained with."""
-        assert self.trained_with is not None
-        return f"objective={self.trained_with.name}"
+        return {"fitted": "the prior; all else stands still, and no other term is in the loss"}
 
     def kl_weight(self, latent_dim: int) -> float | None:
         return None if self.trained_with is None else self.trained_with.kl_weight(latent_dim)

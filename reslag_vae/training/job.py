@@ -11,7 +11,13 @@ from reslag_vae._runtime.errors import ConfigError
 from reslag_vae._runtime.terminal import override
 from reslag_vae.runs.config import check_trust, plain
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.folder import CONFIG_FILE, RESULT_FILE, checkpoint_files, config_path
+from reslag_vae.runs.folder import (
+    CONFIG_FILE,
+    RESULT_FILE,
+    checkpoint_files,
+    config_path,
+    read_result,
+)
 from reslag_vae.training.resume import resumed
 from reslag_vae.training.second_stage import staged
 from reslag_vae.training.study_job import study_config
@@ -46,7 +52,25 @@ def run_folder(resume: str | None, new: str) -> str:
     return resume
 
 
+def data_of(run: str | None, chosen: str) -> str:
+    """Return the name of a new run's data: those of the run that a second stage begins with.
+
+    It is a resolver of Hydra's configuration.
+
+    Args:
+        run: folder of the run that it begins with; None for any other run.
+        chosen: choice of `data=`.
+    """
+    if run is None:
+        return chosen
+    try:
+        return str(read_result(Path(run).expanduser()).get("data", chosen))
+    except (RunError, OSError):
+        return chosen  # what is wrong with the run is said once its configuration is read
+
+
 OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+OmegaConf.register_new_resolver("data_of", data_of, replace=True)
 
 
 def job_config(config: DictConfig, folder: Path) -> DictConfig:

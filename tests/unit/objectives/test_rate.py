@@ -38,4 +38,3 @@ def test_the_weight_in_evaluations_is_that_of_the_objective_before() -> None:
     assert Rate(Beta(4.0)).kl_weight(2) == Beta(4.0).kl_weight(2)
     assert Rate(Beta(4.0)).beta == 4
     assert Rate().kl_weight(2) is None
-    assert "objective=beta" in Rate(Beta(4.0)).notes["fitted"]

@@ -99,6 +99,16 @@ def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_data_of_a_second_stage_are_those_of_its_run(tmp_path: Path) -> None:
+    assert job_module.data_of(None, "mnist") == "mnist"
+    (tmp_path / "metrics.json").write_text('{"data": "digits"}')
+    assert job_module.data_of(str(tmp_path), "mnist") == "digits"
+    # Said where the run is read.
+    assert job_module.data_of(str(tmp_path / "nothing"), "mnist") == "mnist"
+    (tmp_path / "metrics.json").write_text("{")
+    assert job_module.data_of(str(tmp_path), "mnist") == "mnist"
+
+
 def test_the_folder_is_that_of_the_run_to_resume_or_a_new_one(folder: Path) -> None:
     assert job_module.run_folder(None, "runs/new") == "runs/new"
     assert job_module.run_folder(str(folder), "runs/new") == str(folder)

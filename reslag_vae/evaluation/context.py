@@ -17,7 +17,8 @@ from reslag_vae.evaluation.metrics.mixture import CodeMixture
 from reslag_vae.evaluation.metrics.quality import Quality, reconstruction_quality
 from reslag_vae.evaluation.progress import Progress, silent, tracked
 from reslag_vae.latents import CodePosterior
-from reslag_vae.latents.base import joined, normal_rows
+from reslag_vae.latents.base import normal_rows
+from reslag_vae.latents.inferred import joined
 from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective

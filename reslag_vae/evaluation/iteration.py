@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reslag_vae.data import Images
 from reslag_vae.evaluation.adapters import LatentModel
-from reslag_vae.latents.base import joined
+from reslag_vae.latents.inferred import joined
 from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.models.image_inputs import as_images
 from reslag_vae.models.number_inputs import check_whole

@@ -1,6 +1,6 @@
 """Latents: the posterior q(z|x) and the prior p(z)."""
 
-from reslag_vae.latents.base import Density, Inferred, Level, Posterior, PosteriorDensity, Prior
+from reslag_vae.latents.base import Density, Level, Posterior, PosteriorDensity, Prior
 from reslag_vae.latents.bernoulli import Bernoulli, BernoulliPosterior
 from reslag_vae.latents.boltzmann import BoltzmannMachine, BoltzmannPrior
 from reslag_vae.latents.code_prior import CodePrior
@@ -8,6 +8,7 @@ from reslag_vae.latents.codes import Coded, CodePosterior
 from reslag_vae.latents.flow import FlowPrior
 from reslag_vae.latents.fsq import FiniteScalarQuantised
 from reslag_vae.latents.gaussian import DiagonalGaussian, GaussianPosterior
+from reslag_vae.latents.inferred import Inferred
 from reslag_vae.latents.mixture import MixturePrior
 from reslag_vae.latents.pixelcnn import PixelCNNPrior
 from reslag_vae.latents.point import Point, PointPosterior

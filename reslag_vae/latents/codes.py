@@ -2,17 +2,12 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from reslag_vae.latents.base import Posterior, repeated
-
-T = TypeVar("T")
-
-# Names of the levels of a model of two levels of codes.
-LEVELS = ("top", "bottom")
 
 
 class Coded(NamedTuple):
@@ -109,15 +104,6 @@ class CodePosterior(Posterior):
     def nearest(self, latents: Tensor) -> Tensor:
         """Return the (B, d) latents of the codes that stand for (B, d) numbers."""
         return self.latents_of(self.codes_at(latents)).to(latents.dtype)
-
-
-def by_level(name: str, values: Sequence[T]) -> dict[str, T]:
-    """Return values of the levels of codes by name, top first.
-
-    Of one level the name is that of the value; of two, `<name>_top` and `<name>_bottom`.
-    """
-    names = [name] if len(values) == 1 else [f"{name}_{own}" for own in LEVELS[: len(values)]]
-    return dict(zip(names, values, strict=True))
 
 
 def usages_of(posteriors: Sequence[Any]) -> tuple[Tensor, ...]:

@@ -3,15 +3,14 @@
 import itertools
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.latents.base import Density, Prior, balanced_normal_rows
+from reslag_vae.latents.estimated import ROWS, EstimatedPrior
 from reslag_vae.latents.gaussian import DiagonalGaussian, bounded
-from reslag_vae.latents.remembered import Remembered
 from reslag_vae.options import require
 
 Kind = Literal["coupling", "splines"]
@@ -25,43 +24,11 @@ BINS = 8
 # Share of a network's usual first weights in the layer that gives the transformation's parameters.
 NEAR_IDENTITY = 0.001
 
-# Latents that are mapped at a time, which bounds the memory.
-ROWS = 1024
-
-# Samples that estimate mean and variance.
-MOMENT_SAMPLES = 4096
-
 # A gigabyte in float32.
 MOST_WEIGHTS = 1 << 28
 
 
-class Flow(NamedTuple):
-    """The density of latents that a flow maps to N(0, I).
-
-    Attributes:
-        prior: the flow.
-    """
-
-    prior: "FlowPrior"
-
-    @property
-    def mean(self) -> Tensor:
-        """The (d,) mean, estimated: see `FlowPrior.moments`."""
-        return self.prior.moments()[0]
-
-    @property
-    def variance(self) -> Tensor:
-        """(d,), estimated: see `FlowPrior.moments`."""
-        return self.prior.moments()[1]
-
-    def log_prob(self, latents: Tensor) -> Tensor:
-        """Return the (B,) log-density of (B, d) latents, in nats."""
-        noise, log_determinant = self.prior.to_noise(latents)
-        zeros = torch.zeros_like(noise)
-        return DiagonalGaussian(zeros, zeros).log_prob(noise) + log_determinant
-
-
-class FlowPrior(Prior):
+class FlowPrior(EstimatedPrior):
     """The prior that N(0, I) becomes under trained invertible maps of the latent.
 
     Xu et al. 2019, https://arxiv.org/abs/1905.13452. Each map's numbers for a dimension come from a
@@ -109,7 +76,6 @@ class FlowPrior(Prior):
             )
         for transform in self.transforms:
             start_near_identity(transform)
-        self.remembered: Remembered[tuple[Tensor, Tensor]] = Remembered()
 
     @property
     def notes(self) -> dict[str, str]:
@@ -118,8 +84,10 @@ class FlowPrior(Prior):
             "KL": "estimated by the one sample of each posterior, nats per image",
         }
 
-    def forward(self, context: Tensor | None = None) -> Density:
-        return Flow(self)
+    def log_prob(self, latents: Tensor) -> Tensor:
+        noise, log_determinant = self.to_noise(latents)
+        zeros = torch.zeros_like(noise)
+        return DiagonalGaussian(zeros, zeros).log_prob(noise) + log_determinant
 
     def to_noise(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """Return the (B, d) noise that (B, d) latents are made of, by the inverse of `from_noise`.
@@ -138,32 +106,12 @@ class FlowPrior(Prior):
                 log_determinant = log_determinant + part
         return noise, log_determinant
 
-    def from_noise(
-        self, noise: Tensor, temperature: float = 1.0, context: Tensor | None = None
-    ) -> Tensor:
-        scaled = noise if temperature == 1 else temperature * noise
-        return torch.cat([self._from_noise(part) for part in torch.split(scaled, ROWS)])
-
-    def _from_noise(self, noise: Tensor) -> Tensor:
+    def samples_of(self, noise: Tensor) -> Tensor:
         latents = noise
         with torch.autocast(noise.device.type, enabled=False):
             for transform in reversed(self.transforms):
                 latents = transform().inv(latents)
         return latents
-
-    def moments(self) -> tuple[Tensor, Tensor]:
-        """Return the (d,) mean and the (d,) variance, estimated by 4096 samples.
-
-        The samples are the same at every call. Mean and variance of their noise are exactly those
-        of N(0, I), so that of an affine map these are exact.
-        """
-        return self.remembered.get(self.parameters(), self._moments)
-
-    @torch.no_grad()
-    def _moments(self) -> tuple[Tensor, Tensor]:
-        noise = balanced_normal_rows(MOMENT_SAMPLES, self.latent_dim).to(next(self.parameters()))
-        variance, mean = torch.var_mean(self.from_noise(noise), 0, correction=0)
-        return mean, variance
 
 
 def transform_builder(

@@ -1,11 +1,21 @@
-"""The levels of a hierarchy of latents, one by one: which of them say nothing of an image."""
+"""The names of levels of latents, in metrics and evaluations."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
-from torch import Tensor
+T = TypeVar("T")
 
-# A level whose KL is below this many nats says nothing of an image.
-SILENT = 0.1
+# Of a model of two levels of codes.
+LEVELS = ("top", "bottom")
+
+
+def by_level(name: str, values: Sequence[T]) -> dict[str, T]:
+    """Return values of the levels of codes by name, top first.
+
+    Of one level the name is that of the value; of two, `<name>_top` and `<name>_bottom`.
+    """
+    names = [name] if len(values) == 1 else [f"{name}_{own}" for own in LEVELS[: len(values)]]
+    return dict(zip(names, values, strict=True))
 
 
 def numbered(name: str, values: Sequence[float]) -> dict[str, float]:
@@ -13,23 +23,3 @@ def numbered(name: str, values: Sequence[float]) -> dict[str, float]:
     if len(values) < 2:
         return {}
     return {f"{name}_level_{level}": value for level, value in enumerate(values, start=1)}
-
-
-def verdict_on_levels(rates: Sequence[float], active: Sequence[Tensor]) -> str:
-    """Return the end of a verdict, which names the levels that say nothing of an image.
-
-    It is empty if there is none, or but one level.
-
-    Args:
-        rates: mean KL of each level in nats, top first.
-        active: (d_l,) truth values for each level: which dimensions are active.
-    """
-    if len(rates) < 2:
-        return ""
-    found = []
-    for level, (rate, units) in enumerate(zip(rates, active, strict=True), start=1):
-        if rate < SILENT:
-            found.append(f"; level {level} of {len(rates)} COLLAPSED: KL {rate:.2f} nats")
-        elif not units.any():
-            found.append(f"; level {level} of {len(rates)} COLLAPSED: all {len(units)} units idle")
-    return "".join(found)

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from reslag_vae._runtime import collectives
-from reslag_vae.latents.base import Inferred, joined
-from reslag_vae.latents.codes import LEVELS, by_level, usages_of, used_of
+from reslag_vae.latents.codes import usages_of, used_of
 from reslag_vae.latents.gaussian import DiagonalGaussian
-from reslag_vae.latents.levels import numbered, verdict_on_levels
+from reslag_vae.latents.inferred import Inferred, joined
+from reslag_vae.latents.levels import by_level, numbered
+from reslag_vae.latents.verdicts import verdict_on, verdict_on_levels, verdicts_on_codes
 
 # A unit is active if the variance of its posterior mean over the data exceeds this share of the
 # prior's variance (Burda et al. 2016, section 5.2, where that is 1).
@@ -246,56 +247,6 @@ class LatentStatistics:
         words = ("the latent is", "the units idle")
         levels = verdict_on_levels(self.rate_of_levels(), torch.split(units, list(self.level_dims)))
         return [verdict_on(active, dimensions, 0, words, numbers) + levels]
-
-
-def verdicts_on_codes(usage: Sequence[Tensor], varying: Sequence[bool]) -> list[str]:
-    """Return a plain sentence for each level that says whether discrete latents have collapsed.
-
-    Args:
-        usage: (K_l,) uses of each code of each level, top first.
-        varying: whether the codes of each level differ between images.
-    """
-    levels = zip(usage, varying, strict=True)
-    verdicts = [verdict_on_level(own, varies) for own, varies in levels]
-    if len(verdicts) == 1:
-        return verdicts
-    return [f"{level}: {own}" for level, own in zip(LEVELS, verdicts, strict=True)]
-
-
-def verdict_on_level(usage: Tensor, varies: bool) -> str:
-    """Return a plain sentence that says whether one level of discrete latents has collapsed.
-
-    Args:
-        usage: (K,) uses of each code.
-        varies: whether the codes differ between images.
-    """
-    (used, perplexity), codes = used_of(usage), len(usage)
-    numbers = f"{used} of {codes} codes used, perplexity {perplexity:.1f}"
-    if not varies:
-        numbers = f"{numbers}, the same for every image"
-    # Codes may differ between positions alone.
-    silent = 0 if varies else codes
-    return verdict_on(used, codes, silent, ("the codes are", "the codes dead"), numbers)
-
-
-def verdict_on(used: int, count: int, silent: int, words: tuple[str, str], numbers: str) -> str:
-    """Return a plain sentence that says whether a latent has collapsed.
-
-    Args:
-        used: number of units or codes in use.
-        count: number of all of them.
-        silent: number in use that says nothing of the image.
-        words: of what half is used, and what the others are.
-        numbers: what the sentence rests on.
-    """
-    whole, others = words
-    if used <= silent:
-        return f"COLLAPSED: the code says nothing of the image ({numbers})"
-    if used <= count // 2:
-        return f"partly collapsed: at most half of {whole} used ({numbers})"
-    if used < count:
-        return f"no collapse, but {count - used} of {others} ({numbers})"
-    return f"no collapse ({numbers})"
 
 
 def added(total: Tensor | None, value: Tensor) -> Tensor:

@@ -2,23 +2,19 @@
 
 import itertools
 import math
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from reslag_vae._runtime import collectives
-from reslag_vae.latents.base import Density, Prior, balanced_normal_rows, normal_rows
+from reslag_vae.latents.base import balanced_normal_rows, normal_rows
+from reslag_vae.latents.estimated import MOMENT_SAMPLES, ROWS, EstimatedPrior
 from reslag_vae.latents.gaussian import DiagonalGaussian, bounded
 from reslag_vae.latents.perceptron import Perceptron
-from reslag_vae.latents.remembered import Remembered
 from reslag_vae.options import require
 
 # Samples of u for each latent in evaluation.
 SAMPLES = 16
-
-# Latents that are passed at a time, which bounds the memory.
-ROWS = 1024
 
 # Gamma of the untrained prior. From 1 training may stay where u says nothing of z.
 GAMMA = 0.3
@@ -29,41 +25,11 @@ REACH = 1000.0
 # Standard deviations of latents below this one count as 1.
 LEAST_SCALE = 1e-6
 
-# Samples that estimate mean and variance.
-MOMENT_SAMPLES = 4096
-
 # A gigabyte in float32.
 MOST_WEIGHTS = 1 << 28
 
 
-class TwoStage(NamedTuple):
-    """The density of latents under a second-stage VAE, bounded from below.
-
-    Attributes:
-        prior: the second-stage VAE.
-    """
-
-    prior: "TwoStagePrior"
-
-    @property
-    def mean(self) -> Tensor:
-        """The (d,) mean, estimated: see `TwoStagePrior.moments`."""
-        return self.prior.moments()[0]
-
-    @property
-    def variance(self) -> Tensor:
-        """(d,), estimated: see `TwoStagePrior.moments`."""
-        return self.prior.moments()[1]
-
-    def log_prob(self, latents: Tensor) -> Tensor:
-        """Return the (B,) lower bounds on the log-density of (B, d) latents, in nats.
-
-        See `TwoStagePrior.bound`.
-        """
-        return self.prior.bound(latents)
-
-
-class TwoStagePrior(Prior):
+class TwoStagePrior(EstimatedPrior):
     """The prior p(z) = E p(z|u) over u of N(0, I): a second VAE, whose data are latents.
 
     Dai & Wipf 2019, https://arxiv.org/abs/1903.05789: u has the dimension d of z, q(u|z) is a
@@ -108,7 +74,6 @@ class TwoStagePrior(Prior):
         with torch.device("cpu"):
             noise = normal_rows(SAMPLES, latent_dim, torch.Generator().manual_seed(0))
         self.register_buffer("noise", noise[:, None], persistent=False)
-        self.remembered: Remembered[tuple[Tensor, Tensor]] = Remembered()
 
     @torch.no_grad()
     def _start_near_standard_normal(self) -> None:
@@ -131,10 +96,7 @@ class TwoStagePrior(Prior):
         """The () logarithm of gamma², in units of the latents' variance."""
         return bounded(2 * self.log_gamma)
 
-    def forward(self, context: Tensor | None = None) -> Density:
-        return TwoStage(self)
-
-    def bound(self, latents: Tensor) -> Tensor:
+    def log_prob(self, latents: Tensor) -> Tensor:
         """Return (B,) lower bounds on log p(z) of (B, d) latents, in nats.
 
         In training it is the ELBO by one sample of u. PyTorch's generator draws its noise, for all
@@ -183,24 +145,11 @@ class TwoStagePrior(Prior):
         self.scale.copy_(torch.where(self.started, self.scale, scale))
         self.started.fill_(True)
 
-    def from_noise(
-        self, noise: Tensor, temperature: float = 1.0, context: Tensor | None = None
-    ) -> Tensor:
-        scaled = noise if temperature == 1 else temperature * noise
-        return torch.cat([self._from_noise(part) for part in torch.split(scaled, ROWS)])
-
-    def _from_noise(self, noise: Tensor) -> Tensor:
+    def samples_of(self, noise: Tensor) -> Tensor:
         u, rest = noise.chunk(2, dim=1)
         with torch.autocast(noise.device.type, enabled=False):
             standard = self.means_of(u) + (self.log_variance / 2).exp() * rest
             return self.shift + self.scale * standard
-
-    def moments(self) -> tuple[Tensor, Tensor]:
-        """Return the (d,) mean and the (d,) variance, estimated by 4096 samples.
-
-        The samples are the same at every call.
-        """
-        return self.remembered.get([*self.parameters(), *self.buffers()], self._moments)
 
     @torch.no_grad()
     def _moments(self) -> tuple[Tensor, Tensor]:

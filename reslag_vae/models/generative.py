@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae.latents import Inferred, Posterior
-from reslag_vae.latents.base import joined
+from reslag_vae.latents.inferred import joined
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models.image_inputs import as_images, on_model
 from reslag_vae.models.latent_inputs import as_latents

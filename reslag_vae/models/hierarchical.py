@@ -18,7 +18,7 @@ from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models.flat import check_shapes
 from reslag_vae.models.generative import GenerativeModel, Group
 from reslag_vae.networks import LadderNetwork, Network
-from reslag_vae.networks.ladder import BottomUp
+from reslag_vae.networks.ladder_passes import BottomUp
 
 
 class HierarchicalModel(GenerativeModel):

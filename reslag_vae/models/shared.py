@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae.latents import GaussianPosterior, Inferred, Posterior, PosteriorDensity, Prior
-from reslag_vae.latents.base import joined
+from reslag_vae.latents.inferred import joined
 from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.likelihoods import PixelCNNPlusPlus
 from reslag_vae.models.flat import check_shapes

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from reslag_vae.latents import Inferred
-from reslag_vae.latents.base import joined
+from reslag_vae.latents.inferred import joined
 from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.models.generative import GenerativeModel
 from reslag_vae.objectives import Objective, Terms

@@ -6,8 +6,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from reslag_vae.latents import CodePosterior, Inferred, Level, Posterior, PosteriorDensity, Prior
-from reslag_vae.latents.base import joined
-from reslag_vae.latents.codes import LEVELS
+from reslag_vae.latents.inferred import joined
+from reslag_vae.latents.levels import LEVELS
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models.flat import check_levels, check_shapes
 from reslag_vae.models.generative import GenerativeModel, Group

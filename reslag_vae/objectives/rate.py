@@ -5,7 +5,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from reslag_vae.latents import Inferred
-from reslag_vae.latents.base import total
+from reslag_vae.latents.inferred import total
 from reslag_vae.likelihoods import Distortion
 from reslag_vae.objectives.base import Objective, Terms
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae._runtime import collectives
-from reslag_vae.latents.base import joined
+from reslag_vae.latents.inferred import joined
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective
 

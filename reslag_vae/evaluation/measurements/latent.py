@@ -14,7 +14,8 @@ from reslag_vae.evaluation.numbers import (
     mean_over_images,
     missing,
 )
-from reslag_vae.latents.codes import by_level, used_of
+from reslag_vae.latents.codes import used_of
+from reslag_vae.latents.levels import by_level
 from reslag_vae.latents.statistics import ACTIVE_VARIANCE
 
 NO_GAUSSIAN = (

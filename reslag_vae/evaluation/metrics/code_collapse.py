@@ -12,8 +12,8 @@ from reslag_vae.evaluation.metrics.bounds import likelihood_of
 from reslag_vae.evaluation.metrics.collapse import CHUNK, Diagnosis
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents import CodePosterior
-from reslag_vae.latents.base import joined
-from reslag_vae.latents.statistics import verdicts_on_codes
+from reslag_vae.latents.inferred import joined
+from reslag_vae.latents.verdicts import verdicts_on_codes
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models import GenerativeModel
 

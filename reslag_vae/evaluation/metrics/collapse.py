@@ -11,9 +11,9 @@ from reslag_vae.evaluation.codes import Codes
 from reslag_vae.evaluation.iteration import check_seed, device_of, evaluating
 from reslag_vae.evaluation.metrics.bounds import likelihood_of
 from reslag_vae.evaluation.progress import Progress, silent
-from reslag_vae.latents.base import joined
-from reslag_vae.latents.levels import verdict_on_levels
+from reslag_vae.latents.inferred import joined
 from reslag_vae.latents.statistics import ACTIVE_VARIANCE
+from reslag_vae.latents.verdicts import verdict_on_levels
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models import GenerativeModel
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.latents import DiagonalGaussian, FlowPrior, flow
+from reslag_vae.latents import DiagonalGaussian, FlowPrior, estimated, flow
 from reslag_vae.latents.flow import Kind
 from reslag_vae.latents.remembered import Remembered
 
@@ -120,7 +120,8 @@ def test_latents_in_parts_are_mapped_as_all_at_once(
 ) -> None:
     prior, noise = trained(kind), rows(10)
     whole = prior.from_noise(noise), prior().log_prob(noise)
-    monkeypatch.setattr(flow, "ROWS", 3)
+    for module in (estimated, flow):
+        monkeypatch.setattr(module, "ROWS", 3)
     parts = prior.from_noise(noise), prior().log_prob(noise)
     torch.testing.assert_close(parts, whole, rtol=1e-9, atol=1e-9)
 

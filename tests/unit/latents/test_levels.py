@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from reslag_vae.latents.levels import numbered, verdict_on_levels
+from reslag_vae.latents.levels import numbered
+from reslag_vae.latents.verdicts import verdict_on_levels
 
 USED, IDLE = torch.tensor([True, False]), torch.tensor([False, False, False])
 

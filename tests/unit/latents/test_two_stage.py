@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from reslag_vae._runtime import collectives
-from reslag_vae.latents import DiagonalGaussian, TwoStagePrior, two_stage
+from reslag_vae.latents import DiagonalGaussian, TwoStagePrior, estimated, two_stage
 from reslag_vae.training.build import build_system
 from reslag_vae.training.freezing import frozen
 
@@ -219,7 +219,8 @@ def test_the_temperature_scales_both_noises() -> None:
 def test_latents_in_parts_are_bounded_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     prior, latents, noise = far_from_start(), rows(10), rows(10, 4)
     whole = prior.from_noise(noise), prior().log_prob(latents)
-    monkeypatch.setattr(two_stage, "ROWS", 3)
+    for module in (estimated, two_stage):
+        monkeypatch.setattr(module, "ROWS", 3)
     parts = prior.from_noise(noise), prior().log_prob(latents)
     torch.testing.assert_close(parts, whole, rtol=1e-9, atol=1e-9)
 

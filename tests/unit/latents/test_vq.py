@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.latents import Coded, LatentStatistics, Level, UniformCodes, VectorQuantised
-from reslag_vae.latents.base import Inferred
+from reslag_vae.latents.inferred import Inferred
 from reslag_vae.latents.vq import DEAD, SMOOTHING
 from reslag_vae.likelihoods import UnitGaussian
 from reslag_vae.models import FlatModel

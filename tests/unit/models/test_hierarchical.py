@@ -25,7 +25,7 @@ from reslag_vae.latents import (
     StandardNormal,
     VampPrior,
 )
-from reslag_vae.latents.base import joined
+from reslag_vae.latents.inferred import joined
 from reslag_vae.likelihoods import Bernoulli, Gaussian, OptimalVariance, UnitGaussian
 from reslag_vae.models import HierarchicalModel
 from reslag_vae.networks import LadderNetwork, Network, PlainNetwork

@@ -8,8 +8,16 @@ from omegaconf import DictConfig, open_dict
 
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae._runtime.terminal import override
+from reslag_vae.runs.config import (
+    RUN_MODULES,
+    RUN_TARGETS,
+    check_trust,
+    foreign_target,
+    plain,
+    refusal,
+)
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.folder import is_finished
+from reslag_vae.runs.folder import config_path, is_finished
 from reslag_vae.training.stored_config import begun_config
 
 # What a second stage has from its run, and of these what the command line may set all the same.
@@ -67,11 +75,13 @@ def second_stage(config: DictConfig, overrides: Sequence[str], folder: Path) -> 
 
     Raises:
         ConfigError: an override would change what the run's model is.
-        RunError: the folder holds no finished run, or one of a model without latents.
+        RunError: the folder holds no finished run, one of a model without latents, or one that is
+            made of classes and functions that are neither this package's nor trusted.
     """
     first = begun_config(folder)
     if not is_finished(folder):
         raise RunError(f"{folder} has not finished: {override('resume', folder)} goes on with it.")
+    refuse_foreign(first, folder, check_trust(plain(config.trust)))
     node = first.model.model
     if not priors_of(node):
         raise RunError(f"{folder}: its model has no latents, and so no prior to fit.")
@@ -92,6 +102,17 @@ def second_stage(config: DictConfig, overrides: Sequence[str], folder: Path) -> 
         for name in priors_of(node):
             second.model.model[name] = second.prior
     return second
+
+
+def refuse_foreign(first: DictConfig, folder: Path, trust: tuple[str, ...]) -> None:
+    """Refuse a run whose configuration would build what is neither this package's nor trusted.
+
+    Raises:
+        RunError: the message names it.
+    """
+    foreign = foreign_target(plain(first), RUN_MODULES, trust, RUN_TARGETS)
+    if foreign is not None:
+        raise RunError(f"{config_path(folder)} is not begun with: {refusal(foreign)}")
 
 
 def priors_of(node: DictConfig) -> list[str]:

@@ -187,6 +187,24 @@ def test_bad_runs_are_named(compose: Compose, first_stage: FirstStage, tmp_path:
         reslag_vae.options.check(second_stage(compose("model=fitted_prior", *OWN), [], coded))
 
 
+@pytest.mark.parametrize(
+    "place",
+    ["model.model.network", "model.model.prior", "model.objective", "data", "callbacks.progress"],
+)
+def test_nothing_foreign_is_built_of_its_run(
+    place: str, compose: Compose, first_stage: FirstStage, tmp_path: Path
+) -> None:
+    run = shutil.copytree(first_stage(*CASES[0].first), tmp_path / "first")
+    tree = OmegaConf.load(run / "config.yaml")
+    OmegaConf.update(tree, place, {"_target_": "mymodels.Own"})
+    OmegaConf.save(tree, run / "config.yaml")
+    config = compose("model=code_prior", f"run={run}", *OWN)
+    with pytest.raises(RunError, match=r"is not begun with: it would build mymodels\.Own"):
+        second_stage(config, [], run)
+    trusting = compose("model=code_prior", f"run={run}", "trust=[mymodels]", *OWN)
+    assert second_stage(trusting, [], run).run == str(run)
+
+
 def test_a_row_of_its_study_can_be_named(compose: Compose, first_stage: FirstStage) -> None:
     run = first_stage(*CASES[0].first)
     results = run.parents[1]

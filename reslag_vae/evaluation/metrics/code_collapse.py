@@ -78,7 +78,7 @@ def with_ignored(verdict: str, ignored: int, used: int) -> str:
         return verdict
     if ignored == used:
         return f"{verdict}, and COLLAPSED: the decoder ignores which codes they are"
-    return f"{verdict}, {ignored} of them ignored by the decoder"
+    return f"{verdict}, {ignored} of those in use ignored by the decoder"
 
 
 def ignored_codes(

@@ -559,7 +559,8 @@ def test_codes_are_evaluated_as_codes(
 def test_two_levels_of_codes_are_evaluated_each(
     choices: tuple[str, ...], compose: Any, train: Any, options: Any, tmp_path: Path, capsys: Any
 ) -> None:
-    own = ("network.channels=[4,4,4]", "network.blocks=[1,1,1]", "logger=none", *choices)
+    small = ("network.channels=[4,4,4]", "network.blocks=[1,1,1]", "network.code_dim=4")
+    own = (*small, "logger=none", *choices)
     train(compose("model=vq_vae_2", *own, f"data.root={tmp_path}", *SMALL), tmp_path / "run")
     assert (tmp_path / "run" / "figures" / "code_usage.png").is_file()
     header = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[0].split(",")

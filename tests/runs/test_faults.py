@@ -147,7 +147,9 @@ def wandb_exit_codes(folder: Path) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_signal_ends_a_run_cleanly_and_it_goes_on(
     number: signal.Signals,
     launch: Callable[..., subprocess.Popen[bytes]],
@@ -186,6 +188,7 @@ def group_of(process: subprocess.Popen[bytes]) -> list[str]:
     return [said for *_, group, said in processes() if group == process.pid]
 
 
+@pytest.mark.slow
 def test_a_signal_ends_all_processes_of_a_run(
     launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
@@ -214,7 +217,9 @@ def test_a_signal_ends_all_processes_of_a_run(
     assert_whole(tmp_path / "run")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGINT]
+)
 def test_a_signal_before_training_leaves_nothing_behind(
     number: signal.Signals, launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
@@ -290,6 +295,7 @@ def test_training_goes_on_where_wandb_dies(
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_run_is_kept_offline_where_wandb_cannot_be_reached(
     launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:

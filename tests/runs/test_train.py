@@ -460,6 +460,7 @@ def under_torchrun(
     )
 
 
+@pytest.mark.slow
 def test_torchrun_starts_the_processes_within_a_slurm_job_too(tmp_path: Path) -> None:
     slurm = {
         "SLURM_NTASKS": "1",
@@ -480,6 +481,7 @@ def test_torchrun_starts_the_processes_within_a_slurm_job_too(tmp_path: Path) ->
     assert metrics(tmp_path / "run")["epochs_run"] == 1
 
 
+@pytest.mark.slow
 def test_processes_that_the_run_does_not_know_of_are_refused(tmp_path: Path) -> None:
     done = under_torchrun(tmp_path, *BARE, "model=vae", "trainer.max_epochs=1", "hydra.run.dir=run")
     assert done.returncode == 1

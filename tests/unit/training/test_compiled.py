@@ -14,7 +14,7 @@ from torch._inductor import config
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.data.images import Batch
-from reslag_vae.models.generative import GROUPS, Group
+from reslag_vae.models.generative import Group
 from reslag_vae.networks import LightResidualNetwork, Network
 from reslag_vae.objectives import Terms
 from reslag_vae.training.build import build_system
@@ -166,8 +166,16 @@ def test_an_error_of_the_model_itself_is_raised(
         trained(model, make_data(), fit, compile_it=True)
 
 
-@pytest.mark.parametrize("prior", ["mixture", "flow", "vamp", "two_stage"])
-@pytest.mark.parametrize("still", GROUPS)
+@pytest.mark.parametrize(
+    ("prior", "still"),
+    [
+        ("mixture", "inference"),
+        ("flow", "inference"),
+        ("flow", "generative"),
+        ("vamp", "generative"),
+        ("two_stage", "inference"),
+    ],
+)
 def test_learned_priors_are_one_graph(prior: str, still: Group, compose: Compose) -> None:
     options = ("model=vae", f"prior={prior}", "data=digits", "recipe.channels=[2]")
     system = build_system(compose(*options, "recipe.blocks=[1]", "logger=none"))

@@ -17,8 +17,8 @@ from reslag_vae.latents.gaussian import gaussian_kl
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models.flat import check_shapes
 from reslag_vae.models.generative import GenerativeModel, Group
-from reslag_vae.networks import LadderNetwork, Network
-from reslag_vae.networks.ladder_passes import BottomUp
+from reslag_vae.networks import Network
+from reslag_vae.networks.hierarchy import BottomUp, HierarchicalNetwork
 
 
 class HierarchicalModel(GenerativeModel):
@@ -42,14 +42,16 @@ class HierarchicalModel(GenerativeModel):
     top_down = True
 
     def __init__(
-        self, network: LadderNetwork, likelihood: Likelihood, posterior: Posterior, prior: Prior
+        self,
+        network: HierarchicalNetwork,
+        likelihood: Likelihood,
+        posterior: Posterior,
+        prior: Prior,
     ) -> None:
         super().__init__()
         check_hierarchy(network, posterior)
         self.network, self.likelihood = network, likelihood
         self.posterior, self.prior = posterior, prior
-        widths = zip(network.feature_channels, network.map_channels, strict=True)
-        self.heads = nn.ModuleList(prior_head(features, own) for features, own in widths)
         self.image_shape, self.level_dims = network.image_shape, network.level_dims
         prior.bind(Level(posterior, self.level_dims[0], TopEncoder(network.inference)))
         self.noise_dims = (prior.noise_dim, *self.level_dims[1:])
@@ -82,18 +84,24 @@ class HierarchicalModel(GenerativeModel):
     def infer_and_decode(
         self, images: Tensor, noise: tuple[Tensor, ...] | None = None
     ) -> tuple[Inferred, Tensor]:
-        inferred, features = self.pass_down(images, noise)
-        outputs = self.network.generative.join(len(self.heads), features, inferred.latents[-1])
+        inferred, above = self.pass_down(images, noise)
+        outputs = self.network.generative.join(
+            len(self.level_dims) - 1, above, inferred.latents[-1]
+        )
         return inferred, self.likelihood.link(outputs).to(images.dtype)
 
     def pass_down(
         self, images: Tensor, noise: tuple[Tensor, ...] | None
-    ) -> tuple[Inferred, Tensor]:
-        """Return the latents of images, and the features that lead to those of the last level.
+    ) -> tuple[Inferred, Tensor | None]:
+        """Return the latents of images, and the features of the latents above the last level.
 
         Args:
             images: (B, C, H, W) in [0, 1].
             noise: (B · K, d_l) of each level; drawn if None.
+
+        Returns:
+            what is inferred, and (B · K, F, h, w) features; None in place of these if there is one
+            level.
         """
         encoder, decoder = self.network.inference, self.network.generative
         each = [None] * len(self.level_dims) if noise is None else list(noise)
@@ -104,11 +112,9 @@ class HierarchicalModel(GenerativeModel):
             features = [own.repeat_interleave(count, 0) for own in features]
         top = self.posterior(encoder.numbers(0, features[0], None).to(images.dtype))
         posteriors, priors, kls = [top], [self.prior()], [self.prior.kl(top)]
-        latents = [top.rsample(each[0])]
-        above = decoder.begin(latents[0])
+        latents, above = [top.rsample(each[0])], None
         for level in range(1, len(self.level_dims)):
-            if level > 1:
-                above = decoder.join(level - 1, above, latents[-1])
+            above = decoder.join(level - 1, above, latents[-1])
             prior = self.prior_given(level, above, images.dtype)
             numbers = encoder.numbers(level, features[level], above).to(images.dtype)
             posterior = self.posterior.given(numbers, prior)
@@ -127,7 +133,9 @@ class HierarchicalModel(GenerativeModel):
             above: (B, F, h, w) features of the latents above.
             dtype: precision of the density.
         """
-        return DiagonalGaussian.from_parameters(self.heads[level - 1](above).to(dtype))
+        return DiagonalGaussian.from_parameters(
+            self.network.generative.numbers(level, above).to(dtype)
+        )
 
     def parameters_of(self, latents: tuple[Tensor, ...]) -> Tensor:
         outputs = self.network.generative(torch.cat(latents, dim=1))
@@ -135,11 +143,9 @@ class HierarchicalModel(GenerativeModel):
 
     def from_noise(self, noise: tuple[Tensor, ...], temperature: float = 1.0) -> tuple[Tensor, ...]:
         decoder = self.network.generative
-        latents = [self.prior.from_noise(noise[0], temperature)]
-        above = decoder.begin(latents[0])
+        latents, above = [self.prior.from_noise(noise[0], temperature)], None
         for level in range(1, len(self.level_dims)):
-            if level > 1:
-                above = decoder.join(level - 1, above, latents[-1])
+            above = decoder.join(level - 1, above, latents[-1])
             prior = self.prior_given(level, above, noise[level].dtype)
             latents.append(prior.rsample(temperature * noise[level]))
         return tuple(latents)
@@ -147,7 +153,7 @@ class HierarchicalModel(GenerativeModel):
     def groups(self) -> dict[Group, list[nn.Module]]:
         return {
             "inference": [self.network.inference, self.posterior],
-            "generative": [self.network.generative, self.heads, self.likelihood, self.prior],
+            "generative": [self.network.generative, self.likelihood, self.prior],
         }
 
 
@@ -161,11 +167,6 @@ class TopEncoder(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return the (B, parameters) of (B, C, H, W) images in [0, 1]."""
         return self.encoder.numbers(0, self.encoder.features(images)[0], None)
-
-
-def prior_head(features: int, channels: int) -> nn.Sequential:
-    """Return a module from (B, F, h, w) features to means and log-variances of a map of latents."""
-    return nn.Sequential(nn.Conv2d(features, 2 * channels, 1), nn.Flatten())
 
 
 def check_hierarchy(network: Network, posterior: Posterior) -> None:

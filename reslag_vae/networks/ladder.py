@@ -3,13 +3,14 @@
 import math
 from typing import ClassVar
 
-from reslag_vae.networks.base import ImageShape, Network, check_sizes
+from reslag_vae.networks.base import ImageShape, check_sizes
 from reslag_vae.networks.blocks import stage_sizes
-from reslag_vae.networks.ladder_passes import BottomUp, TopDown
+from reslag_vae.networks.hierarchy import HierarchicalNetwork
+from reslag_vae.networks.ladder_passes import LadderDecoder, LadderEncoder
 from reslag_vae.options import require
 
 
-class LadderNetwork(Network):
+class LadderNetwork(HierarchicalNetwork):
     """Stages of residual blocks upwards and downwards, with a map of latents beside each stage.
 
     The levels, top first: a vector of the whole image, then a map at the size of each stage, from
@@ -28,19 +29,11 @@ class LadderNetwork(Network):
         parameters_per_latent: 2 for mean and log-variance.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
 
-    Attributes:
-        feature_channels: channels of the features that the levels below the top are generated from,
-            in their order.
-        map_channels: channels of the latents of the levels below the top, in their order.
-
     Raises:
         ValueError: the latents are not fewer than the image's numbers, or the stages do not fit it.
     """
 
     name: ClassVar[str] = "ladder"
-    provides = frozenset({"hierarchy"})
-    inference: "BottomUp"
-    generative: "TopDown"
 
     def __init__(
         self,
@@ -57,20 +50,15 @@ class LadderNetwork(Network):
         levels = (latent_dim, *map(math.prod, maps))
         outputs = image_shape[0] * parameters_per_channel
         super().__init__(
-            BottomUp(
+            LadderEncoder(
                 image_shape, latent_dim, channels, blocks, latent_channels, parameters_per_latent
             ),
-            TopDown(image_shape, channels, blocks, latent_channels, levels, outputs),
+            LadderDecoder(image_shape, channels, blocks, latent_channels, levels, outputs),
             image_shape,
-            sum(levels),
+            levels,
             parameters_per_latent,
             parameters_per_channel,
         )
-        self.level_dims = levels
-        self.level_parameters = tuple(own * parameters_per_latent for own in levels)
-        stages = zip(channels, latent_channels, strict=True)
-        self.feature_channels = tuple(features for features, own in stages if own)[::-1]
-        self.map_channels = tuple(own for own, *_ in maps)
 
 
 def check_maps(

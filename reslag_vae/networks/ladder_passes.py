@@ -3,16 +3,16 @@
 import itertools
 import math
 
-import torch
 from torch import Tensor, nn
 
 from reslag_vae.networks.base import ImageShape
 from reslag_vae.networks.blocks import stage_sizes
+from reslag_vae.networks.hierarchy import BottomUp, TopDown
 from reslag_vae.networks.ladder_stages import down, from_map, up
 from reslag_vae.networks.plain import seed_features
 
 
-class BottomUp(nn.Module):
+class LadderEncoder(BottomUp):
     """A module from images to the posterior parameters of every level, which sees no latents."""
 
     def __init__(
@@ -48,29 +48,13 @@ class BottomUp(nn.Module):
         return [features, *reversed(found)]
 
     def numbers(self, level: int, features: Tensor, above: Tensor | None) -> Tensor:
-        """Return the (B, parameters) of a level.
-
-        Args:
-            level: number of the level, from 0, the top.
-            features: (B, F, h, w) features of images for this level.
-            above: (B, F, h, w) features of the latents above, which a ladder leaves to its
-                posterior; None at the top.
-        """
+        """Return the (B, parameters) of a level, whose posterior alone looks at those above."""
         parameters: Tensor = self.heads[level](features)
         return parameters
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the (B, parameters) of all levels of (B, C, H, W) images, top first."""
-        levels = enumerate(self.features(images))
-        return torch.cat([self.numbers(level, own, None) for level, own in levels], dim=1)
 
-
-class TopDown(nn.Module):
-    """A module from (B, d) latents of all levels to (B, outputs, H, W) likelihood parameters.
-
-    `begin`, then `join` for each level below the top, then `end`: each returns what the prior of
-    the next level is given, a function of the latents so far and of nothing else.
-    """
+class LadderDecoder(TopDown):
+    """A module from (B, d) latents of all levels to (B, outputs, H, W) likelihood parameters."""
 
     def __init__(
         self,
@@ -81,9 +65,8 @@ class TopDown(nn.Module):
         level_dims: tuple[int, ...],
         outputs: int,
     ) -> None:
-        super().__init__()
+        super().__init__(level_dims)
         sizes = stage_sizes(image_shape, len(channels))
-        self.level_dims = list(level_dims)
         self.from_top = seed_features(image_shape, level_dims[0], channels)
         self.from_maps = nn.ModuleList()
         # What leads from the place of each level to that of the next, over stages without any.
@@ -95,32 +78,21 @@ class TopDown(nn.Module):
                 paths.append([])
             paths[-1] += up(channels[i], [outputs, *channels][i], blocks[i], sizes[i], last=i == 0)
         self.paths = nn.ModuleList(nn.Sequential(*layers) for layers in paths)
+        stages = zip(reversed(channels), reversed(latent_channels), strict=True)
+        self.heads = nn.ModuleList(prior_head(features, own) for features, own in stages if own)
 
-    def begin(self, top: Tensor) -> Tensor:
-        """Return the (B, F, h, w) features that the (B, d) latents of the top lead to."""
-        features: Tensor = self.paths[0](self.from_top(top))
+    def join(self, level: int, above: Tensor | None, latents: Tensor) -> Tensor:
+        """Return the features of the latents down to a level; see the base class."""
+        own = self.from_top(latents) if above is None else self.from_maps[level - 1](latents)
+        features: Tensor = self.paths[level](own if above is None else above + own)
         return features
 
-    def join(self, level: int, features: Tensor, latents: Tensor) -> Tensor:
-        """Return the features that those of the latents above lead to, with a level's latents.
+    def numbers(self, level: int, above: Tensor) -> Tensor:
+        """Return the (B, 2 d_l) numbers of the prior of a level."""
+        parameters: Tensor = self.heads[level - 1](above)
+        return parameters
 
-        Args:
-            level: number of the level, from 1: the top is 0.
-            features: (B, F, h, w) features of the latents above, at the place of this level.
-            latents: (B, d_l) latents of the level.
 
-        Returns:
-            (B, F', h', w') features at the place of the next level; after the last level the
-            (B, outputs, H, W) likelihood parameters.
-        """
-        joined = features + self.from_maps[level - 1](latents)
-        following: Tensor = self.paths[level](joined)
-        return following
-
-    def forward(self, latents: Tensor) -> Tensor:
-        """Return (B, outputs, H, W) parameters of (B, d) latents."""
-        top, *below = torch.split(latents, self.level_dims, dim=1)
-        features = self.begin(top)
-        for level, own in enumerate(below, start=1):
-            features = self.join(level, features, own)
-        return features
+def prior_head(features: int, channels: int) -> nn.Sequential:
+    """Return a module from (B, F, h, w) features to means and log-variances of a map of latents."""
+    return nn.Sequential(nn.Conv2d(features, 2 * channels, 1), nn.Flatten())

@@ -21,6 +21,31 @@ def latents(network: Network) -> Tensor:
     return torch.randn(size, dtype=torch.float64, generator=seeded(2))
 
 
+def inferred(network: Network, images: Tensor) -> Tensor:
+    """The numbers of the posteriors of all levels, each given the means of those above."""
+    if "hierarchy" not in network.provides:
+        numbers: Tensor = network.inference(images)
+        return numbers
+    above, found = None, []
+    for level, features in enumerate(network.inference.features(images)):
+        found.append(network.inference.numbers(level, features, above))
+        means = found[-1][:, : network.level_dims[level]].detach()
+        above = network.generative.join(level, above, means).detach()
+    return torch.cat(found, dim=1)
+
+
+def generated(network: Network, codes: Tensor) -> list[Tensor]:
+    """The likelihood's numbers of latents, and those of each level's prior in a hierarchy."""
+    outputs = [network.generative(codes)]
+    if "hierarchy" in network.provides:
+        *levels, _ = codes.split(list(network.level_dims), dim=1)
+        above = None
+        for level, own in enumerate(levels):
+            above = network.generative.join(level, above, own)
+            outputs.append(network.generative.numbers(level + 1, above))
+    return outputs
+
+
 def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
@@ -35,7 +60,7 @@ def test_shapes(case: Case, shape: tuple[int, int, int], per_latent: int, per_ch
     channels, *size = shape
     numbers = network.level_parameters
 
-    assert network.inference(images_of(shape)).shape == (COUNT, sum(numbers))
+    assert inferred(network, images_of(shape)).shape == (COUNT, sum(numbers))
     assert network.generative(latents(network)).shape == (COUNT, channels * per_channel, *size)
     assert (network.image_shape, network.latent_dim) == (shape, sum(network.level_dims))
     # A grid has as many numbers at each of its positions.
@@ -63,12 +88,13 @@ def test_the_halves_hold_every_tensor_once(case: Case) -> None:
 @every_network
 def test_gradients_reach_every_parameter_of_one_half_alone(case: Case) -> None:
     network = case.build().double()
-    network.inference(images_of()).square().sum().backward()
+    inferred(network, images_of()).square().sum().backward()
     assert all(reached(parameter) for parameter in network.inference.parameters())
     assert all(parameter.grad is None for parameter in network.generative.parameters())
 
     network.zero_grad()
-    network.generative(latents(network)).square().sum().backward()
+    costs = [own.square().sum() for own in generated(network, latents(network))]
+    torch.stack(costs).sum().backward()
     assert all(reached(parameter) for parameter in network.generative.parameters())
     assert all(parameter.grad is None for parameter in network.inference.parameters())
 
@@ -81,9 +107,13 @@ def reached(parameter: Tensor) -> bool:
 @torch.no_grad()
 def test_at_evaluation_an_image_s_outputs_do_not_depend_on_the_others(case: Case) -> None:
     network = case.build().double().eval()
-    for half, inputs in ((network.inference, images_of()), (network.generative, latents(network))):
-        alone = torch.cat([half(inputs[i : i + 1]) for i in range(COUNT)])
-        torch.testing.assert_close(half(inputs), alone, rtol=1e-9, atol=1e-12)
+    images, codes = images_of(), latents(network)
+    rows = [slice(i, i + 1) for i in range(COUNT)]
+    alone = torch.cat([inferred(network, images[row]) for row in rows])
+    torch.testing.assert_close(inferred(network, images), alone, rtol=1e-9, atol=1e-12)
+    parts = zip(*(generated(network, codes[row]) for row in rows), strict=True)
+    for together, own in zip(generated(network, codes), parts, strict=True):
+        torch.testing.assert_close(together, torch.cat(own), rtol=1e-9, atol=1e-12)
 
 
 @every_network

@@ -28,7 +28,8 @@ from reslag_vae.latents import (
 from reslag_vae.latents.inferred import joined
 from reslag_vae.likelihoods import Bernoulli, Gaussian, OptimalVariance, UnitGaussian
 from reslag_vae.models import HierarchicalModel
-from reslag_vae.networks import LadderNetwork, Network, PlainNetwork
+from reslag_vae.networks import LadderNetwork, PlainNetwork
+from reslag_vae.networks.hierarchy import BottomUp, HierarchicalNetwork, TopDown
 from reslag_vae.training.build import build_system
 
 SHAPE = (1, 8, 8)
@@ -51,7 +52,7 @@ def make_model(
         make_network(**options), Bernoulli(), posterior(), StandardNormal(DIMS[0])
     )
     with torch.no_grad():
-        for head in (*model.network.inference.heads, *model.heads):
+        for head in (*model.network.inference.heads, *model.network.generative.heads):
             for weight in head.parameters():
                 weight.mul_(4)
     return model
@@ -123,10 +124,9 @@ def test_the_passes_of_inference_and_of_generation_are_the_same(
 def with_latents(model: HierarchicalModel, latents: list[Tensor]) -> list[Tensor]:
     """The prior means of each level, for latents that are given."""
     decoder = model.network.generative
-    means, above = [latents[0]], decoder.begin(latents[0])
+    means, above = [latents[0]], None
     for level in range(1, len(latents)):
-        if level > 1:
-            above = decoder.join(level - 1, above, latents[level - 1])
+        above = decoder.join(level - 1, above, latents[level - 1])
         means.append(model.prior_given(level, above, torch.float32).mean)
     return means
 
@@ -258,7 +258,7 @@ def test_the_kl_is_of_the_merged_posterior_and_not_of_the_image_s_gaussian() -> 
     assert set(statistics.metrics()) == {"active_units", *(f"kl_level_{i}" for i in (1, 2, 3))}
 
 
-class LinearUp(nn.Module):
+class LinearUp(BottomUp):
     """Linear maps of an image to the numbers of two levels of `SIZE` dimensions."""
 
     def __init__(self) -> None:
@@ -273,34 +273,29 @@ class LinearUp(nn.Module):
         return numbers
 
 
-class LinearDown(nn.Module):
-    """Linear maps: of the top to features, and of both levels to an image."""
+class LinearDown(TopDown):
+    """Linear maps: of the top to the prior below, and of both levels to an image."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.from_top = nn.Linear(SIZE, SIZE)
+        super().__init__((SIZE, SIZE))
+        self.head = nn.Linear(SIZE, 2 * SIZE)
         self.to_image = nn.ModuleList(nn.Linear(SIZE, PIXELS) for _ in range(2))
 
-    def begin(self, top: Tensor) -> Tensor:
-        return top[:, :, None, None]
+    def join(self, level: int, above: Tensor | None, latents: Tensor) -> Tensor:
+        if above is None:
+            return latents
+        return (self.to_image[0](above) + self.to_image[1](latents)).view(-1, *LINEAR_SHAPE)
 
-    def join(self, level: int, features: Tensor, latents: Tensor) -> Tensor:
-        both = self.to_image[0](features.flatten(1)) + self.to_image[1](latents)
-        return both.view(-1, *LINEAR_SHAPE)
-
-    def forward(self, latents: Tensor) -> Tensor:
-        top, bottom = latents.chunk(2, dim=1)
-        return self.join(1, self.begin(top), bottom)
+    def numbers(self, level: int, above: Tensor) -> Tensor:
+        numbers: Tensor = self.head(above)
+        return numbers
 
 
-class Linear(Network):
+class Linear(HierarchicalNetwork):
     name = "linear_hierarchy"
-    provides = frozenset({"hierarchy"})
 
     def __init__(self) -> None:
-        super().__init__(LinearUp(), LinearDown(), LINEAR_SHAPE, 2 * SIZE, 2, 1)
-        self.level_dims, self.level_parameters = (SIZE, SIZE), (2 * SIZE, 2 * SIZE)
-        self.feature_channels = self.map_channels = (SIZE,)
+        super().__init__(LinearUp(), LinearDown(), LINEAR_SHAPE, (SIZE, SIZE), 2, 1)
 
 
 class LinearGaussian(UnitGaussian):
@@ -320,8 +315,7 @@ def test_the_bounds_of_a_linear_model_are_below_its_exact_likelihood(
     posterior: type[GaussianPosterior],
 ) -> None:
     torch.manual_seed(4)
-    network: Any = Linear()
-    model = HierarchicalModel(network, LinearGaussian(), posterior(), StandardNormal(SIZE))
+    model = HierarchicalModel(Linear(), LinearGaussian(), posterior(), StandardNormal(SIZE))
     model = model.double().eval()
     images = torch.rand(4, *LINEAR_SHAPE, dtype=torch.float64)
     result = importance_weighted_bound(model, images, samples=20_000)
@@ -341,8 +335,7 @@ def exact_log_likelihood(model: HierarchicalModel, images: Tensor) -> Tensor:
     """(N,) log p(x) of the linear model: x = A z_1 + B z_2 + c + e, z_2 = C z_1 + m + s e'."""
     decoder: Any = model.network.generative
     above, below = decoder.to_image
-    head: Any = model.heads[0]
-    weight, bias = head[0].weight.flatten(1), head[0].bias
+    weight, bias = decoder.head.weight, decoder.head.bias
     # Variances that hang on the top would not be those of one Gaussian.
     weight[SIZE:] = 0
     spread = DiagonalGaussian.from_parameters(bias[None]).variance[0]

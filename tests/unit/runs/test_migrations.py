@@ -202,3 +202,21 @@ def test_the_rows_of_an_old_run_are_read_from_its_checkpoint() -> None:
     callback.load_state_dict(state[callback.state_key])
     assert [row["epoch"] for row in callback.rows] == list(range(1, len(callback.rows) + 1))
     assert callback.rows
+
+
+def test_the_priors_of_a_hierarchy_have_been_the_model_s(
+    train: Any, compose: Any, tmp_path: Path
+) -> None:
+    options = ("model=ladder_vae", "network.latent_channels=[1,1]", "trainer.max_epochs=1")
+    train(compose(*BARE, *options), tmp_path / "run")
+    model = reslag_vae.load(tmp_path / "run")
+    path = tmp_path / "run" / "checkpoints" / "best.ckpt"
+    rewritten(path, schema=3)
+    checkpoint = torch.load(path, weights_only=True)
+    now, then = "model.network.generative.heads.", "model.heads."
+    state = {name.replace(now, then): value for name, value in checkpoint["state_dict"].items()}
+    assert sum(name.startswith(then) for name in state) == 4
+    torch.save(checkpoint | {"state_dict": state}, path)
+    old = reslag_vae.load(tmp_path / "run")
+    for name, value in model.state_dict().items():
+        assert torch.equal(old.state_dict()[name], value)

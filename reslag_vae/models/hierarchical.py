@@ -39,8 +39,6 @@ class HierarchicalModel(GenerativeModel):
         ValueError: the parts do not fit each other; the message names the option.
     """
 
-    top_down = True
-
     def __init__(
         self,
         network: HierarchicalNetwork,
@@ -55,7 +53,7 @@ class HierarchicalModel(GenerativeModel):
         self.image_shape, self.level_dims = network.image_shape, network.level_dims
         prior.bind(Level(posterior, self.level_dims[0], TopEncoder(network.inference)))
         self.noise_dims = (prior.noise_dim, *self.level_dims[1:])
-        self.deterministic = False
+        self.deterministic, self.top_down = False, len(self.level_dims) > 1
         check_shapes(network, likelihood, posterior, prior, len(self.level_dims))
 
     def parts(self) -> dict[str, Any]:
@@ -75,8 +73,10 @@ class HierarchicalModel(GenerativeModel):
     def notes(self) -> dict[str, str]:
         """Lines of the objective card, label -> text."""
         top, *below = self.level_dims
-        maps = ", then ".join(map(str, below))
-        return {"levels": f"{top} numbers under prior={self.prior.name}, then {maps} given these"}
+        lines = [f"{top} numbers under prior={self.prior.name}"]
+        if below:
+            lines.append(f"{', then '.join(map(str, below))} given these")
+        return {"levels": ", then ".join(lines)}
 
     def infer(self, images: Tensor, noise: tuple[Tensor, ...] | None = None) -> Inferred:
         return self.pass_down(images, noise)[0]
@@ -123,7 +123,7 @@ class HierarchicalModel(GenerativeModel):
             kls.append(gaussian_kl(posterior, prior))
             latents.append(posterior.rsample(each[level]))
         levels = tuple(posteriors), tuple(priors), tuple(latents), tuple(kls)
-        return Inferred(*levels, {}, top_down=True), above
+        return Inferred(*levels, {}, self.top_down), above
 
     def prior_given(self, level: int, above: Tensor, dtype: torch.dtype) -> DiagonalGaussian:
         """Return p(z_l|z above) of a level below the top.
@@ -178,7 +178,7 @@ def check_hierarchy(network: Network, posterior: Posterior) -> None:
     if "hierarchy" not in network.provides:
         raise ValueError(
             f"network={network.name}: has no levels that are generated one given the other; choose "
-            "network=ladder."
+            "network=ladder or network=residual_deep."
         )
     if not isinstance(posterior, GaussianPosterior):
         raise ValueError(

@@ -6,11 +6,13 @@ from reslag_vae.networks.ladder import LadderNetwork
 from reslag_vae.networks.linear import LinearNetwork
 from reslag_vae.networks.plain import PlainNetwork
 from reslag_vae.networks.residual import LightResidualNetwork, ResidualNetwork
+from reslag_vae.networks.residual_deep import DeepResidualNetwork
 from reslag_vae.networks.shared import SharedNetwork
 from reslag_vae.networks.skip import SkipNetwork
 from reslag_vae.networks.two_grids import TwoGridNetwork
 
 __all__ = [
+    "DeepResidualNetwork",
     "GridNetwork",
     "LadderNetwork",
     "LightResidualNetwork",

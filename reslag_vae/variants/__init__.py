@@ -14,6 +14,7 @@ from reslag_vae.variants.pixelcnn import PixelCNNModel
 from reslag_vae.variants.pixelvae import PixelVAE
 from reslag_vae.variants.pixelvae_pp import PixelVAEPlusPlus
 from reslag_vae.variants.reslag import ResLagVAE
+from reslag_vae.variants.reslag_deep import ResLagDeepVAE
 from reslag_vae.variants.reslag_light import ResLagLightVAE
 from reslag_vae.variants.skip_vae import SkipVAE
 from reslag_vae.variants.vae import VAE
@@ -37,6 +38,7 @@ __all__ = [
     "PixelCNNModel",
     "PixelVAE",
     "PixelVAEPlusPlus",
+    "ResLagDeepVAE",
     "ResLagLightVAE",
     "ResLagVAE",
     "SkipVAE",

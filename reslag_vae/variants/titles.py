@@ -7,6 +7,7 @@ from reslag_vae.variants.code_prior import CodePriorModel
 from reslag_vae.variants.f_vae import FVAE
 from reslag_vae.variants.fitted_prior import FittedPrior
 from reslag_vae.variants.fsq_vae import FSQVAE
+from reslag_vae.variants.ladder_vae import LadderVAE
 from reslag_vae.variants.lagging import LaggingVAE
 from reslag_vae.variants.mmd_infovae import MMDInfoVAE
 from reslag_vae.variants.optimal_sigma import OptimalSigmaVAE
@@ -14,13 +15,14 @@ from reslag_vae.variants.pixelcnn import PixelCNNModel
 from reslag_vae.variants.pixelvae import PixelVAE
 from reslag_vae.variants.pixelvae_pp import PixelVAEPlusPlus
 from reslag_vae.variants.reslag import ResLagVAE
+from reslag_vae.variants.reslag_deep import ResLagDeepVAE
 from reslag_vae.variants.reslag_light import ResLagLightVAE
 from reslag_vae.variants.skip_vae import SkipVAE
 from reslag_vae.variants.vae import VAE
 from reslag_vae.variants.vq_vae import VQVAE
 from reslag_vae.variants.vq_vae_2 import VQVAE2
 
-# In the order of the thesis' Table 1, then those with a strong decoder, a strong prior or codes.
+# In the order of the thesis' Table 1, then strong decoders, strong priors, codes and hierarchies.
 IN_ORDER: tuple[type[BaseVAE], ...] = (
     AutoEncoder,
     VAE,
@@ -38,6 +40,8 @@ IN_ORDER: tuple[type[BaseVAE], ...] = (
     VQVAE,
     FSQVAE,
     VQVAE2,
+    LadderVAE,
+    ResLagDeepVAE,
     CodePriorModel,
     FittedPrior,
 )

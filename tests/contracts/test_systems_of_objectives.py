@@ -31,7 +31,7 @@ ALLOWED = {
     "ladder_vae": BOUNDS,
     "f_vae": BOUNDS,
 } | dict.fromkeys(
-    ("lagging", "reslag", "reslag_light", "skip_vae", "pixelvae"),
+    ("lagging", "reslag", "reslag_light", "skip_vae", "pixelvae", "reslag_deep"),
     (*BOUNDS, "beta", "capacity", "mmd"),
 )
 # A trained prior takes no loss without a KL to it.

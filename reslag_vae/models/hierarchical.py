@@ -111,8 +111,9 @@ class HierarchicalModel(GenerativeModel):
             count = len(noise[0]) // len(images)
             features = [own.repeat_interleave(count, 0) for own in features]
         top = self.posterior(encoder.numbers(0, features[0], None).to(images.dtype))
-        posteriors, priors, kls = [top], [self.prior()], [self.prior.kl(top)]
+        # The sample before the KL, as in a flat model: gradients are added in this order.
         latents, above = [top.rsample(each[0])], None
+        posteriors, priors, kls = [top], [self.prior()], [self.prior.kl(top)]
         for level in range(1, len(self.level_dims)):
             above = decoder.join(level - 1, above, latents[-1])
             prior = self.prior_given(level, above, images.dtype)

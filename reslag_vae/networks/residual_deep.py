@@ -57,9 +57,9 @@ class DeepResidualNetwork(HierarchicalNetwork):
     ) -> None:
         check_sizes(image_shape, latent_dim, channels, blocks)
         require("network.residual_blocks", residual_blocks)
-        if latents_below is None:
-            latents_below = [latent_dim] * (len(channels) - 1)
-        levels = (latent_dim, *latents_below)
+        require("network.latents_below", latents_below)
+        further = [latent_dim] * (len(channels) - 1) if latents_below is None else latents_below
+        levels = (latent_dim, *further)
         check_levels(image_shape, levels, len(channels))
         outputs = image_shape[0] * parameters_per_channel
         numbers = [own * parameters_per_latent for own in levels]
@@ -211,8 +211,6 @@ def check_levels(image_shape: ImageShape, levels: tuple[int, ...], stages: int) 
         ValueError: the message names the option.
     """
     below = list(levels[1:])
-    if below:
-        require("network.latents_below", below)
     if len(levels) > stages:
         raise ValueError(
             f"network.latents_below={below}: {len(levels)} levels with the top, and "

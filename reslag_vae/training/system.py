@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from reslag_vae._runtime import collectives
 from reslag_vae.data.images import Batch
 from reslag_vae.evaluation.epoch import EvaluationEpoch, with_yardstick
 from reslag_vae.models import GenerativeModel
@@ -23,6 +22,7 @@ from reslag_vae.training.distributed_evaluation import add_in_turn
 from reslag_vae.training.divergence import refuse_non_finite
 from reslag_vae.training.freezing import frozen
 from reslag_vae.training.fresh_batches import endless
+from reslag_vae.training.group_steps import GroupSteps
 from reslag_vae.training.noise import draw_noise
 from reslag_vae.training.optimizers import AdamSettings, match_layout
 from reslag_vae.training.requirements import check_requirements
@@ -79,6 +79,7 @@ class BaseVAE(LightningModule):
         self.model, self.objective = model, objective
         self.schedule: Schedule = Joint() if schedule is None else schedule
         self.optimizer = AdamSettings() if optimizer is None else optimizer
+        self.steps = GroupSteps(self.optimizer)
         check_requirements(self)
 
         self.images_seen = 0
@@ -230,12 +231,7 @@ class BaseVAE(LightningModule):
             terms = (self.compiled or self.terms)(batch.images, noise, prior)
             self.manual_backward(terms.loss.mean())
         for name in update.groups:
-            parameters = self.group_parameters(name)
-            collectives.average_gradients(parameters)
-            if self.optimizer.clip_norm is not None:
-                # Lightning's own refuses a fused optimizer under bf16-mixed.
-                nn.utils.clip_grad_norm_(parameters, self.optimizer.clip_norm, foreach=True)
-            optimizers[name].step()
+            self.steps.take(optimizers[name], self.group_parameters(name))
         self.model.end_update(update.groups)
         return terms
 

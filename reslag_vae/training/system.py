@@ -176,6 +176,7 @@ class BaseVAE(LightningModule):
     def on_train_epoch_start(self) -> None:
         self.objective.begin_epoch(self.current_epoch)
         self.schedule.begin_epoch(self.current_epoch)
+        self.steps.begin_epoch()
         self.train_means, self.fresh_batches = Means(), None
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
@@ -231,7 +232,7 @@ class BaseVAE(LightningModule):
             terms = (self.compiled or self.terms)(batch.images, noise, prior)
             self.manual_backward(terms.loss.mean())
         for name in update.groups:
-            self.steps.take(optimizers[name], self.group_parameters(name))
+            self.steps.take(name, optimizers[name], self.group_parameters(name))
         self.model.end_update(update.groups)
         return terms
 
@@ -239,7 +240,7 @@ class BaseVAE(LightningModule):
         means = self.train_means.gathered()
         mse = float(self.train_mse)
         metrics = with_yardstick(means.read(), self.model, self.objective, mse)
-        self._log("train", metrics, means)
+        self._log("train", metrics | self.steps.end_epoch(self.trainer), means)
         self._step_schedulers()
         self.schedule.end_epoch(self.current_epoch, self.trainer.callback_metrics)
 
@@ -305,6 +306,7 @@ class BaseVAE(LightningModule):
             "images_seen": self.images_seen,
             "stopped_because": self.stopped_because,
             "schedule": self.schedule.state_dict(),
+            "gradient_norms": self.steps.state_dict(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -312,5 +314,6 @@ class BaseVAE(LightningModule):
         self.images_seen = progress["images_seen"]
         self.stopped_because = progress["stopped_because"]
         self.schedule.load_state_dict(progress["schedule"])
+        self.steps.load_state_dict(progress.get("gradient_norms", {}))  # younger than schema 3
         if self.stopped_because is not None:
             self.trainer.should_stop = True

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.options.kinds import shown
-from reslag_vae.options.metrics import METRICS, NO_LOSS
+from reslag_vae.options.metrics import METRICS, NO_LOSS, of_all_levels
 from reslag_vae.options.renamed import RENAMED
 from reslag_vae.options.resolution import resolved
 from reslag_vae.options.suggestions import did_you_mean
@@ -207,12 +207,13 @@ def check_monitor(tree: Mapping[str, Any]) -> None:
     monitor = tree.get("monitor")
     if not isinstance(monitor, str):
         raise ConfigError(f"monitor={shown(monitor)}: must be the name of a metric.")
-    if monitor not in METRICS and not own:
+    known = of_all_levels(monitor)
+    if known not in METRICS and not own:
         raise ConfigError(
             f"monitor={shown(monitor)}: there is no such metric{did_you_mean(monitor, METRICS)}."
         )
-    split, _, name = monitor.partition("/")
-    if monitor in METRICS and name in NO_LOSS:
+    split, _, name = known.partition("/")
+    if known in METRICS and name in NO_LOSS:
         raise ConfigError(
             f"monitor={monitor}: the epoch with the smallest value is kept, and of this "
             f"{NO_LOSS[name].format(split=split)}."

@@ -128,6 +128,7 @@ TRAIN: dict[str, Kind] = {
         Kind("from 0 to less than 1", lambda value: real(0, 1).has(value) and value < 1), 2, 2
     ),
     "optimizer.clip_norm": either(real(1e-6, 1e12), NULL),
+    "optimizer.skip_above": either(real(1, 1e6, exclusive=True), NULL),
     "optimizer.plateau.factor": real(0, 1, exclusive=True),
     "optimizer.plateau.patience": whole(1, 1_000_000),
     "optimizer.plateau.stop_below": real(0, 10),

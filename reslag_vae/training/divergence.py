@@ -1,11 +1,14 @@
-"""The refusal of metrics that are not finite."""
+"""The refusal of metrics and gradients that are not finite."""
 
 import math
+from collections.abc import Mapping
 
 from lightning import Trainer
 
 from reslag_vae._runtime.errors import NonFiniteError
+from reslag_vae.models.generative import Group
 from reslag_vae.objectives.averages import Means
+from reslag_vae.training.gradient_skip import GradientSkip
 
 
 def refuse_non_finite(
@@ -37,3 +40,23 @@ def refuse_non_finite(
         f"{where}: {split} {', '.join(broken)} not finite.{kept} A smaller optimizer.lr or "
         "an optimizer.clip_norm may help."
     )
+
+
+def refuse_standstill(trainer: Trainer, skips: Mapping[Group, GradientSkip]) -> None:
+    """End a run if no gradient of a group was finite in the current epoch.
+
+    Each of the group's updates was skipped then, and so would be those to come.
+
+    Args:
+        trainer: trainer of the run.
+        skips: rule of each group by which updates are skipped.
+
+    Raises:
+        NonFiniteError: it is so. The message names the group and the epoch.
+    """
+    for name, skip in skips.items():
+        if skip.updates and int(skip.non_finite) == skip.updates:
+            raise NonFiniteError(
+                f"Epoch {trainer.current_epoch + 1}: no gradient of the {name} group was finite, "
+                "so that optimizer.skip_above skipped all of its updates."
+            )

@@ -9,6 +9,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from reslag_vae.options import require
+from reslag_vae.training.gradient_skip import WINDOW
 
 __all__ = ["AdamSettings", "Plateau"]
 
@@ -63,6 +64,9 @@ class AdamSettings:
         clip_norm: largest gradient norm of a group; None does not clip. The Trainer's own clipping
             does not work with manual optimization.
         plateau: rule by which the learning rate falls; None keeps it.
+        skip_above: gradient norm above which a group's update is skipped, as a multiple of the
+            median of the norms before, by `GradientSkip`; the norm is that before clipping. None
+            skips none.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -72,18 +76,23 @@ class AdamSettings:
     betas: tuple[float, float] = (0.9, 0.999)
     clip_norm: float | None = None
     plateau: Plateau | None = None
+    skip_above: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("lr", "betas", "clip_norm"):
+        for name in ("lr", "betas", "clip_norm", "skip_above"):
             require(f"optimizer.{name}", getattr(self, name))
         if self.plateau is not None and not isinstance(self.plateau, Plateau):
             raise ValueError(f"optimizer.plateau={self.plateau}: must be null or a Plateau.")
 
     def __str__(self) -> str:
         clip = "" if self.clip_norm is None else f", gradient norm at most {self.clip_norm:g}"
+        skip = ""
+        if self.skip_above is not None:
+            usual = f"the median gradient norm of the {WINDOW} before"
+            skip = f", updates skipped above {self.skip_above:g} times {usual}"
         rule = "" if self.plateau is None else f"; {self.plateau}"
         betas = f"betas {self.betas[0]:g} and {self.betas[1]:g}"
-        return f"Adam for each group, lr {self.lr:g}, {betas}{clip}{rule}"
+        return f"Adam for each group, lr {self.lr:g}, {betas}{clip}{skip}{rule}"
 
     def build(self, parameters: Iterable[nn.Parameter]) -> Adam:
         """Return the optimizer of one group's parameters, whose update is one fused kernel."""

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from reslag_vae._runtime import collectives
 from reslag_vae.data.images import Batch
 from reslag_vae.evaluation.epoch import EvaluationEpoch, with_yardstick
 from reslag_vae.models import GenerativeModel
@@ -23,6 +22,7 @@ from reslag_vae.training.distributed_evaluation import add_in_turn
 from reslag_vae.training.divergence import refuse_non_finite
 from reslag_vae.training.freezing import frozen
 from reslag_vae.training.fresh_batches import endless
+from reslag_vae.training.group_steps import GroupSteps
 from reslag_vae.training.noise import draw_noise
 from reslag_vae.training.optimizers import AdamSettings, match_layout
 from reslag_vae.training.requirements import check_requirements
@@ -79,6 +79,7 @@ class BaseVAE(LightningModule):
         self.model, self.objective = model, objective
         self.schedule: Schedule = Joint() if schedule is None else schedule
         self.optimizer = AdamSettings() if optimizer is None else optimizer
+        self.steps = GroupSteps(self.optimizer)
         check_requirements(self)
 
         self.images_seen = 0
@@ -175,6 +176,7 @@ class BaseVAE(LightningModule):
     def on_train_epoch_start(self) -> None:
         self.objective.begin_epoch(self.current_epoch)
         self.schedule.begin_epoch(self.current_epoch)
+        self.steps.begin_epoch()
         self.train_means, self.fresh_batches = Means(), None
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
@@ -230,12 +232,7 @@ class BaseVAE(LightningModule):
             terms = (self.compiled or self.terms)(batch.images, noise, prior)
             self.manual_backward(terms.loss.mean())
         for name in update.groups:
-            parameters = self.group_parameters(name)
-            collectives.average_gradients(parameters)
-            if self.optimizer.clip_norm is not None:
-                # Lightning's own refuses a fused optimizer under bf16-mixed.
-                nn.utils.clip_grad_norm_(parameters, self.optimizer.clip_norm, foreach=True)
-            optimizers[name].step()
+            self.steps.take(name, optimizers[name], self.group_parameters(name))
         self.model.end_update(update.groups)
         return terms
 
@@ -243,7 +240,7 @@ class BaseVAE(LightningModule):
         means = self.train_means.gathered()
         mse = float(self.train_mse)
         metrics = with_yardstick(means.read(), self.model, self.objective, mse)
-        self._log("train", metrics, means)
+        self._log("train", metrics | self.steps.end_epoch(self.trainer), means)
         self._step_schedulers()
         self.schedule.end_epoch(self.current_epoch, self.trainer.callback_metrics)
 
@@ -309,6 +306,7 @@ class BaseVAE(LightningModule):
             "images_seen": self.images_seen,
             "stopped_because": self.stopped_because,
             "schedule": self.schedule.state_dict(),
+            "gradient_norms": self.steps.state_dict(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -316,5 +314,6 @@ class BaseVAE(LightningModule):
         self.images_seen = progress["images_seen"]
         self.stopped_because = progress["stopped_because"]
         self.schedule.load_state_dict(progress["schedule"])
+        self.steps.load_state_dict(progress.get("gradient_norms", {}))  # younger than schema 3
         if self.stopped_because is not None:
             self.trainer.should_stop = True

@@ -36,6 +36,7 @@ from reslag_vae.models import terms as terms_module
 from reslag_vae.networks import LinearNetwork, PlainNetwork, ResidualNetwork
 from reslag_vae.objectives import ELBO, MMD, FreeBits, Reconstruction, WarmUp
 from reslag_vae.training.callbacks import EpochSeed, Sigma2Statistics
+from reslag_vae.training.gradient_skip import WINDOW
 from reslag_vae.training.optimizers import AdamSettings, Plateau
 from reslag_vae.training.schedules import Joint, Lagging
 from reslag_vae.training.strategy import Replicas
@@ -92,6 +93,10 @@ CASES: dict[str, Callable[[], BaseVAE]] = {
         ),
         ELBO(),
     ),
+    # Of the encoder, and none of the decoder.
+    "lagging, skipped updates": lambda: accustomed(
+        LaggingVAE(optimal(), ELBO(), SAME, AdamSettings(skip_above=2.0, clip_norm=1.0))
+    ),
     "lagging, residual": lambda: ResLagVAE(
         FlatModel(ResidualNetwork(SHAPE, 3, [4, 6], [1, 2]), Gaussian(LearnedVariance(SHAPE))),
         ELBO(),
@@ -99,6 +104,13 @@ CASES: dict[str, Callable[[], BaseVAE]] = {
         AdamSettings(clip_norm=1.0),
     ),
 }
+
+
+def accustomed(system: BaseVAE) -> BaseVAE:
+    """Let small gradients have been usual for the encoder, and large ones for the decoder."""
+    norms = {"inference": torch.full((WINDOW,), 1e-6), "generative": torch.full((WINDOW,), 1e6)}
+    system.steps.load_state_dict(norms)  # type: ignore[arg-type]
+    return system
 
 
 def optimal(granularity: Granularity = "global") -> FlatModel:
@@ -220,6 +232,11 @@ def test_two_processes_do_what_one_does(
     assert both["rows"][2]["images_seen"] == 44
     for name, value in alone["state"].items():
         torch.testing.assert_close(both["state"][name], value, rtol=1e-8, atol=1e-10, msg=name)
+
+
+def test_both_processes_skip_updates(together: dict[str, Any]) -> None:
+    rows = together["lagging, skipped updates"]["rows"]
+    assert [row["train/skipped_updates"] for row in rows[1:3]] == [6, 3]
 
 
 def test_alone_everything_is_as_it_is() -> None:

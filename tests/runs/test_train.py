@@ -21,6 +21,7 @@ from reslag_vae.data.images import Batch
 from reslag_vae.objectives.averages import Means
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.formats import read_arrays
+from reslag_vae.training import gradient_skip
 from reslag_vae.training.resume import resumed
 from reslag_vae.training.system import BaseVAE
 from tests.running import (
@@ -264,6 +265,26 @@ def test_an_interrupted_run_that_stood_still_ends_as_if_it_had_not_been(
     assert [float(row["lr/inference"]) for row in rows(parts)] == pytest.approx(
         [2e-3, 2e-3, 1e-3, 5e-4]
     )
+    assert_same_runs(whole, parts)
+
+
+def test_an_interrupted_run_skips_updates_as_if_it_had_not_been(
+    compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window is as long as an epoch, so that what is skipped after it depends on the past."""
+    monkeypatch.setattr(gradient_skip, "WINDOW", 11)
+    overrides = ("model=lagging", "schedule.epochs=1", "optimizer.skip_above=1.02")
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    config = compose(*BARE, *overrides, "trainer.max_epochs=3")
+    train(config, whole)
+    with monkeypatch.context() as context:
+        interrupt(context, 2, 4)
+        with pytest.raises(InterruptedRunError):
+            train(config, parts)
+    train(resumed(parts, []), parts)
+    assert all(float(row["train/skipped_updates"]) > 0 for row in rows(whole))
+    norms = checkpoint(whole, "last")["progress"]["gradient_norms"]
+    assert {name: len(own) for name, own in norms.items()} == {"inference": 11, "generative": 11}
     assert_same_runs(whole, parts)
 
 

@@ -86,7 +86,16 @@ def test_plateau_names_what_is_out_of_range(option: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("lr", 0.0), ("lr", -1.0), ("clip_norm", 0.0), ("clip_norm", -2.0)]
+    ("option", "value"),
+    [
+        ("lr", 0.0),
+        ("lr", -1.0),
+        ("clip_norm", 0.0),
+        ("clip_norm", -2.0),
+        ("skip_above", 1.0),
+        ("skip_above", -4.0),
+        ("skip_above", float("inf")),
+    ],
 )
 def test_adam_names_what_is_out_of_range(option: str, value: Any) -> None:
     with pytest.raises(ValueError, match=rf"optimizer\.{option}={value}"):
@@ -113,6 +122,10 @@ def test_settings_say_what_they_do() -> None:
     assert str(AdamSettings(betas=[0.5, 0.9], clip_norm=2.0, plateau=Plateau())) == (  # type: ignore[arg-type]
         "Adam for each group, lr 0.002, betas 0.5 and 0.9, gradient norm at most 2; "
         "lr times 0.5 after 3 epochs without improvement, end below 5e-05"
+    )
+    assert str(AdamSettings(skip_above=4.0)) == (
+        "Adam for each group, lr 0.002, betas 0.9 and 0.999, "
+        "updates skipped above 4 times the median gradient norm of the 100 before"
     )
 
 

@@ -170,7 +170,7 @@ class HierarchicalModel(GenerativeModel):
         features = self.network.inference.features(images)
         if noise is None or len(noise[0]) == len(images):
             return features
-        # Samples of an image differ from its first latents on, and these are computed once.
+        # Samples of an image differ from its first latents on: what is before these runs once.
         count = len(noise[0]) // len(images)
         return [own.repeat_interleave(count, 0) for own in features]
 
@@ -254,14 +254,14 @@ def check_hierarchy(network: Network, posterior: Posterior, bidirectional: bool)
     Raises:
         ValueError: the message names the option.
     """
+    if bidirectional and "bidirectional" not in network.provides:
+        raise ValueError(
+            f"network={network.name}: infers no latents on its way up; choose network=biva."
+        )
     if "hierarchy" not in network.provides:
         raise ValueError(
             f"network={network.name}: has no levels that are generated one given the other; choose "
             "network=ladder or network=residual_deep."
-        )
-    if bidirectional and "bidirectional" not in network.provides:
-        raise ValueError(
-            f"network={network.name}: infers no latents on its way up; choose network=biva."
         )
     if not bidirectional and "bidirectional" in network.provides:
         raise ValueError(

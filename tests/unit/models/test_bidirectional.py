@@ -447,6 +447,7 @@ def test_parts_that_do_not_fit_are_refused_by_name() -> None:
     ("choices", "message"),
     [
         (("model=biva", "network=ladder"), "^network=ladder: infers no latents on its way up"),
+        (("model=biva", "network=plain"), "^network=plain: .* choose network=biva"),
         (("model=ladder_vae", "network=biva"), "^network=biva: infers latents on its way up"),
         (("model=vae", "network=biva"), "^network=biva: is a network of 3 level.*model=biva"),
         (("model=biva", "prior=vamp"), "^prior=vamp: is made of an encoder"),

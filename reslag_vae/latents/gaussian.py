@@ -1,6 +1,7 @@
 """Diagonal Gaussians over latents: the posterior of every variational model here."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import torch
@@ -61,8 +62,12 @@ class DiagonalGaussian(NamedTuple):
 
     def log_prob(self, latents: Tensor) -> Tensor:
         """Return the (B,) log-density of (B, d) latents, in nats."""
+        return self.log_probs(latents).sum(-1)
+
+    def log_probs(self, latents: Tensor) -> Tensor:
+        """Return the (B, d) log-density of each dimension of (B, d) latents, in nats."""
         squares = (latents - self.mean).square() * (-self.log_variance).exp()
-        return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).sum(-1)
+        return -0.5 * (squares + self.log_variance + math.log(2 * math.pi))
 
     def standard_kl(self) -> Tensor:
         """Return the (B, d) KL(N(mean, var) || N(0, 1)) of each dimension in nats.
@@ -74,6 +79,18 @@ class DiagonalGaussian(NamedTuple):
     def repeat(self, count: int) -> Self:
         """Return the densities of (B · count) images: each image's, `count` times in a row."""
         return type(self)(*repeated(self, count))
+
+    @classmethod
+    def joined(cls, parts: Sequence["DiagonalGaussian"]) -> Self:
+        """Return the densities over the dimensions of all parts, one after the other."""
+        means, log_variances = [own.mean for own in parts], [own.log_variance for own in parts]
+        return cls(torch.cat(means, dim=1), torch.cat(log_variances, dim=1))
+
+    def split(self, widths: Sequence[int]) -> list[Self]:
+        """Return the densities of parts of the dimensions, of widths that sum to d."""
+        means = torch.split(self.mean, list(widths), dim=1)
+        log_variances = torch.split(self.log_variance, list(widths), dim=1)
+        return [type(self)(*part) for part in zip(means, log_variances, strict=True)]
 
 
 def gaussian_kl(posterior: PosteriorDensity, prior: DiagonalGaussian) -> Tensor | None:

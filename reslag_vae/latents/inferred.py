@@ -17,7 +17,9 @@ class Inferred(NamedTuple):
         posteriors: posterior q of each level.
         priors: prior p of each level.
         latents: (B, d_l) latents of each level, one sample of each posterior.
-        kls: (B, d_l) KL of each level in nats; None without a closed form.
+        kls: (B, d_l) KL of each dimension of each level in nats, given the levels above; None
+            without a closed form. Of a dimension that is inferred on a way upwards, on which the
+            levels above depend, it is log q - log p of the one sample, whose mean is the KL.
         penalties: further (B,) costs of inference by name, in the objective's unit.
         top_down: whether the posterior of a level depends on the sample of those above.
     """
@@ -88,7 +90,7 @@ class Inferred(NamedTuple):
     def level_rates(self) -> tuple[Tensor, ...]:
         """Return the (B,) KL(q || p) of each level in nats; empty if a posterior is a point.
 
-        It is exact if every level has a closed form, else the estimate from one sample.
+        If every level has a closed form, it is the sum of `kls`, else the estimate from one sample.
         """
         if not self.has_density:
             return ()

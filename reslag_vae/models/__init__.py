@@ -1,5 +1,6 @@
 """Models: a network, latents and a likelihood that infer, generate, encode, decode and sample."""
 
+from reslag_vae.models.bidirectional import BidirectionalModel
 from reslag_vae.models.flat import FlatModel
 from reslag_vae.models.generative import GenerativeModel
 from reslag_vae.models.hierarchical import HierarchicalModel
@@ -8,6 +9,7 @@ from reslag_vae.models.shared import SharedModel
 from reslag_vae.models.two_codes import TwoCodesModel
 
 __all__ = [
+    "BidirectionalModel",
     "FlatModel",
     "GenerativeModel",
     "HierarchicalModel",

@@ -1,6 +1,6 @@
 """The model of a hierarchy of levels, each inferred and generated given those above it."""
 
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from reslag_vae.latents import (
     Inferred,
     Level,
     Posterior,
+    PosteriorDensity,
     Prior,
 )
 from reslag_vae.latents.gaussian import gaussian_kl
@@ -19,6 +20,28 @@ from reslag_vae.models.flat import check_shapes
 from reslag_vae.models.generative import GenerativeModel, Group
 from reslag_vae.networks import Network
 from reslag_vae.networks.hierarchy import BottomUp, HierarchicalNetwork
+
+
+class Ascent(NamedTuple):
+    """What the pass upwards has found for a level, of B · K rows.
+
+    Attributes:
+        features: (B · K, F, h, w) what is left to infer is inferred from.
+        posterior: density of the latents of the level that are inferred by now; None of none.
+        latents: a sample of it.
+    """
+
+    features: Tensor
+    posterior: DiagonalGaussian | None = None
+    latents: Tensor | None = None
+
+
+class InferredLevel(NamedTuple):
+    """The latents of a level below the top: see `Inferred`, which holds all levels."""
+
+    posterior: PosteriorDensity
+    latents: Tensor
+    kl: Tensor | None
 
 
 class HierarchicalModel(GenerativeModel):
@@ -35,9 +58,14 @@ class HierarchicalModel(GenerativeModel):
         posterior: q of every level, with one set of parameters, if it has any.
         prior: p(z_1), of the top; those below are diagonal Gaussians.
 
+    Attributes:
+        bidirectional: whether a part of each level is inferred on the way up.
+
     Raises:
         ValueError: the parts do not fit each other; the message names the option.
     """
+
+    bidirectional: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -47,11 +75,11 @@ class HierarchicalModel(GenerativeModel):
         prior: Prior,
     ) -> None:
         super().__init__()
-        check_hierarchy(network, posterior)
+        check_hierarchy(network, posterior, self.bidirectional)
         self.network, self.likelihood = network, likelihood
         self.posterior, self.prior = posterior, prior
         self.image_shape, self.level_dims = network.image_shape, network.level_dims
-        prior.bind(Level(posterior, self.level_dims[0], TopEncoder(network.inference)))
+        prior.bind(Level(posterior, self.level_dims[0], self.top_encoder()))
         self.noise_dims = (prior.noise_dim, *self.level_dims[1:])
         self.deterministic, self.top_down = False, len(self.level_dims) > 1
         check_shapes(network, likelihood, posterior, prior, len(self.level_dims))
@@ -105,26 +133,72 @@ class HierarchicalModel(GenerativeModel):
         """
         encoder, decoder = self.network.inference, self.network.generative
         each = [None] * len(self.level_dims) if noise is None else list(noise)
-        features = encoder.features(images)
-        if noise is not None and len(noise[0]) > len(images):
-            # Samples of an image differ from the top on, and so do the levels below.
-            count = len(noise[0]) // len(images)
-            features = [own.repeat_interleave(count, 0) for own in features]
-        top = self.posterior(encoder.numbers(0, features[0], None).to(images.dtype))
+        ascent = self.pass_up(images, noise)
+        top = self.posterior(encoder.numbers(0, ascent[0].features, None).to(images.dtype))
         # The sample before the KL, as in a flat model: gradients are added in this order.
         latents, above = [top.rsample(each[0])], None
         posteriors, priors, kls = [top], [self.prior()], [self.prior.kl(top)]
         for level in range(1, len(self.level_dims)):
             above = decoder.join(level - 1, above, latents[-1])
             prior = self.prior_given(level, above, images.dtype)
-            numbers = encoder.numbers(level, features[level], above).to(images.dtype)
-            posterior = self.posterior.given(numbers, prior)
-            posteriors.append(posterior)
+            found = self.infer_level(level, ascent[level], above, prior, each[level])
+            posteriors.append(found.posterior)
             priors.append(prior)
-            kls.append(gaussian_kl(posterior, prior))
-            latents.append(posterior.rsample(each[level]))
+            kls.append(found.kl)
+            latents.append(found.latents)
         levels = tuple(posteriors), tuple(priors), tuple(latents), tuple(kls)
         return Inferred(*levels, {}, self.top_down), above
+
+    def pass_up(self, images: Tensor, noise: tuple[Tensor, ...] | None) -> list[Ascent]:
+        """Return what each level is inferred from, top first.
+
+        Args:
+            images: (B, C, H, W) in [0, 1].
+            noise: as for `pass_down`.
+        """
+        return [Ascent(own) for own in self.features_of(images, noise)]
+
+    def features_of(self, images: Tensor, noise: tuple[Tensor, ...] | None) -> list[Tensor]:
+        """Return the features that the network makes of images, for K samples of each.
+
+        Args:
+            images: (B, C, H, W) in [0, 1].
+            noise: as for `pass_down`.
+
+        Returns:
+            tensors of B · K rows.
+        """
+        features = self.network.inference.features(images)
+        if noise is None or len(noise[0]) == len(images):
+            return features
+        # Samples of an image differ from its first latents on: what is before these runs once.
+        count = len(noise[0]) // len(images)
+        return [own.repeat_interleave(count, 0) for own in features]
+
+    def infer_level(
+        self,
+        level: int,
+        ascent: Ascent,
+        above: Tensor,
+        prior: DiagonalGaussian,
+        noise: Tensor | None,
+    ) -> InferredLevel:
+        """Return the latents of a level below the top, by q(z_l|x, z above).
+
+        Args:
+            level: number of the level, from 1.
+            ascent: what the pass upwards has found for the level.
+            above: (B · K, F, h, w) features of the latents above.
+            prior: p(z_l|z above).
+            noise: (B · K, d_l) standard normal numbers; drawn if None.
+        """
+        numbers = self.network.inference.numbers(level, ascent.features, above)
+        posterior = self.posterior.given(numbers.to(prior.mean.dtype), prior)
+        return InferredLevel(posterior, posterior.rsample(noise), gaussian_kl(posterior, prior))
+
+    def top_encoder(self) -> nn.Module | None:
+        """Return a module from images to the top's numbers; None if they take more than images."""
+        return TopEncoder(self.network.inference)
 
     def prior_given(self, level: int, above: Tensor, dtype: torch.dtype) -> DiagonalGaussian:
         """Return p(z_l|z above) of a level below the top.
@@ -170,15 +244,29 @@ class TopEncoder(nn.Module):
         return self.encoder.numbers(0, self.encoder.features(images)[0], None)
 
 
-def check_hierarchy(network: Network, posterior: Posterior) -> None:
-    """Refuse a network without a pass downwards, and a posterior without variances.
+def check_hierarchy(network: Network, posterior: Posterior, bidirectional: bool) -> None:
+    """Refuse a network without the passes of the model, and a posterior without variances.
+
+    Args:
+        network: the network.
+        posterior: the posterior.
+        bidirectional: whether the pass upwards infers latents.
 
     Raises:
         ValueError: the message names the option.
     """
+    if bidirectional and "bidirectional" not in network.provides:
+        raise ValueError(
+            f"network={network.name}: infers no latents on its way up; choose network=biva."
+        )
     if "hierarchy" not in network.provides:
         raise ValueError(
             f"network={network.name}: has no levels that are generated one given the other; choose "
+            "network=ladder or network=residual_deep."
+        )
+    if not bidirectional and "bidirectional" in network.provides:
+        raise ValueError(
+            f"network={network.name}: infers latents on its way up, as model=biva does; choose "
             "network=ladder or network=residual_deep."
         )
     if not isinstance(posterior, GaussianPosterior):

@@ -1,6 +1,7 @@
 """Neural networks, which know the shapes of images and latents and nothing else."""
 
 from reslag_vae.networks.base import Network
+from reslag_vae.networks.biva import BivaNetwork
 from reslag_vae.networks.grid import GridNetwork
 from reslag_vae.networks.ladder import LadderNetwork
 from reslag_vae.networks.linear import LinearNetwork
@@ -12,6 +13,7 @@ from reslag_vae.networks.skip import SkipNetwork
 from reslag_vae.networks.two_grids import TwoGridNetwork
 
 __all__ = [
+    "BivaNetwork",
     "DeepResidualNetwork",
     "GridNetwork",
     "LadderNetwork",

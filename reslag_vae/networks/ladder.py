@@ -62,9 +62,20 @@ class LadderNetwork(HierarchicalNetwork):
 
 
 def check_maps(
-    image_shape: ImageShape, latent_dim: int, channels: list[int], latent_channels: list[int]
+    image_shape: ImageShape,
+    latent_dim: int,
+    channels: list[int],
+    latent_channels: list[int],
+    maps_of_stage: int = 1,
 ) -> list[tuple[int, int, int]]:
     """Return (C, H, W) of the maps of latents, the innermost first.
+
+    Args:
+        image_shape: (C, H, W) of the images.
+        latent_dim: dimensions of the top level.
+        channels: channels of each stage, from the image inwards.
+        latent_channels: channels of each map of latents of each stage; a stage of 0 has none.
+        maps_of_stage: number of these maps of a stage, which are taken as one.
 
     Raises:
         ValueError: they are not one for each stage, or too large; the message names the option.
@@ -82,7 +93,7 @@ def check_maps(
         )
     sizes = stage_sizes(image_shape, len(channels))[1:]
     stages = zip(latent_channels, sizes, strict=True)
-    maps = [(own, *size) for own, size in stages if own][::-1]
+    maps = [(maps_of_stage * own, *size) for own, size in stages if own][::-1]
     count = latent_dim + sum(map(math.prod, maps))
     if count >= math.prod(image_shape):
         raise ValueError(

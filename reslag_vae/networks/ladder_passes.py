@@ -31,7 +31,7 @@ class LadderEncoder(BottomUp):
         innermost = channels[-1] * math.prod(stage_sizes(image_shape, len(channels))[-1])
         top = nn.Sequential(nn.Flatten(), nn.Linear(innermost, latent_dim * parameters_per_latent))
         maps = [
-            nn.Sequential(nn.Conv2d(features, own * parameters_per_latent, 1), nn.Flatten())
+            numbers_of_map(features, own * parameters_per_latent)
             for features, own in zip(channels, latent_channels, strict=True)
             if own
         ]
@@ -66,20 +66,14 @@ class LadderDecoder(TopDown):
         outputs: int,
     ) -> None:
         super().__init__(level_dims)
-        sizes = stage_sizes(image_shape, len(channels))
         self.from_top = seed_features(image_shape, level_dims[0], channels)
-        self.from_maps = nn.ModuleList()
-        # What leads from the place of each level to that of the next, over stages without any.
-        paths: list[list[nn.Module]] = [[]]
-        for i in reversed(range(len(channels))):
-            if latent_channels[i]:
-                shape = (latent_channels[i], *sizes[i + 1])
-                self.from_maps.append(from_map(shape, channels[i]))
-                paths.append([])
-            paths[-1] += up(channels[i], [outputs, *channels][i], blocks[i], sizes[i], last=i == 0)
-        self.paths = nn.ModuleList(nn.Sequential(*layers) for layers in paths)
+        self.from_maps, self.paths = layers_down(
+            image_shape, channels, blocks, latent_channels, outputs
+        )
         stages = zip(reversed(channels), reversed(latent_channels), strict=True)
-        self.heads = nn.ModuleList(prior_head(features, own) for features, own in stages if own)
+        self.heads = nn.ModuleList(
+            numbers_of_map(features, 2 * own) for features, own in stages if own
+        )
 
     def join(self, level: int, above: Tensor | None, latents: Tensor) -> Tensor:
         """Return the features of the latents down to a level; see the base class."""
@@ -93,6 +87,43 @@ class LadderDecoder(TopDown):
         return parameters
 
 
-def prior_head(features: int, channels: int) -> nn.Sequential:
-    """Return a module from (B, F, h, w) features to means and log-variances of a map of latents."""
-    return nn.Sequential(nn.Conv2d(features, 2 * channels, 1), nn.Flatten())
+def layers_down(
+    image_shape: ImageShape,
+    channels: list[int],
+    blocks: list[int],
+    latent_channels: list[int],
+    outputs: int,
+) -> tuple[nn.ModuleList, nn.ModuleList]:
+    """Return what leads from each map of latents to features, and from these downwards.
+
+    Args:
+        image_shape: (C, H, W) of the images.
+        channels: channels of each stage, from the image inwards.
+        blocks: residual blocks of each stage.
+        latent_channels: channels of the map of latents of each stage; a stage of 0 has none.
+        outputs: channels of the last stage's result.
+
+    Returns:
+        for each level below the top, a module from (B, d_l) latents to features at its stage; and
+        for each level, one from features at its place to those at the next level's, over stages
+        without latents, or to the image.
+    """
+    sizes = stage_sizes(image_shape, len(channels))
+    from_maps, paths = nn.ModuleList(), [nn.Sequential()]
+    for i in reversed(range(len(channels))):
+        if latent_channels[i]:
+            from_maps.append(from_map((latent_channels[i], *sizes[i + 1]), channels[i]))
+            paths.append(nn.Sequential())
+        depth = [outputs, *channels][i]
+        paths[-1].extend(up(channels[i], depth, blocks[i], sizes[i], last=i == 0))
+    return from_maps, nn.ModuleList(paths)
+
+
+def numbers_of_map(features: int, numbers: int) -> nn.Sequential:
+    """Return a module from (B, F, h, w) features to some numbers at each place, one after another.
+
+    Args:
+        features: F, channels of the features.
+        numbers: numbers at each place; all places of one of them come before those of the next.
+    """
+    return nn.Sequential(nn.Conv2d(features, numbers, 1), nn.Flatten())

@@ -2,6 +2,7 @@
 
 from reslag_vae.variants.autoencoder import AutoEncoder
 from reslag_vae.variants.beta_vae import BetaVAE
+from reslag_vae.variants.biva import BIVA
 from reslag_vae.variants.code_prior import CodePriorModel
 from reslag_vae.variants.f_vae import FVAE
 from reslag_vae.variants.fitted_prior import FittedPrior
@@ -22,6 +23,7 @@ from reslag_vae.variants.vq_vae import VQVAE
 from reslag_vae.variants.vq_vae_2 import VQVAE2
 
 __all__ = [
+    "BIVA",
     "FSQVAE",
     "FVAE",
     "VAE",

@@ -3,6 +3,7 @@
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants.autoencoder import AutoEncoder
 from reslag_vae.variants.beta_vae import BetaVAE
+from reslag_vae.variants.biva import BIVA
 from reslag_vae.variants.code_prior import CodePriorModel
 from reslag_vae.variants.f_vae import FVAE
 from reslag_vae.variants.fitted_prior import FittedPrior
@@ -41,6 +42,7 @@ IN_ORDER: tuple[type[BaseVAE], ...] = (
     FSQVAE,
     VQVAE2,
     LadderVAE,
+    BIVA,
     ResLagDeepVAE,
     CodePriorModel,
     FittedPrior,

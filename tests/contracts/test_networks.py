@@ -27,11 +27,32 @@ def inferred(network: Network, images: Tensor) -> Tensor:
         numbers: Tensor = network.inference(images)
         return numbers
     above, found = None, []
-    for level, features in enumerate(network.inference.features(images)):
-        found.append(network.inference.numbers(level, features, above))
-        means = found[-1][:, : network.level_dims[level]].detach()
-        above = network.generative.join(level, above, means).detach()
+    ways_up, every = passed_up(network, images)
+    for level, features in enumerate(every):
+        own = network.inference.numbers(level, features, above)
+        found += [own, ways_up[level]]
+        parts = [means_of(network, numbers) for numbers in (ways_up[level], own)]
+        above = network.generative.join(level, above, torch.cat(parts, dim=1).detach()).detach()
     return torch.cat(found, dim=1)
+
+
+def passed_up(network: Network, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """The numbers of what is inferred on the way up, by means, and the features of each level."""
+    encoder = network.inference
+    features = encoder.features(images)
+    if "bidirectional" not in network.provides:
+        return [images.new_empty(len(images), 0)] * len(features), features
+    numbers = []
+    for level in reversed(range(1, len(network.level_dims))):
+        numbers.append(encoder.up_numbers(level, features[0]))
+        joined, above = encoder.climb(level, features[0], means_of(network, numbers[-1]))
+        features = [above, joined, *features[1:]]
+    return [images.new_empty(len(images), 0), *reversed(numbers)], features
+
+
+def means_of(network: Network, numbers: Tensor) -> Tensor:
+    """The means among the numbers of a posterior."""
+    return numbers[:, : numbers.shape[1] // network.parameters_per_latent]
 
 
 def generated(network: Network, codes: Tensor) -> list[Tensor]:

@@ -308,7 +308,7 @@ def test_its_importance_weighted_bound_is_at_least_its_elbo(
     fit = likelihood.log_prob(pixels.repeat_interleave(samples, 0), parameters).double()
     rate = inferred.rate()
     assert rate is not None
-    assert coded(model) or 1 <= rate.mean() < 10
+    assert coded(model) or 1 <= rate.mean() < 40
     elbo = (fit - rate.double()).view(-1, samples).mean(1)
     bounds = importance_weighted_bound(model, images, samples, likelihood)
     error = 5 * inferred.log_ratio().double().view(-1, samples).std(1) / samples**0.5

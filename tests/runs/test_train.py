@@ -208,6 +208,7 @@ def test_checkpoints_hold_plain_containers_and_what_they_are_of(
             ),
         ),
         (2, (1, 4), ("model=ladder_vae", "network.channels=[4,4]", "schedule=lagging")),
+        (2, (1, 4), ("model=biva", "network.channels=[4,4]", "schedule=lagging")),
     ],
     ids=[
         "end_of_phase",
@@ -217,6 +218,7 @@ def test_checkpoints_hold_plain_containers_and_what_they_are_of(
         "pseudo_inputs",
         "two_codebooks",
         "hierarchy",
+        "hierarchy_on_both_ways",
     ],
 )
 def test_an_interrupted_run_ends_as_if_it_had_not_been(

@@ -43,7 +43,7 @@ def node(group: str, name: str) -> Any:
 
 
 # Levels of latents, where there is not one.
-LEVELS = {"pixelvae_pp": 3, "vq_vae_2": 2, "ladder_vae": 3, "reslag_deep": 3}
+LEVELS = {"pixelvae_pp": 3, "vq_vae_2": 2, "ladder_vae": 3, "reslag_deep": 3, "biva": 3}
 
 
 @pytest.mark.parametrize("name", names("model"))

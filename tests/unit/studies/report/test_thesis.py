@@ -21,6 +21,7 @@ def test_table1_is_whole() -> None:
         "fitted_prior",
         "vq_vae_2",
         "ladder_vae",
+        "biva",
     }
     assert table["fashion_mnist", "optimal_sigma"] == {
         "rec": 12.1918,

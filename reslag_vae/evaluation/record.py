@@ -9,17 +9,16 @@ from typing import NamedTuple
 import numpy as np
 
 from reslag_vae._runtime.files import remove_unfinished
-from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements import measure
 from reslag_vae.evaluation.measurements.perceptual import perceptual
 from reslag_vae.evaluation.metrics.code_collapse import diagnose_codes
 from reslag_vae.evaluation.metrics.collapse import Diagnosis, diagnose
 from reslag_vae.evaluation.numbers import Numbers
-from reslag_vae.evaluation.pictures import SIGMA2_KEYS, RatePoint, gallery, samples
+from reslag_vae.evaluation.pictures import SIGMA2_KEYS, RatePoint, gallery
 from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.pictures.gallery import Pictures, RunMaterial
-from reslag_vae.evaluation.pictures.material import GRID_IMAGES, model_material
+from reslag_vae.evaluation.pictures.material import model_material
 from reslag_vae.evaluation.summary import summary
 from reslag_vae.runs.folder import (
     EVALUATIONS,
@@ -177,10 +176,9 @@ def draw(
 
 
 def draw_samples(run: Run, subject: Subject) -> list[Path]:
-    """Draw samples of a run's model into its folder: all there is to draw without latents."""
+    """Draw what there is to draw of a run's model without latents into its folder."""
     folder = evaluation_figures(run.folder, subject.settings.split, run.checkpoint)
-    images = decode(subject.model, subject.prior_latents[:GRID_IMAGES])
-    return save_all(iter([("samples", samples({run.title: {"prior": images}}))]), folder)
+    return save_all(gallery.without_latents(subject, run.title), folder)
 
 
 def save_all(pictures: Pictures, folder: Path) -> list[Path]:

@@ -43,6 +43,7 @@ PICTURES = {
     "samples",
     "interpolation",
     "interpolation_square",
+    "power_spectra",
     "posterior",
     "tsne",
     "rate_distortion",

@@ -1,14 +1,9 @@
 """Distances in the features of networks trained on ImageNet: LPIPS, FID and KID of a model."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.context import Subject
-from reslag_vae.evaluation.measurements.samples import DECODED, WORDS
+from reslag_vae.evaluation.measurements.samples import WORDS
 from reslag_vae.evaluation.metrics.perceptual import inception_distances, lpips
 from reslag_vae.evaluation.metrics.pretrained import prepare
 from reslag_vae.evaluation.numbers import NO_LATENTS, Number, Numbers, mean_over_images, missing
@@ -37,7 +32,7 @@ def perceptual(subject: Subject, weights: Path | None) -> Numbers:
         measured = f"{protocol}; AlexNet, version 0.1"
         numbers = {"lpips": mean_over_images(distances, "LPIPS", measured)}
         latents["mixture"] = subject.mixture_latents
-    generated = {source: decoded(subject, part) for source, part in latents.items()}
+    generated = {source: subject.decoded(part) for source, part in latents.items()}
     results = inception_distances(
         subject.reference, generated, weights, subject.model.parameter.device, subject.progress
     )
@@ -47,10 +42,3 @@ def perceptual(subject: Subject, weights: Path | None) -> Numbers:
         numbers[f"fid_{source}"] = Number(result.fid, "Fréchet Inception distance", compared)
         numbers[f"kid_{source}"] = Number(result.kid, "kernel Inception distance", subsets)
     return numbers
-
-
-def decoded(subject: Subject, latents: Tensor) -> Iterator[Tensor]:
-    """Yield the (B, C, H, W) images of (N, d) latents, some at a time."""
-    generator = torch.Generator().manual_seed(subject.settings.seed)
-    for part in torch.split(latents, DECODED):
-        yield decode(subject.model, part, generator=generator)

@@ -10,7 +10,6 @@ from torch import Tensor
 from reslag_vae.data import CelebA, ImageDataModule, Images
 from reslag_vae.data.base import SplitName
 from reslag_vae.data.cache import cache_folder
-from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.context import Subject, random_positions
 from reslag_vae.evaluation.metrics.classifier import Classifier, cached_classifier, train_classifier
 from reslag_vae.evaluation.metrics.frechet import frechet_distance
@@ -19,8 +18,6 @@ from reslag_vae.evaluation.numbers import NO_LATENTS, Numbers, mean_over_classif
 
 UNIT = "classifier Fréchet distance"
 SPLITS: tuple[SplitName, SplitName] = ("train", "val")
-# Images that are decoded before their features are taken: a bound on the memory.
-DECODED = 2048
 
 # The sources of the compared images, in words.
 WORDS = {
@@ -120,11 +117,9 @@ def decoded_features(
     """
     with subject.progress("features of samples", len(latents)) as advance:
         parts: list[list[Tensor]] = []
-        generator = torch.Generator().manual_seed(subject.settings.seed)
-        for part in torch.split(latents, DECODED):
-            images = decode(subject.model, part, generator=generator)
+        for images in subject.decoded(latents):
             parts.append([own.features(images) for own in classifiers])
-            advance(len(part))
+            advance(len(images))
     return [torch.cat(own) for own in zip(*parts, strict=True)]
 
 

@@ -9,9 +9,11 @@ from reslag_vae.evaluation.metrics.sharpness import (
 )
 from reslag_vae.evaluation.numbers import NO_LATENTS, Number, Numbers, missing
 
-SHARE = "of the originals' power, 0.25 to 0.5 cycles per pixel"
-CORRELATION = "correlation, 0.25 to 0.5 cycles per pixel"
-WINDOW = "mean over channels, Hann window, without the corners above 0.5"
+SHARE = "of the originals' power"
+CORRELATION = "correlation, 1 at best"
+BAND = (
+    "0.25 to 0.5 cycles per pixel, mean over channels, Hann window, without the corners above 0.5"
+)
 NO_DETAIL = "the images have no power from 0.25 to 0.5 cycles per pixel"
 
 
@@ -51,4 +53,4 @@ def number(found: Estimate | None, unit: str, measured: str) -> Number:
     """Return an estimate as a number; it is missing where there is no detail to compare."""
     if found is None:
         return missing(unit, NO_DETAIL)
-    return Number(found.value, unit, f"{measured}; {WINDOW}", found.error)
+    return Number(found.value, unit, f"{measured}; {BAND}", found.error)

@@ -33,6 +33,8 @@ def power_spectra(
         originals: (R,) mean powers of the original images.
         models: (R,) mean powers by title, then by source, such as "reconstructions".
     """
+    from matplotlib.ticker import NullFormatter
+
     figure, axis = empty_axes(
         "radial frequency (cycles per pixel)", "power\n(white noise: its variance)"
     )
@@ -45,6 +47,8 @@ def power_spectra(
             draw_powers(axis, frequencies, powers, color=color, label=label, linestyle=style)
     if any(np.isfinite(line.get_ydata()).any() for line in axis.lines):
         axis.set_yscale("log")
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
     axis.set_xlim(0, UPPER[1])
     add_legend(figure)
     return figure

@@ -28,6 +28,7 @@ def test_originals_and_each_source_of_each_model_have_a_line() -> None:
         "ResLag, samples",
     ]
     assert axis.get_yscale() == "log"
+    assert axis.yaxis.get_major_formatter()(0.001) == "0.001"
     assert lines["originals"].get_xdata() == pytest.approx(FREQUENCIES.numpy())
     assert lines["VAE, samples"].get_ydata() == pytest.approx([2, 0.2, 0.02, 0.002])
     assert np.isnan(lines["VAE, reconstructions"].get_ydata()).tolist() == [False] * 3 + [True]

@@ -37,15 +37,20 @@ class Outputs(NamedTuple):
         figures: whether pictures are drawn.
         tsne: the number of codes, at most, that are drawn by their t-SNE; 0 leaves it out.
         attributes: names of the CelebA attributes that are added to faces and removed from them.
-        perceptual: whether LPIPS, FID and KID are measured.
+        perceptual: whether LPIPS, FID and KID are measured; `lpips` is LPIPS alone.
         weights: folder of the weights that those three need; None downloads them.
     """
 
     figures: bool = True
     tsne: int = 5000
     attributes: tuple[str, ...] = ()
-    perceptual: bool = False
+    perceptual: bool | str = False
     weights: Path | None = None
+
+    @property
+    def inception(self) -> bool:
+        """Whether FID and KID are measured."""
+        return self.perceptual is True
 
 
 class EvaluatedRun(NamedTuple):
@@ -91,23 +96,19 @@ def images_of(subject: Subject) -> dict[str, np.ndarray]:
 def evaluate_run(run: Run, subject: Subject, outputs: Outputs) -> EvaluatedRun:
     """Measure and draw a run, and write numbers and pictures into its folder.
 
-    The perceptual distances come first, so that nothing is lost if their weights are missing.
-
     Args:
         run: the run, as read from its folder.
         subject: its model and data.
         outputs: what is measured and drawn beside the usual numbers.
-
-    Raises:
-        UserError: what the perceptual distances need is missing.
     """
     start = monotonic()
     remove_unfinished(run.folder, EVALUATIONS)
     remove_unfinished(
         evaluation_figures(run.folder, subject.settings.split, run.checkpoint), ["*.png"]
     )
-    learned = {"perceptual": perceptual(subject, outputs.weights)} if outputs.perceptual else {}
-    numbers = measure(subject) | learned
+    numbers = measure(subject)
+    if outputs.perceptual:
+        numbers["perceptual"] = perceptual(subject, outputs.weights, outputs.inception)
     result = EvaluatedRun(run, subject, numbers, diagnosis_of(subject), None, [])
     content = summary(run, subject, numbers, result.diagnosis)
     arrays = images_of(subject)

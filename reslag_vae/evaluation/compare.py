@@ -32,6 +32,9 @@ COLUMNS = (
     ("k-NN", "classes", "nearest_neighbours"),
     ("classifier Fréchet, prior", "samples", "classifier_frechet_prior"),
     ("classifier Fréchet, mixture", "samples", "classifier_frechet_mixture"),
+    ("sharpness, reconstructions", "sharpness", "sharpness_reconstructions"),
+    ("their coherence", "sharpness", "coherence_reconstructions"),
+    ("sharpness, samples", "sharpness", "sharpness_samples"),
 )
 
 NOTE = (

@@ -1,5 +1,6 @@
 """The subject of an evaluation: a model with its data, and what its numbers and pictures share."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -10,11 +11,14 @@ from torch import Tensor
 
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.base import SplitName
-from reslag_vae.evaluation.codes import Codes, encode
+from reslag_vae.evaluation.codes import Codes, decode, encode
 from reslag_vae.evaluation.epoch import measure_yardstick
+from reslag_vae.evaluation.iteration import chunks
 from reslag_vae.evaluation.metrics.bounds import Bounds, importance_weighted_bound
 from reslag_vae.evaluation.metrics.mixture import CodeMixture
 from reslag_vae.evaluation.metrics.quality import Quality, reconstruction_quality
+from reslag_vae.evaluation.metrics.sharpness import ReconstructionSpectra, reconstruction_spectra
+from reslag_vae.evaluation.metrics.spectra import Spectra, spectra
 from reslag_vae.evaluation.progress import Progress, silent, tracked
 from reslag_vae.latents import CodePosterior
 from reslag_vae.latents.base import normal_rows
@@ -23,6 +27,8 @@ from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective
 
+# Images that are decoded at a time: a bound on the memory.
+DECODED = 2048
 # Of a number that no latents are drawn for, in its protocol.
 EXACT = "exact, for want of latents"
 # Of a number whose latents are codes.
@@ -229,6 +235,30 @@ class Subject:
             rows = tuple(normal_rows(len(self.reference), width, generator) for width in widths)
             noise = tuple(values.to(self.model.parameter) for values in rows)
             return joined(self.model.from_noise(noise)).cpu()
+
+    def decoded(self, latents: Tensor) -> Iterator[Tensor]:
+        """Yield the (B, C, H, W) images of (N, d) latents on the CPU, some at a time."""
+        generator = torch.Generator().manual_seed(self.settings.seed)
+        for part in torch.split(latents, DECODED):
+            yield decode(self.model, part, generator=generator)
+
+    @cached_property
+    def reconstruction_spectra(self) -> ReconstructionSpectra:
+        """The powers of the reference images and of their reconstructions."""
+        return reconstruction_spectra(self.model, self.reference, self.progress)
+
+    @cached_property
+    def sample_spectra(self) -> Spectra:
+        """The powers of samples of the prior, as many as there are reference images."""
+        with self.progress("spectra of samples", None):
+            return spectra(self.decoded(self.prior_latents))
+
+    @cached_property
+    def reference_spectra(self) -> Spectra:
+        """The powers of the reference images."""
+        if self.model.latent_dim:
+            return self.reconstruction_spectra.originals
+        return spectra(chunks(self.reference, torch.device("cpu")))
 
     @cached_property
     def mixture(self) -> CodeMixture:

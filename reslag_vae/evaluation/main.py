@@ -13,6 +13,7 @@ from reslag_vae.evaluation.checks import check, check_identity, make_writable
 from reslag_vae.evaluation.compare import compare
 from reslag_vae.evaluation.context import Settings, Subject
 from reslag_vae.evaluation.folders import folders_to_evaluate
+from reslag_vae.evaluation.metrics.pretrained import download_cache, prepare
 from reslag_vae.evaluation.printing import print_results
 from reslag_vae.evaluation.progress import progress_bar
 from reslag_vae.evaluation.record import EvaluatedRun, Outputs, evaluate_run
@@ -40,9 +41,12 @@ def evaluate(config: DictConfig) -> list[EvaluatedRun]:
         ConfigError: an option is out of its range, or there is no run.
         RunError: a run's folder is damaged, or not one of this package.
         DataError: a run's data are damaged, or not those that it was trained on.
+        UserError: what the perceptual distances need is missing.
     """
     check_evaluation(config)
     settings, outputs, device = settings_of(config), outputs_of(config), device_of(config.device)
+    if outputs.perceptual:
+        prepare(outputs.weights, outputs.inception)
     trust = check_trust(plain(config.trust))
     runs = [read_run(folder, config.checkpoint, trust) for folder in folders_to_evaluate(config)]
     datasets = read_data(runs, config, trust)
@@ -104,8 +108,13 @@ def settings_of(config: DictConfig) -> Settings:
 
 
 def outputs_of(config: DictConfig) -> Outputs:
-    """Return the optional outputs that a configuration asks for."""
+    """Return the optional outputs that a configuration asks for.
+
+    LPIPS alone downloads nothing: its weights are in a folder, be it PyTorch's cache.
+    """
     weights = None if config.weights is None else Path(str(config.weights)).expanduser()
+    if weights is None and config.perceptual == "lpips":
+        weights = download_cache()
     return Outputs(
         config.figures, config.tsne, tuple(config.attributes), config.perceptual, weights
     )

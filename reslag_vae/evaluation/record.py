@@ -9,17 +9,16 @@ from typing import NamedTuple
 import numpy as np
 
 from reslag_vae._runtime.files import remove_unfinished
-from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements import measure
 from reslag_vae.evaluation.measurements.perceptual import perceptual
 from reslag_vae.evaluation.metrics.code_collapse import diagnose_codes
 from reslag_vae.evaluation.metrics.collapse import Diagnosis, diagnose
 from reslag_vae.evaluation.numbers import Numbers
-from reslag_vae.evaluation.pictures import SIGMA2_KEYS, RatePoint, gallery, samples
+from reslag_vae.evaluation.pictures import SIGMA2_KEYS, RatePoint, gallery
 from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.pictures.gallery import Pictures, RunMaterial
-from reslag_vae.evaluation.pictures.material import GRID_IMAGES, model_material
+from reslag_vae.evaluation.pictures.material import model_material
 from reslag_vae.evaluation.summary import summary
 from reslag_vae.runs.folder import (
     EVALUATIONS,
@@ -38,15 +37,20 @@ class Outputs(NamedTuple):
         figures: whether pictures are drawn.
         tsne: the number of codes, at most, that are drawn by their t-SNE; 0 leaves it out.
         attributes: names of the CelebA attributes that are added to faces and removed from them.
-        perceptual: whether LPIPS, FID and KID are measured.
+        perceptual: whether LPIPS, FID and KID are measured; `lpips` is LPIPS alone.
         weights: folder of the weights that those three need; None downloads them.
     """
 
     figures: bool = True
     tsne: int = 5000
     attributes: tuple[str, ...] = ()
-    perceptual: bool = False
+    perceptual: bool | str = False
     weights: Path | None = None
+
+    @property
+    def inception(self) -> bool:
+        """Whether FID and KID are measured."""
+        return self.perceptual is True
 
 
 class EvaluatedRun(NamedTuple):
@@ -92,23 +96,19 @@ def images_of(subject: Subject) -> dict[str, np.ndarray]:
 def evaluate_run(run: Run, subject: Subject, outputs: Outputs) -> EvaluatedRun:
     """Measure and draw a run, and write numbers and pictures into its folder.
 
-    The perceptual distances come first, so that nothing is lost if their weights are missing.
-
     Args:
         run: the run, as read from its folder.
         subject: its model and data.
         outputs: what is measured and drawn beside the usual numbers.
-
-    Raises:
-        UserError: what the perceptual distances need is missing.
     """
     start = monotonic()
     remove_unfinished(run.folder, EVALUATIONS)
     remove_unfinished(
         evaluation_figures(run.folder, subject.settings.split, run.checkpoint), ["*.png"]
     )
-    learned = {"perceptual": perceptual(subject, outputs.weights)} if outputs.perceptual else {}
-    numbers = measure(subject) | learned
+    numbers = measure(subject)
+    if outputs.perceptual:
+        numbers["perceptual"] = perceptual(subject, outputs.weights, outputs.inception)
     result = EvaluatedRun(run, subject, numbers, diagnosis_of(subject), None, [])
     content = summary(run, subject, numbers, result.diagnosis)
     arrays = images_of(subject)
@@ -177,10 +177,9 @@ def draw(
 
 
 def draw_samples(run: Run, subject: Subject) -> list[Path]:
-    """Draw samples of a run's model into its folder: all there is to draw without latents."""
+    """Draw what there is to draw of a run's model without latents into its folder."""
     folder = evaluation_figures(run.folder, subject.settings.split, run.checkpoint)
-    images = decode(subject.model, subject.prior_latents[:GRID_IMAGES])
-    return save_all(iter([("samples", samples({run.title: {"prior": images}}))]), folder)
+    return save_all(gallery.without_latents(subject, run.title), folder)
 
 
 def save_all(pictures: Pictures, folder: Path) -> list[Path]:

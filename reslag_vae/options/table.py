@@ -170,7 +170,7 @@ EVALUATE: dict[str, Kind] = {
     "figures": BOOLEAN,
     "tsne": whole(0, 1_000_000),
     "attributes": listed(text(100), 0, 100),
-    "perceptual": BOOLEAN,
+    "perceptual": either(BOOLEAN, word("lpips")),
     "weights": either(PATH, NULL),
     "out": PATH,
 }

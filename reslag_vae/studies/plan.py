@@ -15,7 +15,16 @@ STUDY_FILE = "study.json"
 RESULTS = "results"
 
 # By which a question may be answered.
-MEASURES = ("elbo", "rec", "importance_weighted_bound", "mutual_information", "active_units")
+MEASURES = (
+    "elbo",
+    "rec",
+    "importance_weighted_bound",
+    "mutual_information",
+    "active_units",
+    "sharpness_reconstructions",
+    "coherence_reconstructions",
+    "sharpness_samples",
+)
 
 # Seconds for which another start of the study may hold study.json.
 WAIT = 30.0

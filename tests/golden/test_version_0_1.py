@@ -191,11 +191,10 @@ def test_an_evaluation_gives_its_numbers_of_then(
     quick = ("samples=4", "figures=false", "device=cpu", "out=unused")
     (evaluated,) = evaluate(compose(f"run={copy(name)}", *quick, script="evaluate"))
     theirs = kept(RUNS / name, "numbers.json")["evaluation"]
-    for group, numbers in evaluated.numbers.items():
+    for name_then, value in theirs.items():
+        group, own = name_then.split("/")
         rounding = ROUNDING if group in TRAINED else 1e-5
-        for own, number in numbers.items():
-            assert_close(number.value, theirs.pop(f"{group}/{own}"), rounding, own)
-    assert not theirs
+        assert_close(evaluated.numbers[group][own].value, value, rounding, own)
 
 
 @pytest.mark.parametrize("name", RESUMED)

@@ -43,6 +43,7 @@ PICTURES = {
     "samples",
     "interpolation",
     "interpolation_square",
+    "power_spectra",
     "posterior",
     "tsne",
     "rate_distortion",
@@ -336,7 +337,7 @@ def test_a_checkpoint_of_another_run_is_told(copies: Path, options: Any) -> None
         ("figures=some", "figures=some: must be true or false"),
         ("device=abc", "device=abc: "),
         ("device=meta", "device=meta: must be auto, cpu, cuda"),
-        ("perceptual=1", "perceptual=1: must be true or false"),
+        ("perceptual=1", "perceptual=1: must be true or false, or one of lpips"),
         ("attributes=null", "attributes=null: must be a list"),
         ("attributes=Smiling", "attributes=Smiling: must be a list"),
         ("run=[]", "^run=.*must be a text, or a list"),
@@ -453,12 +454,17 @@ def test_a_run_without_wandb_gets_none(copies: Path, options: Any) -> None:
     assert not (copies / "autoencoder" / "wandb").exists()
 
 
-def test_missing_weights_are_a_message_before_anything_is_measured(
-    copies: Path, options: Any
+@pytest.mark.parametrize(
+    "asked", [("perceptual=true", "weights=weights"), ("perceptual=lpips",)], ids=["all", "lpips"]
+)
+def test_missing_weights_are_a_message_before_anything_is_read(
+    asked: tuple[str, ...], options: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UserError, match=r"alexnet.*is missing. Get it by hand from https://"):
-        evaluate(options(f"run={copies}/lagging", "perceptual=true", f"weights={copies}"))
-    assert not (copies / "lagging" / "evaluation.json").exists()
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_: pytest.fail("downloaded"))
+    monkeypatch.setattr(main, "read_run", lambda *_: pytest.fail("read"))
+    with pytest.raises(UserError, match=r"alexnet.*is missing\. Get it by hand from https://"):
+        evaluate(options("run=anything", *asked))
 
 
 def test_too_few_images_are_told(compose: Any, train: Any, options: Any, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from reslag_vae.evaluation.measurements.likelihood import likelihood
 from reslag_vae.evaluation.measurements.losses import losses
 from reslag_vae.evaluation.measurements.reconstruction import reconstruction
 from reslag_vae.evaluation.measurements.samples import samples
+from reslag_vae.evaluation.measurements.sharpness import sharpness
 from reslag_vae.evaluation.numbers import Numbers
 
 
@@ -18,4 +19,5 @@ def measure(subject: Subject) -> dict[str, Numbers]:
         "latent": latent(subject),
         "classes": classes(subject),
         "samples": samples(subject),
+        "sharpness": sharpness(subject),
     }

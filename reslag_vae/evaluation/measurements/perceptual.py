@@ -1,43 +1,50 @@
 """Distances in the features of networks trained on ImageNet: LPIPS, FID and KID of a model."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.context import Subject
-from reslag_vae.evaluation.measurements.samples import DECODED, WORDS
+from reslag_vae.evaluation.measurements.samples import WORDS
 from reslag_vae.evaluation.metrics.perceptual import inception_distances, lpips
-from reslag_vae.evaluation.metrics.pretrained import prepare
 from reslag_vae.evaluation.numbers import NO_LATENTS, Number, Numbers, mean_over_images, missing
 
 
-def perceptual(subject: Subject, weights: Path | None) -> Numbers:
-    """Return LPIPS of reconstructions; FID and KID of samples of the prior and of the mixture.
-
-    The mixture of Gaussians is fitted to the codes of training images.
+def perceptual(subject: Subject, weights: Path | None, inception: bool) -> Numbers:
+    """Return LPIPS of reconstructions, and with Inception FID and KID of samples.
 
     Args:
         subject: the model and its data.
         weights: folder of the networks' weights; None downloads them.
+        inception: whether FID and KID are measured, too.
 
     Raises:
         UserError: torch-fidelity or weights are missing.
     """
-    prepare(weights)  # before the first minute is lost
-    latents = {"prior": subject.prior_latents}
+    numbers = {"lpips": lpips_of_reconstructions(subject, weights)}
+    return numbers | inception_numbers(subject, weights) if inception else numbers
+
+
+def lpips_of_reconstructions(subject: Subject, weights: Path | None) -> Number:
+    """Return LPIPS between the images of the split and their reconstructions."""
     if not subject.model.latent_dim:
-        none = ("lpips", "fid_mixture", "kid_mixture")
-        numbers = dict.fromkeys(none, missing("LPIPS", NO_LATENTS))
-    else:
-        distances = lpips(subject.model, subject.images, weights, subject.progress)
-        protocol = f"{subject.split_protocol}, posterior means{subject.images_protocol}"
-        measured = f"{protocol}; AlexNet, version 0.1"
-        numbers = {"lpips": mean_over_images(distances, "LPIPS", measured)}
+        return missing("LPIPS", NO_LATENTS)
+    distances = lpips(subject.model, subject.images, weights, subject.progress)
+    protocol = f"{subject.split_protocol}, posterior means{subject.images_protocol}"
+    return mean_over_images(distances, "LPIPS", f"{protocol}; AlexNet, version 0.1")
+
+
+def inception_numbers(subject: Subject, weights: Path | None) -> Numbers:
+    """Return FID and KID of samples of the prior and of the mixture.
+
+    The mixture of Gaussians is fitted to the codes of training images.
+    """
+    latents = {"prior": subject.prior_latents}
+    numbers: Numbers = {}
+    if subject.model.latent_dim:
         latents["mixture"] = subject.mixture_latents
-    generated = {source: decoded(subject, part) for source, part in latents.items()}
+    else:
+        numbers["fid_mixture"] = missing("Fréchet Inception distance", NO_LATENTS)
+        numbers["kid_mixture"] = missing("kernel Inception distance", NO_LATENTS)
+    generated = {source: subject.decoded(part) for source, part in latents.items()}
     results = inception_distances(
         subject.reference, generated, weights, subject.model.parameter.device, subject.progress
     )
@@ -47,10 +54,3 @@ def perceptual(subject: Subject, weights: Path | None) -> Numbers:
         numbers[f"fid_{source}"] = Number(result.fid, "Fréchet Inception distance", compared)
         numbers[f"kid_{source}"] = Number(result.kid, "kernel Inception distance", subsets)
     return numbers
-
-
-def decoded(subject: Subject, latents: Tensor) -> Iterator[Tensor]:
-    """Yield the (B, C, H, W) images of (N, d) latents, some at a time."""
-    generator = torch.Generator().manual_seed(subject.settings.seed)
-    for part in torch.split(latents, DECODED):
-        yield decode(subject.model, part, generator=generator)

@@ -10,17 +10,21 @@ from torch import Tensor
 from reslag_vae.data import CelebA, ImageDataModule, Images
 from reslag_vae.data.base import SplitName
 from reslag_vae.data.cache import cache_folder
-from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.context import Subject, random_positions
 from reslag_vae.evaluation.metrics.classifier import Classifier, cached_classifier, train_classifier
 from reslag_vae.evaluation.metrics.frechet import frechet_distance
 from reslag_vae.evaluation.metrics.mixture import COMPONENTS
-from reslag_vae.evaluation.numbers import NO_LATENTS, Numbers, mean_over_classifiers, missing
+from reslag_vae.evaluation.numbers import (
+    NO_LATENTS,
+    Number,
+    Numbers,
+    mean_over_classifiers,
+    missing,
+)
 
 UNIT = "classifier Fréchet distance"
+NO_LABELS = "the images have neither classes nor attributes to train the classifier on"
 SPLITS: tuple[SplitName, SplitName] = ("train", "val")
-# Images that are decoded before their features are taken: a bound on the memory.
-DECODED = 2048
 
 # The sources of the compared images, in words.
 WORDS = {
@@ -42,17 +46,15 @@ def samples(subject: Subject) -> Numbers:
     """
     targets = labels_of(subject.data, subject.settings.split)
     if targets is None:
-        why = "the images have neither classes nor attributes to train the classifier on"
         names = [*(f"classifier_frechet_{source}" for source in WORDS), "classifier_accuracy"]
-        return dict.fromkeys(names, missing(UNIT, why))
-    classifiers = [classifier_of(subject, seed) for seed in range(subject.settings.classifiers)]
-    trained = trained_protocol(subject)
-    numbers = distances(subject, classifiers, trained)
+        return dict.fromkeys(names, missing(UNIT, NO_LABELS))
+    classifiers = classifiers_of(subject)
+    numbers = distances(subject, classifiers)
     if not subject.classes_are_trained_on:
         accuracy = missing("accuracy", subject.other_classes_protocol)
     else:
         values = [own.accuracy(subject.images, targets, subject.progress) for own in classifiers]
-        protocol = f"{subject.split_protocol}; {trained}"
+        protocol = f"{subject.split_protocol}; {trained_protocol(subject)}"
         accuracy = mean_over_classifiers(values, "accuracy", protocol)
     return numbers | {"classifier_accuracy": accuracy}
 
@@ -69,27 +71,50 @@ def trained_protocol(subject: Subject) -> str:
     )
 
 
-def distances(subject: Subject, classifiers: Sequence[Classifier], trained: str) -> Numbers:
-    """Return the Fréchet distance of each source from the reference images.
-
-    Args:
-        subject: the model and its data.
-        classifiers: the classifiers of the data set.
-        trained: what the classifiers were trained on, for the protocol.
-    """
+def distances(subject: Subject, classifiers: Sequence[Classifier]) -> Numbers:
+    """Return the Fréchet distance of each source from the reference images."""
     reals = [own.features(subject.reference, subject.progress) for own in classifiers]
-    against = f"against {len(subject.reference):,} images of the {subject.settings.split} split"
     numbers = {}
     for source in WORDS:
         if not subject.model.latent_dim and source in ("mixture", "reconstructions"):
             numbers[f"classifier_frechet_{source}"] = missing(UNIT, NO_LATENTS)
     for source, features in features_of(subject, classifiers).items():
-        compared = f"{len(features[0]):,} {WORDS[source]}, seed {subject.settings.seed}, {against}"
-        values = [frechet_distance(*pair) for pair in zip(reals, features, strict=True)]
-        numbers[f"classifier_frechet_{source}"] = mean_over_classifiers(
-            values, UNIT, f"{compared}; {trained}; not FID"
-        )
+        number = distance(subject, source, features, reals)
+        numbers[f"classifier_frechet_{source}"] = number
     return numbers
+
+
+def distance(
+    subject: Subject, source: str, features: Sequence[Tensor], reals: Sequence[Tensor]
+) -> Number:
+    """Return the Fréchet distance of a source's images from the reference images.
+
+    Args:
+        subject: the model and its data.
+        source: source of the images.
+        features: (N, f) features of its images, by each classifier.
+        reals: (M, f) features of the reference images, by each classifier.
+    """
+    against = f"against {len(subject.reference):,} images of the {subject.settings.split} split"
+    compared = f"{len(features[0]):,} {WORDS[source]}, seed {subject.settings.seed}, {against}"
+    values = [frechet_distance(*pair) for pair in zip(reals, features, strict=True)]
+    protocol = f"{compared}; {trained_protocol(subject)}; not FID"
+    return mean_over_classifiers(values, UNIT, protocol)
+
+
+def prior_distance(subject: Subject) -> Number:
+    """Return the classifier Fréchet distance of samples of the prior alone."""
+    if labels_of(subject.data, subject.settings.split) is None:
+        return missing(UNIT, NO_LABELS)
+    classifiers = classifiers_of(subject)
+    reals = [own.features(subject.reference, subject.progress) for own in classifiers]
+    features = decoded_features(subject, classifiers, subject.prior_latents)
+    return distance(subject, "prior", features, reals)
+
+
+def classifiers_of(subject: Subject) -> list[Classifier]:
+    """Return the classifiers of the data set, as many as the settings say."""
+    return [classifier_of(subject, seed) for seed in range(subject.settings.classifiers)]
 
 
 def features_of(subject: Subject, classifiers: Sequence[Classifier]) -> dict[str, list[Tensor]]:
@@ -120,11 +145,9 @@ def decoded_features(
     """
     with subject.progress("features of samples", len(latents)) as advance:
         parts: list[list[Tensor]] = []
-        generator = torch.Generator().manual_seed(subject.settings.seed)
-        for part in torch.split(latents, DECODED):
-            images = decode(subject.model, part, generator=generator)
+        for images in subject.decoded(latents):
             parts.append([own.features(images) for own in classifiers])
-            advance(len(part))
+            advance(len(images))
     return [torch.cat(own) for own in zip(*parts, strict=True)]
 
 

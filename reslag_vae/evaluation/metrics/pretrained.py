@@ -21,17 +21,25 @@ INCEPTION = (
 )
 
 
-def prepare(weights: Path | None = None) -> None:
-    """Check that LPIPS and Inception can be loaded, and download their weights if necessary.
+def prepare(weights: Path | None, inception: bool) -> None:
+    """Check that the networks can be loaded, and download their weights if necessary.
 
-    Nothing is downloaded if `weights` names a folder.
+    Args:
+        weights: folder of the weights; None downloads them.
+        inception: whether Inception is needed beside the network of LPIPS.
 
     Raises:
         UserError: torch-fidelity is not installed; the weights are missing or damaged, or cannot be
             downloaded.
     """
     lpips_network(weights)
-    inception_network(weights)
+    if inception:
+        inception_network(weights)
+
+
+def download_cache() -> Path:
+    """Return the folder of PyTorch's own cache of downloaded weights."""
+    return Path(torch.hub.get_dir(), "checkpoints")
 
 
 def lpips_network(weights: Path | None) -> nn.Module:
@@ -93,7 +101,7 @@ def weights_file(url: str, weights: Path | None) -> Path:
     Raises:
         UserError: the file is missing, or cannot be downloaded.
     """
-    folder = Path(torch.hub.get_dir(), "checkpoints") if weights is None else weights
+    folder = download_cache() if weights is None else weights
     path, reason = folder / url.rsplit("/", 1)[1], ""
     if weights is None and not path.exists():
         try:

@@ -8,6 +8,7 @@ from reslag_vae.evaluation.pictures.grids import extreme_images, extremes, recon
 from reslag_vae.evaluation.pictures.paths import bilinear, line, traverse
 from reslag_vae.evaluation.pictures.rates import RatePoint, rate_distortion
 from reslag_vae.evaluation.pictures.scatters import axis_names, posterior_scatter, two_dimensions
+from reslag_vae.evaluation.pictures.spectra import power_spectra
 from reslag_vae.evaluation.pictures.walks import (
     Translation,
     interpolation_grid,
@@ -28,6 +29,7 @@ __all__ = [
     "interpolation_strip",
     "line",
     "posterior_scatter",
+    "power_spectra",
     "rate_distortion",
     "reconstructions",
     "samples",

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from reslag_vae.evaluation import pictures
+from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.context import Subject
+from reslag_vae.evaluation.metrics.spectra import ring_frequencies
 from reslag_vae.evaluation.pictures import RatePoint
-from reslag_vae.evaluation.pictures.material import ModelMaterial
+from reslag_vae.evaluation.pictures.material import GRID_IMAGES, ModelMaterial, powers_of_images
 from reslag_vae.evaluation.pictures.single import (
     DEVIATIONS,
     STRENGTHS,
@@ -61,6 +63,12 @@ def comparison(runs: dict[str, RunMaterial]) -> Pictures:
     yield "reconstructions", pictures.reconstructions(first.material.originals, reconstructed)
     samples = {title: model.samples for title, model in models.items()}
     yield "samples", pictures.samples(samples)
+    powers = {title: model.powers for title, model in models.items()}
+    sides = first.material.originals.shape[-2:]
+    yield (
+        "power_spectra",
+        pictures.power_spectra(ring_frequencies(*sides), first.material.original_powers, powers),
+    )
     strips = {title: model.strip for title, model in models.items()}
     yield "interpolation", pictures.interpolation_strip(first.material.corners[:2], strips)
     squares = {title: model.square for title, model in models.items()}
@@ -96,6 +104,18 @@ def scatters(runs: dict[str, RunMaterial]) -> Pictures:
         count = len(next(iter(tsne.values())))
         axes = ("t-SNE 1", "t-SNE 2")
         yield "tsne", pictures.posterior_scatter(tsne, labels[:count], names, axes)
+
+
+def without_latents(subject: Subject, title: str) -> Pictures:
+    """Yield name and picture of what is drawn of a model without latents."""
+    images = decode(subject.model, subject.prior_latents[:GRID_IMAGES])
+    yield "samples", pictures.samples({title: {"prior": images}})
+    frequencies = ring_frequencies(*subject.model.image_shape[1:])
+    originals = subject.reference_spectra.radial.mean(0)
+    yield (
+        "power_spectra",
+        pictures.power_spectra(frequencies, originals, {title: powers_of_images(subject)}),
+    )
 
 
 def single_model(subject: Subject, attributes: Sequence[str]) -> Pictures:

@@ -38,6 +38,8 @@ class ModelMaterial(NamedTuple):
         neighbours: (M, 2) t-SNE of the first of those samples; None if it is left out or not
             possible.
         labels: (N,) class numbers of the reference images.
+        original_powers: (R,) mean powers of the reference images over rings of spatial frequencies.
+        powers: (R,) those of the model's images by their source: reconstructions and samples.
     """
 
     originals: Tensor
@@ -49,6 +51,8 @@ class ModelMaterial(NamedTuple):
     plane: Tensor | None
     neighbours: Tensor | None
     labels: Tensor
+    original_powers: Tensor
+    powers: dict[str, Tensor]
 
 
 def model_material(subject: Subject, tsne: int) -> ModelMaterial:
@@ -74,7 +78,18 @@ def model_material(subject: Subject, tsne: int) -> ModelMaterial:
         plane=two_dimensions(latents) if latents.shape[1] > 1 else None,
         neighbours=neighbours(subject, tsne) if tsne else None,
         labels=subject.reference.labels,
+        original_powers=subject.reference_spectra.radial.mean(0),
+        powers=powers_of_images(subject),
     )
+
+
+def powers_of_images(subject: Subject) -> dict[str, Tensor]:
+    """Return the (R,) mean powers of a model's reconstructions and of samples of the prior."""
+    samples = {"samples": subject.sample_spectra.radial.mean(0)}
+    if not subject.model.latent_dim:
+        return samples
+    own = subject.reconstruction_spectra.reconstructions
+    return {"reconstructions": own.radial.mean(0)} | samples
 
 
 def evenly_spaced(images: Images, count: int) -> Images:

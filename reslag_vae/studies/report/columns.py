@@ -96,6 +96,25 @@ YARDSTICK = (
         2,
         "min",
     ),
+    Column(
+        "sharpness_reconstructions",
+        "sharpness, reconstructions",
+        from_evaluation("sharpness", "sharpness_reconstructions"),
+        3,
+    ),
+    Column(
+        "coherence_reconstructions",
+        "their coherence",
+        from_evaluation("sharpness", "coherence_reconstructions"),
+        3,
+        "max",
+    ),
+    Column(
+        "sharpness_samples",
+        "sharpness, samples",
+        from_evaluation("sharpness", "sharpness_samples"),
+        3,
+    ),
 )
 
 COST = (

@@ -51,6 +51,16 @@ def from_test(name: str) -> Callable[[FinishedRun], float | None]:
     return lambda run: as_float(run.result["test"].get(name))
 
 
+def from_evaluation(group: str, name: str) -> Callable[[FinishedRun], float | None]:
+    """Return a function that takes a number from evaluation.json."""
+    return lambda run: run.evaluation_value(group, name)
+
+
+def evaluation_settings(run: FinishedRun) -> object:
+    """Return the settings of a run's evaluation."""
+    return run.evaluation.get("settings")
+
+
 def yardstick(run: FinishedRun) -> np.ndarray | None:
     """Return the (N,) ELBO of a run's test images with the run's one global variance.
 
@@ -79,6 +89,13 @@ def importance_weighted_bound(run: FinishedRun) -> np.ndarray | None:
     return run.bounds.get("importance_weighted_bound")
 
 
+# By name in evaluation.json. Higher is better up to 1, which images without noise do not exceed.
+SHARPNESS = {
+    "sharpness_reconstructions": "sharpness, reconstructions",
+    "coherence_reconstructions": "coherence, reconstructions",
+    "sharpness_samples": "sharpness, samples",
+}
+
 # By name, as in `by` of a question.
 MEASURES = {
     "elbo": Measure("ELBO, yardstick", True, mean_of(yardstick), yardstick),
@@ -88,10 +105,14 @@ MEASURES = {
         True,
         mean_of(importance_weighted_bound),
         importance_weighted_bound,
-        lambda run: run.evaluation.get("settings"),
+        evaluation_settings,
     ),
     "mutual_information": Measure("mutual information", True, from_test("mutual_information")),
     "active_units": Measure("active units", True, from_test("active_units")),
+    **{
+        name: Measure(title, True, from_evaluation("sharpness", name), None, evaluation_settings)
+        for name, title in SHARPNESS.items()
+    },
 }
 
 USUAL = ("elbo", "rec")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from reslag_vae.evaluation import context
 from reslag_vae.evaluation.context import Settings, Subject
 from reslag_vae.evaluation.measurements.samples import (
     WORDS,
@@ -100,13 +101,13 @@ def test_images_are_decoded_once_for_all_classifiers(
     make_subject: MakeSubject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[int] = []
-    decode = module.decode
+    decode = context.decode
 
     def counted(*arguments: Any, **options: Any) -> Any:
         decoded.append(len(arguments[1]))
         return decode(*arguments, **options)
 
-    monkeypatch.setattr(module, "decode", counted)
+    monkeypatch.setattr(context, "decode", counted)
     samples(make_subject(classifiers=2))
     assert decoded == [60, 60, 60], "prior, mixture, reconstructions"
 

@@ -20,7 +20,12 @@ from reslag_vae.evaluation.metrics.perceptual import (
     kernel_distance,
     lpips,
 )
-from reslag_vae.evaluation.metrics.pretrained import ALEXNET, INCEPTION, inception_network
+from reslag_vae.evaluation.metrics.pretrained import (
+    ALEXNET,
+    INCEPTION,
+    download_cache,
+    inception_network,
+)
 
 
 def name_of(url: str) -> str:
@@ -286,3 +291,29 @@ def test_without_torch_fidelity_the_user_is_told_to_install_it(
         r"`perceptual`\.$",
     ):
         of_inception(tmp_path)
+
+
+def test_lpips_is_torchmetrics_own(
+    tmp_path: Path, alexnet_features: nn.Sequential, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both take the weights from PyTorch's cache."""
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+    from torchvision.models import AlexNet
+
+    state = {f"features.{name}": tensor for name, tensor in alexnet_features.state_dict().items()}
+    with torch.device("meta"):
+        shapes = {name: own.shape for name, own in AlexNet().state_dict().items()}
+    # Of the classifier, which LPIPS does not use, one number that is seen everywhere.
+    unused = {name: torch.zeros(()).expand(own) for name, own in shapes.items()}
+    (tmp_path / "checkpoints").mkdir()
+    torch.save(unused | state, tmp_path / "checkpoints" / name_of(ALEXNET))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_: pytest.fail("downloaded"))
+
+    images = torch.rand(4, 3, 64, 64)
+    distances = lpips(darker(0.6, (3, 64, 64)), images, download_cache())
+    theirs = LearnedPerceptualImagePatchSimilarity("alex", normalize=True)
+    with torch.no_grad():
+        expected = theirs(0.6 * images, images)
+    assert float(distances.mean()) == pytest.approx(float(expected), rel=1e-5)
+    assert float(expected) > 1e-3

@@ -98,6 +98,10 @@ def test_exhibits_are_what_the_model_makes_of_the_images(
     assert shown.neighbours.shape == (60, 2)
     assert shown.neighbours.isfinite().all()
     assert torch.equal(shown.labels, subject.reference.labels)
+    assert list(shown.powers) == ["reconstructions", "samples"]
+    for own in (shown.original_powers, *shown.powers.values()):
+        assert own.shape == (4,)
+        assert (own > 0).all()
 
 
 def test_a_tsne_is_left_out_where_it_is_not_wanted_or_there_are_too_few(

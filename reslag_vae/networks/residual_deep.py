@@ -27,11 +27,10 @@ class DeepResidualNetwork(HierarchicalNetwork):
 
     Args:
         image_shape: (C, H, W) of the images.
-        latent_dim: dimensions of the top level.
+        latent_dim: dimensions of each level.
         channels: channels of each stage, from the image inwards.
         blocks: convolution blocks of each stage.
-        latents_below: dimensions of each further level, from the top outwards; None for a level of
-            `latent_dim` at each further stage.
+        levels: number of levels, at most that of the stages; None for one at each stage.
         residual_blocks: residual blocks of each stage, beside its convolution blocks.
         parameters_per_latent: 2 for mean and log-variance.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
@@ -50,24 +49,23 @@ class DeepResidualNetwork(HierarchicalNetwork):
         latent_dim: int,
         channels: list[int],
         blocks: list[int],
-        latents_below: list[int] | None = None,
+        levels: int | None = None,
         residual_blocks: int = 0,
         parameters_per_latent: int = 2,
         parameters_per_channel: int = 1,
     ) -> None:
         check_sizes(image_shape, latent_dim, channels, blocks)
         require("network.residual_blocks", residual_blocks)
-        require("network.latents_below", latents_below)
-        further = [latent_dim] * (len(channels) - 1) if latents_below is None else latents_below
-        levels = (latent_dim, *further)
-        check_levels(image_shape, levels, len(channels))
+        require("network.levels", levels)
+        level_dims = (latent_dim,) * (len(channels) if levels is None else levels)
+        check_levels(image_shape, level_dims, len(channels))
         outputs = image_shape[0] * parameters_per_channel
-        numbers = [own * parameters_per_latent for own in levels]
+        numbers = [own * parameters_per_latent for own in level_dims]
         super().__init__(
             DeepEncoder(image_shape, numbers, channels, blocks, residual_blocks),
-            DeepDecoder(image_shape, levels, channels, blocks, residual_blocks, outputs),
+            DeepDecoder(image_shape, level_dims, channels, blocks, residual_blocks, outputs),
             image_shape,
-            levels,
+            level_dims,
             parameters_per_latent,
             parameters_per_channel,
         )
@@ -204,21 +202,21 @@ def reduction(channels: int, shape: Shape) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(channels, shape[0], 1), nn.Flatten())
 
 
-def check_levels(image_shape: ImageShape, levels: tuple[int, ...], stages: int) -> None:
+def check_levels(image_shape: ImageShape, level_dims: tuple[int, ...], stages: int) -> None:
     """Refuse levels that do not fit the stages or the image.
 
     Raises:
         ValueError: the message names the option.
     """
-    below = list(levels[1:])
-    if len(levels) > stages:
+    levels, latent_dim = len(level_dims), level_dims[0]
+    if levels > stages:
         raise ValueError(
-            f"network.latents_below={below}: {len(levels)} levels with the top, and "
-            f"network.channels has {stages} stage(s); a level takes at least one."
+            f"network.levels={levels}: network.channels has {stages} stage(s), and a level takes "
+            "at least one."
         )
     dimensions = math.prod(image_shape)
-    if sum(levels) >= dimensions:
+    if sum(level_dims) >= dimensions:
         raise ValueError(
-            f"network.latent_dim={levels[0]}, network.latents_below={below}: {sum(levels)} latents "
+            f"network.latent_dim={latent_dim}, network.levels={levels}: {sum(level_dims)} latents "
             f"in all; they must be fewer than the image's {dimensions} numbers."
         )

@@ -81,7 +81,7 @@ TRAIN: dict[str, Kind] = {
     "posterior.levels": listed(whole(2, 256), 1, 16),
     "network.units": whole(1, 100_000),
     "network.latent_channels": listed(whole(0, 1000), 1, 12),
-    "network.latents_below": either(listed(LATENT_DIM, 0, 11), NULL),
+    "network.levels": either(whole(1, 12), NULL),
     "network.residual_blocks": whole(0, 100),
     "network.local_channels": whole(1, 1000),
     "network.stack_channels": whole(0, 8192),

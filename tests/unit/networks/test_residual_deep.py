@@ -25,8 +25,8 @@ SHAPE = (3, 16, 16)
 CHANNELS, BLOCKS = [4, 6, 8], [2, 1, 1]
 
 
-def make_network(latents_below: list[int] | None = None, **options: Any) -> DeepResidualNetwork:
-    return DeepResidualNetwork(SHAPE, 5, CHANNELS, BLOCKS, latents_below, **options)
+def make_network(levels: int | None = None, **options: Any) -> DeepResidualNetwork:
+    return DeepResidualNetwork(SHAPE, 5, CHANNELS, BLOCKS, levels, **options)
 
 
 def make_model(network: DeepResidualNetwork) -> HierarchicalModel:
@@ -56,7 +56,7 @@ def test_one_level_is_the_light_network() -> None:
     torch.manual_seed(3)
     light = LightResidualNetwork(SHAPE, 5, CHANNELS, BLOCKS)
     torch.manual_seed(3)
-    deep = make_network([])
+    deep = make_network(1)
     pairs = zip(light.parameters(), deep.parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
 
@@ -75,25 +75,25 @@ def test_training_one_level_is_training_the_light_model(
     options = ("schedule.epochs=1", "trainer.max_epochs=2", "recipe.residual=true")
     common = (*BARE, *options, "objective=sigma_optimal")
     train(compose("model=reslag_light", *common), light)
-    train(compose("model=reslag_deep", "network.latents_below=[]", *common), deep)
+    train(compose("model=reslag_deep", "network.levels=1", *common), deep)
     assert rows(light) == rows(deep)
     weights = [list(checkpoint(own, "last")["state_dict"].values()) for own in (light, deep)]
     assert all(torch.equal(*pair) for pair in zip(*weights, strict=True))
 
 
 def test_a_level_has_the_connections_of_its_stages() -> None:
-    network = make_network([7])
+    network = make_network(2)
     sizes = [math.prod(own) for own in connection_shapes(SHAPE, 3, LightResidualNetwork.width)]
     features = network.inference.features(torch.rand(2, *SHAPE))
     assert [own.shape[1] for own in features] == [sizes[1] + sizes[2], sizes[0]]
-    assert network.level_dims == (5, 7)
+    assert network.level_dims == (5, 5)
     assert make_network().level_dims == (5, 5, 5)
 
 
 @torch.no_grad()
 def test_every_connection_has_the_same_weight() -> None:
     """Expansions and stages that pass their input on give the mean of the connections."""
-    network = make_network([5, 5]).generative
+    network = make_network(3).generative
 
     class Passing(torch.nn.Module):
         def forward(self, features: Tensor) -> Tensor:
@@ -162,16 +162,20 @@ def test_no_path_leads_from_the_encoder_to_the_decoder_but_the_latents(
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (
-            {"latents_below": [5, 5, 5]},
-            r"network\.latents_below=\[5, 5, 5\]: 4 levels with the top",
-        ),
-        ({"latents_below": [500, 263]}, r"network\.latents_below=\[500, 263\]: 768 latents in"),
-        ({"latents_below": [0]}, r"network\.latents_below=\[0\]: "),
-        ({"latents_below": 5}, r"network\.latents_below=5: "),
+        ({"levels": 4}, r"network\.levels=4: network\.channels has 3 stage"),
+        ({"levels": 0}, r"network\.levels=0: "),
+        ({"levels": [5, 5]}, r"network\.levels=\[5, 5\]: "),
         ({"residual_blocks": -1}, r"network\.residual_blocks=-1: "),
     ],
 )
 def test_what_does_not_fit_is_refused(options: dict[str, Any], expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         make_network(**options)
+
+
+def test_as_many_latents_as_numbers_of_the_image_are_refused() -> None:
+    DeepResidualNetwork(SHAPE, 255, CHANNELS, BLOCKS)
+    with pytest.raises(
+        ValueError, match=r"network\.latent_dim=256, network\.levels=3: 768 latents"
+    ):
+        DeepResidualNetwork(SHAPE, 256, CHANNELS, BLOCKS)

@@ -27,6 +27,7 @@ STUDIES = {
     "priors": "priors",
     "codes": "codes",
     "codes_prior": "codes",
+    "deep": "deep",
 }
 # Whose runs begin with those of another experiment of the study
 SECOND = {"codes_prior": "codes"}

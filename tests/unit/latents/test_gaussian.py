@@ -119,3 +119,16 @@ def test_bound_is_the_identity_near_zero_and_monotone() -> None:
 def test_first_half_of_the_parameters_is_the_mean() -> None:
     parameters = torch.randn(4, 6)
     assert torch.equal(DiagonalGaussian.from_parameters(parameters).mean, parameters[:, :3])
+
+
+def test_a_density_is_the_product_of_those_of_parts_of_its_dimensions() -> None:
+    torch.manual_seed(0)
+    whole = DiagonalGaussian(*torch.randn(2, 5, 3, dtype=torch.float64))
+    parts, latents = whole.split([1, 2]), torch.randn(5, 3, dtype=torch.float64)
+    values = [part.log_prob(z) for part, z in zip(parts, latents.split([1, 2], 1), strict=True)]
+
+    torch.testing.assert_close(values[0] + values[1], whole.log_prob(latents))
+    torch.testing.assert_close(whole.log_probs(latents)[:, 0], values[0])
+    back = DiagonalGaussian.joined(parts)
+    assert torch.equal(back.mean, whole.mean)
+    assert torch.equal(back.log_variance, whole.log_variance)

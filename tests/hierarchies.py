@@ -1,5 +1,6 @@
 """Hierarchies for tests: what generates a linear one, and latents that are held fixed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -38,10 +39,10 @@ class LinearDown(TopDown):
         nn.init.zeros_(self.head.weight[SIZE:])
         self.to_image = nn.ModuleList(nn.Linear(SIZE, PIXELS) for _ in range(2))
 
-    def join(self, level: int, above: Tensor | None, latents: Tensor) -> Tensor:
+    def join(self, level: int, above: Tensor | None, latents: Sequence[Tensor]) -> Tensor:
         if above is None:
-            return latents
-        return (self.to_image[0](above) + self.to_image[1](latents)).view(-1, *LINEAR_SHAPE)
+            return latents[0]
+        return (self.to_image[0](above) + self.to_image[1](latents[-1])).view(-1, *LINEAR_SHAPE)
 
     def numbers(self, level: int, above: Tensor) -> Tensor:
         numbers: Tensor = self.head(above)

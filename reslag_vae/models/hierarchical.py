@@ -113,9 +113,8 @@ class HierarchicalModel(GenerativeModel):
         self, images: Tensor, noise: tuple[Tensor, ...] | None = None
     ) -> tuple[Inferred, Tensor]:
         inferred, above = self.pass_down(images, noise)
-        outputs = self.network.generative.join(
-            len(self.level_dims) - 1, above, inferred.latents[-1]
-        )
+        last = len(self.level_dims) - 1
+        outputs = self.network.generative.join(last, above, inferred.latents)
         return inferred, self.likelihood.link(outputs).to(images.dtype)
 
     def pass_down(
@@ -139,7 +138,7 @@ class HierarchicalModel(GenerativeModel):
         latents, above = [top.rsample(each[0])], None
         posteriors, priors, kls = [top], [self.prior()], [self.prior.kl(top)]
         for level in range(1, len(self.level_dims)):
-            above = decoder.join(level - 1, above, latents[-1])
+            above = decoder.join(level - 1, above, latents)
             prior = self.prior_given(level, above, images.dtype)
             found = self.infer_level(level, ascent[level], above, prior, each[level])
             posteriors.append(found.posterior)
@@ -220,7 +219,7 @@ class HierarchicalModel(GenerativeModel):
         decoder = self.network.generative
         latents, above = [self.prior.from_noise(noise[0], temperature)], None
         for level in range(1, len(self.level_dims)):
-            above = decoder.join(level - 1, above, latents[-1])
+            above = decoder.join(level - 1, above, latents)
             prior = self.prior_given(level, above, noise[level].dtype)
             latents.append(prior.rsample(temperature * noise[level]))
         return tuple(latents)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -104,12 +105,12 @@ class BivaDecoder(TopDown):
             self.mixes.append(nn.Conv2d(above, channels[i], 1, bias=False))
             self.heads.append(numbers_of_map(above, 2 * both[i]))
 
-    def join(self, level: int, above: Tensor | None, latents: Tensor) -> Tensor:
+    def join(self, level: int, above: Tensor | None, latents: Sequence[Tensor]) -> Tensor:
         """Return the features of the latents down to a level; see the base class."""
         if above is None:
-            top: Tensor = self.paths[0](self.from_top(latents))
+            top: Tensor = self.paths[0](self.from_top(latents[0]))
             return top
-        own = self.mixes[level - 1](above) + self.from_maps[level - 1](latents)
+        own = self.mixes[level - 1](above) + self.from_maps[level - 1](latents[-1])
         features: Tensor = self.paths[level](own)
         if level == len(self.level_dims) - 1:
             return features

@@ -1,6 +1,7 @@
 """The interface of networks of several levels of latents: a pass upwards, and one downwards."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -45,13 +46,13 @@ class TopDown(nn.Module, ABC):
         self.level_dims = level_dims
 
     @abstractmethod
-    def join(self, level: int, above: Tensor | None, latents: Tensor) -> Tensor:
+    def join(self, level: int, above: Tensor | None, latents: Sequence[Tensor]) -> Tensor:
         """Return the features of the latents down to a level.
 
         Args:
             level: number of the level, from 0, the top.
             above: (B, F, h, w) features of the latents above; None at the top.
-            latents: (B, d_l) latents of the level.
+            latents: (B, d_l) latents of the levels down to this one, top first.
 
         Returns:
             (B, F', h', w') features, at the place of the next level; after the last level the
@@ -70,8 +71,9 @@ class TopDown(nn.Module, ABC):
     def forward(self, latents: Tensor) -> Tensor:
         """Return the (B, outputs, H, W) likelihood parameters of (B, d) latents of all levels."""
         features: Tensor | None = None
-        for level, own in enumerate(torch.split(latents, list(self.level_dims), dim=1)):
-            features = self.join(level, features, own)
+        levels = torch.split(latents, list(self.level_dims), dim=1)
+        for level in range(len(levels)):
+            features = self.join(level, features, levels[: level + 1])
         assert features is not None, "there is at least one level"
         return features
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -75,9 +76,9 @@ class LadderDecoder(TopDown):
             numbers_of_map(features, 2 * own) for features, own in stages if own
         )
 
-    def join(self, level: int, above: Tensor | None, latents: Tensor) -> Tensor:
+    def join(self, level: int, above: Tensor | None, latents: Sequence[Tensor]) -> Tensor:
         """Return the features of the latents down to a level; see the base class."""
-        own = self.from_top(latents) if above is None else self.from_maps[level - 1](latents)
+        own = self.from_top(latents[0]) if above is None else self.from_maps[level - 1](latents[-1])
         features: Tensor = self.paths[level](own if above is None else above + own)
         return features
 

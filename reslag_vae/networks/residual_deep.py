@@ -1,6 +1,8 @@
 """The ResLag networks made deep: connections of the stages become levels of latents."""
 
+import itertools
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -20,10 +22,11 @@ Shape = tuple[int, int, int]
 class DeepResidualNetwork(HierarchicalNetwork):
     """The light ResLag network whose connections lead to and from levels of latents of their own.
 
-    In `LightResidualNetwork` all stages connect to one latent. Here the stages are parted among
-    levels, the innermost ones being the top's: a level is inferred from the connections of its
-    stages in the encoder, beside what the levels above lead to, and joins the decoder by the
-    connections of the same stages. With one level it is `LightResidualNetwork`.
+    In `LightResidualNetwork` one latent connects to all stages of encoder and decoder. Here the
+    decoder's stages are parted among levels, the innermost ones being the top's. The connections of
+    a stage are given the latents of its level and of all levels above. A level is inferred from the
+    connections of all stages of the encoder, beside the features that the levels above lead to,
+    from which its prior comes, too. With one level it is `LightResidualNetwork`.
 
     Args:
         image_shape: (C, H, W) of the images.
@@ -72,7 +75,7 @@ class DeepResidualNetwork(HierarchicalNetwork):
 
 
 class DeepEncoder(BottomUp):
-    """A module from images to the posterior parameters of levels, each of some stages."""
+    """A module from images to the posterior parameters of levels, each from all stages."""
 
     def __init__(
         self,
@@ -92,11 +95,11 @@ class DeepEncoder(BottomUp):
             nn.Conv2d(width, shape[0], 1)
             for width, shape in zip(channels, connections, strict=True)
         )
-        self.groups = levels_of_stages(len(channels), len(numbers))
+        groups = levels_of_stages(len(channels), len(numbers))
         self.contexts = nn.ModuleList()
         self.to_parameters = nn.ModuleList()
-        for level, (own, count) in enumerate(zip(self.groups, numbers, strict=True)):
-            inputs = sum(math.prod(connections[stage]) for stage in own)
+        for level, (own, count) in enumerate(zip(groups, numbers, strict=True)):
+            inputs = sum(map(math.prod, connections))
             if level:
                 place = max(own)  # the level's innermost stage, where it joins the decoder
                 self.contexts.append(reduction(channels[place], connections[place]))
@@ -104,12 +107,12 @@ class DeepEncoder(BottomUp):
             self.to_parameters.append(nn.Linear(inputs, count))
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Return the (B, n) connections of each level's stages, top first."""
+        """Return the (B, n) connections of all stages, the same for each level."""
         features, parts = images, []
         for stage, reduce in zip(self.stages, self.reductions, strict=True):
             features = stage(features)
             parts.append(reduce(features).flatten(1))
-        return [torch.cat([parts[stage] for stage in own], dim=1) for own in self.groups]
+        return [torch.cat(parts, dim=1)] * len(self.to_parameters)
 
     def numbers(self, level: int, features: Tensor, above: Tensor | None) -> Tensor:
         """Return the (B, parameters) of a level; see the base class."""
@@ -139,7 +142,7 @@ class DeepDecoder(TopDown):
         self.groups = [own[::-1] for own in levels_of_stages(len(channels), len(level_dims))]
         self.from_latents = nn.ModuleList(
             nn.Linear(width, sum(math.prod(self.connections[stage]) for stage in own))
-            for width, own in zip(level_dims, self.groups, strict=True)
+            for width, own in zip(itertools.accumulate(level_dims), self.groups, strict=True)
         )
         inwards = list(reversed(range(len(channels))))
         self.expansions = nn.ModuleList(
@@ -156,17 +159,18 @@ class DeepDecoder(TopDown):
             seen = reduction(channels[own[0]], shape)
             self.heads.append(nn.Sequential(*seen, nn.Linear(math.prod(shape), 2 * width)))
 
-    def join(self, level: int, above: Tensor | None, latents: Tensor) -> Tensor:
+    def join(self, level: int, above: Tensor | None, latents: Sequence[Tensor]) -> Tensor:
         """Return the features of the latents down to a level; see the base class."""
         shapes = [self.connections[stage] for stage in self.groups[level]]
-        flat = self.from_latents[level](latents).split([math.prod(own) for own in shapes], dim=1)
+        sizes = [math.prod(own) for own in shapes]
+        flat = self.from_latents[level](torch.cat(list(latents), dim=1)).split(sizes, dim=1)
         running = above
         for stage, shape, part in zip(self.groups[level], shapes, flat, strict=True):
             held = len(self.stages) - 1 - stage
             joining = self.expansions[held](part.unflatten(1, shape))
             # The running tensor holds so many connections already.
-            joined = joining if running is None else (held * running + joining) / (held + 1)
-            running = self.stages[held](joined)
+            mean = joining if running is None else (held * running + joining) / (held + 1)
+            running = self.stages[held](mean)
         assert running is not None, "every level has a stage"
         return running
 

@@ -26,13 +26,14 @@ def inferred(network: Network, images: Tensor) -> Tensor:
     if "hierarchy" not in network.provides:
         numbers: Tensor = network.inference(images)
         return numbers
-    above, found = None, []
+    above, found, latents = None, [], []
     ways_up, every = passed_up(network, images)
     for level, features in enumerate(every):
         own = network.inference.numbers(level, features, above)
         found += [own, ways_up[level]]
         parts = [means_of(network, numbers) for numbers in (ways_up[level], own)]
-        above = network.generative.join(level, above, torch.cat(parts, dim=1).detach()).detach()
+        latents.append(torch.cat(parts, dim=1).detach())
+        above = network.generative.join(level, above, latents).detach()
     return torch.cat(found, dim=1)
 
 
@@ -61,8 +62,8 @@ def generated(network: Network, codes: Tensor) -> list[Tensor]:
     if "hierarchy" in network.provides:
         *levels, _ = codes.split(list(network.level_dims), dim=1)
         above = None
-        for level, own in enumerate(levels):
-            above = network.generative.join(level, above, own)
+        for level in range(len(levels)):
+            above = network.generative.join(level, above, levels[: level + 1])
             outputs.append(network.generative.numbers(level + 1, above))
     return outputs
 

@@ -100,7 +100,7 @@ def tiny(variant: type[BaseVAE]) -> tuple[str, ...]:
     """The options of a small system of a variant."""
     if "codes" in variant.requires:
         return (*TINY, *(TINY_TWO_GRIDS if "two_levels" in variant.requires else TINY_GRID))
-    if "hierarchy" in variant.requires:
+    if "hierarchy" in variant.requires:  # of maps
         return (*TINY, "network.latent_channels=[1,1]")
     if "autoregressive" not in variant.requires:
         return TINY

@@ -121,7 +121,7 @@ def test_the_passes_of_inference_and_of_generation_are_the_same(
     # The prior of a level is the same function of the latents above, whoever made those.
     decoder, above = model.network.generative, None
     for level in range(1, len(DIMS)):
-        above = decoder.join(level - 1, above, inferred.latents[level - 1])
+        above = decoder.join(level - 1, above, inferred.latents[:level])
         prior = model.prior_given(level, above, torch.float32)
         assert torch.equal(prior.mean, inferred.priors[level].mean)
 
@@ -145,7 +145,7 @@ def test_the_features_of_all_levels_above_reach_every_level() -> None:
 
 def through(decoder: Any, top: Tensor, second: Tensor) -> Tensor:
     """The features of the latents of the first two levels."""
-    features: Tensor = decoder.join(1, decoder.join(0, None, top), second)
+    features: Tensor = decoder.join(1, decoder.join(0, None, [top]), [top, second])
     return features
 
 

@@ -129,7 +129,7 @@ def with_latents(model: HierarchicalModel, latents: list[Tensor]) -> list[Tensor
     decoder = model.network.generative
     means, above = [latents[0]], None
     for level in range(1, len(latents)):
-        above = decoder.join(level - 1, above, latents[level - 1])
+        above = decoder.join(level - 1, above, latents[:level])
         means.append(model.prior_given(level, above, torch.float32).mean)
     return means
 

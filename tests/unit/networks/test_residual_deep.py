@@ -81,11 +81,13 @@ def test_training_one_level_is_training_the_light_model(
     assert all(torch.equal(*pair) for pair in zip(*weights, strict=True))
 
 
-def test_a_level_has_the_connections_of_its_stages() -> None:
+def test_a_stage_is_given_the_latents_of_its_level_and_of_those_above() -> None:
     network = make_network(2)
     sizes = [math.prod(own) for own in connection_shapes(SHAPE, 3, LightResidualNetwork.width)]
     features = network.inference.features(torch.rand(2, *SHAPE))
-    assert [own.shape[1] for own in features] == [sizes[1] + sizes[2], sizes[0]]
+    assert [own.shape[1] for own in features] == [sum(sizes)] * 2
+    given = [(own.in_features, own.out_features) for own in network.generative.from_latents]
+    assert given == [(5, sizes[1] + sizes[2]), (10, sizes[0])]
     assert network.level_dims == (5, 5)
     assert make_network().level_dims == (5, 5, 5)
 
@@ -116,7 +118,10 @@ def test_every_connection_has_the_same_weight() -> None:
     network.stages = torch.nn.ModuleList(Kept(place) for place in range(3))
     latents = [torch.randn(2, 5) for _ in range(3)]
     network(torch.cat(latents, dim=1))
-    parts = [linear(own) for linear, own in zip(network.from_latents, latents, strict=True)]
+    parts = [
+        linear(torch.cat(latents[: place + 1], dim=1))
+        for place, linear in enumerate(network.from_latents)
+    ]
     shapes = network.connections[::-1]
     joining = [
         expand(part.unflatten(1, shape))

@@ -21,6 +21,7 @@ def test_table1_is_whole() -> None:
         "fitted_prior",
         "vq_vae_2",
         "ladder_vae",
+        "reslag_deep",
         "biva",
     }
     assert table["fashion_mnist", "optimal_sigma"] == {

@@ -178,7 +178,7 @@ def check_hierarchy(network: Network, posterior: Posterior) -> None:
     if "hierarchy" not in network.provides:
         raise ValueError(
             f"network={network.name}: has no levels that are generated one given the other; choose "
-            "network=ladder or network=residual_deep."
+            "network=ladder, network=residual_deep or network=vdvae."
         )
     if not isinstance(posterior, GaussianPosterior):
         raise ValueError(

@@ -19,6 +19,7 @@ from reslag_vae.variants.reslag_deep import ResLagDeepVAE
 from reslag_vae.variants.reslag_light import ResLagLightVAE
 from reslag_vae.variants.skip_vae import SkipVAE
 from reslag_vae.variants.vae import VAE
+from reslag_vae.variants.vdvae import VDVAE
 from reslag_vae.variants.vq_vae import VQVAE
 from reslag_vae.variants.vq_vae_2 import VQVAE2
 
@@ -41,6 +42,7 @@ IN_ORDER: tuple[type[BaseVAE], ...] = (
     FSQVAE,
     VQVAE2,
     LadderVAE,
+    VDVAE,
     ResLagDeepVAE,
     CodePriorModel,
     FittedPrior,

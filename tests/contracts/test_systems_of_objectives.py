@@ -29,6 +29,7 @@ ALLOWED = {
     "fsq_vae": BOUNDS,
     "vq_vae_2": BOUNDS,
     "ladder_vae": BOUNDS,
+    "vdvae": BOUNDS,
     "f_vae": BOUNDS,
 } | dict.fromkeys(
     ("lagging", "reslag", "reslag_light", "skip_vae", "pixelvae", "reslag_deep"),

@@ -86,11 +86,11 @@ class VeryDeepDecoder(TopDown):
         self.from_latents, self.blocks = nn.ModuleList(), nn.ModuleList()
         self.priors, self.enlargings = nn.ModuleList(), nn.ModuleList()
         for level, place in enumerate(places):
-            self.from_latents.append(scaled(nn.Conv2d(place.shape[0], width, 1), scale))
+            self.from_latents.append(pointwise(place.shape[0], width, scale))
             self.blocks.append(Residual(width, place.kernel, scale))
             if level:
-                prior = bottleneck(width, width, width + 2 * place.shape[0], place.kernel)
-                self.priors.append(scaled(prior, scale))
+                numbers = width + 2 * place.shape[0]
+                self.priors.append(bottleneck(width, width, numbers, place.kernel, scale))
                 if place.stage != places[level - 1].stage:
                     self.enlargings.append(Enlarging(width, place.shape[1:]))
         self.enlargings.append(Enlarging(width, image_shape[1:]))
@@ -128,7 +128,7 @@ class Residual(nn.Module):
 
     def __init__(self, width: int, kernel: int, scale: float) -> None:
         super().__init__()
-        self.layers = scaled(bottleneck(width, width, width, kernel), scale)
+        self.layers = bottleneck(width, width, width, kernel, scale)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return (B, width, h, w) features of (B, width, h, w) features."""
@@ -159,7 +159,9 @@ class Enlarging(nn.Module):
         return features + self.positions
 
 
-def bottleneck(in_channels: int, width: int, out_channels: int, kernel: int) -> nn.Sequential:
+def bottleneck(
+    in_channels: int, width: int, out_channels: int, kernel: int, scale: float = 1.0
+) -> nn.Sequential:
     """Return a block of four convolutions, each after a GELU; the inner ones have half the width.
 
     Args:
@@ -167,6 +169,7 @@ def bottleneck(in_channels: int, width: int, out_channels: int, kernel: int) -> 
         width: channels of the network's features.
         out_channels: channels of what it returns.
         kernel: side of the two convolutions in the middle; the outer ones are of 1 x 1.
+        scale: factor of the last convolution's initial weights.
     """
     inner = (width + 1) // 2
     return nn.Sequential(
@@ -177,14 +180,17 @@ def bottleneck(in_channels: int, width: int, out_channels: int, kernel: int) -> 
         nn.GELU(),
         nn.Conv2d(inner, inner, kernel, padding=kernel // 2),
         nn.GELU(),
-        nn.Conv2d(inner, out_channels, 1),
+        pointwise(inner, out_channels, scale),
     )
 
 
-def scaled(layers: nn.Module, scale: float) -> nn.Module:
-    """Return layers whose last ones' weights and biases are multiplied by a factor."""
-    *_, last = layers.modules()
+def pointwise(in_channels: int, out_channels: int, scale: float) -> nn.Conv2d:
+    """Return a convolution of 1 x 1 whose initial weights are scaled, and whose biases are 0.
+
+    Without biases, untrained posteriors are near their priors.
+    """
+    convolution = nn.Conv2d(in_channels, out_channels, 1)
     with torch.no_grad():
-        for own in last.parameters():
-            own.mul_(scale)
-    return layers
+        convolution.get_parameter("weight").mul_(scale)
+        convolution.get_parameter("bias").zero_()
+    return convolution

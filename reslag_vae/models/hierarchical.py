@@ -1,5 +1,6 @@
 """The model of a hierarchy of levels, each inferred and generated given those above it."""
 
+import itertools
 from typing import Any
 
 import torch
@@ -75,7 +76,9 @@ class HierarchicalModel(GenerativeModel):
         top, *below = self.level_dims
         lines = [f"{top} numbers under prior={self.prior.name}"]
         if below:
-            lines.append(f"{', then '.join(map(str, below))} given these")
+            runs = [(len(list(own)), width) for width, own in itertools.groupby(below)]
+            texts = [f"{count} x {width}" if count > 1 else f"{width}" for count, width in runs]
+            lines.append(f"{', then '.join(texts)} given these")
         return {"levels": ", then ".join(lines)}
 
     def infer(self, images: Tensor, noise: tuple[Tensor, ...] | None = None) -> Inferred:

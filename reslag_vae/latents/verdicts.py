@@ -72,10 +72,35 @@ def verdict_on_levels(rates: Sequence[float], active: Sequence[Tensor]) -> str:
     """
     if len(rates) < 2:
         return ""
-    found = []
-    for level, (rate, units) in enumerate(zip(rates, active, strict=True), start=1):
-        if rate < SILENT:
-            found.append(f"; level {level} of {len(rates)} COLLAPSED: KL {rate:.2f} nats")
-        elif not units.any():
-            found.append(f"; level {level} of {len(rates)} COLLAPSED: all {len(units)} units idle")
-    return "".join(found)
+    silent = {level: rate for level, rate in enumerate(rates, start=1) if rate < SILENT}
+    idle = {
+        level: len(units)
+        for level, units in enumerate(active, start=1)
+        if level not in silent and not units.any()
+    }
+    end = ""
+    if silent:
+        kl = f"{max(silent.values()):.2f} nats"
+        text = f"KL {kl}" if len(silent) == 1 else f"KL at most {kl} each"
+        end += f"; {named(list(silent), len(rates))} COLLAPSED: {text}"
+    if idle:
+        text = f"all {sum(idle.values())} units idle"
+        end += f"; {named(list(idle), len(rates))} COLLAPSED: {text}"
+    return end
+
+
+def named(levels: Sequence[int], count: int) -> str:
+    """Return numbers of levels in words, such as `levels 1, 3 to 5 of 8`.
+
+    Args:
+        levels: numbers of levels in rising order, at least one.
+        count: number of all levels.
+    """
+    runs: list[list[int]] = []
+    for level in levels:
+        if runs and level == runs[-1][-1] + 1:
+            runs[-1].append(level)
+        else:
+            runs.append([level])
+    texts = [f"{own[0]} to {own[-1]}" if len(own) > 1 else f"{own[0]}" for own in runs]
+    return f"level{'s' if len(levels) > 1 else ''} {', '.join(texts)} of {count}"

@@ -118,7 +118,8 @@ def check_levels(network: Network, levels: int) -> None:
             f"network={network.name}: is a network of {len(network.level_dims)} level(s) of "
             f"latents, and the model has {levels}; network=shared is that of model=pixelvae_pp, "
             "network=two_grids that of model=vq_vae_2, network=ladder that of model=ladder_vae, "
-            "network=residual_deep that of model=reslag_deep, network=biva that of model=biva."
+            "network=residual_deep that of model=reslag_deep, network=biva that of model=biva, "
+            "network=vdvae that of model=vdvae."
         )
 
 

@@ -1,5 +1,6 @@
 """The model of a hierarchy of levels, each inferred and generated given those above it."""
 
+import itertools
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -103,7 +104,9 @@ class HierarchicalModel(GenerativeModel):
         top, *below = self.level_dims
         lines = [f"{top} numbers under prior={self.prior.name}"]
         if below:
-            lines.append(f"{', then '.join(map(str, below))} given these")
+            runs = [(len(list(own)), width) for width, own in itertools.groupby(below)]
+            texts = [f"{count} x {width}" if count > 1 else f"{width}" for count, width in runs]
+            lines.append(f"{', then '.join(texts)} given these")
         return {"levels": ", then ".join(lines)}
 
     def infer(self, images: Tensor, noise: tuple[Tensor, ...] | None = None) -> Inferred:
@@ -261,12 +264,12 @@ def check_hierarchy(network: Network, posterior: Posterior, bidirectional: bool)
     if "hierarchy" not in network.provides:
         raise ValueError(
             f"network={network.name}: has no levels that are generated one given the other; choose "
-            "network=ladder or network=residual_deep."
+            "network=ladder, network=residual_deep or network=vdvae."
         )
     if not bidirectional and "bidirectional" in network.provides:
         raise ValueError(
             f"network={network.name}: infers latents on its way up, as model=biva does; choose "
-            "network=ladder or network=residual_deep."
+            "network=ladder, network=residual_deep or network=vdvae."
         )
     if not isinstance(posterior, GaussianPosterior):
         raise ValueError(

@@ -11,6 +11,7 @@ from reslag_vae.networks.residual_deep import DeepResidualNetwork
 from reslag_vae.networks.shared import SharedNetwork
 from reslag_vae.networks.skip import SkipNetwork
 from reslag_vae.networks.two_grids import TwoGridNetwork
+from reslag_vae.networks.vdvae import VeryDeepNetwork
 
 __all__ = [
     "BivaNetwork",
@@ -25,4 +26,5 @@ __all__ = [
     "SharedNetwork",
     "SkipNetwork",
     "TwoGridNetwork",
+    "VeryDeepNetwork",
 ]

@@ -83,6 +83,8 @@ TRAIN: dict[str, Kind] = {
     "network.latent_channels": listed(whole(0, 1000), 1, 12),
     "network.levels": either(whole(1, 12), NULL),
     "network.residual_blocks": whole(0, 100),
+    "network.stage_levels": either(listed(whole(1, 100), 2, 12), NULL),
+    "network.width": whole(1, 8192),
     "network.local_channels": whole(1, 1000),
     "network.stack_channels": whole(0, 8192),
     "posterior.temperature": real(0.01, 100),

@@ -19,6 +19,7 @@ from reslag_vae.variants.reslag_deep import ResLagDeepVAE
 from reslag_vae.variants.reslag_light import ResLagLightVAE
 from reslag_vae.variants.skip_vae import SkipVAE
 from reslag_vae.variants.vae import VAE
+from reslag_vae.variants.vdvae import VDVAE
 from reslag_vae.variants.vq_vae import VQVAE
 from reslag_vae.variants.vq_vae_2 import VQVAE2
 
@@ -27,6 +28,7 @@ __all__ = [
     "FSQVAE",
     "FVAE",
     "VAE",
+    "VDVAE",
     "VQVAE",
     "VQVAE2",
     "AutoEncoder",

@@ -20,6 +20,7 @@ from reslag_vae.variants.reslag_deep import ResLagDeepVAE
 from reslag_vae.variants.reslag_light import ResLagLightVAE
 from reslag_vae.variants.skip_vae import SkipVAE
 from reslag_vae.variants.vae import VAE
+from reslag_vae.variants.vdvae import VDVAE
 from reslag_vae.variants.vq_vae import VQVAE
 from reslag_vae.variants.vq_vae_2 import VQVAE2
 
@@ -43,6 +44,7 @@ IN_ORDER: tuple[type[BaseVAE], ...] = (
     VQVAE2,
     LadderVAE,
     BIVA,
+    VDVAE,
     ResLagDeepVAE,
     CodePriorModel,
     FittedPrior,

@@ -52,6 +52,12 @@ MODELS: list[type[GenerativeModel]] = [
 # Grids have channels of their own.
 TINY_GRID = ("network.channels=[4,8]", "network.blocks=[1,1]")
 TINY_TWO_GRIDS = ("network.channels=[4,4,8]", "network.blocks=[1,1,1]")
+TINY_HIERARCHY = {
+    "ladder_vae": ("network.latent_channels=[1,1]",),
+    "biva": ("network.latent_channels=[1,1]",),
+    "reslag_deep": (),
+    "vdvae": ("network.stage_levels=[1,1,2]", "network.width=4", "network.local_channels=1"),
+}
 # What second stages begin with, by their names.
 FIRST = {
     "fitted_prior": ("model=vae",),
@@ -100,8 +106,8 @@ def tiny(variant: type[BaseVAE]) -> tuple[str, ...]:
     """The options of a small system of a variant."""
     if "codes" in variant.requires:
         return (*TINY, *(TINY_TWO_GRIDS if "two_levels" in variant.requires else TINY_GRID))
-    if "hierarchy" in variant.requires:  # of maps
-        return (*TINY, "network.latent_channels=[1,1]")
+    if "hierarchy" in variant.requires:
+        return (*TINY, *TINY_HIERARCHY[variant.name])
     if "autoregressive" not in variant.requires:
         return TINY
     layers = 2 if "shared_half" in variant.requires else 1
@@ -273,10 +279,10 @@ def far_from_its_prior(model: GenerativeModel, pixels: torch.Tensor) -> Generati
     """The model with weights of inference so large that the KL is about a nat or more."""
     copied = copy.deepcopy(model)
     parameters = [p for module in copied.groups()["inference"] for p in module.parameters()]
-    for _ in range(30):
+    for _ in range(120):
         rate = copied.infer(pixels).rate()
         if rate is not None and rate.mean() < 1:
-            torch._foreach_mul_(parameters, 1.2)
+            torch._foreach_mul_(parameters, 1.05)
     return copied
 
 

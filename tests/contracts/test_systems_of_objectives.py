@@ -30,6 +30,7 @@ ALLOWED = {
     "vq_vae_2": BOUNDS,
     "ladder_vae": BOUNDS,
     "biva": BOUNDS,
+    "vdvae": BOUNDS,
     "f_vae": BOUNDS,
 } | dict.fromkeys(
     ("lagging", "reslag", "reslag_light", "skip_vae", "pixelvae", "reslag_deep"),

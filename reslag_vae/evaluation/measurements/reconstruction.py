@@ -40,6 +40,9 @@ def linear_limit(subject: Subject) -> dict[str, Number]:
     why = ""
     if subject.codes.usage:
         why = "codes are no numbers, of which there would be as many components"
+    elif components > subject.model.dimensions:
+        numbers = subject.model.dimensions
+        why = f"images of {numbers:,} numbers have fewer than {components} components"
     elif components > len(train):
         why = f"{len(train):,} training images have fewer than {components} components"
     if why:

@@ -1,5 +1,6 @@
 """The diagnosis of a collapsed latent: which dimensions are idle, and of which kind of collapse."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,10 @@ from reslag_vae.models import GenerativeModel
 
 # Codes in which an idle dimension is drawn anew, and how many are decoded at a time.
 CODES, CHUNK = 256, 32
+
+# With more idle dimensions than this, those of a level are drawn anew at once: each by itself takes
+# a second or so.
+MOST = 256
 
 
 class Diagnosis(NamedTuple):
@@ -54,7 +59,8 @@ def diagnose(
     posterior p(z|x) says nothing of it either: model collapse. If the decoder uses it, the encoder
     lags behind the decoder: inference collapse, which more encoder updates (schedule=lagging) can
     mend. `precision` measures how much the decoder uses a dimension, over samples of the model's
-    own prior.
+    own prior. With more than 256 idle dimensions it measures those of a level together, and they
+    are all ignored or all used.
 
     Args:
         model: any model.
@@ -62,7 +68,7 @@ def diagnose(
         likelihood: p(x|z), or the variance of a Gaussian one, broadcastable to (1, C, H, W); None
             is the model's own.
         seed: seed of the prior's samples.
-        progress: shows which dimension is decoded.
+        progress: shows which dimensions are decoded.
 
     Raises:
         ValueError: the posteriors are points, which collapse onto no prior.
@@ -76,73 +82,88 @@ def diagnose(
     likelihood = likelihood_of(model, likelihood)
     active = codes.active
     used = torch.zeros_like(active)
-    for j in (~active).nonzero()[:, 0].tolist():
-        gained = precision(model, codes.latents[:CODES], j, likelihood, seed, progress)
-        used[j] = gained / (1 + gained) > ACTIVE_VARIANCE
+    for own in _asked_together(~active, codes.level_dims):
+        gained = precision(model, codes.latents[:CODES], own, likelihood, seed, progress)
+        used[own] = gained / (1 + gained) > ACTIVE_VARIANCE
     ignored, lagging = ~active & ~used, ~active & used
     verdict = _verdict(len(active), int(ignored.sum()), int(lagging.sum()))
     return Diagnosis(active, ignored, lagging, verdict + _silent_levels(codes))
 
 
+def _asked_together(idle: Tensor, level_dims: Sequence[int]) -> list[list[int]]:
+    """Return the numbers of idle dimensions, one by one or, of very many, those of each level."""
+    numbers: list[int] = idle.nonzero()[:, 0].tolist()
+    if len(numbers) <= MOST:
+        return [[own] for own in numbers]
+    levels = torch.split(torch.arange(len(idle)), list(level_dims) or [len(idle)])
+    parts = [own[idle[own]].tolist() for own in levels]
+    return [own for own in parts if own]
+
+
 def precision(
     model: LatentModel,
     latents: Tensor,
-    dimension: int,
+    dimensions: list[int],
     likelihood: Likelihood | Tensor | float | None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> float:
-    """Return what an image tells of one latent dimension, in units of the prior's precision.
+    """Return what an image tells of a latent dimension, in units of the prior's precision.
 
-    It is the mean of KL(p(x|z) || p(x|z')) over codes z and z' that differ in that dimension alone,
-    where both are independent samples of the prior. For a Gaussian likelihood that KL is
+    For one dimension it is the mean of KL(p(x|z) || p(x|z')) over codes z and z' that differ in it
+    alone, where both are independent samples of the prior. For a Gaussian likelihood that KL is
     |mu(z) - mu(z')|^2 / (2 sigma2), and for a linear decoder the mean is exactly what the dimension
     adds to the precision of p(z|x). Over images the posterior mean then has precision /
     (1 + precision) of the prior's variance, if no other dimension moves the image in the same
-    direction. A decoder that ignores the dimension gives 0.
+    direction. A decoder that ignores the dimension gives 0. Several dimensions are drawn anew
+    together, and what they do is divided by their number: for a linear decoder whose dimensions
+    move the image in different directions that is their mean.
 
     Args:
         model: any model.
         latents: (N, d) codes.
-        dimension: number of the latent dimension, from 0.
+        dimensions: numbers of latent dimensions, from 0.
         likelihood: p(x|z), or the variance of a Gaussian one, broadcastable to (1, C, H, W); None
             is the model's own.
         seed: seed of the prior's samples.
-        progress: shows that the dimension is being decoded.
+        progress: shows that the dimensions are being decoded.
     """
     one, other = latents.clone(), latents.clone()
-    one[:, dimension], other[:, dimension] = prior_pairs(model, latents, dimension, seed)
+    one[:, dimensions], other[:, dimensions] = prior_pairs(model, latents, dimensions, seed)
     own, device = likelihood_of(model, likelihood), device_of(model)
     parts = []
-    with evaluating(model), progress(f"dimension {dimension + 1}", None):
+    more = f" and {len(dimensions) - 1} more" if len(dimensions) > 1 else ""
+    with evaluating(model), progress(f"dimension {dimensions[0] + 1}{more}", None):
         for left, right in zip(torch.split(one, CHUNK), torch.split(other, CHUNK), strict=True):
             parameters, others = (model.parameters_at(z.to(device)) for z in (left, right))
             parts.append(own.to(device).divergence(parameters, others).double().cpu())
-    return float(torch.cat(parts).mean())
+    return float(torch.cat(parts).mean()) / len(dimensions)
 
 
-def prior_pairs(model: LatentModel, latents: Tensor, dimension: int, seed: int) -> Tensor:
-    """Return (2, N) independent samples of one latent dimension from the model's own prior.
+def prior_pairs(model: LatentModel, latents: Tensor, dimensions: list[int], seed: int) -> Tensor:
+    """Return (2, N, k) independent samples of k latent dimensions from the model's own prior.
 
-    They are that coordinate of samples of all dimensions. The prior of a foreign model is N(0, I).
-    Under N(0, I) they depend on the seed and the dimension alone, whatever the model.
+    They are those coordinates of samples of all dimensions; the prior of a foreign model is
+    N(0, I). Under N(0, I) those of one dimension depend on the seed and its number alone, whatever
+    the model.
 
     Args:
         model: any model.
         latents: (N, d) codes, whose number, precision and device the samples have.
-        dimension: number of the latent dimension, from 0.
+        dimensions: numbers of latent dimensions, from 0.
         seed: seed of the samples.
     """
+    first, size = dimensions[0], (2, len(latents), len(dimensions))
     # A stream of its own: the codes were drawn with the same seed.
-    stream = np.random.default_rng([seed, dimension])
+    stream = np.random.default_rng([seed, first])
     if not isinstance(model, GenerativeModel):
-        return torch.from_numpy(stream.standard_normal((2, len(latents)))).to(latents)
+        return torch.from_numpy(stream.standard_normal(size)).to(latents)
     rows = torch.from_numpy(stream.standard_normal((sum(model.noise_dims), 2 * len(latents))))
     # The first row makes the dimension itself where a latent is its own noise, as under N(0, I).
-    noise = rows.roll(dimension, 0).T.to(model.parameter)
+    noise = rows.roll(first, 0).T.to(model.parameter)
     with torch.no_grad():
         samples = joined(model.from_noise(torch.split(noise, list(model.noise_dims), dim=1)))
-    return samples[:, dimension].view(2, -1).to(latents)
+    return samples[:, dimensions].view(size).to(latents)
 
 
 def _silent_levels(codes: Codes) -> str:

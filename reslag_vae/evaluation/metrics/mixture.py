@@ -12,11 +12,15 @@ from reslag_vae.models.number_inputs import check_count
 
 COMPONENTS = 10
 
+# Full covariances of more dimensions take gigabytes and hours, and there are too few codes.
+MOST_FULL = 1024
+
 
 class CodeMixture:
-    """A Gaussian mixture with full covariances, fitted to codes.
+    """A Gaussian mixture, fitted to codes.
 
-    Ghosh et al. 2020, https://arxiv.org/abs/1903.12436, section 4.
+    Its covariances are full, and diagonal for codes of more than 1024 dimensions, as those of a
+    hierarchy may be. Ghosh et al. 2020, https://arxiv.org/abs/1903.12436, section 4.
 
     Args:
         codes: (N, d) samples of the posteriors of training images; N is at least the number of
@@ -38,7 +42,10 @@ class CodeMixture:
         if len(codes) < components:
             raise ValueError(f"components={components}: {len(codes)} codes are too few for them.")
         self.dtype, self.device = codes.dtype, codes.device
-        self.mixture = GaussianMixture(components, random_state=seed, reg_covar=1e-6)
+        kind = "full" if codes.shape[1] <= MOST_FULL else "diag"
+        self.mixture = GaussianMixture(
+            components, covariance_type=kind, random_state=seed, reg_covar=1e-6
+        )
         with warnings.catch_warnings():
             # A likelihood that still rises a little after 100 steps is no worse to sample from.
             warnings.simplefilter("ignore", ConvergenceWarning)

@@ -22,6 +22,7 @@ ACTIVE, INACTIVE = "#1f77b4", "#c7c7c7"
 DPI = 120
 LONGEST, LONGEST_TITLE = 40, 120  # characters of a name, and of a line above a picture
 LINE = 95  # characters above bars, beside each other
+MOST_BARS = 500
 
 
 @contextmanager
@@ -125,14 +126,17 @@ def tiled(lines: list[Tensor], width: int) -> tuple[np.ndarray, tuple[int, int]]
 def kl_bars(kl: np.ndarray, active: np.ndarray, title: str) -> "Figure":
     """Draw the KL of each latent dimension in nats, largest first, with inactive units in grey.
 
+    Of very many, the 500 largest are drawn.
+
     Args:
         kl: (d,) KL in nats.
         active: (d,) bool, whether each unit is active.
         title: text above the bars.
     """
-    order = np.argsort(-kl)
+    order = np.argsort(-kl)[:MOST_BARS]
     colors = np.where(active[order], ACTIVE, INACTIVE)
-    labels = ("latent dimension, largest KL first", "KL (nats)")
+    some = f", {MOST_BARS} of {len(kl):,}" if len(kl) > MOST_BARS else ""
+    labels = (f"latent dimension, largest KL first{some}", "KL (nats)")
     return bars([Bars(kl[order], colors, title)], labels)
 
 

@@ -19,6 +19,9 @@ COLUMNS = 3
 ALPHA = 0.6
 BAR_NAMES = 20  # at a colour bar
 
+# All axes of more dimensions take minutes, and two do not.
+MOST_DIMENSIONS = 1024
+
 
 def two_dimensions(codes: Tensor) -> Tensor:
     """Return (N, 2) coordinates of (N, d) codes along their first two principal axes.
@@ -34,10 +37,27 @@ def two_dimensions(codes: Tensor) -> Tensor:
     if codes.shape[1] == 2:
         return codes
     centred = codes.double() - codes.double().mean(0)
-    axes = torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)[:, :2]
+    axes = principal_axes(centred)
     signs = axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
     coordinates: Tensor = centred @ (axes * signs)
     return coordinates.to(codes.dtype)
+
+
+def principal_axes(centred: Tensor) -> Tensor:
+    """Return the (d, 2) first two principal axes of (N, d) codes whose mean is 0, in float64."""
+    dimension = centred.shape[1]
+    if dimension <= MOST_DIMENSIONS:
+        every: Tensor = torch.linalg.eigh(centred.T @ centred).eigenvectors
+        return every.flip(1)[:, :2]
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    numbers = centred.cpu().numpy()
+    squares = LinearOperator(
+        (dimension, dimension), matvec=lambda own: numbers.T @ (numbers @ own), dtype=np.float64
+    )
+    start = np.random.default_rng(0).standard_normal(dimension)
+    _, axes = eigsh(squares, k=2, v0=start)
+    return torch.from_numpy(axes[:, ::-1].copy()).to(centred)
 
 
 def axis_names(dimension: int) -> tuple[str, str]:

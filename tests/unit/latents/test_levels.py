@@ -25,6 +25,12 @@ def test_levels_are_numbered_from_the_top_and_one_level_is_not() -> None:
             [IDLE, IDLE],
             "; level 1 of 2 COLLAPSED: KL 0.00 nats; level 2 of 2 COLLAPSED: all 3 units idle",
         ),
+        (
+            [0.0, 0.09, 5.0, 0.02, 3.0, 1.0, 1.0],
+            [IDLE, USED, USED, IDLE, USED, IDLE, IDLE],
+            "; levels 1 to 2, 4 of 7 COLLAPSED: KL at most 0.09 nats each"
+            "; levels 6 to 7 of 7 COLLAPSED: all 6 units idle",
+        ),
         ([0.0], [IDLE], ""),
     ],
 )

@@ -1,5 +1,6 @@
 """What is measured and drawn of models of several levels: one of them binary, or a hierarchy."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -12,12 +13,13 @@ from reslag_vae.evaluation.record import diagnosis_of
 from reslag_vae.latents import (
     BernoulliPosterior,
     BoltzmannPrior,
+    GaussianPosterior,
     PrecisionWeightedPosterior,
     StandardNormal,
 )
 from reslag_vae.likelihoods import PixelCNNPlusPlus, UnitGaussian
 from reslag_vae.models import HierarchicalModel, SharedModel
-from reslag_vae.networks import LadderNetwork, SharedNetwork
+from reslag_vae.networks import LadderNetwork, SharedNetwork, VeryDeepNetwork
 
 MakeSubject = Callable[..., Subject]
 SHAPE = (1, 8, 8)
@@ -149,3 +151,20 @@ def test_the_verdict_names_the_level_that_says_nothing(
     levels = torch.split(diagnosis.active, [3, 4, 16])
     assert [bool(own.any()) for own in levels] == [level != silent for level in range(3)]
     assert diagnosis.verdict.endswith(f"; level {silent + 1} of 3 COLLAPSED: KL 0.00 nats")
+
+
+def test_more_latents_than_pixels_are_measured_without_a_linear_limit(
+    make_subject: MakeSubject,
+) -> None:
+    torch.manual_seed(0)
+    network = VeryDeepNetwork(SHAPE, 3, [1, 1], width=4)
+    model = HierarchicalModel(network, UnitGaussian(), GaussianPosterior(), StandardNormal(3))
+    numbers = measure(make_subject("elbo", model=model))
+
+    pixels, latents = math.prod(SHAPE), network.latent_dim
+    assert pixels < latents
+    assert numbers["reconstruction"]["pca_rec"].value is None
+    protocol = numbers["reconstruction"]["pca_rec"].protocol
+    assert protocol == f"images of {pixels} numbers have fewer than {latents} components"
+    assert numbers["latent"]["active_units"].unit == f"of {latents}"
+    assert numbers["likelihood"]["importance_weighted_bound"].value is not None

@@ -1,5 +1,6 @@
 """The diagnosis, on a model of which the truth is known."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from reslag_vae.evaluation.adapters import EncoderDecoder
 from reslag_vae.evaluation.codes import Codes, encode
 from reslag_vae.evaluation.metrics.aggregate import aggregate_posterior
 from reslag_vae.evaluation.metrics.collapse import diagnose, precision, prior_pairs
+from reslag_vae.evaluation.progress import Advance, silent
 from reslag_vae.latents import MixturePrior, Prior
 from reslag_vae.likelihoods import Bernoulli, FixedVariance, Gaussian
 from reslag_vae.models import FlatModel
@@ -103,12 +105,50 @@ def test_neither_few_images_nor_many_dimensions_mislead_it(count: int, dimension
 def test_what_an_image_tells_of_a_dimension_is_exact_for_a_linear_model(linear: Any) -> None:
     latents = torch.randn(20_000, 3, dtype=torch.float64)
     for j in range(3):
-        value = precision(linear.exact(), latents, j, linear.sigma2)
+        value = precision(linear.exact(), latents, [j], linear.sigma2)
         assert value == pytest.approx(float(linear.signal[j]), rel=0.05)
         # Of p(z|x) the variance is 1 / (1 + precision), so that its mean varies by the rest of the
         # prior's.
         variance = linear.exact().posterior(linear.images(20_000)).mean[:, j].var()
         assert float(variance) == pytest.approx(value / (1 + value), rel=0.05)
+
+
+def test_of_several_dimensions_it_is_the_mean_for_a_linear_model(linear: Any) -> None:
+    latents = torch.randn(20_000, 3, dtype=torch.float64)
+    for dimensions in ([0, 2], [0, 1, 2]):
+        value = precision(linear.exact(), latents, dimensions, linear.sigma2)
+        assert value == pytest.approx(float(linear.signal[dimensions].mean()), rel=0.05)
+
+
+def test_very_many_idle_dimensions_are_asked_level_by_level(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The decoder sees the first level alone, and the encoder one dimension of it.
+    def decode(z: Tensor) -> Tensor:
+        return z[:, :3].view(-1, 1, 1, 3)
+
+    def encode_first(x: Tensor) -> tuple[Tensor, Tensor]:
+        means = torch.cat([x.flatten(1)[:, :1], x.new_zeros(len(x), 4)], dim=1)
+        return means, torch.zeros_like(means)
+
+    model = EncoderDecoder(encode_first, decode)
+    images = torch.rand(400, 1, 1, 3).double()
+    codes = encode(model, images)._replace(level_dims=(3, 2))
+    asked: list[str] = []
+
+    def progress(task: str, total: int | None) -> AbstractContextManager[Advance]:
+        asked.append(task)
+        return silent(task, total)
+
+    one_by_one = diagnose(model, codes, 1.0, progress=progress)
+    monkeypatch.setattr("reslag_vae.evaluation.metrics.collapse.MOST", 3)
+    together = diagnose(model, codes, 1.0, progress=progress)
+    alone = [f"dimension {number}" for number in (2, 3, 4, 5)]
+    assert asked == [*alone, "dimension 2 and 1 more", "dimension 4 and 1 more"]
+    for diagnosis in (one_by_one, together):
+        assert diagnosis.active.tolist() == [True] + 4 * [False]
+        assert diagnosis.lagging.tolist() == [False, True, True, False, False]
+        assert diagnosis.ignored.tolist() == [False, False, False, True, True]
 
 
 def test_what_is_drawn_is_independent_of_the_codes() -> None:
@@ -120,7 +160,7 @@ def test_what_is_drawn_is_independent_of_the_codes() -> None:
     model = EncoderDecoder(nothing, lambda z: z.prod(1).view(-1, 1, 1, 1))
     codes = encode(model, torch.zeros(3000, 1, 1, 1).double(), seed=0)
     for j in range(2):
-        assert precision(model, codes.latents, j, 1.0, seed=0) == pytest.approx(1.0, rel=0.15)
+        assert precision(model, codes.latents, [j], 1.0, seed=0) == pytest.approx(1.0, rel=0.15)
 
 
 def test_a_common_offset_is_no_activity(linear: Any) -> None:
@@ -153,8 +193,8 @@ def test_a_bernoulli_decoder_is_asked_by_its_probabilities() -> None:
     one, other = torch.tensor([low, high]).double().sigmoid().tolist()
     both = (other - one) * (high - low) / 2  # half of KL(p || q) + KL(q || p)
     # Two draws lie on different sides of 0 every other time.
-    assert precision(model, codes.latents, 0, None) == pytest.approx(both / 2, rel=0.05)
-    assert precision(model, codes.latents, 1, None) == 0
+    assert precision(model, codes.latents, [0], None) == pytest.approx(both / 2, rel=0.05)
+    assert precision(model, codes.latents, [1], None) == 0
     diagnosis = diagnose(model, codes, None)
     assert (diagnosis.lagging.tolist(), diagnosis.ignored.tolist()) == (
         [True, False],
@@ -211,10 +251,10 @@ def test_a_dimension_is_drawn_from_the_models_own_prior() -> None:
     ]
     signals = [(0.004 / 4) ** 2 / 1e-4, (0.05 / 4) ** 2 / 1e-4]
     for j, (variance, signal) in enumerate(zip(variances, signals, strict=True)):
-        pairs = prior_pairs(model, latents, j, seed=3)
+        pairs = prior_pairs(model, latents, [j], seed=3)[..., 0]
         assert float(pairs.var()) == pytest.approx(variance, rel=0.02)
         assert float(torch.corrcoef(pairs)[0, 1]) == pytest.approx(0, abs=0.02)
-        assert precision(model, latents, j, None, seed=3) == pytest.approx(
+        assert precision(model, latents, [j], None, seed=3) == pytest.approx(
             signal * variance, rel=0.02
         )
 
@@ -253,4 +293,4 @@ def test_under_a_standard_normal_the_samples_depend_on_seed_and_dimension_alone(
         numbers = np.random.default_rng([5, j]).standard_normal((2, 7))
         for model in (line_model(), foreign):
             expected = torch.from_numpy(numbers).float()
-            assert torch.equal(prior_pairs(model, latents, j, seed=5), expected)
+            assert torch.equal(prior_pairs(model, latents, [j], seed=5)[..., 0], expected)

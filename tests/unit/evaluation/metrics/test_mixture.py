@@ -35,6 +35,17 @@ def test_its_density_is_that_of_one_gaussian_with_one_component() -> None:
     )
 
 
+def test_of_very_many_dimensions_the_covariances_are_diagonal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reslag_vae.evaluation.metrics.mixture.MOST_FULL", 1)
+    first = torch.randn(5000, 1)
+    codes = torch.cat([first, first + 0.1 * torch.randn(5000, 1)], dim=1)
+    drawn = CodeMixture(codes, 1).sample(5000)
+    torch.testing.assert_close(drawn.std(0), codes.std(0), rtol=0.05, atol=0)
+    assert abs(float(torch.corrcoef(drawn.T)[0, 1])) < 0.1
+
+
 def test_the_first_samples_are_of_every_component(codes: torch.Tensor) -> None:
     left = CodeMixture(codes, 2).sample(400)[:50, 0] < 0
     assert 0 < left.sum() < 50

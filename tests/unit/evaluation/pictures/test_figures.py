@@ -85,6 +85,13 @@ def test_kl_bars_are_sorted_and_inactive_ones_grey() -> None:
     assert [to_hex(bar.get_facecolor()) for bar in bars] == [ACTIVE, ACTIVE, INACTIVE]
 
 
+def test_of_very_many_dimensions_those_of_the_largest_kl_are_drawn() -> None:
+    axis = kl_bars(np.arange(2000.0), np.ones(2000, dtype=bool), "title").axes[0]
+    heights = [bar.get_height() for bar in axis.patches]  # type: ignore[attr-defined]
+    assert heights == list(range(1999, 1499, -1))
+    assert axis.get_xlabel() == "latent dimension, largest KL first, 500 of 2,000"
+
+
 def test_usage_bars_are_sorted() -> None:
     bars = usage_bars([np.array([3, 0, 7])], ["title"]).axes[0].patches
     assert [bar.get_height() for bar in bars] == [7, 3, 0]  # type: ignore[attr-defined]

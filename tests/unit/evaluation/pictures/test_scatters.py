@@ -44,6 +44,18 @@ def test_more_are_drawn_along_their_principal_axes() -> None:
     assert found.var(0, unbiased=False).tolist() == pytest.approx([9, 4])
     # The image of the other sign is the other picture, not this one again.
     assert torch.allclose(two_dimensions(-codes), -found, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("count", [12, 300])
+def test_axes_of_very_many_dimensions_are_the_same(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = torch.randn(count, 40, dtype=torch.float64) * torch.arange(1, 41)
+    every = two_dimensions(codes)
+    monkeypatch.setattr("reslag_vae.evaluation.pictures.scatters.MOST_DIMENSIONS", 39)
+    two = two_dimensions(codes)
+    assert torch.allclose(two, every, rtol=0, atol=1e-8)
+    assert torch.equal(two_dimensions(codes), two)
     assert axis_names(3) == ("first principal axis of 3-dimensional codes", "second principal axis")
 
 

@@ -22,6 +22,7 @@ def test_table1_is_whole() -> None:
         "vq_vae_2",
         "ladder_vae",
         "reslag_deep",
+        "vdvae",
         "biva",
     }
     assert table["fashion_mnist", "optimal_sigma"] == {

@@ -28,6 +28,7 @@ STUDIES = {
     "codes": "codes",
     "codes_prior": "codes",
     "deep": "deep",
+    "hierarchies": "hierarchies",
 }
 # Whose runs begin with those of another experiment of the study
 SECOND = {"codes_prior": "codes"}

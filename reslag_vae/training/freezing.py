@@ -1,4 +1,4 @@
-"""The freezing of one parameter group while the other is updated."""
+"""The freezing of one parameter group, or of running averages alone, for a while."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +20,26 @@ def frozen(*modules: nn.Module) -> Iterator[None]:
         modules: modules that are frozen.
     """
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+    try:
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+        with averages_kept(*modules):
+            yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+
+
+@contextmanager
+def averages_kept(*modules: nn.Module) -> Iterator[None]:
+    """Leave the running averages of batch normalisation as they are within the context.
+
+    In training it goes on using the statistics of the minibatch. After the context, also after an
+    error, everything is as it was before.
+
+    Args:
+        modules: modules whose averages are kept.
+    """
     norms = [
         m
         for module in modules
@@ -27,13 +47,9 @@ def frozen(*modules: nn.Module) -> Iterator[None]:
         if isinstance(m, _BatchNorm) and m.track_running_stats
     ]
     try:
-        for parameter in parameters:
-            parameter.requires_grad_(False)
         for norm in norms:
             norm.track_running_stats = False
         yield
     finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)
         for norm in norms:
             norm.track_running_stats = True

@@ -7,6 +7,7 @@ from reslag_vae._runtime import collectives
 from reslag_vae.latents.inferred import joined
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective
+from reslag_vae.training.freezing import averages_kept
 
 
 def draw_noise(
@@ -33,5 +34,7 @@ def draw_noise(
         )
     prior = None
     if objective.draws_prior:
-        prior = joined(model.sample_latents(count)).to(dtype)
+        # A hierarchy samples through its decoder, whose averages are those of images alone.
+        with averages_kept(model):
+            prior = joined(model.sample_latents(count)).to(dtype)
     return noise, prior

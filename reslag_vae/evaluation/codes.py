@@ -17,6 +17,7 @@ from reslag_vae.evaluation.iteration import (
     evaluating,
     latent_dim_of,
     noise_of_levels,
+    shifts_of,
 )
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents import DiagonalGaussian, Inferred
@@ -112,7 +113,8 @@ def encode(
     with evaluating(model), progress("encoding", len(images)) as advance:
         for part in chunks(images, device_of(model)):
             noise = normal_rows(len(part), latent_dim_of(model, part), generator).to(part)
-            parts.append(codes_of(model.infer(part, noise_of_levels(model, noise))))
+            inferred = model.infer(part, noise_of_levels(model, noise))
+            parts.append(codes_of(inferred, shifts_of(model, part, inferred)))
             advance(len(part))
     return Codes(
         means=torch.cat([part.means for part in parts]),
@@ -128,8 +130,13 @@ def encode(
     )
 
 
-def codes_of(inferred: Inferred) -> Codes:
-    """Return inferred latents as codes on the CPU, all levels joined."""
+def codes_of(inferred: Inferred, shifts: Tensor) -> Codes:
+    """Return inferred latents as codes on the CPU, all levels joined.
+
+    Args:
+        inferred: result of inference on B images.
+        shifts: (B, d) what each level adds to those above: see `shifts_of`.
+    """
     rates = inferred.level_rates()
     return Codes(
         means=joined(inferred.means).cpu(),
@@ -138,7 +145,7 @@ def codes_of(inferred: Inferred) -> Codes:
         kls=on_cpu(all_levels(inferred.kls)),
         rates=on_cpu(inferred.rate()),
         prior_variances=inferred.prior_variances.cpu(),
-        shifts=inferred.shifts.cpu() if inferred.top_down else None,
+        shifts=shifts.cpu() if inferred.top_down else None,
         level_rates=torch.stack(rates, dim=1).cpu() if rates else None,
         level_dims=tuple(own.shape[1] for own in inferred.latents),
         usage=tuple(own.cpu() for own in usages_of(inferred.posteriors)),

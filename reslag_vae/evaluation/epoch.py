@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from reslag_vae.data.images import Batch
-from reslag_vae.evaluation.iteration import device_of, evaluating
+from reslag_vae.evaluation.iteration import device_of, evaluating, shifts_of
 from reslag_vae.latents import LatentStatistics
 from reslag_vae.latents.base import normal_rows
 from reslag_vae.latents.inferred import joined
 from reslag_vae.likelihoods.gaussian import gaussian_elbo
-from reslag_vae.likelihoods.pixels import bits_per_dim
+from reslag_vae.likelihoods.pixels import bits_per_dim, unit_interval
 from reslag_vae.models import GenerativeModel
 from reslag_vae.models.card import equivalent_sigma2
 from reslag_vae.models.terms import compute_terms
@@ -57,7 +57,8 @@ class EvaluationEpoch:
         terms, inferred = compute_terms(self.model, self.objective, batch.images, noise, prior)
         self.means.add(terms)
         if terms.kl is not None and self.model.latent_dim:
-            self.latents.add(inferred, terms.kl)
+            shifts = shifts_of(self.model, unit_interval(batch.images), inferred)
+            self.latents.add(inferred, terms.kl, shifts)
         return terms
 
     def _draw(self, count: int) -> tuple[tuple[Tensor, ...], Tensor | None]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reslag_vae.data import Images
 from reslag_vae.evaluation.adapters import LatentModel
-from reslag_vae.latents.inferred import joined
+from reslag_vae.latents.inferred import Inferred, joined
 from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.models.image_inputs import as_images
 from reslag_vae.models.number_inputs import check_whole
@@ -54,6 +54,23 @@ def posterior_means(model: LatentModel, images: Tensor) -> Tensor:
     """Return the (B, d) posterior means of images, without drawing a random number."""
     still = images.new_zeros(len(images), latent_dim_of(model, images))
     return joined(model.infer(images, noise_of_levels(model, still)).means)
+
+
+def shifts_of(model: LatentModel, images: Tensor, inferred: Inferred) -> Tensor:
+    """Return the (B, d) `Inferred.shifts` of images, whose variance over images tells of images.
+
+    Where latents are inferred on a way upwards, what is inferred from their samples varies without
+    any image: those of the posterior means take their place.
+
+    Args:
+        model: any model.
+        images: (B, C, H, W) images in [0, 1].
+        inferred: result of inference on them.
+    """
+    if not inferred.estimated:
+        return inferred.shifts
+    still = images.new_zeros(inferred.code.shape)
+    return model.infer(images, noise_of_levels(model, still)).shifts
 
 
 @contextmanager

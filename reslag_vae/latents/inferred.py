@@ -22,6 +22,7 @@ class Inferred(NamedTuple):
             levels above depend, it is log q - log p of the one sample, whose mean is the KL.
         penalties: further (B,) costs of inference by name, in the objective's unit.
         top_down: whether the posterior of a level depends on the sample of those above.
+        estimated: whether some of `kls` are of the one sample, of latents inferred on a way up.
     """
 
     posteriors: tuple[PosteriorDensity, ...]
@@ -30,6 +31,7 @@ class Inferred(NamedTuple):
     kls: tuple[Tensor | None, ...]
     penalties: dict[str, Tensor]
     top_down: bool = False
+    estimated: bool = False
 
     @property
     def means(self) -> tuple[Tensor, ...]:

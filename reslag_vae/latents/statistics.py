@@ -117,14 +117,15 @@ class LatentStatistics:
     usage: list[Tensor] = field(default_factory=list)
     kept: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
 
-    def add(self, inferred: Inferred, rate: Tensor) -> None:
+    def add(self, inferred: Inferred, rate: Tensor, shifts: Tensor | None = None) -> None:
         """Add the posteriors of B images.
 
         Args:
             inferred: result of inference on the images.
             rate: (B,) KL of the images in nats.
+            shifts: (B, d) `Inferred.shifts` of the images; None for those of the result.
         """
-        mean = inferred.shifts.double()
+        mean = (inferred.shifts if shifts is None else shifts).double()
         spread = inferred.prior_variances.double()
         sums = torch.stack([mean.sum(0), mean.square().sum(0), spread.sum(0)])
         self.moments = added(self.moments, sums)

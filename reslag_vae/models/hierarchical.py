@@ -149,7 +149,7 @@ class HierarchicalModel(GenerativeModel):
             kls.append(found.kl)
             latents.append(found.latents)
         levels = tuple(posteriors), tuple(priors), tuple(latents), tuple(kls)
-        return Inferred(*levels, {}, self.top_down), above
+        return Inferred(*levels, {}, self.top_down, self.bidirectional), above
 
     def pass_up(self, images: Tensor, noise: tuple[Tensor, ...] | None) -> list[Ascent]:
         """Return what each level is inferred from, top first.

@@ -61,10 +61,10 @@ class FreeBits(Objective):
     def groups(self, inferred: Inferred) -> Tensor:
         """Return the (B, groups) KL of images in nats, of each group of dimensions.
 
-        If a level has no closed form, all dimensions are one group.
+        If the KL is estimated, all dimensions are one group.
         """
         known = [level for level in inferred.kls if level is not None]
-        if len(known) == len(inferred.kls):
+        if len(known) == len(inferred.kls) and not inferred.estimated:
             return torch.cat(known, dim=1)
         return require_kl(inferred)[:, None]
 

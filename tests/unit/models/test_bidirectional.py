@@ -9,7 +9,9 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
+from reslag_vae.data.images import Batch
 from reslag_vae.evaluation import encode, importance_weighted_bound
+from reslag_vae.evaluation.epoch import evaluate
 from reslag_vae.evaluation.metrics import bounds
 from reslag_vae.latents import (
     BernoulliPosterior,
@@ -25,6 +27,7 @@ from reslag_vae.likelihoods import Bernoulli
 from reslag_vae.models import BidirectionalModel, HierarchicalModel
 from reslag_vae.networks import BivaNetwork, LadderNetwork
 from reslag_vae.networks.bidirectional import BidirectionalNetwork, StochasticBottomUp
+from reslag_vae.objectives import ELBO, FreeBits
 from reslag_vae.training.build import build_system
 from tests.hierarchies import (
     LINEAR_SHAPE,
@@ -473,3 +476,25 @@ def test_choices_that_do_not_fit_are_refused_by_name(
 def test_wrong_sizes_of_the_network_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make_network(**options)
+
+
+def test_the_samples_of_one_image_make_no_dimension_active() -> None:
+    """What is inferred from a sample on the way up varies with it, and tells of no image."""
+    model = make_model().eval()
+    images = draw_images(1).expand(60, -1, -1, -1)
+    codes = encode(model, images)
+    samples = model.infer(images, model.levels(torch.randn(60, sum(DIMS))))
+    assert (samples.shifts.var(0)[DIMS[0] :] > 0.01).any()
+    assert not codes.active.any()
+    assert encode(model, draw_images(60)).active.any()
+
+    seen = (images * 255).to(torch.uint8)
+    epoch = evaluate(model, ELBO(), [Batch(seen, torch.full((60,), -1))])
+    assert not epoch.latents.active().any()
+
+
+def test_free_bits_take_the_estimate_as_a_whole() -> None:
+    inferred = make_model().infer(draw_images(), noise_for(5))
+    groups = FreeBits(nats=0.1).groups(inferred)
+    assert groups.shape == (5, 1)
+    torch.testing.assert_close(groups[:, 0], inferred.rate())

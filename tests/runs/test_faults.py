@@ -269,6 +269,7 @@ def processes() -> Iterator[tuple[int, int, int, str]]:
                 yield int(folder.name), int(parent), int(group), said
 
 
+@pytest.mark.slow
 def test_training_goes_on_where_wandb_dies(
     launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:

@@ -433,6 +433,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
     assert "site-packages" not in resumed.stderr, resumed.stderr
 
 
+@pytest.mark.slow
 def test_two_devices_train_what_one_does(compose: Compose, train: Train, tmp_path: Path) -> None:
     """The split has 1,536 training images, so that none is left out.
 

@@ -1,6 +1,5 @@
 """The flat model: one level of latents between an encoder and a decoder."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -16,6 +15,7 @@ from reslag_vae.latents import (
 from reslag_vae.latents.codes import CodePosterior
 from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.likelihoods import Likelihood
+from reslag_vae.models.checks import check_shapes
 from reslag_vae.models.generative import GenerativeModel, Group
 from reslag_vae.networks import Network
 
@@ -105,63 +105,3 @@ class FlatModel(GenerativeModel):
             "inference": [self.network.inference, self.posterior],
             "generative": [self.network.generative, self.likelihood, self.prior],
         }
-
-
-def check_levels(network: Network, levels: int) -> None:
-    """Refuse a network of another number of levels of latents than the model has.
-
-    Raises:
-        ValueError: the message names the option.
-    """
-    if len(network.level_dims) != levels:
-        raise ValueError(
-            f"network={network.name}: is a network of {len(network.level_dims)} level(s) of "
-            f"latents, and the model has {levels}; network=shared is that of model=pixelvae_pp, "
-            "network=two_grids that of model=vq_vae_2, network=ladder that of model=ladder_vae, "
-            "network=residual_deep that of model=reslag_deep, network=biva that of model=biva, "
-            "network=vdvae that of model=vdvae."
-        )
-
-
-def check_shapes(
-    network: Network, likelihood: Likelihood, posterior: Posterior, prior: Prior, levels: int = 1
-) -> None:
-    """Refuse parts of a model whose shapes differ.
-
-    Args:
-        network: network of as many levels of latents as the model has.
-        likelihood: p(x|z).
-        posterior: q(z|x) of the top level.
-        prior: p(z) of the top level.
-        levels: number of the model's levels.
-
-    Raises:
-        ValueError: the message names the option.
-    """
-    check_levels(network, levels)
-    if "grid" in posterior.requires - network.provides:
-        raise ValueError(f"network={network.name}: posterior={posterior.name} takes network=grid.")
-    if not likelihood.parameters_per_channel:
-        raise ValueError(
-            "likelihood.parameters_per_channel=0: leaves the latents out, as model=pixelcnn does; "
-            "take at least 1."
-        )
-    wanted: Sequence[tuple[str, Any, Any]] = (
-        ("parameters_per_latent", posterior.parameters_per_latent, posterior.name),
-        ("parameters_per_channel", likelihood.parameters_per_channel, likelihood.name),
-    )
-    for option, number, part in wanted:
-        given = getattr(network, option)
-        if given != number:
-            raise ValueError(f"network.{option}={given}: {part} takes a network with {number}.")
-    if prior.latent_dim != network.level_dims[0]:
-        raise ValueError(
-            f"prior.latent_dim={prior.latent_dim}: must be that of the network, "
-            f"{network.level_dims[0]}."
-        )
-    shape = getattr(prior, "image_shape", network.image_shape)
-    if shape != network.image_shape:
-        raise ValueError(
-            f"prior.image_shape={list(shape)}: must be that of the network, "
-            f"{list(network.image_shape)}."
-        )

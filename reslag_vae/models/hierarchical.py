@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from reslag_vae.latents import (
     DiagonalGaussian,
-    GaussianPosterior,
     Inferred,
     Level,
     Posterior,
@@ -17,9 +16,8 @@ from reslag_vae.latents import (
 )
 from reslag_vae.latents.gaussian import gaussian_kl
 from reslag_vae.likelihoods import Likelihood
-from reslag_vae.models.flat import check_shapes
+from reslag_vae.models.checks import check_hierarchy, check_shapes
 from reslag_vae.models.generative import GenerativeModel, Group
-from reslag_vae.networks import Network
 from reslag_vae.networks.hierarchy import BottomUp, HierarchicalNetwork
 
 
@@ -244,35 +242,3 @@ class TopEncoder(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return the (B, parameters) of (B, C, H, W) images in [0, 1]."""
         return self.encoder.numbers(0, self.encoder.features(images)[0], None)
-
-
-def check_hierarchy(network: Network, posterior: Posterior, bidirectional: bool) -> None:
-    """Refuse a network without the passes of the model, and a posterior without variances.
-
-    Args:
-        network: the network.
-        posterior: the posterior.
-        bidirectional: whether the pass upwards infers latents.
-
-    Raises:
-        ValueError: the message names the option.
-    """
-    if bidirectional and "bidirectional" not in network.provides:
-        raise ValueError(
-            f"network={network.name}: infers no latents on its way up; choose network=biva."
-        )
-    if "hierarchy" not in network.provides:
-        raise ValueError(
-            f"network={network.name}: has no levels that are generated one given the other; choose "
-            "network=ladder, network=residual_deep or network=vdvae."
-        )
-    if not bidirectional and "bidirectional" in network.provides:
-        raise ValueError(
-            f"network={network.name}: infers latents on its way up, as model=biva does; choose "
-            "network=ladder, network=residual_deep or network=vdvae."
-        )
-    if not isinstance(posterior, GaussianPosterior):
-        raise ValueError(
-            f"posterior={posterior.name}: every level of the model is of Gaussians; choose "
-            "posterior=precision_weighted or posterior=diagonal_gaussian."
-        )

@@ -9,7 +9,7 @@ from reslag_vae.latents import GaussianPosterior, Inferred, Posterior, Posterior
 from reslag_vae.latents.inferred import joined
 from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.likelihoods import PixelCNNPlusPlus
-from reslag_vae.models.flat import check_shapes
+from reslag_vae.models.checks import check_shapes
 from reslag_vae.models.generative import GenerativeModel, Group
 from reslag_vae.networks import SharedNetwork
 

@@ -9,7 +9,7 @@ from reslag_vae.latents import CodePosterior, Inferred, Level, Posterior, Poster
 from reslag_vae.latents.inferred import joined
 from reslag_vae.latents.levels import LEVELS
 from reslag_vae.likelihoods import Likelihood
-from reslag_vae.models.flat import check_levels, check_shapes
+from reslag_vae.models.checks import check_codes, check_levels, check_shapes
 from reslag_vae.models.generative import GenerativeModel, Group
 from reslag_vae.networks import TwoGridNetwork
 
@@ -155,35 +155,3 @@ def notes_of(top: dict[str, str], bottom: dict[str, str]) -> dict[str, str]:
         if top[label] != bottom[label]:
             lines[label] = f"top: {top[label]}; bottom: {bottom[label]}"
     return lines
-
-
-def check_codes(
-    network: TwoGridNetwork,
-    posteriors: tuple[Posterior, Posterior],
-    priors: tuple[Prior, Prior],
-) -> None:
-    """Refuse posteriors and priors of the levels that are not of codes, do not fit, or are one.
-
-    Raises:
-        ValueError: the message names the option.
-    """
-    for name, (top, bottom) in {"posterior": posteriors, "prior": priors}.items():
-        if top is bottom:
-            raise ValueError(f"bottom_{name}: is that of the top; a {name} of its own is wanted.")
-    for posterior in posteriors:
-        if not isinstance(posterior, CodePosterior):
-            raise ValueError(
-                f"posterior={posterior.name}: both levels of the model are of codes; choose "
-                "posterior=vq or posterior=fsq."
-            )
-        if posterior.code_dim != network.code_dim:
-            raise ValueError(
-                f"posterior.code_dim={posterior.code_dim}: must be network.code_dim, "
-                f"{network.code_dim}."
-            )
-    for prior in priors:
-        if "code_mass" not in prior.provides:
-            raise ValueError(
-                f"prior={prior.name}: both levels of the model are of codes; choose a prior of "
-                "codes, such as prior=uniform_codes."
-            )

@@ -50,7 +50,7 @@ class GroupSteps:
             norm = nn.utils.get_total_norm(gradients, foreach=True)
             if self.skips:
                 # The fused kernel writes nothing where this is 1: by it PyTorch's GradScaler skips
-                # a step, too, without a read from the device.
+                # a step, too, without a read from the device. No class declares the attribute.
                 skip = self.skips[name].judge(norm).float()
                 optimizer.optimizer.found_inf = skip  # type: ignore[attr-defined]
             if self.clip_norm is not None:

@@ -1,0 +1,132 @@
+"""The refusal of parts of a model that do not fit each other, in words that name the option."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from reslag_vae.latents import CodePosterior, GaussianPosterior, Posterior, Prior
+from reslag_vae.likelihoods import Likelihood
+from reslag_vae.networks import Network, TwoGridNetwork
+
+
+def check_levels(network: Network, levels: int) -> None:
+    """Refuse a network of another number of levels of latents than the model has.
+
+    Raises:
+        ValueError: the message names the option.
+    """
+    if len(network.level_dims) != levels:
+        raise ValueError(
+            f"network={network.name}: is a network of {len(network.level_dims)} level(s) of "
+            f"latents, and the model has {levels}; network=shared is that of model=pixelvae_pp, "
+            "network=two_grids that of model=vq_vae_2, network=ladder that of model=ladder_vae, "
+            "network=residual_deep that of model=reslag_deep, network=biva that of model=biva, "
+            "network=vdvae that of model=vdvae."
+        )
+
+
+def check_shapes(
+    network: Network, likelihood: Likelihood, posterior: Posterior, prior: Prior, levels: int = 1
+) -> None:
+    """Refuse parts of a model whose shapes differ.
+
+    Args:
+        network: network of as many levels of latents as the model has.
+        likelihood: p(x|z).
+        posterior: q(z|x) of the top level.
+        prior: p(z) of the top level.
+        levels: number of the model's levels.
+
+    Raises:
+        ValueError: the message names the option.
+    """
+    check_levels(network, levels)
+    if "grid" in posterior.requires - network.provides:
+        raise ValueError(f"network={network.name}: posterior={posterior.name} takes network=grid.")
+    if not likelihood.parameters_per_channel:
+        raise ValueError(
+            "likelihood.parameters_per_channel=0: leaves the latents out, as model=pixelcnn does; "
+            "take at least 1."
+        )
+    wanted: Sequence[tuple[str, Any, Any]] = (
+        ("parameters_per_latent", posterior.parameters_per_latent, posterior.name),
+        ("parameters_per_channel", likelihood.parameters_per_channel, likelihood.name),
+    )
+    for option, number, part in wanted:
+        given = getattr(network, option)
+        if given != number:
+            raise ValueError(f"network.{option}={given}: {part} takes a network with {number}.")
+    if prior.latent_dim != network.level_dims[0]:
+        raise ValueError(
+            f"prior.latent_dim={prior.latent_dim}: must be that of the network, "
+            f"{network.level_dims[0]}."
+        )
+    shape = getattr(prior, "image_shape", network.image_shape)
+    if shape != network.image_shape:
+        raise ValueError(
+            f"prior.image_shape={list(shape)}: must be that of the network, "
+            f"{list(network.image_shape)}."
+        )
+
+
+def check_hierarchy(network: Network, posterior: Posterior, bidirectional: bool) -> None:
+    """Refuse a network without the passes of the model, and a posterior without variances.
+
+    Args:
+        network: the network.
+        posterior: the posterior.
+        bidirectional: whether the pass upwards infers latents.
+
+    Raises:
+        ValueError: the message names the option.
+    """
+    if bidirectional and "bidirectional" not in network.provides:
+        raise ValueError(
+            f"network={network.name}: infers no latents on its way up; choose network=biva."
+        )
+    if "hierarchy" not in network.provides:
+        raise ValueError(
+            f"network={network.name}: has no levels that are generated one given the other; choose "
+            "network=ladder, network=residual_deep or network=vdvae."
+        )
+    if not bidirectional and "bidirectional" in network.provides:
+        raise ValueError(
+            f"network={network.name}: infers latents on its way up, as model=biva does; choose "
+            "network=ladder, network=residual_deep or network=vdvae."
+        )
+    if not isinstance(posterior, GaussianPosterior):
+        raise ValueError(
+            f"posterior={posterior.name}: every level of the model is of Gaussians; choose "
+            "posterior=precision_weighted or posterior=diagonal_gaussian."
+        )
+
+
+def check_codes(
+    network: TwoGridNetwork,
+    posteriors: tuple[Posterior, Posterior],
+    priors: tuple[Prior, Prior],
+) -> None:
+    """Refuse posteriors and priors of the levels that are not of codes, do not fit, or are one.
+
+    Raises:
+        ValueError: the message names the option.
+    """
+    for name, (top, bottom) in {"posterior": posteriors, "prior": priors}.items():
+        if top is bottom:
+            raise ValueError(f"bottom_{name}: is that of the top; a {name} of its own is wanted.")
+    for posterior in posteriors:
+        if not isinstance(posterior, CodePosterior):
+            raise ValueError(
+                f"posterior={posterior.name}: both levels of the model are of codes; choose "
+                "posterior=vq or posterior=fsq."
+            )
+        if posterior.code_dim != network.code_dim:
+            raise ValueError(
+                f"posterior.code_dim={posterior.code_dim}: must be network.code_dim, "
+                f"{network.code_dim}."
+            )
+    for prior in priors:
+        if "code_mass" not in prior.provides:
+            raise ValueError(
+                f"prior={prior.name}: both levels of the model are of codes; choose a prior of "
+                "codes, such as prior=uniform_codes."
+            )

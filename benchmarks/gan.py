@@ -27,13 +27,14 @@ from reslag_vae._runtime.process import quiet, tune
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.compare import format_cell
-from reslag_vae.evaluation.context import Settings, Subject
+from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements.samples import prior_distance
 from reslag_vae.evaluation.measurements.sharpness import of_samples
 from reslag_vae.evaluation.numbers import Numbers
 from reslag_vae.evaluation.pictures import samples
 from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.pictures.material import GRID_IMAGES
+from reslag_vae.evaluation.settings import Settings
 from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.models import FlatModel
 from reslag_vae.runs.data import build_data

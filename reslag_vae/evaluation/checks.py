@@ -6,8 +6,8 @@ from pathlib import Path
 
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import CelebA, DataError, ImageDataModule
-from reslag_vae.evaluation.context import Settings
 from reslag_vae.evaluation.record import Outputs
+from reslag_vae.evaluation.settings import Settings
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import CONFIG_FILE
 from reslag_vae.runs.identity import CONSEQUENCE, changes

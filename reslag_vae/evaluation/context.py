@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from reslag_vae.data import ImageDataModule, Images
-from reslag_vae.data.base import SplitName
 from reslag_vae.evaluation.codes import Codes, decode, encode
 from reslag_vae.evaluation.epoch import measure_yardstick
 from reslag_vae.evaluation.iteration import chunks
@@ -20,6 +18,7 @@ from reslag_vae.evaluation.metrics.quality import Quality, reconstruction_qualit
 from reslag_vae.evaluation.metrics.sharpness import ReconstructionSpectra, reconstruction_spectra
 from reslag_vae.evaluation.metrics.spectra import Spectra, spectra
 from reslag_vae.evaluation.progress import Progress, silent, tracked
+from reslag_vae.evaluation.settings import Settings
 from reslag_vae.latents import CodePosterior
 from reslag_vae.latents.base import normal_rows
 from reslag_vae.latents.inferred import joined
@@ -33,34 +32,6 @@ DECODED = 2048
 EXACT = "exact, for want of latents"
 # Of a number whose latents are codes.
 CODES = "with each image's codes, which are all samples of its posterior"
-
-
-class Settings(NamedTuple):
-    """Settings that the numbers depend on, beside the model and its data.
-
-    Attributes:
-        split: the evaluated split.
-        samples: K, the number of samples of the importance-weighted bound.
-        reference: the number of images of the split, at most, whose codes are compared with each
-            other and whose likelihood is bounded; also that of samples drawn from the model.
-        train_images: the number of training images, at most, whose codes are used.
-        seed: seed of every random number.
-        classifiers: the number of classifiers, of seeds from 0, that measure the samples.
-    """
-
-    split: SplitName = "test"
-    samples: int = 512
-    reference: int = 10_000
-    train_images: int = 20_000
-    seed: int = 0
-    classifiers: int = 1
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON holds them, without `classifiers` where there is one."""
-        content = self._asdict()
-        if self.classifiers == 1:
-            del content["classifiers"]
-        return content
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ from reslag_vae._runtime.errors import ConfigError, first_line, printable
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.checks import check, check_identity, make_writable
 from reslag_vae.evaluation.compare import compare
-from reslag_vae.evaluation.context import Settings, Subject
+from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.folders import folders_to_evaluate
 from reslag_vae.evaluation.metrics.pretrained import download_cache, prepare
 from reslag_vae.evaluation.printing import print_results
 from reslag_vae.evaluation.progress import progress_bar
 from reslag_vae.evaluation.record import EvaluatedRun, Outputs, evaluate_run
+from reslag_vae.evaluation.settings import Settings
 from reslag_vae.options import check_evaluation
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.config import check_trust, plain

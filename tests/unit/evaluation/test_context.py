@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from reslag_vae.data import ImageDataModule
-from reslag_vae.evaluation.context import Settings, Subject, random_positions
+from reslag_vae.evaluation.context import Subject, random_positions
 from reslag_vae.evaluation.epoch import evaluate
+from reslag_vae.evaluation.settings import Settings
 from reslag_vae.likelihoods import Bernoulli, FixedVariance, Gaussian
 from reslag_vae.models import FlatModel
 from reslag_vae.objectives import ELBO, MMD, Beta

@@ -9,8 +9,9 @@ import torch
 
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.images import Source
-from reslag_vae.evaluation.context import Settings, Subject
+from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.metrics import classifier
+from reslag_vae.evaluation.settings import Settings
 from reslag_vae.models import FlatModel
 from tests.systems import OBJECTIVES, make_model
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from reslag_vae.evaluation import context
-from reslag_vae.evaluation.context import Settings, Subject
+from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements.samples import (
     WORDS,
     classifier_of,
@@ -16,6 +16,7 @@ from reslag_vae.evaluation.measurements.samples import (
     development_images,
     samples,
 )
+from reslag_vae.evaluation.settings import Settings
 
 MakeSubject = Callable[..., Subject]
 # The room exports the function of that name.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from reslag_vae.data import CelebA, ImageDataModule, Images
 from reslag_vae.data.images import Source
-from reslag_vae.evaluation.context import Settings, Subject
+from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.pictures.material import MIXTURE, corners, evenly_spaced, model_material
 from reslag_vae.evaluation.pictures.single import (
     DEVIATIONS,
@@ -19,6 +19,7 @@ from reslag_vae.evaluation.pictures.single import (
     translations,
     traversals,
 )
+from reslag_vae.evaluation.settings import Settings
 from reslag_vae.objectives import ELBO, Objective, Reconstruction
 from tests.systems import make_model
 

@@ -59,7 +59,11 @@ def ours(job: Job, turns: Turns, overrides: tuple[str, ...] = ()) -> None:
     options = ("trainer.max_epochs=1", "logger=wandb", "logger.mode=offline", *overrides)
     config = compose_config(WORKLOADS[job.workload], job.batch_size, job.count, options)
     data, model, trainer = build(config, Path(job.folder))
-    callbacks_of(trainer).insert(0, BatchTurns(turns, job.batches))
+    # Minibatches come several at once: a turn is as many of those as there are whole ones.
+    at_once = min(data.at_once, job.batches)
+    data.at_once, loads = at_once, job.batches // at_once
+    turns.images = loads * at_once * job.batch_size
+    callbacks_of(trainer).insert(0, BatchTurns(turns, loads))
     with finished_loggers(trainer):
         trainer.fit(model, data)
 

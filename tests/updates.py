@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from reslag_vae.data import ImageDataModule
 from reslag_vae.data.images import Batch
 from reslag_vae.models.generative import GROUPS, Group
-from reslag_vae.objectives import Terms
+from reslag_vae.training.forward import ForwardPass
 from reslag_vae.training.schedules import Update
 from reslag_vae.training.system import BaseVAE
 
@@ -62,13 +62,13 @@ class Recorder:
         self.changed: list[set[str]] = []
         self.differentiated: list[set[str]] = []
         self.norms: list[dict[str, float]] = []
-        self.terms: list[Terms] = []
+        self.forwards: list[ForwardPass] = []
         system._update = self  # type: ignore[method-assign, assignment]
 
-    def __call__(self, batch: Batch, update: Update) -> Terms:
+    def __call__(self, batch: Batch, update: Update) -> ForwardPass:
         system = self.system
         before = {name: state(system.group(name)) for name in GROUPS}
-        terms = self.original(batch, update)
+        forward = self.original(batch, update)
         changed = {name for name in GROUPS if not equal(before[name], state(system.group(name)))}
         after = {name: gradients(system, name) for name in GROUPS}
         self.updates.append((system.current_epoch, update))
@@ -78,5 +78,5 @@ class Recorder:
             {name for name in GROUPS if any(g is not None for g in after[name])}
         )
         self.norms.append({name: norm(after[name]) for name in GROUPS})
-        self.terms.append(terms)
-        return terms
+        self.forwards.append(forward)
+        return forward

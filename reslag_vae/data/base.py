@@ -54,6 +54,8 @@ class ImageDataModule(LightningDataModule, ABC):
         needs_root: whether anything is read from `root`.
         binarize: "dynamic" draws each pixel black or white by its intensity, anew whenever it is
             trained on, and once for all that reads the images in order; None leaves it grey.
+        at_once: number of minibatches that the training loader gives at once; with several
+            processes, one.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -63,6 +65,7 @@ class ImageDataModule(LightningDataModule, ABC):
     image_shape: tuple[int, int, int]
     needs_root: ClassVar[bool] = True
     binarize: Binarize = None
+    at_once: int = 1
 
     def __init__(self, root: str | Path, batch_size: int, val_fraction: float, seed: int) -> None:
         super().__init__()
@@ -160,13 +163,17 @@ class ImageDataModule(LightningDataModule, ABC):
         """Return shuffled batches; further iterators of the same epoch give other orders."""
         self.split("train")  # raises if nothing is read yet
         train = self._placed(self._trained_on)
-        process = self._process()
-        batches = ShuffledBatches(
-            len(train), self.batch_size, self.seed, *process, train.rows.device
-        )
+        rank, count = self._process()
+        size = self.batch_size * (self.at_once if count == 1 else 1)
+        batches = ShuffledBatches(len(train), size, self.seed, rank, count, train.rows.device)
         if self.binarize is None:
             return _loader(train, batches)
         return _loader(DrawnImages(train), DrawnBatches(batches, self.image_shape))
+
+    @property
+    def minibatches(self) -> int:
+        """The number of minibatches of a training epoch, of all processes together."""
+        return -(-len(self.split("train")) // self.batch_size)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return batches in a fixed order, which the processes take in turns."""

@@ -23,6 +23,11 @@ class Batch(NamedTuple):
     images: Tensor
     labels: Tensor
 
+    def split(self, size: int) -> list["Batch"]:
+        """Return consecutive parts of `size` images; the last one may be smaller."""
+        parts = zip(torch.split(self.images, size), torch.split(self.labels, size), strict=True)
+        return [Batch(images, labels) for images, labels in parts]
+
 
 class Images(Dataset[Batch]):
     """The images of a split: some rows of a store of images, in a fixed order.

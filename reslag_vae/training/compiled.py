@@ -1,37 +1,38 @@
-"""The terms of a training minibatch as compiled graphs."""
+"""The forward and backward pass of a training minibatch as compiled graphs."""
 
 import logging
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch._functorch import config as functorch
 
-from reslag_vae.objectives import Terms
+from reslag_vae.training.forward import ForwardPass
+
+if TYPE_CHECKING:
+    from reslag_vae.training.updates import Forward
 
 log = logging.getLogger(__name__)
 
-# From images, noise of each level and samples of the prior to the terms of the minibatch.
-TermsFunction = Callable[[Tensor, tuple[Tensor, ...] | None, Tensor | None], Terms]
 
-
-class CompiledTerms:
-    """A function of terms under torch.compile, with one graph for each kind of update.
+class CompiledForward:
+    """A forward pass under torch.compile, with one graph for each kind of update.
 
     A graph has the forward and the backward pass. The noise comes from outside of the graphs, as it
     does without compilation, so that losses differ by rounding alone. On a GPU the graphs are CUDA
     graphs. Minibatches of another size than the first, such as the last of an epoch, are not
-    compiled. If a forward pass cannot be compiled, the log says so and training continues without
-    compilation.
+    compiled. If one of the passes cannot be compiled, the log says so and training continues
+    without compilation.
 
     Args:
-        terms: function that is compiled.
+        forward: function that is compiled.
 
     Attributes:
         failed: whether training continues without compilation.
     """
 
-    def __init__(self, terms: TermsFunction) -> None:
-        self.terms = terms
+    def __init__(self, forward: "Forward") -> None:
+        self.forward = forward
         self.batch_size: int | None = None
         self.failed = False
 
@@ -45,14 +46,14 @@ class CompiledTerms:
         # then silently none.
         torch.compiler.reset()
         mode = "reduce-overhead" if device.type == "cuda" else None
-        self.graph = torch.compile(self.terms, fullgraph=True, dynamic=False, mode=mode)
+        self.graph = torch.compile(self.forward, fullgraph=True, dynamic=False, mode=mode)
         self.batch_size, self.failed = None, False
         log.info("Compiling: the first step of each kind of update takes up to a minute.")
 
     def __call__(
         self, images: Tensor, noise: tuple[Tensor, ...] | None, prior: Tensor | None
-    ) -> Terms:
-        """Return the terms of a minibatch.
+    ) -> ForwardPass:
+        """Return the forward pass of a minibatch.
 
         Args:
             images: (B, C, H, W) uint8 or floating point images.
@@ -61,10 +62,12 @@ class CompiledTerms:
         """
         self.batch_size = self.batch_size or len(images)
         if self.failed or len(images) != self.batch_size:
-            return self.terms(images, noise, prior)
+            return self.forward(images, noise, prior)
         try:
-            terms: Terms = self.graph(images, noise, prior)
-            return terms
+            # Both passes now, not the backward pass where nothing could catch its error.
+            with functorch.patch(force_non_lazy_backward_lowering=True):
+                forward: ForwardPass = self.graph(images, noise, prior)
+            return forward
         except Exception as error:  # compilers and PyTorch's own tracing raise a dozen kinds
             self.failed = True
             log.warning(
@@ -72,7 +75,7 @@ class CompiledTerms:
                 reason(error),
             )
         # Where the model itself is at fault, it says so again here.
-        return self.terms(images, noise, prior)
+        return self.forward(images, noise, prior)
 
 
 def reason(error: Exception) -> str:

@@ -17,17 +17,17 @@ from reslag_vae.models.generative import GROUPS, Group
 from reslag_vae.models.terms import compute_terms
 from reslag_vae.objectives import Objective, Terms
 from reslag_vae.objectives.averages import Means
-from reslag_vae.training.compiled import CompiledTerms
+from reslag_vae.training.compiled import CompiledForward
 from reslag_vae.training.distributed_evaluation import add_in_turn
 from reslag_vae.training.divergence import refuse_non_finite
-from reslag_vae.training.freezing import frozen
+from reslag_vae.training.forward import ForwardPass, forward_pass
 from reslag_vae.training.fresh_batches import endless
 from reslag_vae.training.group_steps import GroupSteps
-from reslag_vae.training.noise import draw_noise
 from reslag_vae.training.optimizers import AdamSettings, match_layout
 from reslag_vae.training.requirements import check_requirements
 from reslag_vae.training.schedules import Joint, Schedule, Update
 from reslag_vae.training.starting import start_from_data
+from reslag_vae.training.updates import Updates
 
 
 class BaseVAE(LightningModule):
@@ -50,6 +50,8 @@ class BaseVAE(LightningModule):
         provides: capabilities that the parts may require.
         usual: choice of `objective=` that the thesis makes for the variant.
         images_seen: number of images seen in training, the x axis of everything that is logged.
+        minibatch_size: number of images in a minibatch where the loader gives several at once; None
+            if it gives one.
         stopped_because: reason why training has ended by itself, in words; None if it has not.
         train_means: running means of the training epoch's terms.
         train_mse: () float64 mean squared error per pixel on the training split, which is the
@@ -83,11 +85,12 @@ class BaseVAE(LightningModule):
         check_requirements(self)
 
         self.images_seen = 0
+        self.minibatch_size: int | None = None
         self.stopped_because: str | None = None
         self.train_means = Means()
         self.evaluation = EvaluationEpoch(model, objective)
         self.fresh_batches: Iterator[Batch] | None = None
-        self.compiled: CompiledTerms | None = None
+        self.compiled: CompiledForward | None = None
         self.register_buffer("train_mse", torch.ones((), dtype=torch.float64))
 
     def parts(self) -> dict[str, Any]:
@@ -133,6 +136,12 @@ class BaseVAE(LightningModule):
 
     # Training
 
+    def _forward_pass(
+        self, images: Tensor, noise: tuple[Tensor, ...] | None, prior: Tensor | None
+    ) -> ForwardPass:
+        """Return what an update needs of the terms of a minibatch; see `terms`."""
+        return forward_pass(self.terms(images, noise, prior))
+
     def group(self, name: Group) -> list[nn.Module]:
         """Return the modules of a parameter group."""
         return self.model.groups()[name]
@@ -161,13 +170,20 @@ class BaseVAE(LightningModule):
 
     def compile_updates(self) -> None:
         """Let `fit` compile forward and backward pass of each kind of update (torch.compile)."""
-        self.compiled = CompiledTerms(self.terms)
+        self.compiled = CompiledForward(self._forward_pass)
+
+    def prepare_updates(self) -> None:
+        """Look up what the updates of each group need, once, before the first one."""
+        optimizers = dict(zip(GROUPS, self.optimizers(), strict=True))
+        forward = self.compiled or self._forward_pass
+        self.updates = Updates(self, optimizers, self.steps, forward)
 
     def on_train_start(self) -> None:
         # What the sanity check took in of the untrained model is no result.
         self.evaluation = EvaluationEpoch(self.model, self.objective)
         if self.compiled is not None:
             self.compiled.begin(self.device)
+        self.prepare_updates()
         for optimizer in self.trainer.optimizers:
             match_layout(optimizer)
         if not self.images_seen:
@@ -180,28 +196,38 @@ class BaseVAE(LightningModule):
         self.train_means, self.fresh_batches = Means(), None
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Make the updates of the schedule's step, and return the loss of the last one.
+        """Make the steps of the schedule on one minibatch, or on several that came together.
 
         Returns:
-            `loss`, and `sigma2` if the likelihood has a variance.
+            `loss`, the mean loss of the last update.
         """
+        for minibatch in batch.split(self.minibatch_size or len(batch.images)):
+            loss = self._step(minibatch)
+            # Lightning ends the run after its own step, which these are many of.
+            if self.trainer.received_sigterm:
+                break
+        return {"loss": loss}
+
+    def _step(self, batch: Batch) -> Tensor:
+        """Make the updates of one step of the schedule, and return the loss of the last one."""
         updates = self.schedule.updates()
         update: Update | None = next(updates)
         while update is not None:
-            terms = self._update(self._batch_of(update, batch), update)
+            forward = self._update(self._batch_of(update, batch), update)
             try:
-                update = updates.send(terms.loss.detach())
+                update = updates.send(forward.losses)
             except StopIteration:
                 update = None
         # The last update moves the generative group under every schedule: its terms are the step's.
         if self.model.likelihood.training:
-            self.model.likelihood.observe(terms.extras)
-        self.train_means.add(terms)
+            self.model.likelihood.observe(forward.extras)
+        self.train_means.add_row(forward.means, len(batch.images))
         self.images_seen += len(batch.images) * self.trainer.world_size
-        result = {"loss": terms.loss.detach().mean()}
-        if "sigma2" in terms.extras:
-            result["sigma2"] = terms.extras["sigma2"].detach().clone()
-        return result
+        return forward.loss.detach()
+
+    def _update(self, batch: Batch, update: Update) -> ForwardPass:
+        """Make one update on a minibatch."""
+        return self.updates.make(batch.images, update.groups)
 
     def _batch_of(self, update: Update, batch: Batch) -> Batch:
         """Return the minibatch of an update: the step's own, or the next fresh one."""
@@ -209,32 +235,9 @@ class BaseVAE(LightningModule):
             return batch
         if self.fresh_batches is None:
             loader: Iterable[Batch] = self.trainer.train_dataloader or ()
-            self.fresh_batches = endless(loader)
+            self.fresh_batches = endless(loader, self.minibatch_size)
         moved: Batch = self.transfer_batch_to_device(next(self.fresh_batches), self.device, 0)
         return moved
-
-    def _update(self, batch: Batch, update: Update) -> Terms:
-        """Make one forward pass, one backward pass and a step of each group in the update.
-
-        The other groups are frozen.
-        """
-        optimizers = dict(zip(GROUPS, self.optimizers(), strict=True))
-        # All of them, before the forward pass: it may use their memory, and no tensor of a CUDA
-        # graph may outlive it.
-        for optimizer in optimizers.values():
-            optimizer.zero_grad()
-        still: list[nn.Module] = []
-        for name in GROUPS:
-            if name not in update.groups:
-                still += self.group(name)
-        with frozen(*still):
-            noise, prior = draw_noise(self.model, self.objective, batch.images)
-            terms = (self.compiled or self.terms)(batch.images, noise, prior)
-            self.manual_backward(terms.loss.mean())
-        for name in update.groups:
-            self.steps.take(name, optimizers[name], self.group_parameters(name))
-        self.model.end_update(update.groups)
-        return terms
 
     def on_train_epoch_end(self) -> None:
         means = self.train_means.gathered()

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
 from lightning.pytorch.callbacks.progress.rich_progress import RichProgressBarTheme
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
+from reslag_vae.data import ImageDataModule
 from reslag_vae.options import require
 from reslag_vae.training.callbacks.collapse import CollapseMonitor
 from reslag_vae.training.callbacks.lookup import callback_of
@@ -62,7 +63,9 @@ class ProgressBar(RichProgressBar):
     ) -> None:
         """Update the bar if it is due, and after the last minibatch."""
         if self._due(last=trainer.is_last_batch):
-            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+            assert isinstance(pl_module, BaseVAE)
+            last = pl_module.train_means.minibatches - 1
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, last)
 
     def on_validation_batch_end(
         self,
@@ -78,6 +81,17 @@ class ProgressBar(RichProgressBar):
             super().on_validation_batch_end(
                 trainer, pl_module, outputs, batch, batch_idx, dataloader_idx
             )
+
+    @property
+    def total_train_batches(self) -> int | float:
+        """The number of minibatches of an epoch, each of which counts where several come at once.
+
+        Lightning's bar asks for it.
+        """
+        data = getattr(self.trainer, "datamodule", None)
+        if isinstance(data, ImageDataModule) and data.at_once > 1:
+            return data.minibatches
+        return super().total_train_batches
 
     def _get_train_description(self, current_epoch: int) -> str:
         # Lightning counts from 0, and everything else here from 1.

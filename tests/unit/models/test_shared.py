@@ -133,11 +133,12 @@ def test_an_update_of_the_encoder_alone_leaves_the_shared_half_bitwise_alone() -
     optimizers, _ = system.configure_optimizers()
     system.optimizers = lambda: optimizers  # type: ignore[method-assign, assignment, return-value]
     system.manual_backward = lambda loss: loss.backward()  # type: ignore[method-assign]
+    system.prepare_updates()
     before = {name: state(system.group(name)) for name in ("inference", "generative")}
     labels = torch.full((5,), -1)
-    terms = system._update(Batch(draw_images(), labels), Update(("inference",)))
+    forward = system._update(Batch(draw_images(), labels), Update(("inference",)))
 
-    assert terms.loss.isfinite().all()
+    assert forward.losses.isfinite().all()
     assert equal(before["generative"], state(system.group("generative")))
     assert not equal(before["inference"], state(system.group("inference")))
 

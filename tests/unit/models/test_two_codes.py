@@ -258,6 +258,7 @@ def stepping(model: TwoCodesModel) -> BaseVAE:
     optimizers, _ = system.configure_optimizers()
     system.optimizers = lambda: optimizers  # type: ignore[method-assign, assignment, return-value]
     system.manual_backward = lambda loss: loss.backward()  # type: ignore[method-assign]
+    system.prepare_updates()
     return system
 
 

@@ -18,6 +18,7 @@ from reslag_vae.models.generative import Group
 from reslag_vae.networks import LightResidualNetwork, Network
 from reslag_vae.objectives import Terms
 from reslag_vae.training.build import build_system
+from reslag_vae.training.forward import ForwardPass
 from reslag_vae.training.freezing import frozen
 from reslag_vae.training.schedules import Lagging, Update
 from reslag_vae.training.system import BaseVAE
@@ -39,15 +40,15 @@ class Watched:
         self.changed: list[set[str]] = []
         model._update = self  # type: ignore[method-assign, assignment]
 
-    def __call__(self, batch: Batch, update: Update) -> Terms:
+    def __call__(self, batch: Batch, update: Update) -> ForwardPass:
         before = {name: self.state(name) for name in ("inference", "generative")}
-        terms = self.original(batch, update)
+        forward = self.original(batch, update)
         after = {name: self.state(name) for name in before}
-        self.losses.append(terms.loss.detach().clone())
+        self.losses.append(forward.losses.clone())
         self.changed.append(
             {name for name in before if not all(map(torch.equal, before[name], after[name]))}
         )
-        return terms
+        return forward
 
     def state(self, name: str) -> list[Tensor]:
         modules: list[nn.Module] = self.model.group(name)  # type: ignore[arg-type]
@@ -101,10 +102,10 @@ def test_gradients_are_those_of_the_eager_model(precision: torch.dtype, toleranc
     assert model.compiled is not None
     model.compiled.begin(torch.device("cpu"))
     gradients = []
-    for terms in (model.terms, model.compiled.graph):
+    for forward in (model._forward_pass, model.compiled.graph):
         model.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
-            terms(images, noise, None).loss.mean().backward()
+            forward(images, noise, None).loss.backward()
         gradients.append(
             torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
         )

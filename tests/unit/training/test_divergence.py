@@ -16,6 +16,7 @@ from reslag_vae.likelihoods.variance import SIGMA2_FLOOR
 from reslag_vae.networks import Network
 from reslag_vae.objectives import Terms
 from reslag_vae.training.callbacks import BestAndLast
+from reslag_vae.training.forward import ForwardPass
 from reslag_vae.training.schedules import Update
 from reslag_vae.variants import (
     VAE,
@@ -48,13 +49,13 @@ def test_a_training_epoch_that_is_not_finite_ends_the_run(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
 ) -> None:
     model = make_system(VAE, make_network(), "elbo")
-    original = model._update
+    original = model.terms
 
-    def update(batch: Batch, groups: Update) -> Terms:
-        terms = original(batch, groups)
-        return terms if model.current_epoch == 0 else terms._replace(loss=terms.loss * math.nan)
+    def terms(*arguments: Any) -> Terms:
+        found = original(*arguments)
+        return found if model.current_epoch == 0 else found._replace(loss=found.loss * math.nan)
 
-    model._update = update  # type: ignore[method-assign]
+    model.terms = terms  # type: ignore[method-assign]
     with pytest.raises(NonFiniteError, match=r"^Epoch 2, minibatch 1: train loss not finite"):
         fit(model, make_data(train=8), epochs=3, callbacks=[BestAndLast()])
     epochs = {
@@ -70,7 +71,7 @@ def test_the_minibatch_that_broke_the_weights_is_named(
     model: Any = make_system(VAE, make_network(), "elbo")
     original = model._update
 
-    def update(batch: Batch, groups: Update) -> Terms:
+    def update(batch: Batch, groups: Update) -> ForwardPass:
         if (model.current_epoch, model.images_seen) == (1, 22 + 8):
             next(network_of(model).inference.parameters()).data.fill_(math.nan)
         return original(batch, groups)

@@ -150,8 +150,8 @@ def test_training_means_weigh_images_equally(
     model = make_system(VAE, make_network(), "elbo")
     recorder = Recorder(model)
     trainer = fit(model, make_data(train=9, batch_size=8))
-    losses = torch.cat([terms.loss.detach() for terms in recorder.terms]).double()
-    assert [len(terms.loss) for terms in recorder.terms] == [8, 1]
+    losses = torch.cat([forward.losses for forward in recorder.forwards]).double()
+    assert [len(forward.losses) for forward in recorder.forwards] == [8, 1]
     assert float(trainer.callback_metrics["train/loss"]) == pytest.approx(
         float(losses.mean()), rel=1e-6
     )

@@ -221,10 +221,10 @@ def test_mixed_precision_keeps_the_likelihood_in_float32(
     fit(model, make_data(), precision="bf16-mixed")
     assert set(outputs) == {torch.bfloat16}
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
-    for terms in recorder.terms:
-        values = [terms.loss, terms.distortion, terms.rec, terms.kl, *terms.extras.values()]
-        assert {value.dtype for value in values if value is not None} == {torch.float32}
-        assert terms.loss.isfinite().all()
+    for forward in recorder.forwards:
+        values = [forward.losses, forward.means.values, *forward.extras.values()]
+        assert {value.dtype for value in values} == {torch.float32}
+        assert forward.losses.isfinite().all()
 
 
 def test_a_last_minibatch_of_one_image_trains(make_data: MakeData, fit: Fit) -> None:

@@ -1,0 +1,78 @@
+"""Several minibatches that go through the training loop at once: what is trained stays the same."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import Callback, Trainer
+from omegaconf import DictConfig
+
+from reslag_vae.data import ImageDataModule
+from reslag_vae.networks import Network
+from reslag_vae.training.at_once import MOST, at_once
+from reslag_vae.training.build import build
+from reslag_vae.training.schedules import Joint, Lagging, Schedule
+from reslag_vae.variants import LaggingVAE, OptimalSigmaVAE
+from tests.systems import TINY, make_system
+from tests.updates import Recorder, equal, shared_state
+
+Compose = Callable[..., DictConfig]
+MakeNetwork = Callable[..., Network]
+MakeData = Callable[..., ImageDataModule]
+Fit = Callable[..., Trainer]
+
+
+class Counts(Callback):
+    """Looks at the loader's batches."""
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("binarize", [None, "dynamic"])
+@pytest.mark.parametrize(
+    "schedule",
+    [Joint(), Lagging(ratio=2, epochs=1), Lagging(ratio=2, epochs=1, batches="fresh")],
+    ids=["joint", "lagging", "fresh"],
+)
+def test_training_is_bitwise_that_of_one_minibatch_at_a_time(
+    schedule: Schedule, binarize: Any, make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    found = []
+    for count in (1, 2, 8):
+        torch.manual_seed(0)
+        variant = OptimalSigmaVAE if schedule.name == "joint" else LaggingVAE
+        system = make_system(variant, make_network(), "sigma_optimal", schedule)
+        recorder, data = Recorder(system), make_data()
+        data.binarize, data.at_once, system.minibatch_size = binarize, count, data.batch_size
+        torch.manual_seed(1)
+        trainer = fit(system, data, epochs=2)
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        found.append((shared_state(system), recorder.images, metrics, system.images_seen))
+    (alone, *rest) = found
+    # 22 images: 8, 8 and the 6 of a last, smaller minibatch.
+    assert {len(images) for images in alone[1]} == {8, 6}
+    for together in rest:
+        assert equal(alone[0], together[0])
+        assert alone[1:] == together[1:]
+
+
+def test_several_come_at_once_unless_somebody_counts_them(compose: Compose, tmp_path: Path) -> None:
+    def count(*options: str, callback: Callback | None = None) -> int:
+        config = compose("model=vae", *TINY, *options)
+        data, system, trainer = build(config, tmp_path)
+        if callback is not None:
+            trainer.callbacks.append(callback)  # type: ignore[attr-defined]
+            return at_once(trainer, data)
+        assert system.minibatch_size == (data.batch_size if data.at_once > 1 else None)
+        return data.at_once
+
+    assert count() == MOST
+    assert count("+trainer.limit_train_batches=3") == 1
+    assert count("+trainer.max_time=00:01:00:00") == 1
+    assert count(callback=Counts()) == 1
+    assert count(callback=Callback()) == MOST
+    # Large minibatches need no company.
+    assert count("data.batch_size=1000") == 1

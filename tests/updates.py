@@ -56,23 +56,23 @@ class Recorder:
     """Notes what every update does: groups, images, and their state and gradients around it."""
 
     def __init__(self, system: BaseVAE) -> None:
-        self.system, self.original = system, system._update
+        self.system, self.original = system, system.update
         self.updates: list[tuple[int, Update]] = []
         self.images: list[list[int]] = []
         self.changed: list[set[str]] = []
         self.differentiated: list[set[str]] = []
         self.norms: list[dict[str, float]] = []
         self.forwards: list[ForwardPass] = []
-        system._update = self  # type: ignore[method-assign, assignment]
+        system.update = self  # type: ignore[method-assign, assignment]
 
-    def __call__(self, batch: Batch, update: Update) -> ForwardPass:
+    def __call__(self, images: Tensor, update: Update) -> ForwardPass:
         system = self.system
         before = {name: state(system.group(name)) for name in GROUPS}
-        forward = self.original(batch, update)
+        forward = self.original(images, update)
         changed = {name for name in GROUPS if not equal(before[name], state(system.group(name)))}
         after = {name: gradients(system, name) for name in GROUPS}
         self.updates.append((system.current_epoch, update))
-        self.images.append(batch.images[:, 0, 0, 0].tolist())
+        self.images.append(images[:, 0, 0, 0].tolist())
         self.changed.append(changed)
         self.differentiated.append(
             {name for name in GROUPS if any(g is not None for g in after[name])}

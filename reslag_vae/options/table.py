@@ -147,7 +147,7 @@ TRAIN: dict[str, Kind] = {
     "trainer.devices": either(whole(-1, 1024), listed(whole(0, 1023), 1, 1024), DEVICES),
     "trainer.num_nodes": whole(1, 100_000),
     "trainer.precision": PRECISION,
-    "trainer.compile": BOOLEAN,
+    "trainer.compile": either(BOOLEAN, word("auto")),
     "trainer.num_sanity_val_steps": whole(-1, 1_000_000),
     "trainer.enable_model_summary": BOOLEAN,
     "trainer.use_distributed_sampler": Kind("false", lambda value: value is False),

@@ -54,8 +54,7 @@ def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, T
         check_devices(config, trainer)
     data.at_once = at_once(trainer, data)
     model.minibatch_size = data.batch_size if data.at_once > 1 else None
-    if config.trainer.get("compile"):
-        model.compile_updates()
+    model.compilation = config.trainer.get("compile", False)
     return data, model, trainer
 
 

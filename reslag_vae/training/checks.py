@@ -38,7 +38,7 @@ def check_devices(config: DictConfig, trainer: Trainer) -> None:
         raise ValueError(
             f"data.batch_size={config.data.batch_size}: must be a multiple of the {count} devices."
         )
-    if count > 1 and config.trainer.get("compile"):
+    if count > 1 and config.trainer.get("compile") is True:
         raise ValueError(
             "trainer.compile=true: takes one device; leave it out, or trainer.devices=1."
         )

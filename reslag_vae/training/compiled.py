@@ -1,28 +1,36 @@
 """The forward and backward pass of a training minibatch as compiled graphs."""
 
 import logging
-from typing import TYPE_CHECKING
+from math import prod
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 from torch._functorch import config as functorch
 
+from reslag_vae.data import ImageDataModule
 from reslag_vae.training.forward import ForwardPass
 
 if TYPE_CHECKING:
+    from reslag_vae.training.system import BaseVAE
     from reslag_vae.training.updates import Forward
 
 log = logging.getLogger(__name__)
+
+Compile = bool | Literal["auto"]
+
+# Numbers of pixels that a run trains on for each layer of its network, from which on compilation
+# repays its time: on two cores, about six minutes of training of the thesis' networks.
+LONG = 50_000_000
 
 
 class CompiledForward:
     """A forward pass under torch.compile, with one graph for each kind of update.
 
     A graph has the forward and the backward pass. The noise comes from outside of the graphs, as it
-    does without compilation, so that losses differ by rounding alone. On a GPU the graphs are CUDA
-    graphs. Minibatches of another size than the first, such as the last of an epoch, are not
-    compiled. If one of the passes cannot be compiled, the log says so and training continues
-    without compilation.
+    does without compilation, so that losses differ by rounding alone. Minibatches of another size
+    than the first, such as the last of an epoch, are not compiled. If one of the passes cannot be
+    compiled, the log says so and training continues without compilation.
 
     Args:
         forward: function that is compiled.
@@ -32,22 +40,13 @@ class CompiledForward:
     """
 
     def __init__(self, forward: "Forward") -> None:
+        # Earlier graphs are of another run in this process. PyTorch keeps few graphs of a
+        # function, and then silently none.
+        torch.compiler.reset()
         self.forward = forward
+        self.graph = torch.compile(forward, fullgraph=True, dynamic=False)
         self.batch_size: int | None = None
         self.failed = False
-
-    def begin(self, device: torch.device) -> None:
-        """Forget earlier graphs, before the first update.
-
-        Args:
-            device: device of the model.
-        """
-        # They are of an earlier run in this process. PyTorch keeps few graphs of a function, and
-        # then silently none.
-        torch.compiler.reset()
-        mode = "reduce-overhead" if device.type == "cuda" else None
-        self.graph = torch.compile(self.forward, fullgraph=True, dynamic=False, mode=mode)
-        self.batch_size, self.failed = None, False
         log.info("Compiling: the first step of each kind of update takes up to a minute.")
 
     def __call__(
@@ -76,6 +75,23 @@ class CompiledForward:
             )
         # Where the model itself is at fault, it says so again here.
         return self.forward(images, noise, prior)
+
+
+def is_repaid(system: "BaseVAE") -> bool:
+    """Return whether a run is long enough for compilation to save more time than it takes.
+
+    It depends on nothing but the run's configuration, so that a resumed run does as before.
+
+    Args:
+        system: system that is trained, on one device or several.
+    """
+    trainer = system.trainer
+    data, epochs = getattr(trainer, "datamodule", None), trainer.max_epochs or 0
+    if trainer.world_size > 1 or not isinstance(data, ImageDataModule):
+        return False
+    images = epochs * trainer.num_training_batches * data.at_once * data.batch_size
+    layers = sum(not list(module.children()) for module in system.model.modules())
+    return images * prod(data.image_shape) >= LONG * layers
 
 
 def reason(error: Exception) -> str:

@@ -55,7 +55,7 @@ def refuse_standstill(trainer: Trainer, skips: Mapping[Group, GradientSkip]) -> 
         NonFiniteError: it is so. The message names the group and the epoch.
     """
     for name, skip in skips.items():
-        if skip.updates and int(skip.non_finite) == skip.updates:
+        if int(skip.updates) and int(skip.non_finite) == int(skip.updates):
             raise NonFiniteError(
                 f"Epoch {trainer.current_epoch + 1}: no gradient of the {name} group was finite, "
                 "so that optimizer.skip_above skipped all of its updates."

@@ -26,7 +26,7 @@ class GradientSkip:
 
     Attributes:
         norms: (100,) norms of the latest updates, the latest one last; NaN where there was none.
-        updates: number of updates in this epoch.
+        updates: () number of updates in this epoch.
         skipped: () number of those that were skipped.
         non_finite: () number of those whose gradient was not finite.
     """
@@ -34,11 +34,24 @@ class GradientSkip:
     def __init__(self, factor: float) -> None:
         self.factor = factor
         self.norms = torch.full((WINDOW,), math.nan)
-        self.begin_epoch()
+        self.updates, self.skipped, self.non_finite = torch.zeros(3)
+
+    def to(self, like: Tensor) -> None:
+        """Move to the device and the precision of a tensor."""
+        self.norms = self.norms.to(like)
+        self.updates, self.skipped, self.non_finite = (own.to(like) for own in self._counts())
 
     def begin_epoch(self) -> None:
         """Count updates from 0."""
-        self.updates, self.skipped, self.non_finite = 0, torch.zeros(()), torch.zeros(())
+        for count in self._counts():
+            count.zero_()
+
+    def _counts(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.updates, self.skipped, self.non_finite
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Return what judging changes in place."""
+        return self.norms, *self._counts()
 
     def judge(self, norm: Tensor) -> Tensor:
         """Return whether to skip the next update, and take note of its norm.
@@ -49,12 +62,17 @@ class GradientSkip:
         Returns:
             A () truth value on the norm's device.
         """
-        norms, finite = self.norms.to(norm), norm.isfinite()
+        if self.norms.device != norm.device or self.norms.dtype != norm.dtype:
+            self.to(norm)
+        finite = norm.isfinite()
         # The median of a window that is not full is NaN, and nothing is above that.
-        skip = ~finite | (norm > self.factor * norms.median())
-        self.norms = torch.where(finite, torch.cat([norms[1:], norm[None]]), norms)
-        self.updates += 1
-        self.skipped, self.non_finite = self.skipped + skip, self.non_finite + ~finite
+        skip = ~finite | (norm > self.factor * self.norms.median())
+        later = torch.cat([self.norms[1:], norm[None]])
+        # In place, as a CUDA graph repeats it.
+        self.norms.copy_(torch.where(finite, later, self.norms))
+        self.updates.add_(1)
+        self.skipped.add_(skip)
+        self.non_finite.add_(~finite)
         return skip
 
     def state(self) -> Tensor:

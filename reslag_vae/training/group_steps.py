@@ -58,6 +58,10 @@ class GroupSteps:
                 nn.utils.clip_grads_with_norm_(parameters, self.clip_norm, norm, foreach=True)
         optimizer.step()
 
+    def tensors(self) -> list[Tensor]:
+        """Return what is changed in place when a step is judged."""
+        return [own for skip in self.skips.values() for own in skip.tensors()]
+
     def begin_epoch(self) -> None:
         """Count skipped steps from 0."""
         for skip in self.skips.values():

@@ -112,6 +112,24 @@ def count_writes(optimizer: Optimizer, *_: object) -> None:
         torch.autograd.graph.increment_version(group["params"])
 
 
+def adapt(optimizer: Optimizer, device: torch.device) -> None:
+    """Make an optimizer fit its device, whatever the checkpoint that it was loaded from.
+
+    On a GPU its step can be captured: the learning rate is a tensor then, which a schedule changes
+    in place.
+
+    Args:
+        optimizer: optimizer whose parameters are there.
+        device: the device.
+    """
+    match_layout(optimizer)
+    captured = device.type == "cuda"
+    for group in optimizer.param_groups:
+        lr = float(group["lr"])
+        group["capturable"] = captured
+        group["lr"] = torch.tensor(lr, device=device) if captured else lr
+
+
 @torch.no_grad()
 def match_layout(optimizer: Optimizer) -> None:
     """Give the optimizer's moments the memory layout of their parameters.

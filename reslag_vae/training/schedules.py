@@ -91,6 +91,11 @@ class Schedule(ABC):
         """The current epoch's kind of training, in a word."""
         return "joint"
 
+    @property
+    def fixed(self) -> bool:
+        """Whether every step of the epoch makes the same updates, all on its own minibatch."""
+        return True
+
     def aggressive_epochs(self, epochs: int) -> int:
         """Return how many of the first `epochs` epochs train the encoder aggressively."""
         return 0
@@ -208,6 +213,10 @@ class Lagging(Schedule):
     @property
     def phase(self) -> str:
         return "aggressive" if self.aggressive else "joint"
+
+    @property
+    def fixed(self) -> bool:
+        return not self.aggressive or (self.ratio != "adaptive" and self.batches == "same")
 
     def aggressive_epochs(self, epochs: int) -> int:
         ended = epochs if self.phase_ended_at is None else self.phase_ended_at

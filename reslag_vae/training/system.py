@@ -1,6 +1,5 @@
 """The LightningModule of every variant, with the one training step that all of them share."""
 
-from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import torch
@@ -17,16 +16,17 @@ from reslag_vae.models.generative import GROUPS, Group
 from reslag_vae.models.terms import compute_terms
 from reslag_vae.objectives import Objective, Terms
 from reslag_vae.objectives.averages import Means
-from reslag_vae.training.compiled import CompiledForward
+from reslag_vae.training.compiled import Compile, CompiledForward, is_repaid
 from reslag_vae.training.distributed_evaluation import add_in_turn
 from reslag_vae.training.divergence import refuse_non_finite
 from reslag_vae.training.forward import ForwardPass, forward_pass
-from reslag_vae.training.fresh_batches import endless
+from reslag_vae.training.graphed import GraphedSteps
 from reslag_vae.training.group_steps import GroupSteps
-from reslag_vae.training.optimizers import AdamSettings, match_layout
+from reslag_vae.training.optimizers import AdamSettings, adapt
 from reslag_vae.training.requirements import check_requirements
 from reslag_vae.training.schedules import Joint, Schedule, Update
 from reslag_vae.training.starting import start_from_data
+from reslag_vae.training.steps import TrainingSteps
 from reslag_vae.training.updates import Updates
 
 
@@ -52,6 +52,10 @@ class BaseVAE(LightningModule):
         images_seen: number of images seen in training, the x axis of everything that is logged.
         minibatch_size: number of images in a minibatch where the loader gives several at once; None
             if it gives one.
+        compilation: whether `fit` compiles the updates, and on a GPU captures them: True, False, or
+            "auto", where the run is long enough.
+        compiled: forward pass of compiled updates, in training; None if they are not.
+        graphed: steps as CUDA graphs, in training; None if they are not.
         stopped_because: reason why training has ended by itself, in words; None if it has not.
         train_means: running means of the training epoch's terms.
         train_mse: () float64 mean squared error per pixel on the training split, which is the
@@ -81,7 +85,8 @@ class BaseVAE(LightningModule):
         self.model, self.objective = model, objective
         self.schedule: Schedule = Joint() if schedule is None else schedule
         self.optimizer = AdamSettings() if optimizer is None else optimizer
-        self.steps = GroupSteps(self.optimizer)
+        self.group_steps = GroupSteps(self.optimizer)
+        self.steps = TrainingSteps(self)
         check_requirements(self)
 
         self.images_seen = 0
@@ -89,8 +94,9 @@ class BaseVAE(LightningModule):
         self.stopped_because: str | None = None
         self.train_means = Means()
         self.evaluation = EvaluationEpoch(model, objective)
-        self.fresh_batches: Iterator[Batch] | None = None
+        self.compilation: Compile = False
         self.compiled: CompiledForward | None = None
+        self.graphed: GraphedSteps | None = None
         self.register_buffer("train_mse", torch.ones((), dtype=torch.float64))
 
     def parts(self) -> dict[str, Any]:
@@ -160,7 +166,7 @@ class BaseVAE(LightningModule):
     def learning_rates(self) -> dict[str, float]:
         """Return the current learning rate of each group."""
         return {
-            name: optimizer.param_groups[0]["lr"]
+            name: float(optimizer.param_groups[0]["lr"])
             for name, optimizer in zip(GROUPS, self.optimizers(), strict=True)
         }
 
@@ -168,32 +174,31 @@ class BaseVAE(LightningModule):
         if stage == "fit":
             self.schedule.check_length(self.trainer.max_epochs)
 
-    def compile_updates(self) -> None:
-        """Let `fit` compile forward and backward pass of each kind of update (torch.compile)."""
-        self.compiled = CompiledForward(self._forward_pass)
-
     def prepare_updates(self) -> None:
         """Look up what the updates of each group need, once, before the first one."""
         optimizers = dict(zip(GROUPS, self.optimizers(), strict=True))
         forward = self.compiled or self._forward_pass
-        self.updates = Updates(self, optimizers, self.steps, forward)
+        self.updates = Updates(self, optimizers, self.group_steps, forward)
 
     def on_train_start(self) -> None:
         # What the sanity check took in of the untrained model is no result.
         self.evaluation = EvaluationEpoch(self.model, self.objective)
-        if self.compiled is not None:
-            self.compiled.begin(self.device)
+        if self.compilation is True or (self.compilation == "auto" and is_repaid(self)):
+            self.compiled = CompiledForward(self._forward_pass)
         self.prepare_updates()
         for optimizer in self.trainer.optimizers:
-            match_layout(optimizer)
+            adapt(optimizer, self.device)
+        if self.compilation and self.device.type == "cuda" and self.trainer.world_size == 1:
+            self.graphed = GraphedSteps(self)
         if not self.images_seen:
             start_from_data(self)
 
     def on_train_epoch_start(self) -> None:
         self.objective.begin_epoch(self.current_epoch)
         self.schedule.begin_epoch(self.current_epoch)
+        self.group_steps.begin_epoch()
         self.steps.begin_epoch()
-        self.train_means, self.fresh_batches = Means(), None
+        self.train_means = Means()
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Make the steps of the schedule on one minibatch, or on several that came together.
@@ -201,49 +206,21 @@ class BaseVAE(LightningModule):
         Returns:
             `loss`, the mean loss of the last update.
         """
-        for minibatch in batch.split(self.minibatch_size or len(batch.images)):
-            loss = self._step(minibatch)
-            # Lightning ends the run after its own step, which these are many of.
-            if self.trainer.received_sigterm:
-                break
-        return {"loss": loss}
+        rows = self.graphed(batch.images) if self.graphed else self.steps(batch.images)
+        counts = self.steps.sizes(batch.images)[: len(rows)]
+        self.train_means.add_rows(self.steps.names, rows, counts)
+        self.images_seen += sum(counts) * self.trainer.world_size
+        return {"loss": rows[-1, 0]}
 
-    def _step(self, batch: Batch) -> Tensor:
-        """Make the updates of one step of the schedule, and return the loss of the last one."""
-        updates = self.schedule.updates()
-        update: Update | None = next(updates)
-        while update is not None:
-            forward = self._update(self._batch_of(update, batch), update)
-            try:
-                update = updates.send(forward.losses)
-            except StopIteration:
-                update = None
-        # The last update moves the generative group under every schedule: its terms are the step's.
-        if self.model.likelihood.training:
-            self.model.likelihood.observe(forward.extras)
-        self.train_means.add_row(forward.means, len(batch.images))
-        self.images_seen += len(batch.images) * self.trainer.world_size
-        return forward.loss.detach()
-
-    def _update(self, batch: Batch, update: Update) -> ForwardPass:
-        """Make one update on a minibatch."""
-        return self.updates.make(batch.images, update.groups)
-
-    def _batch_of(self, update: Update, batch: Batch) -> Batch:
-        """Return the minibatch of an update: the step's own, or the next fresh one."""
-        if not update.fresh:
-            return batch
-        if self.fresh_batches is None:
-            loader: Iterable[Batch] = self.trainer.train_dataloader or ()
-            self.fresh_batches = endless(loader, self.minibatch_size)
-        moved: Batch = self.transfer_batch_to_device(next(self.fresh_batches), self.device, 0)
-        return moved
+    def update(self, images: Tensor, update: Update) -> ForwardPass:
+        """Make one update on a minibatch of (B, C, H, W) images."""
+        return self.updates.make(images, update.groups)
 
     def on_train_epoch_end(self) -> None:
         means = self.train_means.gathered()
         mse = float(self.train_mse)
         metrics = with_yardstick(means.read(), self.model, self.objective, mse)
-        self._log("train", metrics | self.steps.end_epoch(self.trainer), means)
+        self._log("train", metrics | self.group_steps.end_epoch(self.trainer), means)
         self._step_schedulers()
         self.schedule.end_epoch(self.current_epoch, self.trainer.callback_metrics)
 
@@ -309,7 +286,7 @@ class BaseVAE(LightningModule):
             "images_seen": self.images_seen,
             "stopped_because": self.stopped_because,
             "schedule": self.schedule.state_dict(),
-            "gradient_norms": self.steps.state_dict(),
+            "gradient_norms": self.group_steps.state_dict(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -317,6 +294,8 @@ class BaseVAE(LightningModule):
         self.images_seen = progress["images_seen"]
         self.stopped_because = progress["stopped_because"]
         self.schedule.load_state_dict(progress["schedule"])
-        self.steps.load_state_dict(progress.get("gradient_norms", {}))  # younger than schema 3
+        self.group_steps.load_state_dict(
+            progress.get("gradient_norms", {})
+        )  # younger than schema 3
         if self.stopped_because is not None:
             self.trainer.should_stop = True

@@ -109,7 +109,7 @@ CASES: dict[str, Callable[[], BaseVAE]] = {
 def accustomed(system: BaseVAE) -> BaseVAE:
     """Let small gradients have been usual for the encoder, and large ones for the decoder."""
     norms = {"inference": torch.full((WINDOW,), 1e-6), "generative": torch.full((WINDOW,), 1e6)}
-    system.steps.load_state_dict(norms)  # type: ignore[arg-type]
+    system.group_steps.load_state_dict(norms)  # type: ignore[arg-type]
     return system
 
 

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch._inductor import config
 
 from reslag_vae.data import ImageDataModule
-from reslag_vae.data.images import Batch
 from reslag_vae.models.generative import Group
 from reslag_vae.networks import LightResidualNetwork, Network
 from reslag_vae.objectives import Terms
 from reslag_vae.training.build import build_system
+from reslag_vae.training.compiled import CompiledForward
 from reslag_vae.training.forward import ForwardPass
 from reslag_vae.training.freezing import frozen
 from reslag_vae.training.schedules import Lagging, Update
@@ -35,14 +35,14 @@ class Watched:
     """Notes the losses of every update, and which groups it changed."""
 
     def __init__(self, model: BaseVAE) -> None:
-        self.model, self.original = model, model._update
+        self.model, self.original = model, model.update
         self.losses: list[Tensor] = []
         self.changed: list[set[str]] = []
-        model._update = self  # type: ignore[method-assign, assignment]
+        model.update = self  # type: ignore[method-assign, assignment]
 
-    def __call__(self, batch: Batch, update: Update) -> ForwardPass:
+    def __call__(self, images: Tensor, update: Update) -> ForwardPass:
         before = {name: self.state(name) for name in ("inference", "generative")}
-        forward = self.original(batch, update)
+        forward = self.original(images, update)
         after = {name: self.state(name) for name in before}
         self.losses.append(forward.losses.clone())
         self.changed.append(
@@ -63,8 +63,7 @@ def reslag_light(make_network: MakeNetwork) -> BaseVAE:
 
 def trained(model: BaseVAE, data: ImageDataModule, fit: Fit, compile_it: bool) -> Watched:
     watched = Watched(model)
-    if compile_it:
-        model.compile_updates()
+    model.compilation = compile_it
     torch.manual_seed(1)
     fit(model, data, epochs=2)
     return watched
@@ -98,11 +97,8 @@ def test_gradients_are_those_of_the_eager_model(precision: torch.dtype, toleranc
     network = LightResidualNetwork((3, 9, 7), latent_dim=4, channels=[8, 8], blocks=[1, 1])
     model = make_system(ResLagLightVAE, network, "sigma_data", Lagging(ratio=2, epochs=1)).train()
     images, noise = torch.randint(256, (16, 3, 9, 7), dtype=torch.uint8), (torch.randn(16, 4),)
-    model.compile_updates()
-    assert model.compiled is not None
-    model.compiled.begin(torch.device("cpu"))
     gradients = []
-    for forward in (model._forward_pass, model.compiled.graph):
+    for forward in (model._forward_pass, CompiledForward(model._forward_pass).graph):
         model.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
             forward(images, noise, None).loss.backward()

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 from lightning import Trainer
+from torch import Tensor
 
 from reslag_vae._runtime.errors import NonFiniteError
 from reslag_vae.data import ImageDataModule
-from reslag_vae.data.images import Batch
 from reslag_vae.likelihoods.variance import SIGMA2_FLOOR
 from reslag_vae.networks import Network
 from reslag_vae.objectives import Terms
@@ -69,14 +69,14 @@ def test_the_minibatch_that_broke_the_weights_is_named(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
     model: Any = make_system(VAE, make_network(), "elbo")
-    original = model._update
+    original = model.update
 
-    def update(batch: Batch, groups: Update) -> ForwardPass:
+    def update(images: Tensor, groups: Update) -> ForwardPass:
         if (model.current_epoch, model.images_seen) == (1, 22 + 8):
             next(network_of(model).inference.parameters()).data.fill_(math.nan)
-        return original(batch, groups)
+        return original(images, groups)
 
-    model._update = update
+    model.update = update
     with pytest.raises(
         NonFiniteError, match=r"^Epoch 2, minibatch 2: train loss, distortion, rec, kl not finite"
     ):

@@ -227,7 +227,7 @@ def parameters(system: BaseVAE) -> dict[str, Tensor]:
 
 def accustomed_to(system: BaseVAE, norm: float) -> None:
     """Let a norm have been the usual one."""
-    system.steps.load_state_dict({name: torch.full((WINDOW,), norm) for name in GROUPS})
+    system.group_steps.load_state_dict({name: torch.full((WINDOW,), norm) for name in GROUPS})
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
@@ -247,7 +247,7 @@ def test_compiled_updates_are_skipped(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
     system = make_system(VAE, make_network(), "elbo", optimizer=AdamSettings(skip_above=2.0))
-    system.compile_updates()
+    system.compilation = True
     accustomed_to(system, 1e-9)
     before = parameters(system)
     trainer = fit(system, make_data())
@@ -262,7 +262,7 @@ def test_a_group_is_skipped_by_its_own_norms_alone(
 ) -> None:
     system = make_system(VAE, make_network(), "elbo", optimizer=AdamSettings(skip_above=2.0))
     usual = {"inference": 1e-9, "generative": 1e9}
-    system.steps.load_state_dict({n: torch.full((WINDOW,), usual[n]) for n in GROUPS})
+    system.group_steps.load_state_dict({n: torch.full((WINDOW,), usual[n]) for n in GROUPS})
     before = {name: copy.deepcopy(system.group_parameters(name)) for name in GROUPS}
     trainer = fit(system, make_data())
     still = {
@@ -286,8 +286,8 @@ def test_without_a_skip_training_is_that_without_the_option(
     assert equal(shared_state(off), shared_state(on))
     assert "train/skipped_updates" not in trainers[0].callback_metrics
     assert trainers[1].callback_metrics["train/skipped_updates"] == 0
-    assert off.steps.state_dict() == {}
-    assert {name: len(own) for name, own in on.steps.state_dict().items()} == {
+    assert off.group_steps.state_dict() == {}
+    assert {name: len(own) for name, own in on.group_steps.state_dict().items()} == {
         "inference": 6,
         "generative": 6,
     }
@@ -319,7 +319,7 @@ def test_a_gradient_that_is_not_finite_is_skipped(
         {int(own["step"]) for own in optimizer.state.values()} for optimizer in trainer.optimizers
     ]
     assert steps == [{3}, {6}]
-    assert {name: len(own) for name, own in system.steps.state_dict().items()} == {
+    assert {name: len(own) for name, own in system.group_steps.state_dict().items()} == {
         "inference": 3,
         "generative": 6,
     }

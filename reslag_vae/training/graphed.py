@@ -1,0 +1,200 @@
+"""Training steps as CUDA graphs, each of which the device runs without a word from Python."""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import torch
+from lightning import Trainer
+from lightning.pytorch.loops.progress import _ReadyCompletedTracker
+from torch import Tensor
+
+from reslag_vae._runtime.errors import first_line
+
+if TYPE_CHECKING:
+    from reslag_vae.training.system import BaseVAE
+
+log = logging.getLogger(__name__)
+
+# From a function to one that repeats its work on the same memory, and returns the same result.
+Capture = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
+
+# A graph is launched so often before it is trusted, and its losses are as near to those of Python.
+TRIALS = 2
+ROUNDING = 0.02
+
+
+class GraphedSteps:
+    """The steps of one call of `training_step` as one graph, which is launched once for all.
+
+    There is a graph for each phase of the schedule and each number of images. A graph is taken
+    after trial steps, which leave no trace: parameters, buffers, moments and random numbers are as
+    before. It is used if its losses are those of the trial; if not, or if it cannot be captured,
+    the log says so and training continues step by step.
+
+    Args:
+        system: system that is trained.
+        capture: function that captures them; None is that of CUDA.
+
+    Attributes:
+        failed: whether training continues step by step.
+    """
+
+    def __init__(self, system: "BaseVAE", capture: Capture | None = None) -> None:
+        self.system, self.steps = system, system.steps
+        self.capture = cuda_graph if capture is None else capture
+        self.graphs: dict[tuple[str, torch.Size], Graph] = {}
+        self.phase = ""
+        self.failed = False
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Make the steps on images, and return the means of their terms.
+
+        Args:
+            images: (N, C, H, W) images of one minibatch or several.
+        """
+        if self.failed or not self.system.schedule.fixed:
+            return self.steps(images)
+        if self.system.schedule.phase != self.phase:
+            # The memory of the phase before is free for this one.
+            self.graphs, self.phase = {}, self.system.schedule.phase
+        key = (self.phase, images.shape)
+        if key not in self.graphs:
+            try:
+                self.graphs[key] = self._graph_of(images)
+            except (RuntimeError, GraphError) as error:
+                self.failed, self.graphs = True, {}
+                log.warning("Training goes on without CUDA graphs: %s", first_line(error))
+                return self.steps(images)
+        return self.graphs[key].launch(images)
+
+    def _graph_of(self, images: Tensor) -> "Graph":
+        """Return the graph of the steps on as many images.
+
+        Raises:
+            GraphError: the graph does not what the steps do.
+            RuntimeError: PyTorch cannot capture them.
+        """
+        given = images.clone()
+        state = State(self.system)
+        trial = state.counted(lambda: [self.steps(given) for _ in range(TRIALS)])
+        state.restore()
+        for parameter in self.system.parameters():
+            parameter.grad = None  # the graph's own memory holds them
+        repeat = self.capture(lambda: self.steps(given))
+        state.restore()
+        graph = Graph(given, repeat, state)
+        repeated = [graph.launch(images) for _ in range(TRIALS)]
+        state.restore()
+        if not torch.allclose(torch.cat(repeated), torch.cat(trial), rtol=ROUNDING):
+            raise GraphError("its first steps are not those that Python makes.")
+        return graph
+
+
+class GraphError(RuntimeError):
+    """A graph that is not to be used."""
+
+
+class State:
+    """What training steps change, as it is now.
+
+    Args:
+        system: system that is trained.
+
+    Attributes:
+        updates: number of optimizers' steps in one call.
+    """
+
+    def __init__(self, system: "BaseVAE") -> None:
+        self.system = system
+        self.generator = generator_of(system.device)
+        self.random = self.generator.get_state()
+        self.copies = {id(own): own.clone() for own in self.tensors()}
+        self.trackers = trackers_of(system.trainer)
+        self.counts = [(own.ready, own.completed) for own in self.trackers]
+        self.updates = 0
+
+    def tensors(self) -> list[Tensor]:
+        """Return the tensors that a step changes in place."""
+        found = [
+            *self.system.parameters(),
+            *self.system.buffers(),
+            *self.system.group_steps.tensors(),
+        ]
+        for optimizer in self.system.trainer.optimizers:
+            for own in optimizer.state.values():
+                found += [value for value in own.values() if isinstance(value, Tensor)]
+        return found
+
+    def counted(self, trial: Callable[[], list[Tensor]]) -> list[Tensor]:
+        """Return the result of trial calls, and take note of how many updates one makes."""
+        result = trial()
+        self.updates = (self.trackers[0].ready - self.counts[0][0]) // len(result)
+        return result
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Put everything back; moments that were not there before are 0, as Adam's first ones."""
+        for own in self.tensors():
+            before = self.copies.get(id(own))
+            own.zero_() if before is None else own.copy_(before)
+        self.generator.set_state(self.random)
+        for tracker, (ready, completed) in zip(self.trackers, self.counts, strict=True):
+            tracker.ready, tracker.completed = ready, completed
+
+
+class Graph:
+    """A captured call.
+
+    Args:
+        images: images of the call, whose memory the graph reads.
+        repeat: function that launches the graph, and returns the memory of its result.
+        state: what the steps change.
+    """
+
+    def __init__(self, images: Tensor, repeat: Callable[[], Tensor], state: State) -> None:
+        self.images, self.repeat = images, repeat
+        self.changed, self.updates = state.tensors(), state.updates
+        self.trackers = state.trackers
+
+    def launch(self, images: Tensor) -> Tensor:
+        """Make the steps on images, and return the means of their terms."""
+        self.images.copy_(images)
+        rows = self.repeat().clone()
+        # What Python would have counted: writes, by which what is computed of a tensor is known to
+        # be out of date, and Lightning's number of steps.
+        torch.autograd.graph.increment_version(self.changed)
+        for tracker in self.trackers:
+            tracker.ready += self.updates
+            tracker.completed += self.updates
+        return rows
+
+
+def generator_of(device: torch.device) -> torch.Generator:
+    """Return the generator that a device draws its noise from."""
+    if device.type != "cuda":
+        return torch.default_generator
+    index = torch.cuda.current_device() if device.index is None else device.index
+    generator: torch.Generator = torch.cuda.default_generators[index]
+    return generator
+
+
+def trackers_of(trainer: Trainer) -> list[_ReadyCompletedTracker]:
+    """Return Lightning's counters of the optimizers' steps, of which `global_step` is made."""
+    progress = trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+    trackers: Iterable[_ReadyCompletedTracker] = (progress.total, progress.current)
+    return list(trackers)
+
+
+def cuda_graph(work: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    """Return a function that launches the CUDA graph of some work, which ran before."""
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = work()
+
+    def repeat() -> Tensor:
+        graph.replay()
+        return result
+
+    return repeat

@@ -1,0 +1,195 @@
+"""Steps as a graph, beside those of Python; in place of CUDA's capture, the work is repeated."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loops.progress import _Progress
+from torch import Tensor
+
+from reslag_vae.data import ImageDataModule
+from reslag_vae.latents import GaussianPosterior, VampPrior
+from reslag_vae.likelihoods import Gaussian, OptimalVariance
+from reslag_vae.models import FlatModel
+from reslag_vae.networks import Network
+from reslag_vae.objectives import ELBO
+from reslag_vae.training.graphed import Capture, GraphedSteps
+from reslag_vae.training.optimizers import AdamSettings
+from reslag_vae.training.schedules import Joint, Lagging, Schedule
+from reslag_vae.training.system import BaseVAE
+from reslag_vae.variants import LaggingVAE, MMDInfoVAE, OptimalSigmaVAE
+from tests.systems import make_system
+from tests.updates import equal, shared_state
+
+MakeNetwork = Callable[..., Network]
+MakeData = Callable[..., ImageDataModule]
+Fit = Callable[..., Trainer]
+Work = Callable[[], Tensor]
+
+
+def repeated(work: Work) -> Work:
+    """A graph that is no faster: launched, it does the work anew, into the same memory."""
+    memory: list[Tensor] = []
+
+    def repeat() -> Tensor:
+        with uncounted():
+            result = work()
+        memory[:] = memory or [torch.empty_like(result)]
+        return memory[0].copy_(result)
+
+    return repeat
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Hide optimizers' steps from Lightning, which does not see what a device does by itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Progress, "increment_ready", lambda own: None)
+        patch.setattr(_Progress, "increment_completed", lambda own: None)
+        yield
+
+
+class Graphs(Callback):
+    """Has a system make its steps as graphs, where a GPU would."""
+
+    def __init__(self, capture: Capture) -> None:
+        self.capture = capture
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Set the graphs up; the system's own hook comes after this one, and finds no GPU."""
+        assert isinstance(pl_module, BaseVAE)
+        self.graphed = pl_module.graphed = GraphedSteps(pl_module, self.capture)
+
+
+def trained(
+    make: Callable[[], BaseVAE], data: ImageDataModule, fit: Fit, capture: Capture | None
+) -> tuple[BaseVAE, Trainer, GraphedSteps | None]:
+    torch.manual_seed(0)
+    system = make()
+    data.at_once, system.minibatch_size = 2, data.batch_size
+    graphs = Graphs(capture) if capture else None
+    torch.manual_seed(1)
+    trainer = fit(system, data, epochs=3, callbacks=[graphs] if graphs else [])
+    return system, trainer, graphs.graphed if graphs else None
+
+
+SETTINGS = AdamSettings(clip_norm=1.0, skip_above=4.0)
+SYSTEMS: dict[str, tuple[type[BaseVAE], str, Schedule, AdamSettings | None]] = {
+    "joint": (OptimalSigmaVAE, "sigma_optimal", Joint(), None),
+    "learned": (OptimalSigmaVAE, "sigma_learned", Joint(), SETTINGS),
+    "lagging": (LaggingVAE, "sigma_data", Lagging(ratio=2, epochs=2), SETTINGS),
+    "mmd": (MMDInfoVAE, "mmd", Joint(), None),
+}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_training_is_bitwise_that_of_python(
+    name: str, make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    variant, objective, schedule, settings = SYSTEMS[name]
+
+    def make() -> BaseVAE:
+        return make_system(variant, make_network(), objective, schedule, settings)
+
+    alone, python, _ = trained(make, make_data(), fit, None)
+    system, trainer, graphed = trained(make, make_data(), fit, repeated)
+    assert graphed is not None
+    assert not graphed.failed
+    # Of the last phase: two minibatches of 8 at once, and the 6 images that remain.
+    assert {shape[0] for _, shape in graphed.graphs} == {16, 6}
+    assert equal(shared_state(alone), shared_state(system))
+    for first, second in zip(python.optimizers, trainer.optimizers, strict=True):
+        states = zip(first.state.values(), second.state.values(), strict=True)
+        assert all(equal(*pair) for pair in states)
+    assert python.global_step == trainer.global_step > 0
+    metrics = [
+        {key: float(value) for key, value in own.callback_metrics.items()}
+        for own in (python, trainer)
+    ]
+    assert metrics[0] == metrics[1]
+
+
+def test_what_was_computed_of_parameters_is_out_of_date_after_a_graph(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    prior = VampPrior(3, (1, 8, 8), pseudo_inputs=2)
+    likelihood = Gaussian(OptimalVariance((1, 8, 8)))
+    model = FlatModel(make_network(), likelihood, GaussianPosterior(), prior)
+    system = OptimalSigmaVAE(model, ELBO())
+
+    def unseen(work: Work) -> Work:
+        """A graph whose writes PyTorch does not count, as those of CUDA's."""
+        repeat, changed = repeated(work), (*system.parameters(), *system.buffers())
+
+        def launch() -> Tensor:
+            with torch.autograd._unsafe_preserve_version_counter(changed):
+                return repeat()
+
+        return launch
+
+    class Remembers(Callback):
+        def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            with torch.no_grad():
+                means.append(prior.mixture().mean.clone())
+
+    means: list[Tensor] = []
+    fit(system, make_data(), epochs=3, callbacks=[Graphs(unseen), Remembers()])
+    assert system.graphed is not None
+    assert not system.graphed.failed
+    with torch.no_grad():
+        assert torch.equal(means[-1], prior._mixture().mean)
+    assert not torch.equal(means[0], means[-1])
+
+
+def unable(work: Work) -> Work:
+    raise RuntimeError("this operation cannot be captured")
+
+
+def forgetful(work: Work) -> Work:
+    """A graph of the wrong steps."""
+    return lambda: work() * 1.5
+
+
+@pytest.mark.parametrize(
+    ("capture", "message"),
+    [(unable, "cannot be captured"), (forgetful, "are not those that Python makes")],
+)
+def test_where_a_graph_cannot_be_trusted_training_goes_on_with_a_word(
+    capture: Capture,
+    message: str,
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def make() -> BaseVAE:
+        return make_system(OptimalSigmaVAE, make_network(), "sigma_optimal")
+
+    alone, _, _ = trained(make, make_data(), fit, None)
+    with caplog.at_level(logging.WARNING, "reslag_vae"):
+        system, _, graphed = trained(make, make_data(), fit, capture)
+    assert graphed is not None
+    assert graphed.failed
+    assert message in caplog.text
+    assert caplog.text.count("goes on without CUDA graphs") == 1
+    assert equal(shared_state(alone), shared_state(system))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "fixed"),
+    [
+        (Joint(), True),
+        (Lagging(ratio=3), True),
+        (Lagging(ratio=3, batches="fresh"), False),
+        (Lagging(ratio="adaptive"), False),
+    ],
+)
+def test_a_schedule_whose_steps_differ_is_not_captured(schedule: Schedule, fixed: bool) -> None:
+    schedule.begin_epoch(0)
+    assert schedule.fixed is fixed
+    schedule.begin_epoch(1000)
+    assert schedule.fixed

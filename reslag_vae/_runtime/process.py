@@ -1,6 +1,7 @@
 """Settings of the C library and the environment that make training steps faster."""
 
 import ctypes
+import gc
 import logging
 import os
 import sys
@@ -70,6 +71,27 @@ def hide_missing_gpus() -> None:
 
     if not torch.cuda.is_available():
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def allow_rounded_products(allowed: bool) -> None:
+    """Choose whether a GPU may round the factors of float32 products to 10 bits (TF32).
+
+    By default PyTorch does so in convolutions alone. Training does in all products, since noise and
+    minibatches move it far more, and evaluation in none.
+    """
+    import torch
+
+    torch.set_float32_matmul_precision("high" if allowed else "highest")
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
+def free_device_memory() -> None:
+    """Give back the GPU's memory of what is no longer used, before the next run of this process."""
+    import torch
+
+    if torch.cuda.is_available():
+        gc.collect()  # trainer, model and data refer to each other in circles
+        torch.cuda.empty_cache()
 
 
 def quiet() -> None:

@@ -56,6 +56,8 @@ class ImageDataModule(LightningDataModule, ABC):
             trained on, and once for all that reads the images in order; None leaves it grey.
         at_once: number of minibatches that the training loader gives at once; with several
             processes, one.
+        validated_at_once: number of images in the batches of `val_dataloader` and
+            `test_dataloader`; None for `batch_size`.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -66,6 +68,7 @@ class ImageDataModule(LightningDataModule, ABC):
     needs_root: ClassVar[bool] = True
     binarize: Binarize = None
     at_once: int = 1
+    validated_at_once: int | None = None
 
     def __init__(self, root: str | Path, batch_size: int, val_fraction: float, seed: int) -> None:
         super().__init__()
@@ -177,11 +180,11 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return batches in a fixed order, which the processes take in turns."""
-        return self._in_order("val", *self._process())
+        return self._in_order("val", self.validated_at_once, *self._process())
 
     def test_dataloader(self) -> DataLoader[Batch]:
         """Return batches in a fixed order, which the processes take in turns."""
-        return self._in_order("test", *self._process())
+        return self._in_order("test", self.validated_at_once, *self._process())
 
     def in_order(self, name: SplitName) -> DataLoader[Batch]:
         """Return the batches that an evaluation reads.
@@ -190,12 +193,14 @@ class ImageDataModule(LightningDataModule, ABC):
         """
         return self._in_order(name)
 
-    def _in_order(self, name: SplitName, rank: int = 0, world_size: int = 1) -> DataLoader[Batch]:
-        """Return the batches of a split that are this process's turns."""
+    def _in_order(
+        self, name: SplitName, size: int | None = None, rank: int = 0, world_size: int = 1
+    ) -> DataLoader[Batch]:
+        """Return the batches of a split, of `size` images, that are this process's turns."""
         images = self._placed(self.split(name))
+        size = size or self.batch_size
         return _loader(
-            images,
-            SequentialBatches(len(images), self.batch_size, rank, world_size, images.rows.device),
+            images, SequentialBatches(len(images), size, rank, world_size, images.rows.device)
         )
 
     def _placed(self, images: Images) -> Images:

@@ -40,7 +40,7 @@ class Placement:
         if images.store not in self.copies:
             missing = {split.store for split in splits} - self.copies.keys()
             if sum(store.nbytes for store in missing) > GPU_SHARE * free_memory(device):
-                log.info(
+                log.warning(
                     "The images stay in main memory: they would take more than half of the GPU's."
                 )
                 return images

@@ -197,7 +197,8 @@ def decode(
         images.append(model.decode(latents[:1], source).cpu())
         rest = latents[1:]
         # Of no latents torch makes one part, of none.
-        parts = torch.split(rest, chunk_size(images[0].numel())) if len(rest) else ()
+        size = chunk_size(images[0].numel(), latents.device)
+        parts = torch.split(rest, size) if len(rest) else ()
         for part in parts:
             images.append(model.decode(part, source).cpu())
             advance(len(part))

@@ -16,7 +16,9 @@ from reslag_vae.models.number_inputs import check_whole
 
 # Images that go through a network at a time, and the numbers in them, at most: enough to be fast,
 # and a bound on the memory, since the features of a network are many times larger than the images.
+# A GPU needs more of them to be busy.
 CHUNK, NUMBERS = 512, 2**20
+GPU_CHUNK, GPU_NUMBERS = 8192, 2**24
 
 
 def device_of(model: LatentModel) -> torch.device:
@@ -88,8 +90,15 @@ def evaluating(model: LatentModel) -> Iterator[None]:
         model.train(training)
 
 
-def chunk_size(numbers: int) -> int:
-    """Return how many images of so many numbers each go through a network at a time."""
+def chunk_size(numbers: int, device: torch.device) -> int:
+    """Return how many images of so many numbers each go through a network at a time.
+
+    Args:
+        numbers: C·H·W.
+        device: device of the network.
+    """
+    if device.type == "cuda":
+        return max(1, min(GPU_CHUNK, GPU_NUMBERS // numbers))
     return max(1, min(CHUNK, NUMBERS // numbers))
 
 
@@ -105,7 +114,7 @@ def chunks(
         most: the number of images at a time, at most; None is as many as fit.
     """
     store = images.store if isinstance(images, Images) else images
-    size = chunk_size(store[0].numel())
+    size = chunk_size(store[0].numel(), device)
     if most is not None:
         size = max(1, min(size, most))
     for rows in torch.split(torch.arange(len(images)), size):

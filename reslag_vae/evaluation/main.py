@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from reslag_vae._runtime.errors import ConfigError, first_line, printable
+from reslag_vae._runtime.process import allow_rounded_products
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.checks import check, check_identity, make_writable
 from reslag_vae.evaluation.compare import compare
@@ -45,6 +46,7 @@ def evaluate(config: DictConfig) -> list[EvaluatedRun]:
         UserError: what the perceptual distances need is missing.
     """
     check_evaluation(config)
+    allow_rounded_products(False)
     settings, outputs, device = settings_of(config), outputs_of(config), device_of(config.device)
     if outputs.perceptual:
         prepare(outputs.weights, outputs.inception)

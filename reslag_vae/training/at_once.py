@@ -1,22 +1,27 @@
-"""The number of minibatches that go through the training loop at once."""
+"""The numbers of images that go through the training loop, and through validation, at once."""
 
 from math import prod
 
 from lightning import Callback, Trainer
 
 from reslag_vae.data import ImageDataModule
+from reslag_vae.objectives import Objective
 from reslag_vae.training.callbacks.lookup import callbacks_of
 
-# Minibatches that go through Lightning's loop at once, at most: it takes a tenth of the time of a
-# small network's step (see benchmarks/results/training). Larger ones need no company.
-MOST = 8
+# Minibatches that go through Lightning's loop at once, at most: on two cores it takes a tenth of
+# the time of a small network's step, and on a GPU more than the step. Larger ones need no company
+# on a CPU.
+MOST = {"cpu": 8, "cuda": 32}
 MOST_NUMBERS = 1 << 20
+
+# Images that are validated at once.
+VALIDATED = 512
 
 # Hooks for which a batch of the loader is a minibatch.
 HOOKS = ("on_train_batch_start", "on_train_batch_end")
 
 
-def at_once(trainer: Trainer, data: ImageDataModule) -> int:
+def minibatches_at_once(trainer: Trainer, data: ImageDataModule) -> int:
     """Return how many minibatches the training loader gives at once.
 
     Args:
@@ -24,11 +29,34 @@ def at_once(trainer: Trainer, data: ImageDataModule) -> int:
             callback of the user's own that looks at them, each comes alone.
         data: data of the run.
     """
-    counted = trainer.limit_train_batches != 1.0
+    limited = is_limit(trainer.limit_train_batches)
     watched = any(map(watches, callbacks_of(trainer)))
-    if trainer.world_size > 1 or counted or watched:
+    if trainer.world_size > 1 or limited or watched:
         return 1
-    return max(1, min(MOST, MOST_NUMBERS // (data.batch_size * prod(data.image_shape))))
+    device = trainer.strategy.root_device.type
+    most = MOST.get(device, 1)
+    if device == "cpu":
+        most = min(most, MOST_NUMBERS // (data.batch_size * prod(data.image_shape)))
+    return max(1, most)
+
+
+def images_validated_at_once(trainer: Trainer, data: ImageDataModule, objective: Objective) -> int:
+    """Return the size of the batches of validation and test, on which no result depends.
+
+    Args:
+        trainer: trainer of the run. A limit on the number of batches is one of minibatches.
+        data: data of the run.
+        objective: objective of the run. A statistic of the minibatch, as the MMD, is one of the
+            minibatches of training.
+    """
+    if objective.draws_prior or is_limit(trainer.limit_val_batches):
+        return data.batch_size
+    return max(data.batch_size, min(VALIDATED, MOST_NUMBERS // prod(data.image_shape)))
+
+
+def is_limit(batches: int | float) -> bool:
+    """Return whether a limit on batches is one: 1.0 is all of them, and 1 is one."""
+    return isinstance(batches, int) or batches != 1.0
 
 
 def watches(callback: Callback) -> bool:

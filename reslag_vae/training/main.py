@@ -54,6 +54,8 @@ def train(config: DictConfig, folder: Path) -> float:
 
     process.quiet()
     process.tune()
+    process.allow_rounded_products(True)
+    process.free_device_memory()
     seed_everything(config.seed, verbose=False)
     last = checkpoint_to_resume(folder)  # a damaged one is named before anything else is done
     data, model, trainer = build(config, folder)

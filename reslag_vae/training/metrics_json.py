@@ -45,6 +45,8 @@ def summary(
         "parameters": counts | {"total": sum(counts.values())},
         "yardstick_sigma2": float(model.train_mse),
         "compiled": model.compiled is not None and not model.compiled.failed,
+        "tf32": device.type == "cuda" and torch.backends.cudnn.allow_tf32,
+        "graphed": model.graphed is not None and not model.graphed.failed,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "versions": provenance.versions(),
     }

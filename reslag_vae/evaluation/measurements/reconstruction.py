@@ -3,7 +3,7 @@
 import torch
 
 from reslag_vae.evaluation.context import Subject
-from reslag_vae.evaluation.iteration import chunks
+from reslag_vae.evaluation.iteration import chunks, device_of
 from reslag_vae.evaluation.metrics.pca import fit_pca
 from reslag_vae.evaluation.numbers import (
     NO_LATENTS,
@@ -47,7 +47,9 @@ def linear_limit(subject: Subject) -> dict[str, Number]:
         why = f"{len(train):,} training images have fewer than {components} components"
     if why:
         return dict.fromkeys(("pca_rec", "pca_mse"), missing(SQUARES, why))
-    pca = fit_pca(train, components, subject.settings.seed, subject.progress)
+    pca = fit_pca(
+        train, components, subject.settings.seed, subject.progress, device_of(subject.model)
+    )
     errors = []
     for part in chunks(subject.images, pca.mean.device):
         errors.append((pca.decode(pca.encode(part)) - part).square().flatten(1).sum(1))

@@ -173,7 +173,7 @@ def _log_likelihoods(
     """
     count = targets.shape[1]
     owners = torch.arange(count, device=latents.device).repeat_interleave(samples)
-    size = chunk_size(targets[0, 0].numel())
+    size = chunk_size(targets[0, 0].numel(), targets.device)
     parts = []
     for z, owner in zip(torch.split(latents, size), torch.split(owners, size), strict=True):
         parameters = model.parameters_at(z)

@@ -36,7 +36,11 @@ class PCA(NamedTuple):
 
 
 def fit_pca(
-    images: Tensor | Images, components: int, seed: int = 0, progress: Progress = silent
+    images: Tensor | Images,
+    components: int,
+    seed: int = 0,
+    progress: Progress = silent,
+    device: torch.device | None = None,
 ) -> PCA:
     """Fit the first principal components, by subspace iteration.
 
@@ -49,13 +53,14 @@ def fit_pca(
         components: d, the number of components.
         seed: seed of the first directions.
         progress: shows how many passes are done.
+        device: device that computes; None is the CPU. The result is on the CPU.
 
     Raises:
         ValueError: the images do not have so many components.
     """
     images = checked_images(images)
     seed = check_seed(seed)
-    mean = mean_image(images, progress)
+    mean = mean_image(images, progress).to(device)
     most = min(len(images), mean.numel())
     components = check_whole("components", components, 0, MOST_SAMPLES)
     if not 0 < components <= most:
@@ -75,7 +80,7 @@ def fit_pca(
                 directions += centred.T @ (centred @ basis)
                 advance(len(part))
     rotation = torch.linalg.eigh(basis.T @ directions).eigenvectors
-    return PCA(mean, basis @ rotation.flip(1)[:, :components])
+    return PCA(mean.cpu(), (basis @ rotation.flip(1)[:, :components]).cpu())
 
 
 def mean_image(images: Tensor | Images, progress: Progress = silent) -> Tensor:

@@ -29,7 +29,7 @@ def spectra(batches: Iterable[Tensor]) -> Spectra:
     """
     parts = []
     for images in batches:
-        for part in torch.split(images, chunk_size(images[0].numel())):
+        for part in torch.split(images, chunk_size(images[0].numel(), images.device)):
             parts.append(spectra_of(transform(part)))
     return joined_spectra(parts)
 

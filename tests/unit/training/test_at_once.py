@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
-from reslag_vae.training.at_once import MOST, at_once
+from reslag_vae.training.at_once import MOST, VALIDATED, minibatches_at_once
 from reslag_vae.training.build import build
 from reslag_vae.training.schedules import Joint, Lagging, Schedule
 from reslag_vae.variants import LaggingVAE, OptimalSigmaVAE
@@ -65,14 +65,30 @@ def test_several_come_at_once_unless_somebody_counts_them(compose: Compose, tmp_
         data, system, trainer = build(config, tmp_path)
         if callback is not None:
             trainer.callbacks.append(callback)  # type: ignore[attr-defined]
-            return at_once(trainer, data)
+            return minibatches_at_once(trainer, data)
         assert system.minibatch_size == (data.batch_size if data.at_once > 1 else None)
         return data.at_once
 
-    assert count() == MOST
-    assert count("+trainer.limit_train_batches=3") == 1
+    assert count() == MOST["cpu"]
+    assert count("+trainer.limit_train_batches=1") == 1
+    assert count("+trainer.limit_train_batches=0.5") == 1
+    assert count("+trainer.limit_train_batches=1.0") == MOST["cpu"]
     assert count("+trainer.max_time=00:01:00:00") == 1
     assert count(callback=Counts()) == 1
-    assert count(callback=Callback()) == MOST
+    assert count(callback=Callback()) == MOST["cpu"]
     # Large minibatches need no company.
     assert count("data.batch_size=1000") == 1
+
+
+def test_validation_takes_many_images_at_once_unless_its_result_depends_on_it(
+    compose: Compose, tmp_path: Path
+) -> None:
+    def sizes(*options: str) -> tuple[int, int]:
+        data, _, _ = build(compose(*TINY, *options), tmp_path)
+        data.setup()
+        return len(next(iter(data.val_dataloader())).images), len(data.split("val"))
+
+    few, every = sizes("model=vae")
+    assert few == min(VALIDATED, every) > 16
+    assert sizes("model=mmd_infovae")[0] == 16
+    assert sizes("model=vae", "+trainer.limit_val_batches=2")[0] == 16

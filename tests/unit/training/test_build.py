@@ -20,6 +20,7 @@ from reslag_vae.runs.option_names import flatten
 from reslag_vae.training.build import add_logger, build, build_system
 from reslag_vae.training.callbacks import BestAndLast
 from reslag_vae.training.checks import check_pixels
+from reslag_vae.training.compiled import is_repaid
 from reslag_vae.training.optimizers import AdamSettings, Plateau
 from reslag_vae.training.profiler import NoProfiler
 from reslag_vae.training.schedules import Lagging
@@ -176,9 +177,9 @@ def test_an_unknown_option_is_refused(override: str, compose: Compose) -> None:
         compose("model=vae", "data=digits", override)
 
 
-@pytest.mark.parametrize("chosen", [False, True])
-def test_updates_are_compiled_where_the_configuration_says_so(
-    chosen: bool, compose: Compose, tmp_path: Path
+@pytest.mark.parametrize("chosen", [False, True, "auto"])
+def test_updates_are_compiled_as_the_configuration_says(
+    chosen: bool | str, compose: Compose, tmp_path: Path
 ) -> None:
     config = compose(
         "model=vae",
@@ -188,8 +189,31 @@ def test_updates_are_compiled_where_the_configuration_says_so(
         f"trainer.compile={chosen}",
     )
     _, model, trainer = build(config, tmp_path)
-    assert (model.compiled is not None) is chosen
+    assert model.compilation == chosen
     assert isinstance(trainer.profiler, NoProfiler)
+
+
+@pytest.mark.parametrize(
+    ("options", "repaid"),
+    [
+        (["trainer.max_epochs=40"], False),
+        (["trainer.max_epochs=4000"], True),
+        (["trainer.max_epochs=4000", "+trainer.limit_train_batches=1"], False),
+        (["trainer.max_epochs=4000", "model=vdvae", "network.stage_levels=[1,2,3]"], False),
+    ],
+)
+def test_compilation_is_repaid_by_long_runs_of_small_networks(
+    options: list[str], repaid: bool, compose: Compose, tmp_path: Path
+) -> None:
+    """1,617 digits of 784 numbers, 4,000 times, are 100 million for each of 50 layers."""
+    common = ("model=vae", "data=digits", "logger=none", "trainer.accelerator=cpu")
+    data, model, trainer = build(compose(*common, *options), tmp_path)
+    data.setup()
+    trainer.datamodule, model.trainer = data, trainer  # type: ignore[attr-defined]
+    batches = len(data.train_dataloader())
+    limit = trainer.limit_train_batches
+    trainer.fit_loop.max_batches = limit if isinstance(limit, int) else batches
+    assert is_repaid(model) is repaid
 
 
 def test_a_profiler_can_be_chosen(compose: Compose, tmp_path: Path) -> None:

@@ -22,7 +22,12 @@ from reslag_vae.runs.option_names import flat_names
 from reslag_vae.runs.tracking import SteadyLogger
 from reslag_vae.training.at_once import images_validated_at_once, minibatches_at_once
 from reslag_vae.training.checkpoint_io import WholeCheckpoints
-from reslag_vae.training.checks import check_devices, check_monitor, check_pixels
+from reslag_vae.training.checks import (
+    check_devices,
+    check_monitor,
+    check_pixels,
+    note_slow_precision,
+)
 from reslag_vae.training.job import may_have_several_devices
 from reslag_vae.training.profiler import NoProfiler
 from reslag_vae.training.strategy import Replicas
@@ -52,6 +57,7 @@ def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, T
         callbacks = [instantiate(node) for node in config.callbacks.values() if node]
         trainer = build_trainer(config, callbacks, folder)
         check_devices(config, trainer)
+    note_slow_precision(config, trainer)
     data.at_once = minibatches_at_once(trainer, data)
     data.validated_at_once = images_validated_at_once(trainer, data, model.objective)
     model.minibatch_size = data.batch_size if data.at_once > 1 else None

@@ -1,5 +1,7 @@
 """Checks that the model, the data, the trainer and the options of a run go together."""
 
+import logging
+
 import torch
 from lightning import Trainer
 from omegaconf import DictConfig
@@ -10,6 +12,8 @@ from reslag_vae.data import ImageDataModule
 from reslag_vae.data.images import Batch
 from reslag_vae.evaluation.epoch import EvaluationEpoch
 from reslag_vae.training.system import BaseVAE
+
+log = logging.getLogger(__name__)
 
 
 def check_devices(config: DictConfig, trainer: Trainer) -> None:
@@ -42,6 +46,29 @@ def check_devices(config: DictConfig, trainer: Trainer) -> None:
         raise ValueError(
             "trainer.compile=true: takes one device; leave it out, or trainer.devices=1."
         )
+
+
+def note_slow_precision(config: DictConfig, trainer: Trainer) -> None:
+    """Log that bfloat16 is no gain on a processor that has no products of it.
+
+    Args:
+        config: configuration of the run.
+        trainer: trainer of the run.
+    """
+    half = str(config.trainer.precision).startswith("bf16")
+    if half and trainer.strategy.root_device.type == "cpu" and not multiplies_bfloat16():
+        log.warning(
+            "trainer.precision=%s: this processor has no products of bfloat16, and is slower with "
+            "it than with 32-true.",
+            config.trainer.precision,
+        )
+
+
+def multiplies_bfloat16() -> bool:
+    """Return whether the processor has products of bfloat16; true where PyTorch cannot tell."""
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    known = [getattr(torch.cpu, name)() for name in names if hasattr(torch.cpu, name)]
+    return any(known) or not known
 
 
 def check_monitor(monitor: str, model: BaseVAE) -> None:

@@ -31,6 +31,7 @@ SMALL = (
     "recipe.blocks=[1,1]",
     "logger=none",
     "trainer.accelerator=cpu",
+    "trainer.compile=false",
     "trainer.max_epochs=2",
     "callbacks.images=null",
     "callbacks.collapse=null",

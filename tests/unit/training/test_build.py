@@ -1,6 +1,7 @@
 """From a configuration to a run, and what is refused on the way."""
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -353,3 +354,24 @@ def test_a_pixelcnn_whose_pixels_are_not_the_data_s_says_which_would_do(
         return
     with pytest.raises(ValueError, match=message):
         check()
+
+
+@pytest.mark.parametrize(
+    ("precision", "able", "said"),
+    [("bf16-mixed", False, True), ("bf16-mixed", True, False), ("32-true", False, False)],
+)
+def test_a_precision_that_is_no_gain_here_is_named(
+    precision: str,
+    able: bool,
+    said: bool,
+    compose: Compose,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: able, raising=False)
+    common = ("model=vae", "data=digits", "logger=none", "trainer.accelerator=cpu")
+    with caplog.at_level(logging.WARNING, "reslag_vae"):
+        build(compose(*common, f"trainer.precision={precision}"), tmp_path)
+    assert (f"trainer.precision={precision}: this processor has no products" in caplog.text) is said

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,12 +18,13 @@ from PIL import Image
 from torch import Tensor
 
 import reslag_vae
-from reslag_vae.data.images import Batch
 from reslag_vae.objectives.averages import Means
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.formats import read_arrays
 from reslag_vae.training import gradient_skip
+from reslag_vae.training.forward import ForwardPass
 from reslag_vae.training.resume import resumed
+from reslag_vae.training.steps import TrainingSteps
 from reslag_vae.training.system import BaseVAE
 from tests.running import (
     BARE,
@@ -47,15 +49,18 @@ class InterruptedRunError(RuntimeError):
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, epoch: int, step: int) -> None:
-    """Make every run fail in the middle of an epoch (from 0)."""
-    original = BaseVAE.training_step
+    """Make every run fail in the middle of an epoch, before a step of it (both from 0)."""
+    original = TrainingSteps._step
+    made: Counter[int] = Counter()
 
-    def training_step(self: BaseVAE, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        if (self.current_epoch, batch_idx) == (epoch, step):
+    def one_step(self: TrainingSteps, images: Tensor) -> ForwardPass:
+        now = self.system.current_epoch
+        if (now, made[now]) == (epoch, step):
             raise InterruptedRunError
-        return original(self, batch, batch_idx)
+        made[now] += 1
+        return original(self, images)
 
-    monkeypatch.setattr(BaseVAE, "training_step", training_step)
+    monkeypatch.setattr(TrainingSteps, "_step", one_step)
 
 
 @pytest.fixture(scope="module")

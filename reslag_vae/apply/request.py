@@ -1,0 +1,251 @@
+"""What the command line asks for, checked before PyTorch is loaded."""
+
+import csv
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from reslag_vae._runtime.errors import ConfigError, printable
+from reslag_vae.apply.inputs import Inputs, find_inputs
+
+SAMPLERS = ("prior", "mixture", "flow")
+TABLES = (".csv", ".npz", ".parquet")
+
+# Marks a folder that this command has written: `data.own_folders` knows it.
+REPORT = "applied.json"
+
+NEIGHBOURS_CSV, NEIGHBOURS_PNG = "neighbours.csv", "neighbours.png"
+
+
+class Request(NamedTuple):
+    """What is to be done with which pictures.
+
+    Attributes:
+        model: folder of a run or an export, or file of a checkpoint.
+        pictures: folders and files.
+        encode: file of the codes, if any.
+        reconstruct: folder of the reconstructions, if any.
+        score: file of the scores, if any.
+        odd: labels of odd pictures.
+        labels: CSV file of labels, if any.
+        neighbours: number of neighbours; 0 for none.
+        sample: number of samples; 0 for none.
+        sampler: sampler of these.
+        seed: seed of these.
+        out: folder of neighbours and samples.
+        overwrite: whether files of before may be replaced.
+        trust: modules of the user's own that the model may be made of.
+    """
+
+    model: Path
+    pictures: Sequence[Path] = ()
+    encode: Path | None = None
+    reconstruct: Path | None = None
+    score: Path | None = None
+    odd: Sequence[str] = ()
+    labels: Path | None = None
+    neighbours: int = 0
+    sample: int = 0
+    sampler: str = "prior"
+    seed: int = 0
+    out: Path = Path("applied")
+    overwrite: bool = False
+    trust: Sequence[str] = ()
+
+    @property
+    def reads(self) -> bool:
+        """Whether pictures are read."""
+        fitted = self.sample > 0 and self.sampler != "prior"
+        return bool(self.encode or self.reconstruct or self.score or self.neighbours or fitted)
+
+    @property
+    def tables(self) -> dict[str, Path]:
+        """The files of tables by their option."""
+        named = {"--encode": self.encode, "--score": self.score}
+        return {option: path for option, path in named.items() if path is not None}
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files to write by their option."""
+        named = self.tables
+        if self.neighbours:
+            named["--neighbours"] = self.out / NEIGHBOURS_CSV
+        if self.sample:
+            named["--sample"] = self.out / f"samples_{self.sampler}.png"
+        return named
+
+    @property
+    def written(self) -> list[Path]:
+        """The files and folders that are written, as they are shown."""
+        shown = list(self.tables.values())
+        if self.reconstruct is not None:
+            shown.append(self.reconstruct)
+        if self.neighbours:
+            shown += [self.out / NEIGHBOURS_CSV, self.out / NEIGHBOURS_PNG]
+        if self.sample:
+            shown += [self.out / f"samples_{self.sampler}", self.files["--sample"]]
+        return shown
+
+
+def checked_inputs(request: Request) -> Inputs | None:
+    """Return the pictures that a request names; None if none are read.
+
+    Raises:
+        ConfigError: an option is wrong, the message names it; or there is no picture.
+        DataError: a folder cannot be read.
+    """
+    check_words(request)
+    check_outputs(request)
+    if not os.path.exists(request.model):
+        raise ConfigError(
+            f"{printable(str(request.model))}: there is no such run, export or checkpoint."
+        )
+    return find_inputs(request.pictures) if request.reads else None
+
+
+def check_words(request: Request) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        ConfigError: the message names the option.
+    """
+    if not request.reads and not request.sample:
+        raise ConfigError(
+            "Nothing is asked for: add --encode, --reconstruct, --score, --neighbours or --sample."
+        )
+    if request.reads and not request.pictures:
+        raise ConfigError(
+            "Pictures are missing: name a folder or files after the model. Without pictures there "
+            "is --sample N of --sampler prior."
+        )
+    if request.pictures and not request.reads:
+        raise ConfigError(
+            "--sampler prior: takes no pictures; --sampler mixture and flow are fitted to them."
+        )
+    for option, value in (("--odd", request.odd), ("--labels", request.labels)):
+        if value and request.score is None:
+            raise ConfigError(f"{option}: is for --score, which is missing.")
+    if request.labels is not None and not request.labels.is_file():
+        raise ConfigError(f"--labels {printable(str(request.labels))}: there is no such file.")
+
+
+def check_outputs(request: Request) -> None:
+    """Refuse what cannot be written, or must not.
+
+    Raises:
+        ConfigError: the message names the option.
+    """
+    for option, path in request.tables.items():
+        if path.suffix.lower() not in TABLES:
+            raise ConfigError(
+                f"{option} {printable(str(path))}: a file that ends in .csv, .npz or .parquet is "
+                "wanted."
+            )
+        if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
+            raise ConfigError(
+                f"{option} {printable(str(path))}: needs pyarrow: pip install 'reslag_vae[apply]'; "
+                ".npz and .csv do without."
+            )
+    if len({os.path.abspath(path) for path in request.files.values()}) < len(request.files):
+        raise ConfigError("--encode, --score: give each a file of its own.")
+    for option, path in request.files.items():
+        refuse_place(option, path, request.overwrite)
+    if request.reconstruct is not None:
+        refuse_folder(request.reconstruct, request.overwrite)
+
+
+def refuse_place(option: str, path: Path, overwrite: bool) -> None:
+    """Refuse a file that is there already, or that cannot be written."""
+    shown = f"{option} {printable(str(path))}"
+    if path.is_dir():
+        raise ConfigError(f"{shown}: is a folder.")
+    if os.path.lexists(path) and not overwrite:
+        raise ConfigError(f"{shown}: is there already; add --overwrite to replace it.")
+    refuse_unwritable(shown, path.parent)
+
+
+def refuse_folder(path: Path, overwrite: bool) -> None:
+    """Refuse a folder of reconstructions that holds something else, or cannot be written."""
+    shown = f"--reconstruct {printable(str(path))}"
+    if os.path.lexists(path) and not path.is_dir():
+        raise ConfigError(f"{shown}: is not a folder.")
+    refuse_unwritable(shown, path)
+    if path.is_dir() and any(path.iterdir()):
+        if not (path / REPORT).is_file():
+            raise ConfigError(f"{shown}: holds other files; name a new folder.")
+        if not overwrite:
+            raise ConfigError(f"{shown}: is there already; add --overwrite to replace its files.")
+
+
+def refuse_unwritable(shown: str, folder: Path) -> None:
+    """Refuse a folder in which nothing can be written, or made."""
+    there = Path(os.path.abspath(folder))
+    while not os.path.lexists(there):
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(f"{shown}: {printable(str(there))} cannot be written to.")
+
+
+def odd_ones(request: Request, names: Sequence[str]) -> list[bool | None] | None:
+    """Return whether each picture is odd by its label; None for one without, or for all.
+
+    Args:
+        request: the request.
+        names: names of the pictures.
+
+    Raises:
+        ConfigError: no picture has the label, or every one; or the labels cannot be read.
+    """
+    if not request.odd and request.labels is None:
+        return None
+    if request.labels is None:
+        found = [set(name.split("/")[:-1]) for name in names]
+        odd: list[bool | None] = [bool(own & set(request.odd)) for own in found]
+        known = sorted(set().union(*found))
+        for label in request.odd:
+            if label not in known:
+                raise ConfigError(
+                    f"--odd {label}: no picture lies in a folder of this name.{there_are(known)}"
+                )
+    else:
+        labels = read_labels(request.labels)
+        wanted = set(request.odd) or {"1"}
+        known = sorted(set(labels.values()))
+        if not request.odd and not set(known) <= {"0", "1"}:
+            raise ConfigError(
+                f"--labels {request.labels}: 0, and 1 for odd ones, are wanted as labels, or --odd "
+                f"LABEL beside it.{there_are(known)}"
+            )
+        odd = [labels[name] in wanted if name in labels else None for name in names]
+    if True not in odd or False not in odd:
+        which = "odd" if True not in odd else "other"
+        raise ConfigError(
+            f"{'--labels' if request.labels else '--odd'}: there is no {which} picture among "
+            f"{len(names)}: AUROC takes both kinds."
+        )
+    return odd
+
+
+def there_are(labels: Sequence[str]) -> str:
+    """Return the end of a sentence that names some labels."""
+    shown = ", ".join(printable(label) for label in labels[:10])
+    return f" There are {shown}{' and others' if len(labels) > 10 else ''}." if labels else ""
+
+
+def read_labels(path: Path) -> dict[str, str]:
+    """Return the labels of a CSV file by the names of pictures.
+
+    Raises:
+        ConfigError: the file cannot be read, or lacks the columns `file` and `label`.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {row["file"]: str(row["label"]).strip() for row in rows}
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError):
+        raise ConfigError(
+            f"--labels {printable(str(path))}: a CSV file with the columns file and label is "
+            "wanted, the files as in --score's table."
+        ) from None

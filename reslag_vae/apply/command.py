@@ -140,8 +140,8 @@ def path(text: str) -> Path:
 
 
 def count(text: str) -> int:
-    """Return a number of things, from 1 to a million."""
-    return whole(text, 1, 1_000_000)
+    """Return a number of things, from 1 to 100,000."""
+    return whole(text, 1, 100_000)
 
 
 def seed(text: str) -> int:

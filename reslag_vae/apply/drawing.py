@@ -1,7 +1,5 @@
 """The neighbours of pictures and the samples of a model: tables, pictures and grids of these."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,19 +8,21 @@ import torch
 from torch import Tensor
 
 from reslag_vae._runtime.errors import UserError
-from reslag_vae._runtime.files import write_atomically
 from reslag_vae.apply.neighbours import Neighbours, nearest
 from reslag_vae.apply.outputs import SHOWN, as_pixels, save_pictures
 from reslag_vae.apply.request import NEIGHBOURS_CSV, NEIGHBOURS_PNG, Request
 from reslag_vae.apply.samplers import sampler_of
 from reslag_vae.apply.subject import Subject
-from reslag_vae.apply.tables import FILE
+from reslag_vae.apply.tables import open_table
 from reslag_vae.evaluation.iteration import chunk_size
 from reslag_vae.evaluation.pictures.blocks import Block, draw_blocks
 from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.progress import Progress
 from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.models import GenerativeModel
+
+# Pictures whose neighbours are written at a time
+LINES = 4096
 
 # Samples in a grid at most, and in a line of it
 GRID, COLUMNS = 64, 8
@@ -47,18 +47,20 @@ def write_neighbours(
         progress: shows how far the work is.
 
     Raises:
-        UserError: there is but one picture.
+        UserError: but one picture can be read.
     """
     if len(files) < 2:
-        raise UserError(f"--neighbours {request.neighbours}: one picture has no neighbours.")
+        raise UserError(f"--neighbours {request.neighbours}: but one picture can be read.")
     found = nearest(codes, min(request.neighbours, len(files) - 1), progress)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([FILE, "rank", "neighbour", "distance"])
-    for name, own, distances in zip(names, *found, strict=True):
-        for rank, (position, distance) in enumerate(zip(own, distances, strict=True), 1):
-            writer.writerow([name, rank, names[position], f"{distance:.9g}"])
-    write_atomically(request.out / NEIGHBOURS_CSV, text.getvalue())
+    every, count = np.array(names), found.positions.shape[1]
+    with open_table(request.out / NEIGHBOURS_CSV) as add:
+        for rows in np.array_split(np.arange(len(files)), -(-len(files) // LINES)):
+            columns = {
+                "rank": np.tile(np.arange(1, count + 1), len(rows)),
+                "neighbour": every[found.positions[rows]].reshape(-1),
+                "distance": found.distances[rows].reshape(-1),
+            }
+            add(every[np.repeat(rows, count)].tolist(), columns)
     draw_neighbours(request.out / NEIGHBOURS_PNG, subject, files, names, found)
 
 

@@ -18,11 +18,13 @@ class Inputs(NamedTuple):
         base: folder that the names begin in.
         files: paths of the files.
         notes: sentences on what was left out.
+        odd: whether each picture is odd by its label; None for one without, or for all.
     """
 
     base: Path
     files: list[Path]
     notes: list[str]
+    odd: Sequence[bool | None] | None = None
 
     @property
     def names(self) -> list[str]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from reslag_vae.evaluation.progress import Progress, silent
 
 # Codes whose distances to others are held at a time, and those others.
-ROWS, OTHERS = 1024, 8192
+ROWS, OTHERS = 256, 8192
 
 
 class Neighbours(NamedTuple):

@@ -9,8 +9,14 @@ from typing import NamedTuple
 
 from reslag_vae._runtime.errors import ConfigError, printable
 from reslag_vae.apply.inputs import Inputs, find_inputs
+from reslag_vae.runs.checkpoints import checkpoint_path
+from reslag_vae.runs.folder import WEIGHTS_FILE
 
 SAMPLERS = ("prior", "mixture", "flow")
+
+# Pictures that a sampler is fitted to, at least
+FEWEST = {"mixture": 10, "flow": 512}
+
 TABLES = (".csv", ".npz", ".parquet")
 
 # Marks a folder that this command has written: `data.own_folders` knows it.
@@ -98,11 +104,41 @@ def checked_inputs(request: Request) -> Inputs | None:
     """
     check_words(request)
     check_outputs(request)
-    if not os.path.exists(request.model):
+    check_model(request.model)
+    if not request.reads:
+        return None
+    inputs = find_inputs(request.pictures)
+    check_count(request, len(inputs.files))
+    return inputs._replace(odd=odd_ones(request, inputs.names))
+
+
+def check_model(path: Path) -> None:
+    """Refuse a path that holds no model.
+
+    Raises:
+        ConfigError: there is nothing.
+        RunError: the folder is neither a run nor an export.
+    """
+    if not os.path.exists(path):
+        raise ConfigError(f"{printable(str(path))}: there is no such run, export or checkpoint.")
+    if path.is_dir() and not (path / WEIGHTS_FILE).is_file():
+        checkpoint_path(path, "best")
+
+
+def check_count(request: Request, count: int) -> None:
+    """Refuse what takes more pictures than there are.
+
+    Raises:
+        ConfigError: the message names the option.
+    """
+    if request.neighbours and count < 2:
+        raise ConfigError(f"--neighbours {request.neighbours}: one picture has no neighbours.")
+    fewest = FEWEST.get(request.sampler, 0) if request.sample else 0
+    if count < fewest:
         raise ConfigError(
-            f"{printable(str(request.model))}: there is no such run, export or checkpoint."
+            f"--sampler {request.sampler}: is fitted to at least {fewest} pictures, and there are "
+            f"{count}."
         )
-    return find_inputs(request.pictures) if request.reads else None
 
 
 def check_words(request: Request) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae._runtime.errors import UserError
+from reslag_vae.apply.request import FEWEST
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.base import normal_rows
 from reslag_vae.latents.flow import FlowPrior
@@ -37,8 +38,14 @@ def sampler_of(
         progress: shows how far a fit is.
 
     Raises:
-        UserError: there are too few codes, or scikit-learn is not installed.
+        UserError: so few of the pictures can be read that there are too few codes, or scikit-learn
+            is not installed.
     """
+    if codes is not None and len(codes) < FEWEST[name]:
+        raise UserError(
+            f"--sampler {name}: is fitted to at least {FEWEST[name]} pictures, and {len(codes)} "
+            "can be read."
+        )
     if name == "prior" or codes is None:
         return lambda count, seed: prior_samples(model, count, seed)
     rows = np.random.default_rng(0).permutation(len(codes))[:MOST_CODES]
@@ -58,19 +65,15 @@ def fitted_mixture(codes: Tensor) -> Sampler:
     """Return the sampler of a mixture of Gaussians that is fitted to (N, d) codes.
 
     Raises:
-        UserError: there are too few codes, or scikit-learn is not installed.
+        UserError: scikit-learn is not installed.
     """
-    from reslag_vae.evaluation.metrics.mixture import COMPONENTS, CodeMixture
+    from reslag_vae.evaluation.metrics.mixture import CodeMixture
 
     try:
         return CodeMixture(codes).sample
     except ImportError:
         raise UserError(
             "--sampler mixture needs scikit-learn: pip install 'reslag_vae[apply]'"
-        ) from None
-    except ValueError:
-        raise UserError(
-            f"--sampler mixture: {len(codes)} pictures are too few for {COMPONENTS} Gaussians."
         ) from None
 
 
@@ -79,15 +82,7 @@ def fitted_flow(codes: Tensor, progress: Progress = silent) -> Sampler:
 
     The weights are the best ones on a tenth of the codes that is held out. torch's random numbers
     are as before.
-
-    Raises:
-        UserError: there are too few codes.
     """
-    if len(codes) < 2 * BATCH:
-        raise UserError(
-            f"--sampler flow: {len(codes)} pictures are too few to fit it to; give at least "
-            f"{2 * BATCH}, or take --sampler mixture."
-        )
     mean, spread = codes.mean(0), codes.std(0).clamp_min(1e-6)
     scaled = (codes - mean) / spread
     held, train = scaled[: int(HELD_OUT * len(codes))], scaled[int(HELD_OUT * len(codes)) :]

@@ -16,6 +16,9 @@ from reslag_vae.runs.folder import CHECKPOINTS
 from reslag_vae.runs.load import load_parts
 from reslag_vae.runs.picture_format import PictureFormat, read_format, refuse_shape
 
+# Validation images below which percentiles are rough
+FEW = 100
+
 
 class Subject(NamedTuple):
     """A model, and what is known of the pictures that it takes.
@@ -61,8 +64,10 @@ def read_subject(request: Request) -> Subject:
 
 
 def notes_on_scores(calibration: Calibration, scorer: Scorer) -> list[str]:
-    """Return sentences on scores that are missing."""
-    notes = []
+    """Return sentences on scores that are missing or rough."""
+    notes, count = [], len(calibration.scores.get(SQUARED_ERROR, ()))
+    if 0 < count < FEW:
+        notes.append(f"percentiles are rough: of the model's {count} validation images")
     if calibration.missing:
         notes.append(f"scores without percentiles: {calibration.missing}")
     elif MINUS_LOG_P not in calibration.scores and scorer.likelihood is not None:

@@ -87,8 +87,8 @@ def npz_table(path: Path) -> Iterator[Add]:
         for name, values in columns.items():
             spools.setdefault(name, Spool()).add(values)
 
-    yield add
     with opened_atomically(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
+        yield add
         with out.open(f"{FILE}.npy", "w", force_zip64=True) as entry:
             np.lib.format.write_array(entry, np.array(names), allow_pickle=False)
         for name, spool in spools.items():

@@ -16,7 +16,7 @@ from reslag_vae.apply.drawing import draw_samples, write_neighbours
 from reslag_vae.apply.inputs import Inputs
 from reslag_vae.apply.outputs import Reconstructions, Scores, Seen, keep_latents, keep_means
 from reslag_vae.apply.reading import read_batches
-from reslag_vae.apply.request import REPORT, Request, odd_ones
+from reslag_vae.apply.request import REPORT, Request
 from reslag_vae.apply.scores import scorer_of
 from reslag_vae.apply.subject import Subject, notes_on_scores, read_subject
 from reslag_vae.apply.tables import Spool, open_table
@@ -80,7 +80,7 @@ def read_pictures(
     Returns:
         the report; and (N, d) samples of the posteriors if the sampler takes any.
     """
-    names, notes = inputs.names, [*inputs.notes, *subject.form.notes]
+    names, notes = inputs.names, [*inputs.notes, *subject.form.remarks]
     means, latents = Spool(), Spool()
     consumers: list[Callable[[Seen], None]] = []
     drawn, scores = None, None
@@ -92,11 +92,10 @@ def read_pictures(
             drawn = Reconstructions(subject.model, request.reconstruct, names)
             consumers.append(drawn)
         if request.score is not None:
-            odd = odd_ones(request, names)
             table = stack.enter_context(open_table(request.score))
             calibration = calibration_of(subject.folder, subject.model, subject.objective)
             scorer = scorer_of(subject.model, subject.objective, calibration.variance)
-            scores = Scores(scorer, calibration, odd, table)
+            scores = Scores(scorer, calibration, inputs.odd, table)
             consumers.append(scores)
             notes += notes_on_scores(calibration, scorer)
         if request.neighbours:

@@ -22,6 +22,8 @@ from reslag_vae.runs.formats import MOST_BYTES, read_bytes, read_json, write_jso
 SCHEMA = 1
 EXAMPLES = 8
 
+# Data sets that are read from picture files
+OF_FILES = ("", "image_folder", "cifar10_folder", "celeba")
 CELEBA_WIDTH = 178
 
 
@@ -46,6 +48,14 @@ class PictureFormat(NamedTuple):
     notes: tuple[str, ...] = ()
 
     @property
+    def remarks(self) -> list[str]:
+        """The notes, and what is a guess."""
+        if self.data in OF_FILES:
+            return list(self.notes)
+        guess = f"The model was trained on {self.data}, which is not read from picture files"
+        return [*self.notes, f"{guess}: a centred square of each picture is resized."]
+
+    @property
     def region(self) -> Region:
         """The function that chooses the part of a picture to keep."""
         if self.keep == "whole":
@@ -61,13 +71,15 @@ def format_of_config(config: dict[str, Any]) -> PictureFormat:
     node = config.get("data")
     options = node if isinstance(node, dict) else {}
     kind = str(options.get("_target_", "")).rpartition(".")[2]
-    crop, scale = options.get("crop"), options.get("range")
+    crop = options.get("crop")
+    if kind == "CelebA" and type(crop) is int and crop > 0:
+        return PictureFormat("celeba", "share", (crop, CELEBA_WIDTH))
     if kind == "CelebA":
-        keep = "whole" if crop is None else "share"
-        return PictureFormat("celeba", keep, None if crop is None else (int(crop), CELEBA_WIDTH))
-    if kind in ("ImageFolder", "CIFAR10Folder"):
-        name = "image_folder" if kind == "ImageFolder" else "cifar10_folder"
-        return PictureFormat(name, scale=None if scale is None else (scale[0], scale[1]))
+        return PictureFormat("celeba", "whole")
+    if kind == "CIFAR10Folder":
+        return PictureFormat("cifar10_folder")
+    if kind == "ImageFolder":
+        return PictureFormat("image_folder", scale=pair(options.get("range")))
     return PictureFormat(kind)
 
 
@@ -152,25 +164,31 @@ def parsed_format(content: dict[str, Any], path: Path) -> PictureFormat:
     schema = content.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         raise RunError(f"{path} is of a later version of this package: {schema}, not {SCHEMA}.")
-    data, keep, classes = (content.get(name) for name in ("data", "keep", "classes"))
+    data, keep = content.get("data"), content.get("keep")
+    classes, notes = content.get("classes"), content.get("notes")
     share, scale = pair(content.get("share")), pair(content.get("scale"))
-    texts = [data, *classes] if isinstance(classes, list) else [None]
-    known = all(isinstance(text, str) for text in texts)
-    positive = share is None or min(share) >= 1
-    if not known or keep not in ("square", "share", "whole") or not positive:
+    known = is_texts([data]) and is_texts(classes) and is_texts(notes)
+    fitted = keep in ("square", "whole") if share is None else keep == "share" and min(share) >= 1
+    if not known or not fitted:
         raise RunError(f"{path} is damaged: it does not say how pictures are fitted.")
-    if (keep == "share") != (share is not None):
-        raise RunError(f"{path} is damaged: share={content.get('share')} beside keep={keep}.")
     sides = None if share is None else (int(share[0]), int(share[1]))
-    return PictureFormat(str(data), str(keep), sides, scale, tuple(classes or ()))
+    return PictureFormat(
+        str(data), str(keep), sides, scale, tuple(classes or ()), tuple(notes or ())
+    )
+
+
+def is_texts(values: Any) -> bool:
+    """Return whether values are a list of texts."""
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def pair(value: Any) -> Range | None:
-    """Return two numbers of a JSON file; None if it holds no such two."""
-    is_pair = isinstance(value, list) and len(value) == 2
-    if not is_pair or not all(type(part) in (int, float) for part in value):
+    """Return two numbers that a file holds; None if it holds no such two."""
+    if not isinstance(value, list) or len(value) != 2:
         return None
-    return value[0], value[1]
+    first, second = value
+    numbers = type(first) in (int, float) and type(second) in (int, float)
+    return (first, second) if numbers else None
 
 
 def refuse_shape(shape: Sequence[int]) -> None:

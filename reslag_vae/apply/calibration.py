@@ -101,13 +101,13 @@ def read_calibration(folder: Path, model: GenerativeModel) -> Calibration | None
         return None
     try:
         scores = {
-            name: np.array(content["scores"][name], np.float64)
-            for name in (SQUARED_ERROR, MINUS_LOG_P)
-            if name in content["scores"]
+            name: np.array(values, np.float64)
+            for name, values in content["scores"].items()
+            if name in (SQUARED_ERROR, MINUS_LOG_P)
         }
         variance = None if content["variance"] is None else float(content["variance"])
         rising = [is_rising(values) for values in scores.values()]
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise RunError(f"{path} is damaged: it does not hold scores.") from None
     if not all(rising):
         raise RunError(f"{path} is damaged: it does not hold scores that rise.")

@@ -278,8 +278,10 @@ def read_labels(path: Path) -> dict[str, str]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-        return {row["file"]: str(row["label"]).strip() for row in rows}
+            table = csv.DictReader(file)
+            if not {"file", "label"} <= set(table.fieldnames or ()):
+                raise KeyError
+            return {row["file"]: str(row["label"]).strip() for row in table}
     except (OSError, UnicodeDecodeError, csv.Error, KeyError):
         raise ConfigError(
             f"--labels {printable(str(path))}: a CSV file with the columns file and label is "

@@ -5,10 +5,10 @@ import io
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -85,9 +85,13 @@ def npz_table(path: Path) -> Iterator[Add]:
     def add(own: Sequence[str], columns: Columns) -> None:
         names.extend(own)
         for name, values in columns.items():
-            spools.setdefault(name, Spool()).add(values)
+            if name not in spools:
+                spools[name] = stack.enter_context(Spool())
+            spools[name].add(values)
 
-    with opened_atomically(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
+    with ExitStack() as stack:
+        file = stack.enter_context(opened_atomically(path))
+        out = stack.enter_context(zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED))
         yield add
         with out.open(f"{FILE}.npy", "w", force_zip64=True) as entry:
             np.lib.format.write_array(entry, np.array(names), allow_pickle=False)
@@ -132,11 +136,17 @@ def parquet_table(path: Path) -> Iterator[Add]:
 
 
 class Spool:
-    """Rows of numbers in an unnamed file, which need no memory."""
+    """Rows of numbers in an unnamed file, which need no memory; a context closes it."""
 
     def __init__(self) -> None:
         self.file = TemporaryFile()  # noqa: SIM115  # open as long as the spool is there
         self.count, self.width, self.dtype = 0, (), np.dtype(np.float32)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
 
     def add(self, values: np.ndarray) -> None:
         """Add (B, ...) rows, of one shape and type."""
@@ -145,7 +155,7 @@ class Spool:
         self.file.write(np.ascontiguousarray(values).tobytes())
 
     def rows(self) -> np.ndarray:
-        """Return the (N, ...) rows, mapped to memory."""
+        """Return the (N, ...) rows, mapped to memory; they outlive the spool."""
         self.file.flush()
         return np.memmap(self.file, self.dtype, "r", shape=(self.count, *self.width))
 

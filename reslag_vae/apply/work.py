@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -72,6 +71,26 @@ def apply(request: Request, inputs: Inputs | None, progress: Progress = silent) 
     return report
 
 
+class Consumers(NamedTuple):
+    """What becomes of each batch of pictures.
+
+    Attributes:
+        functions: what each batch is given to.
+        drawn: the reconstructions, if any.
+        scores: the scores, if any.
+        means: posterior means that are kept; none where no neighbours are asked for.
+        latents: samples of the posteriors that are kept; none where no sampler is fitted to them.
+        notes: sentences on what is missing.
+    """
+
+    functions: list[Callable[[Seen], None]]
+    drawn: Reconstructions | None
+    scores: Scores | None
+    means: Spool
+    latents: Spool
+    notes: list[str]
+
+
 def read_pictures(
     request: Request, inputs: Inputs, subject: Subject, progress: Progress
 ) -> tuple[Report, np.ndarray | None]:
@@ -80,49 +99,57 @@ def read_pictures(
     Returns:
         the report; and (N, d) samples of the posteriors if the sampler takes any.
     """
-    names, notes = inputs.names, [*inputs.notes, *subject.form.remarks]
-    means, latents = Spool(), Spool()
-    consumers: list[Callable[[Seen], None]] = []
-    drawn, scores = None, None
     with ExitStack() as stack:
-        if request.encode is not None:
-            add = stack.enter_context(open_table(request.encode))
-            consumers.append(lambda seen: add(seen.names, columns_of(seen.encoded.inferred)))
-        if request.reconstruct is not None:
-            drawn = Reconstructions(subject.model, request.reconstruct, names)
-            consumers.append(drawn)
-        if request.score is not None:
-            table = stack.enter_context(open_table(request.score))
-            calibration = calibration_of(subject.folder, subject.model, subject.objective)
-            scorer = scorer_of(subject.model, subject.objective, calibration.variance)
-            scores = Scores(scorer, calibration, inputs.odd, table)
-            consumers.append(scores)
-            notes += notes_on_scores(calibration, scorer)
-        if request.neighbours:
-            consumers.append(keep_means(means))
-        if request.sample and request.sampler != "prior":
-            generator = torch.Generator().manual_seed(request.seed)
-            consumers.append(keep_latents(latents, subject.model, generator))
-        read, failures = go_through(inputs.files, names, subject, consumers, progress)
-    if drawn is not None:
-        drawn.draw()
-    if request.neighbours:
+        parts = consumers_of(request, inputs, subject, stack)
+        read, failures = go_through(inputs, subject, parts.functions, progress)
+        means = parts.means.rows() if parts.means.count else None
+        latents = parts.latents.rows() if parts.latents.count else None
+    names, scores = inputs.names, parts.scores
+    if parts.drawn is not None:
+        parts.drawn.draw()
+    if means is not None:
         files = [inputs.files[position] for position in read]
         own = [names[position] for position in read]
-        write_neighbours(request, subject, files, own, means.rows(), progress)
+        write_neighbours(request, subject, files, own, means, progress)
     report = Report(
         read=len(read),
         unreadable={names[position]: reason for position, reason in failures.items()},
         auroc={} if scores is None else scores.auroc(),
         oddest=() if scores is None else scores.oddest(ODDEST),
-        notes=notes,
+        notes=[*inputs.notes, *subject.form.remarks, *parts.notes],
     )
-    return report, latents.rows() if latents.count else None
+    return report, latents
+
+
+def consumers_of(request: Request, inputs: Inputs, subject: Subject, stack: ExitStack) -> Consumers:
+    """Return what a request does with each batch of pictures; the stack closes its files."""
+    model = subject.model
+    means, latents = stack.enter_context(Spool()), stack.enter_context(Spool())
+    parts = Consumers([], None, None, means, latents, [])
+    if request.encode is not None:
+        add = stack.enter_context(open_table(request.encode))
+        parts.functions.append(lambda seen: add(seen.names, columns_of(seen.encoded.inferred)))
+    if request.reconstruct is not None:
+        parts = parts._replace(drawn=Reconstructions(model, request.reconstruct, inputs.names))
+    if request.score is not None:
+        table = stack.enter_context(open_table(request.score))
+        calibration = calibration_of(subject.folder, model, subject.objective)
+        scorer = scorer_of(model, subject.objective, calibration.variance)
+        parts = parts._replace(
+            scores=Scores(scorer, calibration, inputs.odd, table),
+            notes=notes_on_scores(calibration, scorer),
+        )
+    if request.neighbours:
+        parts.functions.append(keep_means(means))
+    if request.sample and request.sampler != "prior":
+        generator = torch.Generator().manual_seed(request.seed)
+        parts.functions.append(keep_latents(latents, model, generator))
+    parts.functions.extend(own for own in (parts.drawn, parts.scores) if own is not None)
+    return parts
 
 
 def go_through(
-    files: Sequence[Path],
-    names: Sequence[str],
+    inputs: Inputs,
     subject: Subject,
     consumers: Sequence[Callable[[Seen], None]],
     progress: Progress,
@@ -135,7 +162,7 @@ def go_through(
     Raises:
         UserError: none of the pictures can be read.
     """
-    model = subject.model
+    model, files, names = subject.model, inputs.files, inputs.names
     read: list[int] = []
     failures: dict[int, str] = {}
     size = chunk_size(model.dimensions)

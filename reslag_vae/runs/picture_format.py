@@ -92,7 +92,8 @@ def write_format(folder: Path, name: str, classes: Sequence[str], images: Images
         classes: names of its classes; empty if there are none.
         images: images of which some are kept as examples.
     """
-    form = format_of_config(read_config(folder))
+    known = (folder / CONFIG_FILE).is_file()  # not of a model that was trained by hand
+    form = format_of_config(read_config(folder)) if known else PictureFormat()
     save_format(folder, form._replace(data=name, classes=tuple(classes)))
     write_examples(folder / EXAMPLES_FILE, images)
 

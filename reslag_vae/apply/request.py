@@ -208,11 +208,11 @@ def refuse_folder(path: Path, overwrite: bool) -> None:
     if os.path.lexists(path) and not path.is_dir():
         raise ConfigError(f"{shown}: is not a folder.")
     refuse_unwritable(shown, path)
-    if path.is_dir() and any(path.iterdir()):
-        if not (path / REPORT).is_file():
-            raise ConfigError(f"{shown}: holds other files; name a new folder.")
-        if not overwrite:
-            raise ConfigError(f"{shown}: is there already; add --overwrite to replace its files.")
+    names = {own.name for own in path.iterdir()} if path.is_dir() else set()
+    if names and REPORT not in names:
+        raise ConfigError(f"{shown}: holds other files; name a new folder.")
+    if names - {REPORT} and not overwrite:
+        raise ConfigError(f"{shown}: is there already; add --overwrite to replace its files.")
 
 
 def refuse_unwritable(shown: str, folder: Path) -> None:

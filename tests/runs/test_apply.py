@@ -341,3 +341,25 @@ def test_neither_lightning_nor_wandb_is_loaded(exported: Path, pictures: Path) -
         check=False,
     )
     assert done.stdout.endswith("set()\n"), done.stderr
+
+
+def test_ctrl_c_leaves_nothing_half_written(exported: Path, pictures: Path) -> None:
+    code = (
+        "import signal, sys; from reslag_vae.apply import work, command\n"
+        "def interrupted(*_):\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "work.keep_means = lambda spool: interrupted\n"
+        "command.main()"
+    )
+    asked = ["--encode", "c.csv", "--score", "s.npz", "--neighbours", "2"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(exported), str(pictures), *asked],
+        cwd=pictures.parent,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "Stopped.\n")
+    left = {path.name for path in pictures.parent.rglob("*") if path.is_file()}
+    assert left - {path.name for path in pictures.rglob("*.png")} == {"applied.json"}

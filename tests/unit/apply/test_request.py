@@ -89,6 +89,8 @@ def test_parquet_without_pyarrow_names_what_brings_it(
 def test_folders_of_ones_own_may_be_replaced(asked: Callable[..., Request], tmp_path: Path) -> None:
     (tmp_path / "rec").mkdir()
     (tmp_path / "rec" / "applied.json").write_text("{}")
+    assert checked_inputs(asked(reconstruct=tmp_path / "rec")) is not None
+    (tmp_path / "rec" / "a.png").write_text("")
     with pytest.raises(UserError, match="add --overwrite"):
         checked_inputs(asked(reconstruct=tmp_path / "rec"))
     assert checked_inputs(asked(reconstruct=tmp_path / "rec", overwrite=True)) is not None

@@ -1,6 +1,5 @@
 """What the command line asks for, checked before PyTorch is loaded."""
 
-import csv
 import os
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -9,6 +8,7 @@ from typing import NamedTuple
 
 from reslag_vae._runtime.errors import ConfigError, printable
 from reslag_vae.apply.inputs import Inputs, find_inputs
+from reslag_vae.apply.labels import odd_ones
 from reslag_vae.runs.checkpoints import checkpoint_path
 from reslag_vae.runs.folder import WEIGHTS_FILE
 
@@ -109,7 +109,7 @@ def checked_inputs(request: Request) -> Inputs | None:
         return None
     inputs = find_inputs(request.pictures)
     check_count(request, len(inputs.files))
-    return inputs._replace(odd=odd_ones(request, inputs.names))
+    return inputs._replace(odd=odd_ones(request.odd, request.labels, inputs.names))
 
 
 def check_model(path: Path) -> None:
@@ -222,68 +222,3 @@ def refuse_unwritable(shown: str, folder: Path) -> None:
         there = there.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise ConfigError(f"{shown}: {printable(str(there))} cannot be written to.")
-
-
-def odd_ones(request: Request, names: Sequence[str]) -> list[bool | None] | None:
-    """Return whether each picture is odd by its label; None for one without, or for all.
-
-    Args:
-        request: the request.
-        names: names of the pictures.
-
-    Raises:
-        ConfigError: no picture has the label, or every one; or the labels cannot be read.
-    """
-    if not request.odd and request.labels is None:
-        return None
-    if request.labels is None:
-        found = [set(name.split("/")[:-1]) for name in names]
-        odd: list[bool | None] = [bool(own & set(request.odd)) for own in found]
-        known = sorted(set().union(*found))
-        for label in request.odd:
-            if label not in known:
-                raise ConfigError(
-                    f"--odd {label}: no picture lies in a folder of this name.{there_are(known)}"
-                )
-    else:
-        labels = read_labels(request.labels)
-        wanted = set(request.odd) or {"1"}
-        known = sorted(set(labels.values()))
-        if not request.odd and not set(known) <= {"0", "1"}:
-            raise ConfigError(
-                f"--labels {request.labels}: 0, and 1 for odd ones, are wanted as labels, or --odd "
-                f"LABEL beside it.{there_are(known)}"
-            )
-        odd = [labels[name] in wanted if name in labels else None for name in names]
-    if True not in odd or False not in odd:
-        which = "odd" if True not in odd else "other"
-        raise ConfigError(
-            f"{'--labels' if request.labels else '--odd'}: there is no {which} picture among "
-            f"{len(names)}: AUROC takes both kinds."
-        )
-    return odd
-
-
-def there_are(labels: Sequence[str]) -> str:
-    """Return the end of a sentence that names some labels."""
-    shown = ", ".join(printable(label) for label in labels[:10])
-    return f" There are {shown}{' and others' if len(labels) > 10 else ''}." if labels else ""
-
-
-def read_labels(path: Path) -> dict[str, str]:
-    """Return the labels of a CSV file by the names of pictures.
-
-    Raises:
-        ConfigError: the file cannot be read, or lacks the columns `file` and `label`.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            if not {"file", "label"} <= set(table.fieldnames or ()):
-                raise KeyError
-            return {row["file"]: str(row["label"]).strip() for row in table}
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError):
-        raise ConfigError(
-            f"--labels {printable(str(path))}: a CSV file with the columns file and label is "
-            "wanted, the files as in --score's table."
-        ) from None

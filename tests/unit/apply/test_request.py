@@ -8,7 +8,8 @@ from PIL import Image
 
 from reslag_vae._runtime.errors import UserError
 from reslag_vae.apply import request as module
-from reslag_vae.apply.request import Request, checked_inputs, odd_ones
+from reslag_vae.apply.labels import odd_ones
+from reslag_vae.apply.request import Request, checked_inputs
 
 
 @pytest.fixture
@@ -96,14 +97,14 @@ def test_folders_of_ones_own_may_be_replaced(asked: Callable[..., Request], tmp_
     assert checked_inputs(asked(reconstruct=tmp_path / "rec", overwrite=True)) is not None
 
 
-def test_labels_by_folder_and_by_file(asked: Callable[..., Request], tmp_path: Path) -> None:
+def test_labels_by_folder_and_by_file(tmp_path: Path) -> None:
     names = ["usual/a.png", "odd/b.png", "c.png"]
-    assert odd_ones(asked(), names) is None
-    assert odd_ones(asked(odd=["odd"]), names) == [False, True, False]
+    assert odd_ones([], None, names) is None
+    assert odd_ones(["odd"], None, names) == [False, True, False]
     table = tmp_path / "labels.csv"
     table.write_text("file,label\nusual/a.png,1\nodd/b.png, 0\nother.png,1\n")
-    assert odd_ones(asked(labels=table), names) == [True, False, None]
+    assert odd_ones([], table, names) == [True, False, None]
     table.write_text("label,file\ncat,usual/a.png\ndog,odd/b.png\n")
-    assert odd_ones(asked(labels=table, odd=["dog"]), names) == [False, True, None]
+    assert odd_ones(["dog"], table, names) == [False, True, None]
     with pytest.raises(UserError, match=r"0, and 1 for odd ones, .* There are cat, dog"):
-        odd_ones(asked(labels=table), names)
+        odd_ones([], table, names)

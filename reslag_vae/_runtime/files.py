@@ -3,9 +3,10 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from reslag_vae._runtime.errors import UserError
 
@@ -31,6 +32,19 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
     """
     # Names of files that are not UTF-8 have characters that cannot be encoded.
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
+    with opened_atomically(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def opened_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Open a file beside its target for writing, which replaces the target as the context ends.
+
+    After an error within the context the target is as before.
+
+    Raises:
+        WriteError: the file cannot be written, for example because the disk is full.
+    """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +52,7 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
         with temporary.open("xb") as file:
             with suppress(OSError):  # a file system without locks
                 fcntl.flock(file, fcntl.LOCK_EX)
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
             # Still locked, so that no other process takes it for what a killed one has left.
@@ -46,7 +60,7 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
     except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and not isinstance(error, WriteError):
             raise WriteError(f"{path} cannot be written: {error.strerror or error}.") from None
         raise
 

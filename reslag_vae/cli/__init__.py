@@ -1,4 +1,4 @@
-"""The installed command: reslag train | evaluate | study | report | export."""
+"""The installed command: reslag train | evaluate | study | report | export | apply."""
 
 import difflib
 import importlib
@@ -36,6 +36,7 @@ COMMANDS = {
     "study": Command("say how far a study is", "studies.command", False, None),
     "report": Command("write a study's report", "studies.report.command", False, "study"),
     "export": Command("write a trained model as files without code", "runs.export", False, "train"),
+    "apply": Command("give pictures to a trained model", "apply.command", False, "apply"),
 }
 
 HELP = """Train, evaluate and compare variational autoencoders.
@@ -45,6 +46,7 @@ HELP = """Train, evaluate and compare variational autoencoders.
   reslag evaluate run=runs/mnist/lagging/2026-01-31_12-00-00
   reslag report studies/table1
   reslag export runs/mnist/lagging/2026-01-31_12-00-00 exported
+  reslag apply exported photos --encode codes.csv --score scores.csv
 
 Commands:
 

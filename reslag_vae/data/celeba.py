@@ -23,7 +23,7 @@ from reslag_vae.data.decoded_file import Decoded
 from reslag_vae.data.errors import PLACE_HINT, DataError
 from reslag_vae.data.images import Images, Source
 from reslag_vae.data.listing import find_pictures
-from reslag_vae.data.pictures import Region, centre_square, decode, whole
+from reslag_vae.data.pictures import Region, centre_share, decode, whole
 from reslag_vae.options import require
 
 WIDTH = 178  # of the official pictures, 178 x 218
@@ -164,9 +164,4 @@ class CelebA(ImageDataModule):
 
 def _region(crop: int | None) -> Region:
     """Return the function that chooses the part of a picture to keep."""
-    return whole if crop is None else partial(_scaled_centre, crop=crop)
-
-
-def _scaled_centre(width: int, height: int, crop: int) -> tuple[int, int, int, int]:
-    """Return a centred square whose side is `crop` pixels of an original of official width."""
-    return centre_square(width, height, max(1, round(crop * width / WIDTH)))
+    return whole if crop is None else partial(centre_share, part=crop, of=WIDTH)

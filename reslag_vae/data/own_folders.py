@@ -12,6 +12,7 @@ OWN_FOLDERS = (
     {"config.json", "model.safetensors"},
     {"comparison.md"},
     {"study.json"},
+    {"applied.json"},
 )
 
 # Folders that a run may leave in a folder that holds other things, too.

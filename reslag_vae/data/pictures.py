@@ -58,6 +58,11 @@ def centre_square(width: int, height: int, side: int | None = None) -> tuple[int
     return left, top, left + side, top + side
 
 
+def centre_share(width: int, height: int, part: int, of: int) -> tuple[int, int, int, int]:
+    """Return the region of a centred square whose side is `part` / `of` of the picture's width."""
+    return centre_square(width, height, max(1, round(part * width / of)))
+
+
 def decode(
     path: Path, size: int, channels: int, region: Region, scale: Range | None = None
 ) -> Picture:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reslag_vae.data import Images
+from reslag_vae.data.images import Images
 from reslag_vae.evaluation.adapters import LatentModel
 from reslag_vae.latents.inferred import Inferred, joined
 from reslag_vae.likelihoods.pixels import unit_interval

@@ -3,7 +3,8 @@
 Usage: python -m reslag_vae.export runs/mnist/vae/2026-01-31_12-00-00 exported
 
 The files are model.safetensors, config.json and README.md, a card that says what the model is and
-how good. `reslag_vae.load(folder)` loads the model.
+how good; pictures.json, examples.png and scores.json, which `reslag apply` reads: how pictures are
+fitted, some validation images, and how these score. `reslag_vae.load(folder)` loads the model.
 """
 
 import argparse
@@ -19,7 +20,14 @@ from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.checkpoints import checkpoint_path, read_checkpoint
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.folder import CARD_FILE, MODEL_FILE, RESULT_FILE, WEIGHTS_FILE, read_result
+from reslag_vae.runs.folder import (
+    CARD_FILE,
+    MODEL_FILE,
+    RESULT_FILE,
+    TRAVELLING,
+    WEIGHTS_FILE,
+    read_result,
+)
 from reslag_vae.runs.migrations import SCHEMA
 
 USE = """import reslag_vae
@@ -28,7 +36,7 @@ model = reslag_vae.load({folder})
 codes = model.encode(images)  # (B, C, H, W) uint8, or floating point in [0, 1] -> (B, d)
 model.decode(codes), model.reconstruct(images), model.sample(16)"""
 
-FILES = (MODEL_FILE, CARD_FILE, WEIGHTS_FILE)
+FILES = (MODEL_FILE, CARD_FILE, *TRAVELLING, WEIGHTS_FILE)
 
 # The most telling metrics, with their units
 SHOWN = {
@@ -62,6 +70,7 @@ def export(
     from reslag_vae.models.card import objective_card
     from reslag_vae.runs.build import TrainedParts
     from reslag_vae.runs.load import read_run
+    from reslag_vae.runs.picture_format import carry
 
     read, out = read_run(run, which, trust), Path(out)
     if out.exists() and (not out.is_dir() or not is_interrupted(out)):
@@ -86,6 +95,7 @@ def export(
         out / MODEL_FILE, json.dumps({"schema": SCHEMA, "model": model}, indent=2) + "\n"
     )
     write_atomically(out / CARD_FILE, text)
+    carry(read.folder, out)
     # Last: an export whose weights are there is whole.
     write_atomically(out / WEIGHTS_FILE, save(state, {"format": "pt"}))
 

@@ -31,6 +31,18 @@ DASHBOARD = "wandb"
 ID_FILE = "wandb_id.txt"
 STEP_FILE = "wandb_step.txt"
 
+# Files of a model that was exported from its run
+WEIGHTS_FILE = "model.safetensors"
+MODEL_FILE = "config.json"
+CARD_FILE = "README.md"
+
+# How pictures become a model's images, some of these, and how validation images score: in runs and
+# exports, both
+FORMAT_FILE = "pictures.json"
+EXAMPLES_FILE = "examples.png"
+SCORES_FILE = "scores.json"
+TRAVELLING = (FORMAT_FILE, EXAMPLES_FILE, SCORES_FILE)
+
 # Files that training writes, of which a kill may leave unfinished ones
 WRITTEN = {
     ".": (
@@ -41,15 +53,11 @@ WRITTEN = {
         PER_IMAGE_FILE,
         ID_FILE,
         FAILURE_FILE,
+        *TRAVELLING,
     ),
     FIGURES: ("*.png",),
     CHECKPOINTS: (f"best{UNFINISHED}", f"last{UNFINISHED}"),
 }
-
-# Files of a model that was exported from its run
-WEIGHTS_FILE = "model.safetensors"
-MODEL_FILE = "config.json"
-CARD_FILE = "README.md"
 
 
 def checkpoint_file(folder: Path, name: str) -> Path:

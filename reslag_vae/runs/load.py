@@ -165,11 +165,19 @@ def load(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -
     """
     if which not in ("best", "last"):
         raise ValueError(f"which={which!r}: choose best or last.")
-    folder = path_given(folder)
+    return load_parts(path_given(folder), which, trust).model
+
+
+def load_parts(folder: Path, which: str = "best", trust: Collection[str] = ()) -> Parts:
+    """Return the trained model of a run or of an export, with its objective: see `load`.
+
+    Raises:
+        RunError: the folder has no such checkpoint, or it is damaged or not of this package.
+    """
     if (folder / WEIGHTS_FILE).is_file():
-        return parts_of(read_export(folder), folder / WEIGHTS_FILE, trust).model
+        return parts_of(read_export(folder), folder / WEIGHTS_FILE, trust)
     path = folder if folder.is_file() else checkpoint_path(folder, which)
-    return parts_of(read_checkpoint(path), path, trust).model
+    return parts_of(read_checkpoint(path), path, trust)
 
 
 def path_given(folder: Any) -> Path:

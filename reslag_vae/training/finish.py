@@ -6,11 +6,13 @@ from typing import Any
 
 from lightning import Trainer
 
+from reslag_vae.apply.calibration import calibrate, save_calibration
 from reslag_vae.data import ImageDataModule
 from reslag_vae.objectives import Terms
 from reslag_vae.runs.checkpoints import checkpoint_path, checkpoint_to_resume, read_checkpoint
 from reslag_vae.runs.folder import PER_IMAGE_FILE, write_result
 from reslag_vae.runs.formats import write_arrays
+from reslag_vae.runs.picture_format import write_format
 from reslag_vae.training.callbacks import (
     BestAndLast,
     CollapseMonitor,
@@ -42,7 +44,7 @@ def draw_best(trainer: Trainer, model: BaseVAE, epoch: int) -> None:
 def finish(
     trainer: Trainer, model: BaseVAE, data: ImageDataModule, folder: Path, origin: dict[str, Any]
 ) -> float:
-    """Measure the best checkpoint, and write per_image.npz and then metrics.json.
+    """Measure the best checkpoint, and write what `reslag apply` reads, and then metrics.json.
 
     Args:
         trainer: trainer after `fit`.
@@ -76,6 +78,10 @@ def finish(
         | summary(trainer, model, data, checkpoint["epoch"] + 1, epochs_run)
         | {"monitored": monitored}
     )
+    images = data.split("val")
+    write_format(folder, data.name, data.class_names, images)
+    scores = calibrate(model.model, model.objective, images)
+    save_calibration(folder, scores, model.model)
     mass = model.model.likelihood.discrete
     write_arrays(folder / PER_IMAGE_FILE, per_image(parts, mass))
     # Last, for it says that the run is finished (`runs.folder.is_finished`).

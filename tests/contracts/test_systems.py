@@ -10,15 +10,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from lightning import Trainer
 from omegaconf import DictConfig
+from PIL import Image
 
 import reslag_vae
 from reslag_vae import models, variants
+from reslag_vae._runtime.errors import UserError
+from reslag_vae.apply.request import Request, checked_inputs
+from reslag_vae.apply.work import apply
 from reslag_vae.data import Digits, ImageDataModule
 from reslag_vae.evaluation import importance_weighted_bound
+from reslag_vae.latents import CodePosterior
 from reslag_vae.latents.base import normal_rows
 from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
 from reslag_vae.models import GenerativeModel
@@ -351,3 +357,41 @@ def test_it_is_loaded_and_exported_with_the_same_numbers(
     if "nll" in arrays:
         elbo = -(arrays["nll"] + arrays["kl"]).mean()
         assert kept["test"]["elbo"] == pytest.approx(elbo, rel=1e-5)
+
+
+def test_it_is_applied_to_pictures(trained: Trained, images: torch.Tensor, tmp_path: Path) -> None:
+    """Codes of every level, reconstructions, scores, neighbours and samples."""
+    model, pictures = trained.model, tmp_path / "pictures"
+    pictures.mkdir()
+    for number, image in enumerate(images[:3]):
+        Image.fromarray(image[0].numpy()).save(pictures / f"{number}.png")
+    scored = Request(
+        trained.folder, [pictures], score=tmp_path / "s.npz", sample=2, out=tmp_path / "out"
+    )
+    asked = scored._replace(
+        encode=tmp_path / "c.npz", reconstruct=tmp_path / "rec", neighbours=2, overwrite=True
+    )
+    if not model.latent_dim:
+        with pytest.raises(UserError, match="the model has no latents"):
+            apply(asked, checked_inputs(asked))
+        asked = scored
+    apply(asked, checked_inputs(asked))
+    with np.load(tmp_path / "s.npz") as scores:
+        assert ("minus_log_p_nats" in scores) == (not model.deterministic)
+        assert "squared_error_percentile" in scores
+        assert all(np.isfinite(scores[name]).all() for name in scores if name != "file")
+    assert len(list((tmp_path / "out" / "samples_prior").iterdir())) == 2
+    if not model.latent_dim:
+        return
+    assert {path.name for path in (tmp_path / "rec").glob("?.png")} == {"0.png", "1.png", "2.png"}
+    with np.load(tmp_path / "c.npz") as file:
+        codes = {name: file[name] for name in file if name != "file"}
+    assert len(codes) == len(model.level_dims)
+    if not coded(model):
+        found = torch.from_numpy(np.concatenate(list(codes.values()), axis=1))
+        torch.testing.assert_close(found, model.encode(images[:3]), rtol=1e-4, atol=1e-5)
+        return
+    posteriors = [own for own in model.posteriors() if isinstance(own, CodePosterior)]
+    numbers = [torch.from_numpy(own) for own in codes.values()]
+    levels = [own.latents_of(part) for own, part in zip(posteriors, numbers, strict=True)]
+    torch.testing.assert_close(torch.cat(levels, 1), model.encode(images[:3]))

@@ -20,6 +20,7 @@ from torch import Tensor
 import reslag_vae
 from reslag_vae.objectives.averages import Means
 from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import TRAVELLING
 from reslag_vae.runs.formats import read_arrays
 from reslag_vae.training import gradient_skip
 from reslag_vae.training.forward import ForwardPass
@@ -91,6 +92,7 @@ def test_everything_of_a_run_is_in_its_folder(finished: tuple[Path, float]) -> N
         "metrics.csv",
         "metrics.json",
         "per_image.npz",
+        *TRAVELLING,
         *pictures,
     }
     for name in pictures:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from reslag_vae.data import Images
+from reslag_vae.data.images import Images
 from reslag_vae.evaluation.adapters import LatentModel
 from reslag_vae.evaluation.iteration import (
     CHUNK,

@@ -65,20 +65,27 @@ def test_a_command_that_is_not_there_is_one_sentence(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    ("command", "extra"),
-    [("train", "train"), ("evaluate", "evaluate"), ("report", "study"), ("export", "train")],
+    ("command", "extra", "module"),
+    [
+        ("train", "train", "lightning"),
+        ("evaluate", "evaluate", "lightning"),
+        ("report", "study", "lightning"),
+        ("export", "train", "lightning"),
+        ("apply", "apply", "PIL"),
+    ],
 )
 def test_an_extra_that_is_missing_is_named_before_anything_is_done(
     command: str,
     extra: str,
+    module: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def without_lightning(name: str) -> object:
-        return None if name == "lightning" else name
+    def without_one(name: str) -> object:
+        return None if name == module else name
 
-    monkeypatch.setattr(extras, "find_spec", without_lightning)
+    monkeypatch.setattr(extras, "find_spec", without_one)
     monkeypatch.setattr(sys, "argv", ["reslag"])
     monkeypatch.setenv(VARIABLE, "")
     monkeypatch.chdir(tmp_path)
@@ -86,7 +93,7 @@ def test_an_extra_that_is_missing_is_named_before_anything_is_done(
         cli.main([command])
     assert ended.value.code == 1
     assert capsys.readouterr().err == (
-        f"reslag {command} needs lightning: pip install 'reslag_vae[{extra}]'\n"
+        f"reslag {command} needs {module}: pip install 'reslag_vae[{extra}]'\n"
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -96,7 +103,7 @@ def test_what_the_extras_bring_is_what_commands_look_for() -> None:
     assert extras.MODULES.keys() <= project["optional-dependencies"].keys()
     assert set(extras.PLUGINS.values()) <= project["optional-dependencies"].keys()
     for extra, names in extras.MODULES.items():
-        wanted = {"sklearn": "scikit-learn"}
+        wanted = {"sklearn": "scikit-learn", "PIL": "pillow"}
         brought = brought_by(extra, project["optional-dependencies"])
         assert {wanted.get(name, name) for name in names} <= brought
 
@@ -151,6 +158,8 @@ def test_help_of_training_names_this_command_and_the_choices(tmp_path: Path) -> 
         ("train", "model=beta_vea"),
         ("train", "seed=-1"),
         ("evaluate", "run=x", "samples=0"),
+        ("apply", "--help"),
+        ("apply", "gone", "pictures", "--encode", "c.csv"),
     ],
 )
 def test_help_and_slips_are_answered_before_pytorch_is_loaded(

@@ -15,6 +15,7 @@ import reslag_vae
 from reslag_vae._runtime.escape import markdown
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.export import export, main, model_card
+from reslag_vae.runs.folder import TRAVELLING
 from reslag_vae.variants import ResLagLightVAE
 from tests.running import BARE
 
@@ -36,6 +37,7 @@ def test_the_model_comes_back_bitwise(which: str, run: Path, tmp_path: Path) -> 
         "model.safetensors",
         "config.json",
         "README.md",
+        *TRAVELLING,
     }
     theirs, ours = reslag_vae.load(run, which), reslag_vae.load(tmp_path / "out")
     assert type(ours) is type(theirs)
@@ -221,6 +223,7 @@ def test_an_interrupted_export_is_finished_by_the_same_command(run: Path, tmp_pa
         "model.safetensors",
         "config.json",
         "README.md",
+        *TRAVELLING,
     }
     reslag_vae.load(out)
     with pytest.raises(RunError, match="is there already"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from reslag_vae.apply.request import REPORT
 from reslag_vae.data import own_folders
 from reslag_vae.runs import folder
 
@@ -24,6 +25,7 @@ NAMES = {
     folder.STEP_FILE,
     folder.WEIGHTS_FILE,
     folder.MODEL_FILE,
+    *folder.TRAVELLING,
 }
 
 
@@ -41,5 +43,6 @@ def test_a_file_of_a_run_is_named_in_one_module(path: Path) -> None:
 def test_pictures_are_not_looked_for_in_folders_of_runs_by_the_same_names() -> None:
     names = set().union(*own_folders.OWN_FOLDERS)
     own = {folder.CHECKPOINTS, folder.FIGURES}
-    assert names - {"comparison.md", "study.json"} <= NAMES | own
+    assert names - {"comparison.md", "study.json", REPORT} <= NAMES | own
+    assert REPORT in names
     assert own | {folder.DASHBOARD} == own_folders.RUN_FOLDERS

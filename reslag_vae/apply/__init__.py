@@ -1,0 +1,1 @@
+"""Trained models on a user's own pictures: codes, reconstructions, scores, neighbours, samples."""

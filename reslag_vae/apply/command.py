@@ -1,0 +1,210 @@
+"""The command that gives pictures to a trained model: `reslag apply`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from reslag_vae._runtime import process, terminal
+from reslag_vae._runtime.errors import UserError, permission_errors, printable, printable_lines
+from reslag_vae._runtime.invocation import invocation
+from reslag_vae._runtime.signals import interruptible, postponed
+from reslag_vae.apply.request import SAMPLERS, Request, checked_inputs
+
+# Exit code of a command that has done its work but for files that it could not read
+INCOMPLETE = 3
+
+# Files named in a message
+MOST_NAMED = 100
+
+DESCRIPTION = """Give pictures to a trained model.
+
+  reslag apply runs/mnist/vae/2026-01-31_12-00-00 photos --encode codes.parquet
+  reslag apply exported photos --score scores.csv --odd broken
+  reslag apply exported photos --reconstruct out --neighbours 5
+  reslag apply exported photos --sample 64 --sampler mixture
+
+Pictures of any size are fitted as in training. Files that cannot be read are named at the end, and
+the exit code is then 3. All options can be given at once."""
+
+SCORES = """Scores, the higher the odder:
+  squared_error              sum, over the pixels and channels of an image, of the squared
+                             differences to its reconstruction; pixels from 0 to 1
+  minus_log_p_nats           upper bound on -log p(picture), in nats
+  ..._percentile             percentage of the model's validation images with a lower score
+  odd                        1 for pictures that --odd or --labels call odd, 0 for others; the area
+                             under the ROC curve (AUROC) of each score is then printed: 0.5 is
+                             chance, 1 a perfect separation"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print a message, and exit."""
+        self.exit(2, f"{self.prog}: {printable(message)}\n")
+
+
+def parser() -> Parser:
+    """Return the parser of the command line."""
+    own = Parser(
+        prog=invocation("apply"),
+        description=DESCRIPTION,
+        epilog=SCORES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    own.add_argument("model", type=path, help="a run, an export or a checkpoint")
+    own.add_argument("pictures", type=path, nargs="*", help="folders and files")
+    own.add_argument(
+        "--encode",
+        type=path,
+        metavar="FILE",
+        help="write the codes: .parquet, .npz or .csv. Columns file and z1, z2, ... (posterior "
+        "means), or code1, ... (numbers of codes, row by row) of a VQ model; level1_z1, ... of "
+        "several levels. In npz: arrays file and z, code or level1_z, ...",
+    )
+    own.add_argument(
+        "--reconstruct",
+        type=path,
+        metavar="FOLDER",
+        help="write each picture's reconstruction under its name as PNG, and _overview.png",
+    )
+    own.add_argument(
+        "--score",
+        type=path,
+        metavar="FILE",
+        help="write how ill each picture fits the model: .csv, .npz or .parquet; see below",
+    )
+    own.add_argument(
+        "--odd",
+        action="append",
+        default=[],
+        metavar="LABEL",
+        help="the label of odd pictures: a folder that they lie in, or a label of --labels; may "
+        "be given again",
+    )
+    own.add_argument(
+        "--labels",
+        type=path,
+        metavar="FILE",
+        help="labels by file: CSV with the columns file and label; without --odd, 1 is odd and 0 "
+        "is not",
+    )
+    own.add_argument(
+        "--neighbours",
+        type=count,
+        default=0,
+        metavar="K",
+        help="write the K nearest others of each picture, by the Euclidean distance of codes: "
+        "neighbours.csv and neighbours.png",
+    )
+    own.add_argument(
+        "--sample",
+        type=count,
+        default=0,
+        metavar="N",
+        help="draw N images: samples_<sampler>/ and a grid of the first 64",
+    )
+    own.add_argument(
+        "--sampler",
+        choices=SAMPLERS,
+        default="prior",
+        help="where their latents come from: the model's own prior, or 10 Gaussians or a flow that "
+        "are fitted to the codes of the pictures (default: %(default)s)",
+    )
+    own.add_argument("--seed", type=seed, default=0, help="of the samples (default: %(default)s)")
+    own.add_argument(
+        "--out",
+        type=path,
+        default=Path("applied"),
+        metavar="FOLDER",
+        help="of neighbours and samples (default: %(default)s)",
+    )
+    own.add_argument("--overwrite", action="store_true", help="replace files of before")
+    own.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module of your own that the model is made of; may be given again",
+    )
+    return own
+
+
+def path(text: str) -> Path:
+    """Return a path, with `~` replaced by the user's own folder."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(f"{text}: there is no such user") from None
+
+
+def count(text: str) -> int:
+    """Return a number of things, from 1 to 100,000."""
+    return whole(text, 1, 100_000)
+
+
+def seed(text: str) -> int:
+    """Return a seed."""
+    return whole(text, 0, 2**32 - 1)
+
+
+def whole(text: str, least: int, most: int) -> int:
+    """Return a whole number between two bounds."""
+    if not text.isascii() or not text.isdigit() or not least <= int(text[:20]) <= most:
+        raise argparse.ArgumentTypeError(f"{text}: a whole number from {least} to {most} is wanted")
+    return int(text)
+
+
+def main() -> None:
+    """Do what the command line asks for.
+
+    Raises:
+        SystemExit: with 1 after an error and its message, and with 3 if files could not be read.
+    """
+    terminal.prepare()
+    request = Request(**vars(parser().parse_intermixed_args()))
+    with interruptible():
+        try:
+            with permission_errors():
+                unreadable = run(request)
+        except UserError as error:
+            print(printable_lines(str(error)), file=sys.stderr)
+            raise SystemExit(1) from None
+        except KeyboardInterrupt:
+            print("Stopped.", file=sys.stderr)
+            raise
+    if unreadable:
+        raise SystemExit(INCOMPLETE)
+
+
+def run(request: Request) -> int:
+    """Carry out a request, print what was written, and return how many files were not read.
+
+    Raises:
+        UserError: the message says what is wrong.
+    """
+    inputs = checked_inputs(request)
+    process.wait_briefly()
+    with postponed():
+        from reslag_vae.apply.work import apply
+        from reslag_vae.evaluation.progress import progress_bar
+
+    report = apply(request, inputs, progress_bar)
+    for note in report.notes:
+        print(printable(note), file=sys.stderr)
+    if inputs is not None:
+        print(f"{report.read:,} pictures of {printable(str(inputs.base))}")
+    for written in request.written:
+        print(printable(str(written)))
+    for name, value in report.auroc.items():
+        print(f"AUROC of {name}: {value:.3f}")
+    if report.oddest:
+        print(f"oddest: {', '.join(map(printable, report.oddest))}")
+    if report.unreadable:
+        print(f"{len(report.unreadable):,} files could not be read:", file=sys.stderr)
+        for name, reason in list(report.unreadable.items())[:MOST_NAMED]:
+            print(printable(f"  {name}: {reason}"), file=sys.stderr)
+        if len(report.unreadable) > MOST_NAMED:
+            print(f"  and {len(report.unreadable) - MOST_NAMED:,} more", file=sys.stderr)
+    return len(report.unreadable)

@@ -1,0 +1,122 @@
+"""The neighbours of pictures and the samples of a model: tables, pictures and grids of these."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reslag_vae._runtime.errors import UserError
+from reslag_vae.apply.neighbours import Neighbours, nearest
+from reslag_vae.apply.outputs import SHOWN, as_pixels, save_pictures
+from reslag_vae.apply.request import NEIGHBOURS_CSV, NEIGHBOURS_PNG, Request
+from reslag_vae.apply.samplers import sampler_of
+from reslag_vae.apply.subject import Subject
+from reslag_vae.apply.tables import open_table
+from reslag_vae.evaluation.iteration import chunk_size
+from reslag_vae.evaluation.pictures.blocks import Block, draw_blocks
+from reslag_vae.evaluation.pictures.figures import save_figure
+from reslag_vae.evaluation.progress import Progress
+from reslag_vae.likelihoods.pixels import unit_interval
+from reslag_vae.models import GenerativeModel
+
+# Pictures whose neighbours are written at a time
+LINES = 4096
+
+# Samples in a grid at most, and in a line of it
+GRID, COLUMNS = 64, 8
+
+
+def write_neighbours(
+    request: Request,
+    subject: Subject,
+    files: Sequence[Path],
+    names: Sequence[str],
+    codes: np.ndarray,
+    progress: Progress,
+) -> None:
+    """Write the nearest neighbours of each picture as CSV, and those of some as a grid.
+
+    Args:
+        request: the request.
+        subject: the model.
+        files: paths of the N pictures.
+        names: their names.
+        codes: (N, d) their codes.
+        progress: shows how far the work is.
+
+    Raises:
+        UserError: but one picture can be read.
+    """
+    if len(files) < 2:
+        raise UserError(f"--neighbours {request.neighbours}: but one picture can be read.")
+    found = nearest(codes, min(request.neighbours, len(files) - 1), progress)
+    every, count = np.array(names), found.positions.shape[1]
+    with open_table(request.out / NEIGHBOURS_CSV) as add:
+        for rows in np.array_split(np.arange(len(files)), -(-len(files) // LINES)):
+            columns = {
+                "rank": np.tile(np.arange(1, count + 1), len(rows)),
+                "neighbour": every[found.positions[rows]].reshape(-1),
+                "distance": found.distances[rows].reshape(-1),
+            }
+            add(every[np.repeat(rows, count)].tolist(), columns)
+    draw_neighbours(request.out / NEIGHBOURS_PNG, subject, files, names, found)
+
+
+def draw_neighbours(
+    path: Path,
+    subject: Subject,
+    files: Sequence[Path],
+    names: Sequence[str],
+    found: Neighbours,
+) -> None:
+    """Draw some pictures, evenly spread, each with its nearest neighbours to the right."""
+    chosen = np.linspace(0, len(files) - 1, min(SHOWN, len(files))).round().astype(int)
+    positions = found.positions[chosen, :SHOWN]
+    lines = []
+    for place, own in zip(chosen, positions, strict=True):
+        pixels = [subject.decode(files[position]).pixels for position in (place, *own)]
+        lines.append(unit_interval(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)))
+    above = ["picture", *map(str, range(1, 1 + positions.shape[1]))]
+    rows = [names[place] for place in chosen]
+    save_figure(draw_blocks([Block(torch.stack(lines), rows=rows, above=above)]), path)
+
+
+def draw_samples(
+    request: Request, model: GenerativeModel, codes: np.ndarray | None, progress: Progress
+) -> None:
+    """Write samples, each as a picture, and the first of them as a grid.
+
+    Args:
+        request: the request.
+        model: the model.
+        codes: (N, d) codes that the sampler is fitted to; None for the prior.
+        progress: shows how far the work is.
+
+    Raises:
+        UserError: the sampler cannot be fitted to the codes.
+    """
+    sampler = sampler_of(request.sampler, model, codes, progress)
+    latents = sampler(request.sample, request.seed).to(model.parameter)
+    generator = torch.Generator().manual_seed(request.seed)
+    folder, digits = request.out / f"samples_{request.sampler}", len(str(request.sample))
+    first: list[Tensor] = []
+    with progress("samples", request.sample) as advance:
+        for start in range(0, request.sample, chunk_size(model.dimensions)):
+            part = latents[start : start + chunk_size(model.dimensions)]
+            images = as_pixels(model.image_of(part, generator))
+            numbers = range(start + 1, start + len(part) + 1)
+            save_pictures([folder / f"{number:0{digits}d}.png" for number in numbers], images)
+            first += images[: max(0, GRID - start)]
+            advance(len(part))
+    save_figure(draw_blocks([grid_of(torch.stack(first))]), folder.with_suffix(".png"))
+
+
+def grid_of(images: Tensor) -> Block:
+    """Return lines of (N, C, H, W) uint8 images, the last of them filled with white."""
+    columns = min(COLUMNS, len(images))
+    lines = -(-len(images) // columns)
+    white = torch.full((lines * columns - len(images), *images.shape[1:]), 255, dtype=torch.uint8)
+    filled = torch.cat([images, white]).view(lines, columns, *images.shape[1:])
+    return Block(unit_interval(filled.flatten(0, 1)).view(filled.shape))

@@ -1,0 +1,224 @@
+"""What the command line asks for, checked before PyTorch is loaded."""
+
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from reslag_vae._runtime.errors import ConfigError, printable
+from reslag_vae.apply.inputs import Inputs, find_inputs
+from reslag_vae.apply.labels import odd_ones
+from reslag_vae.runs.checkpoints import checkpoint_path
+from reslag_vae.runs.folder import WEIGHTS_FILE
+
+SAMPLERS = ("prior", "mixture", "flow")
+
+# Pictures that a sampler is fitted to, at least
+FEWEST = {"mixture": 10, "flow": 512}
+
+TABLES = (".csv", ".npz", ".parquet")
+
+# Marks a folder that this command has written: `data.own_folders` knows it.
+REPORT = "applied.json"
+
+NEIGHBOURS_CSV, NEIGHBOURS_PNG = "neighbours.csv", "neighbours.png"
+
+
+class Request(NamedTuple):
+    """What is to be done with which pictures.
+
+    Attributes:
+        model: folder of a run or an export, or file of a checkpoint.
+        pictures: folders and files.
+        encode: file of the codes, if any.
+        reconstruct: folder of the reconstructions, if any.
+        score: file of the scores, if any.
+        odd: labels of odd pictures.
+        labels: CSV file of labels, if any.
+        neighbours: number of neighbours; 0 for none.
+        sample: number of samples; 0 for none.
+        sampler: sampler of these.
+        seed: seed of these.
+        out: folder of neighbours and samples.
+        overwrite: whether files of before may be replaced.
+        trust: modules of the user's own that the model may be made of.
+    """
+
+    model: Path
+    pictures: Sequence[Path] = ()
+    encode: Path | None = None
+    reconstruct: Path | None = None
+    score: Path | None = None
+    odd: Sequence[str] = ()
+    labels: Path | None = None
+    neighbours: int = 0
+    sample: int = 0
+    sampler: str = "prior"
+    seed: int = 0
+    out: Path = Path("applied")
+    overwrite: bool = False
+    trust: Sequence[str] = ()
+
+    @property
+    def reads(self) -> bool:
+        """Whether pictures are read."""
+        fitted = self.sample > 0 and self.sampler != "prior"
+        return bool(self.encode or self.reconstruct or self.score or self.neighbours or fitted)
+
+    @property
+    def tables(self) -> dict[str, Path]:
+        """The files of tables by their option."""
+        named = {"--encode": self.encode, "--score": self.score}
+        return {option: path for option, path in named.items() if path is not None}
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files to write by their option."""
+        named = self.tables
+        if self.neighbours:
+            named["--neighbours"] = self.out / NEIGHBOURS_CSV
+        if self.sample:
+            named["--sample"] = self.out / f"samples_{self.sampler}.png"
+        return named
+
+    @property
+    def written(self) -> list[Path]:
+        """The files and folders that are written, as they are shown."""
+        shown = list(self.tables.values())
+        if self.reconstruct is not None:
+            shown.append(self.reconstruct)
+        if self.neighbours:
+            shown += [self.out / NEIGHBOURS_CSV, self.out / NEIGHBOURS_PNG]
+        if self.sample:
+            shown += [self.out / f"samples_{self.sampler}", self.files["--sample"]]
+        return shown
+
+
+def checked_inputs(request: Request) -> Inputs | None:
+    """Return the pictures that a request names; None if none are read.
+
+    Raises:
+        ConfigError: an option is wrong, the message names it; or there is no picture.
+        DataError: a folder cannot be read.
+    """
+    check_words(request)
+    check_outputs(request)
+    check_model(request.model)
+    if not request.reads:
+        return None
+    inputs = find_inputs(request.pictures)
+    check_count(request, len(inputs.files))
+    return inputs._replace(odd=odd_ones(request.odd, request.labels, inputs.names))
+
+
+def check_model(path: Path) -> None:
+    """Refuse a path that holds no model.
+
+    Raises:
+        ConfigError: there is nothing.
+        RunError: the folder is neither a run nor an export.
+    """
+    if not os.path.exists(path):
+        raise ConfigError(f"{printable(str(path))}: there is no such run, export or checkpoint.")
+    if path.is_dir() and not (path / WEIGHTS_FILE).is_file():
+        checkpoint_path(path, "best")
+
+
+def check_count(request: Request, count: int) -> None:
+    """Refuse what takes more pictures than there are.
+
+    Raises:
+        ConfigError: the message names the option.
+    """
+    if request.neighbours and count < 2:
+        raise ConfigError(f"--neighbours {request.neighbours}: one picture has no neighbours.")
+    fewest = FEWEST.get(request.sampler, 0) if request.sample else 0
+    if count < fewest:
+        raise ConfigError(
+            f"--sampler {request.sampler}: is fitted to at least {fewest} pictures, and there are "
+            f"{count}."
+        )
+
+
+def check_words(request: Request) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        ConfigError: the message names the option.
+    """
+    if not request.reads and not request.sample:
+        raise ConfigError(
+            "Nothing is asked for: add --encode, --reconstruct, --score, --neighbours or --sample."
+        )
+    if request.reads and not request.pictures:
+        raise ConfigError(
+            "Pictures are missing: name a folder or files after the model. Without pictures there "
+            "is --sample N of --sampler prior."
+        )
+    if request.pictures and not request.reads:
+        raise ConfigError(
+            "--sampler prior: takes no pictures; --sampler mixture and flow are fitted to them."
+        )
+    for option, value in (("--odd", request.odd), ("--labels", request.labels)):
+        if value and request.score is None:
+            raise ConfigError(f"{option}: is for --score, which is missing.")
+    if request.labels is not None and not request.labels.is_file():
+        raise ConfigError(f"--labels {printable(str(request.labels))}: there is no such file.")
+
+
+def check_outputs(request: Request) -> None:
+    """Refuse what cannot be written, or must not.
+
+    Raises:
+        ConfigError: the message names the option.
+    """
+    for option, path in request.tables.items():
+        if path.suffix.lower() not in TABLES:
+            raise ConfigError(
+                f"{option} {printable(str(path))}: a file that ends in .csv, .npz or .parquet is "
+                "wanted."
+            )
+        if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
+            raise ConfigError(
+                f"{option} {printable(str(path))}: needs pyarrow: pip install 'reslag_vae[apply]'; "
+                ".npz and .csv do without."
+            )
+    if len({os.path.abspath(path) for path in request.files.values()}) < len(request.files):
+        raise ConfigError("--encode, --score: give each a file of its own.")
+    for option, path in request.files.items():
+        refuse_place(option, path, request.overwrite)
+    if request.reconstruct is not None:
+        refuse_folder(request.reconstruct, request.overwrite)
+
+
+def refuse_place(option: str, path: Path, overwrite: bool) -> None:
+    """Refuse a file that is there already, or that cannot be written."""
+    shown = f"{option} {printable(str(path))}"
+    if path.is_dir():
+        raise ConfigError(f"{shown}: is a folder.")
+    if os.path.lexists(path) and not overwrite:
+        raise ConfigError(f"{shown}: is there already; add --overwrite to replace it.")
+    refuse_unwritable(shown, path.parent)
+
+
+def refuse_folder(path: Path, overwrite: bool) -> None:
+    """Refuse a folder of reconstructions that holds something else, or cannot be written."""
+    shown = f"--reconstruct {printable(str(path))}"
+    if os.path.lexists(path) and not path.is_dir():
+        raise ConfigError(f"{shown}: is not a folder.")
+    refuse_unwritable(shown, path)
+    names = {own.name for own in path.iterdir()} if path.is_dir() else set()
+    if names and REPORT not in names:
+        raise ConfigError(f"{shown}: holds other files; name a new folder.")
+    if names - {REPORT} and not overwrite:
+        raise ConfigError(f"{shown}: is there already; add --overwrite to replace its files.")
+
+
+def refuse_unwritable(shown: str, folder: Path) -> None:
+    """Refuse a folder in which nothing can be written, or made."""
+    there = Path(os.path.abspath(folder))
+    while not os.path.lexists(there):
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(f"{shown}: {printable(str(there))} cannot be written to.")

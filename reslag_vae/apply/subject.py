@@ -1,0 +1,82 @@
+"""The model that pictures are given to, and how they become its images."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from reslag_vae._runtime.errors import UserError
+from reslag_vae.apply.calibration import Calibration
+from reslag_vae.apply.request import Request
+from reslag_vae.apply.scores import MINUS_LOG_P, SQUARED_ERROR, Scorer
+from reslag_vae.data.pictures import Picture, decode
+from reslag_vae.models import GenerativeModel
+from reslag_vae.objectives import Objective
+from reslag_vae.runs.folder import CHECKPOINTS
+from reslag_vae.runs.load import load_parts
+from reslag_vae.runs.picture_format import PictureFormat, read_format, refuse_shape
+
+# Validation images below which percentiles are rough
+FEW = 100
+
+
+class Subject(NamedTuple):
+    """A model, and what is known of the pictures that it takes.
+
+    Attributes:
+        model: the model, on the device that it works on.
+        objective: the objective that it was trained with.
+        folder: folder of its run or export.
+        form: how pictures become its images.
+    """
+
+    model: GenerativeModel
+    objective: Objective
+    folder: Path
+    form: PictureFormat
+
+    def decode(self, path: Path) -> Picture:
+        """Return a picture file as an image of the model's."""
+        channels, size, _ = self.model.image_shape
+        return decode(path, size, channels, self.form.region, self.form.scale)
+
+
+def read_subject(request: Request) -> Subject:
+    """Return the model of a request, on a GPU if there is one.
+
+    Raises:
+        RunError: the model is damaged, or not one of this package.
+        UserError: no picture can be fitted to its images, or it has no latents.
+    """
+    path = request.model
+    folder = path.parent.parent if path.is_file() and path.parent.name == CHECKPOINTS else path
+    parts = load_parts(path, trust=request.trust)
+    model = parts.model
+    refuse_shape(model.image_shape)
+    asked = request.encode or request.reconstruct or request.neighbours
+    if not model.latent_dim and (asked or request.sampler != "prior"):
+        raise UserError(
+            f"{path}: the model has no latents, so it has no codes: --score and --sample are what "
+            "there is."
+        )
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return Subject(model.to(device), parts.objective, folder, read_format(folder))
+
+
+def notes_on_scores(calibration: Calibration, scorer: Scorer) -> list[str]:
+    """Return sentences on scores that are missing or rough."""
+    notes, count = [], len(calibration.scores.get(SQUARED_ERROR, ()))
+    if 0 < count < FEW:
+        notes.append(f"percentiles are rough: of the model's {count} validation images")
+    if calibration.missing:
+        notes.append(f"scores without percentiles: {calibration.missing}")
+    elif MINUS_LOG_P not in calibration.scores and scorer.likelihood is not None:
+        notes.append(f"no percentiles of {MINUS_LOG_P}: those of validation images are not finite")
+    if scorer.model.deterministic:
+        notes.append(f"{SQUARED_ERROR} alone: the model's posteriors have no density")
+    elif scorer.likelihood is None:
+        notes.append(
+            f"{SQUARED_ERROR} alone: the model's likelihood has no variance of its own, and there "
+            "are no validation images to take it from"
+        )
+    return notes

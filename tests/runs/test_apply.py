@@ -1,0 +1,365 @@
+"""A trained model on a folder of pictures, by the command."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import reslag_vae
+from reslag_vae.apply.command import main
+from reslag_vae.apply.request import FEWEST
+from reslag_vae.data import Digits
+from reslag_vae.runs.export import export
+from tests.running import BARE, ROOT
+
+Apply = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def run(train: Any, compose: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has learnt what digits look like."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    options = ("model=optimal_sigma", "objective=sigma_optimal", "data.batch_size=32")
+    train(compose(*BARE, *options, "recipe.channels=[8,16]", "trainer.max_epochs=8"), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exports") / "exported"
+    export(run, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def digits() -> np.ndarray:
+    """(180, 28, 28) uint8 images of the test split."""
+    data = Digits("unused", batch_size=16, val_fraction=0.1, seed=0)
+    data.setup()
+    return data.split("test").images[:, 0].numpy()
+
+
+@pytest.fixture
+def pictures(digits: np.ndarray, tmp_path: Path) -> Path:
+    """A folder of 40 digits, among which 5 odd pictures lie: stripes, noise, a white one."""
+    folder = tmp_path / "pictures"
+    random = np.random.default_rng(0)
+    stripes = np.tile(np.arange(28) % 4 < 2, (28, 1))
+    odd = [
+        255 * stripes,
+        255 * stripes.T,
+        random.integers(0, 256, (28, 28)),
+        np.full((28, 28), 255),
+        255 - digits[50].astype(int),
+    ]
+    for number, pixels in enumerate([*digits[:40], *odd]):
+        path = folder / ("usual" if number < 40 else "odd") / f"{number:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return folder
+
+
+@pytest.fixture
+def apply(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Apply:
+    """Run the command in a folder of its own, and return its exit code."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["reslag", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(str(ended.code))
+        return code
+
+    return command
+
+
+def rows(path: str) -> list[dict[str, str]]:
+    with Path(path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_planted_odd_pictures_are_found(
+    apply: Apply, exported: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert apply(exported, pictures, "--score", "scores.csv", "--odd", "odd") == 0
+    said = capsys.readouterr().out
+    table = rows("scores.csv")
+    assert len(table) == 45
+    for name in ("squared_error", "minus_log_p_nats"):
+        ordered = sorted(table, key=lambda row: -float(row[name]))
+        assert {row["file"].split("/")[0] for row in ordered[:5]} == {"odd"}
+        assert all(row["odd"] == ("1" if row["file"].startswith("odd") else "0") for row in table)
+        ranks = [float(row[f"{name}_percentile"]) for row in ordered]
+        assert ranks[:5] == [100] * 5
+        # Those of the same kind as the validation images are spread as these are.
+        assert 25 < np.mean(ranks[5:]) < 75
+        assert f"AUROC of {name}: 1.000" in said
+    oddest = next(line for line in said.splitlines() if line.startswith("oddest: "))
+    assert oddest.count("odd/") == 5
+
+
+@torch.no_grad()
+def test_everything_at_once_is_what_the_model_says(
+    apply: Apply, run: Path, pictures: Path, digits: np.ndarray, tmp_path: Path
+) -> None:
+    asked = ("--encode", "c.npz", "--reconstruct", "rec", "--neighbours", "3", "--sample", "5")
+    assert apply(run, *asked, "--score", "s.npz", pictures / "usual") == 0
+    model = reslag_vae.load(run)
+    images = torch.from_numpy(digits[:40])[:, None]
+    with np.load("c.npz") as codes, np.load("s.npz") as scores:
+        assert codes["file"].tolist() == [f"{number:02d}.png" for number in range(40)]
+        assert scores["file"].tolist() == codes["file"].tolist()
+        means = model.encode(images)
+        assert codes["z"] == pytest.approx(means.numpy(), abs=1e-5)
+        errors = (model.reconstruct(images) - images / 255).square().sum((1, 2, 3))
+        assert scores["squared_error"] == pytest.approx(errors.numpy(), rel=1e-4)
+    expected = (255 * model.reconstruct(images)).round()
+    for number in range(40):
+        pixels = np.asarray(Image.open(f"rec/{number:02d}.png")).astype(float)
+        assert np.abs(pixels - expected[number, 0].numpy()).max() <= 1
+    table = rows("applied/neighbours.csv")
+    assert [row["rank"] for row in table] == ["1", "2", "3"] * 40
+    distances = torch.cdist(means, means).fill_diagonal_(torch.inf)
+    assert table[0]["neighbour"] == f"{int(distances[0].argmin()):02d}.png"
+    assert float(table[0]["distance"]) == pytest.approx(float(distances[0].min()), rel=1e-4)
+    samples = sorted(path.name for path in Path("applied/samples_prior").iterdir())
+    assert samples == ["1.png", "2.png", "3.png", "4.png", "5.png"]
+    for name in ("rec/_overview.png", "applied/neighbours.png", "applied/samples_prior.png"):
+        assert np.asarray(Image.open(name)).std() > 10
+    report = json.loads(Path("applied/applied.json").read_text())
+    assert (report["finished"], report["read"], report["unreadable"]) == (True, 40, {})
+
+
+def test_a_batch_size_changes_nothing(
+    apply: Apply, exported: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert apply(exported, pictures, "--score", "a.npz", "--encode", "c.npz") == 0
+    monkeypatch.setattr("reslag_vae.apply.work.chunk_size", lambda _: 7)
+    assert apply(exported, pictures, "--score", "b.npz", "--encode", "d.npz") == 0
+    for one, other in (("a.npz", "b.npz"), ("c.npz", "d.npz")):
+        with np.load(one) as first, np.load(other) as second:
+            for name in first:
+                if name == "file":
+                    assert np.array_equal(first[name], second[name])
+                elif "percentile" not in name:
+                    assert first[name] == pytest.approx(second[name], rel=1e-4, abs=1e-5)
+
+
+def test_pictures_of_any_kind_are_read_and_the_others_named(
+    apply: Apply, exported: Path, digits: np.ndarray, tmp_path: Path, capsys: Any
+) -> None:
+    folder = tmp_path / "zoo"
+    folder.mkdir()
+    one = Image.fromarray(digits[0])
+    one.save(folder / "grey.png")
+    one.resize((90, 60)).convert("RGBA").save(folder / "rgba.png")
+    one.convert("CMYK").save(folder / "cmyk.jpg")
+    one.save(folder / "animated.gif", save_all=True, append_images=[Image.fromarray(digits[1])])
+    Image.fromarray(digits[0].astype(np.uint16) * 257).save(folder / "sixteen.png")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    one.rotate(90).save(folder / "turned.png", exif=turned)
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "cut.png").write_bytes((folder / "grey.png").read_bytes()[:100])
+    assert apply(exported, folder, "--encode", "c.npz") == 3
+    complained = capsys.readouterr().err
+    assert "2 files could not be read:\n  cut.png: " in complained
+    assert "\n  empty.png: cannot identify image file" in complained
+    with np.load("c.npz") as codes:
+        names, z = codes["file"].tolist(), codes["z"]
+    assert names == [
+        "animated.gif",
+        "cmyk.jpg",
+        "grey.png",
+        "rgba.png",
+        "sixteen.png",
+        "turned.png",
+    ]
+    grey = z[names.index("grey.png")]
+    for name in ("animated.gif", "sixteen.png", "turned.png"):
+        assert z[names.index(name)] == pytest.approx(grey, abs=1e-4), name
+
+
+def test_nothing_is_written_if_nothing_can_be_read(
+    apply: Apply, exported: Path, tmp_path: Path, capsys: Any
+) -> None:
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    assert apply(exported, "a.png", "--encode", "c.csv", "--score", "s.npz") == 1
+    assert capsys.readouterr().err.startswith("None of the 1 pictures can be read, such as a.png: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_an_export_says_what_its_run_says(
+    apply: Apply, run: Path, exported: Path, pictures: Path
+) -> None:
+    for name in ("pictures.json", "examples.png", "scores.json"):
+        assert (run / name).read_bytes() == (exported / name).read_bytes()
+    assert apply(run, pictures, "--score", "a.csv") == 0
+    assert apply(exported, pictures, "--score", "b.csv") == 0
+    assert Path("a.csv").read_bytes() == Path("b.csv").read_bytes()
+
+
+def test_what_travels_with_the_model(exported: Path) -> None:
+    form = json.loads((exported / "pictures.json").read_text())
+    assert form["classes"] == [str(digit) for digit in range(10)]
+    assert (form["schema"], form["data"], form["keep"]) == (1, "digits", "square")
+    with Image.open(exported / "examples.png") as strip:
+        assert strip.size == (8 * 28, 28)
+
+
+def test_an_export_of_an_earlier_version_says_what_it_lacks(
+    apply: Apply, exported: Path, pictures: Path, tmp_path: Path, capsys: Any
+) -> None:
+    shutil.copytree(exported, tmp_path / "old")
+    for name in ("pictures.json", "examples.png", "scores.json"):
+        (tmp_path / "old" / name).unlink()
+    assert apply("old", pictures, "--score", "s.csv") == 0
+    complained = capsys.readouterr().err
+    assert "old does not say how its training pictures were fitted: a centred square" in complained
+    assert "scores without percentiles: old has none of validation images" in complained
+    assert list(rows("s.csv")[0]) == ["file", "squared_error", "minus_log_p_nats"]
+
+
+def test_a_run_of_an_earlier_version_is_calibrated_once(
+    apply: Apply, run: Path, pictures: Path, tmp_path: Path, capsys: Any
+) -> None:
+    shutil.copytree(run, tmp_path / "old")
+    for name in ("pictures.json", "examples.png", "scores.json"):
+        (tmp_path / "old" / name).unlink()
+    assert apply("old", pictures, "--score", "s.csv") == 0
+    assert "old is of an earlier version" in capsys.readouterr().err
+    own = json.loads((tmp_path / "old" / "scores.json").read_text())
+    theirs = json.loads((run / "scores.json").read_text())
+    assert own["weights"] == theirs["weights"]
+    for name, values in theirs["scores"].items():
+        assert own["scores"][name] == pytest.approx(values, rel=1e-5)
+
+
+def test_scores_of_other_weights_are_not_taken(
+    apply: Apply, exported: Path, pictures: Path, tmp_path: Path, capsys: Any
+) -> None:
+    shutil.copytree(exported, tmp_path / "other")
+    content = json.loads((exported / "scores.json").read_text())
+    (tmp_path / "other" / "scores.json").write_text(json.dumps(content | {"weights": "0" * 32}))
+    assert apply("other", pictures, "--score", "s.csv") == 0
+    assert "scores without percentiles" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("config.json", {"schema": 99}, "later version"),
+        ("pictures.json", {"schema": 99}, "pictures.json is of a later version"),
+        ("pictures.json", {"keep": "round"}, "pictures.json is damaged"),
+        ("pictures.json", {"classes": 3}, "pictures.json is damaged"),
+        ("scores.json", {"scores": {"squared_error": [2, 1]}}, "scores.json is damaged"),
+        ("scores.json", {"scores": [1]}, "scores.json is damaged"),
+    ],
+)
+def test_damaged_files_are_named(
+    file: str,
+    change: dict[str, Any],
+    message: str,
+    apply: Apply,
+    exported: Path,
+    pictures: Path,
+    tmp_path: Path,
+    capsys: Any,
+) -> None:
+    shutil.copytree(exported, tmp_path / "other")
+    content = json.loads((exported / file).read_text())
+    (tmp_path / "other" / file).write_text(json.dumps(content | change))
+    assert apply("other", pictures, "--score", "s.csv") == 1
+    complained = capsys.readouterr().err
+    assert message in complained
+    assert complained.count("\n") == 1
+    assert not Path("s.csv").exists()
+
+
+def test_a_file_that_is_no_model_is_one_sentence(
+    apply: Apply, pictures: Path, tmp_path: Path, capsys: Any
+) -> None:
+    (tmp_path / "note.txt").write_text("hello")
+    assert apply("note.txt", pictures, "--encode", "c.csv") == 1
+    complained = capsys.readouterr().err
+    assert complained.startswith("note.txt is damaged or no checkpoint")
+    assert complained.count("\n") == 1
+
+
+def test_results_inside_the_folder_of_pictures_are_no_pictures(
+    apply: Apply, exported: Path, pictures: Path
+) -> None:
+    out = ("--reconstruct", pictures / "rec", "--out", pictures / "more", "--sample", "3")
+    assert apply(exported, pictures, *out) == 0
+    assert apply(exported, pictures, "--encode", "again.npz") == 0
+    with np.load("again.npz") as codes:
+        assert len(codes["file"]) == 45
+
+
+@pytest.mark.parametrize("sampler", ["mixture", "flow"])
+def test_samplers_that_are_fitted_to_the_pictures(
+    sampler: str,
+    apply: Apply,
+    exported: Path,
+    pictures: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(FEWEST, "flow", 40)
+    monkeypatch.setattr("reslag_vae.apply.samplers.UPDATES", 100)
+    before = torch.get_rng_state()
+    assert apply(exported, pictures, "--sample", "9", "--sampler", sampler) == 0
+    assert torch.equal(torch.get_rng_state(), before)
+    images = [np.asarray(Image.open(f"applied/samples_{sampler}/{i}.png")) for i in range(1, 10)]
+    assert len({image.tobytes() for image in images}) == 9
+
+
+def test_neither_lightning_nor_wandb_is_loaded(exported: Path, pictures: Path) -> None:
+    code = (
+        "import sys; from reslag_vae.apply.command import main\n"
+        "main()\n"
+        "print({'lightning', 'wandb', 'sklearn', 'torchvision'} & sys.modules.keys())"
+    )
+    asked = ["--encode", "c.csv", "--score", "s.csv", "--reconstruct", "r", "--neighbours", "2"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(exported), str(pictures), *asked],
+        cwd=pictures.parent,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.endswith("set()\n"), done.stderr
+
+
+def test_ctrl_c_leaves_nothing_half_written(exported: Path, pictures: Path) -> None:
+    code = (
+        "import signal, sys; from reslag_vae.apply import work, command\n"
+        "def interrupted(*_):\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "work.keep_means = lambda spool: interrupted\n"
+        "command.main()"
+    )
+    asked = ["--encode", "c.csv", "--score", "s.npz", "--neighbours", "2"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(exported), str(pictures), *asked],
+        cwd=pictures.parent,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "Stopped.\n")
+    left = {path.name for path in pictures.parent.rglob("*") if path.is_file()}
+    assert left - {path.name for path in pictures.rglob("*.png")} == {"applied.json"}

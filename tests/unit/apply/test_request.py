@@ -1,0 +1,110 @@
+"""What is refused before anything is loaded or written: one sentence each."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from reslag_vae._runtime.errors import UserError
+from reslag_vae.apply import request as module
+from reslag_vae.apply.labels import odd_ones
+from reslag_vae.apply.request import Request, checked_inputs
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Callable[..., Request]:
+    """A request of an export that holds nothing but its name, and of two pictures."""
+    model, pictures = tmp_path / "model", tmp_path / "pictures"
+    for name in ("usual/a.png", "odd/b.png"):
+        (pictures / name).parent.mkdir(parents=True)
+        Image.new("L", (4, 4)).save(pictures / name)
+    model.mkdir()
+    (model / "model.safetensors").write_text("")
+
+    def request(**options: object) -> Request:
+        known = {"model": model, "pictures": [pictures], "out": tmp_path / "out"}
+        return Request(**known | options)  # type: ignore[arg-type]
+
+    return request
+
+
+def places(options: dict[str, object], folder: Path) -> dict[str, object]:
+    """Options with relative paths in a folder."""
+    return {
+        name: folder / value if isinstance(value, Path) else value
+        for name, value in options.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "Nothing is asked for: add --encode"),
+        ({"pictures": (), "encode": Path("c.csv")}, "Pictures are missing"),
+        ({"sample": 3}, "--sampler prior: takes no pictures"),
+        ({"encode": Path("c.txt")}, r"--encode .*c.txt: a file that ends in .csv, .npz or .parq"),
+        ({"encode": Path("c.csv"), "score": Path("c.csv")}, "give each a file of its own"),
+        ({"encode": Path("pictures")}, "a file that ends in"),
+        ({"encode": Path("there.csv")}, "there.csv: is there already; add --overwrite"),
+        ({"encode": Path("there.csv/c.csv")}, "there.csv cannot be written to"),
+        ({"reconstruct": Path("pictures")}, "pictures: holds other files; name a new folder"),
+        ({"reconstruct": Path("pictures"), "overwrite": True}, "pictures: holds other files"),
+        ({"reconstruct": Path("there.csv")}, "there.csv: is not a folder"),
+        ({"model": Path("gone"), "encode": Path("c.csv")}, "gone: there is no such run, export"),
+        ({"model": Path("pictures"), "encode": Path("c.csv")}, "not a run's folder"),
+        ({"encode": Path("c.csv"), "odd": ["odd"]}, "--odd: is for --score, which is missing"),
+        ({"score": Path("s.csv"), "odd": ["oddd"]}, "--odd oddd: no picture .* odd, usual"),
+        ({"score": Path("s.csv"), "odd": ["odd", "usual"]}, "--odd: there is no other picture"),
+        ({"score": Path("s.csv"), "labels": Path("gone.csv")}, "gone.csv: there is no such file"),
+        ({"score": Path("s.csv"), "labels": Path("there.csv")}, "columns file and label"),
+        ({"sample": 3, "sampler": "mixture"}, "--sampler mixture: is fitted to at least 10 pict"),
+        ({"sample": 3, "sampler": "flow"}, "--sampler flow: is fitted to at least 512 pictures"),
+    ],
+)
+def test_slips(
+    options: dict[str, object], message: str, asked: Callable[..., Request], tmp_path: Path
+) -> None:
+    (tmp_path / "there.csv").write_text("x")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match=message) as error:
+        checked_inputs(asked(**places(options, tmp_path)))
+    assert "\n" not in str(error.value)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_one_picture_has_no_neighbours(asked: Callable[..., Request], tmp_path: Path) -> None:
+    one = tmp_path / "pictures" / "odd" / "b.png"
+    with pytest.raises(UserError, match="--neighbours 3: one picture has no neighbours"):
+        checked_inputs(asked(pictures=[one], neighbours=3))
+
+
+def test_parquet_without_pyarrow_names_what_brings_it(
+    asked: Callable[..., Request], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    with pytest.raises(UserError, match=r"needs pyarrow: pip install 'reslag_vae\[apply\]'"):
+        checked_inputs(asked(encode=tmp_path / "c.parquet"))
+
+
+def test_folders_of_ones_own_may_be_replaced(asked: Callable[..., Request], tmp_path: Path) -> None:
+    (tmp_path / "rec").mkdir()
+    (tmp_path / "rec" / "applied.json").write_text("{}")
+    assert checked_inputs(asked(reconstruct=tmp_path / "rec")) is not None
+    (tmp_path / "rec" / "a.png").write_text("")
+    with pytest.raises(UserError, match="add --overwrite"):
+        checked_inputs(asked(reconstruct=tmp_path / "rec"))
+    assert checked_inputs(asked(reconstruct=tmp_path / "rec", overwrite=True)) is not None
+
+
+def test_labels_by_folder_and_by_file(tmp_path: Path) -> None:
+    names = ["usual/a.png", "odd/b.png", "c.png"]
+    assert odd_ones([], None, names) is None
+    assert odd_ones(["odd"], None, names) == [False, True, False]
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\nusual/a.png,1\nodd/b.png, 0\nother.png,1\n")
+    assert odd_ones([], table, names) == [True, False, None]
+    table.write_text("label,file\ncat,usual/a.png\ndog,odd/b.png\n")
+    assert odd_ones(["dog"], table, names) == [False, True, None]
+    with pytest.raises(UserError, match=r"0, and 1 for odd ones, .* There are cat, dog"):
+        odd_ones([], table, names)

@@ -8,10 +8,11 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from reslag_vae._runtime.images import as_images
 from reslag_vae.latents import Inferred, Posterior
 from reslag_vae.latents.inferred import joined
 from reslag_vae.likelihoods import Likelihood
-from reslag_vae.models.image_inputs import as_images, on_model
+from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.models.latent_inputs import as_latents
 from reslag_vae.models.number_inputs import check_count, check_generator, check_temperature
 
@@ -193,8 +194,8 @@ class GenerativeModel(nn.Module, ABC):
             for posterior in self.posteriors():
                 posterior.end_update()
 
-    # What others call: each looks at what it is given, once. `image_inputs` says what is taken
-    # for images.
+    # What others call: each looks at what it is given, once. `as_images` says what is taken for
+    # images.
 
     def encode(self, images: Any) -> Tensor:
         """Return the (B, d) posterior means of (B, C, H, W) images.
@@ -278,3 +279,8 @@ class GenerativeModel(nn.Module, ABC):
         codes = first.lerp(last, weights)
         parts = [codes] if self.likelihood.has_mean else torch.split(codes, 1)
         return torch.cat([self.image_of(part) for part in parts])
+
+
+def on_model(images: Tensor, parameter: Tensor) -> Tensor:
+    """Return images in [0, 1] in the precision and on the device of a model's parameter."""
+    return unit_interval(images.to(parameter.device)).to(parameter.dtype)

@@ -1,5 +1,6 @@
 """Data sets of images: one data module, and a small file for each data set."""
 
+from reslag_vae.data.arrays import Arrays
 from reslag_vae.data.base import ImageDataModule
 from reslag_vae.data.binarized_mnist import BinarizedMNIST
 from reslag_vae.data.celeba import CelebA
@@ -16,6 +17,7 @@ __all__ = [
     "CIFAR10",
     "CIFAR100",
     "MNIST",
+    "Arrays",
     "BinarizedMNIST",
     "CIFAR10Folder",
     "CelebA",

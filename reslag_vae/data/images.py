@@ -32,13 +32,15 @@ class Images(Dataset[Batch]):
 
     Args:
         store: (M, C, H, W) uint8 images; copied if their channels do not lie last.
-        labels: (M,) int64 class numbers; -1 if there are none.
+        labels: (M,) int64 class numbers, -1 of an image without; None if there are none.
         rows: (N,) int64 rows of the store that belong to this split; all of them by default.
     """
 
-    def __init__(self, store: Tensor, labels: Tensor, rows: Tensor | None = None) -> None:
+    def __init__(
+        self, store: Tensor, labels: Tensor | None = None, rows: Tensor | None = None
+    ) -> None:
         self.store = store.contiguous(memory_format=torch.channels_last)
-        self.store_labels = labels
+        self.store_labels = torch.full((len(store),), -1) if labels is None else labels
         self.rows = torch.arange(len(store)) if rows is None else rows
 
     @property

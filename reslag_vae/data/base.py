@@ -46,6 +46,7 @@ class ImageDataModule(LightningDataModule, ABC):
             together.
         val_fraction: part of train that is taken for validation, in (0, 1).
         seed: seed of the validation split and of the order of the training batches.
+        passes: number of passes over the training images in an epoch.
 
     Attributes:
         name: name of the data set, as in `conf/data/<name>.yaml`. If its pixels are drawn, it says
@@ -64,15 +65,19 @@ class ImageDataModule(LightningDataModule, ABC):
     needs_root: ClassVar[bool] = True
     binarize: Binarize = None
 
-    def __init__(self, root: str | Path, batch_size: int, val_fraction: float, seed: int) -> None:
+    def __init__(
+        self, root: str | Path, batch_size: int, val_fraction: float, seed: int, passes: int = 1
+    ) -> None:
         super().__init__()
         require("data.batch_size", batch_size)
         require("data.val_fraction", val_fraction)
         require("data.seed", seed)
+        require("data.passes", passes)
         self.root = Path(root).expanduser()
         self.batch_size = batch_size
         self.val_fraction = val_fraction
         self.seed = seed
+        self.passes = passes
         self._splits: dict[SplitName, Images] = {}
         self._placement = Placement()
 
@@ -92,6 +97,13 @@ class ImageDataModule(LightningDataModule, ABC):
     def prepare_data(self) -> None:
         """Download and decode what is missing, in one process, before the others read it."""
         self.setup()
+
+    def keep(self, path: Path) -> None:
+        """Write what cannot be read again to a file; data sets that lie on disk need none.
+
+        Args:
+            path: path of the file, in the folder of a run.
+        """
 
     def setup(self, stage: str | None = None) -> None:
         """Read every split, whatever the stage; later calls do nothing.
@@ -162,7 +174,7 @@ class ImageDataModule(LightningDataModule, ABC):
         train = self._placed(self._trained_on)
         process = self._process()
         batches = ShuffledBatches(
-            len(train), self.batch_size, self.seed, *process, train.rows.device
+            len(train), self.batch_size, self.seed, *process, train.rows.device, self.passes
         )
         if self.binarize is None:
             return _loader(train, batches)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def train(config: DictConfig, folder: Path) -> float:
+def train(config: DictConfig, folder: Path, data: "ImageDataModule | None" = None) -> float:
     """Train, measure the best checkpoint, and write everything into the run's folder.
 
     If the folder holds an interrupted run, that run is resumed. With several devices each has a
@@ -41,6 +41,7 @@ def train(config: DictConfig, folder: Path) -> float:
     Args:
         config: configuration of the run.
         folder: folder of the run.
+        data: data module of the run; None builds the one that the configuration describes.
 
     Returns:
         The monitored value of the best epoch; NaN in all processes but the first.
@@ -50,13 +51,14 @@ def train(config: DictConfig, folder: Path) -> float:
         from lightning import seed_everything
 
         from reslag_vae.training import first_stage, preparation
-        from reslag_vae.training.build import build, finished_loggers
+        from reslag_vae.training.build import build, finished_loggers, measured
 
     process.quiet()
     process.tune()
-    seed_everything(config.seed, verbose=False)
     last = checkpoint_to_resume(folder)  # a damaged one is named before anything else is done
-    data, model, trainer = build(config, folder)
+    config, data = measured(config, folder, data)
+    seed_everything(config.seed, verbose=False)
+    data, model, trainer = build(config, folder, data)
     if last is None and is_second_stage(config):
         first_stage.begin_with_run(model, config)
     start = preparation.prepare(config, folder, last, data) if trainer.is_global_zero else None

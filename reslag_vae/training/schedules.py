@@ -91,6 +91,11 @@ class Schedule(ABC):
         """The current epoch's kind of training, in a word."""
         return "joint"
 
+    @property
+    def encoder_updates(self) -> int:
+        """The encoder updates of an aggressive step: it costs about as many joint ones."""
+        return 1
+
     def aggressive_epochs(self, epochs: int) -> int:
         """Return how many of the first `epochs` epochs train the encoder aggressively."""
         return 0
@@ -208,6 +213,11 @@ class Lagging(Schedule):
     @property
     def phase(self) -> str:
         return "aggressive" if self.aggressive else "joint"
+
+    @property
+    def encoder_updates(self) -> int:
+        # An adaptive step compares two windows at least.
+        return 2 * WINDOW if self.ratio == "adaptive" else self.ratio
 
     def aggressive_epochs(self, epochs: int) -> int:
         ended = epochs if self.phase_ended_at is None else self.phase_ended_at

@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from reslag_vae.options import require
 from reslag_vae.training.callbacks.collapse import CollapseMonitor
+from reslag_vae.training.callbacks.duration import WORTH_TELLING, Duration, in_words
 from reslag_vae.training.callbacks.lookup import callback_of
 from reslag_vae.training.system import BaseVAE
 
@@ -121,4 +122,7 @@ class EpochReport(Checkpoint):
         parts.append(collapse.verdict if collapse else "")
         floored = float(metrics.get("train/sigma2_floored", 0.0))
         parts.append(f"sigma2 at its floor: {floored:.1%} of its entries" if floored else "")
+        duration = callback_of(trainer, Duration)
+        left = duration.left if duration else None
+        parts.append(f"about {in_words(left)} left" if left and left >= WORTH_TELLING else "")
         log.info(" | ".join(filter(None, parts)))

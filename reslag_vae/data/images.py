@@ -1,7 +1,7 @@
 """The images of a split, which are batched by indexing."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +22,27 @@ class Batch(NamedTuple):
 
     images: Tensor
     labels: Tensor
+
+
+def as_batch(given: Any) -> Batch:
+    """Return a minibatch of whatever a loader gives: images, or a pair of images and labels.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(given, Batch):
+        return given
+    parts = list(given) if isinstance(given, list | tuple) else [given]
+    labels = parts[1] if len(parts) > 1 else None
+    if not parts or not isinstance(parts[0], Tensor) or parts[0].dim() != 4:
+        raise ValueError(
+            "A minibatch is (B, C, H, W) images, or a pair of these and (B,) labels; this is "
+            f"{type(given).__name__}."
+        )
+    images: Tensor = parts[0]
+    if not isinstance(labels, Tensor) or labels.dim() != 1:
+        labels = torch.full((len(images),), -1)
+    return Batch(images, labels.long())
 
 
 class Images(Dataset[Batch]):

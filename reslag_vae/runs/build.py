@@ -57,10 +57,10 @@ class TrainedParts(nn.Module):
 
     Args:
         model: the model, which infers and generates.
-        objective: the objective that the model is trained with.
+        objective: the objective that the model is trained with; None if that is not known.
     """
 
-    def __init__(self, model: GenerativeModel, objective: Objective) -> None:
+    def __init__(self, model: GenerativeModel, objective: Objective | None) -> None:
         super().__init__()
         self.model, self.objective = model, objective
 
@@ -71,10 +71,11 @@ def build_parts(node: DictConfig) -> TrainedParts:
     Raises:
         ValueError: the parts do not fit each other, or a value is out of its range.
     """
-    model, objective = instantiate(node.model), instantiate(node.objective)
+    model = instantiate(node.model)
+    objective = instantiate(node.objective) if "objective" in node else None
     if not isinstance(model, GenerativeModel):
         raise ValueError(f"model.model._target_={node.model.get('_target_')}: is no model.")
-    if not isinstance(objective, Objective):
+    if objective is not None and not isinstance(objective, Objective):
         target = node.objective.get("_target_")
         raise ValueError(f"model.objective._target_={target}: is no objective.")
     return TrainedParts(model, objective)

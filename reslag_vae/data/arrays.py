@@ -199,14 +199,14 @@ def read_file(path: str | Path | None) -> Mapping[str, Any]:
         DataError: no file is named, or it is missing, damaged, or holds no images.
     """
     if path is None:
-        raise DataError(
-            "data=arrays: its images were given in Python, and are not kept with the run where "
-            "they have more than 1 GB; name a file of them, by data.folder=images.npz for "
-            "training, or folder=images.npz for an evaluation."
-        )
+        raise DataError("images: give an array of them, or a file by folder=.")
     path = Path(path).expanduser()
     if not path.is_file():
-        raise DataError(f"data.folder: there is no file {printable(str(path))}.")
+        raise DataError(
+            f"data.folder: there is no file {printable(str(path))}. Images that are given in "
+            "Python are kept with the run up to 1 GB; of more, write a file yourself, .npz, and "
+            "name it by folder= for an evaluation, or data.folder= to go on."
+        )
     try:
         found = np.load(path, allow_pickle=False)
         content = {"images": found} if isinstance(found, np.ndarray) else dict(found)

@@ -30,7 +30,10 @@ from reslag_vae.training.system import BaseVAE
 
 
 def measured(
-    config: DictConfig, folder: Path, data: ImageDataModule | None
+    config: DictConfig,
+    folder: Path,
+    data: ImageDataModule | None = None,
+    system: BaseVAE | None = None,
 ) -> tuple[DictConfig, ImageDataModule | None]:
     """Return a configuration whose length is in epochs, and the data if these were read for it.
 
@@ -40,6 +43,7 @@ def measured(
         config: configuration of the run.
         folder: folder of the run.
         data: data module of the run; None builds the one that the configuration describes.
+        system: system of the run; None builds the one that the configuration describes.
 
     Raises:
         ConfigError: an option is out of its range or does not go with another.
@@ -47,7 +51,7 @@ def measured(
     """
     if not length.is_open(config):
         return config, data
-    data, _, _ = build(length.settled(config, images=1), folder, data)
+    data, _, _ = build(length.settled(config, images=1), folder, data, system)
     data.prepare_data()
     config = length.settled(config, len(data.split("train")))
     data.passes = config.data.passes
@@ -55,7 +59,10 @@ def measured(
 
 
 def build(
-    config: DictConfig, folder: Path, data: ImageDataModule | None = None
+    config: DictConfig,
+    folder: Path,
+    data: ImageDataModule | None = None,
+    system: BaseVAE | None = None,
 ) -> tuple[ImageDataModule, BaseVAE, Trainer]:
     """Return the data module, the model and the trainer of a configuration.
 
@@ -65,13 +72,14 @@ def build(
         config: configuration of the run, with its length in epochs.
         folder: folder of the run, where the trainer will write.
         data: data module of the run; None builds the one that the configuration describes.
+        system: system of the run; None builds the one that the configuration describes.
 
     Raises:
         ConfigError: an option is out of its range or does not go with another.
     """
     options.check(config)
     with config_errors():
-        model = build_system(config)
+        model = build_system(config) if system is None else system
         model.schedule.check_length(config.trainer.max_epochs)
         model.objective.check_length(config.trainer.max_epochs)
         check_monitor(config.monitor, model)

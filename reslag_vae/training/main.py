@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def train(config: DictConfig, folder: Path, data: "ImageDataModule | None" = None) -> float:
+def train(config: DictConfig, folder: Path) -> float:
     """Train, measure the best checkpoint, and write everything into the run's folder.
 
     If the folder holds an interrupted run, that run is resumed. With several devices each has a
@@ -41,10 +41,29 @@ def train(config: DictConfig, folder: Path, data: "ImageDataModule | None" = Non
     Args:
         config: configuration of the run.
         folder: folder of the run.
-        data: data module of the run; None builds the one that the configuration describes.
 
     Returns:
         The monitored value of the best epoch; NaN in all processes but the first.
+    """
+    return run(config, folder)[0]
+
+
+def run(
+    config: DictConfig,
+    folder: Path,
+    data: "ImageDataModule | None" = None,
+    system: "BaseVAE | None" = None,
+) -> tuple[float, "BaseVAE"]:
+    """Train as `train` does, and return the trained system, too.
+
+    Args:
+        config: configuration of the run.
+        folder: folder of the run.
+        data: data module of the run; None builds the one that the configuration describes.
+        system: system of the run; None builds the one that the configuration describes.
+
+    Returns:
+        The monitored value of the best epoch, and the system with that epoch's weights.
     """
     process.wait_briefly()
     with postponed():
@@ -56,9 +75,9 @@ def train(config: DictConfig, folder: Path, data: "ImageDataModule | None" = Non
     process.quiet()
     process.tune()
     last = checkpoint_to_resume(folder)  # a damaged one is named before anything else is done
-    config, data = measured(config, folder, data)
+    config, data = measured(config, folder, data, system)
     seed_everything(config.seed, verbose=False)
-    data, model, trainer = build(config, folder, data)
+    data, model, trainer = build(config, folder, data, system)
     if last is None and is_second_stage(config):
         first_stage.begin_with_run(model, config)
     start = preparation.prepare(config, folder, last, data) if trainer.is_global_zero else None
@@ -66,7 +85,7 @@ def train(config: DictConfig, folder: Path, data: "ImageDataModule | None" = Non
     with keep, finished_loggers(trainer):
         if start is not None:
             preparation.begin(start, config, trainer, data, model)
-        return fit(config, folder, last, data, model, trainer)
+        return fit(config, folder, last, data, model, trainer), model
 
 
 def fit(

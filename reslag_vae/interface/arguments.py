@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import Arrays, ImageDataModule
-from reslag_vae.interface.compose import as_overrides, composed
+from reslag_vae.interface.compose import as_overrides, check_overrides, composed, overrides_of
 from reslag_vae.interface.given import as_path, gathered
 from reslag_vae.interface.recipe import recipe_of
 from reslag_vae.runs.describe import system_node
@@ -48,14 +48,16 @@ def asked(
     """
     own = dict(choices)
     system = own.pop("model") if isinstance(own.get("model"), BaseVAE) else None
-    data, words = data_of(pictures, labels, validation, size, channels, system)
-    named = [word.partition("=")[0] for word in [*overrides, *own]]
+    check_model(own.get("model"))
+    given = [*check_overrides(overrides), *as_overrides(own)]
+    named = [word.partition("=")[0] for word in given]
     refuse_two_data(pictures, named)
+    data, words = data_of(pictures, labels, validation, size, channels, system)
     if "logger" not in named:
         words.append("logger=none")
     if system is not None:
         words.append("model=vae")
-    found = composed([*words, *overrides, *as_overrides(own)])
+    found = composed([*words, *given])
     config = found.config
     if data is not None:
         take_options(data, config)
@@ -81,7 +83,7 @@ def data_of(
         DataError: the images are none.
     """
     fraction = isinstance(validation, float)
-    words = [f"data.val_fraction={validation}"] if fraction else []
+    words = overrides_of({"data.val_fraction": validation}) if fraction else []
     path = as_path(pictures)
     only_in_memory = {"labels": labels, "validation": None if fraction else validation}
     if pictures is None or (path is not None and path.is_dir()):
@@ -100,17 +102,12 @@ def data_of(
         given = {"data": "image_folder", "data.folder": str(path)}
         chosen = {"data.size": size, "data.channels": channels}
         named = given | {name: value for name, value in chosen.items() if value is not None}
-        return None, words + words_of(named)
+        return None, words + overrides_of(named)
     for name, value in {"size": size, "channels": channels}.items():
         if value is not None:
             raise ConfigError(f"{name}={value}: is of a folder of pictures; arrays keep theirs.")
     data = in_memory(pictures, path, labels, only_in_memory["validation"])
-    return data, words + words_of({"data": "arrays"} | recipe_of(data))
-
-
-def words_of(values: Mapping[str, Any]) -> list[str]:
-    """Return values by the names of options as overrides."""
-    return as_overrides(values)
+    return data, words + overrides_of({"data": "arrays"} | recipe_of(data))
 
 
 def in_memory(pictures: Any, path: Path | None, labels: Any, validation: Any) -> Arrays:
@@ -165,6 +162,19 @@ def describe(system: BaseVAE, config: DictConfig) -> None:
             if name in ("network", "posterior", "prior", "likelihood"):
                 config[name] = part
         config.recipe.image_shape = list(system.model.image_shape)
+
+
+def check_model(model: Any) -> None:
+    """Refuse a model that is neither a name nor a variant.
+
+    Raises:
+        ConfigError: the message says what is taken.
+    """
+    if model is not None and not isinstance(model, str):
+        raise ConfigError(
+            f"model: takes a name, as in model='vae', or a variant made by hand, as in "
+            f"reslag_vae.variants.VAE(network), and this is {type(model).__name__}."
+        )
 
 
 def refuse_two_data(pictures: Any, named: Sequence[str]) -> None:

@@ -65,6 +65,9 @@ def composed(overrides: Sequence[str]) -> Composed:
         ):
             config = compose("train", words, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
+        several = re.search(r"Ambiguous value for argument '(.*?)'", str(error))
+        if several:
+            raise ConfigError(f"{several[1]}: takes one value; call it once for each.") from None
         raise ConfigError(sentence(error, words)) from None
     choices = {str(name): str(own) for name, own in config.hydra.runtime.choices.items()}
     with open_dict(config):
@@ -112,9 +115,16 @@ def as_overrides(choices: Mapping[str, Any]) -> list[str]:
     for name in choices:
         if name not in ELSEWHERE and not is_group(name) and not is_known(name):
             near = did_you_mean(name)
-            text = f"; options within a group are texts, as in '{name}=...'" if "." in near else ""
-            raise ConfigError(f"{name}: there is no such keyword{near}{text}.")
-    return [f"{name}={literal(value)}" for name, value in choices.items()]
+            meant = near.removeprefix("; did you mean ")
+            if "." in meant:
+                near = f"; write '{meant}=...', as a text after the pictures"
+            raise ConfigError(f"{name}: there is no such keyword{near}.")
+    return overrides_of(choices)
+
+
+def overrides_of(values: Mapping[str, Any]) -> list[str]:
+    """Return values by the names of options as overrides."""
+    return [f"{name}={literal(value)}" for name, value in values.items()]
 
 
 def literal(value: Any) -> str:

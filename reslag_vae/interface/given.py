@@ -82,7 +82,7 @@ def gathered(pictures: Any, name: str = "pictures") -> Given:
     if isinstance(pictures, Tensor | np.ndarray):
         return Given(pictures, None)
     if isinstance(pictures, Iterator | IterableDataset):
-        raise ConfigError(f"{name}: a {type(pictures).__name__} {READ_ONCE}.")
+        raise ConfigError(f"{name}: {type(pictures).__name__} {READ_ONCE}.")
     if isinstance(pictures, Images):
         labels = pictures.labels
         return Given(pictures.images, labels if (labels >= 0).any() else None)

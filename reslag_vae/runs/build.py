@@ -8,7 +8,7 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 from torch import nn
 
-from reslag_vae._runtime.errors import ConfigError
+from reslag_vae._runtime.errors import ConfigError, UserError
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective
 
@@ -23,6 +23,7 @@ def instantiate(config: DictConfig) -> Any:
         ValueError: an argument is out of its range; the message is the constructor's own.
         TypeError: the class does not take an argument; the message names both.
         ConfigError: there is no such class.
+        UserError: the constructor's own.
     """
     try:
         return hydra.utils.instantiate(config, _convert_="all")
@@ -42,7 +43,7 @@ def instantiate(config: DictConfig) -> Any:
             raise ConfigError(
                 f"{config.get('_target_')}: cannot be imported: {' '.join(str(cause).split())}"
             ) from None
-        raise (cause if isinstance(cause, ValueError) else error) from None
+        raise (cause if isinstance(cause, ValueError | UserError) else error) from None
 
 
 def place_of(error: InstantiationException) -> str:

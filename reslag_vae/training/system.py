@@ -174,9 +174,6 @@ class BaseVAE(LightningModule):
         """Let `fit` compile forward and backward pass of each kind of update (torch.compile)."""
         self.compiled = CompiledTerms(self.terms)
 
-    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
-        return as_batch(batch)
-
     def on_train_start(self) -> None:
         # What the sanity check took in of the untrained model is no result.
         self.evaluation = EvaluationEpoch(self.model, self.objective)
@@ -199,6 +196,7 @@ class BaseVAE(LightningModule):
         Returns:
             `loss`, and `sigma2` if the likelihood has a variance.
         """
+        batch = as_batch(batch)
         updates = self.schedule.updates()
         update: Update | None = next(updates)
         while update is not None:
@@ -224,8 +222,8 @@ class BaseVAE(LightningModule):
         if self.fresh_batches is None:
             loader: Iterable[Batch] = self.trainer.train_dataloader or ()
             self.fresh_batches = endless(loader)
-        moved: Batch = self.transfer_batch_to_device(next(self.fresh_batches), self.device, 0)
-        return moved
+        moved = self.transfer_batch_to_device(next(self.fresh_batches), self.device, 0)
+        return as_batch(moved)
 
     def _update(self, batch: Batch, update: Update) -> Terms:
         """Make one forward pass, one backward pass and a step of each group in the update.
@@ -284,7 +282,7 @@ class BaseVAE(LightningModule):
         self.evaluation = EvaluationEpoch(self.model, self.objective)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        add_in_turn(self.evaluation, batch, batch_idx, self.trainer.val_dataloaders)
+        add_in_turn(self.evaluation, as_batch(batch), batch_idx, self.trainer.val_dataloaders)
 
     def on_validation_epoch_end(self) -> None:
         self._end_evaluation("val")
@@ -293,7 +291,7 @@ class BaseVAE(LightningModule):
         self.evaluation = EvaluationEpoch(self.model, self.objective)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        add_in_turn(self.evaluation, batch, batch_idx, self.trainer.test_dataloaders)
+        add_in_turn(self.evaluation, as_batch(batch), batch_idx, self.trainer.test_dataloaders)
 
     def on_test_epoch_end(self) -> None:
         self._end_evaluation("test")

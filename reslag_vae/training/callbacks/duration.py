@@ -31,12 +31,16 @@ class Duration(Callback):
 
     def __init__(self) -> None:
         self.left: float | None = None
-        self.began = self.warm = monotonic()
-        self.steps, self.first_epoch, self.told = 0, 0, False
+        self.began, self.first_epoch, self.told = monotonic(), 0, False
+        self.steps, self.seconds, self.step_ended = 0, 0.0, 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: BaseVAE) -> None:
         """Start the clock."""
         self.began, self.first_epoch = monotonic(), trainer.current_epoch
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: BaseVAE) -> None:
+        """Leave out what came between the last step and the first of the epoch."""
+        self.step_ended = monotonic()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: BaseVAE, outputs: Any, batch: Any, batch_idx: int
@@ -44,14 +48,15 @@ class Duration(Callback):
         """Say how long the run will take, once enough steps were made."""
         if self.told:
             return
+        now = monotonic()
         self.steps += 1
-        if self.steps == WARM_UP:
-            self.warm = monotonic()
-        if self.steps > WARM_UP and monotonic() - self.began >= PATIENCE:
+        if self.steps > WARM_UP:
+            self.seconds += now - self.step_ended
+        self.step_ended = now
+        if self.steps > WARM_UP and now - self.began >= PATIENCE:
             self.told = True
-            of_step = (monotonic() - self.warm) / (self.steps - WARM_UP)
             if trainer.is_global_zero:
-                tell(trainer, pl_module, of_step)
+                tell(trainer, pl_module, self.seconds / (self.steps - WARM_UP), self.left)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
         """Take note of the time that the epoch took."""
@@ -61,26 +66,30 @@ class Duration(Callback):
         self.left = (monotonic() - self.began) * to_do / done
 
 
-def tell(trainer: Trainer, model: BaseVAE, of_step: float) -> None:
+def tell(trainer: Trainer, model: BaseVAE, of_step: float, left: float | None = None) -> None:
     """Log how long a run will take, if it is worth telling.
 
     Args:
         trainer: trainer of the run, in its first epoch since it was started.
         model: model of the run.
         of_step: seconds of a step of this epoch.
+        left: seconds that finished epochs have shown to be left; None where none has ended.
     """
     epoch, epochs = trainer.current_epoch, trainer.max_epochs or 0
     batches = int(trainer.num_training_batches)
     unit = of_step / weight(model, epoch)
-    seconds = unit * batches * work(model, epoch, epochs)
+    steps = unit * batches * work(model, epoch, epochs)
+    seconds = steps if left is None else left
+    rest = "; validation and pictures come on top" if left is None else ""
     aggressive = ", aggressive ones," if weight(model, epoch) > 1 else ""
     if seconds >= WORTH_TELLING:
         log.info(
-            "About %s: %s updates of the decoder%s at %s; validation and pictures come on top.",
+            "About %s: %s updates of the decoder%s at %s%s.",
             in_words(seconds),
             f"{batches * (epochs - epoch):,}",
             aggressive,
             milliseconds(of_step),
+            rest,
         )
 
 

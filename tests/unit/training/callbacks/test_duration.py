@@ -49,9 +49,11 @@ def test_the_first_steps_tell_how_long_a_run_will_take(
     trainer: Any = SimpleNamespace(current_epoch=0, max_epochs=4000, num_training_batches=3)
     duration.tell(trainer, model, 0.5)
     assert caplog.messages[0].startswith(said)
+    duration.tell(trainer, model, 0.5, left=600.0)
+    assert caplog.messages[1].startswith("About 10 min: 12,000 updates of the decoder")
     trainer.max_epochs = 1
     duration.tell(trainer, model, 0.5)
-    assert len(caplog.messages) == 1, "a run of some seconds says nothing"
+    assert len(caplog.messages) == 2, "a run of some seconds says nothing"
 
 
 def test_epochs_tell_what_is_left(
@@ -64,7 +66,7 @@ def test_epochs_tell_what_is_left(
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(duration, "PATIENCE", 0.0)
     told: list[float] = []
-    monkeypatch.setattr(duration, "tell", lambda *arguments: told.append(arguments[-1]))
+    monkeypatch.setattr(duration, "tell", lambda *arguments: told.append(arguments[2]))
     time = iter(range(0, 10_000, 60))
     monkeypatch.setattr(duration, "monotonic", lambda: float(next(time)))
     watch = Duration()

@@ -216,5 +216,7 @@ PARTS = ("network", "posterior", "prior", "likelihood", "objective", "schedule")
 # Options without a default, as an example shows them.
 ASKED = {
     "data.folder": "data.folder=/folder/of/pictures",
+    "data.folder of arrays": "data.folder=images.npz",
+    "recipe.image_shape": "recipe.image_shape=[3,64,64]",
     "run": "run=runs/mnist/lagging/2026-01-31_12-00-00",
 }

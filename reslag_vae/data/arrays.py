@@ -45,7 +45,7 @@ class Arrays(ImageDataModule):
         batch_size: number of images in a minibatch, in every split.
         val_fraction: part of train that is taken for validation, in (0, 1).
         seed: seed of the validation split and of the order of the training batches.
-        passes: number of passes over the training images in an epoch.
+        passes: number of passes over the training images in an epoch; None for one.
 
     Raises:
         DataError: they are no such images, the labels do not belong to them, or the file is
@@ -66,7 +66,7 @@ class Arrays(ImageDataModule):
         batch_size: int = 32,
         val_fraction: float = 0.05,
         seed: int = 0,
-        passes: int = 1,
+        passes: int | None = None,
     ) -> None:
         super().__init__(root, batch_size, val_fraction, seed, passes)
         self.notes: list[str] = []

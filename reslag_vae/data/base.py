@@ -46,7 +46,7 @@ class ImageDataModule(LightningDataModule, ABC):
             together.
         val_fraction: part of train that is taken for validation, in (0, 1).
         seed: seed of the validation split and of the order of the training batches.
-        passes: number of passes over the training images in an epoch.
+        passes: number of passes over the training images in an epoch; None for one.
 
     Attributes:
         name: name of the data set, as in `conf/data/<name>.yaml`. If its pixels are drawn, it says
@@ -66,7 +66,12 @@ class ImageDataModule(LightningDataModule, ABC):
     binarize: Binarize = None
 
     def __init__(
-        self, root: str | Path, batch_size: int, val_fraction: float, seed: int, passes: int = 1
+        self,
+        root: str | Path,
+        batch_size: int,
+        val_fraction: float,
+        seed: int,
+        passes: int | None = None,
     ) -> None:
         super().__init__()
         require("data.batch_size", batch_size)
@@ -77,7 +82,7 @@ class ImageDataModule(LightningDataModule, ABC):
         self.batch_size = batch_size
         self.val_fraction = val_fraction
         self.seed = seed
-        self.passes = passes
+        self.passes = 1 if passes is None else passes
         self._splits: dict[SplitName, Images] = {}
         self._placement = Placement()
 

@@ -53,7 +53,7 @@ TRAIN: dict[str, Kind] = {
     "data.channels": Kind("1 or 3", lambda value: type(value) is int and value in (1, 3)),
     "data.crop": either(whole(1, 178), NULL),
     "data.binarize": either(word("dynamic"), NULL),
-    "data.passes": whole(1, 1_000_000),
+    "data.passes": either(whole(1, 1_000_000), NULL),
     "data.range": either(listed(real(-1e12, 1e12), 2, 2), NULL),
     "recipe.image_shape": IMAGE_SHAPE,
     "recipe.latent_dim": LATENT_DIM,

@@ -12,6 +12,7 @@ from reslag_vae.interface.compose import as_overrides, check_overrides, composed
 from reslag_vae.interface.given import as_path, gathered
 from reslag_vae.interface.recipe import recipe_of
 from reslag_vae.runs.describe import system_node
+from reslag_vae.training.job import may_have_several_devices
 from reslag_vae.training.system import BaseVAE
 
 
@@ -59,6 +60,11 @@ def asked(
         words.append("model=vae")
     found = composed([*words, *given])
     config = found.config
+    if may_have_several_devices(config):
+        raise ConfigError(
+            f"trainer.devices={config.trainer.devices}: a run in Python has one device; several "
+            "are for the command line, by reslag train."
+        )
     if data is not None:
         take_options(data, config)
     name = found.choices["model"]

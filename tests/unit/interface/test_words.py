@@ -126,6 +126,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "no text": (lambda: reslag_vae.fit(PIXELS, 5), "texts of the form name=value"),  # type: ignore[arg-type]
     "several": (lambda: reslag_vae.fit(PIXELS, "seed=0,1"), "seed=0,1: takes one value"),
     "study": (lambda: reslag_vae.fit(PIXELS, experiment="table1"), "on the command line"),
+    "devices": (lambda: reslag_vae.fit(PIXELS, "trainer.devices=2"), "has one device"),
     "hydra": (lambda: reslag_vae.fit(PIXELS, "hydra.run.dir=x"), "named by folder="),
     "model": (lambda: reslag_vae.fit(PIXELS, model=Tensor), "takes a name"),
     "no run": (lambda: reslag_vae.fit(resume="nowhere"), "is not the folder of a run"),

@@ -164,6 +164,7 @@ def evaluation_speed(point: str, images: int) -> float:
     parts = build_parts(config.model)
     parts.to("cuda" if torch.cuda.is_available() else "cpu")
     model, objective = parts.model, parts.objective
+    assert objective is not None, "a run has one"
     data = build_data(config, model)
     data.setup()
     # The made-up test split has only two batches, so the training split is read in the same way.

@@ -3,16 +3,24 @@
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
-__all__ = ["load"]
+__all__ = ["build", "fit", "load"]
 
 if TYPE_CHECKING:
+    from reslag_vae.interface import build, fit
     from reslag_vae.runs.load import load
 
 
 def __getattr__(name: str) -> Any:
-    """Import `reslag_vae.load` when it is first used, because PyTorch takes seconds to import."""
+    """Import a function when it is first used, because PyTorch takes seconds to import."""
     if name == "load":
         from reslag_vae.runs.load import load
 
         return load
+    if name in ("build", "fit"):
+        from reslag_vae._runtime.process import wait_briefly
+
+        wait_briefly()  # before PyTorch is loaded
+        from reslag_vae import interface
+
+        return getattr(interface, name)
     raise AttributeError(f"module 'reslag_vae' has no attribute {name!r}")

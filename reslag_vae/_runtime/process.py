@@ -109,5 +109,7 @@ def quiet() -> None:
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     # In a second stage all but the prior stands still.
     warnings.filterwarnings("ignore", message=r".*module\(s\) in eval mode.*")
+    # Without widgets a notebook has no progress bar, and the epochs' lines all the same.
+    warnings.filterwarnings("ignore", message='.*install "ipywidgets".*')
     # What is logged is of all processes already.
     warnings.filterwarnings("ignore", message=".*sync_dist=True.*")

@@ -42,12 +42,12 @@ class Calibration(NamedTuple):
     missing: str = ""
 
 
-def calibrate(model: GenerativeModel, objective: Objective, images: Images) -> Calibration:
+def calibrate(model: GenerativeModel, objective: Objective | None, images: Images) -> Calibration:
     """Return the scores of validation images.
 
     Args:
         model: the model.
-        objective: the objective that it was trained with.
+        objective: the objective that it was trained with; None if it is not known.
         images: the validation split.
     """
     count = min(MOST_IMAGES, len(images))
@@ -133,7 +133,9 @@ def bytes_of(tensor: Tensor) -> bytes:
     return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
 
 
-def calibration_of(folder: Path, model: GenerativeModel, objective: Objective) -> Calibration:
+def calibration_of(
+    folder: Path, model: GenerativeModel, objective: Objective | None
+) -> Calibration:
     """Return the calibration of a run or an export.
 
     A run of an earlier version is calibrated now if its data are there, and keeps the scores.
@@ -141,7 +143,7 @@ def calibration_of(folder: Path, model: GenerativeModel, objective: Objective) -
     Args:
         folder: folder of the run or the export.
         model: its model.
-        objective: the objective that it was trained with.
+        objective: the objective that it was trained with; None if it is not known.
 
     Raises:
         RunError: scores.json is damaged.

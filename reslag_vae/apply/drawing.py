@@ -103,8 +103,9 @@ def draw_samples(
     folder, digits = request.out / f"samples_{request.sampler}", len(str(request.sample))
     first: list[Tensor] = []
     with progress("samples", request.sample) as advance:
-        for start in range(0, request.sample, chunk_size(model.dimensions)):
-            part = latents[start : start + chunk_size(model.dimensions)]
+        size = chunk_size(model.dimensions, latents.device)
+        for start in range(0, request.sample, size):
+            part = latents[start : start + size]
             images = as_pixels(model.image_of(part, generator))
             numbers = range(start + 1, start + len(part) + 1)
             save_pictures([folder / f"{number:0{digits}d}.png" for number in numbers], images)

@@ -57,19 +57,20 @@ class Scorer(NamedTuple):
 
 
 def scorer_of(
-    model: GenerativeModel, objective: Objective, variance: float | None = None
+    model: GenerativeModel, objective: Objective | None, variance: float | None = None
 ) -> Scorer:
     """Return the scorer of a model.
 
     Args:
         model: the model.
-        objective: the objective that it was trained with.
+        objective: the objective that it was trained with; None if it is not known.
         variance: variance of the likelihood where training implies none; None leaves such a model
             without a bound.
     """
     if model.deterministic:
         return Scorer(model, None)
-    own = model.likelihood.evaluated(objective.kl_weight(model.latent_dim))
+    weight = None if objective is None else objective.kl_weight(model.latent_dim)
+    own = model.likelihood.evaluated(weight)
     if own is None and variance is not None:
         own = Gaussian(FixedVariance(torch.tensor(variance)))
     return Scorer(model, None if own is None else own.to(model.parameter.device).eval())
@@ -85,7 +86,7 @@ def log_p(model: GenerativeModel, likelihood: Likelihood, images: Tensor) -> Ten
     samples = 1 if certain else SAMPLES
     generator = torch.Generator().manual_seed(SEED)
     noise = [normal_rows(samples, width, generator).to(images) for width in model.level_dims]
-    size = max(1, chunk_size(images[0].numel()) // samples)
+    size = max(1, chunk_size(images[0].numel(), images.device) // samples)
     parts = torch.split(images, size)
     return torch.cat([bounds(model, likelihood, part, noise) for part in parts])
 

@@ -25,13 +25,13 @@ class Subject(NamedTuple):
 
     Attributes:
         model: the model, on the device that it works on.
-        objective: the objective that it was trained with.
+        objective: the objective that it was trained with; None if it is not known.
         folder: folder of its run or export.
         form: how pictures become its images.
     """
 
     model: GenerativeModel
-    objective: Objective
+    objective: Objective | None
     folder: Path
     form: PictureFormat
 

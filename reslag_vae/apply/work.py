@@ -165,7 +165,7 @@ def go_through(
     model, files, names = subject.model, inputs.files, inputs.names
     read: list[int] = []
     failures: dict[int, str] = {}
-    size = chunk_size(model.dimensions)
+    size = chunk_size(model.dimensions, model.parameter.device)
     batches = read_batches(files, subject.decode, size, model.likelihood.binary)
     with progress("pictures", len(files)) as advance:
         for positions, pixels, failed in batches:

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reslag_vae.data.arrays import Arrays
     from reslag_vae.data.base import ImageDataModule
     from reslag_vae.data.binarized_mnist import BinarizedMNIST
     from reslag_vae.data.celeba import CelebA
@@ -20,6 +21,7 @@ __all__ = [
     "CIFAR10",
     "CIFAR100",
     "MNIST",
+    "Arrays",
     "BinarizedMNIST",
     "CIFAR10Folder",
     "CelebA",
@@ -36,6 +38,7 @@ MODULES = {
     "CIFAR10": "cifar",
     "CIFAR100": "cifar",
     "MNIST": "mnist",
+    "Arrays": "arrays",
     "BinarizedMNIST": "binarized_mnist",
     "CIFAR10Folder": "cifar10_folder",
     "CelebA": "celeba",

@@ -46,6 +46,7 @@ class ImageDataModule(LightningDataModule, ABC):
             together.
         val_fraction: part of train that is taken for validation, in (0, 1).
         seed: seed of the validation split and of the order of the training batches.
+        passes: number of passes over the training images in an epoch; None for one.
 
     Attributes:
         name: name of the data set, as in `conf/data/<name>.yaml`. If its pixels are drawn, it says
@@ -70,15 +71,24 @@ class ImageDataModule(LightningDataModule, ABC):
     at_once: int = 1
     validated_at_once: int | None = None
 
-    def __init__(self, root: str | Path, batch_size: int, val_fraction: float, seed: int) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        batch_size: int,
+        val_fraction: float,
+        seed: int,
+        passes: int | None = None,
+    ) -> None:
         super().__init__()
         require("data.batch_size", batch_size)
         require("data.val_fraction", val_fraction)
         require("data.seed", seed)
+        require("data.passes", passes)
         self.root = Path(root).expanduser()
         self.batch_size = batch_size
         self.val_fraction = val_fraction
         self.seed = seed
+        self.passes = 1 if passes is None else passes
         self._splits: dict[SplitName, Images] = {}
         self._placement = Placement()
 
@@ -98,6 +108,13 @@ class ImageDataModule(LightningDataModule, ABC):
     def prepare_data(self) -> None:
         """Download and decode what is missing, in one process, before the others read it."""
         self.setup()
+
+    def keep(self, path: Path) -> None:
+        """Write what cannot be read again to a file; data sets that lie on disk need none.
+
+        Args:
+            path: path of the file, in the folder of a run.
+        """
 
     def setup(self, stage: str | None = None) -> None:
         """Read every split, whatever the stage; later calls do nothing.
@@ -168,7 +185,9 @@ class ImageDataModule(LightningDataModule, ABC):
         train = self._placed(self._trained_on)
         rank, count = self._process()
         size = self.batch_size * (self.at_once if count == 1 else 1)
-        batches = ShuffledBatches(len(train), size, self.seed, rank, count, train.rows.device)
+        batches = ShuffledBatches(
+            len(train), size, self.seed, rank, count, train.rows.device, self.passes
+        )
         if self.binarize is None:
             return _loader(train, batches)
         return _loader(DrawnImages(train), DrawnBatches(batches, self.image_shape))
@@ -176,7 +195,7 @@ class ImageDataModule(LightningDataModule, ABC):
     @property
     def minibatches(self) -> int:
         """The number of minibatches of a training epoch, of all processes together."""
-        return -(-len(self.split("train")) // self.batch_size)
+        return self.passes * -(-len(self.split("train")) // self.batch_size)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return batches in a fixed order, which the processes take in turns."""

@@ -48,6 +48,7 @@ class ImageFolder(ImageDataModule):
         range: values of a picture that stand for black and for white; None takes 0 and the largest
             one that 8 or 16 bits hold, and refuses pictures of floating point or 32 bits, whose
             files do not say which value is white.
+        passes: number of passes over the training images in an epoch; None for one.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -65,8 +66,9 @@ class ImageFolder(ImageDataModule):
         size: int = 64,
         channels: int = 3,
         range: Sequence[float] | None = None,  # noqa: A002  # the option's name
+        passes: int | None = None,
     ) -> None:
-        super().__init__(root, batch_size, val_fraction, seed)
+        super().__init__(root, batch_size, val_fraction, seed, passes)
         require("data.size", size)
         require("data.channels", channels)
         self.folder = Path(folder).expanduser()

@@ -1,7 +1,7 @@
 """The images of a split, which are batched by indexing."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,6 +29,27 @@ class Batch(NamedTuple):
         return [Batch(images, labels) for images, labels in parts]
 
 
+def as_batch(given: Any) -> Batch:
+    """Return a minibatch of whatever a loader gives: images, or a pair of images and labels.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(given, Batch):
+        return given
+    parts = list(given) if isinstance(given, list | tuple) else [given]
+    labels = parts[1] if len(parts) > 1 else None
+    if not parts or not isinstance(parts[0], Tensor) or parts[0].dim() != 4:
+        raise ValueError(
+            "A minibatch is (B, C, H, W) images, or a pair of these and (B,) labels; this is "
+            f"{type(given).__name__}."
+        )
+    images: Tensor = parts[0]
+    if not isinstance(labels, Tensor) or labels.dim() != 1:
+        labels = torch.full((len(images),), -1)
+    return Batch(images, labels.long())
+
+
 class Images(Dataset[Batch]):
     """The images of a split: some rows of a store of images, in a fixed order.
 
@@ -37,13 +58,15 @@ class Images(Dataset[Batch]):
 
     Args:
         store: (M, C, H, W) uint8 images; copied if their channels do not lie last.
-        labels: (M,) int64 class numbers; -1 if there are none.
+        labels: (M,) int64 class numbers, -1 of an image without; None if there are none.
         rows: (N,) int64 rows of the store that belong to this split; all of them by default.
     """
 
-    def __init__(self, store: Tensor, labels: Tensor, rows: Tensor | None = None) -> None:
+    def __init__(
+        self, store: Tensor, labels: Tensor | None = None, rows: Tensor | None = None
+    ) -> None:
         self.store = store.contiguous(memory_format=torch.channels_last)
-        self.store_labels = labels
+        self.store_labels = torch.full((len(store),), -1) if labels is None else labels
         self.rows = torch.arange(len(store)) if rows is None else rows
 
     @property

@@ -43,6 +43,7 @@ class ShuffledBatches(Sampler[Tensor]):
         world_size: number of processes.
         device: device of the indices; None for the CPU. The order is copied there once for each
             pass, not batch by batch.
+        passes_of_epoch: number of passes that an iterator makes.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class ShuffledBatches(Sampler[Tensor]):
         rank: int = 0,
         world_size: int = 1,
         device: torch.device | None = None,
+        passes_of_epoch: int = 1,
     ) -> None:
         self.length = length
         self.batch_size = batch_size
@@ -60,6 +62,7 @@ class ShuffledBatches(Sampler[Tensor]):
         self.rank = rank
         self.world_size = world_size
         self.device = device
+        self.passes_of_epoch = passes_of_epoch
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
@@ -98,14 +101,16 @@ class ShuffledBatches(Sampler[Tensor]):
     def __iter__(self) -> Iterator[Tensor]:
         # A generator begins its pass with the first batch: Lightning makes an iterator before
         # set_epoch.
-        for batch in self.whole(self.begin_pass()):
-            positions = self.own_part(batch)
-            if len(positions):
-                yield positions
+        for _ in range(self.passes_of_epoch):
+            for batch in self.whole(self.begin_pass()):
+                positions = self.own_part(batch)
+                if len(positions):
+                    yield positions
 
     def __len__(self) -> int:
         last_has_too_few = 0 < self.length % self.batch_size < self.world_size
-        return _batches(self.length, self.batch_size) - last_has_too_few
+        of_a_pass = _batches(self.length, self.batch_size) - last_has_too_few
+        return self.passes_of_epoch * of_a_pass
 
 
 class SequentialBatches(Sampler[Tensor]):

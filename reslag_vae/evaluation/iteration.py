@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reslag_vae._runtime.images import as_images
 from reslag_vae.data.images import Images
 from reslag_vae.evaluation.adapters import LatentModel
 from reslag_vae.latents.inferred import Inferred, joined
 from reslag_vae.likelihoods.pixels import unit_interval
-from reslag_vae.models.image_inputs import as_images
 from reslag_vae.models.number_inputs import check_whole
 
 # Images that go through a network at a time, and the numbers in them, at most: enough to be fast,
@@ -126,7 +126,7 @@ def checked_images(images: Any, model: LatentModel | None = None) -> Tensor | Im
     """Return the images that a public function is given, checked and in the model's precision.
 
     Args:
-        images: a split of a data module, or what `models.image_inputs.as_images` takes.
+        images: a split of a data module, or what `_runtime.images.as_images` takes.
         model: a model that must take such images; None accepts any shape.
 
     Raises:

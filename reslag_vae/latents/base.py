@@ -7,6 +7,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 import torch
 from torch import Tensor, nn
 
+from reslag_vae._runtime.described import Described
+
 
 def normal_rows(count: int, width: int, generator: torch.Generator) -> Tensor:
     """Draw (count, width) standard normal numbers on the CPU.
@@ -81,7 +83,7 @@ class PosteriorDensity(Density, Protocol):
         """Return the posteriors of (B · count) images: each image's, `count` times in a row."""
 
 
-class Posterior(nn.Module, ABC):
+class Posterior(Described, nn.Module, ABC):
     """A map from the inference network's numbers to the posterior q(z|x).
 
     Its parameters are in the inference group.
@@ -155,7 +157,7 @@ class Level(NamedTuple):
     above: tuple[int, int, int] | None = None
 
 
-class Prior(nn.Module, ABC):
+class Prior(Described, nn.Module, ABC):
     """A prior p(z), or p(z|context) in a hierarchy.
 
     Its parameters are in the generative group.

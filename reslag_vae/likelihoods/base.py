@@ -6,6 +6,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from reslag_vae._runtime.described import Described
+
 
 class Distortion(NamedTuple):
     """The cost of the images of a minibatch under a likelihood.
@@ -23,7 +25,7 @@ class Distortion(NamedTuple):
     extras: dict[str, Tensor]
 
 
-class Likelihood(nn.Module, ABC):
+class Likelihood(Described, nn.Module, ABC):
     """A density or mass p(x|z) of images, given the decoder's output.
 
     Its parameters belong to the generative group. In training mode a variance may come from the

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae._runtime import collectives
+from reslag_vae._runtime.described import Described
 from reslag_vae.options import require
 
 Granularity = Literal["global", "channel", "pixel", "image"]
@@ -19,7 +20,7 @@ SIGMA2_FLOOR = (1 / 255) ** 2 / 12
 _AVERAGED = {"global": (0, 1, 2, 3), "channel": (0, 2, 3), "pixel": (0,), "image": (1, 2, 3)}
 
 
-class VarianceRule(nn.Module, ABC):
+class VarianceRule(Described, nn.Module, ABC):
     """A rule for s2, the variance of the Gaussian likelihood.
 
     Attributes:

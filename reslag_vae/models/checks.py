@@ -3,6 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+from torch import Tensor, nn
+
+from reslag_vae._runtime.errors import first_line
 from reslag_vae.latents import CodePosterior, GaussianPosterior, Posterior, Prior
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.networks import Network, TwoGridNetwork
@@ -130,3 +134,48 @@ def check_codes(
                 f"prior={prior.name}: both levels of the model are of codes; choose a prior of "
                 "codes, such as prior=uniform_codes."
             )
+
+
+@torch.no_grad()
+def check_modules(network: Network) -> None:
+    """Refuse an encoder or a decoder of the user's own that gives what nothing takes.
+
+    Both see two black images, in evaluation mode: that changes nothing of them.
+
+    Raises:
+        ValueError: the message says what is wanted, and what is given.
+    """
+    channels, height, width = network.image_shape
+    inputs = torch.zeros(2, channels, height, width)
+    latents = torch.zeros(2, network.latent_dim)
+    parameters = network.latent_dim * network.parameters_per_latent
+    outputs = (channels * network.parameters_per_channel, height, width)
+    meaning = "means, then log-variances" if network.parameters_per_latent == 2 else "codes"
+    check_output("encoder", network.inference, inputs, (parameters,), meaning)
+    meaning = "what the likelihood takes, before a sigmoid"
+    check_output("decoder", network.generative, latents, outputs, meaning)
+
+
+def check_output(
+    name: str, module: nn.Module, inputs: Tensor, wanted: tuple[int, ...], meaning: str
+) -> None:
+    """Refuse a module that does not give (2, *wanted) numbers of two inputs.
+
+    Raises:
+        ValueError: it fails, or gives something else; the message says what it was given.
+    """
+    training = module.training
+    module.eval()
+    try:
+        given = module(inputs)
+    except Exception as error:  # of the user's own code
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise ValueError(f"{name}: fails for inputs of {tuple(inputs.shape)}: {reason}") from None
+    finally:
+        module.train(training)
+    shape = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
+    if shape != (2, *wanted):
+        raise ValueError(
+            f"{name}: {(2, *wanted)} are wanted of inputs of {tuple(inputs.shape)} ({meaning}), "
+            f"and it gives {shape}."
+        )

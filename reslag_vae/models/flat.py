@@ -8,6 +8,7 @@ from reslag_vae.latents import (
     GaussianPosterior,
     Inferred,
     Level,
+    PointPosterior,
     Posterior,
     PosteriorDensity,
     Prior,
@@ -15,7 +16,7 @@ from reslag_vae.latents import (
 from reslag_vae.latents.codes import CodePosterior
 from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.likelihoods import Likelihood
-from reslag_vae.models.checks import check_shapes
+from reslag_vae.models.checks import check_modules, check_shapes
 from reslag_vae.models.generative import GenerativeModel, Group
 from reslag_vae.networks import Network
 
@@ -26,7 +27,8 @@ class FlatModel(GenerativeModel):
     Args:
         network: the encoder and the decoder.
         likelihood: p(x|z).
-        posterior: q(z|x); None for a diagonal Gaussian.
+        posterior: q(z|x); None for a diagonal Gaussian, or for a point where the network gives one
+            number for each latent dimension.
         prior: p(z); None for N(0, I).
 
     Raises:
@@ -43,7 +45,7 @@ class FlatModel(GenerativeModel):
     ) -> None:
         super().__init__()
         self.network, self.likelihood = network, likelihood
-        self.posterior = GaussianPosterior() if posterior is None else posterior
+        self.posterior = usual_posterior(network) if posterior is None else posterior
         self.prior = StandardNormal(network.latent_dim) if prior is None else prior
         self.image_shape = network.image_shape
         self.prior.bind(Level(self.posterior, network.latent_dim, network.inference, network.grid))
@@ -51,6 +53,8 @@ class FlatModel(GenerativeModel):
         self.deterministic = "point" in self.posterior.provides
         self.binary_levels = (0,) if "binary_posterior" in self.posterior.provides else ()
         check_shapes(network, likelihood, self.posterior, self.prior)
+        if type(network) is Network:
+            check_modules(network)
 
     def parts(self) -> dict[str, Any]:
         return {
@@ -105,3 +109,8 @@ class FlatModel(GenerativeModel):
             "inference": [self.network.inference, self.posterior],
             "generative": [self.network.generative, self.likelihood, self.prior],
         }
+
+
+def usual_posterior(network: Network) -> Posterior:
+    """Return the posterior that a network has unless another one is chosen."""
+    return PointPosterior() if network.parameters_per_latent == 1 else GaussianPosterior()

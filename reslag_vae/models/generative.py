@@ -3,15 +3,18 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from reslag_vae._runtime.described import Described
+from reslag_vae._runtime.images import as_images
 from reslag_vae.latents import Inferred, Posterior
 from reslag_vae.latents.inferred import joined
 from reslag_vae.likelihoods import Likelihood
-from reslag_vae.models.image_inputs import as_images, on_model
+from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.models.latent_inputs import as_latents
 from reslag_vae.models.number_inputs import check_count, check_generator, check_temperature
 
@@ -20,7 +23,7 @@ Group = Literal["inference", "generative"]
 GROUPS: tuple[Group, ...] = get_args(Group)
 
 
-class GenerativeModel(nn.Module, ABC):
+class GenerativeModel(Described, nn.Module, ABC):
     """A model of latents and images: p(x|z) p(z), and q(z|x).
 
     A final subclass defines how the model infers and generates, and which modules are in each
@@ -193,8 +196,23 @@ class GenerativeModel(nn.Module, ABC):
             for posterior in self.posteriors():
                 posterior.end_update()
 
-    # What others call: each looks at what it is given, once. `image_inputs` says what is taken
-    # for images.
+    # What others call: each looks at what it is given, once. `as_images` says what is taken for
+    # images.
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model into a new folder, as files without code: `reslag_vae.load` reads it.
+
+        Args:
+            folder: the new folder. It may exist if it is empty.
+
+        Raises:
+            RunError: the folder holds something, or the model is made of modules of the user's own
+                that are no subclass of this package's parts.
+            WriteError: the folder cannot be written.
+        """
+        from reslag_vae.runs.save import save  # the one step up: a file is a run's business
+
+        save(self, folder)
 
     def encode(self, images: Any) -> Tensor:
         """Return the (B, d) posterior means of (B, C, H, W) images.
@@ -278,3 +296,8 @@ class GenerativeModel(nn.Module, ABC):
         codes = first.lerp(last, weights)
         parts = [codes] if self.likelihood.has_mean else torch.split(codes, 1)
         return torch.cat([self.image_of(part) for part in parts])
+
+
+def on_model(images: Tensor, parameter: Tensor) -> Tensor:
+    """Return images in [0, 1] in the precision and on the device of a model's parameter."""
+    return unit_interval(images.to(parameter.device)).to(parameter.dtype)

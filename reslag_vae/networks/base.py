@@ -5,18 +5,30 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from reslag_vae._runtime.described import Described
 from reslag_vae.options import require
 
 ImageShape = tuple[int, int, int]
+
+# Of networks that are made without saying more: three stages, which images from 8x8 on allow.
+CHANNELS, BLOCKS = (32, 64, 128), (1, 1, 1)
 
 # 4 gigabytes in float32, and thrice as much with their gradients and moments.
 MOST_WEIGHTS = 1 << 30
 
 
-class Network(nn.Module):
+class Network(Described, nn.Module):
     """The base class of networks: an inference module and a generative module.
 
     The weights are stored with channels last, the memory layout in which convolutions are fastest.
+
+    Args:
+        inference: module of the attribute of this name.
+        generative: module of the attribute of this name.
+        image_shape: (C, H, W) of the images.
+        latent_dim: d, the number of latent dimensions.
+        parameters_per_latent: 2 for mean and log-variance, 1 for a deterministic code.
+        parameters_per_channel: the likelihood's numbers for each channel of a pixel.
 
     Attributes:
         name: the network's name, as in `network=<name>` on the command line.
@@ -49,8 +61,8 @@ class Network(nn.Module):
         generative: nn.Module,
         image_shape: ImageShape,
         latent_dim: int,
-        parameters_per_latent: int,
-        parameters_per_channel: int,
+        parameters_per_latent: int = 2,
+        parameters_per_channel: int = 1,
     ) -> None:
         super().__init__()
         self.inference, self.generative = inference, generative

@@ -2,11 +2,12 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import nn
 
-from reslag_vae.networks.base import ImageShape, Network, check_sizes
+from reslag_vae.networks.base import BLOCKS, CHANNELS, ImageShape, Network, check_sizes
 from reslag_vae.networks.blocks import down_stages, stage_sizes, up_stage
 
 
@@ -31,11 +32,12 @@ class StagedNetwork(Network, ABC):
         self,
         image_shape: ImageShape,
         latent_dim: int,
-        channels: list[int],
-        blocks: list[int],
+        channels: Sequence[int] = CHANNELS,
+        blocks: Sequence[int] = BLOCKS,
         parameters_per_latent: int = 2,
         parameters_per_channel: int = 1,
     ) -> None:
+        channels, blocks = list(channels), list(blocks)
         check_sizes(image_shape, latent_dim, channels, blocks)
         parameters = latent_dim * parameters_per_latent
         outputs = image_shape[0] * parameters_per_channel

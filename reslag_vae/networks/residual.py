@@ -4,12 +4,13 @@ No connection bypasses the latent.
 """
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from reslag_vae.networks.base import ImageShape, Network, check_sizes
+from reslag_vae.networks.base import BLOCKS, CHANNELS, ImageShape, Network, check_sizes
 from reslag_vae.networks.blocks import Size, down_stages, stage_sizes
 from reslag_vae.networks.plain import plain_decoder, plain_encoder, up_stages
 
@@ -40,12 +41,13 @@ class ConnectedNetwork(Network):
         self,
         image_shape: ImageShape,
         latent_dim: int,
-        channels: list[int],
-        blocks: list[int],
+        channels: Sequence[int] = CHANNELS,
+        blocks: Sequence[int] = BLOCKS,
         residual: bool = True,
         parameters_per_latent: int = 2,
         parameters_per_channel: int = 1,
     ) -> None:
+        channels, blocks = list(channels), list(blocks)
         check_sizes(image_shape, latent_dim, channels, blocks)
         parameters = latent_dim * parameters_per_latent
         outputs = image_shape[0] * parameters_per_channel

@@ -5,6 +5,7 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
+from reslag_vae._runtime.described import Described
 from reslag_vae.latents import Inferred
 from reslag_vae.likelihoods import Distortion
 
@@ -28,7 +29,7 @@ class Terms(NamedTuple):
     extras: dict[str, Tensor]
 
 
-class Objective(nn.Module, ABC):
+class Objective(Described, nn.Module, ABC):
     """A function of the cost of images and of their latents.
 
     Objectives know nothing of images, networks, schedules or trainers.

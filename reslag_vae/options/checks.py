@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.options.kinds import shown
+from reslag_vae.options.length import settled
 from reslag_vae.options.metrics import METRICS, NO_LOSS, of_all_levels
 from reslag_vae.options.renamed import RENAMED
 from reslag_vae.options.resolution import resolved
@@ -34,10 +35,12 @@ def require(name: str, value: Any) -> None:
 def check(config: DictConfig) -> None:
     """Refuse a run's configuration that would fail or mislead later.
 
+    Its length may be open, as long as the data are not read.
+
     Raises:
         ConfigError: an option is wrong; the message names it, its value and what is wanted.
     """
-    check_tree(resolved(config))
+    check_tree(resolved(settled(config, images=1)))
 
 
 def check_tree(tree: Mapping[str, Any]) -> None:
@@ -193,6 +196,11 @@ def check_together(tree: Mapping[str, Any]) -> None:
     if len(channels) != len(blocks):
         raise ConfigError(
             f"recipe.channels={channels} and recipe.blocks={blocks}: must be of equal length."
+        )
+    updates, aggressive = recipe.get("updates"), recipe.get("aggressive_updates", 0)
+    if updates is not None and aggressive > updates:
+        raise ConfigError(
+            f"recipe.aggressive_updates={aggressive}: must be at most recipe.updates={updates}."
         )
     check_monitor(tree)
 

@@ -1,5 +1,6 @@
 """A composed configuration in plain containers, or the option that still needs a value."""
 
+import re
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -33,6 +34,9 @@ def resolved(config: DictConfig) -> dict[str, Any]:
             f"chosen{instead}."
         ) from None
     except OmegaConfBaseException as error:
+        empty = re.search(r"Missing mandatory value: (\S+)", str(error))
+        if empty:
+            raise ConfigError(needed(empty[1], config)) from None
         raise ConfigError(f"{error.full_key}: {first_line(error)}") from None
     assert isinstance(tree, dict), "a configuration has names"
     return {str(name): value for name, value in tree.items()}
@@ -40,9 +44,11 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 
 def needed(name: str, config: DictConfig) -> str:
     """Return the sentence that names an option which has no value and needs one."""
-    chosen = str(config.get("data", {}).get("_target_", "")) if name.startswith("data.") else ""
-    who = f"data={snake(chosen)}" if chosen else "This command"
-    return f"{who} needs {ASKED.get(name, f'{name}=...')}."
+    of_data = name.startswith(("data.", "recipe."))
+    chosen = snake(str(config.get("data", {}).get("_target_", ""))) if of_data else ""
+    who = f"data={chosen}" if chosen else "This command"
+    example = ASKED.get(f"{name} of {chosen}") or ASKED.get(name, f"{name}=...")
+    return f"{who} needs {example}."
 
 
 def snake(target: str) -> str:

@@ -53,6 +53,7 @@ TRAIN: dict[str, Kind] = {
     "data.channels": Kind("1 or 3", lambda value: type(value) is int and value in (1, 3)),
     "data.crop": either(whole(1, 178), NULL),
     "data.binarize": either(word("dynamic"), NULL),
+    "data.passes": either(whole(1, 1_000_000), NULL),
     "data.range": either(listed(real(-1e12, 1e12), 2, 2), NULL),
     "recipe.image_shape": IMAGE_SHAPE,
     "recipe.latent_dim": LATENT_DIM,
@@ -61,6 +62,8 @@ TRAIN: dict[str, Kind] = {
     "recipe.residual": BOOLEAN,
     "recipe.max_epochs": whole(1, 1_000_000),
     "recipe.aggressive_epochs": EPOCHS,
+    "recipe.updates": whole(1, 1_000_000_000),
+    "recipe.aggressive_updates": whole(0, 1_000_000_000),
     "recipe.ratio": whole(1, 1000),
     "recipe.beta": POSITIVE,
     "recipe.pixels": PIXELS,
@@ -213,5 +216,7 @@ PARTS = ("network", "posterior", "prior", "likelihood", "objective", "schedule")
 # Options without a default, as an example shows them.
 ASKED = {
     "data.folder": "data.folder=/folder/of/pictures",
+    "data.folder of arrays": "data.folder=images.npz",
+    "recipe.image_shape": "recipe.image_shape=[3,64,64]",
     "run": "run=runs/mnist/lagging/2026-01-31_12-00-00",
 }

@@ -8,7 +8,7 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 from torch import nn
 
-from reslag_vae._runtime.errors import ConfigError
+from reslag_vae._runtime.errors import ConfigError, UserError
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective
 
@@ -23,6 +23,7 @@ def instantiate(config: DictConfig) -> Any:
         ValueError: an argument is out of its range; the message is the constructor's own.
         TypeError: the class does not take an argument; the message names both.
         ConfigError: there is no such class.
+        UserError: the constructor's own.
     """
     try:
         return hydra.utils.instantiate(config, _convert_="all")
@@ -42,7 +43,7 @@ def instantiate(config: DictConfig) -> Any:
             raise ConfigError(
                 f"{config.get('_target_')}: cannot be imported: {' '.join(str(cause).split())}"
             ) from None
-        raise (cause if isinstance(cause, ValueError) else error) from None
+        raise (cause if isinstance(cause, ValueError | UserError) else error) from None
 
 
 def place_of(error: InstantiationException) -> str:
@@ -57,10 +58,10 @@ class TrainedParts(nn.Module):
 
     Args:
         model: the model, which infers and generates.
-        objective: the objective that the model is trained with.
+        objective: the objective that the model is trained with; None if that is not known.
     """
 
-    def __init__(self, model: GenerativeModel, objective: Objective) -> None:
+    def __init__(self, model: GenerativeModel, objective: Objective | None) -> None:
         super().__init__()
         self.model, self.objective = model, objective
 
@@ -71,10 +72,11 @@ def build_parts(node: DictConfig) -> TrainedParts:
     Raises:
         ValueError: the parts do not fit each other, or a value is out of its range.
     """
-    model, objective = instantiate(node.model), instantiate(node.objective)
+    model = instantiate(node.model)
+    objective = instantiate(node.objective) if "objective" in node else None
     if not isinstance(model, GenerativeModel):
         raise ValueError(f"model.model._target_={node.model.get('_target_')}: is no model.")
-    if not isinstance(objective, Objective):
+    if objective is not None and not isinstance(objective, Objective):
         target = node.objective.get("_target_")
         raise ValueError(f"model.objective._target_={target}: is no objective.")
     return TrainedParts(model, objective)

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.folder import config_path
+from reslag_vae.runs.folder import IMAGES_FILE, config_path
 from reslag_vae.runs.formats import read_bytes
 from reslag_vae.runs.migrations import current_config
 from reslag_vae.runs.plugins import declared_classes
@@ -39,6 +39,9 @@ RUN_MODULES = (*MODEL_MODULES, *DATA_MODULES, "reslag_vae.training.callbacks")
 
 # Further classes and functions that a whole run is made of
 RUN_TARGETS = frozenset({"lightning.Trainer", "reslag_vae.runs.tracking.wandb_logger"})
+
+# Data that were given in Python
+ARRAYS = "reslag_vae.data.Arrays"
 
 MODULE_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -143,6 +146,17 @@ def foreign_target(
         ):
             return target
     return None
+
+
+def point_to_own_images(data: Any, folder: Path) -> None:
+    """Let a run's data be read from the images that its folder keeps, if it keeps any.
+
+    Args:
+        data: the node `data` of the run's configuration, which is changed.
+        folder: folder of the run.
+    """
+    if (folder / IMAGES_FILE).is_file() and data.get("_target_") == ARRAYS:
+        data["folder"] = str((folder / IMAGES_FILE).absolute())
 
 
 def targets_of(tree: Any) -> Iterator[str]:

@@ -9,18 +9,32 @@ from reslag_vae._runtime.errors import ConfigError, UserError, first_line
 from reslag_vae.data import ImageDataModule
 from reslag_vae.models import GenerativeModel
 from reslag_vae.runs.build import instantiate
-from reslag_vae.runs.config import DATA_MODULES, check_trust, foreign_target, load_config, refusal
+from reslag_vae.runs.config import (
+    DATA_MODULES,
+    check_trust,
+    foreign_target,
+    load_config,
+    point_to_own_images,
+    refusal,
+)
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import config_path
 
 
-def build_data(config: DictConfig, model: GenerativeModel) -> ImageDataModule:
+def build_data(
+    config: DictConfig, model: GenerativeModel, data: ImageDataModule | None = None
+) -> ImageDataModule:
     """Return the data module of a resolved configuration.
+
+    Args:
+        config: configuration of the run.
+        model: model of the run.
+        data: the data module, if there is one already; None builds it.
 
     Raises:
         ValueError: its images are not of the shape that the network is built for.
     """
-    data = instantiate(config.data)
+    data = instantiate(config.data) if data is None else data
     if not isinstance(data, ImageDataModule):
         raise ValueError(f"data._target_={config.data.get('_target_')}: is not a data module.")
     if tuple(data.image_shape) != model.image_shape:
@@ -65,6 +79,7 @@ def load_data(
         raise ConfigError(
             f"folder={pictures}: the data of {folder} have no folder of pictures; name their root."
         )
+    point_to_own_images(node, Path(folder))
     moved = {"root": root, "folder": pictures}
     node |= {
         name: str(Path(place).expanduser()) for name, place in moved.items() if place is not None

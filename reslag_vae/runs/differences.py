@@ -4,7 +4,16 @@ from collections.abc import Iterator
 from typing import Any
 
 # The callbacks that watch a run and change nothing of it.
-WATCHING = ("collapse", "images", "metrics_file", "progress", "report", "sigma2", "throughput")
+WATCHING = (
+    "collapse",
+    "duration",
+    "images",
+    "metrics_file",
+    "progress",
+    "report",
+    "sigma2",
+    "throughput",
+)
 
 # What a run's result does not depend on.
 IMMATERIAL = (

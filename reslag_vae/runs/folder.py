@@ -14,6 +14,7 @@ IDENTITY_FILE = "run.json"
 METRICS_CSV = "metrics.csv"
 RESULT_FILE = "metrics.json"
 PER_IMAGE_FILE = "per_image.npz"
+IMAGES_FILE = "images.npz"
 EVALUATION_FILE, EVALUATIONS = "evaluation.json", ("evaluation*.json", "evaluation*.npz")
 FAILURE_FILE = "failed.json"
 LOCK_FILE = ".lock"
@@ -51,6 +52,7 @@ WRITTEN = {
         RESULT_FILE,
         METRICS_CSV,
         PER_IMAGE_FILE,
+        IMAGES_FILE,
         ID_FILE,
         FAILURE_FILE,
         *TRAVELLING,

@@ -56,12 +56,13 @@ class Parts(NamedTuple):
 
     Attributes:
         model: the model, in evaluation mode on the CPU, its parameters without gradients.
-        objective: the objective that the model was trained with.
+        objective: the objective that the model was trained with; None where a model was saved by
+            itself.
         node: the variant's node of the configuration, in plain values.
     """
 
     model: GenerativeModel
-    objective: Objective
+    objective: Objective | None
     node: dict[str, Any]
 
 
@@ -120,6 +121,8 @@ def read_run(folder: str | Path, which: str = "best", trust: Collection[str] = (
     checkpoint = read_checkpoint(path)
     parts, epoch = parts_of(checkpoint, path, trust), epoch_of(checkpoint, path)
     refuse_other(folder, checkpoint, path, OmegaConf.to_container(config))
+    if parts.objective is None or "_target_" not in parts.node:
+        raise RunError(f"{path} is of a model by itself, not of a run: load(folder) reads it.")
     return Run(
         folder=folder,
         config=config,
@@ -232,7 +235,7 @@ def parts_of(checkpoint: dict[str, Any], path: Path, trust: Collection[str] = ()
             f"{path} is not a checkpoint of this package: it does not say of which model of ours "
             "it is."
         )
-    config = {name: node[name] for name in ("model", "objective")}
+    config = {name: node[name] for name in ("model", "objective") if name in node}
     foreign = foreign_target(config, MODEL_MODULES, trust)
     if foreign is not None:
         raise RunError(f"{path} is not a checkpoint of this package: {refusal(foreign)}")
@@ -249,8 +252,8 @@ def parts_of(checkpoint: dict[str, Any], path: Path, trust: Collection[str] = ()
 
 
 def is_node(node: dict[str, Any]) -> bool:
-    """Return whether plain values are the node of a variant."""
-    return is_final(node) and {"_target_", "model", "objective"} <= node.keys()
+    """Return whether plain values are the node of a variant, or of a model by itself."""
+    return is_final(node) and "model" in node
 
 
 def with_weights(config: dict[str, Any], state: dict[str, Tensor]) -> TrainedParts:

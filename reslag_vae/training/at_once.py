@@ -6,7 +6,6 @@ from lightning import Callback, Trainer
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.objectives import Objective
-from reslag_vae.training.callbacks.lookup import callbacks_of
 
 # Minibatches that go through Lightning's loop at once, at most: on two cores it takes a tenth of
 # the time of a small network's step, and on a GPU more than the step. Larger ones need no company
@@ -30,7 +29,8 @@ def minibatches_at_once(trainer: Trainer, data: ImageDataModule) -> int:
         data: data of the run.
     """
     limited = is_limit(trainer.limit_train_batches)
-    watched = any(map(watches, callbacks_of(trainer)))
+    # Lightning sets the attribute outside of the trainer's class.
+    watched = any(map(watches, trainer.callbacks))  # type: ignore[attr-defined]
     if trainer.world_size > 1 or limited or watched:
         return 1
     device = trainer.strategy.root_device.type
@@ -38,6 +38,14 @@ def minibatches_at_once(trainer: Trainer, data: ImageDataModule) -> int:
     if device == "cpu":
         most = min(most, MOST_NUMBERS // (data.batch_size * prod(data.image_shape)))
     return max(1, most)
+
+
+def minibatches_of_epoch(trainer: Trainer) -> int:
+    """Return the number of minibatches of a training epoch, which may be several in a batch."""
+    data = getattr(trainer, "datamodule", None)
+    if isinstance(data, ImageDataModule) and data.at_once > 1:
+        return data.minibatches
+    return int(trainer.num_training_batches)
 
 
 def images_validated_at_once(trainer: Trainer, data: ImageDataModule, objective: Objective) -> int:

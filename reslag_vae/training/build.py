@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from reslag_vae import options
 from reslag_vae._runtime.errors import config_errors
 from reslag_vae.data import ImageDataModule
+from reslag_vae.options import length
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.data import build_data
 from reslag_vae.runs.migrations import SCHEMA
@@ -34,25 +35,61 @@ from reslag_vae.training.strategy import Replicas
 from reslag_vae.training.system import BaseVAE
 
 
-def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, Trainer]:
+def measured(
+    config: DictConfig,
+    folder: Path,
+    data: ImageDataModule | None = None,
+    system: BaseVAE | None = None,
+) -> tuple[DictConfig, ImageDataModule | None]:
+    """Return a configuration whose length is in epochs, and the data if these were read for it.
+
+    What can be wrong with the options is found before the data are read. Nothing is written.
+
+    Args:
+        config: configuration of the run.
+        folder: folder of the run.
+        data: data module of the run; None builds the one that the configuration describes.
+        system: system of the run; None builds the one that the configuration describes.
+
+    Raises:
+        ConfigError: an option is out of its range or does not go with another.
+        DataError: the data are missing or damaged.
+    """
+    if not length.is_open(config):
+        return config, data
+    data, _, _ = build(length.settled(config, images=1), folder, data, system)
+    data.prepare_data()
+    config = length.settled(config, len(data.split("train")))
+    data.passes = config.data.passes
+    return config, data
+
+
+def build(
+    config: DictConfig,
+    folder: Path,
+    data: ImageDataModule | None = None,
+    system: BaseVAE | None = None,
+) -> tuple[ImageDataModule, BaseVAE, Trainer]:
     """Return the data module, the model and the trainer of a configuration.
 
     They are checked against each other. Nothing is written.
 
     Args:
-        config: configuration of the run.
+        config: configuration of the run, with its length in epochs.
         folder: folder of the run, where the trainer will write.
+        data: data module of the run; None builds the one that the configuration describes.
+        system: system of the run; None builds the one that the configuration describes.
 
     Raises:
         ConfigError: an option is out of its range or does not go with another.
     """
     options.check(config)
     with config_errors():
-        model = build_system(config)
+        model = build_system(config) if system is None else system
         model.schedule.check_length(config.trainer.max_epochs)
         model.objective.check_length(config.trainer.max_epochs)
         check_monitor(config.monitor, model)
-        data = build_data(config, model.model)
+        data = build_data(config, model.model, data)
         check_pixels(model, data)
         callbacks = [instantiate(node) for node in config.callbacks.values() if node]
         trainer = build_trainer(config, callbacks, folder)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch._functorch import config as functorch
 
 from reslag_vae.data import ImageDataModule
+from reslag_vae.training.at_once import minibatches_of_epoch
 from reslag_vae.training.forward import ForwardPass
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def is_repaid(system: "BaseVAE") -> bool:
     data, epochs = getattr(trainer, "datamodule", None), trainer.max_epochs or 0
     if trainer.world_size > 1 or not isinstance(data, ImageDataModule):
         return False
-    images = epochs * trainer.num_training_batches * data.at_once * data.batch_size
+    images = epochs * minibatches_of_epoch(trainer) * data.batch_size
     layers = sum(not list(module.children()) for module in system.model.modules())
     return images * prod(data.image_shape) >= LONG * layers
 

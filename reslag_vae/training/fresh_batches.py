@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from reslag_vae.data.images import Batch
+from reslag_vae.data.images import Batch, as_batch
 
 
 def endless(loader: Iterable[Batch], size: int | None = None) -> Iterator[Batch]:
@@ -13,5 +13,6 @@ def endless(loader: Iterable[Batch], size: int | None = None) -> Iterator[Batch]
         size: number of images in a minibatch where the loader gives several at once.
     """
     while True:
-        for batch in loader:
+        for given in loader:
+            batch = as_batch(given)
             yield from batch.split(size or len(batch.images))

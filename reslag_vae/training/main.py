@@ -45,20 +45,41 @@ def train(config: DictConfig, folder: Path) -> float:
     Returns:
         The monitored value of the best epoch; NaN in all processes but the first.
     """
+    return run(config, folder)[0]
+
+
+def run(
+    config: DictConfig,
+    folder: Path,
+    data: "ImageDataModule | None" = None,
+    system: "BaseVAE | None" = None,
+) -> tuple[float, "BaseVAE"]:
+    """Train as `train` does, and return the trained system, too.
+
+    Args:
+        config: configuration of the run.
+        folder: folder of the run.
+        data: data module of the run; None builds the one that the configuration describes.
+        system: system of the run; None builds the one that the configuration describes.
+
+    Returns:
+        The monitored value of the best epoch, and the system with that epoch's weights.
+    """
     process.wait_briefly()
     with postponed():
         from lightning import seed_everything
 
         from reslag_vae.training import first_stage, preparation
-        from reslag_vae.training.build import build, finished_loggers
+        from reslag_vae.training.build import build, finished_loggers, measured
 
     process.quiet()
     process.tune()
     process.allow_rounded_products(True)
     process.free_device_memory()
-    seed_everything(config.seed, verbose=False)
     last = checkpoint_to_resume(folder)  # a damaged one is named before anything else is done
-    data, model, trainer = build(config, folder)
+    config, data = measured(config, folder, data, system)
+    seed_everything(config.seed, verbose=False)
+    data, model, trainer = build(config, folder, data, system)
     if last is None and is_second_stage(config):
         first_stage.begin_with_run(model, config)
     start = preparation.prepare(config, folder, last, data) if trainer.is_global_zero else None
@@ -66,7 +87,7 @@ def train(config: DictConfig, folder: Path) -> float:
     with keep, finished_loggers(trainer):
         if start is not None:
             preparation.begin(start, config, trainer, data, model)
-        return fit(config, folder, last, data, model, trainer)
+        return fit(config, folder, last, data, model, trainer), model
 
 
 def fit(

@@ -19,6 +19,7 @@ from reslag_vae.runs.folder import (
     CONFIG_FILE,
     FIGURES,
     IDENTITY_FILE,
+    IMAGES_FILE,
     METRICS_CSV,
     RESULT_FILE,
     clean,
@@ -101,7 +102,7 @@ def check_places(folder: Path) -> None:
     for name in (CHECKPOINTS, FIGURES):
         if os.path.lexists(folder / name) and not (folder / name).is_dir():
             raise RunError(f"{folder / name} is in the way: it is not a folder.")
-    for name in (METRICS_CSV, RESULT_FILE, IDENTITY_FILE):
+    for name in (METRICS_CSV, RESULT_FILE, IDENTITY_FILE, IMAGES_FILE):
         if (folder / name).is_dir():
             raise RunError(f"{folder / name} is in the way: it is a folder.")
 
@@ -114,7 +115,8 @@ def check_limits(config: DictConfig, data: ImageDataModule) -> None:
     """
     for split in ("train", "val"):
         limit = config.trainer.get(f"limit_{split}_batches")
-        batches = math.ceil(data.inventory.images[split] / data.batch_size)
+        passes = data.passes if split == "train" else 1
+        batches = passes * math.ceil(data.inventory.images[split] / data.batch_size)
         if isinstance(limit, float) and int(limit * batches) < 1:
             raise ConfigError(
                 f"trainer.limit_{split}_batches={limit}: is none of the {batches} minibatches of "
@@ -159,6 +161,7 @@ def begin(
     clean(start.folder)
     save_config(config, start.folder)
     identity.write_identity(start.folder, start.identity)
+    data.keep(start.folder / IMAGES_FILE)
     sign_checkpoints(model, config, start.identity["id"])
     add_logger(trainer, config, data, model)
     log.info(

@@ -42,8 +42,10 @@ def check_requirements(system: "BaseVAE") -> None:
 
 def chosen(system: "BaseVAE", group: str) -> str:
     """Return the choice of a group of the command line that makes a system's part."""
-    name: str = system.preset if group == "objective" else system.parts()[group].name
-    return name
+    part = system.parts()[group]
+    # A network that is made of the user's own modules has no name.
+    name: str = getattr(part, "name", type(part).__name__)
+    return system.preset if group == "objective" else name
 
 
 def alternatives(system: "BaseVAE", missing: str, instead: str = "") -> str:
@@ -78,7 +80,7 @@ def doing_without(system: "BaseVAE", group: str, capability: str) -> str:
     """
     if group not in CHOICES:
         return ""
-    refused, provided = system.parts()[group].name, provided_by(system) - {capability}
+    refused, provided = chosen(system, group), provided_by(system) - {capability}
     names = [
         kind.name
         for kind in exported(group)

@@ -96,6 +96,11 @@ class Schedule(ABC):
         """Whether every step of the epoch makes the same updates, all on its own minibatch."""
         return True
 
+    @property
+    def encoder_updates(self) -> int:
+        """The encoder updates of an aggressive step: it costs about as many joint ones."""
+        return 1
+
     def aggressive_epochs(self, epochs: int) -> int:
         """Return how many of the first `epochs` epochs train the encoder aggressively."""
         return 0
@@ -217,6 +222,11 @@ class Lagging(Schedule):
     @property
     def fixed(self) -> bool:
         return not self.aggressive or (self.ratio != "adaptive" and self.batches == "same")
+
+    @property
+    def encoder_updates(self) -> int:
+        # An adaptive step compares two windows at least.
+        return 2 * WINDOW if self.ratio == "adaptive" else self.ratio
 
     def aggressive_epochs(self, epochs: int) -> int:
         ended = epochs if self.phase_ended_at is None else self.phase_ended_at

@@ -5,7 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae._runtime.files import write_atomically
-from reslag_vae.runs.config import read_config
+from reslag_vae.runs.config import point_to_own_images, read_config
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import CONFIG_FILE
 from reslag_vae.runs.migrations import SCHEMA
@@ -49,4 +49,5 @@ def begun_config(folder: Path) -> DictConfig:
             raise RunError(f"{folder / CONFIG_FILE} is damaged: it has no part `{name}`.")
     if type(tree.get("seed")) is not int:
         raise RunError(f"{folder / CONFIG_FILE} is damaged: its seed is {tree.get('seed')}.")
+    point_to_own_images(tree["data"], folder)
     return OmegaConf.create(tree)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from reslag_vae.options.length import as_begun
 from reslag_vae.runs.config import check_trust, plain, targets_of
 from reslag_vae.runs.differences import material_differences
 from reslag_vae.runs.errors import RunError
@@ -47,10 +48,11 @@ def check_same_settings(config: DictConfig, folder: Path) -> None:
         RunError: a setting differs, and the message names the first such option; or the folder's
             configuration is damaged.
     """
-    wanted = final_config(config)
     if not (folder / CONFIG_FILE).exists():
+        final_config(config)  # an option that has no value is told
         return
     begun = begun_config(folder)
+    wanted = final_config(as_begun(config, begun))
     for name, was, asked in material_differences(
         OmegaConf.to_container(begun), OmegaConf.to_container(wanted)
     ):

@@ -1,5 +1,6 @@
 """The LightningModule of every variant, with the one training step that all of them share."""
 
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import torch
@@ -8,14 +9,18 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from reslag_vae.data.images import Batch
+from reslag_vae.data.images import Batch, as_batch
 from reslag_vae.evaluation.epoch import EvaluationEpoch, with_yardstick
 from reslag_vae.models import GenerativeModel
 from reslag_vae.models.card import objective_card, preset
 from reslag_vae.models.generative import GROUPS, Group
 from reslag_vae.models.terms import compute_terms
+from reslag_vae.networks import Network
 from reslag_vae.objectives import Objective, Terms
 from reslag_vae.objectives.averages import Means
+from reslag_vae.runs.describe import system_node
+from reslag_vae.runs.migrations import SCHEMA
+from reslag_vae.training import defaults
 from reslag_vae.training.compiled import Compile, CompiledForward, is_repaid
 from reslag_vae.training.distributed_evaluation import add_in_turn
 from reslag_vae.training.divergence import refuse_non_finite
@@ -24,7 +29,7 @@ from reslag_vae.training.graphed import GraphedSteps
 from reslag_vae.training.group_steps import GroupSteps
 from reslag_vae.training.optimizers import AdamSettings, adapt
 from reslag_vae.training.requirements import check_requirements
-from reslag_vae.training.schedules import Joint, Schedule, Update
+from reslag_vae.training.schedules import Joint, Lagging, Schedule, Update
 from reslag_vae.training.starting import start_from_data
 from reslag_vae.training.steps import TrainingSteps
 from reslag_vae.training.updates import Updates
@@ -38,9 +43,11 @@ class BaseVAE(LightningModule):
     must provide; it does not override the steps, and so all variants are trained alike.
 
     Args:
-        model: network, latents and likelihood.
-        objective: objective that is minimised.
-        schedule: rule that says which groups are updated, and when; None updates both at once.
+        model: network, latents and likelihood; or a network alone, of which the usual model is
+            made.
+        objective: objective that is minimised; None takes the usual one.
+        schedule: rule that says which groups are updated, and when; None updates both at once, but
+            for a variant of lagging updates.
         optimizer: settings of each group's Adam; None takes the defaults.
 
     Attributes:
@@ -75,15 +82,19 @@ class BaseVAE(LightningModule):
 
     def __init__(
         self,
-        model: GenerativeModel,
-        objective: Objective,
+        model: GenerativeModel | Network,
+        objective: Objective | None = None,
         schedule: Schedule | None = None,
         optimizer: AdamSettings | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
+        if isinstance(model, Network):
+            model = defaults.usual_model(model, self.usual)
+        objective = defaults.usual_objective(self.usual) if objective is None else objective
         self.model, self.objective = model, objective
-        self.schedule: Schedule = Joint() if schedule is None else schedule
+        usual = Lagging() if "lagging" in self.requires else Joint()
+        self.schedule: Schedule = usual if schedule is None else schedule
         self.optimizer = AdamSettings() if optimizer is None else optimizer
         self.group_steps = GroupSteps(self.optimizer)
         self.steps = TrainingSteps(self)
@@ -206,8 +217,9 @@ class BaseVAE(LightningModule):
         Returns:
             `loss`, the mean loss of the last update.
         """
-        rows = self.graphed(batch.images) if self.graphed else self.steps(batch.images)
-        counts = self.steps.sizes(batch.images)[: len(rows)]
+        images = as_batch(batch).images
+        rows = self.graphed(images) if self.graphed else self.steps(images)
+        counts = self.steps.sizes(images)[: len(rows)]
         self.train_means.add_rows(self.steps.names, rows, counts)
         self.images_seen += sum(counts) * self.trainer.world_size
         return {"loss": rows[-1, 0]}
@@ -250,7 +262,7 @@ class BaseVAE(LightningModule):
         self.evaluation = EvaluationEpoch(self.model, self.objective)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        add_in_turn(self.evaluation, batch, batch_idx, self.trainer.val_dataloaders)
+        add_in_turn(self.evaluation, as_batch(batch), batch_idx, self.trainer.val_dataloaders)
 
     def on_validation_epoch_end(self) -> None:
         self._end_evaluation("val")
@@ -259,7 +271,7 @@ class BaseVAE(LightningModule):
         self.evaluation = EvaluationEpoch(self.model, self.objective)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        add_in_turn(self.evaluation, batch, batch_idx, self.trainer.test_dataloaders)
+        add_in_turn(self.evaluation, as_batch(batch), batch_idx, self.trainer.test_dataloaders)
 
     def on_test_epoch_end(self) -> None:
         self._end_evaluation("test")
@@ -282,6 +294,10 @@ class BaseVAE(LightningModule):
     # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if "model" not in checkpoint.get("hyper_parameters", {}):
+            with suppress(ValueError):  # made of what files cannot hold
+                described = {"schema": SCHEMA, "model": system_node(self)}
+                checkpoint["hyper_parameters"] = described
         checkpoint["progress"] = {
             "images_seen": self.images_seen,
             "stopped_because": self.stopped_because,

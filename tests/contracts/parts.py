@@ -78,7 +78,10 @@ class Case(NamedTuple):
         for name, parameter in inspect.signature(self.kind).parameters.items():
             if name in self.named:
                 continue
-            if name in SMALL and not is_required(parameter):
+            of_stages = name in ARGUMENTS and isinstance(parameter.default, tuple)
+            if of_stages:
+                chosen[name] = known[name]
+            elif name in SMALL and not is_required(parameter):
                 chosen[name] = SMALL[name]
             elif name in self.parts:
                 chosen[name] = self.parts[name].build(**arguments)

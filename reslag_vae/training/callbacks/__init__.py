@@ -2,6 +2,7 @@
 
 from reslag_vae.training.callbacks.checkpoint import BestAndLast
 from reslag_vae.training.callbacks.collapse import CollapseMonitor
+from reslag_vae.training.callbacks.duration import Duration
 from reslag_vae.training.callbacks.images import ImageGrids
 from reslag_vae.training.callbacks.lookup import callback_of, callbacks_of
 from reslag_vae.training.callbacks.metrics_csv import MetricsCSV
@@ -13,6 +14,7 @@ from reslag_vae.training.callbacks.variance import Sigma2Statistics
 __all__ = [
     "BestAndLast",
     "CollapseMonitor",
+    "Duration",
     "EpochReport",
     "EpochSeed",
     "ImageGrids",

@@ -7,7 +7,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from reslag_vae.data.images import Batch
+from reslag_vae.data.images import Batch, as_batch
 from reslag_vae.evaluation.pictures.figures import image_grid, save_figure
 from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.options import require
@@ -53,7 +53,7 @@ class ImageGrids(Callback):
             return
         held = 0 if self.originals is None else len(self.originals)
         if held < self.count:
-            more = unit_interval(batch.images[: self.count - held])
+            more = unit_interval(as_batch(batch).images[: self.count - held])
             self.originals = more if self.originals is None else torch.cat([self.originals, more])
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:

@@ -10,9 +10,10 @@ from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
 from lightning.pytorch.callbacks.progress.rich_progress import RichProgressBarTheme
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
-from reslag_vae.data import ImageDataModule
 from reslag_vae.options import require
+from reslag_vae.training.at_once import minibatches_of_epoch
 from reslag_vae.training.callbacks.collapse import CollapseMonitor
+from reslag_vae.training.callbacks.duration import WORTH_TELLING, Duration, in_words
 from reslag_vae.training.callbacks.lookup import callback_of
 from reslag_vae.training.system import BaseVAE
 
@@ -83,15 +84,12 @@ class ProgressBar(RichProgressBar):
             )
 
     @property
-    def total_train_batches(self) -> int | float:
+    def total_train_batches(self) -> int:
         """The number of minibatches of an epoch, each of which counts where several come at once.
 
         Lightning's bar asks for it.
         """
-        data = getattr(self.trainer, "datamodule", None)
-        if isinstance(data, ImageDataModule) and data.at_once > 1:
-            return data.minibatches
-        return super().total_train_batches
+        return minibatches_of_epoch(self.trainer)
 
     def _get_train_description(self, current_epoch: int) -> str:
         # Lightning counts from 0, and everything else here from 1.
@@ -135,4 +133,7 @@ class EpochReport(Checkpoint):
         parts.append(collapse.verdict if collapse else "")
         floored = float(metrics.get("train/sigma2_floored", 0.0))
         parts.append(f"sigma2 at its floor: {floored:.1%} of its entries" if floored else "")
+        duration = callback_of(trainer, Duration)
+        left = duration.left if duration else None
+        parts.append(f"about {in_words(left)} left" if left and left >= WORTH_TELLING else "")
         log.info(" | ".join(filter(None, parts)))

@@ -96,3 +96,14 @@ def test_a_process_without_an_evaluation_batch_has_an_empty_one() -> None:
     sampler = SequentialBatches(7, 4, rank=2, world_size=3)
     assert [len(batch) for batch in sampler] == [0]
     assert len(sampler) == 1
+
+
+def test_an_epoch_of_several_passes_has_each_image_as_often() -> None:
+    sampler = ShuffledBatches(10, 4, seed=5, passes_of_epoch=3)
+    batches = list(sampler)
+    assert len(batches) == len(sampler) == 9
+    once = [torch.cat(batches[first : first + 3]) for first in (0, 3, 6)]
+    assert all(sorted(own.tolist()) == list(range(10)) for own in once)
+    assert not torch.equal(once[0], once[1])
+    alone = ShuffledBatches(10, 4, seed=5)
+    assert torch.equal(torch.cat(batches), torch.cat([passed(alone) for _ in range(3)]))

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from reslag_vae import evaluation
+from reslag_vae._runtime.images import as_images
 from reslag_vae.data import Images
 from reslag_vae.evaluation.adapters import EncoderDecoder
 from reslag_vae.evaluation.codes import Codes
@@ -17,7 +18,6 @@ from reslag_vae.evaluation.metrics.mixture import CodeMixture
 from reslag_vae.latents import DiagonalGaussian
 from reslag_vae.likelihoods import Bernoulli
 from reslag_vae.models import FlatModel
-from reslag_vae.models.image_inputs import as_images
 from reslag_vae.networks import Network
 from tests.systems import make_model
 

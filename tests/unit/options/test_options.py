@@ -28,6 +28,7 @@ from reslag_vae.options import (
     check_tree,
     did_you_mean,
 )
+from reslag_vae.options.length import settled
 from reslag_vae.options.renamed import RENAMED
 from reslag_vae.options.resolution import resolved
 from reslag_vae.training.build import build
@@ -120,7 +121,7 @@ def outcome(attempt: Callable[[], object], name: str, value: Any) -> str:
 def test_every_option_of_training_takes_a_value_or_says_why_not(
     chosen: str, compose: Compose, tmp_path: Path
 ) -> None:
-    base = resolved(compose(*CONFIGURATIONS[chosen], *SMALL))
+    base = resolved(settled(compose(*CONFIGURATIONS[chosen], *SMALL), images=100))
     found: Counter[str] = Counter()
 
     def attempt(name: str, value: Any) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hydra.utils import get_class
@@ -12,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from reslag_vae import data as data_room
 from reslag_vae import variants
 from reslag_vae.objectives import ELBO
+from reslag_vae.options.length import settled
 from reslag_vae.runs.build import instantiate
 from reslag_vae.training.build import build_system
 from reslag_vae.training.checks import metric_names
@@ -110,10 +112,16 @@ SIZES = ("mnist", "cifar10", "celeba")
 
 
 @pytest.mark.parametrize("data", names("data"))
-def test_every_model_is_built_for_every_data_set(data: str, compose: Compose) -> None:
+def test_every_model_is_built_for_every_data_set(
+    data: str, compose: Compose, tmp_path: Path
+) -> None:
     folder = ("data.folder=pictures",) if data.endswith("_folder") else ()
+    if data == "arrays":
+        images = np.random.default_rng(0).integers(256, size=(3, 1, 16, 16), dtype=np.uint8)
+        np.save(tmp_path / "images.npy", images)
+        folder = (f"data.folder={tmp_path}/images.npy", "recipe.image_shape=[1,16,16]")
     for model in FIRST if data in SIZES else ("reslag_light",):
-        config = compose(f"model={model}", f"data={data}", *folder)
+        config = settled(compose(f"model={model}", f"data={data}", *folder), images=100)
         shape = tuple(config.network.image_shape)
         assert instantiate(config.data).image_shape == shape
         # The recipe's own number of stages and blocks, with fewer channels.

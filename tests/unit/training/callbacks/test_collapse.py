@@ -14,6 +14,7 @@ from reslag_vae.evaluation.epoch import evaluate
 from reslag_vae.networks import Network
 from reslag_vae.training.callbacks import CollapseMonitor
 from reslag_vae.training.callbacks import collapse as module
+from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import VAE, AutoEncoder
 from tests.systems import make_system
 
@@ -104,3 +105,25 @@ def test_the_picture_is_of_the_latest_evaluation(
         f"vae, epoch 9: {monitor.verdict}",
     )
     assert drawn[2] != drawn[1]
+
+
+def test_the_verdict_waits_for_enough_updates_or_the_end_of_the_run(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "save_figure", lambda *_: None)
+    verdicts: list[str] = []
+
+    class Kept(CollapseMonitor):
+        """Keeps the verdict of each epoch."""
+
+        def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
+            super().on_train_epoch_end(trainer, pl_module)
+            verdicts.append(self.verdict)
+
+    model = make_system(VAE, make_network(), "elbo")
+    fit(model, make_data(), 2, [Kept()])  # of 3 minibatches each
+    assert verdicts[0] == "too early to judge the latent: 3 of 500 updates"
+    assert verdicts[1] == f"{model.evaluation.latents.verdict()}, after no more than 6 updates"
+    monkeypatch.setattr(module, "FEWEST_UPDATES", 3)
+    fit(model, make_data(), 1, [Kept()])
+    assert verdicts[2] == model.evaluation.latents.verdict()

@@ -1,4 +1,4 @@
-"""The conversion of what a user gives to images of a model, with clear errors."""
+"""The conversion of what a user gives to images, with clear errors."""
 
 import math
 from collections.abc import Sequence
@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-
-from reslag_vae.likelihoods.pixels import unit_interval
 
 ImageShape = tuple[int, int, int]
 
@@ -171,8 +169,3 @@ def black_and_white(images: Tensor) -> Tensor:
             f"{float(values[others][0]):g}."
         )
     return images if scaled or images.is_floating_point() else 255 * images
-
-
-def on_model(images: Tensor, parameter: Tensor) -> Tensor:
-    """Return images in [0, 1] in the precision and on the device of a model's parameter."""
-    return unit_interval(images.to(parameter.device)).to(parameter.dtype)

@@ -1,0 +1,218 @@
+"""The data module of images that are in memory already, or in a file of arrays."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reslag_vae._runtime.errors import first_line, printable
+from reslag_vae._runtime.files import write_atomically
+from reslag_vae._runtime.images import as_images
+from reslag_vae.data.base import ImageDataModule
+from reslag_vae.data.checks import BLACK
+from reslag_vae.data.errors import DataError, damaged
+from reslag_vae.data.images import Images, Source
+from reslag_vae.data.labels import labels_of, numbered
+
+# Images of more bytes are not kept in the folder of a run.
+MOST_KEPT = 1 << 30
+
+# Fewer do not fill train, val and test.
+FEWEST = 3
+
+ROUNDED = "floating point was rounded to 256 levels"
+
+
+class Arrays(ImageDataModule):
+    """Images of one size in memory, held as uint8: of an array, or of a file of arrays.
+
+    They are checked once, when the module is made. A tenth is the test split.
+
+    Args:
+        images: (N, C, H, W), (N, H, W, C) or (N, H, W) images, with one channel or three: a tensor
+            or an array of whole numbers in 0..255, of floating point in [0, 1] or of bool, or a
+            list of pictures. None reads them from `folder`.
+        labels: (N,) class numbers, or names; None if there are none.
+        validation: images of the validation split, or a pair of images and labels; None takes a
+            part of train.
+        folder: file of the images if none are given: `.npy` with images, or `.npz` with `images`
+            and, if there are any, `labels`.
+        root: folder of all data sets, in which evaluations keep what they may need again.
+        batch_size: number of images in a minibatch, in every split.
+        val_fraction: part of train that is taken for validation, in (0, 1).
+        seed: seed of the validation split and of the order of the training batches.
+        passes: number of passes over the training images in an epoch; None for one.
+
+    Raises:
+        DataError: they are no such images, the labels do not belong to them, or the file is
+            missing or damaged.
+        ValueError: another argument is out of its range.
+    """
+
+    name = "arrays"
+    needs_root = False
+
+    def __init__(
+        self,
+        images: Any = None,
+        labels: Any = None,
+        validation: Any = None,
+        folder: str | Path | None = None,
+        root: str | Path = "data",
+        batch_size: int = 32,
+        val_fraction: float = 0.05,
+        seed: int = 0,
+        passes: int | None = None,
+    ) -> None:
+        super().__init__(root, batch_size, val_fraction, seed, passes)
+        self.notes: list[str] = []
+        self.given = images is not None
+        own = {"images": images, "labels": labels} if images is not None else read_file(folder)
+        store = self._checked(own["images"], "images")
+        given = [labels_of(own.get("labels"), len(store))]
+        self.held_out = int(own.get("validation", 0))
+        if validation is not None:
+            pair = validation if isinstance(validation, tuple) else (validation, None)
+            others = self._checked(pair[0], "validation", tuple(store.shape[1:]))
+            given.append(labels_of(pair[1], len(others), "validation"))
+            store, self.held_out = torch.cat([store, others]), len(others)
+        refuse_black(store)
+        self.store = store
+        self.store_labels, self.classes = numbered(given, own.get("class_names"))
+        _, channels, height, width = store.shape
+        self.image_shape = (channels, height, width)
+
+    @property
+    def binary(self) -> bool:
+        return bool(((self.store == 0) | (self.store == 255)).all())
+
+    def read(self) -> Source:
+        images = Images(self.store, self.store_labels)
+        first = len(images) - self.held_out
+        if first < FEWEST - (self.held_out > 0):
+            raise DataError(f"images: {first} of them cannot fill train, val and test.")
+        rows = torch.arange(len(images))
+        val = images.part(rows[first:]) if self.held_out else None
+        return Source(images.part(rows[:first]), val, None, self.classes, notes=self.notes)
+
+    def keep(self, path: Path) -> None:
+        """Write images that were given in Python to a file, unless they are too many.
+
+        Args:
+            path: path of the file, `.npz`.
+        """
+        if not self.given or self.store.nbytes > MOST_KEPT or path.exists():
+            return
+        content: dict[str, Any] = {
+            "images": self.store.contiguous().numpy(),
+            "labels": self.store_labels.numpy(),
+            "class_names": np.array(self.classes, dtype=np.str_),
+            "validation": np.array(self.held_out),
+        }
+        file = io.BytesIO()
+        np.savez(file, **content)
+        write_atomically(path, file.getbuffer())
+
+    def _checked(self, given: Any, name: str, shape: tuple[int, ...] | None = None) -> Tensor:
+        """Return (N, C, H, W) uint8 images, and note what was done to them.
+
+        Args:
+            given: images as a user gives them.
+            name: name of the argument.
+            shape: (C, H, W) that they must have; None for any.
+
+        Raises:
+            DataError: they are no images, or of another shape.
+        """
+        try:
+            images = as_images(channels_first(given))
+        except ValueError as error:
+            raise DataError(str(error).replace("images:", f"{name}:", 1)) from None
+        if images.shape[1] not in (1, 3):
+            raise DataError(
+                f"{name}: images of 1 or 3 channels are wanted, (N, C, H, W), and these are "
+                f"{tuple(images.shape)}."
+            )
+        if shape is not None and tuple(images.shape[1:]) != shape:
+            raise DataError(
+                f"{name}: images of {shape} are wanted, as in training, and these are of "
+                f"{tuple(images.shape[1:])}."
+            )
+        if images.is_floating_point() and ROUNDED not in self.notes:
+            self.notes.append(ROUNDED)
+        return as_bytes(images)
+
+
+def channels_first(given: Any) -> Any:
+    """Return arrays of (N, H, W) and (N, H, W, C) images as (N, C, H, W), and others as they are.
+
+    Raises:
+        ValueError: an array has another number of dimensions, or none of its images.
+    """
+    if not isinstance(given, Tensor | np.ndarray):
+        return given
+    shape = tuple(given.shape)
+    if len(shape) not in (3, 4) or 0 in shape:
+        raise ValueError(
+            "images: (N, C, H, W), (N, H, W, C) or (N, H, W) are wanted, and these are "
+            f"{shape}{', which holds none' if 0 in shape else ''}."
+        )
+    if len(shape) == 3:
+        return given[:, None]
+    if shape[1] not in (1, 3) and shape[3] in (1, 3):
+        return given.permute(0, 3, 1, 2) if isinstance(given, Tensor) else np.moveaxis(given, 3, 1)
+    return given
+
+
+def as_bytes(images: Tensor) -> Tensor:
+    """Return (N, C, H, W) uint8 images of uint8 ones or floating point in [0, 1], on the CPU."""
+    own = images.detach().cpu()
+    if own.dtype == torch.uint8:
+        return own.clone()
+    return (own.double() * 255).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def refuse_black(images: Tensor) -> None:
+    """Refuse images in which there is next to nothing to see.
+
+    Raises:
+        DataError: their values are on another scale than 0..255, or they are all the same.
+    """
+    lightest = int(images.max())
+    if lightest <= BLACK:
+        raise DataError(
+            f"images: they are black, none has a value above {lightest} of 255; give whole numbers "
+            "in 0..255, or floating point in [0, 1]."
+        )
+    if (images == images[:, :, :1, :1]).all():
+        raise DataError(f"images: all {len(images)} are of one colour each.")
+
+
+def read_file(path: str | Path | None) -> Mapping[str, Any]:
+    """Read the arrays of a file by their names; no code in it is run.
+
+    Raises:
+        DataError: no file is named, or it is missing, damaged, or holds no images.
+    """
+    if path is None:
+        raise DataError("images: give an array of them, or a file by folder=.")
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise DataError(
+            f"data.folder: there is no file {printable(str(path))}. Images that are given in "
+            "Python are kept with the run up to 1 GB; of more, write a file yourself, .npz, and "
+            "name it by folder= for an evaluation, or data.folder= to go on."
+        )
+    try:
+        found = np.load(path, allow_pickle=False)
+        content = {"images": found} if isinstance(found, np.ndarray) else dict(found)
+    except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
+        raise damaged(path, first_line(error)) from None
+    if "images" not in content:
+        names = ", ".join(content) or "nothing"
+        raise DataError(f"{printable(str(path))}: has no array `images`, but {names}.")
+    return content

@@ -1,0 +1,67 @@
+"""Class numbers and names, of whatever labels a user has."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reslag_vae.data.errors import DataError
+
+
+def labels_of(given: Any, count: int, name: str = "labels") -> NDArray[Any]:
+    """Return (N,) class numbers or names, as they were given; -1 for each image if None was.
+
+    Args:
+        given: labels, one for each image.
+        count: number N of images.
+        name: name of the argument.
+
+    Raises:
+        DataError: they are not one for each image, or neither whole numbers nor names.
+    """
+    if given is None:
+        return np.full(count, -1)
+    labels = given.detach().cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
+    if labels.ndim != 1 or labels.dtype.kind not in "iubU":
+        raise DataError(
+            f"{name}: (N,) whole numbers or names are wanted, one for each image, and these are "
+            f"{labels.dtype} of {labels.shape}."
+        )
+    if len(labels) != count:
+        raise DataError(f"{name}: one for each of {count:,} images is wanted, not {len(labels):,}.")
+    return labels
+
+
+def numbered(
+    parts: Sequence[NDArray[Any]], names: Sequence[str] | None = None
+) -> tuple[Tensor, list[str]]:
+    """Return class numbers from 0, and the names of the classes in order.
+
+    Args:
+        parts: (N_i,) labels of each part of the images: whole numbers, negative where there is
+            none, or names.
+        names: names of the classes, if the labels are their numbers already; None finds them.
+
+    Returns:
+        The (N,) int64 class numbers of all parts, -1 where there is none, and the names.
+    """
+    if names is not None:
+        return torch.from_numpy(np.concatenate(parts).astype(np.int64)), list(map(str, names))
+    values = [value for part in parts for value in part.tolist()]
+    known = sorted({value for value in values if not is_missing(value)}, key=order)
+    number = {value: index for index, value in enumerate(known)}
+    labels = [-1 if is_missing(value) else number[value] for value in values]
+    return torch.tensor(labels, dtype=torch.int64), list(map(str, known))
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a label says that there is none."""
+    return not isinstance(value, str) and value < 0
+
+
+def order(value: Any) -> tuple[bool, Any]:
+    """Return a sort key of a label: numbers come before names."""
+    return isinstance(value, str), value

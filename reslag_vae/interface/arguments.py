@@ -1,0 +1,198 @@
+"""The configuration and the data of a run that is asked for in Python."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.data import Arrays, ImageDataModule
+from reslag_vae.interface.compose import as_overrides, check_overrides, composed, overrides_of
+from reslag_vae.interface.given import as_path, gathered
+from reslag_vae.interface.recipe import recipe_of
+from reslag_vae.runs.describe import system_node
+from reslag_vae.training.job import may_have_several_devices
+from reslag_vae.training.system import BaseVAE
+
+
+class Asked(NamedTuple):
+    """A run that is asked for.
+
+    Attributes:
+        config: its configuration.
+        place: where its folder lies among others, as on the command line: data/model.
+        data: its data, if these are in memory.
+        system: its system, if that was made by hand.
+    """
+
+    config: DictConfig
+    place: Path
+    data: ImageDataModule | None
+    system: BaseVAE | None
+
+
+def asked(
+    pictures: Any,
+    overrides: Sequence[str],
+    choices: Mapping[str, Any],
+    labels: Any = None,
+    validation: Any = None,
+    size: int | None = None,
+    channels: int | None = None,
+) -> Asked:
+    """Return the run that the arguments of `fit` ask for.
+
+    Raises:
+        ConfigError: an argument is wrong, or does not go with another.
+        DataError: the images are none.
+    """
+    own = dict(choices)
+    system = own.pop("model") if isinstance(own.get("model"), BaseVAE) else None
+    check_model(own.get("model"))
+    given = [*check_overrides(overrides), *as_overrides(own)]
+    named = [word.partition("=")[0] for word in given]
+    refuse_two_data(pictures, named)
+    data, words = data_of(pictures, labels, validation, size, channels, system)
+    if "logger" not in named:
+        words.append("logger=none")
+    if system is not None:
+        words.append("model=vae")
+    found = composed([*words, *given])
+    config = found.config
+    if may_have_several_devices(config):
+        raise ConfigError(
+            f"trainer.devices={config.trainer.devices}: a run in Python has one device; several "
+            "are for the command line, by reslag train."
+        )
+    if data is not None:
+        take_options(data, config)
+    name = found.choices["model"]
+    if system is not None:
+        name = system.name
+        describe(system, config)
+    return Asked(config, Path(found.choices["data"]) / name, data, system)
+
+
+def data_of(
+    pictures: Any,
+    labels: Any,
+    validation: Any,
+    size: int | None,
+    channels: int | None,
+    system: BaseVAE | None,
+) -> tuple[Arrays | None, list[str]]:
+    """Return the data that are in memory, if any, and the overrides that the pictures bring.
+
+    Raises:
+        ConfigError: an argument is wrong, or does not go with another.
+        DataError: the images are none.
+    """
+    fraction = isinstance(validation, float)
+    words = overrides_of({"data.val_fraction": validation}) if fraction else []
+    path = as_path(pictures)
+    only_in_memory = {"labels": labels, "validation": None if fraction else validation}
+    if pictures is None or (path is not None and path.is_dir()):
+        for name, value in only_in_memory.items():
+            if value is not None:
+                raise ConfigError(
+                    f"{name}: goes with images in memory; a folder has classes in subfolders, and "
+                    "its validation split in `val`."
+                )
+    if pictures is None:
+        return None, words
+    if path is not None and path.is_dir():
+        shape = None if system is None else system.model.image_shape
+        size = shape[1] if size is None and shape else size
+        channels = shape[0] if channels is None and shape else channels
+        given = {"data": "image_folder", "data.folder": str(path)}
+        chosen = {"data.size": size, "data.channels": channels}
+        named = given | {name: value for name, value in chosen.items() if value is not None}
+        return None, words + overrides_of(named)
+    for name, value in {"size": size, "channels": channels}.items():
+        if value is not None:
+            raise ConfigError(f"{name}={value}: is of a folder of pictures; arrays keep theirs.")
+    data = in_memory(pictures, path, labels, only_in_memory["validation"])
+    return data, words + overrides_of({"data": "arrays"} | recipe_of(data))
+
+
+def in_memory(pictures: Any, path: Path | None, labels: Any, validation: Any) -> Arrays:
+    """Return images in memory as a data module, with the options that it has by default.
+
+    Args:
+        pictures: what holds the images, unless they are in a file.
+        path: file of arrays; None takes `pictures`.
+        labels: label of each image; None takes those that the pictures bring.
+        validation: images of the validation split, or a pair of images and labels; None takes a
+            part of train.
+    """
+    if path is not None:
+        file = Arrays(folder=path)
+        own = None if (file.store_labels < 0).all() else file.store_labels
+        return Arrays(file.store, own if labels is None else labels, validation)
+    given = gathered(pictures)
+    others = None
+    if validation is not None:
+        pair = validation if isinstance(validation, tuple) else (validation, None)
+        held = gathered(pair[0], "validation")
+        others = (held.images, held.labels if pair[1:] in ((), (None,)) else pair[1])
+    return Arrays(given.images, given.labels if labels is None else labels, others)
+
+
+def take_options(data: Arrays, config: DictConfig) -> None:
+    """Give data that were made before the configuration was composed its options."""
+    node = config.data
+    data.root = Path(node.root).expanduser()
+    data.batch_size, data.val_fraction, data.seed = node.batch_size, node.val_fraction, node.seed
+
+
+def describe(system: BaseVAE, config: DictConfig) -> None:
+    """Let a configuration describe a system that was made by hand.
+
+    Args:
+        system: the system.
+        config: configuration of its run, which is changed.
+
+    Raises:
+        ConfigError: the system was made with what a file of plain values cannot hold.
+    """
+    try:
+        node = system_node(system)
+    except ValueError as error:
+        raise ConfigError(f"model: {error}") from None
+    with open_dict(config):
+        config.model = OmegaConf.create(node)
+        for name in ("objective", "schedule", "optimizer"):
+            config[name] = node[name]
+        for name, part in node["model"].items():
+            if name in ("network", "posterior", "prior", "likelihood"):
+                config[name] = part
+        config.recipe.image_shape = list(system.model.image_shape)
+
+
+def check_model(model: Any) -> None:
+    """Refuse a model that is neither a name nor a variant.
+
+    Raises:
+        ConfigError: the message says what is taken.
+    """
+    if model is not None and not isinstance(model, str):
+        raise ConfigError(
+            f"model: takes a name, as in model='vae', or a variant made by hand, as in "
+            f"reslag_vae.variants.VAE(network), and this is {type(model).__name__}."
+        )
+
+
+def refuse_two_data(pictures: Any, named: Sequence[str]) -> None:
+    """Refuse pictures beside a data set, and neither of them.
+
+    Raises:
+        ConfigError: the message says what to give.
+    """
+    if pictures is not None and "data" in named:
+        raise ConfigError("data: is named beside the pictures; give one of them.")
+    if pictures is None and "data" not in named:
+        raise ConfigError(
+            "pictures: give a folder, an array, a Dataset or a DataLoader, or name a data set by "
+            "data='digits'."
+        )

@@ -1,0 +1,147 @@
+"""Training in one call."""
+
+import logging
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from reslag_vae import options
+from reslag_vae._runtime.errors import ConfigError, permission_errors
+from reslag_vae._runtime.signals import interruptible
+from reslag_vae.interface.arguments import asked
+from reslag_vae.interface.compose import as_overrides, check_overrides
+from reslag_vae.interface.folder import logged, made
+from reslag_vae.models import GenerativeModel
+from reslag_vae.runs.config import check_trust, plain
+from reslag_vae.runs.describe import unmade
+from reslag_vae.runs.folder import IMAGES_FILE
+from reslag_vae.runs.lock import occupied
+from reslag_vae.training.job import refuse_mixing
+from reslag_vae.training.main import run
+from reslag_vae.training.resume import resumed
+
+log = logging.getLogger(__name__)
+
+
+def fit(
+    pictures: Any = None,
+    *overrides: str,
+    labels: Any = None,
+    validation: Any = None,
+    size: int | None = None,
+    channels: int | None = None,
+    folder: str | Path | None = None,
+    resume: str | Path | None = None,
+    **choices: Any,
+) -> GenerativeModel:
+    """Train a model on pictures, as `reslag train` does, and return it.
+
+    The run's folder has everything that one of the command line has. Images in memory are kept
+    there, too, up to 1 GB, so that they can be evaluated: see `Arrays`.
+
+    Args:
+        pictures: folder of pictures; (N, C, H, W), (N, H, W, C) or (N, H, W) images as an array or
+            a tensor, whole numbers in 0..255 or floating point in [0, 1]; a list of pictures; a
+            Dataset or a DataLoader of images, or of pairs of images and labels, which is read
+            once; or a file of arrays, `.npy` or `.npz`. None where `data=` names a data set.
+        *overrides: options, as on the command line: `"trainer.max_epochs=5"`.
+        labels: (N,) class numbers or names of images in memory.
+        validation: part of train that is taken for validation, in (0, 1); or, for images in
+            memory, those of the validation split, or a pair of images and labels.
+        size: height and width that the pictures of a folder get, in pixels.
+        channels: 3 or 1 for the pictures of a folder: colour, or grey.
+        folder: folder of the run; None makes one in `runs/`.
+        resume: folder of a run that goes on where it was, in place of the pictures. Beside it only
+            such overrides may stand as on the command line.
+        **choices: choices of groups and options without a dot, as on the command line:
+            `model="optimal_sigma"`, `objective="sigma_optimal"`, `seed=1`. `model` may also be a
+            variant that was made by hand.
+
+    Returns:
+        The model with the weights of the best epoch, as `reslag_vae.load(folder)` returns it.
+
+    Raises:
+        ConfigError: an option is wrong, or does not go with another.
+        DataError: the pictures are missing, damaged, or none.
+        RunError: the folder holds a run already.
+        KeyboardInterrupt: the user stopped it; what the finished epochs have left stays, and the
+            run can go on.
+    """
+    if resume is not None:
+        return resumed_fit(pictures, Path(resume).expanduser(), overrides, choices)
+    run_asked = asked(pictures, overrides, choices, labels, validation, size, channels)
+    config, data, system = run_asked.config, run_asked.data, run_asked.system
+    place = new_folder(run_asked.place) if folder is None else Path(folder).expanduser()
+    if data is not None:
+        config.data.folder = str((place / IMAGES_FILE).absolute())
+    options.check(config)
+    with made(place):
+        refuse_mixing(place)
+        foreign = None if system is None else unmade(system.model)
+        if foreign:
+            log.warning(
+                "The model is made with a %s, which the run's folder names and does not hold: "
+                "evaluate.py and load cannot build it. A subclass of Network can be built again.",
+                foreign,
+            )
+        return in_folder(config, place, data, system)
+
+
+def resumed_fit(
+    pictures: Any, folder: Path, overrides: tuple[str, ...], choices: dict[str, Any]
+) -> GenerativeModel:
+    """Go on with a run, and return its model.
+
+    Raises:
+        ConfigError: there is something beside the folder that a resumed run cannot have.
+        RunError: the folder holds no run.
+    """
+    if pictures is not None:
+        raise ConfigError("resume: goes on with the pictures of the run; leave others out.")
+    words = [*check_overrides(overrides), *as_overrides(choices)]
+    trust = check_trust(plain(choices.get("trust", [])))
+    config = resumed(folder, words, trust)
+    options.check(config)
+    return in_folder(config, folder, None, None)
+
+
+def in_folder(config: DictConfig, folder: Path, data: Any, system: Any) -> GenerativeModel:
+    """Train in a folder that this process locks, and return the model.
+
+    Args:
+        config: configuration of the run.
+        folder: folder of the run.
+        data: data module of the run, or None.
+        system: system of the run, or None.
+
+    Raises:
+        KeyboardInterrupt: the user stopped it.
+    """
+    try:
+        with interruptible(), permission_errors(), occupied(folder), logged(folder):
+            trained = run(config, folder, data, system)[1]
+    except SystemExit as error:
+        if error.code != INTERRUPTED:
+            raise
+        raise KeyboardInterrupt(
+            f"stopped; reslag_vae.load({str(folder)!r}) gives the best of the epochs that have "
+            f"ended, and reslag_vae.fit(resume={str(folder)!r}) goes on"
+        ) from None
+    model = trained.model.cpu()
+    model.requires_grad_(False).eval()
+    return model
+
+
+def new_folder(place: Path) -> Path:
+    """Return the path of a new folder among the runs, named by the time.
+
+    Args:
+        place: data and model of the run.
+    """
+    return Path("runs") / place / datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
+
+
+# Exit code of a process that Ctrl-C has ended.
+INTERRUPTED = 130

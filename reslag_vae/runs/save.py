@@ -1,0 +1,47 @@
+"""A model in Python, written as files without code."""
+
+import json
+from pathlib import Path
+
+from reslag_vae._runtime.files import write_atomically
+from reslag_vae.models import GenerativeModel
+from reslag_vae.runs.describe import node_of, unmade
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.export import USE, is_interrupted
+from reslag_vae.runs.folder import CARD_FILE, MODEL_FILE, WEIGHTS_FILE
+from reslag_vae.runs.migrations import SCHEMA
+
+
+def save(model: GenerativeModel, folder: str | Path) -> None:
+    """Write a model into a new folder, which `reslag_vae.load` reads.
+
+    Args:
+        model: the model, as it is now.
+        folder: the new folder. It may exist if it is empty.
+
+    Raises:
+        RunError: the folder holds something, or the model is made of what only code can make.
+        WriteError: the folder cannot be written.
+    """
+    from safetensors.torch import save as as_bytes
+
+    folder = Path(folder).expanduser()
+    if folder.exists() and (not folder.is_dir() or not is_interrupted(folder)):
+        raise RunError(f"{folder} is there already, and not an empty folder.")
+    foreign = unmade(model)
+    if foreign is not None:
+        raise RunError(
+            f"{folder}: the model is made with a {foreign}, and files hold no code: make it in a "
+            "subclass of Network, or keep its weights by torch.save(model.state_dict(), ...)."
+        )
+    try:
+        node = node_of(model)
+    except ValueError as error:
+        raise RunError(f"{folder}: the model cannot be written: {error}") from None
+    state = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
+    content = {"schema": SCHEMA, "model": {"model": node}}
+    text = USE.format(folder=ascii(folder.name))
+    write_atomically(folder / MODEL_FILE, json.dumps(content, indent=2) + "\n")
+    write_atomically(folder / CARD_FILE, f"# {type(model).__name__}\n\n```python\n{text}\n```\n")
+    # Last: an export whose weights are there is whole.
+    write_atomically(folder / WEIGHTS_FILE, as_bytes(state, {"format": "pt"}))

@@ -1,0 +1,68 @@
+"""The callback by which a trainer leaves a whole run behind, whoever calls it."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from omegaconf import DictConfig
+
+from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.data import ImageDataModule
+from reslag_vae.runs import provenance
+from reslag_vae.training import finish, preparation
+from reslag_vae.training.job import refuse_mixing
+from reslag_vae.training.system import BaseVAE
+
+
+class WholeRun(Callback):
+    """A callback that begins a run's folder before training, and measures its best epoch after it.
+
+    Args:
+        config: configuration of the run, with its length in epochs.
+        folder: folder of the run.
+    """
+
+    def __init__(self, config: DictConfig, folder: Path) -> None:
+        self.config, self.folder = config, folder
+        self.origin: dict[str, Any] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Check what is trained on what, and write what a run begins with.
+
+        Raises:
+            ConfigError: the model or the data are none of this package's.
+            RunError: the folder holds a run already.
+        """
+        if stage != "fit" or not trainer.is_global_zero:
+            return
+        model, data = self.parts(trainer, pl_module)
+        refuse_mixing(self.folder)
+        self.origin = {
+            "seed": self.config.seed,
+            "precision": self.config.trainer.precision,
+            "commit": provenance.commit(),
+        }
+        start = preparation.prepare(self.config, self.folder, None, data)
+        preparation.begin(start, self.config, trainer, data, model)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Measure the best epoch, and write the result."""
+        if trainer.is_global_zero:
+            model, data = self.parts(trainer, pl_module)
+            finish.finish(trainer, model, data, self.folder, self.origin)
+
+    def parts(self, trainer: Trainer, module: LightningModule) -> tuple[BaseVAE, ImageDataModule]:
+        """Return the model and the data of a trainer.
+
+        Raises:
+            ConfigError: they are none of this package's.
+        """
+        data = getattr(trainer, "datamodule", None)
+        if not isinstance(module, BaseVAE) or not isinstance(data, ImageDataModule):
+            raise ConfigError(
+                "trainer.fit(model, data) takes a variant and a data module of this package, as "
+                "reslag_vae.build returns them; for images and loaders of your own there is "
+                "reslag_vae.fit."
+            )
+        return module, data

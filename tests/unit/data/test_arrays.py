@@ -1,0 +1,90 @@
+"""Images in memory, and in a file of arrays."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reslag_vae.data import Arrays, DataError
+from reslag_vae.data.labels import numbered
+
+PIXELS = torch.randint(256, (40, 3, 8, 8), generator=torch.Generator().manual_seed(0)).byte()
+
+
+def test_images_are_divided_and_labelled() -> None:
+    names = [f"class {number % 3}" for number in range(40)]
+    data = Arrays(PIXELS, names, validation=(PIXELS[:7], names[:7]))
+    data.setup()
+    assert data.image_shape == (3, 8, 8)
+    assert data.class_names == ["class 0", "class 1", "class 2"]
+    assert {name: len(data.split(name)) for name in ("train", "val", "test")} == {  # type: ignore[arg-type]
+        "train": 36,
+        "val": 7,
+        "test": 4,
+    }
+    assert torch.equal(data.split("val").images, PIXELS[:7])
+    assert torch.equal(data.split("val").labels, torch.arange(7) % 3)
+
+
+def test_images_are_copied_and_floating_point_is_rounded() -> None:
+    given = PIXELS.clone()
+    data, floats = Arrays(given), Arrays(PIXELS.numpy() / 255)
+    given.zero_()
+    assert torch.equal(data.store, PIXELS)
+    assert torch.equal(floats.store, PIXELS)
+    assert floats.notes == ["floating point was rounded to 256 levels"]
+
+
+def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "images.npz"
+    data = Arrays(PIXELS, np.arange(40) % 2 * 5, validation=PIXELS[:9] // 2)
+    data.keep(path)
+    again = Arrays(folder=path)
+    data.setup()
+    again.setup()
+    assert again.inventory.digests == data.inventory.digests
+    assert again.class_names == ["0", "5"]
+    again.keep(tmp_path / "twice.npz")
+    assert not (tmp_path / "twice.npz").exists(), "a file is kept twice"
+
+
+def test_too_many_images_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reslag_vae.data.arrays.MOST_KEPT", 100)
+    Arrays(PIXELS).keep(tmp_path / "images.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_black_and_white_is_known() -> None:
+    assert Arrays(PIXELS > 127).binary
+    assert not Arrays(PIXELS).binary
+
+
+def test_class_numbers_are_those_of_the_sorted_labels() -> None:
+    labels, names = numbered([np.array([7, -1, 3]), np.array([3, 7])])
+    assert labels.tolist() == [1, -1, 0, 0, 1]
+    assert names == ["3", "7"]
+    labels, names = numbered([np.array(["b", "a"]), np.full(2, -1)])
+    assert labels.tolist() == [1, 0, -1, -1]
+    assert names == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"no archive", "is damaged"),
+        ({"pixels": np.zeros(3)}, "has no array `images`, but pixels"),
+        ({"images": np.array([{}], dtype=object)}, "is damaged"),
+        (None, "there is no file"),
+    ],
+)
+def test_files_without_images_are_refused_and_nothing_in_them_runs(
+    content: object, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "images.npz"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, dict):
+        np.savez(path, **content)
+    with pytest.raises(DataError, match=said):
+        Arrays(folder=path)

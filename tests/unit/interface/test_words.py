@@ -1,0 +1,146 @@
+"""What is asked for in Python, in the words of the command line, and what is refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import DictConfig
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+
+import reslag_vae
+from reslag_vae._runtime.errors import UserError
+from reslag_vae.data import Images
+from reslag_vae.interface.compose import composed, literal
+from reslag_vae.interface.given import gathered
+
+PIXELS = torch.randint(256, (12, 1, 8, 8), generator=torch.Generator().manual_seed(0)).byte()
+GREY = PIXELS[:, 0].numpy()
+
+
+class Items(Dataset[Any]):
+    """A data set whose items are given."""
+
+    def __init__(self, *items: Any) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.items[index]
+
+
+class Endless(IterableDataset[Any]):
+    def __iter__(self) -> Any:
+        return iter(())
+
+
+def test_words_compose_what_the_command_line_composes(compose: Callable[..., DictConfig]) -> None:
+    words = ("model=vae", "data=digits", "trainer.max_epochs=5")
+    found = composed(words)
+    assert found.config == compose(*words)
+    assert (found.choices["model"], found.choices["data"]) == ("vae", "digits")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (3, "3"),
+        (0.5, "0.5"),
+        ([1, "a"], "[1,a]"),
+        ("sigma_data", "sigma_data"),
+        ("null", '"null"'),
+        ("/p/Photos (1)", '"/p/Photos (1)"'),
+    ],
+)
+def test_values_are_written_as_hydra_reads_them(value: Any, text: str) -> None:
+    assert literal(value) == text
+
+
+PAIRS = [(image, 3) for image in PIXELS]
+HELD: dict[str, tuple[Any, bool]] = {
+    "tensor": (PIXELS, False),
+    "floats": (PIXELS / 255, False),
+    "array": (GREY, False),
+    "channels last": (PIXELS.permute(0, 2, 3, 1).numpy(), False),
+    "pictures": ([Image.fromarray(own) for own in GREY], False),
+    "list of arrays": (list(GREY), False),
+    "images": (Images(PIXELS), False),
+    "data set": (Items(*PAIRS), True),
+    "data set without labels": (Items(*PIXELS), False),
+    "data set of pictures": (Items(*[(Image.fromarray(own), "a") for own in GREY]), True),
+    "data set of dicts": (Items(*[{"img": own, "label": 1} for own in GREY]), True),
+    "loader": (DataLoader(TensorDataset(PIXELS, torch.full((12,), 3)), batch_size=5), True),
+    "loader without labels": (DataLoader(TensorDataset(PIXELS / 255), batch_size=5), False),
+}
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_whatever_holds_images_is_read(name: str) -> None:
+    held, labelled = HELD[name]
+    given = gathered(held)
+    data = reslag_vae.data.Arrays(given.images, given.labels)
+    assert torch.equal(data.store, PIXELS)
+    assert bool(data.classes) == labelled
+    assert ((data.store_labels >= 0) == labelled).all()
+
+
+BLACK = np.zeros((9, 8, 8), np.uint8)
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "empty": (lambda: reslag_vae.fit(PIXELS[:0]), "which holds none"),
+    "empty list": (lambda: reslag_vae.fit([]), "they hold no image"),
+    "too few": (lambda: reslag_vae.fit(PIXELS[:2]), "cannot fill train, val and test"),
+    "NaN": (lambda: reslag_vae.fit(PIXELS * torch.nan), "finite values are wanted"),
+    "scale": (lambda: reslag_vae.fit(PIXELS.float()), "divide them by 255, or give uint8"),
+    "black": (lambda: reslag_vae.fit(BLACK), "they are black"),
+    "one colour": (lambda: reslag_vae.fit(BLACK + 99), "of one colour each"),
+    "rank": (lambda: reslag_vae.fit(PIXELS.flatten(1)), r"and these are \(12, 64\)"),
+    "channels": (lambda: reslag_vae.fit(torch.rand(9, 4, 8, 8)), "1 or 3 channels"),
+    "labels": (lambda: reslag_vae.fit(PIXELS, labels=[1]), "one for each of 12 images"),
+    "one-hot": (lambda: reslag_vae.fit(PIXELS, labels=np.eye(12)), "whole numbers or names"),
+    "structure": (lambda: reslag_vae.fit(Items({"pixels": 1})), "a dict with pixels"),
+    "loader": (lambda: reslag_vae.fit(DataLoader(Items(1))), "each batch of a DataLoader"),
+    "normalised": (lambda: reslag_vae.fit(Items(*(PIXELS / 127 - 1))), "leave that out"),
+    "sizes": (lambda: reslag_vae.fit([GREY[0], GREY[1, :7]]), "images of one size"),
+    "iterator": (lambda: reslag_vae.fit(iter(PIXELS)), "can be read only once"),
+    "endless": (lambda: reslag_vae.fit(DataLoader(Endless())), "can be read only once"),
+    "pair": (lambda: reslag_vae.fit((PIXELS, [1])), "labels go into labels="),
+    "number": (lambda: reslag_vae.fit(3), "and this is int"),
+    "nothing": (lambda: reslag_vae.fit(), "pictures: give a folder"),
+    "two": (lambda: reslag_vae.fit(PIXELS, data="digits"), "give one of them"),
+    "no folder": (lambda: reslag_vae.fit("nowhere"), "there is no such folder"),
+    "a file": (lambda: reslag_vae.fit(__file__), "give the folder of the pictures"),
+    "size": (lambda: reslag_vae.fit(PIXELS, size=64), "is of a folder of pictures"),
+    "validation": (lambda: reslag_vae.fit(PIXELS, validation=PIXELS[..., 1:]), "as in training"),
+    "keyword": (lambda: reslag_vae.fit(PIXELS, modle="vae"), "did you mean model"),
+    "option": (lambda: reslag_vae.fit(PIXELS, batch_size=3), "write 'data.batch_size=...'"),
+    "choice": (lambda: reslag_vae.fit(PIXELS, model="va"), "did you mean model=vae"),
+    "override": (lambda: reslag_vae.fit(PIXELS, "trainer.max_epoch=3"), "did you mean"),
+    "no text": (lambda: reslag_vae.fit(PIXELS, 5), "texts of the form name=value"),  # type: ignore[arg-type]
+    "several": (lambda: reslag_vae.fit(PIXELS, "seed=0,1"), "seed=0,1: takes one value"),
+    "study": (lambda: reslag_vae.fit(PIXELS, experiment="table1"), "on the command line"),
+    "devices": (lambda: reslag_vae.fit(PIXELS, "trainer.devices=2"), "has one device"),
+    "hydra": (lambda: reslag_vae.fit(PIXELS, "hydra.run.dir=x"), "named by folder="),
+    "model": (lambda: reslag_vae.fit(PIXELS, model=Tensor), "takes a name"),
+    "no run": (lambda: reslag_vae.fit(resume="nowhere"), "is not the folder of a run"),
+    "build": (lambda: reslag_vae.build("data=digits", modle="vae"), "did you mean model"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_trained_on_is_refused_in_one_sentence(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    attempt, said = REFUSED[name]
+    with pytest.raises(UserError, match=said) as refused:
+        attempt()
+    assert "\n" not in str(refused.value)
+    assert not list(tmp_path.iterdir()), "something was written"

@@ -1,0 +1,91 @@
+"""The length of a run in updates, as epochs of the data that it has."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig
+
+from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.options import check
+from reslag_vae.options.length import as_begun, is_open, settled
+from reslag_vae.runs.errors import RunError
+from reslag_vae.training.stored_config import save_config
+from reslag_vae.training.study_job import check_same_settings
+
+Compose = Callable[..., DictConfig]
+OWN = ("data=image_folder", "data.folder=pictures", "model=lagging", "logger=none")
+
+
+@pytest.mark.parametrize(
+    ("words", "images", "passes", "epochs", "aggressive"),
+    [
+        # 9 minibatches of 32: 28 passes are 252 updates
+        ((), 285, 28, 40, 20),
+        ((), 1, 250, 40, 20),
+        # 250 minibatches
+        ((), 8000, 1, 40, 20),
+        # 1,563 minibatches
+        ((), 50_000, 1, 7, 4),
+        ((), 200_000, 1, 5, 2),
+        (("recipe.updates=100", "recipe.aggressive_updates=10"), 285, 1, 12, 1),
+        (("data.batch_size=285",), 285, 250, 40, 20),
+        # What is said wins.
+        (("trainer.max_epochs=3",), 285, 1, 3, 2),
+        (("recipe.max_epochs=8",), 285, 1, 8, 4),
+        (("recipe.aggressive_epochs=1",), 285, 28, 40, 1),
+        (("data.passes=2",), 285, 2, 556, 278),
+        (("trainer.max_epochs=3", "data.passes=2"), 285, 2, 3, 2),
+    ],
+)
+def test_updates_become_epochs(
+    words: tuple[str, ...],
+    images: int,
+    passes: int,
+    epochs: int,
+    aggressive: int,
+    compose: Compose,
+) -> None:
+    config = compose(*OWN, *words)
+    assert is_open(config)
+    found = settled(config, images)
+    assert is_open(config), "the configuration itself was changed"
+    assert not is_open(found)
+    assert (found.data.passes, found.trainer.max_epochs) == (passes, epochs)
+    assert found.model.schedule.epochs == aggressive
+    check(found)
+
+
+def test_a_length_in_epochs_is_left_alone(compose: Compose) -> None:
+    config = compose("data=digits", "model=lagging")
+    assert settled(config, 285) is config
+    with pytest.raises(ConfigError, match=r"^trainer\.max_epochs=null: must be"):
+        check(compose("data=digits", "trainer.max_epochs=null"))
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("recipe.updates=0", "recipe.updates=0: must be"),
+        ("recipe.aggressive_updates=20000", "must be at most recipe.updates=10000"),
+        ("trainer.max_epochs=many", "trainer.max_epochs=many: must be"),
+        ("data.batch_size=0", "data.batch_size=0: must be"),
+    ],
+)
+def test_what_no_length_can_be_made_of_is_refused(word: str, said: str, compose: Compose) -> None:
+    with pytest.raises(ConfigError, match=said):
+        check(compose(*OWN, word))
+
+
+def test_a_study_goes_on_with_the_length_that_the_data_gave(
+    compose: Compose, tmp_path: Path
+) -> None:
+    config = compose(*OWN)
+    begun = settled(config, 285)
+    save_config(begun, tmp_path)
+    check_same_settings(config, tmp_path)
+    assert as_begun(config, begun).trainer.max_epochs == 40
+    with pytest.raises(RunError, match=r"recipe\.updates=10000, and recipe\.updates=500 is asked"):
+        check_same_settings(
+            compose(*OWN, "recipe.updates=500", "recipe.aggressive_updates=0"), tmp_path
+        )

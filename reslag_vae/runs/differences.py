@@ -4,7 +4,18 @@ from collections.abc import Iterator
 from typing import Any
 
 # The callbacks that watch a run and change nothing of it.
-WATCHING = ("collapse", "images", "metrics_file", "progress", "report", "sigma2", "throughput")
+WATCHING = (
+    "codes",
+    "collapse",
+    "curves",
+    "images",
+    "metrics_file",
+    "progress",
+    "report",
+    "sigma2",
+    "steps",
+    "throughput",
+)
 
 # What a run's result does not depend on.
 IMMATERIAL = (

@@ -15,11 +15,13 @@ from omegaconf import DictConfig, OmegaConf
 from reslag_vae import options
 from reslag_vae._runtime.errors import config_errors
 from reslag_vae.data import ImageDataModule
+from reslag_vae.runs import provenance
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.data import build_data
+from reslag_vae.runs.loggers import build_trackers, check_loggers
 from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.runs.option_names import flat_names
-from reslag_vae.runs.tracking import SteadyLogger
+from reslag_vae.runs.tracking import trackers
 from reslag_vae.training.checkpoint_io import WholeCheckpoints
 from reslag_vae.training.checks import check_devices, check_monitor, check_pixels
 from reslag_vae.training.job import may_have_several_devices
@@ -51,6 +53,7 @@ def build(config: DictConfig, folder: Path) -> tuple[ImageDataModule, BaseVAE, T
         callbacks = [instantiate(node) for node in config.callbacks.values() if node]
         trainer = build_trainer(config, callbacks, folder)
         check_devices(config, trainer)
+        check_loggers(config.logger)
     if config.trainer.get("compile"):
         model.compile_updates()
     return data, model, trainer
@@ -90,24 +93,27 @@ def sign_checkpoints(model: BaseVAE, config: DictConfig, identity: str) -> None:
 
 
 def add_logger(trainer: Trainer, config: DictConfig, data: ImageDataModule, model: BaseVAE) -> None:
-    """Give a trainer the dashboard that its configuration names, if it names one.
+    """Give a trainer the loggers that its configuration names, if it names any.
 
     Args:
         trainer: trainer of the run.
         config: configuration of the run.
-        data: data module of the run, whose name the dashboard shows.
-        model: model of the run, whose name and parts the dashboard shows.
+        data: data module of the run, whose name they show.
+        model: model of the run, whose name and parts they show.
     """
     if config.logger:
-        folder = Path(trainer.default_root_dir)
         names = {
             "model": model.name,
             "data": data.name,
             "objective": model.preset,
             "schedule": model.schedule.name,
         }
-        options = flat_names(config, names)
-        trainer.loggers = [instantiate(config.logger)(folder=folder, config=options)]
+        facts = {
+            "commit": provenance.commit(),
+            "parameters": sum(own.numel() for own in model.parameters()),
+        }
+        folder, options = Path(trainer.default_root_dir), flat_names(config, names) | facts
+        trainer.loggers = list(build_trackers(config.logger, folder, options))
 
 
 def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -> Trainer:
@@ -163,5 +169,5 @@ def finished_loggers(trainer: Trainer) -> Iterator[None]:
     finally:
         for logger in trainer.loggers:
             logger.finalize(status)
-            if isinstance(logger, SteadyLogger):
-                logger.close(exit_code=int(status != "success"))
+        for tracker in trackers(trainer.loggers):
+            tracker.close(exit_code=int(status != "success"))

@@ -13,8 +13,9 @@ import wandb
 from omegaconf import DictConfig
 from PIL import Image
 
-from reslag_vae.runs.tracking import SteadyLogger, add_evaluation, wandb_logger
+from reslag_vae.runs.tracking import add_evaluation
 from reslag_vae.runs.wandb_service import logged_in
+from reslag_vae.runs.wandb_tracker import WandbTracker, wandb_logger
 from reslag_vae.training.build import add_logger, build, finished_loggers
 from tests.running import wandb_records
 
@@ -130,7 +131,7 @@ def fresh() -> Iterator[None]:
     wandb.teardown()
 
 
-def used(folder: Path, project: Any = "project", number: int = 0) -> SteadyLogger:
+def used(folder: Path, project: Any = "project", number: int = 0) -> WandbTracker:
     """A logger after everything that a run and its evaluation do with one."""
     Image.new("L", (4, 4)).save(folder.parent / "picture.png")
     logger = wandb_logger(project, "auto", None, folder, CONFIG)

@@ -19,7 +19,7 @@ COLUMNS = 2
 LONGEST_TITLE = 60
 MOST_MARKERS = 40  # epochs; more are lines alone
 
-TRAIN, VAL, STEP = COLORS[0], COLORS[2], "#a9cdf0"
+TRAIN, VAL, STEP = COLORS[0], COLORS[5], "#9db4ff"
 BEST = "#555555"
 
 

@@ -58,7 +58,6 @@ def test_what_an_autoencoder_does_not_have_is_none(
 def test_the_best_epoch_is_measured_and_not_the_last(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
 ) -> None:
-    title = "Optimal Sigma VAE, sigma_optimal"
     model, data = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal"), make_data()
     Fed(model, loss=[3.0, 1.0, 2.0])
     trainer = fit(model, data, 3, [Throughput(), BestAndLast()])

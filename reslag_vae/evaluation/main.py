@@ -5,16 +5,15 @@ from pathlib import Path
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
-from reslag_vae._runtime.errors import ConfigError, first_line, printable
+from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.checks import check, check_identity, make_writable
-from reslag_vae.evaluation.compare import compare
+from reslag_vae.evaluation.compare import by_images, by_title, compare
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.folders import folders_to_evaluate
 from reslag_vae.evaluation.metrics.pretrained import download_cache, prepare
-from reslag_vae.evaluation.printing import print_results
+from reslag_vae.evaluation.printing import print_lines, print_numbers, print_run
 from reslag_vae.evaluation.progress import progress_bar
 from reslag_vae.evaluation.record import EvaluatedRun, Outputs, evaluate_run
 from reslag_vae.evaluation.settings import Settings
@@ -64,19 +63,20 @@ def evaluate(config: DictConfig) -> list[EvaluatedRun]:
         subject = Subject(run.model.to(device), run.objective, data, settings, progress_bar)
         results.append(evaluate_run(run, subject, outputs))
         run.model.cpu()
-        print_results(results[-1])
+        print_run(results[-1])
         if config.logger:
             track(config.logger, results[-1])
     if len(results) > 1:
         compare_runs(results, Path(str(config.out)))
+    for group in by_images(results).values():
+        print_numbers(by_title(group))
     return results
 
 
 def compare_runs(results: list[EvaluatedRun], folder: Path) -> None:
     """Write the comparison of several runs into a folder, and print the names of its files."""
     paths = compare(results, folder)
-    for path in paths:
-        Console().print(printable(f"  {path}"), soft_wrap=True, highlight=False, markup=False)
+    print_lines(f"  {path}" for path in paths)
     if not paths:
         log.info(
             "No two of the runs were evaluated on the same images: there is nothing to compare."

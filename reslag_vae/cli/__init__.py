@@ -1,4 +1,4 @@
-"""The installed command: reslag train | evaluate | study | report | export."""
+"""The installed command: reslag train | evaluate | study | report | export | dashboard."""
 
 import difflib
 import importlib
@@ -36,6 +36,7 @@ COMMANDS = {
     "study": Command("say how far a study is", "studies.command", False, None),
     "report": Command("write a study's report", "studies.report.command", False, "study"),
     "export": Command("write a trained model as files without code", "runs.export", False, "train"),
+    "dashboard": Command("make a workspace on W&B", "runs.dashboard", False, "dashboard"),
 }
 
 HELP = """Train, evaluate and compare variational autoencoders.

@@ -11,6 +11,7 @@ MODULES = {
     "train": TRAIN,
     "evaluate": (*TRAIN, "scipy"),
     "study": (*TRAIN, "scipy", "jinja2"),
+    "dashboard": ("wandb_workspaces",),
 }
 
 # Extras by the choice of hydra/launcher or hydra/sweeper that they bring.

@@ -58,12 +58,17 @@ def drawable(name: str, longest: int = LONGEST) -> str:
     return f" {short}" if short.startswith("_") else short
 
 
-@default_settings()
 def save_figure(figure: "Figure", path: Path) -> None:
     """Write a figure as PNG, replacing an existing file atomically."""
+    write_atomically(path, png(figure))
+
+
+@default_settings()
+def png(figure: "Figure") -> bytes:
+    """Return a figure as PNG."""
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=DPI)
-    write_atomically(path, data.getvalue())
+    return data.getvalue()
 
 
 @default_settings()

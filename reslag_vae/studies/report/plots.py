@@ -70,11 +70,12 @@ def draw_row(axis: "Axes", row: Row, name: str, number: int) -> None:
         linestyle=style,
         linewidth=1.6,
         marker=".",
-        markersize=3,
+        markersize=7 if length == 1 else 3,
         label=drawable(row.title),
     )
     for points in seeds if len(seeds) > 1 else ():
-        axis.plot(*points.T, color=color, linestyle=style, linewidth=0.5, alpha=0.5)
+        mark = "." if length == 1 else ""
+        axis.plot(*points.T, color=color, linestyle=style, linewidth=0.5, alpha=0.5, marker=mark)
 
 
 def curve_of(run: FinishedRun, name: str) -> list[tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""The installed command: reslag train | evaluate | study | report | export | apply."""
+"""The installed command: reslag train | evaluate | study | report | export | apply | dashboard."""
 
 import difflib
 import importlib
@@ -37,6 +37,7 @@ COMMANDS = {
     "report": Command("write a study's report", "studies.report.command", False, "study"),
     "export": Command("write a trained model as files without code", "runs.export", False, "train"),
     "apply": Command("give pictures to a trained model", "apply.command", False, "apply"),
+    "dashboard": Command("make a workspace on W&B", "runs.dashboard", False, "dashboard"),
 }
 
 HELP = """Train, evaluate and compare variational autoencoders.

@@ -12,6 +12,7 @@ MODULES = {
     "evaluate": (*TRAIN, "scipy"),
     "study": (*TRAIN, "scipy", "jinja2"),
     "apply": ("PIL", "matplotlib"),
+    "dashboard": ("wandb_workspaces",),
 }
 
 # Extras by the choice of hydra/launcher or hydra/sweeper that they bring.

@@ -5,30 +5,32 @@ from pathlib import Path
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
-from reslag_vae._runtime.errors import ConfigError, first_line, printable
+from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae._runtime.process import allow_rounded_products
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.checks import check, check_identity, make_writable
-from reslag_vae.evaluation.compare import compare
+from reslag_vae.evaluation.compare import by_images, by_title, compare
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.folders import folders_to_evaluate
 from reslag_vae.evaluation.metrics.pretrained import download_cache, prepare
-from reslag_vae.evaluation.printing import print_results
+from reslag_vae.evaluation.printing import print_lines, print_numbers, print_run
 from reslag_vae.evaluation.progress import progress_bar
 from reslag_vae.evaluation.record import EvaluatedRun, Outputs, evaluate_run
 from reslag_vae.evaluation.settings import Settings
 from reslag_vae.options import check_evaluation
-from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.config import check_trust, plain
 from reslag_vae.runs.data import load_data
 from reslag_vae.runs.folder import ID_FILE
 from reslag_vae.runs.load import Run, read_run
+from reslag_vae.runs.loggers import build_trackers
 from reslag_vae.runs.option_names import flat_names
 from reslag_vae.runs.tracking import add_evaluation
 
 log = logging.getLogger(__name__)
+
+# Of W&B's options those that stay as they were when the run was begun
+OF_RUN = ("project", "group", "tags", "notes")
 
 
 def evaluate(config: DictConfig) -> list[EvaluatedRun]:
@@ -63,19 +65,20 @@ def evaluate(config: DictConfig) -> list[EvaluatedRun]:
         subject = Subject(run.model.to(device), run.objective, data, settings, progress_bar)
         results.append(evaluate_run(run, subject, outputs))
         run.model.cpu()
-        print_results(results[-1])
-        if config.logger and (run.folder / ID_FILE).exists():
-            log_to_wandb(config.logger, results[-1])
+        print_run(results[-1])
+        if config.logger:
+            track(config.logger, results[-1])
     if len(results) > 1:
         compare_runs(results, Path(str(config.out)))
+    for group in by_images(results).values():
+        print_numbers(by_title(group))
     return results
 
 
 def compare_runs(results: list[EvaluatedRun], folder: Path) -> None:
     """Write the comparison of several runs into a folder, and print the names of its files."""
     paths = compare(results, folder)
-    for path in paths:
-        Console().print(printable(f"  {path}"), soft_wrap=True, highlight=False, markup=False)
+    print_lines(f"  {path}" for path in paths)
     if not paths:
         log.info(
             "No two of the runs were evaluated on the same images: there is nothing to compare."
@@ -137,20 +140,22 @@ def device_of(name: str) -> torch.device:
         raise ConfigError(f"device={name}: {first_line(error)}") from None
 
 
-def log_to_wandb(node: DictConfig, result: EvaluatedRun) -> None:
-    """Add numbers and pictures to the run's own W&B run, in its project and group.
+def track(node: DictConfig, result: EvaluatedRun) -> None:
+    """Add numbers and pictures to wherever the run is shown, in its own project and group.
 
-    Whatever keeps W&B from starting is a warning in the log, and no error.
+    Whatever keeps a logger from starting is a warning in the log, and no error. W&B gets the
+    evaluations of those runs alone that it knows.
 
     Args:
         node: the configuration's `logger`.
         result: the evaluated run.
     """
-    run = result.run
-    own = {}
+    run, node = result.run, OmegaConf.create(plain(node))
+    if not (run.folder / ID_FILE).exists():
+        node.pop("_target_", None)
     try:
-        if run.config.get("logger"):
-            own = {name: run.config.logger[name] for name in ("project", "group")}
+        begun = run.config.get("logger") or {}
+        node.update({name: begun[name] for name in OF_RUN if name in begun and name in node})
         names = {
             "model": run.variant.name,
             "data": result.subject.data.name,
@@ -158,15 +163,15 @@ def log_to_wandb(node: DictConfig, result: EvaluatedRun) -> None:
             "schedule": run.schedule.name,
         }
         options = flat_names(run.config, names)
-        logger = instantiate(node)(folder=run.folder, config=options, **own)
+        trackers = build_trackers(node, run.folder, options)
     except Exception as error:  # the run's configuration may be of another version
-        log.warning("W&B does not get this evaluation of %s: %s", run.folder, first_line(error))
+        log.warning("%s is shown without this evaluation: %s", run.folder, first_line(error))
         return
     pictures = {path.stem: path for path in result.pictures}
-    try:
-        add_evaluation(logger, result.file.stem, logged_values(result), pictures)
-    finally:
-        logger.close()
+    for tracker in trackers:
+        add_evaluation(tracker, result.file.stem, logged_values(result), pictures)
+        tracker.finalize("success")
+        tracker.close()
 
 
 def logged_values(result: EvaluatedRun) -> dict[str, float | str]:

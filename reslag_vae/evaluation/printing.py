@@ -1,58 +1,117 @@
 """The results of an evaluation on the terminal."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from reslag_vae._runtime.errors import printable
-from reslag_vae.evaluation.numbers import Numbers, format_number
+from reslag_vae.evaluation.numbers import Number, format_number
 from reslag_vae.evaluation.record import EvaluatedRun
+from reslag_vae.evaluation.selection import GROUPS, Shown
 
 
-def print_results(result: EvaluatedRun) -> None:
-    """Print a run's numbers as a table, then what is missing and why, the verdict and the files.
-
-    Beside each number stands its standard error over images, or over several classifiers their
-    standard deviation.
-    """
-    console = Console()
-    console.print(numbers_table(result))
-    lines = [f"without {', '.join(names)}: {why}" for why, names in absent(result.numbers).items()]
-    classifiers = result.subject.settings.classifiers
-    if classifiers > 1:
-        lines.append(f"± of numbers by {classifiers} classifiers: their standard deviation")
+def print_run(result: EvaluatedRun) -> None:
+    """Print which run was evaluated, its verdict, and its files."""
+    lines = [f"{result.run.title}: {result.run.folder}, epoch {result.run.epoch}"]
     if result.diagnosis is not None:
         lines.append(result.diagnosis.verdict)
-    lines += [f"  {path}" for path in (result.file, *result.pictures)]
+    print_lines([*lines, *(f"  {path}" for path in (result.file, *result.pictures))])
+
+
+def print_numbers(titled: Mapping[str, EvaluatedRun]) -> None:
+    """Print the most telling numbers of runs on the same images side by side.
+
+    Args:
+        titled: runs by title.
+    """
+    results = list(titled.values())
+    Console().print(numbers_table(titled, f"{results[0].subject.data.key}, {split_of(results[0])}"))
+    lines = []
+    for title, result in titled.items():
+        whose = f"{title}: " if len(titled) > 1 else ""
+        missing = absent(result).items()
+        lines += [f"{whose}without {', '.join(names)}: {why}" for why, names in missing]
+    print_lines([note_on_errors(results), *lines])
+
+
+def split_of(result: EvaluatedRun) -> str:
+    """Return the evaluated split in words."""
+    return f"{result.subject.settings.split} split, {len(result.subject.images):,} images"
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines as they are."""
     for line in lines:
-        console.print(printable(line), soft_wrap=True, highlight=False, markup=False)
+        Console().print(printable(line), soft_wrap=True, highlight=False, markup=False)
 
 
-def numbers_table(result: EvaluatedRun) -> Table:
-    """Return a table of the numbers that a run has, in groups."""
-    title = escape(f"{result.run.title}: {result.run.folder}, epoch {result.run.epoch}")
-    table = Table(title=title, title_justify="left")
+def note_on_errors(results: Iterable[EvaluatedRun]) -> str:
+    """Return what ± means, and where the other numbers are."""
+    classifiers = max(result.subject.settings.classifiers for result in results)
+    note = "±: standard error over images"
+    if classifiers > 1:
+        note += f"; ± of numbers by {classifiers} classifiers: their standard deviation"
+    return f"{note}. All numbers, with how each was measured: evaluation.json."
+
+
+def numbers_table(titled: Mapping[str, EvaluatedRun], title: str) -> Table:
+    """Return a table of the numbers that at least one run has, with a column for each run.
+
+    Args:
+        titled: runs by the heading of their column.
+        title: text above the table.
+    """
+    table = Table(title=escape(printable(title)), title_justify="left")
     table.add_column("", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("± s.e.", justify="right", no_wrap=True)
-    table.add_column("unit")
-    for group, numbers in result.numbers.items():
-        table.add_section()
-        table.add_row(f"[bold]{group}")
-        for name, number in numbers.items():
-            if number.value is not None:
-                error = "" if number.error is None else f"{number.error:.3g}"
-                table.add_row(f"  {name}", format_number(number.value), error, number.unit)
+    for heading in titled:
+        table.add_column(escape(printable(heading)), justify="right")
+    table.add_column("")
+    for group, shown in GROUPS.items():
+        rows = [(own, [number_of(result, own) for result in titled.values()]) for own in shown]
+        filled = [(own, found) for own, found in rows if any(map(has_value, found))]
+        if filled:
+            table.add_section()
+            table.add_row(f"[bold]{group}")
+        for own, found in filled:
+            table.add_row(f"  {own.label}", *map(cell, found), f"[dim]{meaning(own, found)}")
     return table
 
 
-def absent(groups: dict[str, Numbers]) -> dict[str, list[str]]:
-    """Return the numbers without a value, as "group name", by the reason why they have none."""
+def number_of(result: EvaluatedRun, shown: Shown) -> Number | None:
+    """Return a number of a run's, or None if it was not measured."""
+    return result.numbers.get(shown.group, {}).get(shown.name)
+
+
+def has_value(number: Number | None) -> bool:
+    """Return whether a number was measured and has a value."""
+    return number is not None and number.value is not None
+
+
+def cell(number: Number | None) -> str:
+    """Return a number with its error, or a dash."""
+    if number is None or number.value is None:
+        return "-"
+    value = format_number(number.value)
+    return value if number.error is None else f"{value} ± {number.error:.2g}"
+
+
+def meaning(shown: Shown, found: Iterable[Number | None]) -> str:
+    """Return what a number says; of a count also out of how many, where runs agree."""
+    units = {number.unit for number in found if number is not None and number.value is not None}
+    [unit] = units if len(units) == 1 else [""]
+    counted = unit.startswith("of ") and unit[3:].isdigit()
+    return f"{unit} {shown.meaning}" if counted else shown.meaning
+
+
+def absent(result: EvaluatedRun) -> dict[str, list[str]]:
+    """Return the labels of the numbers that a run lacks, by the reason why."""
     found: dict[str, list[str]] = defaultdict(list)
-    for group, numbers in groups.items():
-        for name, number in numbers.items():
-            if number.value is None:
-                found[number.protocol].append(f"{group} {name}")
+    for shown in chain(*GROUPS.values()):
+        number = number_of(result, shown)
+        if number is not None and number.value is None:
+            found[number.protocol].append(shown.label.removeprefix("... "))
     return found

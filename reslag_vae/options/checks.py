@@ -146,6 +146,10 @@ def is_free(name: str, value: Any, tree: Mapping[str, Any]) -> bool:
         part = rest.partition(".")[0]
         own = node.get(part) if isinstance(node, dict) else None
         return own is None or (isinstance(own, dict) and not is_ours(own))
+    if group == "logger" and isinstance(node, dict):
+        inner = node.get(rest.partition(".")[0])
+        if isinstance(inner, dict) and "_target_" in inner:
+            return True  # one of Lightning's loggers, or of the user's own
     return group in GROUPS and isinstance(node, dict) and not is_ours(node)
 
 

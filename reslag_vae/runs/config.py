@@ -38,7 +38,14 @@ DATA_MODULES = ("reslag_vae.data",)
 RUN_MODULES = (*MODEL_MODULES, *DATA_MODULES, "reslag_vae.training.callbacks")
 
 # Further classes and functions that a whole run is made of
-RUN_TARGETS = frozenset({"lightning.Trainer", "reslag_vae.runs.tracking.wandb_logger"})
+LOGGERS = ("CSVLogger", "MLFlowLogger", "TensorBoardLogger")
+RUN_TARGETS = frozenset(
+    {
+        "lightning.Trainer",
+        "reslag_vae.runs.wandb_tracker.wandb_logger",
+        *(f"lightning.pytorch.loggers.{name}" for name in LOGGERS),
+    }
+)
 
 # Data that were given in Python
 ARRAYS = "reslag_vae.data.Arrays"

@@ -5,13 +5,16 @@ from typing import Any
 
 # The callbacks that watch a run and change nothing of it.
 WATCHING = (
+    "codes",
     "collapse",
+    "curves",
     "duration",
     "images",
     "metrics_file",
     "progress",
     "report",
     "sigma2",
+    "steps",
     "throughput",
 )
 

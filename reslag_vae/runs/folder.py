@@ -12,6 +12,7 @@ from reslag_vae.runs.formats import MOST_BYTES, read_bytes, read_json, write_jso
 CONFIG_FILE = "config.yaml"
 IDENTITY_FILE = "run.json"
 METRICS_CSV = "metrics.csv"
+STEPS_CSV = "steps.csv"
 RESULT_FILE = "metrics.json"
 PER_IMAGE_FILE = "per_image.npz"
 IMAGES_FILE = "images.npz"
@@ -22,6 +23,7 @@ LOG_FILE = "train.log"
 
 CHECKPOINTS = "checkpoints"
 FIGURES = "figures"
+CURVES = "curves"  # the picture of training
 
 # Where runs lie in a folder of runs, or in that of a study.
 RUNS_BELOW = ("*", "*/*", "*/*/*", "results/*/*/*")
@@ -51,13 +53,14 @@ WRITTEN = {
         IDENTITY_FILE,
         RESULT_FILE,
         METRICS_CSV,
+        STEPS_CSV,
         PER_IMAGE_FILE,
         IMAGES_FILE,
         ID_FILE,
         FAILURE_FILE,
         *TRAVELLING,
     ),
-    FIGURES: ("*.png",),
+    FIGURES: ("*.png", "*.npz"),
     CHECKPOINTS: (f"best{UNFINISHED}", f"last{UNFINISHED}"),
 }
 
@@ -90,6 +93,14 @@ def figure_file(folder: Path, name: str) -> Path:
 def figure_files(folder: Path) -> list[Path]:
     """Return the paths of the existing pictures of a run's training, sorted by name."""
     return sorted((folder / FIGURES).glob("*.png"))
+
+
+def drawn_images_file(folder: Path) -> Path:
+    """Return the path of the images that the pictures of a run's training show.
+
+    It need not exist.
+    """
+    return folder / FIGURES / "images.npz"
 
 
 def evaluation_file(folder: Path, split: str, checkpoint: str) -> Path:
@@ -161,12 +172,20 @@ def refuse_folder_of_runs(folder: Path) -> None:
 def read_metrics(folder: Path) -> list[dict[str, float]]:
     """Read the rows of a run's metrics.csv, one for each epoch; none if the file is missing.
 
+    Raises:
+        RunError: the file is damaged.
+    """
+    return read_rows(folder / METRICS_CSV)
+
+
+def read_rows(path: Path) -> list[dict[str, float]]:
+    """Read a run's table of numbers by epoch; none if the file is missing.
+
     Empty cells are left out.
 
     Raises:
         RunError: the file is damaged.
     """
-    path = folder / METRICS_CSV
     try:
         lines = io.StringIO(read_bytes(path, MOST_BYTES).decode("utf-8"), newline="")
         rows = [

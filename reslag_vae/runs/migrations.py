@@ -32,6 +32,7 @@ PACKAGES = {
 # Classes of any schema that have another name now.
 CLASSES = {
     "reslag_vae.training.callbacks.MetricsFile": "reslag_vae.training.callbacks.MetricsCSV",
+    "reslag_vae.runs.tracking.wandb_logger": "reslag_vae.runs.wandb_tracker.wandb_logger",
 }
 
 

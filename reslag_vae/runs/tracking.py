@@ -1,129 +1,111 @@
-"""The logger of Weights & Biases, which needs no account and no prompt."""
+"""The interface to whatever shows a run beside its folder: W&B, or any Lightning logger."""
 
 import logging
-import os
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lightning.fabric.loggers.logger import _DummyExperiment
-from lightning.pytorch.loggers import WandbLogger
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.loggers import Logger
 
-from reslag_vae._runtime.files import write_atomically
-from reslag_vae.runs.folder import STEP_FILE
-from reslag_vae.runs.wandb_service import Mode, end_service, reason, start_run
+from reslag_vae.runs.folder import FIGURES
 
 log = logging.getLogger(__name__)
 
 
-class SteadyLogger(WandbLogger):
-    """A logger of W&B whose failure does not end the training.
+class Tracker(Logger):
+    """A Lightning logger that takes a run's pictures too, and whose failure ends no training.
 
-    If W&B fails, the run continues without it and the log says so.
+    If it fails, the run goes on without it and the log says so.
 
     Attributes:
-        off: whether W&B gets nothing, or nothing more.
+        title: name of what it writes to.
+        off: whether that gets nothing, or nothing more.
     """
 
+    title = "the tracker"
     off = False
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        self._attempt(lambda: super(SteadyLogger, self).log_metrics(metrics, step))
-        self._attempt(self._keep_step)
-
-    def log_hyperparams(self, params: Any) -> None:
-        self._attempt(lambda: super(SteadyLogger, self).log_hyperparams(params))
-
-    def finalize(self, status: str) -> None:
-        self._attempt(lambda: super(SteadyLogger, self).finalize(status))
-
-    @rank_zero_only
+    @abstractmethod
     def log_pictures(self, pictures: Mapping[str, Path], **values: float) -> None:
-        """Log PNG files by name, with values beside them."""
-        import wandb
+        """Log PNG files by name, with values beside them, of which `images_seen` is the x axis."""
 
-        def show() -> None:
-            self.experiment.log(
-                {name: wandb.Image(str(path)) for name, path in pictures.items()} | values
-            )
-
-        self._attempt(show)
-        self._attempt(self._keep_step)
-
-    @rank_zero_only
+    @abstractmethod
     def summarise(self, values: Mapping[str, float | str]) -> None:
-        """Put values into the run's summary."""
-        self._attempt(lambda: self.experiment.summary.update(dict(values)))
+        """Log values that the whole run has once."""
 
-    @rank_zero_only
+    def show_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Log a table, if there can be one.
+
+        Args:
+            name: name of the table.
+            columns: names of its columns.
+            rows: its cells; a uint8 array of (H, W) or (H, W, 3) is a picture.
+        """
+
+    def keep_model(self, checkpoint: Path, facts: Mapping[str, Any]) -> None:
+        """Keep the checkpoint of the best epoch with some facts, if that was asked for."""
+
     def close(self, exit_code: int = 0) -> None:
-        """End the W&B run, so that the next run of this process does not write into it."""
-        self._attempt(lambda: self.experiment.finish(exit_code=exit_code))
+        """End the run, so that the next one of this process does not write into it."""
 
-    @rank_zero_only
-    def _keep_step(self) -> None:
-        write_atomically(Path(str(self.save_dir)) / STEP_FILE, str(self.experiment.step))
-
-    def _attempt(self, action: Callable[[], object]) -> None:
+    def attempt(self, action: Callable[[], object]) -> None:
+        """Do something that may fail in any way; after a failure nothing more is done."""
         if self.off:
             return
         try:
             action()
         except Exception as error:
-            # W&B's service may die, its disk be full or its connection break, in any way.
+            # A service may die, its disk be full or its connection break, in any way.
             self.off = True
             log.warning(
-                "W&B has failed and gets nothing more of this run (%s); the run's folder gets "
+                "%s has failed and gets nothing more of this run (%s); the run's folder gets "
                 "everything.",
-                reason(error),
+                self.title,
+                self.reason(error),
             )
-            end_service()
+            self.end()
+
+    def reason(self, error: Exception) -> str:
+        """Return what an exception says, on one line."""
+        return " ".join(f"{type(error).__name__}: {error}".split())
+
+    def end(self) -> None:
+        """End what would otherwise go on after a failure."""
 
 
-def wandb_logger(
-    project: str, mode: Mode, group: str | None, folder: Path, config: dict[str, Any]
-) -> SteadyLogger:
-    """Return the logger of a run; a resumed run continues the same W&B run.
+def trackers(loggers: Sequence[Logger]) -> list[Tracker]:
+    """Return those of a trainer's loggers that are trackers."""
+    return [logger for logger in loggers if isinstance(logger, Tracker)]
 
-    If W&B does not start, for whatever reason, the log says so, and the logger does nothing.
 
-    Args:
-        project: name of the W&B project.
-        mode: `auto` is online if the user is logged in, else offline. The variable WANDB_MODE, if
-            set, overrides it.
-        group: name that the runs of one sweep share.
-        folder: folder of the run, which gets W&B's own files too.
-        config: values by flat name, for the dashboard to group and filter by.
-
-    Raises:
-        ValueError: the mode is none of these.
-    """
-    if mode not in ("auto", "online", "offline"):
-        raise ValueError(f"logger.mode={mode}: choose one of auto, online, offline.")
-    os.environ.setdefault("WANDB_SILENT", "true")
-    options = {"project": project, "group": group, "dir": folder, "config": config}
-    run = start_run(mode, folder, options) if getattr(rank_zero_only, "rank", 0) == 0 else None
-    # Where there is none, Lightning would start one itself.
-    experiment: Any = _DummyExperiment() if run is None else run
-    logger = SteadyLogger(save_dir=folder, project=project, experiment=experiment)
-    logger.off = run is None
-    return logger
+def log_picture(loggers: Sequence[Logger], name: str, path: Path, images_seen: int) -> None:
+    """Show a picture of training wherever the run is shown."""
+    for tracker in trackers(loggers):
+        tracker.log_pictures({f"{FIGURES}/{name}": path}, images_seen=images_seen)
 
 
 def add_evaluation(
-    logger: SteadyLogger,
+    tracker: Tracker,
     evaluation: str,
-    numbers: dict[str, float | str],
-    pictures: dict[str, Path],
+    numbers: Mapping[str, float | str],
+    pictures: Mapping[str, Path],
 ) -> None:
     """Add an evaluation's numbers to a run's summary, and its pictures beside those of training.
 
     Args:
-        logger: logger of the run.
+        tracker: tracker of the run.
         evaluation: name of the evaluation, which precedes that of each number and picture.
         numbers: numbers by name.
         pictures: PNG files by name.
     """
-    logger.summarise({f"{evaluation}/{name}": value for name, value in numbers.items()})
-    logger.log_pictures({f"{evaluation}/{name}": path for name, path in pictures.items()})
+    tracker.summarise({f"{evaluation}/{name}": value for name, value in numbers.items()})
+    tracker.log_pictures({f"{evaluation}/{name}": path for name, path in pictures.items()})
+
+
+def with_epochs_from_1(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return metrics with the epoch counted as everywhere here; Lightning counts from 0."""
+    own = dict(metrics)
+    if "epoch" in own:
+        own["epoch"] += 1
+    return own

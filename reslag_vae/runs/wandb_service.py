@@ -123,6 +123,7 @@ def continue_steps(run: Any, folder: Path) -> None:
     run.define_metric("images_seen", hidden=True)
     run.define_metric("*", step_metric="images_seen")
     run.define_metric("val/loss", step_metric="images_seen", summary="min")
+    run.define_metric("val/elbo", step_metric="images_seen", summary="max")
 
 
 def reason(error: Exception) -> str:

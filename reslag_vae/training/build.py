@@ -16,11 +16,13 @@ from reslag_vae import options
 from reslag_vae._runtime.errors import config_errors
 from reslag_vae.data import ImageDataModule
 from reslag_vae.options import length
+from reslag_vae.runs import provenance
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.data import build_data
+from reslag_vae.runs.loggers import build_trackers, check_loggers
 from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.runs.option_names import flat_names
-from reslag_vae.runs.tracking import SteadyLogger
+from reslag_vae.runs.tracking import trackers
 from reslag_vae.training.at_once import images_validated_at_once, minibatches_at_once
 from reslag_vae.training.checkpoint_io import WholeCheckpoints
 from reslag_vae.training.checks import (
@@ -94,6 +96,7 @@ def build(
         callbacks = [instantiate(node) for node in config.callbacks.values() if node]
         trainer = build_trainer(config, callbacks, folder)
         check_devices(config, trainer)
+        check_loggers(config.logger)
     note_slow_precision(config, trainer)
     data.at_once = minibatches_at_once(trainer, data)
     data.validated_at_once = images_validated_at_once(trainer, data, model.objective)
@@ -136,24 +139,27 @@ def sign_checkpoints(model: BaseVAE, config: DictConfig, identity: str) -> None:
 
 
 def add_logger(trainer: Trainer, config: DictConfig, data: ImageDataModule, model: BaseVAE) -> None:
-    """Give a trainer the dashboard that its configuration names, if it names one.
+    """Give a trainer the loggers that its configuration names, if it names any.
 
     Args:
         trainer: trainer of the run.
         config: configuration of the run.
-        data: data module of the run, whose name the dashboard shows.
-        model: model of the run, whose name and parts the dashboard shows.
+        data: data module of the run, whose name they show.
+        model: model of the run, whose name and parts they show.
     """
     if config.logger:
-        folder = Path(trainer.default_root_dir)
         names = {
             "model": model.name,
             "data": data.name,
             "objective": model.preset,
             "schedule": model.schedule.name,
         }
-        options = flat_names(config, names)
-        trainer.loggers = [instantiate(config.logger)(folder=folder, config=options)]
+        facts = {
+            "commit": provenance.commit(),
+            "parameters": sum(own.numel() for own in model.parameters()),
+        }
+        folder, options = Path(trainer.default_root_dir), flat_names(config, names) | facts
+        trainer.loggers = list(build_trackers(config.logger, folder, options))
 
 
 def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -> Trainer:
@@ -209,5 +215,5 @@ def finished_loggers(trainer: Trainer) -> Iterator[None]:
     finally:
         for logger in trainer.loggers:
             logger.finalize(status)
-            if isinstance(logger, SteadyLogger):
-                logger.close(exit_code=int(status != "success"))
+        for tracker in trackers(trainer.loggers):
+            tracker.close(exit_code=int(status != "success"))

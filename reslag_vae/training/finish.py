@@ -13,10 +13,13 @@ from reslag_vae.runs.checkpoints import checkpoint_path, checkpoint_to_resume, r
 from reslag_vae.runs.folder import PER_IMAGE_FILE, write_result
 from reslag_vae.runs.formats import write_arrays
 from reslag_vae.runs.picture_format import write_format
+from reslag_vae.runs.tracking import trackers
 from reslag_vae.training.callbacks import (
     BestAndLast,
+    CodeTable,
     CollapseMonitor,
     ImageGrids,
+    TrainingCurves,
     callback_of,
 )
 from reslag_vae.training.measure import measure, per_image
@@ -28,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 def draw_best(trainer: Trainer, model: BaseVAE, epoch: int) -> None:
-    """Replace the pictures of the last epoch by those of the best one.
+    """Replace the pictures of the last epoch by those of the best one, and draw all epochs.
 
     Args:
         trainer: trainer whose callbacks draw the pictures.
@@ -39,6 +42,39 @@ def draw_best(trainer: Trainer, model: BaseVAE, epoch: int) -> None:
         images.draw(trainer, model, epoch)
     if collapse := callback_of(trainer, CollapseMonitor):
         collapse.draw(trainer, model, epoch)
+    if curves := callback_of(trainer, TrainingCurves):
+        curves.draw(trainer, model)
+    if codes := callback_of(trainer, CodeTable):
+        codes.draw(trainer, model)
+
+
+def track_result(trainer: Trainer, result: dict[str, Any], folder: Path) -> None:
+    """Show a run's result, and its model, wherever the run is shown.
+
+    Args:
+        trainer: trainer after `fit`.
+        result: content of metrics.json.
+        folder: folder of the run.
+    """
+    numbers = {
+        f"best/{split}/{name}": value
+        for split in ("val", "test")
+        for name, value in result[split].items()
+        if value is not None
+    }
+    facts = {
+        "best_epoch": result["epoch"],
+        "epochs": result["epochs_run"],
+        "seconds": result["seconds"],
+        "stopped_because": result["stopped_because"],
+    }
+    collapse = callback_of(trainer, CollapseMonitor)
+    if collapse and collapse.verdict:
+        facts["verdict"] = collapse.verdict
+    for tracker in trackers(trainer.loggers):
+        tracker.log_metrics(numbers)
+        tracker.summarise(facts)
+        tracker.keep_model(checkpoint_path(folder, "best"), facts)
 
 
 def finish(
@@ -86,14 +122,6 @@ def finish(
     write_arrays(folder / PER_IMAGE_FILE, per_image(parts, mass))
     # Last, for it says that the run is finished (`runs.folder.is_finished`).
     write_result(folder, result | origin)
-    for logger in trainer.loggers:
-        logger.log_metrics(
-            {
-                f"best/{split}/{k}": v
-                for split in metrics
-                for k, v in metrics[split].items()
-                if v is not None
-            }
-        )
+    track_result(trainer, result, folder)
     show_result(result, folder)
     return keeper.best_score

@@ -115,7 +115,7 @@ def job_config(config: DictConfig, folder: Path) -> DictConfig:
 
 def set_logger_group(config: DictConfig, group: str) -> None:
     """Set the group under which a dashboard shows a run, if the configuration leaves it open."""
-    if config.logger and config.logger.group is None:
+    if config.logger and "group" in config.logger and config.logger.group is None:
         config.logger.group = group
 
 

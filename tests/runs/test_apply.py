@@ -146,7 +146,7 @@ def test_a_batch_size_changes_nothing(
     apply: Apply, exported: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert apply(exported, pictures, "--score", "a.npz", "--encode", "c.npz") == 0
-    monkeypatch.setattr("reslag_vae.apply.work.chunk_size", lambda _: 7)
+    monkeypatch.setattr("reslag_vae.apply.work.chunk_size", lambda *_: 7)
     assert apply(exported, pictures, "--score", "b.npz", "--encode", "d.npz") == 0
     for one, other in (("a.npz", "b.npz"), ("c.npz", "d.npz")):
         with np.load(one) as first, np.load(other) as second:

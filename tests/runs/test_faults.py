@@ -201,9 +201,9 @@ def test_a_signal_ends_all_processes_of_a_run(
     slow.mkdir()
     (slow / "sitecustomize.py").write_text(
         "import time, lightning.pytorch.loggers\n"
-        "from reslag_vae.runs.tracking import SteadyLogger\n"
-        "close = SteadyLogger.close\n"
-        "SteadyLogger.close = "
+        "from reslag_vae.runs.wandb_tracker import WandbTracker\n"
+        "close = WandbTracker.close\n"
+        "WandbTracker.close = "
         "lambda self, exit_code=0: (time.sleep(7), close(self, exit_code))[1]\n"
     )
     path = os.pathsep.join([str(slow), str(Path(__file__).parents[2])])

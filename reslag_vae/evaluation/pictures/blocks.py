@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 # Images are enlarged until they are this wide or this high together, in pixels of the picture.
 WIDTH, HEIGHT = 800, 700
-POINTS = 9.0  # font size of the labels, if the images are not wider than WIDTH
+# Font size of the labels, if the images are not wider than WIDTH and there is room: legible where
+# the picture is 400 pixels wide on a screen
+POINTS = 12.0
 LONGEST = 20  # characters in a line of a label to the left
-FRAME = "#e76300"
+LEADING = 1.25  # height of a line of text, in font sizes
+BREADTH = 0.55  # mean breadth of a letter, in font sizes
+FRAME = "#f57750"
 
 
 class Block(NamedTuple):
@@ -70,10 +74,15 @@ def check_same_shape(labelled: Iterable[tuple[str, Tensor]]) -> None:
 
 
 @default_settings()
-def draw_blocks(blocks: Sequence[Block], columns: int = 1) -> "Figure":
+def draw_blocks(blocks: Sequence[Block], columns: int = 1, caption: str = "") -> "Figure":
     """Draw blocks of equal shape in order, up to `columns` of them side by side.
 
     Each block has axes of its own. Only the first block of a line has room for labels to its left.
+
+    Args:
+        blocks: the blocks.
+        columns: blocks in a line.
+        caption: text below them, which explains what is not plain.
 
     Raises:
         ValueError: a block has labels above or below its columns, but not one for each.
@@ -83,12 +92,16 @@ def draw_blocks(blocks: Sequence[Block], columns: int = 1) -> "Figure":
     mosaics = [tiled(list(block.images), block.images.shape[1])[0] for block in blocks]
     columns = min(columns, len(blocks))
     height, width = enlarged_size(mosaics[0].shape[:2], columns, math.ceil(len(blocks) / columns))
-    points = POINTS * max(1.0, columns * width / WIDTH)
+    points = fitting_points(blocks, (height, width), POINTS * max(1.0, columns * width / WIDTH))
     em = round(points / 72 * DPI)
     widths = [words_width(words, points) for block in blocks for words in block.rows]
     left = em + max(widths, default=0)
     tops, total = line_tops(blocks, columns, height, em)
-    figure = Figure(figsize=((left + columns * (width + em)) / DPI, total / DPI), facecolor="white")
+    breadth = left + columns * (width + em)
+    below = fill(caption, int(breadth / (BREADTH * em)) - 2) if caption else ""
+    room = round(LEADING * em * (below.count("\n") + 1) + em / 2) if caption else 0
+    figure = Figure(figsize=(breadth / DPI, (total + room) / DPI), facecolor="white")
+    figure.text(em / 2 / breadth, em / 2 / (total + room), below, fontsize=points, va="bottom")
     for i, (block, mosaic) in enumerate(zip(blocks, mosaics, strict=True)):
         corner = (left + i % columns * (width + em), tops[i // columns])
         axis = axes_at(figure, corner, (width, height))
@@ -105,6 +118,28 @@ def enlarged_size(size: tuple[int, ...], columns: int, lines: int) -> tuple[int,
     height, width = size
     zoom = min(math.ceil(WIDTH / (columns * width)), math.ceil(HEIGHT / (lines * height)))
     return zoom * height, zoom * width
+
+
+def fitting_points(blocks: Sequence[Block], size: tuple[int, int], points: float) -> float:
+    """Return a font size at which every label fits what it names.
+
+    Args:
+        blocks: the blocks, with their labels.
+        size: (height, width) of each block in the picture.
+        points: the font size if there is room.
+    """
+    height, width = size
+    scale = 1.0
+    for block in blocks:
+        names = block.above or block.below
+        widest = max((words_width(words, points) for words in names), default=0)
+        lines = max((wrapped(words).count("\n") + 1 for words in block.rows), default=0)
+        tallest = LEADING * lines * points / 72 * DPI
+        if widest:
+            scale = min(scale, 0.95 * width / len(names) / widest)
+        if tallest:
+            scale = min(scale, height / len(block.rows) / tallest)
+    return points * scale
 
 
 def wrapped(words: str) -> str:

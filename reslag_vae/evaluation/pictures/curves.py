@@ -47,7 +47,7 @@ def sigma2_curves(models: dict[str, list[dict[str, float]]]) -> "Figure":
             color=color,
             linewidth=0.6,
             marker=".",
-            markersize=1.5,
+            markersize=5 if len(epochs) == 1 else 1.5,
         )
         axis.plot(
             epochs,
@@ -56,7 +56,7 @@ def sigma2_curves(models: dict[str, list[dict[str, float]]]) -> "Figure":
             linestyle=dashes,
             linewidth=1.8,
             marker=".",
-            markersize=4,
+            markersize=10 if len(epochs) == 1 else 4,
             label=drawable(title),
         )
     log_if_wide(axis, "y", extremes)

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 ACTIVE, INACTIVE = "#1f77b4", "#c7c7c7"
 DPI = 120
-LONGEST, LONGEST_TITLE = 40, 120  # characters of a name, and of a line above a picture
-LINE = 95  # characters above bars, beside each other
-MOST_BARS = 500
+LONGEST, LONGEST_TITLE = 40, 200  # characters of a name, and of a line above a picture
+LINE = 65  # characters above a picture, beside each other
+MOST_BARS, MOST_NAMED = 500, 16
+# Of words on a picture some 7 inches wide, and on a grid of images, some 10 inches wide: legible
+# where they are 400 pixels wide on a screen
+POINTS, GRID_POINTS = 12, 15
 
 
 @contextmanager
@@ -55,12 +58,17 @@ def drawable(name: str, longest: int = LONGEST) -> str:
     return f" {short}" if short.startswith("_") else short
 
 
-@default_settings()
 def save_figure(figure: "Figure", path: Path) -> None:
     """Write a figure as PNG, replacing an existing file atomically."""
+    write_atomically(path, png(figure))
+
+
+@default_settings()
+def png(figure: "Figure") -> bytes:
+    """Return a figure as PNG."""
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=DPI)
-    write_atomically(path, data.getvalue())
+    return data.getvalue()
 
 
 @default_settings()
@@ -83,17 +91,19 @@ def image_grid(rows: list[tuple[str, Tensor]], title: str, columns: int = 8) -> 
     width = min(columns, count)
     mosaic, (height, _) = tiled([images for _, images in lines], width)
     figure = Figure(
-        figsize=(1.3 + width, 0.35 + width * mosaic.shape[0] / mosaic.shape[1]),
+        figsize=(1.6 + width, 0.7 + width * mosaic.shape[0] / mosaic.shape[1]),
         layout="constrained",
     )
     axis = figure.subplots()
     show(axis, mosaic)
     axis.set_yticks(
         [(i + 0.5) * height for i in range(len(lines))],
-        [drawable(label) for label, _ in lines],
-        fontsize=8,
+        [drawable(label).replace(" ", "\n") for label, _ in lines],
+        fontsize=GRID_POINTS,
     )
-    axis.set_title(drawable(title, LONGEST_TITLE), fontsize=10)
+    above = fill(drawable(title, LONGEST_TITLE), LINE)
+    # Beginning with the labels, which give it room.
+    figure.suptitle(above, x=0.01, ha="left", fontsize=GRID_POINTS)
     return figure
 
 
@@ -126,7 +136,8 @@ def tiled(lines: list[Tensor], width: int) -> tuple[np.ndarray, tuple[int, int]]
 def kl_bars(kl: np.ndarray, active: np.ndarray, title: str) -> "Figure":
     """Draw the KL of each latent dimension in nats, largest first, with inactive units in grey.
 
-    Of very many, the 500 largest are drawn.
+    Of very many, the 500 largest are drawn. Bars are named by their dimensions, from z1: all, or
+    some of many.
 
     Args:
         kl: (d,) KL in nats.
@@ -136,8 +147,20 @@ def kl_bars(kl: np.ndarray, active: np.ndarray, title: str) -> "Figure":
     order = np.argsort(-kl)[:MOST_BARS]
     colors = np.where(active[order], ACTIVE, INACTIVE)
     some = f", {MOST_BARS} of {len(kl):,}" if len(kl) > MOST_BARS else ""
+    names = [f"z{j + 1}" for j in order]
+    key = {f"active ({int(active.sum())})": ACTIVE, f"idle ({int((~active).sum())})": INACTIVE}
     labels = (f"latent dimension, largest KL first{some}", "KL (nats)")
-    return bars([Bars(kl[order], colors, title)], labels)
+    figure = bars([Bars(kl[order], colors, title, names)], labels)
+    add_key(figure, key)
+    return figure
+
+
+def add_key(figure: "Figure", colors: dict[str, str]) -> None:
+    """Add the meaning of colours to the upper right corner of bars that fall to the right."""
+    from matplotlib.patches import Patch
+
+    patches = [Patch(color=color, label=label) for label, color in colors.items()]
+    figure.axes[0].legend(handles=patches, loc="upper right", fontsize=POINTS, frameon=False)
 
 
 @default_settings()
@@ -150,7 +173,7 @@ def usage_bars(usage: Sequence[np.ndarray], titles: Sequence[str]) -> "Figure":
     """
     levels = zip(usage, titles, strict=True)
     rows = [Bars(np.sort(uses)[::-1], np.full(len(uses), ACTIVE), title) for uses, title in levels]
-    return bars(rows, ("code, most used first", "uses"))
+    return bars(rows, ("rank of the code by its use", "uses"))
 
 
 class Bars(NamedTuple):
@@ -160,11 +183,13 @@ class Bars(NamedTuple):
         heights: (N,) heights.
         colors: (N,) colours.
         title: text above the bars.
+        names: N names below the bars; none numbers them.
     """
 
     heights: np.ndarray
     colors: np.ndarray
     title: str
+    names: Sequence[str] = ()
 
 
 def bars(rows: Sequence[Bars], labels: tuple[str, str]) -> "Figure":
@@ -176,12 +201,19 @@ def bars(rows: Sequence[Bars], labels: tuple[str, str]) -> "Figure":
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 3 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(7, 3.3 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), squeeze=False)[:, 0]
     for axis, row in zip(axes, rows, strict=True):
         count = len(row.heights)
-        axis.bar(np.arange(count), row.heights, color=row.colors, width=0.85)
-        axis.set(xlabel=labels[0], ylabel=labels[1], xlim=(-0.6, count - 0.4))
-        axis.set_title(fill(drawable(row.title, LONGEST_TITLE), LINE), fontsize=9)
+        axis.bar(np.arange(count) + 1, row.heights, color=row.colors, width=0.85)
+        axis.set_xlim(0.4, count + 0.6)
+        axis.set_xlabel(labels[0], fontsize=POINTS)
+        axis.set_ylabel(labels[1], fontsize=POINTS)
+        axis.tick_params(labelsize=POINTS - 1)
+        if row.names:
+            shown = range(0, count, -(-count // MOST_NAMED))
+            axis.set_xticks([i + 1 for i in shown], [row.names[i] for i in shown])
+        above = fill(drawable(row.title, LONGEST_TITLE), LINE)
+        axis.set_title(above, fontsize=POINTS, loc="left")
         axis.spines[["top", "right"]].set_visible(False)
     return figure

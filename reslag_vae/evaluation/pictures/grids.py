@@ -17,10 +17,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EXTREMES = ("best", "median", "worst")
+COLUMNS = 8  # images in a line of reconstructions
+
+REC = "Rec: sum of squared errors of an image."
+SOURCES = (
+    "prior: codes drawn from the model's prior; mixture: from Gaussians fitted to codes of "
+    "training images."
+)
 
 
 def reconstructions(originals: Tensor, models: dict[str, Tensor]) -> "Figure":
-    """Draw a line of originals above each model's, as in Figures 6 to 8 of the thesis.
+    """Draw lines of originals above each model's, as in Figures 6 to 8 of the thesis.
+
+    A line has 8 images.
 
     Args:
         originals: (N, C, H, W) uint8, or floating point in [0, 1]; up to 16 are easy to see.
@@ -29,7 +38,21 @@ def reconstructions(originals: Tensor, models: dict[str, Tensor]) -> "Figure":
     Raises:
         ValueError: a model's images have another shape than the originals.
     """
-    return draw_blocks([labelled_lines([("original", originals), *models.items()])])
+    lines = [("original", originals), *models.items()]
+    check_same_shape(lines)
+    blocks = []
+    for start in range(0, len(originals), COLUMNS):
+        part = slice(start, start + COLUMNS)
+        block = labelled_lines([(label, own[part]) for label, own in lines])
+        blocks.append(padded(block, min(COLUMNS, len(originals))))
+    return draw_blocks(blocks)
+
+
+def padded(block: Block, columns: int) -> Block:
+    """Return a block with white images in the places of a line that has too few."""
+    images = block.images
+    white = images.new_ones(len(images), columns - images.shape[1], *images.shape[2:])
+    return block._replace(images=torch.cat([images, white], dim=1))
 
 
 def samples(models: dict[str, dict[str, Tensor]]) -> "Figure":
@@ -56,7 +79,7 @@ def samples(models: dict[str, dict[str, Tensor]]) -> "Figure":
         lines = images.reshape(-1, columns, *images.shape[1:])
         rows = [title] if source == sources[0] else []
         blocks.append(Block(lines, source if title == titles[0] else "", rows))
-    return draw_blocks(blocks, columns=len(sources))
+    return draw_blocks(blocks, len(sources), SOURCES if len(sources) > 1 else "")
 
 
 def extreme_images(errors: Tensor, count: int = 6) -> Tensor:
@@ -93,4 +116,4 @@ def extremes(errors: Tensor, originals: Tensor, reconstructed: Tensor) -> "Figur
         block = labelled_lines([("original", original), ("reconstruction", reconstruction)])
         below = [f"Rec {value:.2f}" for value in error]
         blocks.append(block._replace(title=name, below=below))
-    return draw_blocks(blocks)
+    return draw_blocks(blocks, caption=REC)

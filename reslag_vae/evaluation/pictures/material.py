@@ -15,7 +15,7 @@ from reslag_vae.evaluation.pictures import bilinear, line, two_dimensions
 MIXTURE = f"mixture of {COMPONENTS} Gaussians"
 
 # Images of a grid, and of the paths between two and between four images.
-GRID_IMAGES, STEPS, SIDE = 16, 10, 7
+GRID_IMAGES, STEPS, SIDE = 16, 8, 7
 
 
 class ModelMaterial(NamedTuple):
@@ -31,7 +31,7 @@ class ModelMaterial(NamedTuple):
         samples: (16, C, H, W) images by the source of their latents: the prior, and the mixture
             fitted to the codes.
         corners: (4, C, H, W) uint8 images, of different classes if there are so many.
-        strip: (10, C, H, W) images decoded between the first two corners.
+        strip: (8, C, H, W) images decoded between the first two corners.
         square: (7, 7, C, H, W) images decoded between all four corners.
         plane: (N, 2) one sample of the posterior of each reference image, in two dimensions; None
             if d is 1.

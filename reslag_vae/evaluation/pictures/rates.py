@@ -101,9 +101,8 @@ def draw_sweep(axis: "Axes", sweep: Sequence[tuple[float, float, float]], color:
     axis.plot([rate for _, rate, _ in sweep], [rec for *_, rec in sweep], color=color, linewidth=1)
     for beta, rate, rec in sweep:
         # To the lower left of a falling convex curve, above lines and beneath markers.
-        words = axis.annotate(
-            f"β {beta:g}", (rate, rec), (-5, -5), textcoords="offset points", fontsize=8, zorder=2.5
-        )
+        words = axis.annotate(f"β {beta:g}", (rate, rec), (-5, -5), textcoords="offset points")
+        words.set(fontsize=10, zorder=2.5)
         words.set(
             ha="right", va="top", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5}
         )

@@ -20,12 +20,12 @@ from reslag_vae.evaluation.pictures.translation import (
 # Dimensions that are traversed, images of each kind of extreme, and classes that are translated.
 TRAVERSED, EXTREMES, CLASSES = 8, 6, 10
 # Places of a traversal in standard deviations, and strengths of a translation.
-DEVIATIONS = torch.linspace(-3, 3, 9)
+DEVIATIONS = torch.linspace(-3, 3, 7)
 STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0)
 
 
 def traversals(subject: Subject) -> dict[str, Tensor]:
-    """Return the (10, C, H, W) traversal of each of the 8 most active dimensions, by label.
+    """Return the (8, C, H, W) traversal of each of the 8 most active dimensions, by label.
 
     Each is the first image decoded, and then with the dimension moved from -3σ to +3σ. The middle
     and σ are those of all codes, so that the values are the same for every image. A binary latent
@@ -92,7 +92,7 @@ def class_translations(subject: Subject) -> list[Translation]:
     for k in range(0, len(names), -(-len(names) // CLASSES)):
         members = (labels == k).nonzero()[:, 0]
         if nearest[k] >= 0 and len(members):
-            label = f"{names[k]} → {names[nearest[k]]}"
+            label = f"from {names[k]} to {names[nearest[k]]}"
             rows.append(
                 translated_image(subject, label, int(members[0]), means[nearest[k]] - means[k])
             )

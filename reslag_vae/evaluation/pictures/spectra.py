@@ -38,7 +38,8 @@ def power_spectra(
     figure, axis = empty_axes(
         "radial frequency (cycles per pixel)", "power\n(white noise: its variance)"
     )
-    axis.axvspan(*UPPER, color=SHADE, zorder=0)
+    label = "upper half, whose power is the sharpness"
+    axis.axvspan(*UPPER, color=SHADE, zorder=0, label=label)
     draw_powers(axis, frequencies, originals, color="black", label="originals", linewidth=2.0)
     for number, (title, sources) in enumerate(models.items()):
         color = COLORS[number % len(COLORS)]

@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 
 GRID_COLUMNS = 3
 
+PATH = "decoded: codes on the straight line between the codes of the two originals."
+SQUARE = "Framed: reconstructions of four originals; between them, mixtures of their codes."
+DIMENSIONS = (
+    "One dimension z of the code at a time, others kept: its value in standard deviations σ from "
+    "the mean of all codes."
+)
+DIRECTIONS = (
+    "+1: the code moved by the whole difference of the mean codes of the two groups; 0.5 is half "
+    "of it, 2 twice."
+)
+
 
 class Translation(NamedTuple):
     """An image and what it becomes along one direction of the latent.
@@ -53,7 +64,7 @@ def interpolation_strip(ends: Tensor, models: dict[str, Tensor]) -> "Figure":
     )
     between = [""] * (block.images.shape[1] - 4)
     above = ["original", "decoded", *between, "decoded", "original"]
-    return draw_blocks([block._replace(above=above)])
+    return draw_blocks([block._replace(above=above)], caption=PATH)
 
 
 def interpolation_grid(models: dict[str, Tensor]) -> "Figure":
@@ -71,7 +82,7 @@ def interpolation_grid(models: dict[str, Tensor]) -> "Figure":
     last = len(next(iter(models.values()))) - 1
     corners = [(0, 0), (0, last), (last, 0), (last, last)]
     blocks = [Block(images, title=title, framed=corners) for title, images in models.items()]
-    return draw_blocks(blocks, GRID_COLUMNS)
+    return draw_blocks(blocks, GRID_COLUMNS, SQUARE)
 
 
 def traversals(original: Tensor, values: Tensor, dimensions: dict[str, Tensor]) -> "Figure":
@@ -92,7 +103,7 @@ def traversals(original: Tensor, values: Tensor, dimensions: dict[str, Tensor]) 
         (label, torch.cat([first, images.cpu()])) for label, images in dimensions.items()
     )
     above = ["original", "decoded", *map(deviations, values.tolist())]
-    return draw_blocks([block._replace(above=above)])
+    return draw_blocks([block._replace(above=above)], caption=DIMENSIONS)
 
 
 def deviations(value: float) -> str:
@@ -117,4 +128,5 @@ def translations(strengths: Sequence[float], rows: Sequence[Translation]) -> "Fi
         for row in rows
     ]
     columns = [f"{strength:+g}" if strength else "decoded" for strength in strengths]
-    return draw_blocks([labelled_lines(lines)._replace(above=["original", *columns])])
+    block = labelled_lines(lines)._replace(above=["original", *columns])
+    return draw_blocks([block], caption=DIRECTIONS)

@@ -3,7 +3,6 @@
 It is readable on a phone and in print.
 """
 
-import base64
 from collections.abc import Sequence
 from importlib.resources import files
 from itertools import zip_longest
@@ -14,19 +13,12 @@ from jinja2 import Environment, StrictUndefined
 from reslag_vae.studies.report import tables
 from reslag_vae.studies.report.columns import COST, YARDSTICK, Column, best, filled_columns
 from reslag_vae.studies.report.contents import Chapter, Contents
+from reslag_vae.studies.report.pictures import PICTURES, data_uri, pictures_of
 from reslag_vae.studies.report.plots import curves, rates, svg
 from reslag_vae.studies.report.rows import Row
 from reslag_vae.studies.report.tables import text_of
 
-PICTURES = {
-    "reconstructions": "Reconstructions of validation images",
-    "prior_samples": "Samples of the prior",
-}
-
 SIGNS = {"better": "▼ ", "worse": "▲ "}
-
-# Data sets whose licence forbids to redistribute pictures: the page leaves their originals out.
-NOT_PASSED_ON = ("celeba",)
 
 LINES = "Dashed: sigma_optimal. Thin: single seeds."
 
@@ -115,7 +107,7 @@ class ChapterView:
 
     @property
     def pictures(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        """Titles and pictures by kind, of the first seed of each row that has one."""
+        """Captions and pictures by kind, of the first seed of each row that has one."""
         found = [(heading, pictures_of(self.rows, name)) for name, heading in PICTURES.items()]
         return [(heading, pictures) for heading, pictures in found if pictures]
 
@@ -151,20 +143,3 @@ def number_cells(
         ]
         body.append([Cell(line[0]), *map(Cell, line[1:], kinds)])
     return [[Cell(text) for text in head], *body]
-
-
-def pictures_of(rows: Sequence[Row], name: str) -> list[tuple[str, str]]:
-    """Return title and picture of each row that has one and may show it."""
-    if name == "reconstructions" and rows[0].data in NOT_PASSED_ON:
-        return []
-    found = [(row.title, row.runs[0].picture(name)) for row in rows]
-    return [
-        (title, data_uri(path.read_bytes(), "image/png"))
-        for title, path in found
-        if path is not None
-    ]
-
-
-def data_uri(content: bytes, kind: str) -> str:
-    """Return a content as a data URI."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

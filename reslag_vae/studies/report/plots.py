@@ -1,13 +1,12 @@
 """Plots of a study, as SVG."""
 
 import io
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reslag_vae.evaluation.pictures.axes import add_legend, empty_axes
+from reslag_vae.evaluation.pictures.axes import add_legend, empty_axes, settled, zoom_to
 from reslag_vae.evaluation.pictures.figures import default_settings, drawable
 from reslag_vae.evaluation.pictures.palette import COLORS
 from reslag_vae.evaluation.pictures.rates import NLL, RatePoint, rate_distortion
@@ -17,10 +16,6 @@ from reslag_vae.studies.report.rows import Row
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-# The share of the epochs, at the beginning, that the scale of a curve ignores: their values are far
-# off.
-SETTLING_SHARE = 0.1
 
 
 @default_settings()
@@ -51,7 +46,7 @@ def curves(rows: Sequence[Row], name: str, label: str) -> "Figure":
     figure, axis = empty_axes("epoch", label)
     for number, row in enumerate(rows):
         draw_row(axis, row, name, number)
-    epochs = [epoch for row in rows for run in row.runs for epoch in settled_epochs(run)]
+    epochs = [epoch for row in rows for run in row.runs for epoch in settled(run.history)]
     zoom_to(axis, [epoch[name] for epoch in epochs if name in epoch])
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     add_legend(figure)
@@ -75,29 +70,17 @@ def draw_row(axis: "Axes", row: Row, name: str, number: int) -> None:
         linestyle=style,
         linewidth=1.6,
         marker=".",
-        markersize=3,
+        markersize=7 if length == 1 else 3,
         label=drawable(row.title),
     )
     for points in seeds if len(seeds) > 1 else ():
-        axis.plot(*points.T, color=color, linestyle=style, linewidth=0.5, alpha=0.5)
+        mark = "." if length == 1 else ""
+        axis.plot(*points.T, color=color, linestyle=style, linewidth=0.5, alpha=0.5, marker=mark)
 
 
 def curve_of(run: FinishedRun, name: str) -> list[tuple[float, float]]:
     """Return (epoch, value) of each epoch with a value of that name."""
     return [(epoch["epoch"], epoch[name]) for epoch in run.history if name in epoch]
-
-
-def settled_epochs(run: FinishedRun) -> list[dict[str, float]]:
-    """Return a run's epochs after the first tenth."""
-    return run.history[int(SETTLING_SHARE * len(run.history)) :]
-
-
-def zoom_to(axis: "Axes", values: Sequence[float]) -> None:
-    """Limit the y axis to the finite ones of some values, with a margin."""
-    values = [value for value in values if math.isfinite(value)]
-    if values and max(values) > min(values):
-        margin = 0.05 * (max(values) - min(values))
-        axis.set_ylim(min(values) - margin, max(values) + margin)
 
 
 def rates(rows: Sequence[Row], pca: float | None) -> "Figure":

@@ -1,11 +1,15 @@
 """The callback that says whether the latent has collapsed, by active units and KL per dimension."""
 
+from pathlib import Path
+
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 
 from reslag_vae.evaluation.pictures.figures import kl_bars, save_figure, usage_bars
+from reslag_vae.runs.folder import figure_file
+from reslag_vae.runs.tracking import log_picture
 from reslag_vae.training.at_once import minibatches_of_epoch
-from reslag_vae.training.callbacks.images import figure_path, log_picture
+from reslag_vae.training.callbacks.pace import DrawingPace
 from reslag_vae.training.system import BaseVAE
 
 # Updates of the decoder before which a latent that is not in use yet is not called collapsed.
@@ -30,33 +34,41 @@ class CollapseMonitor(Callback):
 
     def __init__(self) -> None:
         self.verdict = ""
+        self.pace = DrawingPace()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
-        """Judge and draw the epoch, in the first process only."""
+        """Judge the epoch, and draw it if a picture is due, in the first process only."""
         if not trainer.is_global_zero:
             return
         ended = trainer.current_epoch + 1
-        self.draw(trainer, pl_module, ended, reservation(trainer, ended))
+        lacking = reservation(trainer, ended)
+        self.judge(pl_module, lacking)
+        if self.pace.due:
+            with self.pace.drawing():
+                self.draw(trainer, pl_module, ended, lacking)
 
-    def draw(self, trainer: Trainer, model: BaseVAE, epoch: int, reservation: str = "") -> None:
+    def judge(self, model: BaseVAE, lacking: str = "") -> None:
+        """Keep the verdict on the model's latest evaluation, with what it lacks."""
+        if model.evaluation.latents.count:
+            self.verdict = reserved(model.evaluation.latents.verdict(), lacking)
+
+    def draw(self, trainer: Trainer, model: BaseVAE, epoch: int, lacking: str = "") -> None:
         """Judge the model's latest evaluation and draw it.
 
         Args:
             trainer: trainer of the run.
             model: model of the run.
             epoch: number of the epoch that has ended, from 1.
-            reservation: what the verdict lacks; it follows the verdict after a comma, or else
+            lacking: what the verdict lacks; it follows the verdict after a comma, or else
                 stands in its place.
         """
         statistics = model.evaluation.latents
+        self.judge(model, lacking)
         if not statistics.count:
             return
-        verdicts = [statistics.verdict(), *statistics.verdicts()]
-        if reservation:
-            follows = reservation.startswith(",")
-            verdicts = [f"{own}{reservation}" if follows else reservation for own in verdicts]
-        self.verdict = verdicts[0]
-        titles = [f"{model.name}, epoch {epoch}: {own}" for own in verdicts[1:]]
+        whose = model.titled(model.preset)
+        verdicts = [reserved(own, lacking) for own in statistics.verdicts()]
+        titles = [f"{whose}, epoch {epoch}: {own}" for own in verdicts]
         kl = statistics.kl_per_dimension()
         if statistics.usage:
             usage = [own.cpu().numpy() for own in statistics.usage]
@@ -66,9 +78,9 @@ class CollapseMonitor(Callback):
             name, bars = "kl_per_dimension", kl_bars(kl.cpu().numpy(), active, titles[0])
         else:  # of a prior that is not one density for each dimension
             return
-        path = figure_path(trainer, name)
+        path = figure_file(Path(trainer.default_root_dir), name)
         save_figure(bars, path)
-        log_picture(trainer, name, path, model.images_seen)
+        log_picture(trainer.loggers, name, path, model.images_seen)
 
 
 def reservation(trainer: Trainer, ended: int) -> str:
@@ -84,3 +96,8 @@ def reservation(trainer: Trainer, ended: int) -> str:
     if ended == trainer.max_epochs:
         return f", after no more than {updates} updates"
     return f"too early to judge the latent: {updates} of {FEWEST_UPDATES} updates"
+
+
+def reserved(verdict: str, lacking: str) -> str:
+    """Return a verdict with what it lacks, after a comma; or else that stands in its place."""
+    return f"{verdict}{lacking}" if not lacking or lacking.startswith(",") else lacking

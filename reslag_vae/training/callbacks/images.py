@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
@@ -11,17 +12,20 @@ from reslag_vae.data.images import Batch, as_batch
 from reslag_vae.evaluation.pictures.figures import image_grid, save_figure
 from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.options import require
-from reslag_vae.runs.folder import FIGURES, figure_file
-from reslag_vae.runs.tracking import SteadyLogger
+from reslag_vae.runs.folder import drawn_images_file, figure_file
+from reslag_vae.runs.formats import write_arrays
+from reslag_vae.runs.tracking import log_picture
+from reslag_vae.training.callbacks.pace import DrawingPace
 from reslag_vae.training.system import BaseVAE
 
 LATENT_SEED = 0
 
 
 class ImageGrids(Callback):
-    """A callback that draws reconstructions and samples of the prior, and logs them to W&B.
+    """A callback that draws reconstructions and samples of the prior, and tracks them.
 
-    They are `figures/reconstructions.png` and `figures/prior_samples.png`.
+    They are `figures/reconstructions.png` and `figures/prior_samples.png`; their images are in
+    `figures/images.npz`.
 
     Each new picture replaces the earlier one. The images are the first of the validation split and
     the latents are drawn from a fixed seed, so pictures of different epochs, models and runs can be
@@ -29,7 +33,8 @@ class ImageGrids(Callback):
 
     Args:
         count: number of images in each picture.
-        every: number of epochs between pictures. After training the best epoch is drawn.
+        every: number of epochs between pictures, at least; drawing takes a small share of the time.
+            After training the best epoch is drawn.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -40,6 +45,7 @@ class ImageGrids(Callback):
         require("callbacks.images.every", every)
         self.count, self.every = count, every
         self.originals: Tensor | None = None
+        self.pace = DrawingPace()
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: BaseVAE) -> None:
         """Forget the images of the epoch before."""
@@ -58,29 +64,30 @@ class ImageGrids(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
         """Draw the pictures if the epoch is one of those that have them."""
-        if trainer.is_global_zero and trainer.current_epoch % self.every == 0:
-            self.draw(trainer, pl_module, trainer.current_epoch + 1)
+        wanted = trainer.current_epoch % self.every == 0
+        if trainer.is_global_zero and wanted and self.pace.due:
+            with self.pace.drawing():
+                self.draw(trainer, pl_module, trainer.current_epoch + 1)
 
     def draw(self, trainer: Trainer, model: BaseVAE, epoch: int) -> None:
         """Replace the pictures by those of the present model, at the end of `epoch` (from 1)."""
         if self.originals is None:
             return
+        folder = Path(trainer.default_root_dir)
+        images = {"originals": as_bytes(self.originals)}
         for name, rows in picture_rows(model, self.originals.to(model.device)).items():
-            path = figure_path(trainer, name)
-            save_figure(
-                image_grid(rows, f"{name.replace('_', ' ')}: {model.name}, epoch {epoch}"), path
-            )
-            log_picture(trainer, name, path, model.images_seen)
+            path = figure_file(folder, name)
+            title = f"{name.replace('_', ' ')}: {model.titled(model.preset)}, epoch {epoch}"
+            save_figure(image_grid(rows, title), path)
+            log_picture(trainer.loggers, name, path, model.images_seen)
+            images[name] = as_bytes(rows[-1][1])
+        write_arrays(drawn_images_file(folder), images)
 
 
-def figure_path(trainer: Trainer, name: str) -> Path:
-    """Return the path of a run's picture.
-
-    Args:
-        trainer: trainer of the run.
-        name: name of the picture, without its suffix.
-    """
-    return figure_file(Path(trainer.default_root_dir), name)
+def as_bytes(images: Tensor) -> np.ndarray:
+    """Return (N, C, H, W) images in [0, 1] as uint8."""
+    rounded: np.ndarray = (images.float().clamp(0, 1) * 255).round().byte().cpu().numpy()
+    return rounded
 
 
 @torch.no_grad()
@@ -98,10 +105,3 @@ def picture_rows(model: BaseVAE, originals: Tensor) -> dict[str, list[tuple[str,
         label = "posterior mean" if model.model.likelihood.has_mean else "sample given its mean"
         pictures["reconstructions"] = [("original", originals), (label, reconstructions)]
     return pictures | {"prior_samples": [("prior sample", samples)]}
-
-
-def log_picture(trainer: Trainer, name: str, path: Path, images_seen: int) -> None:
-    """Show a picture file in the run's W&B dashboard, if it has one."""
-    for logger in trainer.loggers:
-        if isinstance(logger, SteadyLogger):
-            logger.log_pictures({f"{FIGURES}/{name}": path}, images_seen=images_seen)

@@ -103,7 +103,11 @@ def test_what_the_extras_bring_is_what_commands_look_for() -> None:
     assert extras.MODULES.keys() <= project["optional-dependencies"].keys()
     assert set(extras.PLUGINS.values()) <= project["optional-dependencies"].keys()
     for extra, names in extras.MODULES.items():
-        wanted = {"sklearn": "scikit-learn", "PIL": "pillow"}
+        wanted = {
+            "sklearn": "scikit-learn",
+            "PIL": "pillow",
+            "wandb_workspaces": "wandb-workspaces",
+        }
         brought = brought_by(extra, project["optional-dependencies"])
         assert {wanted.get(name, name) for name in names} <= brought
 

@@ -16,6 +16,7 @@ NAMES = {
     folder.CONFIG_FILE,
     folder.IDENTITY_FILE,
     folder.METRICS_CSV,
+    folder.STEPS_CSV,
     folder.RESULT_FILE,
     folder.PER_IMAGE_FILE,
     folder.EVALUATION_FILE,

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import wandb
 from omegaconf import DictConfig
 from PIL import Image
 
-from reslag_vae.runs.tracking import SteadyLogger, add_evaluation, wandb_logger
+from reslag_vae.runs.tracking import add_evaluation
 from reslag_vae.runs.wandb_service import logged_in
+from reslag_vae.runs.wandb_tracker import WandbTracker, wandb_logger
 from reslag_vae.training.build import add_logger, build, finished_loggers
 from tests.running import wandb_records
 
@@ -130,7 +132,7 @@ def fresh() -> Iterator[None]:
     wandb.teardown()
 
 
-def used(folder: Path, project: Any = "project", number: int = 0) -> SteadyLogger:
+def used(folder: Path, project: Any = "project", number: int = 0) -> WandbTracker:
     """A logger after everything that a run and its evaluation do with one."""
     Image.new("L", (4, 4)).save(folder.parent / "picture.png")
     logger = wandb_logger(project, "auto", None, folder, CONFIG)
@@ -287,3 +289,50 @@ def test_a_damaged_count_of_steps_ends_nothing(tmp_path: Path) -> None:
     (tmp_path / "run" / "wandb_step.txt").write_bytes(b"\xff")
     assert not used(tmp_path / "run").off
     assert steps(tmp_path / "run") == [[0, 1]]
+
+
+def test_a_run_says_what_it_is_and_its_summary_keeps_the_best(tmp_path: Path) -> None:
+    """Group, tags, notes and type of a single run; the best of the ELBO; codes and the model."""
+    (tmp_path / "best.ckpt").write_bytes(b"weights")
+    tracker = wandb_logger("project", "offline", None, tmp_path, CONFIG, log_model=True)
+    for elbo in (1.0, 3.0, 2.0):
+        tracker.log_metrics({"images_seen": elbo, "val/elbo": elbo, "epoch": 0})
+    picture = np.zeros((4, 4), dtype=np.uint8)
+    tracker.show_table("codes", ["image", "class", "z1"], [[picture, "seven", 0.5]])
+    tracker.summarise({"verdict": "no collapse", "best_epoch": 2})
+    tracker.keep_model(tmp_path / "best.ckpt", {"best_epoch": 2})
+    assert not tracker.off
+    tracker.close()
+    wandb.teardown()
+    [path] = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+    records = list(wandb_records(path))
+    [run] = [record.run for record in records if record.HasField("run")]
+    assert (run.run_group, run.job_type, run.notes) == ("digits", "train", str(tmp_path))
+    assert list(run.tags) == ["vae", "digits", "elbo"]
+    metrics = {record.metric.name: record.metric for record in records if record.HasField("metric")}
+    assert metrics["val/elbo"].summary.max
+    assert metrics["val/loss"].summary.min
+    keys = {item.nested_key[0] or item.key for own in histories(records) for item in own.item}
+    assert "codes" in keys
+    epochs = {item.value_json for own in histories(records) for item in own.item if named(item)}
+    assert epochs == {"1"}
+    [artifact] = [record for record in records if b"model-" in record.SerializeToString()]
+    assert b"best.ckpt" in artifact.SerializeToString()
+
+
+def histories(records: list[Any]) -> list[Any]:
+    """The rows of history among records."""
+    return [record.history for record in records if record.HasField("history")]
+
+
+def named(item: Any) -> bool:
+    """Whether an item is the epoch."""
+    return "epoch" in (item.key, *item.nested_key)
+
+
+def test_a_model_is_kept_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    tracker = wandb_logger("project", "offline", "own", tmp_path, CONFIG, ["a"], "why")
+    tracker.keep_model(tmp_path / "absent.ckpt", {})
+    assert not tracker.off
+    assert (tracker.experiment.group, tracker.experiment.notes) == ("own", "why")
+    tracker.close()

@@ -249,11 +249,11 @@ def test_no_other_progress_bar_takes_the_place_of_ours(compose: Compose, tmp_pat
 def test_a_dashboard_gets_flat_names(compose: Compose, tmp_path: Path) -> None:
     config = compose("model=reslag", "objective=sigma_optimal", "seed=5", *SMALL)
     OmegaConf.set_struct(config, False)
-    config.logger = {"_target_": "types.SimpleNamespace", "_partial_": True}
+    config.logger = {"_target_": "tests.recorder.Recorder"}
     model, trainer = build_system(config), Trainer(default_root_dir=tmp_path, logger=False)
     add_logger(trainer, config, build_data(config, model.model), model)
     (dashboard,) = trainer.loggers
-    names = dashboard.config  # type: ignore[attr-defined]
+    names = dashboard.logger.options  # type: ignore[attr-defined]
     wanted = {
         "model": "reslag",
         "data": "digits",

@@ -28,6 +28,7 @@ from reslag_vae.training.callbacks import (
     collapse,
     images,
 )
+from reslag_vae.training.callbacks.pace import DrawingPace
 from reslag_vae.training.measure import measure
 from reslag_vae.training.schedules import Lagging
 from reslag_vae.training.system import BaseVAE
@@ -91,19 +92,21 @@ def test_the_last_pictures_are_of_the_best_epoch(
     )
     for module in (images, collapse):
         monkeypatch.setattr(module, "save_figure", lambda *_: None)
+    monkeypatch.setattr(DrawingPace, "due", True)
+    title = "Optimal Sigma VAE, sigma_optimal"
     model, data = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal"), make_data()
     Fed(model, loss=[3.0, 1.0, 2.0])
     trainer = fit(
         model, data, 3, [ImageGrids(count=4), CollapseMonitor(), Throughput(), BestAndLast()]
     )
-    third = grids["reconstructions: optimal_sigma, epoch 3"][1][1]
+    third = grids[f"reconstructions: {title}, epoch 3"][1][1]
     for drawn in (grids, bars):
         drawn.clear()
     finish.finish(trainer, model, data, tmp_path, {"seed": 0})
 
     assert sorted(grids) == [
-        "prior samples: optimal_sigma, epoch 2",
-        "reconstructions: optimal_sigma, epoch 2",
+        f"prior samples: {title}, epoch 2",
+        f"reconstructions: {title}, epoch 2",
     ]
     best = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal")
     best.load_state_dict(
@@ -111,13 +114,13 @@ def test_the_last_pictures_are_of_the_best_epoch(
     )
     latents = evaluate(best.model, best.objective, data.in_order("val")).latents
     originals = data.split("val").images[:4]
-    (_, shown), (_, reconstructions) = grids["reconstructions: optimal_sigma, epoch 2"]
+    (_, shown), (_, reconstructions) = grids[f"reconstructions: {title}, epoch 2"]
     assert torch.equal(shown, originals / 255)
     with torch.no_grad():
         torch.testing.assert_close(reconstructions, best.eval().model.reconstruct(originals))
     assert not torch.allclose(reconstructions, third)
-    [(title, kl)] = bars.items()
-    assert title == f"optimal_sigma, epoch 2: {latents.verdict()}"
+    [(above, kl)] = bars.items()
+    assert above == f"{title}, epoch 2: {latents.verdict()}"
     per_dimension = latents.kl_per_dimension()
     assert per_dimension is not None
     assert kl == pytest.approx(per_dimension.tolist())

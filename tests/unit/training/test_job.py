@@ -194,7 +194,7 @@ def test_a_run_of_a_study_goes_on_with_its_own_settings(
     config = job_module.job_config(asked, folder)
     begun = resumed(folder, [])
     assert (config.data.root, config.trainer.compile) == ("/elsewhere", True)
-    config.data.root, config.trainer.compile, config.logger = begun.data.root, False, begun.logger
+    config.data.root, config.trainer.compile, config.logger = begun.data.root, "auto", begun.logger
     assert config == begun
 
 

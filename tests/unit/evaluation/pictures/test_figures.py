@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
 from reslag_vae.evaluation import pictures
@@ -48,7 +49,7 @@ def test_grid_keeps_broken_rows_interleaved() -> None:
         "output",
     ]
     assert list(axis.get_yticks()) == [2.5, 7.5, 12.5, 17.5]
-    assert axis.get_title() == "title"
+    assert axis.get_figure().get_suptitle() == "title"  # type: ignore[union-attr]
     assert picture.get_clim() == (0, 1)
 
 
@@ -85,6 +86,29 @@ def test_kl_bars_are_sorted_and_inactive_ones_grey() -> None:
     assert [to_hex(bar.get_facecolor()) for bar in bars] == [ACTIVE, ACTIVE, INACTIVE]
 
 
+def test_kl_bars_are_named_by_their_dimensions_and_have_a_key() -> None:
+    axis = kl_bars(np.array([0.1, 2.0, 0.0]), np.array([True, True, False]), "title").axes[0]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["z2", "z1", "z3"]
+    legend = axis.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["active (2)", "idle (1)"]
+
+
+def test_of_many_dimensions_some_are_named_each_in_its_place() -> None:
+    axis = kl_bars(np.arange(64.0), np.ones(64, dtype=bool), "title").axes[0]
+    labels = [label.get_text() for label in axis.get_xticklabels()]
+    assert labels == [f"z{64 - place}" for place in range(0, 64, 4)]
+    assert list(axis.get_xticks()) == list(range(1, 65, 4))
+
+
+def test_a_long_verdict_is_not_cut() -> None:
+    verdict = "partly collapsed: at most half of the latent is used (31 of 150 units active, KL 9)"
+    figure = kl_bars(np.ones(2), np.ones(2, dtype=bool), f"Optimal Sigma VAE, epoch 100: {verdict}")
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    assert figure.axes[0]._left_title.get_window_extent().x1 <= figure.bbox.x1  # type: ignore[attr-defined]
+
+
 def test_of_very_many_dimensions_those_of_the_largest_kl_are_drawn() -> None:
     axis = kl_bars(np.arange(2000.0), np.ones(2000, dtype=bool), "title").axes[0]
     heights = [bar.get_height() for bar in axis.patches]  # type: ignore[attr-defined]
@@ -101,7 +125,7 @@ def test_each_level_of_codes_has_bars_and_a_title_of_its_own() -> None:
     axes = usage_bars([np.array([1, 2]), np.array([3, 0, 7])], ["top", "bottom"]).axes
     heights = [[bar.get_height() for bar in axis.patches] for axis in axes]  # type: ignore[attr-defined]
     assert heights == [[2, 1], [7, 3, 0]]
-    assert [axis.get_title() for axis in axes] == ["top", "bottom"]
+    assert [axis.get_title(loc="left") for axis in axes] == ["top", "bottom"]
 
 
 def test_figure_is_saved_as_png(tmp_path: Path) -> None:
@@ -188,5 +212,5 @@ def test_no_name_spoils_a_picture(name: str, tmp_path: Path) -> None:
 def test_a_dollar_is_a_dollar() -> None:
     """Two of them begin a formula elsewhere."""
     figure = image_grid([("row", torch.rand(1, 1, 4, 4))], "$a$")
-    assert figure.axes[0].title.get_parse_math() is False
-    assert figure.axes[0].get_title() == "$a$"
+    assert figure._suptitle.get_parse_math() is False  # type: ignore[attr-defined]
+    assert figure.get_suptitle() == "$a$"

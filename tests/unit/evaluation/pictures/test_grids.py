@@ -25,12 +25,16 @@ def words(axis: Axes) -> list[str]:
 
 def test_reconstructions_are_beneath_their_originals() -> None:
     models = {"AutoEncoder": numbered(0.3, 16), "ResLag VAE": numbered(0.6, 16)}
-    [axis] = reconstructions(numbered(0, 16), models).axes
+    axes = reconstructions(numbered(0, 16), models).axes
 
-    assert words(axis) == ["original", "AutoEncoder", "ResLag VAE"]
-    assert torch.allclose(
-        shades(axis), torch.stack([numbered(v, 16)[:, 0, 0, 0] for v in (0, 0.3, 0.6)])
-    )
+    assert [words(axis) for axis in axes] == [["original", "AutoEncoder", "ResLag VAE"]] * 2
+    shown = torch.cat([shades(axis) for axis in axes], dim=1)
+    assert torch.allclose(shown, torch.stack([numbered(v, 16)[:, 0, 0, 0] for v in (0, 0.3, 0.6)]))
+
+
+def test_a_last_line_of_few_images_is_filled_with_white() -> None:
+    axes = reconstructions(numbered(0, 10), {"VAE": numbered(0.3, 10)}).axes
+    assert torch.equal(shades(axes[1])[:, 2:], torch.ones(2, 6))
 
 
 def test_originals_may_be_uint8() -> None:

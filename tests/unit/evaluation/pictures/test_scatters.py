@@ -7,7 +7,7 @@ import pytest
 import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgba
+from matplotlib.colors import to_hex, to_rgba
 
 from reslag_vae.evaluation.pictures.palette import COLORS
 from reslag_vae.evaluation.pictures.scatters import axis_names, posterior_scatter, two_dimensions
@@ -15,11 +15,13 @@ from reslag_vae.evaluation.pictures.scatters import axis_names, posterior_scatte
 
 def drawn(axis: Axes) -> dict[tuple[float, float], tuple[float, ...]]:
     """The colour of each point, without its transparency."""
-    [points] = axis.collections
-    points.update_scalarmappable()
-    places = np.asarray(points.get_offsets()).tolist()
-    colours = np.broadcast_to(points.get_facecolor(), (len(places), 4))[:, :3].tolist()
-    return {(x, y): tuple(colour) for (x, y), colour in zip(places, colours, strict=True)}
+    found: dict[tuple[float, float], tuple[float, ...]] = {}
+    for points in axis.collections:
+        points.update_scalarmappable()
+        places = np.asarray(points.get_offsets()).tolist()
+        colours = np.broadcast_to(points.get_facecolor(), (len(places), 4))[:, :3].tolist()
+        found |= {(x, y): tuple(colour) for (x, y), colour in zip(places, colours, strict=True)}
+    return found
 
 
 def test_two_dimensions_are_left_as_they_are() -> None:
@@ -100,18 +102,58 @@ def test_titles_lie_within_the_picture(names: list[str]) -> None:
         assert axis.title.get_window_extent().y1 <= figure.bbox.y1
 
 
-def test_a_hundred_classes_have_a_bar_with_some_names() -> None:
+def test_a_hundred_classes_have_a_colour_and_a_marker_each() -> None:
     points, labels = torch.rand(100, 2), torch.arange(100)
-    figure = posterior_scatter(
-        {"VAE": points}, labels, [f"class {i}" for i in range(100)], ("x", "y")
-    )
+    names = [f"class {i}" for i in range(100)]
+    figure = posterior_scatter({"VAE": points}, labels, names, ("x", "y"))
+    [legend] = figure.legends
+
+    assert [text.get_text() for text in legend.get_texts()] == names
+    pairs = {(to_hex(line.get_color()), str(line.get_marker())) for line in legend.get_lines()}
+    assert len(pairs) == 100
+    assert len(set(drawn(figure.axes[0]).values())) == len(COLORS)
+
+
+def test_more_classes_have_a_bar_with_some_names() -> None:
+    points, labels = torch.rand(120, 2), torch.arange(120)
+    names = [f"class {i}" for i in range(120)]
+    figure = posterior_scatter({"VAE": points}, labels, names, ("x", "y"))
     axis, bar = figure.axes
 
-    assert len(set(drawn(axis).values())) == 100
-    assert [text.get_text() for text in bar.get_yticklabels()] == [
-        f"class {i}" for i in range(0, 100, 5)
-    ]
+    assert len(set(drawn(axis).values())) == 120
+    shown = [text.get_text() for text in bar.get_yticklabels()]
+    assert shown == [f"class {i}" for i in range(0, 120, 6)]
     assert not figure.legends
+
+
+def test_colours_lie_apart() -> None:
+    """In OKLab (Ottosson 2020), where equal distances look equal; black and white are 1 apart."""
+    to_cones = torch.tensor(
+        [
+            [0.4122214708, 0.5363325363, 0.0514459929],
+            [0.2119034982, 0.6806995451, 0.1073969566],
+            [0.0883024619, 0.2817188376, 0.6299787005],
+        ]
+    )
+    to_lab = torch.tensor(
+        [
+            [0.2104542553, 0.7936177850, -0.0040720468],
+            [1.9779984951, -2.4285922050, 0.4505937099],
+            [0.0259040371, 0.7827717662, -0.8086757660],
+        ]
+    )
+    srgb = torch.tensor([to_rgba(color)[:3] for color in COLORS])
+    linear = torch.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    lab = (linear @ to_cones.T) ** (1 / 3) @ to_lab.T
+    assert torch.pdist(lab).min() > 0.2
+
+
+def test_every_class_of_a_mixture_is_seen() -> None:
+    """Of two classes in the same place neither lies wholly above the other."""
+    labels = torch.arange(400) % 2
+    figure = posterior_scatter({"VAE": torch.zeros(400, 2)}, labels, ["a", "b"], ("x", "y"))
+    turns = [int(own.get_array()[0]) for own in figure.axes[0].collections]  # type: ignore[index]
+    assert turns == [0, 1] * 8
 
 
 @pytest.mark.parametrize("models", [1, 7])

@@ -59,7 +59,8 @@ def test_grids_frame_their_corners() -> None:
     # Three of them beside each other, the fourth below the first.
     places = [axis.get_position() for axis in axes]
     assert places[0].y0 == places[1].y0 == places[2].y0 > places[3].y1
-    assert places[0].x0 == places[3].x0 < places[1].x0 < places[2].x0
+    assert places[0].x0 == pytest.approx(places[3].x0)
+    assert places[0].x0 < places[1].x0 < places[2].x0
 
 
 def test_traversals_name_dimensions_and_values() -> None:

@@ -14,6 +14,7 @@ from reslag_vae.evaluation.epoch import evaluate
 from reslag_vae.networks import Network
 from reslag_vae.training.callbacks import CollapseMonitor
 from reslag_vae.training.callbacks import collapse as module
+from reslag_vae.training.callbacks.pace import DrawingPace
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import VAE, AutoEncoder
 from tests.systems import make_system
@@ -90,9 +91,10 @@ def test_the_picture_is_of_the_latest_evaluation(
         module, "kl_bars", lambda kl, active, title: drawn.append((list(kl), list(active), title))
     )
     monkeypatch.setattr(module, "save_figure", lambda *_: None)
+    monkeypatch.setattr(DrawingPace, "due", True)
     monitor, model, data = CollapseMonitor(), make_system(VAE, make_network(), "elbo"), make_data()
     trainer = fit(model, data, 2, [monitor])
-    assert [title.split(":")[0] for _, _, title in drawn] == ["vae, epoch 1", "vae, epoch 2"]
+    assert [title.split(":")[0] for _, _, title in drawn] == ["VAE, epoch 1", "VAE, epoch 2"]
     model.evaluation = evaluate(model.model, model.objective, data.in_order("test"))
     monitor.draw(trainer, model, 9)
     statistics = model.evaluation.latents
@@ -102,7 +104,7 @@ def test_the_picture_is_of_the_latest_evaluation(
     assert drawn[2] == (
         kl.tolist(),
         statistics.active().tolist(),
-        f"vae, epoch 9: {monitor.verdict}",
+        f"VAE, epoch 9: {monitor.verdict}",
     )
     assert drawn[2] != drawn[1]
 

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
+from reslag_vae.runs.formats import read_arrays
 from reslag_vae.training.callbacks import ImageGrids
 from reslag_vae.training.callbacks import images as module
 from reslag_vae.training.callbacks.images import picture_rows
+from reslag_vae.training.callbacks.pace import DrawingPace
 from reslag_vae.variants import VAE
 from tests.systems import make_system
 
@@ -31,9 +33,12 @@ def test_pictures_are_written_as_png(
         with Image.open(tmp_path / "figures" / f"{name}.png") as picture:
             picture.verify()
             assert picture.format == "PNG"
-    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == sorted(
-        f"{name}.png" for name in NAMES
-    )
+    files = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert files == {"images.npz", *(f"{name}.png" for name in NAMES)}
+    images = read_arrays(tmp_path / "figures" / "images.npz")
+    assert set(images) == {"originals", *NAMES}
+    assert {own.shape for own in images.values()} == {(3, 1, 8, 8)}
+    assert {own.dtype.name for own in images.values()} == {"uint8"}
 
 
 @pytest.fixture
@@ -42,6 +47,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, Tensor]]]:
     rows: list[list[tuple[str, Tensor]]] = []
     monkeypatch.setattr(module, "image_grid", lambda grid, _: rows.append(grid))
     monkeypatch.setattr(module, "save_figure", lambda *_: None)
+    monkeypatch.setattr(DrawingPace, "due", True)
     return rows
 
 
@@ -116,8 +122,8 @@ def test_a_picture_says_what_it_shows(
     rows = ["original", "posterior mean"], ["prior sample"]
     for epoch, pair in ((1, shown[:2]), (7, shown[2:])):
         assert pair == [
-            (f"reconstructions: vae, epoch {epoch}", rows[0]),
-            (f"prior samples: vae, epoch {epoch}", rows[1]),
+            (f"reconstructions: VAE, epoch {epoch}", rows[0]),
+            (f"prior samples: VAE, epoch {epoch}", rows[1]),
         ]
 
 

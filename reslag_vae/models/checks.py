@@ -164,6 +164,8 @@ def check_output(
     Raises:
         ValueError: it fails, or gives something else; the message says what it was given.
     """
+    own = next((own for own in module.parameters() if own.is_floating_point()), None)
+    inputs = inputs if own is None else inputs.to(own)
     training = module.training
     module.eval()
     try:

@@ -81,7 +81,8 @@ def test_everything_of_a_run_is_in_its_folder(finished: tuple[Path, float]) -> N
     folder, _ = finished
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     pictures = {
-        f"figures/{name}.png" for name in ("reconstructions", "prior_samples", "kl_per_dimension")
+        f"figures/{name}.png"
+        for name in ("curves", "reconstructions", "prior_samples", "kl_per_dimension")
     }
     assert files == {
         "config.yaml",
@@ -94,6 +95,7 @@ def test_everything_of_a_run_is_in_its_folder(finished: tuple[Path, float]) -> N
         "per_image.npz",
         *TRAVELLING,
         *pictures,
+        "figures/images.npz",
     }
     for name in pictures:
         with Image.open(folder / name) as picture:

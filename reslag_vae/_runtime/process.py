@@ -109,5 +109,7 @@ def quiet() -> None:
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     # In a second stage all but the prior stands still.
     warnings.filterwarnings("ignore", message=r".*module\(s\) in eval mode.*")
+    # The steps before a CUDA graph are made by the optimizers that it is taken of.
+    warnings.filterwarnings("ignore", message=".*capturable=True.*")
     # What is logged is of all processes already.
     warnings.filterwarnings("ignore", message=".*sync_dist=True.*")

@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 
@@ -9,14 +10,21 @@ def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that the numbers depend on."""
     import lightning
     import torch
-    import torchvision
 
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
+        "torchvision": version_of("torchvision"),
         "lightning": lightning.__version__,
     }
+
+
+def version_of(package: str) -> str:
+    """Return the installed version of a package."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def commit() -> str | None:

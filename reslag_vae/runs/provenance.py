@@ -14,17 +14,17 @@ def versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "torchvision": version_of("torchvision"),
+        "torchvision": version_of("torchvision") or "not installed",
         "lightning": lightning.__version__,
     }
 
 
-def version_of(package: str) -> str:
-    """Return the installed version of a package."""
+def version_of(package: str) -> str | None:
+    """Return the installed version of a package; None if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return "not installed"
+        return None
 
 
 def commit() -> str | None:

@@ -183,12 +183,19 @@ def training(arguments: argparse.Namespace, run: Path, work: Path) -> list[Part]
     evaluated = [f"run={run}", *EVALUATED]
     if arguments.dry_run:
         evaluated += ["samples=1", "reference=32", "train_images=64", "tsne=0", "figures=false"]
-    train, evaluate = (str(ROOT / name) for name in ("train.py", "evaluate.py"))
     return [
         *parts,
-        Part("training", (sys.executable, train, *options), 180),
-        Part("evaluation", (sys.executable, evaluate, *evaluated, "logger=none"), 40),
+        Part("training", command("reslag_vae.training.main", *options), 180),
+        Part("evaluation", command("reslag_vae.evaluation.command", *evaluated, "logger=none"), 40),
     ]
+
+
+def command(place: str, *options: str) -> tuple[str, ...]:
+    """Return the command line of train.py or evaluate.py.
+
+    It does without their door, which wants torchvision: neither pictures nor digits need it.
+    """
+    return sys.executable, "-c", f"from {place} import main; main()", *options
 
 
 def bring_home(run: Path, out: Path) -> None:

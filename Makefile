@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup train test unit contracts soak cov check fix table1 bench wheel clean
+.PHONY: help setup train test unit contracts soak cov check fix table1 bench gpu wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -54,6 +54,9 @@ table1: setup  ## Table 1 of the thesis and its report; stop and start it at wil
 bench: setup  ## speed, memory and start-up, beside what people would use instead: an hour on an idle machine
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	for part in training data startup memory profiling scaling busy sampling; do $(BIN)/python -m benchmarks.$$part || exit 1; done
+
+gpu: setup  ## what only a GPU can show, in under ten minutes: tests, speed, a real training (PICTURES=cifar10.tar.gz OUT=gpu)
+	$(BIN)/python -m benchmarks.gpu --out $(or $(OUT),gpu) $(if $(PICTURES),--pictures $(PICTURES))
 
 clean:  ## remove the environment and the caches, not your runs
 	rm -rf dist htmlcov .coverage .venv .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -22,6 +22,7 @@ from benchmarks.rounds import FinishedError, Job, Turns, synchronized_time
 from benchmarks.workloads import WORKLOADS, compose_config
 from reslag_vae._runtime import process
 from reslag_vae._runtime.process import quiet
+from reslag_vae.runs import provenance
 from reslag_vae.training.build import build, finished_loggers
 from reslag_vae.training.callbacks import callbacks_of
 from reslag_vae.training.system import BaseVAE
@@ -53,14 +54,28 @@ def prepare() -> None:
     seed_everything(0, verbose=False)
 
 
-def ours(job: Job, turns: Turns, overrides: tuple[str, ...] = ()) -> None:
-    """Train as train.py does, with every callback and W&B offline; turns lie in the first epoch."""
+def ours(
+    job: Job, turns: Turns, overrides: tuple[str, ...] = (), at_once: int | None = None
+) -> None:
+    """Train as train.py does, with every callback; turns lie in the first epoch.
+
+    W&B is offline, and left out where it is not installed.
+
+    Args:
+        job: the task.
+        turns: the turns.
+        overrides: options, as on the command line of train.py.
+        at_once: number of minibatches that go through the training loop at once, at most; None for
+            as many as train.py takes.
+    """
     prepare()
-    options = ("trainer.max_epochs=1", "logger=wandb", "logger.mode=offline", *overrides)
+    tracked = provenance.version_of("wandb") is not None
+    logger = ("logger=wandb", "logger.mode=offline") if tracked else ("logger=none",)
+    options = ("trainer.max_epochs=1", "trainer.compile=false", *logger, *overrides)
     config = compose_config(WORKLOADS[job.workload], job.batch_size, job.count, options)
     data, model, trainer = build(config, Path(job.folder))
-    # Minibatches come several at once: a turn is as many of those as there are whole ones.
-    at_once = min(data.at_once, job.batches)
+    # A turn is as many of those that come at once as there are whole ones.
+    at_once = min(at_once or data.at_once, job.batches)
     data.at_once, loads = at_once, job.batches // at_once
     turns.images = loads * at_once * job.batch_size
     callbacks_of(trainer).insert(0, BatchTurns(turns, loads))
@@ -86,11 +101,13 @@ class BatchTurns(Callback):
         """End a turn and begin the next one if the minibatch is the first of a turn.
 
         Raises:
-            RuntimeError: the model cannot be compiled on this machine.
+            RuntimeError: the model cannot be compiled on this machine, or its steps not captured.
         """
         assert isinstance(pl_module, BaseVAE)
         if pl_module.compiled is not None and pl_module.compiled.failed:
             raise RuntimeError("it could not be compiled here")
+        if pl_module.graphed is not None and pl_module.graphed.failed:
+            raise RuntimeError("its steps could not be captured here")
         if batch_idx % self.batches == 0:
             if batch_idx:
                 self.turns.end(synchronized_time() - self.started)
@@ -130,6 +147,7 @@ def main() -> None:
     """Train as the job's contender, until the parent process ends it."""
     job = Job(**json.loads(sys.argv[1]))
     turns = Turns(job.images)
+    process.allow_rounded_products(True)  # of all contenders, as train.py does
     with suppress(FinishedError):
         CONTENDERS[job.contender].train(job, turns)
     turns.say_memory()

@@ -83,7 +83,7 @@ def publish(arguments: argparse.Namespace, name: str, tables: Sequence[Table], r
     console.print(heading)
     for table in tables:
         console.print(_as_rich(table))
-    text = "\n\n".join([heading, *map(_as_markdown, tables)]) + "\n"
+    text = "\n\n".join([heading, *map(as_markdown, tables)]) + "\n"
     write_atomically(arguments.out / "table.md", text)
     content = {"conditions": circumstances, "results": raw}
     write_atomically(arguments.out / f"{name}.json", json.dumps(content, indent=2) + "\n")
@@ -145,7 +145,8 @@ def _as_rich(table: Table) -> rich.table.Table:
     return drawn
 
 
-def _as_markdown(table: Table) -> str:
+def as_markdown(table: Table) -> str:
+    """Return a table as Markdown."""
     rows = [[cell.replace("|", "\\|") for cell in row] for row in table.rows]
     lines = [table.columns, ("---", *["---:"] * (len(table.columns) - 1)), *rows]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -10,7 +10,6 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from benchmarks import report, tables
 from benchmarks.contenders import CONTENDERS
 from benchmarks.rounds import Child, Job, LostError
 from benchmarks.workloads import WORKLOADS
+from reslag_vae.runs import provenance
 
 # Images of a turn, which takes 1 to 3 seconds on two cores of a server, and the least number of
 # images in memory: those of the data set, or a twentieth of CelebA.
@@ -66,7 +66,8 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    packages = {name: version_of(name) for name in ("lightning", "pythae")}
+    names = ("lightning", "pythae")
+    packages = {name: provenance.version_of(name) or "not installed" for name in names}
     results: list[dict[str, Any]] = []
     try:
         for work in arguments.works:
@@ -79,14 +80,6 @@ def main() -> None:
         # An interrupted measurement leaves what it has.
         if results:
             tables.write(results, arguments)
-
-
-def version_of(package: str) -> str:
-    """Return the installed version of a package."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def measure(work: str, batch_size: int, arguments: argparse.Namespace) -> dict[str, Entry]:

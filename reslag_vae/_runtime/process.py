@@ -111,5 +111,7 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", message=r".*module\(s\) in eval mode.*")
     # Without widgets a notebook has no progress bar, and the epochs' lines all the same.
     warnings.filterwarnings("ignore", message='.*install "ipywidgets".*')
+    # The steps before a CUDA graph are made by the optimizers that it is taken of.
+    warnings.filterwarnings("ignore", message=".*capturable=True.*")
     # What is logged is of all processes already.
     warnings.filterwarnings("ignore", message=".*sync_dist=True.*")

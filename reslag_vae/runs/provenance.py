@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 
@@ -9,14 +10,21 @@ def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that the numbers depend on."""
     import lightning
     import torch
-    import torchvision
 
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
+        "torchvision": version_of("torchvision") or "not installed",
         "lightning": lightning.__version__,
     }
+
+
+def version_of(package: str) -> str | None:
+    """Return the installed version of a package; None if it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def commit() -> str | None:

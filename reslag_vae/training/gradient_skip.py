@@ -62,8 +62,6 @@ class GradientSkip:
         Returns:
             A () truth value on the norm's device.
         """
-        if self.norms.device != norm.device or self.norms.dtype != norm.dtype:
-            self.to(norm)
         finite = norm.isfinite()
         # The median of a window that is not full is NaN, and nothing is above that.
         skip = ~finite | (norm > self.factor * self.norms.median())

@@ -34,6 +34,14 @@ class GroupSteps:
         if settings.skip_above is not None:
             self.skips = {name: GradientSkip(settings.skip_above) for name in GROUPS}
 
+    def to(self, like: Tensor) -> None:
+        """Move what judges steps to the device and the precision of a tensor.
+
+        It is done before the first step: a CUDA graph repeats steps on the same memory.
+        """
+        for skip in self.skips.values():
+            skip.to(like)
+
     def take(
         self, name: Group, optimizer: LightningOptimizer, parameters: list[nn.Parameter]
     ) -> None:

@@ -197,6 +197,7 @@ class BaseVAE(LightningModule):
         if self.compilation is True or (self.compilation == "auto" and is_repaid(self)):
             self.compiled = CompiledForward(self._forward_pass)
         self.prepare_updates()
+        self.group_steps.to(self.model.parameter)
         for optimizer in self.trainer.optimizers:
             adapt(optimizer, self.device)
         if self.compilation and self.device.type == "cuda" and self.trainer.world_size == 1:

@@ -1,14 +1,12 @@
 """Steps as a graph, beside those of Python; in place of CUDA's capture, the work is repeated."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loops.progress import _Progress
 from torch import Tensor
 
 from reslag_vae.data import ImageDataModule
@@ -17,56 +15,26 @@ from reslag_vae.likelihoods import Gaussian, OptimalVariance
 from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
-from reslag_vae.training.graphed import Capture, GraphedSteps
+from reslag_vae.training.capture import Capture
+from reslag_vae.training.graphed import GraphedSteps
 from reslag_vae.training.optimizers import AdamSettings
 from reslag_vae.training.schedules import Joint, Lagging, Schedule
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import LaggingVAE, MMDInfoVAE, OptimalSigmaVAE
+from tests.graphs import Graphs, Work, repeated
 from tests.systems import make_system
 from tests.updates import equal, shared_state
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
 Fit = Callable[..., Trainer]
-Work = Callable[[], Tensor]
-
-
-def repeated(work: Work) -> Work:
-    """A graph that is no faster: launched, it does the work anew, into the same memory."""
-    memory: list[Tensor] = []
-
-    def repeat() -> Tensor:
-        with uncounted():
-            result = work()
-        memory[:] = memory or [torch.empty_like(result)]
-        return memory[0].copy_(result)
-
-    return repeat
-
-
-@contextmanager
-def uncounted() -> Iterator[None]:
-    """Hide optimizers' steps from Lightning, which does not see what a device does by itself."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_Progress, "increment_ready", lambda own: None)
-        patch.setattr(_Progress, "increment_completed", lambda own: None)
-        yield
-
-
-class Graphs(Callback):
-    """Has a system make its steps as graphs, where a GPU would."""
-
-    def __init__(self, capture: Capture) -> None:
-        self.capture = capture
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Set the graphs up; the system's own hook comes after this one, and finds no GPU."""
-        assert isinstance(pl_module, BaseVAE)
-        self.graphed = pl_module.graphed = GraphedSteps(pl_module, self.capture)
 
 
 def trained(
-    make: Callable[[], BaseVAE], data: ImageDataModule, fit: Fit, capture: Capture | None
+    make: Callable[[], BaseVAE],
+    data: ImageDataModule,
+    fit: Fit,
+    capture: Capture | None,
 ) -> tuple[BaseVAE, Trainer, GraphedSteps | None]:
     torch.manual_seed(0)
     system = make()
@@ -93,7 +61,10 @@ def test_training_is_bitwise_that_of_python(
     variant, objective, schedule, settings = SYSTEMS[name]
 
     def make() -> BaseVAE:
-        return make_system(variant, make_network(), objective, schedule, settings)
+        system = make_system(variant, make_network(), objective, schedule, settings)
+        # Elsewhere than the gradients, as before training on a GPU.
+        system.group_steps.to(torch.empty(0, dtype=torch.float64))
+        return system
 
     alone, python, _ = trained(make, make_data(), fit, None)
     system, trainer, graphed = trained(make, make_data(), fit, repeated)
@@ -149,6 +120,11 @@ def unable(work: Work) -> Work:
     raise RuntimeError("this operation cannot be captured")
 
 
+def halfway(work: Work) -> Work:
+    work()
+    raise RuntimeError("capture was invalidated")
+
+
 def forgetful(work: Work) -> Work:
     """A graph of the wrong steps."""
     return lambda: work() * 1.5
@@ -156,7 +132,11 @@ def forgetful(work: Work) -> Work:
 
 @pytest.mark.parametrize(
     ("capture", "message"),
-    [(unable, "cannot be captured"), (forgetful, "are not those that Python makes")],
+    [
+        (unable, "cannot be captured"),
+        (halfway, "was invalidated"),
+        (forgetful, "are not those that Python makes"),
+    ],
 )
 def test_where_a_graph_cannot_be_trusted_training_goes_on_with_a_word(
     capture: Capture,

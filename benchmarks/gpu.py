@@ -233,7 +233,8 @@ def write_summary(
     for own in outcomes:
         if own.name == "training" and own.verdict == OUT_OF_TIME:
             words = ["python", "train.py", f"resume={run}"]
-            texts.append(f"The training goes on where it was by `{shlex.join(words)}`.")
+            where = "with data.root= and data.folder= where its pictures are, if they were unpacked"
+            texts.append(f"The training goes on where it was by `{shlex.join(words)}`, {where}.")
         if own.verdict == FAILED or own.name == "tests":
             texts.append(f"**{own.name}, the end of its log**\n\n```\n{tail(logs, own.name)}\n```")
     (out / "summary.md").write_text("\n\n".join(texts) + "\n")

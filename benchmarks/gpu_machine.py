@@ -50,6 +50,7 @@ def print_gpu() -> None:
     free, total = torch.cuda.mem_get_info()
     print(f"GPU: {properties.name}, {properties.multi_processor_count} multiprocessors")
     print(f"free memory: {free / 1e9:.1f} of {total / 1e9:.1f} GB")
+    # A function of PyTorch's without annotations.
     cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
     print(f"CUDA {torch.version.cuda}, cuDNN {cudnn}")
     if shutil.which("nvidia-smi"):

@@ -4,19 +4,14 @@ Usage: python -m benchmarks.gpu_profile --out gpu
 """
 
 import argparse
-import os
-import tempfile
-from contextlib import redirect_stdout
 from pathlib import Path
 
 import torch
 
-from benchmarks.profiling import WARM_UP, Profiler
-from benchmarks.workloads import WORKLOADS, compose_config
+from benchmarks.profiling import profile_steps
+from benchmarks.workloads import WORKLOADS
 from reslag_vae._runtime import process
 from reslag_vae._runtime.files import write_atomically
-from reslag_vae.training.build import build
-from reslag_vae.training.callbacks import callbacks_of
 
 BATCH_SIZE, STEPS, ROWS = 32, 20, 40
 WAYS = {
@@ -44,19 +39,7 @@ def main() -> None:
 def profiled(overrides: tuple[str, ...], steps: int) -> str:
     """Return the profile of some steps on CIFAR10's size, each launched by itself, as text."""
     torch.compiler.reset()
-    count = (WARM_UP + 2 * steps) * BATCH_SIZE
-    options = ("trainer.max_epochs=1", "callbacks.images=null", *overrides)
-    config = compose_config(WORKLOADS["cifar10"], BATCH_SIZE, count, options)
-    profiler = Profiler(steps)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open(os.devnull, "w") as nowhere,
-        redirect_stdout(nowhere),
-    ):
-        data, model, trainer = build(config, Path(folder))
-        data.at_once = 1
-        callbacks_of(trainer).append(profiler)
-        trainer.fit(model, data)
+    profiler = profile_steps(WORKLOADS["cifar10"], BATCH_SIZE, steps, overrides)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     averages = profiler.profile.key_averages()
     table = averages.table(sort_by=f"self_{device}_time_total", row_limit=ROWS)

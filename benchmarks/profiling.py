@@ -94,19 +94,7 @@ def main() -> None:
 
 def profiled(work: Workload, steps: int) -> Profile:
     """Return the wall seconds of a step, and the self seconds of its operations and kernels."""
-    batches = WARM_UP + 2 * steps
-    config = compose_config(
-        work, BATCH_SIZE, batches * BATCH_SIZE, ("trainer.max_epochs=1", "callbacks.images=null")
-    )
-    profiler = Profiler(steps)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open(os.devnull, "w") as nowhere,
-        redirect_stdout(nowhere),
-    ):
-        data, model, trainer = build(config, Path(folder))
-        callbacks_of(trainer).append(profiler)
-        trainer.fit(model, data)
+    profiler = profile_steps(work, BATCH_SIZE, steps, ("trainer.compile=false",))
     operations, kernels = {}, {}
     for event in profiler.profile.key_averages():
         if event.device_type.name == "CPU":
@@ -115,6 +103,26 @@ def profiled(work: Workload, steps: int) -> Profile:
             kernels[event.key] = event.self_device_time_total / 1e6 / steps
     print(f"{work.name}: {1e3 * profiler.seconds:,.1f} ms per step", flush=True)
     return {"wall": profiler.seconds, "operations": operations, "kernels": kernels}
+
+
+def profile_steps(
+    work: Workload, batch_size: int, steps: int, overrides: tuple[str, ...]
+) -> Profiler:
+    """Return the profiler after some steps of the Trainer, each of one minibatch."""
+    count = (WARM_UP + 2 * steps) * batch_size
+    options = ("trainer.max_epochs=1", "callbacks.images=null", *overrides)
+    config = compose_config(work, batch_size, count, options)
+    profiler = Profiler(steps)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open(os.devnull, "w") as nowhere,
+        redirect_stdout(nowhere),
+    ):
+        data, model, trainer = build(config, Path(folder))
+        data.at_once, model.minibatch_size = 1, None
+        callbacks_of(trainer).append(profiler)
+        trainer.fit(model, data)
+    return profiler
 
 
 def family(name: str) -> str:

@@ -115,6 +115,7 @@ def fit_flow(flow: FlowPrior, train: Tensor, held: Tensor, progress: Progress) -
             batch = train[torch.randint(len(train), (BATCH,))]
             loss = -flow.log_prob(batch).mean()
             optimizer.zero_grad()
+            # A method of PyTorch's without annotations.
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(flow.parameters(), CLIP)
             optimizer.step()

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    # Seen by type checkers alone; `__all__` there names each.
+    # Seen by type checkers alone; `__all__` there names each, which the star would not say.
     from reslag_vae.evaluation.public import *  # noqa: F403
 
 

@@ -6,6 +6,7 @@ from lightning import Callback, Trainer
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.objectives import Objective
+from reslag_vae.training.lookup import callbacks_of
 
 # Minibatches that go through Lightning's loop at once, at most: on two cores it takes a tenth of
 # the time of a small network's step, and on a GPU more than the step. Larger ones need no company
@@ -29,8 +30,7 @@ def minibatches_at_once(trainer: Trainer, data: ImageDataModule) -> int:
         data: data of the run.
     """
     limited = is_limit(trainer.limit_train_batches)
-    # Lightning sets the attribute outside of the trainer's class.
-    watched = any(map(watches, trainer.callbacks))  # type: ignore[attr-defined]
+    watched = any(map(watches, callbacks_of(trainer)))
     if trainer.world_size > 1 or limited or watched:
         return 1
     device = trainer.strategy.root_device.type

@@ -34,6 +34,7 @@ def beside(device: torch.device) -> AbstractContextManager[object]:
 @cache
 def graph_stream(device: torch.device) -> torch.cuda.Stream:
     """Return the stream on which the graphs of a GPU are taken, the same at each call."""
+    # A constructor of PyTorch's without annotations.
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
@@ -46,7 +47,7 @@ def cuda_graph(work: Callable[[], Tensor]) -> Callable[[], Tensor]:
     try:
         with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
             result = work()
-    except Exception:
+    except Exception:  # whatever it was, it is raised again
         abandon(graph)
         raise
 

@@ -10,8 +10,8 @@ from reslag_vae.evaluation.pictures.history import training_curves
 from reslag_vae.runs.folder import CURVES, METRICS_CSV, STEPS_CSV, figure_file, read_rows
 from reslag_vae.runs.tracking import log_picture
 from reslag_vae.training.callbacks.checkpoint import BestAndLast
-from reslag_vae.training.callbacks.lookup import callback_of
 from reslag_vae.training.callbacks.pace import DrawingPace
+from reslag_vae.training.lookup import callback_of
 from reslag_vae.training.system import BaseVAE
 
 

@@ -14,7 +14,7 @@ from reslag_vae.options import require
 from reslag_vae.training.at_once import minibatches_of_epoch
 from reslag_vae.training.callbacks.collapse import CollapseMonitor
 from reslag_vae.training.callbacks.duration import WORTH_TELLING, Duration, in_words
-from reslag_vae.training.callbacks.lookup import callback_of
+from reslag_vae.training.lookup import callback_of
 from reslag_vae.training.system import BaseVAE
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,9 @@ from reslag_vae.runs.folder import STEPS_CSV, read_rows
 from reslag_vae.runs.tracking import trackers
 from reslag_vae.training.at_once import minibatches_of_epoch
 from reslag_vae.training.callbacks.curves import TrainingCurves
-from reslag_vae.training.callbacks.lookup import callback_of
 from reslag_vae.training.callbacks.metrics_csv import as_csv
 from reslag_vae.training.callbacks.pace import DrawingPace
+from reslag_vae.training.lookup import callback_of
 from reslag_vae.training.system import BaseVAE
 
 log = logging.getLogger(__name__)

@@ -4,9 +4,10 @@ from importlib.util import find_spec
 
 from reslag_vae._runtime.errors import UserError
 
-TRAIN = ("lightning", "matplotlib", "sklearn", "torchmetrics", "torchvision")
+TRAIN = ("lightning", "matplotlib", "sklearn", "torchmetrics")
 
-# Modules by the extra that brings them. Not wandb: a run goes on without it, and says so.
+# Modules by the extra that brings them. Not wandb, without which a run goes on and says so; not
+# torchvision, which some data sets need and ask for.
 MODULES = {
     "train": TRAIN,
     "evaluate": (*TRAIN, "scipy"),

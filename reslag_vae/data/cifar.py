@@ -15,6 +15,7 @@ from reslag_vae.data.base import ImageDataModule
 from reslag_vae.data.download import fetch
 from reslag_vae.data.errors import PLACE_HINT, DataError, damaged, refuse_special
 from reslag_vae.data.images import Images, Source
+from reslag_vae.data.official import torchvision_datasets
 from reslag_vae.data.scratch import scratch
 
 if TYPE_CHECKING:
@@ -33,9 +34,7 @@ class CIFAR10(ImageDataModule):
     image_shape = (3, 32, 32)
 
     def read(self) -> Source:
-        from torchvision import datasets
-
-        train, test, class_names = read_cifar(datasets.CIFAR10, self.root)
+        train, test, class_names = read_cifar(torchvision_datasets(self.name).CIFAR10, self.root)
         return Source(train, None, test, class_names)
 
 
@@ -51,9 +50,7 @@ class CIFAR100(ImageDataModule):
     image_shape = (3, 32, 32)
 
     def read(self) -> Source:
-        from torchvision import datasets
-
-        train, test, class_names = read_cifar(datasets.CIFAR100, self.root)
+        train, test, class_names = read_cifar(torchvision_datasets(self.name).CIFAR100, self.root)
         return Source(train, None, test, class_names)
 
 

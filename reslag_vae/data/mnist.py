@@ -13,6 +13,7 @@ from reslag_vae.data.download import fetch
 from reslag_vae.data.errors import DataError, damaged
 from reslag_vae.data.idx import read_content, values_of
 from reslag_vae.data.images import Images, Source
+from reslag_vae.data.official import torchvision_datasets
 
 if TYPE_CHECKING:
     from torchvision.datasets import MNIST as OfficialMNIST
@@ -56,9 +57,7 @@ class MNIST(BinarizableDataModule):
     image_shape = (1, 28, 28)
 
     def read(self) -> Source:
-        from torchvision import datasets
-
-        train, test, notes = read_splits(datasets.MNIST, self.root)
+        train, test, notes = read_splits(torchvision_datasets(self.name).MNIST, self.root)
         return Source(train, None, test, [str(digit) for digit in range(10)], notes=notes)
 
 
@@ -74,10 +73,9 @@ class FashionMNIST(ImageDataModule):
     image_shape = (1, 28, 28)
 
     def read(self) -> Source:
-        from torchvision import datasets
-
-        train, test, notes = read_splits(datasets.FashionMNIST, self.root)
-        return Source(train, None, test, list(datasets.FashionMNIST.classes), notes=notes)
+        official = torchvision_datasets(self.name).FashionMNIST
+        train, test, notes = read_splits(official, self.root)
+        return Source(train, None, test, list(official.classes), notes=notes)
 
 
 def read_splits(dataset: type["OfficialMNIST"], root: Path) -> tuple[Images, Images, list[str]]:

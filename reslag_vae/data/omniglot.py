@@ -19,6 +19,7 @@ from reslag_vae.data.decoded_file import Decoded
 from reslag_vae.data.download import fetch
 from reslag_vae.data.errors import DataError
 from reslag_vae.data.images import Images, Source
+from reslag_vae.data.official import torchvision_datasets
 from reslag_vae.data.omniglot_files import (
     BACKGROUND,
     EVALUATION,
@@ -104,15 +105,14 @@ class Omniglot(BinarizableDataModule):
         for name in FOLDERS:
             if training_parts(self.root / name):
                 return self.root / name
-        from torchvision.datasets import Omniglot as Official
-
+        official = torchvision_datasets(self.name).Omniglot
         folder = self.root / FOLDERS[0]
         # What is trained on comes last: where it is there, an evaluation set that is not there is
         # left out.
         for part in (EVALUATION, BACKGROUND):
             if place_of(folder, part) is None:
-                url = f"{Official.download_url_prefix}/{part}.zip"
-                fetch(folder / f"{part}.zip", [url], Official.zips_md5[part])
+                url = f"{official.download_url_prefix}/{part}.zip"
+                fetch(folder / f"{part}.zip", [url], official.zips_md5[part])
         return folder
 
 

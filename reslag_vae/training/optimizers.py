@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import torch
 from torch import nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from reslag_vae.options import require
+from reslag_vae.training.fused_adam import FusedAdam
 from reslag_vae.training.gradient_skip import WINDOW
 
 __all__ = ["AdamSettings", "Plateau"]
@@ -94,50 +94,7 @@ class AdamSettings:
         betas = f"betas {self.betas[0]:g} and {self.betas[1]:g}"
         return f"Adam for each group, lr {self.lr:g}, {betas}{clip}{skip}{rule}"
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> Adam:
-        """Return the optimizer of one group's parameters, whose update is one fused kernel."""
+    def build(self, parameters: Iterable[nn.Parameter]) -> FusedAdam:
+        """Return the optimizer of one group's parameters."""
         beta1, beta2 = self.betas
-        # As a group, since PyTorch refuses an empty list: a model without latents infers nothing.
-        own = Adam([{"params": list(parameters)}], lr=self.lr, betas=(beta1, beta2), fused=True)
-        own.register_step_post_hook(count_writes)
-        return own
-
-
-def count_writes(optimizer: Optimizer, *_: object) -> None:
-    """Count the writes of a fused step, which PyTorch leaves out (2.14), as those of any other.
-
-    By them the moments of a prior, among others, are known to be out of date.
-    """
-    for group in optimizer.param_groups:
-        torch.autograd.graph.increment_version(group["params"])
-
-
-def adapt(optimizer: Optimizer, device: torch.device) -> None:
-    """Make an optimizer fit its device, whatever the checkpoint that it was loaded from.
-
-    On a GPU its step can be captured: the learning rate is a tensor then, which a schedule changes
-    in place.
-
-    Args:
-        optimizer: optimizer whose parameters are there.
-        device: the device.
-    """
-    match_layout(optimizer)
-    captured = device.type == "cuda"
-    for group in optimizer.param_groups:
-        lr = float(group["lr"])
-        group["capturable"] = captured
-        group["lr"] = torch.tensor(lr, device=device) if captured else lr
-
-
-@torch.no_grad()
-def match_layout(optimizer: Optimizer) -> None:
-    """Give the optimizer's moments the memory layout of their parameters.
-
-    A checkpoint may hold another, and Adam's fused kernel goes through both in the order of memory
-    (PyTorch 2.15).
-    """
-    for parameter, state in optimizer.state.items():
-        for name, value in state.items():
-            if value.shape == parameter.shape and value.stride() != parameter.stride():
-                state[name] = torch.empty_like(parameter).copy_(value)
+        return FusedAdam(parameters, self.lr, (beta1, beta2))

@@ -25,9 +25,10 @@ from reslag_vae.training.compiled import Compile, CompiledForward, is_repaid
 from reslag_vae.training.distributed_evaluation import add_in_turn
 from reslag_vae.training.divergence import refuse_non_finite
 from reslag_vae.training.forward import ForwardPass, forward_pass
+from reslag_vae.training.fused_adam import FusedAdam
 from reslag_vae.training.graphed import GraphedSteps
 from reslag_vae.training.group_steps import GroupSteps
-from reslag_vae.training.optimizers import AdamSettings, adapt
+from reslag_vae.training.optimizers import AdamSettings
 from reslag_vae.training.requirements import check_requirements
 from reslag_vae.training.schedules import Joint, Lagging, Schedule, Update
 from reslag_vae.training.starting import start_from_data
@@ -199,7 +200,8 @@ class BaseVAE(LightningModule):
         self.prepare_updates()
         self.group_steps.to(self.model.parameter)
         for optimizer in self.trainer.optimizers:
-            adapt(optimizer, self.device)
+            if isinstance(optimizer, FusedAdam):
+                optimizer.adapt(self.device)
         if self.compilation and self.device.type == "cuda" and self.trainer.world_size == 1:
             self.graphed = GraphedSteps(self)
         if not self.images_seen:

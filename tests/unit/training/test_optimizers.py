@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from reslag_vae.latents import FlowPrior
-from reslag_vae.training.optimizers import AdamSettings, Plateau, match_layout
+from reslag_vae.training.optimizers import AdamSettings, Plateau
 
 
 def plateau_rates(plateau: Plateau, losses: list[float]) -> list[float]:
@@ -143,7 +143,7 @@ def test_moments_of_another_memory_layout_are_those_of_their_parameter() -> None
                     adam.state[weight][name] = adam.state[weight][name].contiguous(
                         memory_format=layout
                     )
-                match_layout(adam)
+                adam.adapt(torch.device("cpu"))
         ends.append(weight.detach())
     assert torch.equal(*ends)
 

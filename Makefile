@@ -53,7 +53,7 @@ table1: setup  ## Table 1 of the thesis and its report; stop and start it at wil
 
 bench: setup  ## speed, memory and start-up, beside what people would use instead: an hour on an idle machine
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	for part in training data startup memory profiling scaling busy sampling; do $(BIN)/python -m benchmarks.$$part || exit 1; done
+	for part in training data startup memory profiling scaling busy sampling sweep; do $(BIN)/python -m benchmarks.$$part || exit 1; done
 
 gpu: setup  ## what only a GPU can show, in under ten minutes: tests, speed, a real training (PICTURES=cifar10.tar.gz OUT=gpu)
 	$(BIN)/python -m benchmarks.gpu --out $(or $(OUT),gpu) $(if $(PICTURES),--pictures $(PICTURES))

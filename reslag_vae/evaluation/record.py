@@ -20,6 +20,7 @@ from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.pictures.gallery import Pictures, RunMaterial
 from reslag_vae.evaluation.pictures.material import model_material
 from reslag_vae.evaluation.summary import summary
+from reslag_vae.latents.verdicts import reservation
 from reslag_vae.runs.folder import (
     EVALUATIONS,
     evaluation_figures,
@@ -109,7 +110,11 @@ def evaluate_run(run: Run, subject: Subject, outputs: Outputs) -> EvaluatedRun:
     numbers = measure(subject)
     if outputs.perceptual:
         numbers["perceptual"] = perceptual(subject, outputs.weights, outputs.inception)
-    result = EvaluatedRun(run, subject, numbers, diagnosis_of(subject), None, [])
+    diagnosis = diagnosis_of(subject)
+    if diagnosis is not None and run.updates is not None:
+        said = diagnosis.verdict + reservation(run.updates)
+        diagnosis = diagnosis._replace(verdict=said)
+    result = EvaluatedRun(run, subject, numbers, diagnosis, None, [])
     content = summary(run, subject, numbers, result.diagnosis)
     arrays = images_of(subject)
     if arrays:

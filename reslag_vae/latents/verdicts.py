@@ -10,6 +10,18 @@ from reslag_vae.latents.levels import LEVELS
 # A level whose KL is below this many nats says nothing of an image.
 SILENT = 0.1
 
+# Updates of the decoder before which a latent that is not in use yet is not called collapsed.
+FEWEST_UPDATES = 500
+
+
+def reservation(updates: int) -> str:
+    """Return the end of a verdict on a model that has learned little; empty on any other.
+
+    Args:
+        updates: number of the decoder's updates.
+    """
+    return f", after no more than {updates} updates" if updates < FEWEST_UPDATES else ""
+
 
 def verdicts_on_codes(usage: Sequence[Tensor], varying: Sequence[bool]) -> list[str]:
     """Return a plain sentence for each level that says whether discrete latents have collapsed.

@@ -1,5 +1,6 @@
 """A finished run, loaded: its model, configuration and history."""
 
+import math
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -97,6 +98,15 @@ class Run(NamedTuple):
     def preset(self) -> str:
         """The choice of `objective=` that gives the objective and the likelihood."""
         return preset(self.model, self.objective)
+
+    @property
+    def updates(self) -> int | None:
+        """The number of the decoder's updates; None if the history does not say."""
+        seen = [row.get("images_seen") for row in self.history if row.get("epoch") == self.epoch]
+        if not seen or seen[-1] is None:
+            return None
+        batch_size: int = self.config.data.batch_size
+        return math.ceil(seen[-1] / batch_size)
 
     @property
     def title(self) -> str:

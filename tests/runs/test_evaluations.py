@@ -1,6 +1,7 @@
 """Finished runs on the digits, evaluated from their folders."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -25,6 +26,7 @@ from reslag_vae.evaluation.main import evaluate, read_data
 from reslag_vae.evaluation.metrics import classifier
 from reslag_vae.evaluation.record import EvaluatedRun
 from reslag_vae.latents import MixturePrior
+from reslag_vae.latents.verdicts import reservation
 from reslag_vae.options import EVALUATE
 from reslag_vae.runs import tracking
 from reslag_vae.runs.errors import RunError
@@ -83,6 +85,14 @@ def copies(trained: Path, tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
+def test_a_verdict_says_after_how_few_updates_it_is(trained: Path) -> None:
+    run = read_run(trained / "lagging", "last")
+    seen = read_metrics(trained / "lagging")[-1]["images_seen"]
+    assert run.updates == math.ceil(seen / run.config.data.batch_size)
+    assert reservation(run.updates) == f", after no more than {run.updates} updates"
+    assert run._replace(history=[]).updates is None
+
+
 def result(folder: Path, name: str = "evaluation.json") -> dict[str, Any]:
     content: dict[str, Any] = json.loads((folder / name).read_text())
     return content
@@ -127,6 +137,8 @@ def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, ca
             assert (evaluation["verdict"], bounds) == (None, {})
         else:
             assert evaluation["verdict"]["sentence"] in printed
+            updates = read_run(copies / model).updates
+            assert evaluation["verdict"]["sentence"].endswith(f"no more than {updates} updates")
             assert len(evaluation["verdict"]["dimensions"]) == 5
             own = numbers["likelihood"]["importance_weighted_bound"]["value"]
             assert bounds["importance_weighted_bound"].mean() == pytest.approx(own)

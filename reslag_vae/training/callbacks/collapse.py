@@ -6,14 +6,12 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 
 from reslag_vae.evaluation.pictures.figures import kl_bars, save_figure, usage_bars
+from reslag_vae.latents.verdicts import FEWEST_UPDATES, reservation
 from reslag_vae.runs.folder import figure_file
 from reslag_vae.runs.tracking import log_picture
 from reslag_vae.training.at_once import minibatches_of_epoch
 from reslag_vae.training.callbacks.pace import DrawingPace
 from reslag_vae.training.system import BaseVAE
-
-# Updates of the decoder before which a latent that is not in use yet is not called collapsed.
-FEWEST_UPDATES = 500
 
 
 class CollapseMonitor(Callback):
@@ -41,7 +39,7 @@ class CollapseMonitor(Callback):
         if not trainer.is_global_zero:
             return
         ended = trainer.current_epoch + 1
-        lacking = reservation(trainer, ended)
+        lacking = lacking_at(trainer, ended)
         self.judge(pl_module, lacking)
         if self.pace.due:
             with self.pace.drawing():
@@ -83,7 +81,7 @@ class CollapseMonitor(Callback):
         log_picture(trainer.loggers, name, path, model.images_seen)
 
 
-def reservation(trainer: Trainer, ended: int) -> str:
+def lacking_at(trainer: Trainer, ended: int) -> str:
     """Return what a verdict lacks after so few updates; empty if there were enough.
 
     Args:
@@ -94,7 +92,7 @@ def reservation(trainer: Trainer, ended: int) -> str:
     if updates >= FEWEST_UPDATES:
         return ""
     if ended == trainer.max_epochs:
-        return f", after no more than {updates} updates"
+        return reservation(updates)
     return f"too early to judge the latent: {updates} of {FEWEST_UPDATES} updates"
 
 

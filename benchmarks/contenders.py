@@ -118,8 +118,12 @@ class BatchTurns(Callback):
 AGGRESSIVE = (f"schedule.ratio={RATIO}", "schedule.epochs=1")
 COMPILED = "trainer.compile=true"
 
+# Of another checkout: there it is "ours".
+BEFORE = "before"
+
 CONTENDERS = {
     "ours": Contender("reslag_vae", ours),
+    BEFORE: Contender("reslag_vae, before", ours),
     "ours_compiled": Contender("reslag_vae, compiled", partial(ours, overrides=(COMPILED,))),
     "ours_compiled_bf16": Contender(
         "reslag_vae, compiled, bf16-mixed",
@@ -128,6 +132,9 @@ CONTENDERS = {
     "plain": Contender("plain loop", plain),
     "plain_tuned": Contender("plain loop, our layout and allocator", partial(plain, tuned=True)),
     "plain_compiled": Contender("plain loop, compiled", partial(plain, compiled=True)),
+    "plain_tuned_compiled": Contender(
+        "plain loop, our layout and allocator, compiled", partial(plain, compiled=True, tuned=True)
+    ),
     "dataloader": Contender("DataLoader loop", data_loader),
     "lightning": Contender("Lightning, over that DataLoader", automatic),
     "pythae": Contender("pythae", pythae),

@@ -137,9 +137,12 @@ class Child:
         job: the task of the child.
         variables: environment variables, besides this process' own; None sets those of train.py for
             our own training.
+        checkout: checkout of this project whose code the child runs.
     """
 
-    def __init__(self, job: Job, variables: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, job: Job, variables: dict[str, str] | None = None, checkout: Path = ROOT
+    ) -> None:
         if variables is None:
             variables = process.BRIEF if job.contender.startswith("ours") else {}
         self.log = Path(job.folder) / "log.txt"
@@ -151,7 +154,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                cwd=ROOT,
+                cwd=checkout,
                 env=os.environ | ENVIRONMENT | variables,
                 start_new_session=True,
             )

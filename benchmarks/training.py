@@ -16,8 +16,8 @@ from typing import Any
 import torch
 
 from benchmarks import report, tables
-from benchmarks.contenders import CONTENDERS
-from benchmarks.rounds import Child, Job, LostError
+from benchmarks.contenders import BEFORE, CONTENDERS
+from benchmarks.rounds import ROOT, Child, Job, LostError
 from benchmarks.workloads import WORKLOADS
 from reslag_vae.runs import provenance
 
@@ -60,14 +60,22 @@ def main() -> None:
         "--contenders",
         nargs="+",
         choices=CONTENDERS,
-        default=list(CONTENDERS),
         metavar="CONTENDER",
         help=f"of {', '.join(CONTENDERS)} (default: all)",
     )
+    parser.add_argument(
+        "--before", type=Path, help=f"a checkout of another commit, for the contender {BEFORE}"
+    )
     arguments = parser.parse_args()
+    if arguments.contenders is None:
+        arguments.contenders = [key for key in CONTENDERS if key != BEFORE or arguments.before]
+    if BEFORE in arguments.contenders and arguments.before is None:
+        parser.error(f"the contender {BEFORE} needs --before")
 
     names = ("lightning", "pythae")
     packages = {name: provenance.version_of(name) or "not installed" for name in names}
+    if arguments.before is not None:
+        packages[CONTENDERS[BEFORE].name] = f"at {provenance.commit(arguments.before)}"
     results: list[dict[str, Any]] = []
     try:
         for work in arguments.works:
@@ -104,7 +112,9 @@ def measure(work: str, batch_size: int, arguments: argparse.Namespace) -> dict[s
         for key, entry in entries.items():
             (folder / key).mkdir()
             count = max((arguments.repetitions + 2) * entry.images, IMAGES[work][1])
-            child = Child(Job(key, work, batch_size, entry.images, count, str(folder / key)))
+            name, checkout = ("ours", arguments.before) if key == BEFORE else (key, ROOT)
+            job = Job(name, work, batch_size, entry.images, count, str(folder / key))
+            child = Child(job, checkout=checkout)
             stack.callback(child.close)
             children[key] = child
             try:

@@ -27,15 +27,15 @@ def version_of(package: str) -> str | None:
         return None
 
 
-def commit() -> str | None:
-    """Return the commit of the code; None outside a checkout.
+def commit(folder: Path = Path(__file__).parent) -> str | None:
+    """Return the commit of the code in a folder, by default of this package's.
 
-    It ends in `-dirty` if the code differs from that commit.
+    It ends in `-dirty` if the code differs from that commit, and is None outside a checkout.
     """
     command = [
         "git",
         "-C",
-        str(Path(__file__).parent),
+        str(folder),
         "describe",
         "--always",
         "--abbrev=40",

@@ -1,5 +1,6 @@
 """The numbers of images that go through the training loop, and through validation, at once."""
 
+from collections.abc import Sequence
 from math import prod
 
 from lightning import Callback, Trainer
@@ -17,8 +18,14 @@ MOST_NUMBERS = 1 << 20
 # Images that are validated at once.
 VALIDATED = 512
 
-# Hooks for which a batch of the loader is a minibatch.
-HOOKS = ("on_train_batch_start", "on_train_batch_end")
+# Hooks for which a batch of the loader is a minibatch, and those that are called in each update.
+OF_BATCHES = ("on_train_batch_start", "on_train_batch_end")
+OF_UPDATES = (
+    "on_before_zero_grad",
+    "on_before_backward",
+    "on_after_backward",
+    "on_before_optimizer_step",
+)
 
 
 def minibatches_at_once(trainer: Trainer, data: ImageDataModule) -> int:
@@ -30,8 +37,7 @@ def minibatches_at_once(trainer: Trainer, data: ImageDataModule) -> int:
         data: data of the run.
     """
     limited = is_limit(trainer.limit_train_batches)
-    watched = any(map(watches, callbacks_of(trainer)))
-    if trainer.world_size > 1 or limited or watched:
+    if trainer.world_size > 1 or limited or is_watched(trainer, OF_BATCHES):
         return 1
     device = trainer.strategy.root_device.type
     most = MOST.get(device, 1)
@@ -67,8 +73,11 @@ def is_limit(batches: int | float) -> bool:
     return isinstance(batches, int) or batches != 1.0
 
 
-def watches(callback: Callback) -> bool:
-    """Return whether a callback that is not this package's looks at the loader's batches."""
-    own = type(callback)
-    overridden = any(getattr(own, hook) is not getattr(Callback, hook) for hook in HOOKS)
-    return overridden and not own.__module__.startswith("reslag_vae.")
+def is_watched(trainer: Trainer, hooks: Sequence[str]) -> bool:
+    """Return whether a callback that is not this package's has one of some hooks."""
+    return any(
+        getattr(type(own), hook) is not getattr(Callback, hook)
+        for own in callbacks_of(trainer)
+        for hook in hooks
+        if not type(own).__module__.startswith("reslag_vae.")
+    )

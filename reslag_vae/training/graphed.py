@@ -10,6 +10,7 @@ from lightning.pytorch.loops.progress import _ReadyCompletedTracker
 from torch import Tensor
 
 from reslag_vae._runtime.errors import first_line
+from reslag_vae.training.at_once import OF_UPDATES, is_watched
 from reslag_vae.training.capture import Capture, beside, cuda_graph, generator_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,17 @@ log = logging.getLogger(__name__)
 # as a part of the largest one.
 TRIALS = 2
 ROUNDING = 0.02
+
+
+def may_be_graphs(trainer: Trainer) -> bool:
+    """Return whether steps may be graphs: on one GPU, where no callback is called in updates.
+
+    Args:
+        trainer: trainer of the run. A callback of the user's own that looks at gradients would not
+            be called by a graph.
+    """
+    on_one_gpu = trainer.strategy.root_device.type == "cuda" and trainer.world_size == 1
+    return on_one_gpu and not is_watched(trainer, OF_UPDATES)
 
 
 class GraphedSteps:

@@ -26,7 +26,7 @@ from reslag_vae.training.distributed_evaluation import add_in_turn
 from reslag_vae.training.divergence import refuse_non_finite
 from reslag_vae.training.forward import ForwardPass, forward_pass
 from reslag_vae.training.fused_adam import FusedAdam
-from reslag_vae.training.graphed import GraphedSteps
+from reslag_vae.training.graphed import GraphedSteps, may_be_graphs
 from reslag_vae.training.group_steps import GroupSteps
 from reslag_vae.training.optimizers import AdamSettings
 from reslag_vae.training.requirements import check_requirements
@@ -202,7 +202,7 @@ class BaseVAE(LightningModule):
         for optimizer in self.trainer.optimizers:
             if isinstance(optimizer, FusedAdam):
                 optimizer.adapt(self.device)
-        if self.compilation and self.device.type == "cuda" and self.trainer.world_size == 1:
+        if self.compilation and may_be_graphs(self.trainer):
             self.graphed = GraphedSteps(self)
         if not self.images_seen:
             start_from_data(self)

@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -15,8 +17,9 @@ from reslag_vae.likelihoods import Gaussian, OptimalVariance
 from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
+from reslag_vae.training.callbacks import CollapseMonitor
 from reslag_vae.training.capture import Capture
-from reslag_vae.training.graphed import GraphedSteps
+from reslag_vae.training.graphed import GraphedSteps, may_be_graphs
 from reslag_vae.training.optimizers import AdamSettings
 from reslag_vae.training.schedules import Joint, Lagging, Schedule
 from reslag_vae.training.system import BaseVAE
@@ -173,3 +176,23 @@ def test_a_schedule_whose_steps_differ_is_not_captured(schedule: Schedule, fixed
     assert schedule.fixed is fixed
     schedule.begin_epoch(1000)
     assert schedule.fixed
+
+
+def test_steps_are_graphs_on_one_gpu_unless_somebody_looks_at_updates() -> None:
+    class Gradients(Callback):
+        """Looks at the gradients of each update."""
+
+        def on_after_backward(self, *_: object) -> None: ...
+
+    def may(device: str, *callbacks: Callback, world_size: int = 1) -> bool:
+        strategy = SimpleNamespace(root_device=torch.device(device))
+        trainer: Any = SimpleNamespace(
+            strategy=strategy, world_size=world_size, callbacks=list(callbacks)
+        )
+        return may_be_graphs(trainer)
+
+    assert may("cuda")
+    assert may("cuda", Callback(), CollapseMonitor())
+    assert not may("cuda", Gradients())
+    assert not may("cuda", world_size=2)
+    assert not may("cpu")

@@ -9,7 +9,6 @@ from tests.docs.pages import ROOT, pages
 
 LINK = re.compile(r"\]\((?![a-z]+:)([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-NAMED = re.compile(r"\{ #([\w-]+) \}")
 
 WRITTEN = [
     *pages(),
@@ -28,9 +27,8 @@ def anchors(page: Path) -> set[str]:
     """Return the names by which links lead to a page's headings."""
     found = set()
     for heading in HEADING.findall(prose(page)):
-        named = NAMED.search(heading)
         words = re.sub(r"[^\w\s-]", "", heading.replace("`", "")).strip().lower()
-        found.add(named[1] if named else re.sub(r"[\s-]+", "-", words))
+        found.add(re.sub(r"[\s-]+", "-", words))
     return found
 
 

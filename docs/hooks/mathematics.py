@@ -9,6 +9,10 @@ from latex2mathml.converter import convert
 INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.DOTALL)
 BLOCK = re.compile(r'<div class="arithmatex">\\\[(.*?)\\\]</div>', re.DOTALL)
 
+# An identifier of several letters has no space around it, as TeX gives functions.
+LOGARITHM = "<mi>ln</mi>"
+SPACED = f'<mspace width="0.17em" />{LOGARITHM}<mspace width="0.17em" />'
+
 
 def on_page_content(html: str, **_: Any) -> str:
     """Return a page's HTML with its equations in MathML."""
@@ -23,4 +27,4 @@ def mathml(latex: str, display: str) -> str:
         latex: the equation, with HTML's escapes.
         display: "inline" or "block".
     """
-    return str(convert(unescape(latex).strip(), display=display))
+    return str(convert(unescape(latex).strip(), display=display)).replace(LOGARITHM, SPACED)

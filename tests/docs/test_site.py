@@ -63,6 +63,8 @@ def test_equations_are_mathml(site: Path) -> None:
     pages = html(site)
     assert "<math" in pages["parts/objectives.html"]
     assert [place for place, text in pages.items() if 'class="arithmatex"' in text] == []
+    unknown = re.compile(r"<m(?:i|o|n|text)>[^<]*\\")  # a command of LaTeX that was not known
+    assert [place for place, text in pages.items() if unknown.search(text)] == []
 
 
 def test_notebooks_have_pictures(site: Path) -> None:

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup train test unit contracts soak cov check fix table1 bench gpu wheel clean
+.PHONY: help setup train test unit contracts soak cov check fix docs table1 bench gpu wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -44,6 +44,13 @@ fix: setup  ## what lint and format can mend by themselves
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: .venv/docs  ## the site, in site/: notebooks executed, links checked, no network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+.venv/docs: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
 wheel: setup  ## the package as a wheel, in dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
@@ -59,4 +66,4 @@ gpu: setup  ## what only a GPU can show, in under ten minutes: tests, speed, a r
 	$(BIN)/python -m benchmarks.gpu --out $(or $(OUT),gpu) $(if $(PICTURES),--pictures $(PICTURES))
 
 clean:  ## remove the environment and the caches, not your runs
-	rm -rf dist htmlcov .coverage .venv .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf dist site htmlcov .coverage .venv .mypy_cache .ruff_cache .pytest_cache *.egg-info

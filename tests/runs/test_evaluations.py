@@ -525,7 +525,10 @@ LEARNED = {
 }
 
 
-@pytest.mark.parametrize("prior", LEARNED)
+@pytest.mark.parametrize(
+    "prior",
+    [pytest.param(own, marks=[] if own == "flow" else pytest.mark.slow) for own in LEARNED],
+)
 def test_a_learned_prior_is_evaluated_and_what_it_has_not_is_left_out(
     prior: str, compose: Any, train: Any, options: Any, tmp_path: Path, capsys: Any
 ) -> None:
@@ -549,7 +552,10 @@ def test_a_learned_prior_is_evaluated_and_what_it_has_not_is_left_out(
     assert pictures == PICTURES - {"rate_distortion"}
 
 
-@pytest.mark.parametrize("choices", [("vq_vae", "posterior.codes=20"), ("fsq_vae",)])
+@pytest.mark.parametrize(
+    "choices",
+    [("vq_vae", "posterior.codes=20"), pytest.param(("fsq_vae",), marks=pytest.mark.slow)],
+)
 def test_codes_are_evaluated_as_codes(
     choices: tuple[str, ...], compose: Any, train: Any, options: Any, tmp_path: Path, capsys: Any
 ) -> None:
@@ -573,7 +579,9 @@ def test_codes_are_evaluated_as_codes(
     assert pictures == PICTURES - {"rate_distortion", "traversals"} | {"sigma2"}
 
 
-@pytest.mark.parametrize("choices", [("posterior.codes=20",), CODES_OF_NUMBERS])
+@pytest.mark.parametrize(
+    "choices", [pytest.param(("posterior.codes=20",), marks=pytest.mark.slow), CODES_OF_NUMBERS]
+)
 def test_two_levels_of_codes_are_evaluated_each(
     choices: tuple[str, ...], compose: Any, train: Any, options: Any, tmp_path: Path, capsys: Any
 ) -> None:

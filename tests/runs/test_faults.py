@@ -235,6 +235,7 @@ def test_a_signal_before_training_leaves_nothing_behind(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_signal_to_a_multirun_ends_its_jobs(
     launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:

@@ -68,7 +68,15 @@ def run(
     return place
 
 
-@pytest.mark.parametrize("name", ["run", "run/checkpoints/last.ckpt", "exported", str(OLD)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "run",
+        pytest.param("run/checkpoints/last.ckpt", marks=pytest.mark.slow),
+        "exported",
+        pytest.param(str(OLD), marks=pytest.mark.slow),
+    ],
+)
 def test_a_model_is_used_without_what_trained_it(name: str, run: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", NOTEBOOK, str(run / name)],

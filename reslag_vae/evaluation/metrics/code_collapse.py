@@ -41,7 +41,7 @@ class Exchange(NamedTuple):
 def diagnose_codes(
     model: GenerativeModel,
     codes: Codes,
-    likelihood: Likelihood | Tensor | float | None,
+    likelihood: Likelihood | Tensor | float | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Diagnosis:

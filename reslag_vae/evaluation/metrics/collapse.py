@@ -46,7 +46,7 @@ class Diagnosis(NamedTuple):
 def diagnose(
     model: LatentModel,
     codes: Codes,
-    likelihood: Likelihood | Tensor | float | None,
+    likelihood: Likelihood | Tensor | float | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Diagnosis:

@@ -195,7 +195,7 @@ def test_a_bernoulli_decoder_is_asked_by_its_probabilities() -> None:
     # Two draws lie on different sides of 0 every other time.
     assert precision(model, codes.latents, [0], None) == pytest.approx(both / 2, rel=0.05)
     assert precision(model, codes.latents, [1], None) == 0
-    diagnosis = diagnose(model, codes, None)
+    diagnosis = diagnose(model, codes)
     assert (diagnosis.lagging.tolist(), diagnosis.ignored.tolist()) == (
         [True, False],
         [False, True],

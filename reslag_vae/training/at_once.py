@@ -75,8 +75,9 @@ def is_limit(batches: int | float) -> bool:
 
 def is_watched(trainer: Trainer, hooks: Sequence[str]) -> bool:
     """Return whether a callback that is not this package's has one of some hooks."""
+    # Looked up in the callback itself: Lightning's LambdaCallback has its hooks there.
     return any(
-        getattr(type(own), hook) is not getattr(Callback, hook)
+        getattr(getattr(own, hook), "__func__", None) is not getattr(Callback, hook)
         for own in callbacks_of(trainer)
         for hook in hooks
         if not type(own).__module__.startswith("reslag_vae.")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import LambdaCallback
 from omegaconf import DictConfig
 
 from reslag_vae.data import ImageDataModule
@@ -75,6 +76,7 @@ def test_several_come_at_once_unless_somebody_counts_them(compose: Compose, tmp_
     assert count("+trainer.limit_train_batches=1.0") == MOST["cpu"]
     assert count("+trainer.max_time=00:01:00:00") == 1
     assert count(callback=Counts()) == 1
+    assert count(callback=LambdaCallback(on_train_batch_end=Counts().on_train_batch_end)) == 1
     assert count(callback=Callback()) == MOST["cpu"]
     # Large minibatches need no company.
     assert count("data.batch_size=1000") == 1

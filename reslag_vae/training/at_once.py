@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import prod
 
-from lightning import Callback, Trainer
+from lightning import Callback, LightningModule, Trainer
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.objectives import Objective
@@ -28,16 +28,17 @@ OF_UPDATES = (
 )
 
 
-def minibatches_at_once(trainer: Trainer, data: ImageDataModule) -> int:
+def minibatches_at_once(trainer: Trainer, data: ImageDataModule, system: LightningModule) -> int:
     """Return how many minibatches the training loader gives at once.
 
     Args:
         trainer: trainer of the run. With several devices, a limit on the number of batches, or a
-            callback of the user's own that looks at them, each comes alone.
+            callback or a system of the user's own that looks at them, each comes alone.
         data: data of the run.
+        system: system of the run.
     """
     limited = is_limit(trainer.limit_train_batches)
-    if trainer.world_size > 1 or limited or is_watched(trainer, OF_BATCHES):
+    if trainer.world_size > 1 or limited or is_watched(trainer, system, OF_BATCHES):
         return 1
     device = trainer.strategy.root_device.type
     most = MOST.get(device, 1)
@@ -73,11 +74,17 @@ def is_limit(batches: int | float) -> bool:
     return isinstance(batches, int) or batches != 1.0
 
 
-def is_watched(trainer: Trainer, hooks: Sequence[str]) -> bool:
-    """Return whether a callback that is not this package's has one of some hooks."""
-    return any(
-        getattr(type(own), hook) is not getattr(Callback, hook)
-        for own in callbacks_of(trainer)
-        for hook in hooks
-        if not type(own).__module__.startswith("reslag_vae.")
-    )
+def is_watched(trainer: Trainer, system: LightningModule, hooks: Sequence[str]) -> bool:
+    """Return whether a system, or a callback that is not this package's, has one of some hooks."""
+    watchers: list[Callback | LightningModule] = [system]
+    for own in callbacks_of(trainer):
+        if not type(own).__module__.startswith("reslag_vae."):
+            watchers.append(own)
+    return any(has(own, hook) for own in watchers for hook in hooks)
+
+
+def has(own: Callback | LightningModule, hook: str) -> bool:
+    """Return whether a callback or a system has a hook other than Lightning's, which is empty."""
+    # Looked up in the callback itself: Lightning's LambdaCallback has its hooks there.
+    function = getattr(getattr(own, hook), "__func__", None)
+    return function not in (getattr(Callback, hook), getattr(LightningModule, hook))

@@ -98,7 +98,7 @@ def build(
         check_devices(config, trainer)
         check_loggers(config.logger)
     note_slow_precision(config, trainer)
-    data.at_once = minibatches_at_once(trainer, data)
+    data.at_once = minibatches_at_once(trainer, data, model)
     data.validated_at_once = images_validated_at_once(trainer, data, model.objective)
     model.minibatch_size = data.batch_size if data.at_once > 1 else None
     model.compilation = config.trainer.get("compile", False)

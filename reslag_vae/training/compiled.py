@@ -70,10 +70,7 @@ class CompiledForward:
             return forward
         except Exception as error:  # compilers and PyTorch's own tracing raise a dozen kinds
             self.failed = True
-            log.warning(
-                "trainer.compile=true: goes on uncompiled, because this failed here: %s",
-                reason(error),
-            )
+            log.warning("Training goes on uncompiled, because this failed here: %s", reason(error))
         # Where the model itself is at fault, it says so again here.
         return self.forward(images, noise, prior)
 

@@ -9,21 +9,23 @@ class averages_kept:  # noqa: N801  # a context, named as those of contextlib ar
 
     In training it goes on using the statistics of the minibatch. After the context, also after an
     error, everything is as it was before. A context may be entered again and again: the modules are
-    searched once.
+    searched once, and what is frozen by others meanwhile stays frozen.
 
     Args:
         modules: modules whose averages are kept.
     """
 
     def __init__(self, *modules: nn.Module) -> None:
-        self.norms = tracking(*modules)
+        self.norms = normalisations(*modules)
+        self.tracking: list[_BatchNorm] = []
 
     def __enter__(self) -> None:
-        for norm in self.norms:
+        self.tracking = [norm for norm in self.norms if norm.track_running_stats]
+        for norm in self.tracking:
             norm.track_running_stats = False
 
     def __exit__(self, *_: object) -> None:
-        for norm in self.norms:
+        for norm in self.tracking:
             norm.track_running_stats = True
 
 
@@ -40,24 +42,21 @@ class frozen(averages_kept):  # noqa: N801  # the same
 
     def __init__(self, *modules: nn.Module) -> None:
         super().__init__(*modules)
-        self.parameters = [p for own in modules for p in own.parameters() if p.requires_grad]
+        self.parameters = [parameter for own in modules for parameter in own.parameters()]
+        self.trained: list[nn.Parameter] = []
 
     def __enter__(self) -> None:
         super().__enter__()
-        for parameter in self.parameters:
+        self.trained = [parameter for parameter in self.parameters if parameter.requires_grad]
+        for parameter in self.trained:
             parameter.requires_grad_(False)
 
     def __exit__(self, *error: object) -> None:
-        for parameter in self.parameters:
+        for parameter in self.trained:
             parameter.requires_grad_(True)
         super().__exit__(*error)
 
 
-def tracking(*modules: nn.Module) -> list[_BatchNorm]:
-    """Return the batch normalisations in modules whose running averages are kept up."""
-    return [
-        part
-        for module in modules
-        for part in module.modules()
-        if isinstance(part, _BatchNorm) and part.track_running_stats
-    ]
+def normalisations(*modules: nn.Module) -> list[_BatchNorm]:
+    """Return the batch normalisations in modules."""
+    return [part for module in modules for part in module.modules() if isinstance(part, _BatchNorm)]

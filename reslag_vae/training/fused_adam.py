@@ -91,7 +91,8 @@ class FusedAdam(Adam):
 
     def _collected(self, group: dict[str, Any]) -> tuple[Moments, list[Tensor]]:
         """Return the moments of the parameters that have a gradient, and these gradients."""
-        if self._moments is not None:
+        # There are none where somebody has cleared them, to begin anew.
+        if self._moments is not None and len(self.state) == len(group["params"]):
             found = [parameter.grad for parameter in self._moments.parameters]
             gradients = [gradient for gradient in found if gradient is not None]
             if len(gradients) == len(found):

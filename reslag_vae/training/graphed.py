@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import torch
-from lightning import Trainer
+from lightning import LightningModule, Trainer
 from lightning.pytorch.loops.progress import _ReadyCompletedTracker
 from torch import Tensor
 
@@ -24,15 +24,16 @@ TRIALS = 2
 ROUNDING = 0.02
 
 
-def may_be_graphs(trainer: Trainer) -> bool:
-    """Return whether steps may be graphs: on one GPU, where no callback is called in updates.
+def may_be_graphs(trainer: Trainer, system: LightningModule) -> bool:
+    """Return whether steps may be graphs: on one GPU, where no hook is called in updates.
 
     Args:
-        trainer: trainer of the run. A callback of the user's own that looks at gradients would not
-            be called by a graph.
+        trainer: trainer of the run. A callback or a system of the user's own that looks at
+            gradients would not be called by a graph.
+        system: system of the run.
     """
     on_one_gpu = trainer.strategy.root_device.type == "cuda" and trainer.world_size == 1
-    return on_one_gpu and not is_watched(trainer, OF_UPDATES)
+    return on_one_gpu and not is_watched(trainer, system, OF_UPDATES)
 
 
 class GraphedSteps:

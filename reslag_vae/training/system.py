@@ -202,7 +202,7 @@ class BaseVAE(LightningModule):
         for optimizer in self.trainer.optimizers:
             if isinstance(optimizer, FusedAdam):
                 optimizer.adapt(self.device)
-        if self.compilation and may_be_graphs(self.trainer):
+        if self.compilation and may_be_graphs(self.trainer, self):
             self.graphed = GraphedSteps(self)
         if not self.images_seen:
             start_from_data(self)

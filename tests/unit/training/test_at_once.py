@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import LambdaCallback
 from omegaconf import DictConfig
 
 from reslag_vae.data import ImageDataModule
@@ -14,7 +15,7 @@ from reslag_vae.networks import Network
 from reslag_vae.training.at_once import MOST, VALIDATED, minibatches_at_once
 from reslag_vae.training.build import build
 from reslag_vae.training.schedules import Joint, Lagging, Schedule
-from reslag_vae.variants import LaggingVAE, OptimalSigmaVAE
+from reslag_vae.variants import VAE, LaggingVAE, OptimalSigmaVAE
 from tests.systems import TINY, make_system
 from tests.updates import Recorder, equal, shared_state
 
@@ -22,6 +23,13 @@ Compose = Callable[..., DictConfig]
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
 Fit = Callable[..., Trainer]
+
+
+class CountingVAE(VAE):
+    """A variant of the user's own that looks at the loader's batches."""
+
+    def on_train_batch_start(self, *args: Any) -> None:
+        """Do nothing."""
 
 
 class Counts(Callback):
@@ -65,7 +73,7 @@ def test_several_come_at_once_unless_somebody_counts_them(compose: Compose, tmp_
         data, system, trainer = build(config, tmp_path)
         if callback is not None:
             trainer.callbacks.append(callback)  # type: ignore[attr-defined]
-            return minibatches_at_once(trainer, data)
+            return minibatches_at_once(trainer, data, system)
         assert system.minibatch_size == (data.batch_size if data.at_once > 1 else None)
         return data.at_once
 
@@ -75,7 +83,9 @@ def test_several_come_at_once_unless_somebody_counts_them(compose: Compose, tmp_
     assert count("+trainer.limit_train_batches=1.0") == MOST["cpu"]
     assert count("+trainer.max_time=00:01:00:00") == 1
     assert count(callback=Counts()) == 1
+    assert count(callback=LambdaCallback(on_train_batch_end=Counts().on_train_batch_end)) == 1
     assert count(callback=Callback()) == MOST["cpu"]
+    assert count(f"model._target_={CountingVAE.__module__}.CountingVAE", "trust=[tests]") == 1
     # Large minibatches need no company.
     assert count("data.batch_size=1000") == 1
 

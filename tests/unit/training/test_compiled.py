@@ -145,7 +145,8 @@ def test_where_compilation_fails_training_goes_on_with_a_word(
         record.getMessage() for record in caplog.records if record.name.startswith("reslag_vae")
     ]
     assert len(messages) == 1
-    assert "goes on uncompiled" in messages[0]
+    # Whether `auto` has chosen compilation or `true`: no option is named.
+    assert messages[0].startswith("Training goes on uncompiled, because this failed here: ")
     torch.testing.assert_close(fallen.losses, eager.losses, rtol=2e-4, atol=0)
     assert fallen.changed == eager.changed
 

@@ -117,6 +117,24 @@ def test_parameters_and_norms_that_were_frozen_stay_frozen() -> None:
     module(torch.rand(2, 1, 3, 3))
 
 
+def test_a_context_that_is_entered_again_leaves_alone_what_others_have_frozen_since() -> None:
+    module = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
+    norm = module[1]
+    assert isinstance(norm, nn.BatchNorm2d)
+    context = frozen(module)
+    with context:
+        pass
+    # As a callback of fine tuning does it between two epochs.
+    norm.requires_grad_(False)
+    norm.track_running_stats = False
+    with context:
+        pass
+
+    trained = [name for name, parameter in module.named_parameters() if parameter.requires_grad]
+    assert trained == ["0.weight", "0.bias"]
+    assert not norm.track_running_stats
+
+
 def test_several_modules_and_nesting() -> None:
     network = PlainNetwork((1, 8, 8), 3, [4], [1])
     likelihood = Gaussian(LearnedVariance((1, 8, 8)))

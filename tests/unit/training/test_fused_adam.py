@@ -78,6 +78,20 @@ def test_a_copy_goes_on_by_itself() -> None:
     assert all(torch.equal(a, b) for a, b in zip(own, before, strict=True))
 
 
+def test_moments_that_were_cleared_begin_anew() -> None:
+    own, ours, other, theirs = both()
+    for step, values in enumerate(gradients(own, 4)):
+        for mine, its, value in zip(own, other, values, strict=True):
+            mine.grad = its.grad = value
+        if step == 2:
+            ours.state.clear()
+            theirs.state.clear()
+        ours.step()
+        theirs.step()
+        assert_equal(own, other)
+    assert len(ours.state_dict()["state"]) == len(own)
+
+
 @pytest.mark.parametrize("found", [0.0, 1.0])
 def test_a_step_that_is_found_to_be_infinite_is_none(found: float) -> None:
     own, ours, other, theirs = both()

@@ -184,15 +184,26 @@ def test_steps_are_graphs_on_one_gpu_unless_somebody_looks_at_updates() -> None:
 
         def on_after_backward(self, *_: object) -> None: ...
 
-    def may(device: str, *callbacks: Callback, world_size: int = 1) -> bool:
+    class Looks(LightningModule):
+        """Looks at the gradients of each group."""
+
+        def on_before_optimizer_step(self, *_: object) -> None: ...
+
+    def may(
+        device: str,
+        *callbacks: Callback,
+        world_size: int = 1,
+        system: type[LightningModule] = LightningModule,
+    ) -> bool:
         strategy = SimpleNamespace(root_device=torch.device(device))
         trainer: Any = SimpleNamespace(
             strategy=strategy, world_size=world_size, callbacks=list(callbacks)
         )
-        return may_be_graphs(trainer)
+        return may_be_graphs(trainer, system())
 
     assert may("cuda")
     assert may("cuda", Callback(), CollapseMonitor())
     assert not may("cuda", Gradients())
+    assert not may("cuda", system=Looks)
     assert not may("cuda", world_size=2)
     assert not may("cpu")

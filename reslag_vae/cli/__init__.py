@@ -35,7 +35,9 @@ COMMANDS = {
     "evaluate": Command("measure finished runs", "evaluation.command", True, "evaluate"),
     "study": Command("say how far a study is", "studies.command", False, None),
     "report": Command("write a study's report", "studies.report.command", False, "study"),
-    "export": Command("write a trained model as files without code", "runs.export", False, "train"),
+    "export": Command(
+        "write a trained model as files without code", "sharing.command", False, "train"
+    ),
     "apply": Command("give pictures to a trained model", "apply.command", False, "apply"),
     "dashboard": Command("make a workspace on W&B", "runs.dashboard", False, "dashboard"),
 }

@@ -17,7 +17,7 @@ from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.exported import RECONSTRUCTIONS_FILE
 from reslag_vae.runs.folder import EXAMPLES_FILE
-from reslag_vae.sharing.card import check_licence
+from reslag_vae.sharing.licences import check_licence
 
 
 def add_choices(parser: argparse.ArgumentParser) -> None:

@@ -18,9 +18,10 @@ from reslag_vae._runtime.errors import ConfigError
 from reslag_vae._runtime.escape import markdown
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.exported import FILES
-from reslag_vae.sharing.card import Facts, check_licence, model_card
+from reslag_vae.sharing.card import Facts, model_card
 from reslag_vae.sharing.command import main
 from reslag_vae.sharing.export import Choices, export
+from reslag_vae.sharing.licences import check_licence
 from reslag_vae.variants import ResLagLightVAE
 from tests.running import BARE
 

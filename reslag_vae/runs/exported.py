@@ -9,10 +9,22 @@ from reslag_vae.runs.folder import CARD_FILE, MODEL_FILE, TRAVELLING, WEIGHTS_FI
 RECONSTRUCTIONS_FILE = "reconstructions.png"
 SAMPLES_FILE = "samples.png"
 
+# Encoder and decoder for other programs, if they are asked for
+ENCODER_FILE = "encoder.onnx"
+DECODER_FILE = "decoder.onnx"
+
 # What loads and applies a model
 LOADED = (MODEL_FILE, WEIGHTS_FILE, *TRAVELLING)
 
-FILES = (*LOADED, CARD_FILE, RECONSTRUCTIONS_FILE, SAMPLES_FILE)
+# What an export holds, or may hold
+FILES = (
+    *LOADED,
+    CARD_FILE,
+    RECONSTRUCTIONS_FILE,
+    SAMPLES_FILE,
+    ENCODER_FILE,
+    DECODER_FILE,
+)
 
 USE = """import reslag_vae
 

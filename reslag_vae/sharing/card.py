@@ -39,6 +39,7 @@ class Facts(NamedTuple):
         licence: name of the licence; None if none is stated.
         pictures: names of the card's pictures.
         examples: whether examples.png is in the export.
+        onnx: Markdown on the model's ONNX graphs; empty if there are none.
     """
 
     title: str
@@ -55,6 +56,7 @@ class Facts(NamedTuple):
     licence: str | None = None
     pictures: tuple[str, ...] = ()
     examples: bool = False
+    onnx: str = ""
 
 
 def model_card(facts: Facts) -> str:
@@ -74,6 +76,7 @@ def model_card(facts: Facts) -> str:
         ),
         "## Use",
         f"```python\n{USE.format(folder=ascii(facts.folder))}\n```",
+        *(["## ONNX", facts.onnx] if facts.onnx else []),
         *pictures(facts),
         "## Numbers",
         metrics_table(result) if "test" in result else "These weights were not measured.",

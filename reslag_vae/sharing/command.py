@@ -12,7 +12,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from reslag_vae._runtime.errors import ConfigError, UserError, printable, printable_lines
+from reslag_vae._runtime.errors import (
+    ConfigError,
+    UserError,
+    permission_errors,
+    printable,
+    printable_lines,
+)
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.exported import RECONSTRUCTIONS_FILE
@@ -41,6 +47,11 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         "reconstructions.png",
     )
     parser.add_argument(
+        "--onnx",
+        action="store_true",
+        help="write encoder.onnx and decoder.onnx, too, and compare them with PyTorch",
+    )
+    parser.add_argument(
         "--trust",
         nargs="*",
         default=[],
@@ -65,6 +76,28 @@ def shown_examples(folder: Path) -> str:
     return f"{' and '.join(names)}: images of the validation data; --no-examples leaves them out."
 
 
+def export_run(run: Path, out: Path, options: argparse.Namespace) -> None:
+    """Export a run, and say what one should know of it.
+
+    Args:
+        run: folder of the run.
+        out: the new folder.
+        options: those of `add_choices`.
+
+    Raises:
+        UserError: the message says what is wrong.
+    """
+    from reslag_vae.sharing.export import Choices, export
+    from reslag_vae.sharing.graphs import compared
+
+    choices = Choices(options.licence, options.examples, options.onnx)
+    graphs = export(run, out, options.checkpoint, options.trust, choices)
+    if graphs is not None:
+        print(f"{' and '.join(graphs.files)}: {compared(graphs)}", file=sys.stderr)
+    if shown_examples(out):
+        print(shown_examples(out), file=sys.stderr)
+
+
 def main() -> None:
     """Export the run that the command line names."""
     prepare()
@@ -75,16 +108,11 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="a new folder")
     add_choices(parser)
     options = parser.parse_args()
-    from reslag_vae.sharing.export import Choices, export
-
-    choices = Choices(options.licence, options.examples)
     try:
-        export(options.run, options.out, options.checkpoint, options.trust, choices)
+        with permission_errors():
+            export_run(options.run, options.out, options)
     except UserError as error:
         parser.exit(1, f"{printable_lines(str(error))}\n")
-    said = shown_examples(options.out)
-    if said:
-        print(said, file=sys.stderr)
     print(printable(str(options.out)))
 
 

@@ -23,6 +23,7 @@ from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.runs.picture_format import carry
 from reslag_vae.sharing.card import Facts, model_card
 from reslag_vae.sharing.card_pictures import Drawn, draw, drawn_files
+from reslag_vae.sharing.graphs import Graphs, described, graphs_of
 
 
 class Choices(NamedTuple):
@@ -31,10 +32,12 @@ class Choices(NamedTuple):
     Attributes:
         licence: name of the licence; None if none is stated.
         examples: whether some validation images travel with the model.
+        onnx: whether encoder and decoder are written as ONNX, too.
     """
 
     licence: str | None = None
     examples: bool = True
+    onnx: bool = False
 
 
 USUAL = Choices()
@@ -46,7 +49,7 @@ def export(
     which: str = "best",
     trust: Collection[str] = (),
     choices: Choices = USUAL,
-) -> None:
+) -> Graphs | None:
     """Write a run's model into a new folder.
 
     Args:
@@ -57,15 +60,20 @@ def export(
         trust: modules of the user's own that the model may be made of.
         choices: what the export holds beside the model.
 
+    Returns:
+        encoder and decoder as ONNX, if they were asked for.
+
     Raises:
         RunError: the run has no such checkpoint, a file of it is damaged or not one of this
             package, or the new folder holds something.
+        UserError: the model cannot be written as ONNX; the message says why.
         WriteError: the folder cannot be written.
     """
     read, out = read_run(run, which, trust), Path(out)
     refuse_other_files(out)
+    graphs = graphs_of(read.model) if choices.onnx else None
     drawn = draw(read, choices.examples)
-    text = model_card(facts_of(read, drawn, choices, out.name))
+    text = model_card(facts_of(read, drawn, graphs, choices, out.name))
     model, state = model_node(read), weights(read)
     remove_unfinished(out, FILES)
     for name in FILES:
@@ -74,11 +82,13 @@ def export(
         out / MODEL_FILE, json.dumps({"schema": SCHEMA, "model": model}, indent=2) + "\n"
     )
     write_atomically(out / CARD_FILE, text)
-    for name, content in drawn_files(drawn).items():
+    more = drawn_files(drawn) | (graphs.files if graphs is not None else {})
+    for name, content in more.items():
         write_atomically(out / name, content)
     carry(read.folder, out, choices.examples)
     # Last: an export whose weights are there is whole.
     write_atomically(out / WEIGHTS_FILE, state)
+    return graphs
 
 
 def refuse_other_files(out: Path) -> None:
@@ -109,12 +119,15 @@ def model_node(read: Run) -> dict[str, Any]:
     return node
 
 
-def facts_of(read: Run, drawn: Drawn, choices: Choices, folder: str) -> Facts:
+def facts_of(
+    read: Run, drawn: Drawn, graphs: Graphs | None, choices: Choices, folder: str
+) -> Facts:
     """Return what the card of a run's export says.
 
     Args:
         read: the run.
         drawn: the card's pictures.
+        graphs: encoder and decoder as ONNX; None if they are not exported.
         choices: what the export holds.
         folder: name of the export's folder.
 
@@ -146,4 +159,5 @@ def facts_of(read: Run, drawn: Drawn, choices: Choices, folder: str) -> Facts:
         licence=choices.licence,
         pictures=tuple(drawn_files(drawn)),
         examples=has_examples,
+        onnx="" if graphs is None else described(graphs, read.model.image_shape),
     )

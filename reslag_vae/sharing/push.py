@@ -18,7 +18,7 @@ from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.exported import is_export
 from reslag_vae.runs.hub import PREFIX, is_repository
-from reslag_vae.sharing.command import add_choices, shown_examples
+from reslag_vae.sharing.command import add_choices, export_run, shown_examples
 from reslag_vae.sharing.upload import Upload, check_place, files_of, upload
 
 DESCRIPTION = """Upload a trained model to the hub of Hugging Face.
@@ -80,16 +80,15 @@ def push(options: argparse.Namespace) -> None:
     if is_export(folder):
         refuse_choices(options)
         check_place(options.repository, options.public)
+        if shown_examples(folder):
+            print(shown_examples(folder), file=sys.stderr)
         send(folder, options)
         return
     require_training(folder)
     check_place(options.repository, options.public)
-    from reslag_vae.sharing.export import Choices, export
-
     with TemporaryDirectory() as scratch:
         out = Path(scratch) / options.repository.partition("/")[2]
-        choices = Choices(options.licence, options.examples)
-        export(folder, out, options.checkpoint, options.trust, choices)
+        export_run(folder, out, options)
         send(out, options)
 
 
@@ -104,6 +103,7 @@ def refuse_choices(options: argparse.Namespace) -> None:
         "checkpoint": "--checkpoint",
         "licence": "--license",
         "examples": "--no-examples",
+        "onnx": "--onnx",
         "trust": "--trust",
     }
     for name, option in names.items():
@@ -143,9 +143,6 @@ def send(folder: Path, options: argparse.Namespace) -> None:
     total = sum(map(len, files.values()))
     whose = "public" if options.public else "private"
     print(f"{total:>12,} bytes  to {options.repository}, {whose}", flush=True)
-    examples = shown_examples(folder)
-    if examples:
-        print(examples, file=sys.stderr)
     print(printable(upload(files, what)))
 
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from reslag_vae.data.images import Source
 from reslag_vae.networks import Network, PlainNetwork
 from reslag_vae.training import main as training
 from reslag_vae.training.system import BaseVAE
+from tests.hub import Hub, point, serving
 from tests.systems import QUICK, TINY
 
 ROOT = Path(__file__).parents[1]
@@ -186,3 +187,16 @@ def fit(tmp_path: Path) -> Callable[..., Trainer]:
         return trainer
 
     return fitted
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    """A stand-in of the hub, which huggingface_hub asks; nobody is logged in, the cache is empty.
+
+    Skips where huggingface_hub is not installed.
+    """
+    pytest.importorskip("huggingface_hub", reason="pip install -e '.[dev]' brings huggingface_hub")
+    own = Hub()
+    with serving(own):
+        point(monkeypatch, own.url, tmp_path / "hub")
+        yield own

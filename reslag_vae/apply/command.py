@@ -6,10 +6,17 @@ from pathlib import Path
 from typing import NoReturn
 
 from reslag_vae._runtime import process, terminal
-from reslag_vae._runtime.errors import UserError, permission_errors, printable, printable_lines
+from reslag_vae._runtime.errors import (
+    ConfigError,
+    UserError,
+    permission_errors,
+    printable,
+    printable_lines,
+)
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.signals import interruptible, postponed
 from reslag_vae.apply.request import SAMPLERS, Request, checked_inputs
+from reslag_vae.runs.hub import HubAddress, is_address, parsed
 
 # Exit code of a command that has done its work but for files that it could not read
 INCOMPLETE = 3
@@ -53,7 +60,9 @@ def parser() -> Parser:
         epilog=SCORES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    own.add_argument("model", type=path, help="a run, an export or a checkpoint")
+    own.add_argument(
+        "model", type=model, help="a run, an export or a checkpoint, or hf://user/name on the hub"
+    )
     own.add_argument("pictures", type=path, nargs="*", help="folders and files")
     own.add_argument(
         "--encode",
@@ -129,6 +138,16 @@ def parser() -> Parser:
         help="a module of your own that the model is made of; may be given again",
     )
     return own
+
+
+def model(text: str) -> Path | HubAddress:
+    """Return the path of a model, or its address on the hub."""
+    if not is_address(text):
+        return path(text)
+    try:
+        return parsed(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def path(text: str) -> Path:

@@ -11,6 +11,7 @@ from reslag_vae.apply.inputs import Inputs, find_inputs
 from reslag_vae.apply.labels import odd_ones
 from reslag_vae.runs.checkpoints import checkpoint_path
 from reslag_vae.runs.folder import WEIGHTS_FILE
+from reslag_vae.runs.hub import HubAddress
 
 SAMPLERS = ("prior", "mixture", "flow")
 
@@ -29,7 +30,7 @@ class Request(NamedTuple):
     """What is to be done with which pictures.
 
     Attributes:
-        model: folder of a run or an export, or file of a checkpoint.
+        model: folder of a run or an export, or file of a checkpoint; or an export on the hub.
         pictures: folders and files.
         encode: file of the codes, if any.
         reconstruct: folder of the reconstructions, if any.
@@ -45,7 +46,7 @@ class Request(NamedTuple):
         trust: modules of the user's own that the model may be made of.
     """
 
-    model: Path
+    model: Path | HubAddress
     pictures: Sequence[Path] = ()
     encode: Path | None = None
     reconstruct: Path | None = None
@@ -104,7 +105,8 @@ def checked_inputs(request: Request) -> Inputs | None:
     """
     check_words(request)
     check_outputs(request)
-    check_model(request.model)
+    if isinstance(request.model, Path):
+        check_model(request.model)
     if not request.reads:
         return None
     inputs = find_inputs(request.pictures)

@@ -13,6 +13,7 @@ from reslag_vae.data.pictures import Picture, decode
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective
 from reslag_vae.runs.folder import CHECKPOINTS
+from reslag_vae.runs.hub import download
 from reslag_vae.runs.load import load_parts
 from reslag_vae.runs.picture_format import PictureFormat, read_format, refuse_shape
 
@@ -45,10 +46,10 @@ def read_subject(request: Request) -> Subject:
     """Return the model of a request, on a GPU if there is one.
 
     Raises:
-        RunError: the model is damaged, or not one of this package.
+        RunError: the model is damaged, or not one of this package, or the hub does not have it.
         UserError: no picture can be fitted to its images, or it has no latents.
     """
-    path = request.model
+    path = request.model if isinstance(request.model, Path) else download(request.model)
     folder = path.parent.parent if path.is_file() and path.parent.name == CHECKPOINTS else path
     parts = load_parts(path, trust=request.trust)
     model = parts.model
@@ -56,8 +57,8 @@ def read_subject(request: Request) -> Subject:
     asked = request.encode or request.reconstruct or request.neighbours
     if not model.latent_dim and (asked or request.sampler != "prior"):
         raise UserError(
-            f"{path}: the model has no latents, so it has no codes: --score and --sample are what "
-            "there is."
+            f"{request.model}: the model has no latents, so it has no codes: --score and --sample "
+            "are what there is."
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Subject(model.to(device), parts.objective, folder, read_format(folder))

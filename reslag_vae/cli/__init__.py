@@ -1,4 +1,4 @@
-"""The installed command: reslag train | evaluate | study | report | export | apply | dashboard."""
+"""The installed command: reslag train | evaluate | export | apply and so on: see `COMMANDS`."""
 
 import difflib
 import importlib
@@ -35,7 +35,10 @@ COMMANDS = {
     "evaluate": Command("measure finished runs", "evaluation.command", True, "evaluate"),
     "study": Command("say how far a study is", "studies.command", False, None),
     "report": Command("write a study's report", "studies.report.command", False, "study"),
-    "export": Command("write a trained model as files without code", "runs.export", False, "train"),
+    "export": Command(
+        "write a trained model as files without code", "sharing.command", False, "train"
+    ),
+    "push": Command("upload a trained model to Hugging Face's hub", "sharing.push", False, "hub"),
     "apply": Command("give pictures to a trained model", "apply.command", False, "apply"),
     "dashboard": Command("make a workspace on W&B", "runs.dashboard", False, "dashboard"),
 }
@@ -47,6 +50,7 @@ HELP = """Train, evaluate and compare variational autoencoders.
   reslag evaluate run=runs/mnist/lagging/2026-01-31_12-00-00
   reslag report studies/table1
   reslag export runs/mnist/lagging/2026-01-31_12-00-00 exported
+  reslag push exported user/name
   reslag apply exported photos --encode codes.csv --score scores.csv
 
 Commands:

@@ -13,6 +13,7 @@ MODULES = {
     "evaluate": (*TRAIN, "scipy"),
     "study": (*TRAIN, "scipy", "jinja2"),
     "apply": ("PIL", "matplotlib"),
+    "hub": ("huggingface_hub",),
     "dashboard": ("wandb_workspaces",),
 }
 

@@ -27,6 +27,7 @@ from reslag_vae.runs.config import (
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import MODEL_FILE, WEIGHTS_FILE, read_metrics, read_result
 from reslag_vae.runs.formats import read_json
+from reslag_vae.runs.hub import download, is_address, parsed
 from reslag_vae.runs.identity import refuse_other
 from reslag_vae.runs.migrations import current_checkpoint
 from reslag_vae.runs.weights import (
@@ -167,14 +168,17 @@ def load(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -
     folder is run, and torch's random numbers and default type are as before.
 
     Args:
-        folder: folder of the run or the export, or the file of a checkpoint.
+        folder: folder of the run or the export, or the file of a checkpoint; or the address of an
+            export on the hub of Hugging Face, `hf://user/name` or `hf://user/name@revision`.
         which: checkpoint of the run, `best` or `last`.
         trust: modules of your own that the model may be made of, as in `trust=("mymodels",)`: they
             are imported. Beside them only this package's parts are built.
 
     Raises:
-        RunError: the folder has no such checkpoint, or it is damaged or not of this package.
-        ValueError: `which` is neither `best` nor `last`, or `folder` is no path.
+        RunError: the folder has no such checkpoint, or it is damaged or not of this package; or the
+            hub has no such export, or cannot be reached.
+        UserError: huggingface_hub is not installed, which an address on the hub needs.
+        ValueError: `which` is neither `best` nor `last`, or `folder` is no path and no address.
     """
     if which not in ("best", "last"):
         raise ValueError(f"which={which!r}: choose best or last.")
@@ -196,9 +200,14 @@ def load_parts(folder: Path, which: str = "best", trust: Collection[str] = ()) -
 def path_given(folder: Any) -> Path:
     """Return the path that is given, with `~` replaced by the user's own folder.
 
+    Of an address on the hub it is that of what was downloaded.
+
     Raises:
+        RunError: the hub has no such export, or cannot be reached.
         ValueError: it is no path, or of a user who is not there.
     """
+    if is_address(folder):
+        return download(parsed(folder))
     try:
         return Path(folder).expanduser()
     except (TypeError, RuntimeError):

@@ -122,13 +122,18 @@ def write_examples(path: Path, images: Images) -> None:
     write_atomically(path, content.getvalue())
 
 
-def carry(run: Path, out: Path) -> None:
+def carry(run: Path, out: Path, examples: bool = True) -> None:
     """Copy into an export what a run knows of its pictures: see `folder.TRAVELLING`.
 
     Of a run of an earlier version this is what its configuration says.
+
+    Args:
+        run: folder of the run.
+        out: folder of the export.
+        examples: whether the example pictures, too.
     """
     save_format(out, read_format(run))
-    for name in (EXAMPLES_FILE, SCORES_FILE):
+    for name in (EXAMPLES_FILE, SCORES_FILE) if examples else (SCORES_FILE,):
         if (run / name).is_file():
             write_atomically(out / name, read_bytes(run / name, MOST_BYTES))
 

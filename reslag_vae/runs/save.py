@@ -7,7 +7,7 @@ from reslag_vae._runtime.files import write_atomically
 from reslag_vae.models import GenerativeModel
 from reslag_vae.runs.describe import node_of, unmade
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.export import USE, is_interrupted
+from reslag_vae.runs.exported import USE, is_interrupted
 from reslag_vae.runs.folder import CARD_FILE, MODEL_FILE, WEIGHTS_FILE
 from reslag_vae.runs.migrations import SCHEMA
 

@@ -31,9 +31,9 @@ from reslag_vae.models import GenerativeModel
 from reslag_vae.models.generative import GROUPS, Group
 from reslag_vae.runs.build import named_class
 from reslag_vae.runs.checkpoints import read_checkpoint
-from reslag_vae.runs.export import export
 from reslag_vae.runs.folder import PER_IMAGE_FILE, RESULT_FILE, checkpoint_file
 from reslag_vae.runs.formats import read_arrays
+from reslag_vae.sharing.export import export
 from reslag_vae.training import schedules
 from reslag_vae.training.build import build_system
 from reslag_vae.training.schedules import Schedule

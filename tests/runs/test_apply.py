@@ -18,7 +18,7 @@ import reslag_vae
 from reslag_vae.apply.command import main
 from reslag_vae.apply.request import FEWEST
 from reslag_vae.data import Digits
-from reslag_vae.runs.export import export
+from reslag_vae.sharing.export import export
 from tests.running import BARE, ROOT
 
 Apply = Callable[..., int]

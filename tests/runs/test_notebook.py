@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig
 
-from reslag_vae.runs.export import export
+from reslag_vae.sharing.export import export
 from tests.running import BARE, ROOT
 
 NOTEBOOK = """

@@ -24,8 +24,8 @@ from reslag_vae.evaluation.main import evaluate
 from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network, PlainNetwork
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.export import export
 from reslag_vae.runs.folder import IMAGES_FILE
+from reslag_vae.sharing.export import export
 from reslag_vae.variants import OptimalSigmaVAE
 from tests.running import ROOT
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from reslag_vae.data.images import Batch, as_batch
 from reslag_vae.evaluation.pictures.figures import image_grid, save_figure
+from reslag_vae.evaluation.pictures.trained import reconstruction_rows, sample_rows
 from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.options import require
 from reslag_vae.runs.folder import drawn_images_file, figure_file
@@ -17,8 +18,6 @@ from reslag_vae.runs.formats import write_arrays
 from reslag_vae.runs.tracking import log_picture
 from reslag_vae.training.callbacks.pace import DrawingPace
 from reslag_vae.training.system import BaseVAE
-
-LATENT_SEED = 0
 
 
 class ImageGrids(Callback):
@@ -96,12 +95,9 @@ def picture_rows(model: BaseVAE, originals: Tensor) -> dict[str, list[tuple[str,
     training = model.training
     model.eval()
     try:
-        samples = model.model.sample(len(originals), torch.Generator().manual_seed(LATENT_SEED))
-        reconstructions = model.model.reconstruct(originals)
+        pictures = {}
+        if model.model.latent_dim:
+            pictures["reconstructions"] = reconstruction_rows(model.model, originals)
+        return pictures | {"prior_samples": sample_rows(model.model, len(originals))}
     finally:
         model.train(training)
-    pictures = {}
-    if model.model.latent_dim:
-        label = "posterior mean" if model.model.likelihood.has_mean else "sample given its mean"
-        pictures["reconstructions"] = [("original", originals), (label, reconstructions)]
-    return pictures | {"prior_samples": [("prior sample", samples)]}

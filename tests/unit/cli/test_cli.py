@@ -71,6 +71,7 @@ def test_a_command_that_is_not_there_is_one_sentence(capsys: pytest.CaptureFixtu
         ("evaluate", "evaluate", "lightning"),
         ("report", "study", "lightning"),
         ("export", "train", "lightning"),
+        ("push", "hub", "huggingface_hub"),
         ("apply", "apply", "PIL"),
     ],
 )
@@ -163,6 +164,8 @@ def test_help_of_training_names_this_command_and_the_choices(tmp_path: Path) -> 
         ("train", "seed=-1"),
         ("evaluate", "run=x", "samples=0"),
         ("apply", "--help"),
+        ("export", "--help"),
+        ("push", "--help"),
         ("apply", "gone", "pictures", "--encode", "c.csv"),
     ],
 )

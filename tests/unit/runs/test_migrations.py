@@ -17,8 +17,8 @@ from reslag_vae.runs import migrations
 from reslag_vae.runs.checkpoints import read_checkpoint
 from reslag_vae.runs.config import RUN_MODULES, RUN_TARGETS, foreign_target, read_config
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.export import export
 from reslag_vae.runs.migrations import SCHEMA, STEPS, Step, current_config, renamed
+from reslag_vae.sharing.export import export
 from reslag_vae.training.callbacks import MetricsCSV
 from reslag_vae.training.resume import resumed
 from tests.running import BARE

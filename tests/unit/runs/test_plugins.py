@@ -11,9 +11,9 @@ import torch
 import reslag_vae
 from reslag_vae.runs.config import MODEL_MODULES, RUN_MODULES, RUN_TARGETS, foreign_target
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.export import export
 from reslag_vae.runs.load import read_run
 from reslag_vae.runs.plugins import declared_classes
+from reslag_vae.sharing.export import export
 from reslag_vae.training.resume import resumed
 from tests.running import BARE
 

@@ -1,0 +1,44 @@
+"""The files of an export, and how they are loaded."""
+
+from pathlib import Path
+
+from reslag_vae._runtime.files import UNFINISHED
+from reslag_vae.runs.folder import CARD_FILE, MODEL_FILE, TRAVELLING, WEIGHTS_FILE
+
+# Pictures of the card
+RECONSTRUCTIONS_FILE = "reconstructions.png"
+SAMPLES_FILE = "samples.png"
+
+# Encoder and decoder for other programs, if they are asked for
+ENCODER_FILE = "encoder.onnx"
+DECODER_FILE = "decoder.onnx"
+
+# What loads and applies a model
+LOADED = (MODEL_FILE, WEIGHTS_FILE, *TRAVELLING)
+
+# What an export holds, or may hold
+FILES = (
+    *LOADED,
+    CARD_FILE,
+    RECONSTRUCTIONS_FILE,
+    SAMPLES_FILE,
+    ENCODER_FILE,
+    DECODER_FILE,
+)
+
+USE = """import reslag_vae
+
+model = reslag_vae.load({folder})
+codes = model.encode(images)  # (B, C, H, W) uint8, or floating point in [0, 1] -> (B, d)
+model.decode(codes), model.reconstruct(images), model.sample(16)"""
+
+
+def is_export(folder: Path) -> bool:
+    """Return whether a folder is a whole export: its weights are written last."""
+    return (folder / WEIGHTS_FILE).is_file() and (folder / MODEL_FILE).is_file()
+
+
+def is_interrupted(folder: Path) -> bool:
+    """Return whether a folder holds nothing but what an interrupted export has left."""
+    names = {path.name for path in folder.iterdir() if not path.name.endswith(UNFINISHED)}
+    return WEIGHTS_FILE not in names and names <= set(FILES)

@@ -1,0 +1,91 @@
+"""The pictures of a model card, drawn as those of a run's training."""
+
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from reslag_vae.evaluation.pictures.figures import image_grid, png
+from reslag_vae.evaluation.pictures.trained import Rows, reconstruction_rows, sample_rows
+from reslag_vae.likelihoods.pixels import unit_interval
+from reslag_vae.models import GenerativeModel
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.exported import RECONSTRUCTIONS_FILE, SAMPLES_FILE
+from reslag_vae.runs.folder import EXAMPLES_FILE
+from reslag_vae.runs.formats import MOST_BYTES, read_bytes
+from reslag_vae.runs.load import Run
+from reslag_vae.runs.picture_format import EXAMPLES
+
+SAMPLES = 16
+
+
+class Drawn(NamedTuple):
+    """The pictures of a card, as PNG; None where there is none.
+
+    Attributes:
+        reconstructions: some validation images, above what the model makes of their codes.
+        samples: samples of the prior.
+    """
+
+    reconstructions: bytes | None
+    samples: bytes | None
+
+
+def drawn_files(drawn: Drawn) -> dict[str, bytes]:
+    """Return the content of the card's pictures by the names of their files."""
+    named = {RECONSTRUCTIONS_FILE: drawn.reconstructions, SAMPLES_FILE: drawn.samples}
+    return {name: content for name, content in named.items() if content is not None}
+
+
+def draw(run: Run, examples: bool) -> Drawn:
+    """Draw the pictures of a run's model.
+
+    Args:
+        run: the run.
+        examples: whether validation images may be shown.
+
+    Raises:
+        RunError: the run's example pictures are damaged.
+    """
+    if run.model.image_shape[0] not in (1, 3):
+        return Drawn(None, None)
+    originals = read_examples(run.folder, run.model) if examples else None
+    reconstructed = None
+    if originals is not None and run.model.latent_dim:
+        rows = reconstruction_rows(run.model, originals)
+        reconstructed = picture(run, "reconstructions", rows)
+    samples = picture(run, "prior samples", sample_rows(run.model, SAMPLES))
+    return Drawn(reconstructed, samples)
+
+
+def picture(run: Run, name: str, rows: Rows) -> bytes:
+    """Return rows of images of a run's model, under its title, as PNG."""
+    return png(image_grid(rows, f"{name}: {run.title}, epoch {run.epoch}"))
+
+
+def read_examples(folder: Path, model: GenerativeModel) -> Tensor | None:
+    """Return the (N, C, H, W) example pictures of a run in [0, 1]; None if it has none.
+
+    Raises:
+        RunError: they are damaged, or of another size than the model's images.
+    """
+    import numpy as np
+    from PIL import Image
+
+    path = folder / EXAMPLES_FILE
+    channels, height, width = model.image_shape
+    try:
+        with Image.open(io.BytesIO(read_bytes(path, MOST_BYTES)), formats=("PNG",)) as strip:
+            count, rest = divmod(strip.width, width)
+            if strip.height != height or rest or not 1 <= count <= EXAMPLES:
+                raise ValueError(f"it is of {strip.width} x {strip.height} pixels")
+            pixels = np.array(strip.convert("L" if channels == 1 else "RGB"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise RunError(f"{path} is damaged: {error}") from None
+    lines = torch.from_numpy(pixels).reshape(height, count, width, channels)
+    images = lines.permute(1, 3, 0, 2).contiguous()
+    return unit_interval(255 * (images > 127).byte() if model.likelihood.binary else images)

@@ -1,4 +1,4 @@
-"""The installed command: reslag train | evaluate | study | report | export | apply | dashboard."""
+"""The installed command: reslag train, evaluate, study, report, export, apply or explore."""
 
 import difflib
 import importlib
@@ -37,6 +37,7 @@ COMMANDS = {
     "report": Command("write a study's report", "studies.report.command", False, "study"),
     "export": Command("write a trained model as files without code", "runs.export", False, "train"),
     "apply": Command("give pictures to a trained model", "apply.command", False, "apply"),
+    "explore": Command("look at a trained model", "explore.command", False, "explore"),
     "dashboard": Command("make a workspace on W&B", "runs.dashboard", False, "dashboard"),
 }
 
@@ -48,6 +49,7 @@ HELP = """Train, evaluate and compare variational autoencoders.
   reslag report studies/table1
   reslag export runs/mnist/lagging/2026-01-31_12-00-00 exported
   reslag apply exported photos --encode codes.csv --score scores.csv
+  reslag explore exported --pictures photos --html explorer.html
 
 Commands:
 

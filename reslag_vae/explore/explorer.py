@@ -25,6 +25,9 @@ from reslag_vae.explore.axes import FEWEST_OF_TSNE, axes_of, pca_map, tsne_map
 from reslag_vae.explore.pictures import Pictures
 from reslag_vae.models import GenerativeModel
 
+# Numbers of a code, above which no density is fitted to codes: it takes minutes, and more pictures.
+MOST_FITTED = 512
+
 
 class Explorer:
     """A model and the codes of pictures.
@@ -111,15 +114,15 @@ class Explorer:
             count: number of neighbours; of fewer pictures all.
             own: number of the picture whose code it is, which is then left out.
         """
-        most = len(self.pictures) - (own is not None)
+        most = self.pictures.size - (own is not None)
         given, means = as_doubles(code[None].numpy()), self.codes.means.numpy()
         return nearest_to(given, means, min(count, most), own)
 
     def all_neighbours(self, count: int) -> np.ndarray:
         """Return the (N, k) numbers of each picture's nearest others, as many as there are."""
-        most = min(count, len(self.pictures) - 1)
+        most = min(count, self.pictures.size - 1)
         if not most:
-            return np.zeros((len(self.pictures), 0), dtype=int)
+            return np.zeros((self.pictures.size, 0), dtype=int)
         return nearest(self.codes.means.numpy(), most).positions
 
     # Maps
@@ -127,7 +130,7 @@ class Explorer:
     @property
     def maps(self) -> tuple[str, ...]:
         """The names of the maps that there are."""
-        many = len(self.pictures) >= FEWEST_OF_TSNE and self.model.latent_dim > 1
+        many = self.pictures.size >= FEWEST_OF_TSNE and self.model.latent_dim > 1
         tsne = many and find_spec("sklearn") is not None
         return ("PCA", "t-SNE", "two axes") if tsne else ("PCA", "two axes")
 
@@ -220,10 +223,12 @@ class Explorer:
 
     @property
     def samplers(self) -> tuple[str, ...]:
-        """The names of the samplers that the pictures are enough for."""
-        fitted = [name for name in SAMPLERS if len(self.pictures) >= FEWEST.get(name, 0)]
+        """The names of the samplers that the pictures are enough for, and quick enough."""
+        if self.model.latent_dim > MOST_FITTED:
+            return ("prior",)
+        enough = [name for name in SAMPLERS if self.pictures.size >= FEWEST.get(name, 0)]
         there = find_spec("sklearn") is not None
-        return tuple(name for name in fitted if there or name != "mixture")
+        return tuple(name for name in enough if there or name != "mixture")
 
     def samples(self, sampler: str, count: int, temperature: float = 1.0, seed: int = 0) -> Tensor:
         """Return (count, C, H, W) images of latents that are drawn.

@@ -42,7 +42,9 @@ class Pictures(NamedTuple):
     source: str = ""
     notes: Sequence[str] = ()
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """N, the number of pictures."""
         return len(self.images)
 
     def label(self, position: int) -> str:

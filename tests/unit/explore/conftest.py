@@ -23,6 +23,7 @@ KINDS = {
     "ladder_vae": ("network.latent_channels=[1,1]",),
     "reslag_deep": (),
 }
+PIXELS = ("likelihood.channels=4", "likelihood.layers=1", "likelihood.pixels=logistic_mixture")
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +56,7 @@ def explorer(
 ) -> Explorer:
     """An explorer of each kind of model."""
     model = model_of(request.param)
-    return Explorer(request.param, model, some_pictures(model.image_shape))
+    return Explorer(request.param, model, some_pictures(model.image_shape, 9))
 
 
 @pytest.fixture
@@ -66,4 +67,10 @@ def small(make_network: Callable[..., Network]) -> Explorer:
     for own in model.groups()["inference"]:
         for parameter in own.parameters():
             parameter.mul_(4)
-    return Explorer("small", model, some_pictures(model.image_shape, 60))
+    return Explorer("small", model, some_pictures(model.image_shape, 50))
+
+
+@pytest.fixture
+def pixelcnn(compose: Callable[..., DictConfig]) -> GenerativeModel:
+    """A model that has no latents."""
+    return build_system(compose("model=pixelcnn", *TINY, *PIXELS)).model

@@ -14,7 +14,7 @@ def some_pictures(shape: tuple[int, int, int], count: int = 24) -> Pictures:
         names=[f"picture {number}" for number in range(count)],
         labels=torch.arange(count) % 3,
         classes=["round", "square", "<b>long"],
-        members=torch.stack([torch.arange(count) % 2 == 0, torch.arange(count) < 5], dim=1),
+        members=torch.stack([torch.arange(count) % 2 == 0, torch.arange(count) < 4], dim=1),
         attributes=["smiling", "old"],
         source="pictures of a test",
     )

@@ -121,7 +121,7 @@ def test_maps_have_a_place_for_each_picture(small: Explorer) -> None:
     assert small.maps == ("PCA", "t-SNE", "two axes")
     for name in small.maps:
         places = small.map(name)
-        assert places.shape == (60, 2)
+        assert places.shape == (50, 2)
         assert places.isfinite().all()
     assert (small.map("two axes", 2, 0)[:, 1] == small.map("two axes", 0, 1)[:, 0]).all()
 

@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from reslag_vae.data.images import Images
-from reslag_vae.evaluation.pictures.material import corners
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.explore.explorer import Explorer
 from reslag_vae.explore.pictures import Pictures, evenly
@@ -122,12 +120,11 @@ def run_contents(explorer: Explorer) -> dict[str, Any]:
 
 def starts_of(pictures: Pictures, count: int) -> Tensor:
     """Return the numbers of some pictures, of different classes if there are so many."""
-    rows = torch.arange(pictures.size)
-    # The store of this split is the numbers of the pictures themselves.
-    numbered = Images(pictures.images, pictures.labels, rows)
-    first = corners(numbered).rows[: min(count, 4)]
-    rest = evenly(pictures.size, count + len(first))
-    return torch.tensor(list(dict.fromkeys([*first.tolist(), *rest.tolist()]))[:count])
+    firsts: dict[int, int] = {}
+    for row, label in enumerate(pictures.labels.tolist()):
+        firsts.setdefault(label, row)
+    spread = evenly(pictures.size, 2 * count).tolist()
+    return torch.tensor(list(dict.fromkeys([*firsts.values(), *spread]))[:count])
 
 
 def sliders(explorer: Explorer, codes: Tensor, plan: Plan) -> dict[str, Any]:

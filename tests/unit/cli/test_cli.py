@@ -72,6 +72,7 @@ def test_a_command_that_is_not_there_is_one_sentence(capsys: pytest.CaptureFixtu
         ("report", "study", "lightning"),
         ("export", "train", "lightning"),
         ("apply", "apply", "PIL"),
+        ("explore", "explore", "PIL"),
     ],
 )
 def test_an_extra_that_is_missing_is_named_before_anything_is_done(
@@ -164,6 +165,7 @@ def test_help_of_training_names_this_command_and_the_choices(tmp_path: Path) -> 
         ("evaluate", "run=x", "samples=0"),
         ("apply", "--help"),
         ("apply", "gone", "pictures", "--encode", "c.csv"),
+        ("explore", "gone", "--html", "page.html"),
     ],
 )
 def test_help_and_slips_are_answered_before_pytorch_is_loaded(

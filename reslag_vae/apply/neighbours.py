@@ -32,19 +32,32 @@ def nearest(codes: np.ndarray, count: int, progress: Progress = silent) -> Neigh
         count: number of neighbours, below N.
         progress: shows how many codes are done.
     """
-    positions, distances = [], []
+    parts: list[Neighbours] = []
     with progress("neighbours", len(codes)) as advance:
         for start in range(0, len(codes), ROWS):
             part = as_doubles(codes[start : start + ROWS])
-            own = nearest_of(part, start, codes, count)
-            chosen = as_doubles(codes[own.numpy().reshape(-1)]).view(*own.shape, -1)
-            # Of differences, since those of products are of no use between near twins.
-            exact = (chosen - part[:, None]).square().sum(-1).sqrt()
-            exact, order = exact.sort(dim=1, stable=True)
-            positions.append(own.gather(1, order).numpy())
-            distances.append(exact.numpy())
+            parts.append(nearest_to(part, codes, count, start))
             advance(len(part))
-    return Neighbours(np.concatenate(positions), np.concatenate(distances))
+    positions = np.concatenate([part.positions for part in parts])
+    return Neighbours(positions, np.concatenate([part.distances for part in parts]))
+
+
+def nearest_to(part: Tensor, codes: np.ndarray, count: int, start: int | None = None) -> Neighbours:
+    """Return the nearest codes to others.
+
+    Args:
+        part: (B, d) codes in float64.
+        codes: (N, d) codes, which may be mapped to memory.
+        count: number of neighbours, at most N, and below it if `start` is given.
+        start: number of the first of `part` among `codes`, if they are some of these: none is then
+            a neighbour of its own.
+    """
+    own = nearest_of(part, len(codes) if start is None else start, codes, count)
+    chosen = as_doubles(codes[own.numpy().reshape(-1)]).view(*own.shape, -1)
+    # Of differences, since those of products are of no use between near twins.
+    exact = (chosen - part[:, None]).square().sum(-1).sqrt()
+    exact, order = exact.sort(dim=1, stable=True)
+    return Neighbours(own.gather(1, order).numpy(), exact.numpy())
 
 
 def nearest_of(part: Tensor, start: int, codes: np.ndarray, count: int) -> Tensor:
@@ -52,7 +65,7 @@ def nearest_of(part: Tensor, start: int, codes: np.ndarray, count: int) -> Tenso
 
     Args:
         part: (B, d) codes.
-        start: number of the first of these.
+        start: number of the first of these among all codes; N if they are others.
         codes: (N, d) all codes.
         count: k, the number of neighbours.
     """

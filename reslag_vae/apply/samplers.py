@@ -1,7 +1,8 @@
 """Samplers of latents: a model's own prior, or a density fitted to the codes of pictures."""
 
 import copy
-from collections.abc import Callable
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,8 +16,19 @@ from reslag_vae.latents.flow import FlowPrior
 from reslag_vae.latents.inferred import joined
 from reslag_vae.models import GenerativeModel
 
-# From (count, seed) to (count, d) latents on the CPU
-Sampler = Callable[[int, int], Tensor]
+
+class Sampler(Protocol):
+    """A sampler of latents."""
+
+    def __call__(self, count: int, seed: int, temperature: float = 1.0) -> Tensor:
+        """Return (count, d) latents on the CPU.
+
+        Args:
+            count: number of latents.
+            seed: seed of the random numbers.
+            temperature: factor of the standard deviations; of a mixture, within its components.
+        """
+
 
 # Codes that a density is fitted to, at most: a random part of all.
 MOST_CODES = 20_000
@@ -47,18 +59,20 @@ def sampler_of(
             "can be read."
         )
     if name == "prior" or codes is None:
-        return lambda count, seed: prior_samples(model, count, seed)
+        return partial(prior_samples, model)
     rows = np.random.default_rng(0).permutation(len(codes))[:MOST_CODES]
     chosen = torch.from_numpy(np.array(codes[np.sort(rows)], dtype=np.float32))
     return fitted_mixture(chosen) if name == "mixture" else fitted_flow(chosen, progress)
 
 
-def prior_samples(model: GenerativeModel, count: int, seed: int) -> Tensor:
+def prior_samples(
+    model: GenerativeModel, count: int, seed: int, temperature: float = 1.0
+) -> Tensor:
     """Return (count, d) latents of the prior, on the CPU; the first ones for every count alike."""
     generator = torch.Generator().manual_seed(seed)
     rows = [normal_rows(count, width, generator) for width in model.noise_dims]
     noise = tuple(own.to(model.parameter) for own in rows)
-    return joined(model.from_noise(noise)).cpu()
+    return joined(model.from_noise(noise, temperature)).cpu()
 
 
 def fitted_mixture(codes: Tensor) -> Sampler:
@@ -91,10 +105,10 @@ def fitted_flow(codes: Tensor, progress: Progress = silent) -> Sampler:
         flow = FlowPrior(codes.shape[1])
         fit_flow(flow, train, held, progress)
 
-    def sample(count: int, seed: int) -> Tensor:
+    def sample(count: int, seed: int, temperature: float = 1.0) -> Tensor:
         noise = normal_rows(count, flow.noise_dim, torch.Generator().manual_seed(seed))
         with torch.no_grad():
-            return mean + spread * flow.from_noise(noise)
+            return mean + spread * flow.from_noise(noise, temperature)
 
     return sample
 

@@ -40,6 +40,7 @@ COMMANDS = {
     ),
     "push": Command("upload a trained model to Hugging Face's hub", "sharing.push", False, "hub"),
     "apply": Command("give pictures to a trained model", "apply.command", False, "apply"),
+    "explore": Command("look at a trained model", "explore.command", False, "explore"),
     "dashboard": Command("make a workspace on W&B", "runs.dashboard", False, "dashboard"),
 }
 
@@ -52,6 +53,7 @@ HELP = """Train, evaluate and compare variational autoencoders.
   reslag export runs/mnist/lagging/2026-01-31_12-00-00 exported
   reslag push exported user/name
   reslag apply exported photos --encode codes.csv --score scores.csv
+  reslag explore exported --pictures photos --html explorer.html
 
 Commands:
 

@@ -7,13 +7,14 @@ from reslag_vae._runtime.errors import UserError
 TRAIN = ("lightning", "matplotlib", "sklearn", "torchmetrics")
 
 # Modules by the extra that brings them. Not wandb, without which a run goes on and says so; not
-# torchvision, which some data sets need and ask for.
+# torchvision, which some data sets need and ask for; not gradio, without which a file is written.
 MODULES = {
     "train": TRAIN,
     "evaluate": (*TRAIN, "scipy"),
     "study": (*TRAIN, "scipy", "jinja2"),
     "apply": ("PIL", "matplotlib"),
     "hub": ("huggingface_hub",),
+    "explore": ("PIL",),
     "dashboard": ("wandb_workspaces",),
 }
 

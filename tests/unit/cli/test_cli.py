@@ -73,6 +73,7 @@ def test_a_command_that_is_not_there_is_one_sentence(capsys: pytest.CaptureFixtu
         ("export", "train", "lightning"),
         ("push", "hub", "huggingface_hub"),
         ("apply", "apply", "PIL"),
+        ("explore", "explore", "PIL"),
     ],
 )
 def test_an_extra_that_is_missing_is_named_before_anything_is_done(
@@ -167,6 +168,7 @@ def test_help_of_training_names_this_command_and_the_choices(tmp_path: Path) -> 
         ("export", "--help"),
         ("push", "--help"),
         ("apply", "gone", "pictures", "--encode", "c.csv"),
+        ("explore", "gone", "--html", "page.html"),
     ],
 )
 def test_help_and_slips_are_answered_before_pytorch_is_loaded(

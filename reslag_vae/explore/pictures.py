@@ -1,0 +1,182 @@
+"""The pictures that a model is explored with: a run's own, or a folder's."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reslag_vae._runtime.errors import UserError, first_line, printable
+from reslag_vae.apply.inputs import Inputs
+from reslag_vae.apply.reading import read_batches
+from reslag_vae.apply.subject import Subject
+from reslag_vae.data.images import Images
+from reslag_vae.runs.folder import CONFIG_FILE, EXAMPLES_FILE
+
+# Files that are decoded at a time
+AT_A_TIME = 256
+
+
+class Pictures(NamedTuple):
+    """Pictures, with what is known of them.
+
+    Attributes:
+        images: (N, C, H, W) uint8.
+        names: name of each.
+        labels: (N,) int64 class numbers; -1 of a picture without.
+        classes: names of the classes; empty if there are none.
+        members: (N, A) truth values, which pictures have each attribute; None if there are none.
+        attributes: names of the A attributes.
+        source: where they come from, in words.
+        notes: sentences on what is missing.
+    """
+
+    images: Tensor
+    names: Sequence[str]
+    labels: Tensor
+    classes: Sequence[str] = ()
+    members: Tensor | None = None
+    attributes: Sequence[str] = ()
+    source: str = ""
+    notes: Sequence[str] = ()
+
+    @property
+    def size(self) -> int:
+        """N, the number of pictures."""
+        return len(self.images)
+
+    def label(self, position: int) -> str:
+        """Return the name of a picture's class; empty if it has none."""
+        number = int(self.labels[position])
+        return self.classes[number] if 0 <= number < len(self.classes) else ""
+
+
+def pictures_of_run(
+    subject: Subject, split: str, most: int, root: Path | None, trust: Sequence[str]
+) -> Pictures:
+    """Return pictures of a run's own data, evenly spread over a split.
+
+    Args:
+        subject: the model of the run.
+        split: `val` or `test`.
+        most: number of pictures, at most.
+        root: folder of all data sets, if it has moved.
+        trust: modules of the user's own that the data may be made of.
+
+    Raises:
+        UserError: the data cannot be read.
+    """
+    try:
+        from reslag_vae.runs.data import load_data
+
+        data: Any = load_data(subject.folder, root=root, trust=trust)
+    except (UserError, ImportError) as error:
+        missing = f"without {error.name}" if isinstance(error, ImportError) else first_line(error)
+        raise UserError(
+            f"The run's own pictures cannot be read ({missing}); name others by --pictures FOLDER."
+        ) from None
+    whole: Images = data.split(split)
+    rows = evenly(len(whole), most)
+    batch = whole[rows]
+    found = data.attributes(split) if hasattr(data, "attributes") else None
+    return Pictures(
+        images=batch.images.contiguous(),
+        names=[f"{split} {int(row) + 1}" for row in rows],
+        labels=batch.labels,
+        classes=data.class_names,
+        members=None if found is None else found[rows],
+        attributes=() if found is None else data.attribute_names,
+        source=f"{len(rows):,} of the {len(whole):,} {split} pictures of {data.name}",
+    )
+
+
+def pictures_of_files(subject: Subject, inputs: Inputs, most: int) -> Pictures:
+    """Return picture files, evenly spread, fitted as in training; their folders are classes.
+
+    Raises:
+        UserError: none of them can be read.
+    """
+    rows = evenly(len(inputs.files), most).tolist()
+    files = [inputs.files[row] for row in rows]
+    binary = subject.model.likelihood.binary
+    parts: list[Tensor] = []
+    read: list[int] = []
+    failures: dict[int, str] = {}
+    for positions, pixels, failed in read_batches(files, subject.decode, AT_A_TIME, binary):
+        failures |= failed
+        read += positions
+        if pixels is not None:
+            parts.append(pixels)
+    everywhere = inputs.names
+    names = [everywhere[row] for row in rows]
+    if not parts:
+        raise UserError(
+            f"None of the {len(files)} pictures can be read, such as {printable(names[0])}: "
+            f"{failures[0]}."
+        )
+    notes = [*inputs.notes, *subject.form.remarks]
+    if failures:
+        first, reason = next(iter(failures.items()))
+        name = printable(names[first])
+        notes.append(f"{len(failures):,} files cannot be read, such as {name}: {reason}")
+    kept = [names[place] for place in read]
+    labels, classes = folders_of(kept)
+    return Pictures(
+        images=torch.cat(parts),
+        names=kept,
+        labels=labels,
+        classes=classes,
+        source=f"{len(read):,} pictures of {printable(str(inputs.base))}",
+        notes=notes,
+    )
+
+
+def examples_of(subject: Subject) -> Pictures:
+    """Return the example pictures of an export.
+
+    Raises:
+        UserError: it has none.
+    """
+    path = subject.folder / EXAMPLES_FILE
+    if (subject.folder / CONFIG_FILE).is_file() or not path.is_file():
+        raise UserError(
+            f"{printable(str(subject.folder))} has no pictures of its own: name some by "
+            "--pictures FOLDER."
+        )
+    from PIL import Image
+
+    channels, size, _ = subject.model.image_shape
+    with Image.open(path) as opened:
+        strip = np.asarray(opened.convert("L" if channels == 1 else "RGB"))
+    count = strip.shape[1] // size
+    if strip.shape[0] != size or strip.shape[1] % size or not count:
+        raise UserError(f"{printable(str(path))} is damaged: it holds no examples of the model's.")
+    squares = torch.from_numpy(strip.reshape(size, count, size, channels).copy())
+    return Pictures(
+        images=squares.permute(1, 3, 0, 2).contiguous(),
+        names=[f"example {number}" for number in range(1, count + 1)],
+        labels=torch.full((count,), -1),
+        source=f"{count} example pictures of the export",
+        notes=[f"There are but the {count} example pictures of the export: --pictures gives more."],
+    )
+
+
+def evenly(count: int, most: int) -> Tensor:
+    """Return numbers below `count`, at most `most` of them, evenly spread."""
+    return torch.linspace(0, count - 1, min(most, count), dtype=torch.float64).round().long()
+
+
+def folders_of(names: Sequence[str]) -> tuple[Tensor, list[str]]:
+    """Return the (N,) class numbers of files and the names of the classes: their folders.
+
+    Files in one folder alone have no classes.
+    """
+    folders = [name.rpartition("/")[0] for name in names]
+    classes = sorted(set(folders))
+    if len(classes) < 2:
+        return torch.full((len(names),), -1), []
+    numbers = {name: number for number, name in enumerate(classes)}
+    labels = torch.tensor([numbers[folder] for folder in folders])
+    return labels, [name or "(no folder)" for name in classes]

@@ -1,0 +1,112 @@
+"""The server of the page: at this computer alone unless told otherwise, and offline."""
+
+import os
+import threading
+import webbrowser
+from collections.abc import Sequence
+from contextlib import suppress
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from reslag_vae._runtime.errors import UserError, printable
+from reslag_vae.apply.subject import Subject
+from reslag_vae.explore.explorer import Explorer
+
+# A browser asks no other computer for anything, whatever Gradio's page holds.
+POLICY = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; form-action 'self'; "
+    "base-uri 'self'"
+)
+
+
+class Offline:
+    """Middleware that forbids a page to load anything from elsewhere.
+
+    Args:
+        app: the application that it stands before.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass a request on, and add the policy to its answer."""
+
+        async def answer(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                policy = (b"content-security-policy", POLICY.encode())
+                message = message | {"headers": [*message.get("headers", ()), policy]}
+            await send(message)
+
+        await self.app(scope, receive, answer if scope["type"] == "http" else send)
+
+
+def serve(
+    found: Sequence[tuple[Subject, Explorer]], host: str, port: int, open_browser: bool
+) -> None:
+    """Serve the page of some models until the process is interrupted.
+
+    Args:
+        found: each model with its explorer.
+        host: address that the page is served at.
+        port: port that it is served at.
+        open_browser: whether a browser is opened.
+
+    Raises:
+        UserError: it cannot be served there.
+    """
+    # What is brought along goes with the server.
+    with TemporaryDirectory(prefix="reslag_explore_") as folder:
+        os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
+        blocks = launch(found, host, port)
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        print(f"The page is at {printable(address)} until Ctrl-C ends it.", flush=True)
+        if open_browser and not opened(address):
+            print(f"No browser can be opened here: open {printable(address)} yourself.", flush=True)
+        try:
+            threading.Event().wait()
+        finally:
+            blocks.close(verbose=False)
+
+
+def launch(found: Sequence[tuple[Subject, Explorer]], host: str, port: int) -> Any:
+    """Return the page of some models, which is being served.
+
+    Raises:
+        UserError: it cannot be served there.
+    """
+    import gradio as gr
+    from starlette.middleware import Middleware
+
+    from reslag_vae.explore.file import part
+    from reslag_vae.explore.page import Page
+    from reslag_vae.explore.panels import Panels
+
+    blocks = Page(Panels(found)).blocks
+    try:
+        blocks.launch(
+            server_name=host,
+            server_port=port,
+            prevent_thread_lock=True,
+            share=False,
+            quiet=True,
+            footer_links=[],
+            run_history=False,
+            ssr_mode=False,
+            # Fonts of the computer: Gradio's own come from elsewhere.
+            theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+            css=part("page.css"),
+            app_kwargs={"middleware": [Middleware(Offline)]},
+        )
+    except OSError:
+        raise UserError(
+            f"--port {port}: the page cannot be served at {printable(host)}; choose another one."
+        ) from None
+    return blocks
+
+
+def opened(address: str) -> bool:
+    """Return whether a browser was opened with a page."""
+    with suppress(webbrowser.Error):
+        return webbrowser.open(address)
+    return False

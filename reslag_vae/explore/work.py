@@ -1,0 +1,82 @@
+"""The models and pictures of a request, and what is made of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reslag_vae._runtime.errors import UserError, printable
+from reslag_vae.apply.inputs import Inputs
+from reslag_vae.apply.request import Request as Applied
+from reslag_vae.apply.subject import Subject, read_subject
+from reslag_vae.evaluation.progress import Progress, silent
+from reslag_vae.explore.explorer import Explorer
+from reslag_vae.explore.pictures import Pictures, examples_of, pictures_of_files, pictures_of_run
+from reslag_vae.explore.request import Request
+from reslag_vae.runs.folder import CONFIG_FILE
+
+
+def read_explorers(
+    request: Request, inputs: Inputs | None, progress: Progress = silent
+) -> list[tuple[Subject, Explorer]]:
+    """Return each model of a request with its explorer, all of the same pictures.
+
+    Args:
+        request: the request, whose options were checked.
+        inputs: the pictures; None takes those of the first model.
+        progress: shows how far the encoding is.
+
+    Raises:
+        UserError: a model has no latents, is of another size than the first, or the pictures
+            cannot be read.
+    """
+    subjects = [subject_of(path, request.trust) for path in request.models]
+    refuse_other_sizes(request.models, subjects)
+    pictures = pictures_of(subjects[0], request, inputs)
+    return [
+        (subject, Explorer(title, subject.model, pictures, progress))
+        for subject, title in zip(subjects, request.titles, strict=True)
+    ]
+
+
+def subject_of(path: Path, trust: Sequence[str]) -> Subject:
+    """Return a model.
+
+    Raises:
+        UserError: it has no latents.
+    """
+    subject = read_subject(Applied(model=path, trust=trust))
+    if not subject.model.latent_dim:
+        raise UserError(
+            f"{printable(str(path))}: the model has no latents, so it has no codes to explore; "
+            "`reslag apply` draws its samples and scores pictures."
+        )
+    return subject
+
+
+def refuse_other_sizes(paths: Sequence[Path], subjects: Sequence[Subject]) -> None:
+    """Refuse models that take images of different shapes.
+
+    Raises:
+        UserError: the message names the first two that differ.
+    """
+    first = subjects[0].model.image_shape
+    for path, subject in zip(paths, subjects, strict=True):
+        own = subject.model.image_shape
+        if own != first:
+            sizes = [" x ".join(map(str, shape)) for shape in (own, first)]
+            raise UserError(
+                f"{printable(str(path))} takes images of {sizes[0]}, and "
+                f"{printable(str(paths[0]))} of {sizes[1]}: models side by side need the same."
+            )
+
+
+def pictures_of(subject: Subject, request: Request, inputs: Inputs | None) -> Pictures:
+    """Return the pictures of a request.
+
+    Raises:
+        UserError: they cannot be read, or there are none.
+    """
+    if inputs is not None:
+        return pictures_of_files(subject, inputs, request.most)
+    if (subject.folder / CONFIG_FILE).is_file():
+        return pictures_of_run(subject, request.split, request.most, request.root, request.trust)
+    return examples_of(subject)

@@ -1,0 +1,167 @@
+"""The numbers and images of an explorer against the model's own, for every kind of latent."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import pairwise_distances
+from torch import Tensor
+
+from reslag_vae.apply.outputs import as_pixels
+from reslag_vae.explore.axes import pca_map, principal
+from reslag_vae.explore.explorer import Explorer
+from reslag_vae.latents.base import normal_rows
+from reslag_vae.models import GenerativeModel
+from reslag_vae.networks import Network
+from tests.systems import make_model
+from tests.unit.explore.pictures import some_pictures
+
+
+def nearly(found: Tensor, expected: Tensor) -> bool:
+    """Whether uint8 images are the same but for rounding."""
+    return found.shape == expected.shape and int((found.int() - expected.int()).abs().max()) <= 1
+
+
+def test_codes_and_reconstructions_are_the_models_own(explorer: Explorer) -> None:
+    model, images = explorer.model, explorer.pictures.images
+    torch.testing.assert_close(explorer.codes.means, model.encode(images))
+    torch.testing.assert_close(
+        explorer.code_of(images[3]), explorer.codes.means[3], rtol=1e-4, atol=1e-5
+    )
+    expected = as_pixels(model.reconstruct(images[3:4]))
+    assert nearly(explorer.image(explorer.codes.means[3])[None], expected)
+
+
+def test_a_slider_moves_one_place_and_no_other(explorer: Explorer) -> None:
+    code = explorer.codes.means[2]
+    own = explorer.coordinates(code[None])[0]
+    values = own.tolist()
+    values[1] = 1.5
+    moved = explorer.coordinates(explorer.moved(code, values)[None])[0]
+    assert moved.tolist() == pytest.approx(values, abs=1e-3)
+    # Where no slider is moved, the picture's own code is decoded.
+    torch.testing.assert_close(explorer.moved(code, own.tolist()), code, rtol=1e-4, atol=1e-4)
+
+
+def test_a_traversal_is_what_the_slider_decodes(explorer: Explorer) -> None:
+    code = explorer.codes.means[2]
+    values = explorer.coordinates(code[None])[0].tolist()
+    found = explorer.traverse(code, 1, [-2.0, 0.5])
+    for image, value in zip(found, (-2.0, 0.5), strict=True):
+        values[1] = value
+        assert nearly(image, explorer.image(explorer.moved(code, values)))
+
+
+def test_places_are_standard_deviations(small: Explorer) -> None:
+    places = small.coordinates(small.codes.means).double()
+    assert places.mean(0).abs().max() < 1e-3
+    assert places.std(0, unbiased=False).tolist() == pytest.approx([1, 1, 1], rel=1e-3)
+
+
+def test_a_line_and_a_square_end_at_the_reconstructions(explorer: Explorer) -> None:
+    means = explorer.codes.means
+    line = explorer.interpolate(means[:2], 5)
+    assert nearly(line[[0, -1]], explorer.images(means[:2]))
+    expected = explorer.model.interpolate(*explorer.pictures.images[:2], steps=5)
+    assert nearly(line, as_pixels(expected))
+    square = explorer.interpolate(means[:4], 3)
+    ends = torch.stack([square[0, 0], square[0, 2], square[2, 0], square[2, 2]])
+    assert nearly(ends, explorer.images(means[:4]))
+    assert nearly(square[1, 1], explorer.image(means[:4].mean(0)))
+
+
+def test_sums_of_classes_and_attributes(explorer: Explorer) -> None:
+    means, labels = explorer.codes.means, explorer.pictures.labels
+    assert list(explorer.vectors) == ["smiling", "old", "round", "square", "<b>long"]
+    way = means[labels == 1].mean(0) - means[labels == 0].mean(0)
+    found = explorer.arithmetic(means[0], "square", "round", [0.0, 2.0])
+    assert nearly(found, explorer.images(torch.stack([means[0], means[0] + 2 * way])))
+    even = explorer.pictures.members[:, 0]  # type: ignore[index]
+    way = means[even].mean(0) - means[~even].mean(0)
+    found = explorer.arithmetic(means[0], "smiling", None, [1.0])
+    assert nearly(found, explorer.images((means[0] + way)[None]))
+
+
+def test_samples_of_the_prior_are_the_models_own(explorer: Explorer) -> None:
+    found = explorer.samples("prior", 3, 0.5, seed=1)
+    model, generator = explorer.model, torch.Generator().manual_seed(1)
+    noise = tuple(normal_rows(3, width, generator) for width in model.noise_dims)
+    latents = model.from_noise(noise, 0.5)
+    assert nearly(found, explorer.images(torch.cat(latents, dim=1)))
+
+
+def test_neighbours_are_the_nearest(small: Explorer) -> None:
+    means = small.codes.means
+    distances = pairwise_distances(means.double().numpy())
+    np.fill_diagonal(distances, np.inf)
+    expected = distances.argsort(1)[:, :4]
+    assert (small.all_neighbours(4) == expected).all()
+    assert small.neighbours(means[7], 4, own=7).positions[0].tolist() == expected[7].tolist()
+    # A picture from elsewhere may be the twin of one that is there.
+    twin = small.neighbours(means[7], 4)
+    assert twin.positions[0].tolist() == [7, *expected[7][:3]]
+    assert twin.distances[0, 0] == 0
+
+
+def test_principal_directions_are_those_of_the_covariance() -> None:
+    for shape in ((40, 6), (5, 30)):
+        codes = torch.randn(*shape) * torch.arange(1, shape[1] + 1)
+        found = principal(codes, 3)
+        covariance = torch.cov(codes.double().T, correction=0)
+        values = torch.linalg.eigvalsh(covariance).flip(0)
+        torch.testing.assert_close(found.variances, values[:3])
+        torch.testing.assert_close(found.shares, values[:3] / values.sum())
+        expected = found.directions * found.variances[:, None]
+        torch.testing.assert_close(found.directions @ covariance, expected)
+    assert (pca_map(torch.ones(4, 3)) == 0).all()
+
+
+def test_maps_have_a_place_for_each_picture(small: Explorer) -> None:
+    assert small.maps == ("PCA", "t-SNE", "two axes")
+    for name in small.maps:
+        places = small.map(name)
+        assert places.shape == (50, 2)
+        assert places.isfinite().all()
+    assert (small.map("two axes", 2, 0)[:, 1] == small.map("two axes", 0, 1)[:, 0]).all()
+
+
+def test_axes_are_the_most_active_dimensions(small: Explorer) -> None:
+    order = small.codes.activity.argsort(descending=True).tolist()
+    assert [axis.label for axis in small.axes] == [f"z{place + 1}" for place in order]
+
+
+def test_axes_of_codes_are_principal_directions(
+    model_of: Callable[[str], GenerativeModel],
+) -> None:
+    model = model_of("vq_vae")
+    explorer = Explorer("codes", model, some_pictures(model.image_shape))
+    assert explorer.axes[0].label.startswith("direction 1, ")
+    assert "nearest codes" in explorer.notes[0]
+
+
+def test_a_temperature_narrows_each_sampler(small: Explorer) -> None:
+    assert small.samplers == ("prior", "mixture")
+    for sampler in small.samplers:
+        cold = small.samples(sampler, 12, 0.0).float()
+        warm = small.samples(sampler, 12, 1.0).float()
+        assert cold.var(0).sum() < warm.var(0).sum()
+        assert (small.samples(sampler, 12, 1.0) == warm).all()
+
+
+def test_a_collapsed_model_says_so_and_has_sliders(make_network: Callable[..., Network]) -> None:
+    model = make_model(make_network()).eval().requires_grad_(False)
+    for own in model.groups()["inference"]:
+        for parameter in own.parameters():
+            parameter.zero_()
+    explorer = Explorer("collapsed", model, some_pictures(model.image_shape))
+    assert "No latent dimension is active: the code says nothing of a picture." in explorer.notes
+    assert [axis.spread for axis in explorer.axes] == [1, 1]
+    assert explorer.map("PCA").isfinite().all()
+
+
+def test_one_picture_has_no_neighbours(small: Explorer) -> None:
+    one = Explorer("one", small.model, some_pictures((1, 8, 8), 1))
+    assert one.all_neighbours(4).shape == (1, 0)
+    assert one.maps == ("PCA", "two axes")
+    assert one.samplers == ("prior",)

@@ -1,0 +1,93 @@
+"""Models and pictures from folders: runs, exports, and those that do not fit."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from reslag_vae._runtime.errors import UserError
+from reslag_vae.apply.inputs import find_inputs
+from reslag_vae.explore.request import Request
+from reslag_vae.explore.work import read_explorers
+from reslag_vae.models import GenerativeModel
+from reslag_vae.networks import Network
+from reslag_vae.runs.export import export
+from tests.systems import make_model
+
+FirstStage = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def run(first_stage: FirstStage) -> Path:
+    return first_stage("model=vae")
+
+
+@pytest.fixture
+def saved(tmp_path: Path, make_network: Callable[..., Network]) -> Path:
+    """A model of 1x8x8 pictures that was saved by itself."""
+    make_model(make_network()).save(tmp_path / "saved")
+    return tmp_path / "saved"
+
+
+def test_a_run_is_shown_with_its_own_pictures(run: Path) -> None:
+    ((subject, explorer),) = read_explorers(Request([run], split="test", most=20), None)
+    pictures = explorer.pictures
+    assert pictures.images.shape == (20, 1, 28, 28)
+    assert pictures.source == "20 of the 180 test pictures of digits"
+    assert pictures.label(0) in list("0123456789")
+    assert pictures.names[0] == "test 1"
+    torch.testing.assert_close(explorer.codes.means, subject.model.encode(pictures.images))
+
+
+def test_an_export_is_shown_with_its_examples(run: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "exported")
+    ((_, explorer),) = read_explorers(Request([tmp_path / "exported"]), None)
+    assert explorer.pictures.size == 8
+    assert "--pictures gives more" in explorer.pictures.notes[0]
+    (_, both) = read_explorers(Request([tmp_path / "exported", run]), None)
+    assert both[1].pictures.images.shape == (8, 1, 28, 28)
+
+
+def test_pictures_of_files_have_their_folders_as_classes(saved: Path, tmp_path: Path) -> None:
+    for name in ("cats/a.png", "cats/b.png", "dogs/c.png"):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (12, 9), "red").save(tmp_path / "photos" / name)
+    (tmp_path / "photos" / "dogs" / "d.png").write_text("no picture")
+    inputs = find_inputs([tmp_path / "photos"])
+    ((_, explorer),) = read_explorers(Request([saved]), inputs)
+    pictures = explorer.pictures
+    assert list(pictures.names) == ["cats/a.png", "cats/b.png", "dogs/c.png"]
+    assert [pictures.label(place) for place in range(3)] == ["cats", "cats", "dogs"]
+    assert any("dogs/d.png" in note for note in pictures.notes)
+    assert list(explorer.vectors) == ["cats", "dogs"]
+
+
+def test_what_cannot_be_shown_is_told_in_a_sentence(
+    run: Path, saved: Path, first_stage: FirstStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match="saved has no pictures of its own: name some by --pict"):
+        read_explorers(Request([saved]), None)
+    with pytest.raises(UserError, match=r"saved takes images of 1 x 8 x 8, and .*: models side by"):
+        read_explorers(Request([run, saved]), None)
+    with pytest.raises(UserError, match=r"own pictures cannot be read \(without lightning\)"):
+        read_without_lightning(run, monkeypatch)
+
+
+def read_without_lightning(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import reslag_vae.runs.data as data
+
+    def missing(*_: object, **__: object) -> None:
+        raise ImportError("no module", name="lightning")
+
+    monkeypatch.setattr(data, "load_data", missing)
+    read_explorers(Request([run]), None)
+
+
+def test_a_model_without_latents_has_nothing_to_explore(
+    pixelcnn: GenerativeModel, tmp_path: Path
+) -> None:
+    pixelcnn.save(tmp_path / "pixels")
+    with pytest.raises(UserError, match="no latents, so it has no codes to explore; `reslag apply"):
+        read_explorers(Request([tmp_path / "pixels"]), None)

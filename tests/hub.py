@@ -211,4 +211,3 @@ def point(monkeypatch: pytest.MonkeyPatch, url: str, folder: Path) -> None:
     monkeypatch.setattr(f"{constants}.HF_HUB_OFFLINE", False)
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_RESOURCE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -1,6 +1,7 @@
 """Exports on the hub of Hugging Face, by addresses such as hf://user/name@revision."""
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -81,18 +82,43 @@ def download(address: HubAddress) -> Path:
         # By itself first: other models have large files of the same names.
         first = Path(
             snapshot_download(
-                address.repository, revision=address.revision, allow_patterns=[MODEL_FILE]
+                address.repository,
+                revision=address.revision,
+                allow_patterns=[MODEL_FILE],
+                tqdm_class=bars(False),
             )
         )
         if not isinstance(read_json(first / MODEL_FILE).get("model"), dict):
             raise not_an_export(address)
         # Of the same commit, whose name is that of the folder
         whole = snapshot_download(
-            address.repository, revision=first.name, allow_patterns=list(LOADED)
+            address.repository,
+            revision=first.name,
+            allow_patterns=list(LOADED),
+            tqdm_class=bars(sys.stderr.isatty()),
         )
     if not is_export(Path(whole)):
         raise not_an_export(address)
     return Path(whole)
+
+
+def bars(shown: bool) -> Any:
+    """Return the class of the progress bars of downloads.
+
+    Args:
+        shown: whether they are shown.
+    """
+    # Without types
+    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined, unused-ignore]
+
+    class Bar(tqdm):  # type: ignore[misc, unused-ignore]
+        """A progress bar."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            own = options if shown else options | {"disable": True}
+            super().__init__(*arguments, **own)  # type: ignore[no-untyped-call, unused-ignore]
+
+    return Bar
 
 
 def not_an_export(address: HubAddress) -> RunError:

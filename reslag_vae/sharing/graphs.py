@@ -200,19 +200,31 @@ def graph(module: nn.Module, given: Tensor, names: Sequence[str], said: dict[str
                 dynamo=True,
                 verbose=False,
                 dynamic_shapes=({0: "batch"},),
-                input_names=names[:1],
-                output_names=names[1:],
             )
     except Exception as error:  # of a user's own modules, in any way
         kind = type(module).__name__.lower()
         raise UserError(f"--onnx: PyTorch cannot export the {kind}: {first_line(error)}") from None
-    return serialized(exported.model, said)
+    return serialized(exported.model, names, said)
 
 
-def serialized(own: Any, said: dict[str, str]) -> bytes:
-    """Return a graph as bytes, without the paths of source files that PyTorch notes in it."""
+def serialized(own: Any, names: Sequence[str], said: dict[str, str]) -> bytes:
+    """Return a graph as bytes, without the paths of source files that PyTorch notes in it.
+
+    Args:
+        own: the graph, as PyTorch makes it.
+        names: names of the input and of each output.
+        said: names and values of the graph's metadata.
+    """
     from onnxscript import ir
 
+    # PyTorch's names may be those of an input or output.
+    values = [value for node in own.graph.all_nodes() for value in node.outputs]
+    for number, value in enumerate(values):
+        value.name = f"value_{number}"
+    for value in list(own.graph.initializers.values()):
+        value.name = f"weight.{value.name}"
+    for value, name in zip((*own.graph.inputs, *own.graph.outputs), names, strict=True):
+        value.name = name
     for node in own.graph.all_nodes():
         node.metadata_props.clear()
     own.metadata_props.clear()

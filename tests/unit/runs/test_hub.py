@@ -75,11 +75,14 @@ def test_a_malformed_address_is_one_sentence(text: str) -> None:
     assert not is_repository(text.removeprefix("hf://").partition("@")[0]) or "@" in text
 
 
-def test_a_model_on_the_hub_is_loaded(repository: Repository, hub: Hub, tmp_path: Path) -> None:
+def test_a_model_on_the_hub_is_loaded(
+    repository: Repository, hub: Hub, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     ours, theirs = (reslag_vae.load(own) for own in ("hf://user/name", tmp_path / "export"))
     images = torch.rand(2, 1, 8, 8)
     assert torch.equal(ours.reconstruct(images), theirs.reconstruct(images))
     assert sorted(hub.asked_for()) == ["config.json", "model.safetensors"]
+    assert capfd.readouterr() == ("", "")  # no bars where there is no terminal
 
 
 def test_a_revision_is_that_commit_or_name(

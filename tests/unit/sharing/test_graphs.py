@@ -120,3 +120,22 @@ def test_a_graph_that_does_something_else_is_refused(
             parameter += 0.1
     with pytest.raises(UserError, match=r"^--onnx: decoder\.onnx differs from PyTorch by .+ more"):
         difference("decoder.onnx", content, decoder, latents)
+
+
+class Centred(nn.Module):
+    """Its buffer has the name of an output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([1.0, 2.0, 3.0]))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        return (images - self.mean,)
+
+
+def test_names_in_a_graph_are_different() -> None:
+    for name in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(name, reason="pip install 'reslag_vae[onnx]'")
+    own, given = Centred().eval(), torch.rand(2, 3)
+    content = module.graph(own, given, ("images", "mean"), {})
+    assert difference("encoder.onnx", content, own, given) == 0

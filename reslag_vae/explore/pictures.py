@@ -73,9 +73,12 @@ def pictures_of_run(
 
         data: Any = load_data(subject.folder, root=root, trust=trust)
     except (UserError, ImportError) as error:
-        missing = f"without {error.name}" if isinstance(error, ImportError) else first_line(error)
+        lacking = isinstance(error, ImportError)
+        # Advice that follows names the options of other commands.
+        reason = f"without {error.name}" if lacking else first_line(error).partition(". ")[0]
         raise UserError(
-            f"The run's own pictures cannot be read ({missing}); name others by --pictures FOLDER."
+            f"The run's own pictures cannot be read ({reason}); name their folder by --root, or "
+            "others by --pictures FOLDER."
         ) from None
     whole: Images = data.split(split)
     rows = evenly(len(whole), most)

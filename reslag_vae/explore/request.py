@@ -97,7 +97,8 @@ def check_server(request: Request) -> None:
     Raises:
         UserError: Gradio is not installed, or the port is taken.
     """
-    if find_spec("gradio") is None:
+    found = find_spec("gradio")
+    if found is None or found.origin is None:  # a folder of that name is no package
         raise UserError(
             "reslag explore needs gradio: pip install 'reslag_vae[explore]'; --html FILE does "
             "without."

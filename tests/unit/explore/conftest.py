@@ -74,3 +74,10 @@ def small(make_network: Callable[..., Network]) -> Explorer:
 def pixelcnn(compose: Callable[..., DictConfig]) -> GenerativeModel:
     """A model that has no latents."""
     return build_system(compose("model=pixelcnn", *TINY, *PIXELS)).model
+
+
+@pytest.fixture
+def slow(compose: Callable[..., DictConfig]) -> Explorer:
+    """An explorer of a model that draws an image pixel after pixel."""
+    model = build_system(compose("model=pixelvae", *TINY, *PIXELS)).model.eval()
+    return Explorer("slow", model.requires_grad_(False), some_pictures(model.image_shape, 4))

@@ -165,3 +165,10 @@ def test_one_picture_has_no_neighbours(small: Explorer) -> None:
     assert one.all_neighbours(4).shape == (1, 0)
     assert one.maps == ("PCA", "two axes")
     assert one.samplers == ("prior",)
+
+
+def test_samples_of_pixels_are_the_same_at_each_call(slow: Explorer) -> None:
+    assert not slow.quick
+    image = slow.pictures.images[:1]
+    found = slow.image(slow.codes.means[0])[None]
+    assert torch.equal(found, as_pixels(slow.model.reconstruct(image)))

@@ -84,6 +84,23 @@ def test_every_kind_of_model_has_a_file(explorer: Explorer) -> None:
     json.loads(Page(page_of(contents([explorer]))).scripts[0])
 
 
+def test_a_file_of_a_slow_model_has_few_images(
+    slow: Explorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = []
+
+    def images(codes: torch.Tensor) -> torch.Tensor:
+        decoded.append(len(codes))
+        return torch.zeros(len(codes), 1, 28, 28, dtype=torch.uint8)
+
+    monkeypatch.setattr(slow, "images", images)
+    found = run_contents(slow)
+    assert sum(decoded) < 60
+    assert found["plane"] is None
+    assert found["square"] is None
+    assert "pixel after pixel" in found["notes"][0]
+
+
 def test_its_images_are_the_explorers(small: Explorer, plan: Plan) -> None:
     found = run_contents(small)
     starts, values = found["starts"], plan.values

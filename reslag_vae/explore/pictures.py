@@ -14,6 +14,7 @@ from reslag_vae.apply.reading import read_batches
 from reslag_vae.apply.subject import Subject
 from reslag_vae.data.images import Images
 from reslag_vae.runs.folder import CONFIG_FILE, EXAMPLES_FILE
+from reslag_vae.runs.identity import changes
 
 # Files that are decoded at a time
 AT_A_TIME = 256
@@ -72,17 +73,16 @@ def pictures_of_run(
         from reslag_vae.runs.data import load_data
 
         data: Any = load_data(subject.folder, root=root, trust=trust)
-    except (UserError, ImportError) as error:
-        lacking = isinstance(error, ImportError)
+    except ImportError as error:
+        raise unreadable(f"without {error.name}") from None
+    except UserError as error:
         # Advice that follows names the options of other commands.
-        reason = f"without {error.name}" if lacking else first_line(error).partition(". ")[0]
-        raise UserError(
-            f"The run's own pictures cannot be read ({reason}); name their folder by --root, or "
-            "others by --pictures FOLDER."
-        ) from None
+        raise unreadable(first_line(error).partition(". ")[0]) from None
     whole: Images = data.split(split)
     rows = evenly(len(whole), most)
     batch = whole[rows]
+    changed = changes(subject.folder, data.inventory)
+    notes = [f"The data are not those that the run was trained with: {changed}"] if changed else []
     found = data.attributes(split) if hasattr(data, "attributes") else None
     return Pictures(
         images=batch.images.contiguous(),
@@ -92,6 +92,15 @@ def pictures_of_run(
         members=None if found is None else found[rows],
         attributes=() if found is None else data.attribute_names,
         source=f"{len(rows):,} of the {len(whole):,} {split} pictures of {data.name}",
+        notes=notes,
+    )
+
+
+def unreadable(reason: str) -> UserError:
+    """Return the error that a run's own pictures cannot be read."""
+    return UserError(
+        f"The run's own pictures cannot be read ({reason}); name their folder by --root, or others "
+        "by --pictures FOLDER."
     )
 
 

@@ -67,7 +67,7 @@ def small(make_network: Callable[..., Network]) -> Explorer:
     for own in model.groups()["inference"]:
         for parameter in own.parameters():
             parameter.mul_(4)
-    return Explorer("small", model, some_pictures(model.image_shape, 50))
+    return Explorer("small", model, some_pictures(model.image_shape, 40))
 
 
 @pytest.fixture

@@ -118,11 +118,13 @@ def test_principal_directions_are_those_of_the_covariance() -> None:
 
 
 def test_maps_have_a_place_for_each_picture(small: Explorer) -> None:
-    assert small.maps == ("PCA", "t-SNE", "two axes")
-    for name in small.maps:
-        places = small.map(name)
+    many = Explorer("many", small.model, some_pictures((1, 8, 8), 50))
+    assert many.maps == ("PCA", "t-SNE", "two axes")
+    for name in many.maps:
+        places = many.map(name)
         assert places.shape == (50, 2)
         assert places.isfinite().all()
+    assert small.maps == ("PCA", "two axes")
     assert (small.map("two axes", 2, 0)[:, 1] == small.map("two axes", 0, 1)[:, 0]).all()
 
 

@@ -61,7 +61,7 @@ def test_sliders_at_their_places_decode_the_reconstruction(panels: Panels) -> No
 def test_a_map_and_its_pictures_are_json(panels: Panels) -> None:
     found = json.loads(panels.map(0, "two axes", 1, 0))
     places = np.array(found["places"])
-    assert places.shape == (50, 2)
+    assert places.shape == (40, 2)
     assert places.min() == 0
     assert places.max() == 1
     assert json.loads(panels.sheet())["width"] == 8

@@ -10,6 +10,7 @@ from reslag_vae.runs.export import export
 
 from reslag_vae._runtime.errors import UserError
 from reslag_vae.apply.inputs import find_inputs
+from reslag_vae.explore import pictures as pictures_module
 from reslag_vae.explore.request import Request
 from reslag_vae.explore.work import read_explorers
 from reslag_vae.models import GenerativeModel
@@ -38,7 +39,16 @@ def test_a_run_is_shown_with_its_own_pictures(run: Path) -> None:
     assert pictures.source == "20 of the 180 test pictures of digits"
     assert pictures.label(0) in list("0123456789")
     assert pictures.names[0] == "test 1"
+    assert pictures.notes == []
     torch.testing.assert_close(explorer.codes.means, subject.model.encode(pictures.images))
+
+
+def test_data_that_have_changed_are_told(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures_module, "changes", lambda folder, inventory: "val had 3 images")
+    ((_, explorer),) = read_explorers(Request([run], most=4), None)
+    assert explorer.pictures.notes == [
+        "The data are not those that the run was trained with: val had 3 images"
+    ]
 
 
 def test_an_export_is_shown_with_its_examples(run: Path, tmp_path: Path) -> None:

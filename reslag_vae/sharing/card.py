@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from reslag_vae._runtime.escape import markdown
 from reslag_vae.runs.exported import RECONSTRUCTIONS_FILE, SAMPLES_FILE, USE
-from reslag_vae.runs.folder import EXAMPLES_FILE
+from reslag_vae.runs.folder import EVALUATION_FILE, EXAMPLES_FILE
 from reslag_vae.sharing.intended_use import limits, purpose
 from reslag_vae.sharing.licences import HUB_LICENCES
 from reslag_vae.sharing.numbers import evaluation_table, metrics_table, named_values, shown_metrics
@@ -137,7 +137,7 @@ def evaluated(evaluation: dict[str, Any]) -> list[str]:
     """Return the table of an evaluation, with how it was made; nothing without one."""
     if not evaluation:
         return []
-    settings = named_values(evaluation, "settings", "evaluation.json")
+    settings = named_values(evaluation, "settings", EVALUATION_FILE)
     made = settings | {"commit": evaluation.get("commit")}
     names = ("split", "samples", "seed", "commit")
     how = ", ".join(f"{name} {made[name]}" for name in names if made.get(name) is not None)

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from reslag_vae.runs.export import export
 
 from reslag_vae._runtime.errors import UserError
 from reslag_vae.apply.inputs import find_inputs
@@ -15,6 +14,7 @@ from reslag_vae.explore.request import Request
 from reslag_vae.explore.work import read_explorers
 from reslag_vae.models import GenerativeModel
 from reslag_vae.networks import Network
+from reslag_vae.sharing.export import export
 from tests.systems import make_model
 
 FirstStage = Callable[..., Path]

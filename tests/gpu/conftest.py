@@ -34,8 +34,10 @@ BARE = (
     "callbacks.metrics_file=null",
     "trainer.num_sanity_val_steps=0",
 )
-# Steps that are compared one by one, and the share by which whole epochs may differ.
-STEPS, DRIFT = 20, 0.05
+# Steps that are compared one by one, and the shares by which they and whole epochs may differ. By
+# other kernels of the CPU, a step whose first terms differ by 1e-7 differs by 4e-3 after 20: Adam
+# makes a whole step of a gradient that is rounding alone.
+STEPS, GROWN, DRIFT = 20, 0.02, 0.05
 
 EAGER, GRAPHED, COMPILED = (f"trainer.compile={own}" for own in ("false", "auto", "true"))
 
@@ -136,11 +138,12 @@ def run(
 
 
 def assert_near(first: Trained, second: Trained, rounding: float) -> None:
-    """The first steps differ by a share of their largest term at most, and epochs by a little.
+    """The first step differs by a share of its largest term at most, later ones by a little.
 
     A GPU adds in another order each time, and training doubles a difference again and again.
     """
-    assert_close(first.rows[0][:STEPS], second.rows[0][:STEPS], rounding)
+    assert_close(first.rows[0][:1], second.rows[0][:1], rounding)
+    assert_close(first.rows[0][:STEPS], second.rows[0][:STEPS], max(rounding, GROWN))
     for one, other in zip(first.rows, second.rows, strict=True):
         assert_close(one.mean(0, keepdim=True), other.mean(0, keepdim=True), max(rounding, DRIFT))
 

@@ -53,4 +53,4 @@ def test_losses_are_those_of_the_cpu(
         options += ["schedule.epochs=0"]
     ours, theirs = run(*options), run(*options, on="cpu")
     assert len(ours.rows[0]) >= STEPS or device.type == "cpu"
-    assert_near(ours, theirs, 1e-4)
+    assert_near(ours, theirs, 1e-3)

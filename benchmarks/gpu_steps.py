@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from benchmarks.contenders import AGGRESSIVE, CONTENDERS, ours
 from benchmarks.gpu_toggles import TOGGLES
@@ -153,6 +154,8 @@ def measured(
             with suppress(FinishedError):
                 ALL[name](job, turns)
             return row_of(row, turns)
+    except SIGTERMException:
+        raise  # the time is over
     except (Exception, SystemExit) as error:  # whatever it is, the others are measured
         return replace(row, lost=f"{type(error).__name__}: {first_line(error)}")
 

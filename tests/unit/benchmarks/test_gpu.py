@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from benchmarks import gpu_box
 from benchmarks.gpu import TAIL, write_summary, zip_logs
@@ -169,6 +170,17 @@ def test_a_contender_that_fails_is_a_row_too(
     assert "pythae is not here" in (tmp_path / "steps.md").read_text()
     expected = ("2.000", "1.000", "2.00", "16,000", "1.00", "1")
     assert cells_of(rows[1], 2e-3)[1:] == expected
+
+
+def test_a_measurement_that_is_asked_to_end_does_not_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stopped(*_: object) -> None:
+        raise SIGTERMException
+
+    monkeypatch.setitem(ALL, "eager", stopped)
+    with pytest.raises(SIGTERMException):
+        measured("fashion_mnist", 32, "eager")
 
 
 def test_every_planned_row_has_a_contender() -> None:

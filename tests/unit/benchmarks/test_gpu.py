@@ -4,6 +4,7 @@ import math
 import sys
 import time
 import zipfile
+from argparse import Namespace
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from benchmarks import gpu_box
-from benchmarks.gpu import TAIL, write_summary, zip_logs
+from benchmarks.gpu import SECONDS, TAIL, parts_of, write_summary, zip_logs
 from benchmarks.gpu_box import (
     FAILED,
     LEFT_OUT,
@@ -103,6 +104,17 @@ def test_a_part_beside_another_ends_with_it(tmp_path: Path) -> None:
     assert found["first"].verdict == PASSED
     assert time.monotonic() - started < 60
     assert (tmp_path / "beside.txt").read_text() == "here\n"
+
+
+def test_the_estimate_is_not_what_is_left_out_for_want_of_time(tmp_path: Path) -> None:
+    arguments = Namespace(dry_run=False, pictures=Path("cifar10-jpeg.tar.gz"))
+    parts = parts_of(arguments, tmp_path, tmp_path / "run", tmp_path)
+    names = [own.name for own in parts]
+    assert names.index("steps") < names.index("estimate") < names.index("profile")
+    assert sum(own.seconds for own in parts) <= SECONDS
+    # Where the steps and the training are ended by force, too.
+    assert parts[-1].name == "profile"
+    assert parts[-1].seconds >= 3 * gpu_box.GRACE
 
 
 def test_the_summary_has_every_part_and_the_end_of_logs_of_those_that_failed(

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A graph is launched so often before it is trusted, and its terms are as near to those of Python,
-# as a part of the largest one.
+# A graph is launched so often before it is trusted, and the terms of its first step are as near to
+# those of Python, and those of all, as parts of the largest one. By other kernels of a CPU, which
+# differ by rounding alone, they differ by 4e-5 in the first step, 4e-3 in the 20th and 0.015 before
+# the 96th: Adam makes a whole step of a gradient that is rounding alone.
 TRIALS = 2
-ROUNDING = 0.02
+ROUNDING, GROWN = 0.02, 0.1
 
 
 def may_be_graphs(trainer: Trainer, system: LightningModule) -> bool:
@@ -198,4 +200,6 @@ def are_near(rows: Tensor, others: Tensor) -> bool:
     A single term may be as good as 0, and its rounding is not that of its own size.
     """
     scale = others.abs().amax(dim=1, keepdim=True)
-    return bool(((rows - others).abs() <= ROUNDING * scale).all())
+    allowed = torch.full_like(scale, GROWN)
+    allowed[0] = ROUNDING
+    return bool(((rows - others).abs() <= allowed * scale).all())

@@ -19,7 +19,7 @@ from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
 from reslag_vae.training.callbacks import CollapseMonitor
 from reslag_vae.training.capture import Capture
-from reslag_vae.training.graphed import GraphedSteps, may_be_graphs
+from reslag_vae.training.graphed import GraphedSteps, are_near, may_be_graphs
 from reslag_vae.training.optimizers import AdamSettings
 from reslag_vae.training.schedules import Joint, Lagging, Schedule
 from reslag_vae.training.system import BaseVAE
@@ -160,6 +160,15 @@ def test_where_a_graph_cannot_be_trusted_training_goes_on_with_a_word(
     assert message in caplog.text
     assert caplog.text.count("goes on without CUDA graphs") == 1
     assert equal(shared_state(alone), shared_state(system))
+
+
+def test_rounding_grows_from_step_to_step_and_a_wrong_graph_is_refused() -> None:
+    rows = torch.tensor([[100.0, 1e-3]]).repeat(64, 1)
+    drift = torch.linspace(1e-3, 0.03, 64)[:, None]
+    assert are_near(rows * (1 + drift), rows)
+    assert not are_near(rows * (1 + drift.flip(0)), rows)
+    assert not are_near(rows * (1 + 10 * drift), rows)
+    assert not are_near(torch.full_like(rows, torch.nan), rows)
 
 
 @pytest.mark.parametrize(

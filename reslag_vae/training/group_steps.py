@@ -53,8 +53,10 @@ class GroupSteps:
             parameters: parameters of the group.
         """
         collectives.average_gradients(parameters)
+        gradients = []
         if self.skips or self.clip_norm is not None:
             gradients = [own.grad for own in parameters if own.grad is not None]
+        if gradients:  # the norm of none is on the CPU, wherever the group is
             norm = nn.utils.get_total_norm(gradients, foreach=True)
             if self.skips:
                 # The fused kernel writes nothing where this is 1: by it PyTorch's GradScaler skips

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from reslag_vae.networks import Network
 from reslag_vae.objectives import Terms
 from reslag_vae.training import gradient_skip
 from reslag_vae.training.gradient_skip import WINDOW, GradientSkip
+from reslag_vae.training.group_steps import GroupSteps
 from reslag_vae.training.noise import draw_noise
 from reslag_vae.training.optimizers import AdamSettings
 from reslag_vae.training.schedules import Joint, Lagging, Schedule
@@ -68,6 +70,17 @@ def test_the_rule_is_that_on_numbers(factor: float) -> None:
     assert 50 < sum(expected) < 500
     assert int(rule.skipped) == sum(expected)
     assert int(rule.non_finite) == 1000 - int(norms.isfinite().sum())
+
+
+@pytest.mark.parametrize("parameters", [[], [nn.Parameter(torch.zeros(3, device="meta"))]])
+def test_a_group_without_gradients_takes_its_step_on_every_device(
+    parameters: list[nn.Parameter],
+) -> None:
+    steps = GroupSteps(AdamSettings(skip_above=4.0, clip_norm=1.0))
+    steps.to(torch.empty(0, device="meta"))
+    optimizer = Mock()
+    steps.take("inference", optimizer, parameters)
+    optimizer.step.assert_called_once_with()
 
 
 def test_nothing_is_skipped_before_the_window_is_full() -> None:

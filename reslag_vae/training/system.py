@@ -185,6 +185,7 @@ class BaseVAE(LightningModule):
     def setup(self, stage: str) -> None:
         if stage == "fit":
             self.schedule.check_length(self.trainer.max_epochs)
+            self.compiled = self.graphed = None  # those of an earlier training
 
     def prepare_updates(self) -> None:
         """Look up what the updates of each group need, once, before the first one."""

@@ -119,6 +119,16 @@ def test_what_was_computed_of_parameters_is_out_of_date_after_a_graph(
     assert not torch.equal(means[0], means[-1])
 
 
+def test_a_second_training_begins_without_the_graphs_of_the_first(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    system = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal")
+    fit(system, make_data(), callbacks=[Graphs(repeated)])
+    assert system.graphed is not None
+    fit(system, make_data())
+    assert system.graphed is None
+
+
 def unable(work: Work) -> Work:
     raise RuntimeError("this operation cannot be captured")
 

@@ -154,8 +154,14 @@ def describe(system: BaseVAE, config: DictConfig) -> None:
         config: configuration of its run, which is changed.
 
     Raises:
-        ConfigError: the system was made with what a file of plain values cannot hold.
+        ConfigError: the system was made with what a file of plain values cannot hold, or all of it
+            stands still.
     """
+    if not any(parameter.requires_grad for parameter in system.parameters()):
+        raise ConfigError(
+            "model: all of its parameters stand still, as those of a model that fit has trained: "
+            "make a new one, or call its requires_grad_(True) to train it further."
+        )
     try:
         node = system_node(system)
     except ValueError as error:

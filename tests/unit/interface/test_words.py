@@ -17,6 +17,8 @@ from reslag_vae._runtime.errors import UserError
 from reslag_vae.data import Images
 from reslag_vae.interface.compose import composed, literal
 from reslag_vae.interface.given import gathered
+from reslag_vae.networks import PlainNetwork
+from reslag_vae.variants import VAE
 
 PIXELS = torch.randint(256, (12, 1, 8, 8), generator=torch.Generator().manual_seed(0)).byte()
 GREY = PIXELS[:, 0].numpy()
@@ -92,6 +94,13 @@ def test_whatever_holds_images_is_read(name: str) -> None:
     assert ((data.store_labels >= 0) == labelled).all()
 
 
+def trained() -> VAE:
+    """A variant by hand, as `fit` leaves it."""
+    system = VAE(PlainNetwork((1, 8, 8), 2, [4], [1]))
+    system.model.requires_grad_(False)
+    return system
+
+
 BLACK = np.zeros((9, 8, 8), np.uint8)
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "empty": (lambda: reslag_vae.fit(PIXELS[:0]), "which holds none"),
@@ -129,6 +138,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "devices": (lambda: reslag_vae.fit(PIXELS, "trainer.devices=2"), "has one device"),
     "hydra": (lambda: reslag_vae.fit(PIXELS, "hydra.run.dir=x"), "named by folder="),
     "model": (lambda: reslag_vae.fit(PIXELS, model=Tensor), "takes a name"),
+    "trained": (
+        lambda: reslag_vae.fit(PIXELS, model=trained()),
+        "all of its parameters stand still",
+    ),
     "no run": (lambda: reslag_vae.fit(resume="nowhere"), "is not the folder of a run"),
     "build": (lambda: reslag_vae.build("data=digits", modle="vae"), "did you mean model"),
 }

@@ -24,8 +24,12 @@ function drawTile(canvas, sheet, index) {
 async function loaded(sheet) {
   if (sheet && !sheet.image) {
     const image = new Image();
-    image.src = sheet.uri;
-    await image.decode();
+    // Not decode(): of a large picture it waits for a frame to be drawn, which may not come.
+    await new Promise((done, failed) => {
+      image.onload = done;
+      image.onerror = failed;
+      image.src = sheet.uri;
+    });
     sheet.image = image;
   }
   return sheet;

@@ -108,14 +108,16 @@ def bars(shown: bool) -> Any:
     Args:
         shown: whether they are shown.
     """
-    # Without types
+    # The hub's class has no types, and where the hub is not installed there is nothing to ignore.
     from huggingface_hub.utils import tqdm  # type: ignore[attr-defined, unused-ignore]
 
+    # A subclass of what has no type
     class Bar(tqdm):  # type: ignore[misc, unused-ignore]
         """A progress bar."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             own = options if shown else options | {"disable": True}
+            # A constructor without annotations
             super().__init__(*arguments, **own)  # type: ignore[no-untyped-call, unused-ignore]
 
     return Bar

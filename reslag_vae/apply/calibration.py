@@ -13,7 +13,7 @@ from reslag_vae._runtime.errors import UserError, first_line
 from reslag_vae._runtime.files import WriteError
 from reslag_vae.apply.scores import MINUS_LOG_P, SAMPLES, SQUARED_ERROR, Scorer, scorer_of
 from reslag_vae.data.images import Images
-from reslag_vae.evaluation.iteration import chunks, device_of, evaluating
+from reslag_vae.evaluation.iteration import evaluating, given_chunks
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective
 from reslag_vae.runs.errors import RunError
@@ -65,7 +65,9 @@ def calibrate(model: GenerativeModel, objective: Objective | None, images: Image
 
 def scores_of(scorer: Scorer, images: Images) -> dict[str, np.ndarray]:
     """Return the (N,) scores of a split, by name."""
-    parts = [scorer.scores(part) for part in chunks(images, device_of(scorer.model))]
+    parts = [
+        scorer._replace(model=own).scores(part) for own, part in given_chunks(scorer.model, images)
+    ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

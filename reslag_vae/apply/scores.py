@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.apply.codes import Encoded, encoded
-from reslag_vae.evaluation.iteration import chunk_size
+from reslag_vae.evaluation.iteration import chunk_size, given_chunks
 from reslag_vae.evaluation.metrics.bounds import log_mean_exp
 from reslag_vae.latents.base import normal_rows
 from reslag_vae.latents.codes import CodePosterior
@@ -87,8 +87,8 @@ def log_p(model: GenerativeModel, likelihood: Likelihood, images: Tensor) -> Ten
     generator = torch.Generator().manual_seed(SEED)
     noise = [normal_rows(samples, width, generator).to(images) for width in model.level_dims]
     size = max(1, chunk_size(images[0].numel(), images.device) // samples)
-    parts = torch.split(images, size)
-    return torch.cat([bounds(model, likelihood, part, noise) for part in parts])
+    parts = given_chunks(model, images, size)
+    return torch.cat([bounds(own, likelihood, part, noise) for own, part in parts])
 
 
 def bounds(

@@ -1,9 +1,10 @@
 """The data module of every data set: its splits, minibatches and loaders."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data.binarize import NOTE, DrawnBatches, DrawnImages, drawn_once
 from reslag_vae.data.images import Batch, Images, Source
 from reslag_vae.data.inventory import Inventory, image_digests, take_inventory
@@ -20,6 +22,7 @@ from reslag_vae.data.sampling import SequentialBatches, ShuffledBatches
 from reslag_vae.options import require
 
 SplitName = Literal["train", "val", "test"]
+SPLIT_NAMES: tuple[SplitName, ...] = get_args(SplitName)
 Binarize = Literal["dynamic"] | None
 
 # A test split that the data set does not have is cut off with these, so that it is the same in
@@ -160,6 +163,20 @@ class ImageDataModule(LightningDataModule, ABC):
         """The number of classes, after `setup`; 0 without labels."""
         return len(self.class_names)
 
+    def tell_attributes(self, names: Sequence[str] | None = None) -> list[str]:
+        """Let batches hold attributes in place of class numbers, and return the names of these.
+
+        Args:
+            names: names of the attributes; None for all.
+
+        Raises:
+            ConfigError: the data have no attributes, or none of a name.
+        """
+        raise ConfigError(
+            f"condition=attributes: data={self.name} has no attributes; data=celeba has them, and "
+            "condition=label takes classes."
+        )
+
     @cached_property
     def inventory(self) -> Inventory:
         """The inventory of the splits, after `setup`.
@@ -167,7 +184,7 @@ class ImageDataModule(LightningDataModule, ABC):
         Raises:
             RuntimeError: `setup` was not called before.
         """
-        splits = {name: self.split(name) for name in ("train", "val", "test")}
+        splits = {str(name): self.split(name) for name in SPLIT_NAMES}
         notes = [] if self.binarize is None else [NOTE]
         return take_inventory(splits, self._source, self.digests_of, notes)
 

@@ -37,7 +37,7 @@ def drawn_once(splits: Sequence[Images]) -> list[Images]:
             random = np.random.default_rng([FIXED_SEED, len(stores)])
             levels = random.integers(LEVELS, size=images.store.shape, dtype=np.uint8)
             stores[images.store] = draw(images.store.clone(), torch.from_numpy(levels))
-    return [Images(stores[own.store], own.store_labels, own.rows) for own in splits]
+    return [own.on(stores[own.store]) for own in splits]
 
 
 class DrawnImages(Dataset[Batch]):
@@ -56,8 +56,8 @@ class DrawnImages(Dataset[Batch]):
     def __getitem__(self, positions_and_levels: tuple[Tensor, Tensor]) -> Batch:
         """Return the batch at (B,) positions, drawn by (B, C, H, W) levels."""
         positions, levels = positions_and_levels
-        pixels, labels = self.images[positions]
-        return Batch(draw(pixels, levels), labels)
+        batch = self.images[positions]
+        return batch._replace(images=draw(batch.images, levels))
 
 
 class DrawnBatches(Sampler[tuple[Tensor, Tensor]]):

@@ -1,5 +1,6 @@
 """The data module of CelebA."""
 
+from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reslag_vae._runtime.errors import printable
+from reslag_vae._runtime.errors import ConfigError, printable
 from reslag_vae.data.base import ImageDataModule, SplitName
 from reslag_vae.data.cache import decode_once
 from reslag_vae.data.celeba_lists import (
@@ -140,6 +141,25 @@ class CelebA(ImageDataModule):
         """
         rows = self.split(split).rows
         return None if self._attribute_table is None else self._attribute_table[1][rows]
+
+    def tell_attributes(self, names: Sequence[str] | None = None) -> list[str]:
+        there = self.attribute_names
+        if self._attribute_table is None:
+            raise ConfigError(
+                f"condition=attributes: {printable(str(self.folder))} has no list_attr_celeba.txt, "
+                "which holds them."
+            )
+        chosen = there if names is None else list(names)
+        unknown = [name for name in chosen if name not in there]
+        if unknown:
+            raise ConfigError(
+                f"condition.names: there is no {printable(unknown[0])} among CelebA's attributes; "
+                f"there are {', '.join(there)}."
+            )
+        table = self._attribute_table[1][:, [there.index(name) for name in chosen]]
+        self._splits = {name: own.with_attributes(table) for name, own in self._splits.items()}
+        self._trained_on = self._trained_on.with_attributes(table)
+        return chosen
 
     @property
     def attribute_names(self) -> list[str]:

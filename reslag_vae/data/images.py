@@ -17,7 +17,8 @@ class Batch(NamedTuple):
     Attributes:
         images: (B, C, H, W) images, uint8 in 0..255 as the data modules give them, or floating
             point in [0, 1].
-        labels: (B,) int64 class numbers; -1 if the data set has none.
+        labels: (B,) int64 class numbers, -1 if the data set has none; or (B, A) bool attributes,
+            of which a conditional model is told.
     """
 
     images: Tensor
@@ -32,6 +33,8 @@ class Batch(NamedTuple):
 def as_batch(given: Any) -> Batch:
     """Return a minibatch of whatever a loader gives: images, or a pair of images and labels.
 
+    What is neither (B,) class numbers nor (B, A) attributes is left out.
+
     Raises:
         ValueError: it is neither.
     """
@@ -45,8 +48,8 @@ def as_batch(given: Any) -> Batch:
             f"{type(given).__name__}."
         )
     images: Tensor = parts[0]
-    if not isinstance(labels, Tensor) or labels.dim() != 1:
-        labels = torch.full((len(images),), -1)
+    if not isinstance(labels, Tensor) or labels.dim() not in (1, 2):
+        labels = torch.full((len(images),), -1, device=images.device)
     return Batch(images, labels.long())
 
 
@@ -60,14 +63,21 @@ class Images(Dataset[Batch]):
         store: (M, C, H, W) uint8 images; copied if their channels do not lie last.
         labels: (M,) int64 class numbers, -1 of an image without; None if there are none.
         rows: (N,) int64 rows of the store that belong to this split; all of them by default.
+        attributes: (M, A) bool attributes, which batches hold in place of class numbers; None for
+            these.
     """
 
     def __init__(
-        self, store: Tensor, labels: Tensor | None = None, rows: Tensor | None = None
+        self,
+        store: Tensor,
+        labels: Tensor | None = None,
+        rows: Tensor | None = None,
+        attributes: Tensor | None = None,
     ) -> None:
         self.store = store.contiguous(memory_format=torch.channels_last)
         self.store_labels = torch.full((len(store),), -1) if labels is None else labels
         self.rows = torch.arange(len(store)) if rows is None else rows
+        self.store_attributes = attributes
 
     @property
     def images(self) -> Tensor:
@@ -79,6 +89,13 @@ class Images(Dataset[Batch]):
         """The (N,) int64 class numbers; -1 if there are none."""
         return self.store_labels[self.rows]
 
+    @property
+    def told(self) -> Tensor:
+        """What a conditional model is told: (N,) class numbers, or (N, A) bool attributes."""
+        if self.store_attributes is None:
+            return self.labels
+        return self.store_attributes[self.rows]
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -89,7 +106,8 @@ class Images(Dataset[Batch]):
         rows = self.rows.index_select(0, index)
         # index_select puts the channels of what it returns where those of its argument's shape are.
         pixels = self.store.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
-        return Batch(pixels, self.store_labels.index_select(0, rows))
+        told = self.store_labels if self.store_attributes is None else self.store_attributes
+        return Batch(pixels, told.index_select(0, rows))
 
     def to(self, device: torch.device, stores: dict[Tensor, Tensor]) -> "Images":
         """Return the same split on a device.
@@ -101,7 +119,13 @@ class Images(Dataset[Batch]):
         """
         if self.store not in stores:
             stores[self.store] = self.store.to(device)
-        return Images(stores[self.store], self.store_labels.to(device), self.rows.to(device))
+        attributes = self.store_attributes
+        return Images(
+            stores[self.store],
+            self.store_labels.to(device),
+            self.rows.to(device),
+            None if attributes is None else attributes.to(device),
+        )
 
     def divide(self, fraction: float, seed: int) -> tuple["Images", "Images"]:
         """Return two disjoint parts, the second with a random part of the images.
@@ -132,7 +156,15 @@ class Images(Dataset[Batch]):
         Args:
             chosen: (n,) int64 positions in this split, or an (N,) bool mask of them.
         """
-        return Images(self.store, self.store_labels, self.rows[chosen])
+        return Images(self.store, self.store_labels, self.rows[chosen], self.store_attributes)
+
+    def on(self, store: Tensor) -> "Images":
+        """Return the same split with the pixels of another store, of the same images."""
+        return Images(store, self.store_labels, self.rows, self.store_attributes)
+
+    def with_attributes(self, attributes: Tensor) -> "Images":
+        """Return the same split with the (M, A) bool attributes of all images of its store."""
+        return Images(self.store, self.store_labels, self.rows, attributes)
 
 
 class Source(NamedTuple):

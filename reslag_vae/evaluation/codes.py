@@ -12,11 +12,11 @@ from reslag_vae.evaluation.iteration import (
     check_seed,
     checked_images,
     chunk_size,
-    chunks,
-    device_of,
     evaluating,
+    given_chunks,
     latent_dim_of,
     noise_of_levels,
+    of_rows,
     shifts_of,
 )
 from reslag_vae.evaluation.progress import Progress, silent
@@ -98,7 +98,8 @@ def encode(
     The samples depend on `seed` and not on the size of the chunks.
 
     Args:
-        model: any model.
+        model: any model. A conditional one is told of the images of a split; of others it must be
+            `given` before.
         images: (N, C, H, W) uint8, or floating point in [0, 1].
         seed: seed of the samples.
         progress: shows how many images are done.
@@ -111,10 +112,10 @@ def encode(
     generator = torch.Generator().manual_seed(seed)
     parts: list[Codes] = []
     with evaluating(model), progress("encoding", len(images)) as advance:
-        for part in chunks(images, device_of(model)):
-            noise = normal_rows(len(part), latent_dim_of(model, part), generator).to(part)
-            inferred = model.infer(part, noise_of_levels(model, noise))
-            parts.append(codes_of(inferred, shifts_of(model, part, inferred)))
+        for own, part in given_chunks(model, images):
+            noise = normal_rows(len(part), latent_dim_of(own, part), generator).to(part)
+            inferred = own.infer(part, noise_of_levels(own, noise))
+            parts.append(codes_of(inferred, shifts_of(own, part, inferred)))
             advance(len(part))
     return Codes(
         means=torch.cat([part.means for part in parts]),
@@ -194,14 +195,12 @@ def decode(
     images = []
     with evaluating(model), progress("decoding", len(latents)) as advance:
         # The first alone: of a foreign model only a decoded image tells how large its images are.
-        images.append(model.decode(latents[:1], source).cpu())
-        rest = latents[1:]
-        # Of no latents torch makes one part, of none.
+        images.append(of_rows(model, slice(0, 1)).decode(latents[:1], source).cpu())
         size = chunk_size(images[0].numel(), latents.device)
-        parts = torch.split(rest, size) if len(rest) else ()
-        for part in parts:
-            images.append(model.decode(part, source).cpu())
-            advance(len(part))
+        for first in range(1, len(latents), size):
+            rows = slice(first, first + size)
+            images.append(of_rows(model, rows).decode(latents[rows], source).cpu())
+            advance(len(images[-1]))
     return torch.cat(images)
 
 
@@ -212,4 +211,5 @@ def decode_alike(model: GenerativeModel, latents: Tensor) -> Tensor:
     """
     if model.likelihood.has_mean:
         return decode(model, latents)
-    return torch.cat([decode(model, code[None]) for code in latents])
+    rows = [slice(row, row + 1) for row in range(len(latents))]
+    return torch.cat([decode(of_rows(model, own), latents[own]) for own in rows])

@@ -11,7 +11,7 @@ from torch import Tensor
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.evaluation.codes import Codes, decode, encode
 from reslag_vae.evaluation.epoch import measure_yardstick
-from reslag_vae.evaluation.iteration import chunks
+from reslag_vae.evaluation.iteration import chunks, of_rows, told_of
 from reslag_vae.evaluation.metrics.bounds import Bounds, importance_weighted_bound
 from reslag_vae.evaluation.metrics.mixture import CodeMixture
 from reslag_vae.evaluation.metrics.quality import Quality, reconstruction_quality
@@ -113,6 +113,14 @@ class Subject:
         return self.images.part(torch.from_numpy(order[: self.settings.reference]))
 
     @cached_property
+    def told(self) -> GenerativeModel:
+        """The model; a conditional one is told of the reference images.
+
+        Its samples, as many, have the classes or attributes of these.
+        """
+        return told_of(self.model, self.reference)
+
+    @cached_property
     def codes(self) -> Codes:
         """The codes of the reference images."""
         return encode(self.model, self.reference, self.settings.seed, self.progress)
@@ -208,10 +216,14 @@ class Subject:
             return joined(self.model.from_noise(noise)).cpu()
 
     def decoded(self, latents: Tensor) -> Iterator[Tensor]:
-        """Yield the (B, C, H, W) images of (N, d) latents on the CPU, some at a time."""
+        """Yield the (B, C, H, W) images of (N, d) latents on the CPU, some at a time.
+
+        There are no more latents than reference images, of whose classes or attributes a
+        conditional model makes them.
+        """
         generator = torch.Generator().manual_seed(self.settings.seed)
-        for part in torch.split(latents, DECODED):
-            yield decode(self.model, part, generator=generator)
+        for rows in torch.split(torch.arange(len(latents)), DECODED):
+            yield decode(of_rows(self.told, rows), latents[rows], generator=generator)
 
     @cached_property
     def reconstruction_spectra(self) -> ReconstructionSpectra:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,7 +12,10 @@ from reslag_vae.data.images import Images
 from reslag_vae.evaluation.adapters import LatentModel
 from reslag_vae.latents.inferred import Inferred, joined
 from reslag_vae.likelihoods.pixels import unit_interval
+from reslag_vae.models import GenerativeModel
 from reslag_vae.models.number_inputs import check_whole
+
+M = TypeVar("M", bound=LatentModel)
 
 # Images that go through a network at a time, and the numbers in them, at most: enough to be fast,
 # and a bound on the memory, since the features of a network are many times larger than the images.
@@ -120,6 +123,57 @@ def chunks(
     for rows in torch.split(torch.arange(len(images)), size):
         part = images[rows].images if isinstance(images, Images) else images[rows]
         yield unit_interval(part.to(device))
+
+
+def told_of(model: M, images: Tensor | Images) -> M:
+    """Return a conditional model that is told of a split's images, or any other as it is.
+
+    Args:
+        model: any model.
+        images: a split of a data module; a tensor of images tells nothing.
+    """
+    if not isinstance(model, GenerativeModel) or not isinstance(images, Images):
+        return model
+    if model.condition is None or model.conditions is not None:
+        return model
+    return model.told(model.condition.numbers(images.told).to(model.parameter))
+
+
+def of_rows(model: M, rows: Tensor | slice) -> M:
+    """Return a conditional model that is told of some of the images alone, or any as it is.
+
+    Args:
+        model: any model. One that is told of one image is told that of all.
+        rows: positions among the images that it is told of.
+    """
+    told = model.conditions if isinstance(model, GenerativeModel) else None
+    if not isinstance(model, GenerativeModel) or told is None or len(told) == 1:
+        return model
+    return model.told(told[rows])
+
+
+def given_chunks(
+    model: M, images: Tensor | Images, most: int | None = None
+) -> Iterator[tuple[M, Tensor]]:
+    """Yield a model that is told of some images, and these: see `chunks`.
+
+    Args:
+        model: any model, on whose device the images are.
+        images: images as `checked_images` returns them.
+        most: the number of images at a time, at most; None is as many as fit.
+
+    Raises:
+        ValueError: a conditional model was told of another number of images.
+    """
+    model, first = told_of(model, images), 0
+    conditions = model.conditions if isinstance(model, GenerativeModel) else None
+    if conditions is not None and len(conditions) not in (1, len(images)):
+        raise ValueError(
+            f"the model was told of {len(conditions)} images, and these are {len(images)}."
+        )
+    for part in chunks(images, device_of(model), most):
+        yield of_rows(model, slice(first, first + len(part))), part
+        first += len(part)
 
 
 def checked_images(images: Any, model: LatentModel | None = None) -> Tensor | Images:

@@ -135,7 +135,7 @@ def diagnosis_of(subject: Subject) -> Diagnosis | None:
         return None
     of_latents = diagnose_codes if subject.codes.usage else diagnose
     return of_latents(
-        subject.model, subject.codes, subject.likelihood, subject.settings.seed, subject.progress
+        subject.told, subject.codes, subject.likelihood, subject.settings.seed, subject.progress
     )
 
 

@@ -1,6 +1,7 @@
 """Models: a network, latents and a likelihood that infer, generate, encode, decode and sample."""
 
 from reslag_vae.models.bidirectional import BidirectionalModel
+from reslag_vae.models.condition import Condition
 from reslag_vae.models.flat import FlatModel
 from reslag_vae.models.generative import GenerativeModel
 from reslag_vae.models.hierarchical import HierarchicalModel
@@ -10,6 +11,7 @@ from reslag_vae.models.two_codes import TwoCodesModel
 
 __all__ = [
     "BidirectionalModel",
+    "Condition",
     "FlatModel",
     "GenerativeModel",
     "HierarchicalModel",

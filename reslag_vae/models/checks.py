@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from reslag_vae._runtime.errors import first_line
 from reslag_vae.latents import CodePosterior, GaussianPosterior, Posterior, Prior
 from reslag_vae.likelihoods import Likelihood
+from reslag_vae.models.condition import Condition
 from reslag_vae.networks import Network, TwoGridNetwork
 
 
@@ -69,6 +70,25 @@ def check_shapes(
         raise ValueError(
             f"prior.image_shape={list(shape)}: must be that of the network, "
             f"{list(network.image_shape)}."
+        )
+
+
+def check_condition(network: Network, posterior: Posterior, condition: Condition | None) -> None:
+    """Refuse a condition that the network's decoder is not given, or whose latents are a grid.
+
+    Raises:
+        ValueError: the message names the option.
+    """
+    count = 0 if condition is None else condition.count
+    if count and network.grid is not None:
+        raise ValueError(
+            f"condition={condition.kind if condition else None}: posterior={posterior.name} with "
+            "network=grid takes none; leave condition out."
+        )
+    if network.conditions != count:
+        raise ValueError(
+            f"network.conditions={network.conditions}: must be the number of names of the "
+            f"condition, {count}."
         )
 
 
@@ -147,7 +167,7 @@ def check_modules(network: Network) -> None:
     """
     channels, height, width = network.image_shape
     inputs = torch.zeros(2, channels, height, width)
-    latents = torch.zeros(2, network.latent_dim)
+    latents = torch.zeros(2, network.latent_dim + network.conditions)
     parameters = network.latent_dim * network.parameters_per_latent
     outputs = (channels * network.parameters_per_channel, height, width)
     meaning = "means, then log-variances" if network.parameters_per_latent == 2 else "codes"

@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from reslag_vae.latents import Inferred, Posterior
 from reslag_vae.latents.inferred import joined
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.likelihoods.pixels import unit_interval
+from reslag_vae.models.condition import Condition
 from reslag_vae.models.latent_inputs import as_latents
 from reslag_vae.models.number_inputs import check_count, check_generator, check_temperature
 
@@ -38,6 +39,9 @@ class GenerativeModel(Described, nn.Module, ABC):
         deterministic: whether a posterior is a point: inference takes no noise and has no KL.
         binary_levels: numbers, from 0, of the levels whose latents are 0 or 1.
         top_down: whether the posterior of a level depends on the sample of those above.
+        condition: what the model is told of an image; None unless it is conditional.
+        conditions: (B, K) numbers that a conditional model is told of B images; None before it is
+            `given` any.
     """
 
     image_shape: tuple[int, int, int]
@@ -47,6 +51,8 @@ class GenerativeModel(Described, nn.Module, ABC):
     deterministic: bool
     binary_levels: tuple[int, ...] = ()
     top_down: bool = False
+    condition: Condition | None = None
+    conditions: Tensor | None = None
 
     @abstractmethod
     def infer(self, images: Tensor, noise: tuple[Tensor, ...] | None = None) -> Inferred:
@@ -122,6 +128,41 @@ class GenerativeModel(Described, nn.Module, ABC):
     def parameter(self) -> Tensor:
         """A parameter of the model, which shows its precision and its device."""
         return next(self.parameters())
+
+    def told(self, conditions: Tensor) -> Self:
+        """Return the conditional model of images of which something is told, without checks.
+
+        It is a view, which shares all weights.
+
+        Args:
+            conditions: (B, K) numbers of B images: see `Condition.numbers`.
+        """
+        raise NotImplementedError(f"{type(self).__name__}: is not conditional.")
+
+    def given(self, conditions: Any) -> Self:
+        """Return the model p(x|y) of images of which y is told: an ordinary model.
+
+        It takes and gives as many images as it was told of, or any number where it was told of one.
+        It shares all weights with this one.
+
+        Args:
+            conditions: the name or the number of a class, or a list of these, one for each image;
+                attributes by name, as in {"Smiling": True}, or a list of the names that an image
+                has, or (B, K) numbers from 0 to 1.
+
+        Raises:
+            ValueError: the model is not conditional, or knows no such class or attribute.
+        """
+        if self.condition is None:
+            raise ValueError("the model is not conditional: it was trained without condition=.")
+        return self.told(self.condition.read(conditions).to(self.parameter))
+
+    def for_samples(self, count: int) -> Self:
+        """Return the model of so many samples: of one class after the other if it is told none."""
+        if self.condition is None or self.conditions is not None:
+            return self
+        rows = self.condition.of_samples(count)
+        return self if rows is None else self.told(rows.to(self.parameter))
 
     def sample_latents(
         self,
@@ -258,6 +299,9 @@ class GenerativeModel(Described, nn.Module, ABC):
     ) -> Tensor:
         """Return (count, C, H, W) images decoded from the prior.
 
+        Those of a model that is conditional on classes are of one class after the other, unless it
+        is `given` others.
+
         Args:
             count: number of images.
             generator: generator on the CPU, so that the same seed gives the same latents on every
@@ -274,7 +318,7 @@ class GenerativeModel(Described, nn.Module, ABC):
         # Drawn on the CPU also without a generator of the caller's.
         source = torch.default_generator if generator is None else generator
         latents = self.sample_latents(count, source, temperature)
-        return self.image_of(joined(latents), source)
+        return self.for_samples(count).image_of(joined(latents), source)
 
     def interpolate(self, start: Any, end: Any, steps: int = 8) -> Tensor:
         """Return (steps, C, H, W) images on the line between two images' posterior means.

@@ -15,6 +15,7 @@ def compute_terms(
     images: Tensor,
     noise: tuple[Tensor, ...] | None = None,
     prior: Tensor | None = None,
+    labels: Tensor | None = None,
 ) -> tuple[Terms, Inferred]:
     """Return an objective's terms of a minibatch, and the result of inference on it.
 
@@ -27,11 +28,24 @@ def compute_terms(
         images: (B, C, H, W) images, in uint8, or in floating point in [0, 1].
         noise: (B, d_l) standard normal numbers of each level; drawn if None.
         prior: (B, d) samples of the prior, for objectives that need any; drawn if None.
+        labels: (B,) class numbers or (B, K) attributes, which a conditional model is told.
     """
     images = unit_interval(images)
-    inferred, parameters = model.infer_and_decode(images, noise)
+    inferred, parameters = told(model, labels).infer_and_decode(images, noise)
     distortion = model.likelihood(images, parameters)
     if objective.draws_prior and prior is None:
         prior = joined(model.sample_latents(len(images)))
     terms: Terms = objective(distortion, inferred, prior)
     return terms, inferred
+
+
+def told(model: GenerativeModel, labels: Tensor | None) -> GenerativeModel:
+    """Return a conditional model that is told of images, or any other as it is.
+
+    Args:
+        model: any model.
+        labels: (B,) class numbers or (B, K) attributes of B images; None leaves the model as it is.
+    """
+    if model.condition is None or labels is None:
+        return model
+    return model.told(model.condition.numbers(labels))

@@ -29,13 +29,15 @@ class Network(Described, nn.Module):
         latent_dim: d, the number of latent dimensions.
         parameters_per_latent: 2 for mean and log-variance, 1 for a deterministic code.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
+        conditions: numbers that a conditional model's decoder is given beside the latent.
 
     Attributes:
         name: the network's name, as in `network=<name>` on the command line.
         inference: maps (B, C, H, W) images in [0, 1] to (B, d · parameters_per_latent) posterior
             parameters.
-        generative: (B, d) latents to (B, C · parameters_per_channel, H, W) likelihood parameters,
-            before the likelihood's link.
+        generative: (B, d + conditions) latents, followed by what is told of the images, to
+            (B, C · parameters_per_channel, H, W) likelihood parameters, before the likelihood's
+            link.
         image_shape: (C, H, W).
         latent_dim: d, of all levels of latents.
         level_dims: dimensions of each level, top first; most networks have one level.
@@ -43,6 +45,8 @@ class Network(Described, nn.Module):
         parameters_per_latent: 2 for mean and log-variance, 1 for the code of a deterministic
             autoencoder.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
+        conditions: numbers that the decoder is given beside the latent; 0 unless the model is
+            conditional.
         grid: (H, W) of the positions of a latent that is a grid of vectors; None of others.
         provides: what variants may require.
 
@@ -63,6 +67,7 @@ class Network(Described, nn.Module):
         latent_dim: int,
         parameters_per_latent: int = 2,
         parameters_per_channel: int = 1,
+        conditions: int = 0,
     ) -> None:
         super().__init__()
         self.inference, self.generative = inference, generative
@@ -70,6 +75,7 @@ class Network(Described, nn.Module):
         self.image_shape, self.latent_dim = (channels, height, width), latent_dim
         self.parameters_per_latent = parameters_per_latent
         self.parameters_per_channel = parameters_per_channel
+        self.conditions = conditions
         self.level_dims: tuple[int, ...] = (latent_dim,)
         self.level_parameters: tuple[int, ...] = (latent_dim * parameters_per_latent,)
         self.to(memory_format=torch.channels_last)

@@ -23,6 +23,7 @@ class LinearNetwork(Network):
         per_pixel: whether every pixel has parameters of its own; False gives all the same.
         parameters_per_latent: 2 for mean and log-variance, 1 for a deterministic code.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
+        conditions: numbers that a conditional model's decoder is given beside the latent.
 
     Raises:
         ValueError: the latent is not smaller than the image, or the stages do not fit it.
@@ -39,17 +40,19 @@ class LinearNetwork(Network):
         per_pixel: bool = True,
         parameters_per_latent: int = 2,
         parameters_per_channel: int = 1,
+        conditions: int = 0,
     ) -> None:
         check_sizes(image_shape, latent_dim, channels, blocks)
         parameters = latent_dim * parameters_per_latent
         outputs = image_shape[0] * parameters_per_channel
         super().__init__(
             plain_encoder(image_shape, parameters, channels, blocks),
-            LinearDecoder(latent_dim, outputs, (image_shape[1], image_shape[2]), per_pixel),
+            LinearDecoder(latent_dim + conditions, outputs, image_shape[1:], per_pixel),
             image_shape,
             latent_dim,
             parameters_per_latent,
             parameters_per_channel,
+            conditions,
         )
 
 

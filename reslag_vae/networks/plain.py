@@ -23,6 +23,7 @@ class StagedNetwork(Network, ABC):
         blocks: convolution blocks of each stage.
         parameters_per_latent: 2 for mean and log-variance, 1 for a deterministic code.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
+        conditions: numbers that a conditional model's decoder is given beside the latent.
 
     Raises:
         ValueError: the latent is not smaller than the image, or the stages do not fit it.
@@ -36,6 +37,7 @@ class StagedNetwork(Network, ABC):
         blocks: Sequence[int] = BLOCKS,
         parameters_per_latent: int = 2,
         parameters_per_channel: int = 1,
+        conditions: int = 0,
     ) -> None:
         channels, blocks = list(channels), list(blocks)
         check_sizes(image_shape, latent_dim, channels, blocks)
@@ -43,11 +45,12 @@ class StagedNetwork(Network, ABC):
         outputs = image_shape[0] * parameters_per_channel
         super().__init__(
             plain_encoder(image_shape, parameters, channels, blocks),
-            self.decoder(image_shape, latent_dim, channels, blocks, outputs),
+            self.decoder(image_shape, latent_dim + conditions, channels, blocks, outputs),
             image_shape,
             latent_dim,
             parameters_per_latent,
             parameters_per_channel,
+            conditions,
         )
 
     @staticmethod

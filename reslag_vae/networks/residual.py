@@ -30,6 +30,7 @@ class ConnectedNetwork(Network):
             28x28 images.
         parameters_per_latent: 2 for mean and log-variance, 1 for a deterministic code.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
+        conditions: numbers that a conditional model's decoder is given beside the latent.
 
     Raises:
         ValueError: the latent is not smaller than the image, or the stages do not fit it.
@@ -46,6 +47,7 @@ class ConnectedNetwork(Network):
         residual: bool = True,
         parameters_per_latent: int = 2,
         parameters_per_channel: int = 1,
+        conditions: int = 0,
     ) -> None:
         channels, blocks = list(channels), list(blocks)
         check_sizes(image_shape, latent_dim, channels, blocks)
@@ -56,11 +58,13 @@ class ConnectedNetwork(Network):
         if residual:
             inference = ResidualEncoder(image_shape, parameters, channels, blocks, self.width)
             generative = ResidualDecoder(
-                image_shape, latent_dim, channels, blocks, outputs, self.width
+                image_shape, latent_dim + conditions, channels, blocks, outputs, self.width
             )
         else:
             inference = plain_encoder(image_shape, parameters, channels, blocks)
-            generative = plain_decoder(image_shape, latent_dim, channels, blocks, outputs)
+            generative = plain_decoder(
+                image_shape, latent_dim + conditions, channels, blocks, outputs
+            )
         super().__init__(
             inference,
             generative,
@@ -68,6 +72,7 @@ class ConnectedNetwork(Network):
             latent_dim,
             parameters_per_latent,
             parameters_per_channel,
+            conditions,
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.options.condition import condition_of, named
 from reslag_vae.options.kinds import shown
 from reslag_vae.options.length import settled
 from reslag_vae.options.metrics import METRICS, NO_LOSS, of_all_levels
@@ -35,12 +36,13 @@ def require(name: str, value: Any) -> None:
 def check(config: DictConfig) -> None:
     """Refuse a run's configuration that would fail or mislead later.
 
-    Its length may be open, as long as the data are not read.
+    Its length and the names of its condition may be open, as long as the data are not read.
 
     Raises:
         ConfigError: an option is wrong; the message names it, its value and what is wanted.
     """
-    check_tree(resolved(settled(config, images=1)))
+    condition_of(config)
+    check_tree(resolved(named(settled(config, images=1))))
 
 
 def check_tree(tree: Mapping[str, Any]) -> None:

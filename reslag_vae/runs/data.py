@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae._runtime.errors import ConfigError, UserError, first_line
 from reslag_vae.data import ImageDataModule
+from reslag_vae.data.base import SPLIT_NAMES
 from reslag_vae.models import GenerativeModel
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.config import (
@@ -97,4 +98,35 @@ def load_data(
             f"{path}: the folder of its data, {data.root}, is not here: name it by root=."
         )
     data.setup()
+    condition = OmegaConf.select(config, "model.model.condition")
+    if condition is not None:
+        told_of(data, condition)
     return data
+
+
+def told_of(data: ImageDataModule, condition: DictConfig) -> list[str]:
+    """Let data tell a conditional model of their images, and return the names of what they tell.
+
+    Args:
+        data: data that are read.
+        condition: node of the model's condition; names of its own are those of some attributes, or
+            of all classes.
+
+    Raises:
+        ConfigError: the data have no such classes or attributes, or not of every image.
+    """
+    asked = condition.get("names")
+    if condition.kind == "attributes":
+        return data.tell_attributes(None if asked is None else list(asked))
+    names = data.class_names
+    if len(names) < 2 or any((data.split(own).labels < 0).any() for own in SPLIT_NAMES):
+        raise ConfigError(
+            f"condition=label: data={data.name} has no class for each of its images; give data of "
+            "two classes at least, such as data=fashion_mnist, or a folder with a subfolder for "
+            "each class."
+        )
+    if asked is not None and list(asked) != names:
+        raise ConfigError(
+            f"condition.names={list(asked)}: are not the classes of the data, {', '.join(names)}."
+        )
+    return names

@@ -15,10 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 from reslag_vae import options
 from reslag_vae._runtime.errors import config_errors
 from reslag_vae.data import ImageDataModule
-from reslag_vae.options import length
+from reslag_vae.options import condition, length
 from reslag_vae.runs import provenance
 from reslag_vae.runs.build import instantiate
-from reslag_vae.runs.data import build_data
+from reslag_vae.runs.data import build_data, told_of
 from reslag_vae.runs.loggers import build_trackers, check_loggers
 from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.runs.option_names import flat_names
@@ -43,7 +43,9 @@ def measured(
     data: ImageDataModule | None = None,
     system: BaseVAE | None = None,
 ) -> tuple[DictConfig, ImageDataModule | None]:
-    """Return a configuration whose length is in epochs, and the data if these were read for it.
+    """Return a configuration as the data settle it, and the data if these were read for it.
+
+    Its length is in epochs then, and a conditional model has the names of what it is told.
 
     What can be wrong with the options is found before the data are read. Nothing is written.
 
@@ -57,12 +59,17 @@ def measured(
         ConfigError: an option is out of its range or does not go with another.
         DataError: the data are missing or damaged.
     """
-    if not length.is_open(config):
+    told = condition.condition_of(config)
+    if not length.is_open(config) and told is None:
         return config, data
-    data, _, _ = build(length.settled(config, images=1), folder, data, system)
+    data, _, _ = build(condition.named(length.settled(config, images=1)), folder, data, system)
     data.prepare_data()
-    config = length.settled(config, len(data.split("train")))
-    data.passes = config.data.passes
+    if told is not None:
+        names = told_of(data, told)
+        config = condition.named(config, names)
+    if length.is_open(config):
+        config = length.settled(config, len(data.split("train")))
+        data.passes = config.data.passes
     return config, data
 
 

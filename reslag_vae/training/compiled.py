@@ -52,7 +52,11 @@ class CompiledForward:
         log.info("Compiling: the first step of each kind of update takes up to a minute.")
 
     def __call__(
-        self, images: Tensor, noise: tuple[Tensor, ...] | None, prior: Tensor | None
+        self,
+        images: Tensor,
+        noise: tuple[Tensor, ...] | None,
+        prior: Tensor | None,
+        labels: Tensor | None,
     ) -> ForwardPass:
         """Return the forward pass of a minibatch.
 
@@ -60,20 +64,21 @@ class CompiledForward:
             images: (B, C, H, W) uint8 or floating point images.
             noise: (B, d_l) noise of each level's samples; None if the posteriors are points.
             prior: (B, d) samples of the prior; None if the objective needs none.
+            labels: (B,) class numbers or (B, K) attributes; None if the model is told of none.
         """
         self.batch_size = self.batch_size or len(images)
         if self.failed or len(images) != self.batch_size:
-            return self.forward(images, noise, prior)
+            return self.forward(images, noise, prior, labels)
         try:
             # Both passes now, not the backward pass where nothing could catch its error.
             with functorch.patch(force_non_lazy_backward_lowering=True):
-                forward: ForwardPass = self.graph(images, noise, prior)
+                forward: ForwardPass = self.graph(images, noise, prior, labels)
             return forward
         except Exception as error:  # compilers and PyTorch's own tracing raise a dozen kinds
             self.failed = True
             log.warning("Training goes on uncompiled, because this failed here: %s", reason(error))
         # Where the model itself is at fault, it says so again here.
-        return self.forward(images, noise, prior)
+        return self.forward(images, noise, prior, labels)
 
 
 def is_repaid(system: "BaseVAE") -> bool:

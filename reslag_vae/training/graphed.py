@@ -10,6 +10,7 @@ from lightning.pytorch.loops.progress import _ReadyCompletedTracker
 from torch import Tensor
 
 from reslag_vae._runtime.errors import first_line
+from reslag_vae.data.images import Batch
 from reslag_vae.training.at_once import OF_UPDATES, is_watched
 from reslag_vae.training.capture import Capture, beside, cuda_graph, generator_of
 
@@ -61,38 +62,38 @@ class GraphedSteps:
         self.phase = ""
         self.failed = False
 
-    def __call__(self, images: Tensor) -> Tensor:
+    def __call__(self, batch: Batch) -> Tensor:
         """Make the steps on images, and return the means of their terms.
 
         Args:
-            images: (N, C, H, W) images of one minibatch or several.
+            batch: one minibatch or several.
         """
         if self.failed or not self.system.schedule.fixed:
-            return self.steps(images)
+            return self.steps(batch)
         if self.system.schedule.phase != self.phase:
             # The memory of the phase before is free for this one.
             self.graphs, self.phase = {}, self.system.schedule.phase
-        key = (self.phase, images.shape)
+        key = (self.phase, batch.images.shape)
         if key not in self.graphs:
             try:
-                self.graphs[key] = self._graph_of(images)
+                self.graphs[key] = self._graph_of(batch)
             except RuntimeError as error:
                 self.failed, self.graphs = True, {}
                 log.warning("Training goes on without CUDA graphs: %s", first_line(error))
-                return self.steps(images)
-        return self.graphs[key].launch(images)
+                return self.steps(batch)
+        return self.graphs[key].launch(batch)
 
-    def _graph_of(self, images: Tensor) -> "Graph":
+    def _graph_of(self, batch: Batch) -> "Graph":
         """Return the graph of the steps on as many images.
 
         Raises:
             GraphError: the graph does not what the steps do.
             RuntimeError: PyTorch cannot capture them.
         """
-        given = images.clone()
+        given = Batch(*(own.clone() for own in batch))
         state = State(self.system)
         try:
-            with beside(images.device):
+            with beside(batch.images.device):
                 trial = state.counted(lambda: [self.steps(given) for _ in range(TRIALS)])
                 state.restore()
                 for parameter in self.system.parameters():
@@ -100,7 +101,7 @@ class GraphedSteps:
                 repeat = self.capture(lambda: self.steps(given))
             state.restore()
             graph = Graph(given, repeat, state)
-            repeated = [graph.launch(images) for _ in range(TRIALS)]
+            repeated = [graph.launch(batch) for _ in range(TRIALS)]
         finally:
             state.restore()
         if not are_near(torch.cat(repeated), torch.cat(trial)):
@@ -164,19 +165,20 @@ class Graph:
     """A captured call.
 
     Args:
-        images: images of the call, whose memory the graph reads.
+        given: minibatches of the call, whose memory the graph reads.
         repeat: function that launches the graph, and returns the memory of its result.
         state: what the steps change.
     """
 
-    def __init__(self, images: Tensor, repeat: Callable[[], Tensor], state: State) -> None:
-        self.images, self.repeat = images, repeat
+    def __init__(self, given: Batch, repeat: Callable[[], Tensor], state: State) -> None:
+        self.given, self.repeat = given, repeat
         self.changed, self.updates = state.tensors(), state.updates
         self.trackers = state.trackers
 
-    def launch(self, images: Tensor) -> Tensor:
-        """Make the steps on images, and return the means of their terms."""
-        self.images.copy_(images)
+    def launch(self, batch: Batch) -> Tensor:
+        """Make the steps on minibatches, and return the means of their terms."""
+        for memory, own in zip(self.given, batch, strict=True):
+            memory.copy_(own)
         rows = self.repeat().clone()
         # What Python would have counted: writes, by which what is computed of a tensor is known to
         # be out of date, and Lightning's number of steps.

@@ -37,22 +37,22 @@ class TrainingSteps:
         """Begin an epoch, whose fresh minibatches have an order of their own."""
         self.fresh = None
 
-    def sizes(self, images: Tensor) -> list[int]:
+    def sizes(self, batch: Batch) -> list[int]:
         """Return the number of images in each minibatch."""
-        return [len(minibatch) for minibatch in self._minibatches(images)]
+        return [len(minibatch.images) for minibatch in self._minibatches(batch)]
 
-    def _minibatches(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the images of each minibatch."""
-        return torch.split(images, self.system.minibatch_size or len(images))
+    def _minibatches(self, batch: Batch) -> list[Batch]:
+        """Return each of the minibatches that came together."""
+        return batch.split(self.system.minibatch_size or len(batch.images))
 
-    def __call__(self, images: Tensor) -> Tensor:
+    def __call__(self, batch: Batch) -> Tensor:
         """Make a step on each minibatch, and return the (n, K) means of its terms.
 
         Args:
-            images: (N, C, H, W) images of all minibatches.
+            batch: all minibatches.
         """
         rows: list[Tensor] = []
-        for minibatch in self._minibatches(images):
+        for minibatch in self._minibatches(batch):
             means = self._step(minibatch).means
             self.names = means.names
             rows.append(means.values)
@@ -61,13 +61,13 @@ class TrainingSteps:
                 break
         return torch.stack(rows)
 
-    def _step(self, images: Tensor) -> ForwardPass:
+    def _step(self, minibatch: Batch) -> ForwardPass:
         """Make the updates of one step, and return the forward pass of the last one."""
         system = self.system
         updates = system.schedule.updates()
         update: Update | None = next(updates)
         while update is not None:
-            forward = system.update(self._images_of(update, images), update)
+            forward = system.update(self._minibatch_of(update, minibatch), update)
             try:
                 update = updates.send(forward.losses)
             except StopIteration:
@@ -77,13 +77,13 @@ class TrainingSteps:
             system.model.likelihood.observe(forward.extras)
         return forward
 
-    def _images_of(self, update: Update, images: Tensor) -> Tensor:
+    def _minibatch_of(self, update: Update, minibatch: Batch) -> Batch:
         """Return the minibatch of an update: the step's own, or the next fresh one."""
         if not update.fresh:
-            return images
+            return minibatch
         system = self.system
         if self.fresh is None:
             loader: Iterable[Batch] = system.trainer.train_dataloader or ()
             self.fresh = endless(loader, system.minibatch_size)
         moved: Batch = system.transfer_batch_to_device(next(self.fresh), system.device, 0)
-        return moved.images
+        return moved

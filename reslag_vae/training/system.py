@@ -142,6 +142,7 @@ class BaseVAE(LightningModule):
         images: Tensor,
         noise: tuple[Tensor, ...] | None = None,
         prior: Tensor | None = None,
+        labels: Tensor | None = None,
     ) -> Terms:
         """Return the objective's terms of a minibatch.
 
@@ -149,16 +150,21 @@ class BaseVAE(LightningModule):
             images: (B, C, H, W) images.
             noise: (B, d_l) noise of each level's samples; drawn if None.
             prior: (B, d) samples of the prior, for an objective that needs them.
+            labels: (B,) class numbers or (B, K) attributes, which a conditional model is told.
         """
-        return compute_terms(self.model, self.objective, images, noise, prior)[0]
+        return compute_terms(self.model, self.objective, images, noise, prior, labels)[0]
 
     # Training
 
     def _forward_pass(
-        self, images: Tensor, noise: tuple[Tensor, ...] | None, prior: Tensor | None
+        self,
+        images: Tensor,
+        noise: tuple[Tensor, ...] | None,
+        prior: Tensor | None,
+        labels: Tensor | None,
     ) -> ForwardPass:
         """Return what an update needs of the terms of a minibatch; see `terms`."""
-        return forward_pass(self.terms(images, noise, prior))
+        return forward_pass(self.terms(images, noise, prior, labels))
 
     def group(self, name: Group) -> list[nn.Module]:
         """Return the modules of a parameter group."""
@@ -221,16 +227,16 @@ class BaseVAE(LightningModule):
         Returns:
             `loss`, the mean loss of the last update.
         """
-        images = as_batch(batch).images
-        rows = self.graphed(images) if self.graphed else self.steps(images)
-        counts = self.steps.sizes(images)[: len(rows)]
+        batch = as_batch(batch)
+        rows = self.graphed(batch) if self.graphed else self.steps(batch)
+        counts = self.steps.sizes(batch)[: len(rows)]
         self.train_means.add_rows(self.steps.names, rows, counts)
         self.images_seen += sum(counts) * self.trainer.world_size
         return {"loss": rows[-1, 0]}
 
-    def update(self, images: Tensor, update: Update) -> ForwardPass:
-        """Make one update on a minibatch of (B, C, H, W) images."""
-        return self.updates.make(images, update.groups)
+    def update(self, batch: Batch, update: Update) -> ForwardPass:
+        """Make one update on a minibatch."""
+        return self.updates.make(batch, update.groups)
 
     def on_train_epoch_end(self) -> None:
         means = self.train_means.gathered()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
+from reslag_vae.data.images import Batch
 from reslag_vae.models.generative import GROUPS, Group
 from reslag_vae.training.forward import ForwardPass
 from reslag_vae.training.freezing import frozen
@@ -15,8 +16,9 @@ from reslag_vae.training.noise import draw_noise
 if TYPE_CHECKING:
     from reslag_vae.training.system import BaseVAE
 
-# From images, noise of each level and samples of the prior to the forward pass of the minibatch.
-Forward = Callable[[Tensor, tuple[Tensor, ...] | None, Tensor | None], ForwardPass]
+# From images, noise of each level, samples of the prior and the labels that a conditional model is
+# told, to the forward pass of the minibatch.
+Forward = Callable[[Tensor, tuple[Tensor, ...] | None, Tensor | None, Tensor | None], ForwardPass]
 
 
 class Updates:
@@ -42,13 +44,13 @@ class Updates:
         self.parameters = {name: system.group_parameters(name) for name in GROUPS}
         self.contexts: dict[tuple[Group, ...], frozen] = {}
 
-    def make(self, images: Tensor, groups: tuple[Group, ...]) -> ForwardPass:
+    def make(self, batch: Batch, groups: tuple[Group, ...]) -> ForwardPass:
         """Make one forward pass, one backward pass and a step of each of some groups.
 
         The other groups are frozen.
 
         Args:
-            images: (B, C, H, W) images of the minibatch.
+            batch: minibatch.
             groups: groups that step.
         """
         # Of all groups, before the forward pass: it may use their memory, and no tensor of a CUDA
@@ -58,8 +60,9 @@ class Updates:
                 parameter.grad = None
         model = self.system.model
         with self._others_frozen(groups):
-            noise, prior = draw_noise(model, self.system.objective, images)
-            forward = self.forward(images, noise, prior)
+            noise, prior = draw_noise(model, self.system.objective, batch.images)
+            labels = None if model.condition is None else batch.labels
+            forward = self.forward(batch.images, noise, prior, labels)
             self.system.manual_backward(forward.loss)
         for name in groups:
             self.steps.take(name, self.optimizers[name], self.parameters[name])

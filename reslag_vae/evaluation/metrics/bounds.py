@@ -13,11 +13,12 @@ from reslag_vae.evaluation.iteration import (
     check_seed,
     checked_images,
     chunk_size,
-    chunks,
     device_of,
     evaluating,
+    given_chunks,
     latent_dim_of,
     noise_of_levels,
+    of_rows,
 )
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.base import normal_rows
@@ -83,8 +84,8 @@ def importance_weighted_bound(
     with evaluating(model), progress("importance-weighted bound", len(images)) as advance:
         # The samples of a hierarchy go through a network before the last ones are inferred.
         rows = CHUNK if getattr(model, "top_down", False) else LATENTS
-        for part in chunks(images, device, rows // samples):
-            parts.append(_bounds(model, part, own.to(device), samples, noise, shift))
+        for given, part in given_chunks(model, images, rows // samples):
+            parts.append(_bounds(given, part, own.to(device), samples, noise, shift))
             advance(len(part))
     return Bounds(*torch.unbind(torch.cat(parts, dim=1)))
 
@@ -176,7 +177,7 @@ def _log_likelihoods(
     size = chunk_size(targets[0, 0].numel(), targets.device)
     parts = []
     for z, owner in zip(torch.split(latents, size), torch.split(owners, size), strict=True):
-        parameters = model.parameters_at(z)
+        parameters = of_rows(model, owner).parameters_at(z)
         mean, expected = likelihood.mean(parameters), targets.shape[2:]
         decoded = expected if mean is None else mean.shape[1:]
         if decoded != expected:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reslag_vae.evaluation.adapters import LatentModel
 from reslag_vae.evaluation.codes import Codes
-from reslag_vae.evaluation.iteration import check_seed, device_of, evaluating
+from reslag_vae.evaluation.iteration import check_seed, device_of, evaluating, of_rows
 from reslag_vae.evaluation.metrics.bounds import likelihood_of
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.inferred import joined
@@ -63,7 +63,7 @@ def diagnose(
     are all ignored or all used.
 
     Args:
-        model: any model.
+        model: any model; a conditional one is told of the images.
         codes: codes of N images.
         likelihood: p(x|z), or the variance of a Gaussian one, broadcastable to (1, C, H, W); None
             is the model's own.
@@ -134,8 +134,9 @@ def precision(
     parts = []
     more = f" and {len(dimensions) - 1} more" if len(dimensions) > 1 else ""
     with evaluating(model), progress(f"dimension {dimensions[0] + 1}{more}", None):
-        for left, right in zip(torch.split(one, CHUNK), torch.split(other, CHUNK), strict=True):
-            parameters, others = (model.parameters_at(z.to(device)) for z in (left, right))
+        for rows in torch.split(torch.arange(len(one)), CHUNK):
+            told = of_rows(model, rows)
+            parameters, others = (told.parameters_at(z[rows].to(device)) for z in (one, other))
             parts.append(own.to(device).divergence(parameters, others).double().cpu())
     return float(torch.cat(parts).mean()) / len(dimensions)
 

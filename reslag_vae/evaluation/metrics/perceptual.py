@@ -15,6 +15,7 @@ from reslag_vae.evaluation.iteration import (
     chunks,
     device_of,
     evaluating,
+    given_chunks,
     posterior_means,
 )
 from reslag_vae.evaluation.metrics.frechet import frechet_distance
@@ -74,10 +75,10 @@ def lpips(
     network = lpips_network(weights).to(device)
     distances, generator = [], torch.Generator().manual_seed(0)
     with evaluating(model), progress("LPIPS", len(images)) as advance:
-        for part in chunks(images, device, BATCH):
+        for own, part in given_chunks(model, images, BATCH):
             pair = (
                 _enlarged(_coloured(batch.float()))
-                for batch in (model.decode(posterior_means(model, part), generator), part)
+                for batch in (own.decode(posterior_means(own, part), generator), part)
             )
             distances.append(network(*pair, normalize=True).flatten().double().cpu())
             advance(len(part))

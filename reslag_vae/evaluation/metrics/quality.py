@@ -9,9 +9,8 @@ from reslag_vae.data import Images
 from reslag_vae.evaluation.adapters import LatentModel
 from reslag_vae.evaluation.iteration import (
     checked_images,
-    chunks,
-    device_of,
     evaluating,
+    given_chunks,
     posterior_means,
 )
 from reslag_vae.evaluation.progress import Progress, silent
@@ -60,8 +59,8 @@ def reconstruction_quality(
     images = checked_images(images, model)
     parts, generator = [], torch.Generator().manual_seed(0)
     with evaluating(model), progress("quality of the reconstructions", len(images)) as advance:
-        for part in chunks(images, device_of(model)):
-            parts.append(compare(model.decode(posterior_means(model, part), generator), part))
+        for own, part in given_chunks(model, images):
+            parts.append(compare(own.decode(posterior_means(own, part), generator), part))
             advance(len(part))
     return _joined(parts)
 

@@ -13,9 +13,8 @@ from reslag_vae.data import Images
 from reslag_vae.evaluation.adapters import LatentModel
 from reslag_vae.evaluation.iteration import (
     checked_images,
-    chunks,
-    device_of,
     evaluating,
+    given_chunks,
     posterior_means,
 )
 from reslag_vae.evaluation.metrics.spectra import (
@@ -74,8 +73,8 @@ def reconstruction_spectra(
     originals, reconstructions, shared = [], [], []
     generator = torch.Generator().manual_seed(0)
     with evaluating(model), progress("spectra of the reconstructions", len(images)) as advance:
-        for part in chunks(images, device_of(model)):
-            decoded = model.decode(posterior_means(model, part), generator)
+        for own, part in given_chunks(model, images):
+            decoded = own.decode(posterior_means(own, part), generator)
             original, reconstruction = transform(part), transform(decoded)
             originals.append(spectra_of(original))
             reconstructions.append(spectra_of(reconstruction))

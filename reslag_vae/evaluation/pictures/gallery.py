@@ -108,7 +108,7 @@ def scatters(runs: dict[str, RunMaterial]) -> Pictures:
 
 def without_latents(subject: Subject, title: str) -> Pictures:
     """Yield name and picture of what is drawn of a model without latents."""
-    images = decode(subject.model, subject.prior_latents[:GRID_IMAGES])
+    images = decode(subject.told, subject.prior_latents[:GRID_IMAGES])
     yield "samples", pictures.samples({title: {"prior": images}})
     frequencies = ring_frequencies(*subject.model.image_shape[1:])
     originals = subject.reference_spectra.radial.mean(0)

@@ -1,5 +1,6 @@
 """The images, codes and paths that the pictures of a model show."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,8 +10,10 @@ from torch import Tensor
 from reslag_vae.data import Images
 from reslag_vae.evaluation.codes import decode, decode_alike, encode
 from reslag_vae.evaluation.context import Subject
+from reslag_vae.evaluation.iteration import told_of
 from reslag_vae.evaluation.metrics.mixture import COMPONENTS
 from reslag_vae.evaluation.pictures import bilinear, line, two_dimensions
+from reslag_vae.models import GenerativeModel
 
 MIXTURE = f"mixture of {COMPONENTS} Gaussians"
 
@@ -62,18 +65,26 @@ def model_material(subject: Subject, tsne: int) -> ModelMaterial:
         subject: the model with its data and codes.
         tsne: the number of codes, at most, that get a t-SNE; 0 leaves it out.
     """
-    model, latents = subject.model, subject.codes.latents
+    latents = subject.codes.latents
     originals = evenly_spaced(subject.images, GRID_IMAGES)
+    model = told_of(subject.model, originals)
     ends = corners(subject.images)
-    means = encode(model, ends).means
+    at_ends = told_of(subject.model, ends)
+    means = encode(at_ends, ends).means
     sources = {"prior": subject.prior_latents, MIXTURE: subject.mixture_latents}
-    square = decode_alike(model, bilinear(means, SIDE).flatten(0, 1))
+    square = decode_alike(
+        between(at_ends, lambda own: bilinear(own, SIDE).flatten(0, 1)),
+        bilinear(means, SIDE).flatten(0, 1),
+    )
+    strip = decode_alike(
+        between(at_ends, lambda own: line(own[0], own[1], STEPS)), line(means[0], means[1], STEPS)
+    )
     return ModelMaterial(
         originals=originals.images,
         reconstructions=decode(model, encode(model, originals).means),
-        samples={source: decode(model, z[:GRID_IMAGES]) for source, z in sources.items()},
+        samples={source: decode(subject.told, z[:GRID_IMAGES]) for source, z in sources.items()},
         corners=ends.images,
-        strip=decode_alike(model, line(means[0], means[1], STEPS)),
+        strip=strip,
         square=square.view(SIDE, SIDE, *square.shape[1:]),
         plane=two_dimensions(latents) if latents.shape[1] > 1 else None,
         neighbours=neighbours(subject, tsne) if tsne else None,
@@ -81,6 +92,16 @@ def model_material(subject: Subject, tsne: int) -> ModelMaterial:
         original_powers=subject.reference_spectra.radial.mean(0),
         powers=powers_of_images(subject),
     )
+
+
+def between(model: GenerativeModel, path: Callable[[Tensor], Tensor]) -> GenerativeModel:
+    """Return a conditional model that is told of a path what it is told of its ends, mixed alike.
+
+    Args:
+        model: model that is told of the ends; one that is not conditional stays as it is.
+        path: function from the (n, k) numbers of the ends to the (m, k) ones of the path.
+    """
+    return model if model.conditions is None else model.told(path(model.conditions))
 
 
 def powers_of_images(subject: Subject) -> dict[str, Tensor]:

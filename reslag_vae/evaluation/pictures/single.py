@@ -8,6 +8,7 @@ from torch import Tensor
 from reslag_vae.data import CelebA
 from reslag_vae.evaluation.codes import decode, decode_alike, encode
 from reslag_vae.evaluation.context import Subject
+from reslag_vae.evaluation.iteration import told_of
 from reslag_vae.evaluation.pictures import Translation, extreme_images, traverse
 from reslag_vae.evaluation.pictures.material import GRID_IMAGES, evenly_spaced
 from reslag_vae.evaluation.pictures.translation import (
@@ -34,7 +35,9 @@ def traversals(subject: Subject) -> dict[str, Tensor]:
     codes = subject.codes
     kl = codes.kls
     activity = codes.activity if kl is None else kl.mean(0)
-    start = encode(subject.model, subject.images.part(torch.tensor([0]))).means[0]
+    first = subject.images.part(torch.tensor([0]))
+    model = told_of(subject.model, first)
+    start = encode(model, first).means[0]
     middle, deviation = codes.latents.mean(0), codes.latents.std(0)
     unit, binary = "relative variance" if kl is None else "KL", subject.model.binary
     rows = {}
@@ -42,7 +45,7 @@ def traversals(subject: Subject) -> dict[str, Tensor]:
         values = (DEVIATIONS > 0).to(start) if binary[j] else middle[j] + DEVIATIONS * deviation[j]
         path = torch.cat([start[None], traverse(start, j, values)])
         name = f"z{j + 1} is 0, then 1" if binary[j] else f"z{j + 1}"
-        rows[f"{name}, {unit} {float(activity[j]):.2f}"] = decode_alike(subject.model, path)
+        rows[f"{name}, {unit} {float(activity[j]):.2f}"] = decode_alike(model, path)
     return rows
 
 
@@ -54,7 +57,8 @@ def extremes(subject: Subject) -> tuple[Tensor, Tensor, Tensor]:
     errors = subject.quality.mse * subject.model.dimensions
     chosen = extreme_images(errors, max(1, min(EXTREMES, len(errors) // 3)))
     images = subject.images.part(chosen.flatten())
-    decoded = decode(subject.model, encode(subject.model, images).means)
+    model = told_of(subject.model, images)
+    decoded = decode(model, encode(model, images).means)
     shape = (*chosen.shape, *decoded.shape[1:])
     return errors[chosen], images.images.reshape(shape), decoded.view(shape)
 
@@ -66,7 +70,8 @@ def other_latents(subject: Subject) -> tuple[Tensor, dict[str, Tensor]]:
     the same images twice.
     """
     originals = evenly_spaced(subject.images, GRID_IMAGES)
-    own, model = encode(subject.model, originals).means, subject.model
+    model = told_of(subject.model, originals)
+    own = encode(model, originals).means
     return originals.images, {
         "sample given its latents": decode(model, own),
         "the same, given the prior's": decode(model, subject.prior_latents[: len(own)]),
@@ -134,7 +139,6 @@ def translated_image(subject: Subject, label: str, position: int, direction: Ten
         direction: (d,) direction, added in each of the five strengths.
     """
     image = subject.images.part(torch.tensor([position]))
-    code = encode(subject.model, image).means[0]
-    return Translation(
-        label, image.images[0], decode_alike(subject.model, translate(code, direction, STRENGTHS))
-    )
+    model = told_of(subject.model, image)
+    path = translate(encode(model, image).means[0], direction, STRENGTHS)
+    return Translation(label, image.images[0], decode_alike(model, path))

@@ -5,6 +5,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 
 from reslag_vae.data import ImageDataModule
+from reslag_vae.evaluation.iteration import given_chunks
 from reslag_vae.options import require
 from reslag_vae.runs.tracking import trackers
 from reslag_vae.training.system import BaseVAE
@@ -41,8 +42,12 @@ class CodeTable(Callback):
         part = split.part(torch.arange(count) * len(split) // count)
         model.eval()
         images = part.images
-        batches = torch.split(images.to(model.device), data.batch_size)
-        codes = torch.cat([model.model.encode(own)[:, :MOST_DIMENSIONS].cpu() for own in batches])
+        codes = torch.cat(
+            [
+                own.encode(batch)[:, :MOST_DIMENSIONS].cpu()
+                for own, batch in given_chunks(model.model, part, data.batch_size)
+            ]
+        )
         pictures = images.permute(0, 2, 3, 1).squeeze(-1).cpu().numpy()
         names, rows = data.class_names, []
         for picture, label, code in zip(pictures, part.labels.tolist(), codes, strict=True):

@@ -54,7 +54,7 @@ class Duration(Callback):
         self.calls += 1
         if self.calls > WARM_UP:
             self.seconds += now - self.step_ended
-            self.steps += len(pl_module.steps.sizes(as_batch(batch).images))
+            self.steps += len(pl_module.steps.sizes(as_batch(batch)))
         self.step_ended = now
         if self.steps and now - self.began >= PATIENCE:
             self.told = True

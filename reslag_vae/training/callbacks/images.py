@@ -12,6 +12,7 @@ from reslag_vae.data.images import Batch, as_batch
 from reslag_vae.evaluation.pictures.figures import image_grid, save_figure
 from reslag_vae.evaluation.pictures.trained import reconstruction_rows, sample_rows
 from reslag_vae.likelihoods.pixels import unit_interval
+from reslag_vae.models.terms import told
 from reslag_vae.options import require
 from reslag_vae.runs.folder import drawn_images_file, figure_file
 from reslag_vae.runs.formats import write_arrays
@@ -43,7 +44,7 @@ class ImageGrids(Callback):
         require("callbacks.images.count", count)
         require("callbacks.images.every", every)
         self.count, self.every = count, every
-        self.originals: Tensor | None = None
+        self.originals: Batch | None = None
         self.pace = DrawingPace()
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: BaseVAE) -> None:
@@ -56,10 +57,12 @@ class ImageGrids(Callback):
         """Keep the first images of the validation split."""
         if trainer.sanity_checking:
             return
-        held = 0 if self.originals is None else len(self.originals)
-        if held < self.count:
-            more = unit_interval(as_batch(batch).images[: self.count - held])
-            self.originals = more if self.originals is None else torch.cat([self.originals, more])
+        held = [] if self.originals is None else [self.originals]
+        missing = self.count - sum(len(own.images) for own in held)
+        if missing > 0:
+            more = as_batch(batch).split(missing)[0]
+            parts = zip(*held, more._replace(images=unit_interval(more.images)), strict=True)
+            self.originals = Batch(*(torch.cat(own) for own in parts))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
         """Draw the pictures if the epoch is one of those that have them."""
@@ -73,8 +76,8 @@ class ImageGrids(Callback):
         if self.originals is None:
             return
         folder = Path(trainer.default_root_dir)
-        images = {"originals": as_bytes(self.originals)}
-        for name, rows in picture_rows(model, self.originals.to(model.device)).items():
+        images = {"originals": as_bytes(self.originals.images)}
+        for name, rows in picture_rows(model, self.originals).items():
             path = figure_file(folder, name)
             title = f"{name.replace('_', ' ')}: {model.titled(model.preset)}, epoch {epoch}"
             save_figure(image_grid(rows, title), path)
@@ -90,14 +93,18 @@ def as_bytes(images: Tensor) -> np.ndarray:
 
 
 @torch.no_grad()
-def picture_rows(model: BaseVAE, originals: Tensor) -> dict[str, list[tuple[str, Tensor]]]:
-    """Return pictures by name, each as rows of (label, (N, C, H, W) images)."""
+def picture_rows(model: BaseVAE, originals: Batch) -> dict[str, list[tuple[str, Tensor]]]:
+    """Return pictures by name, each as rows of (label, (N, C, H, W) images).
+
+    Samples of a conditional model are of the classes or attributes of the originals.
+    """
     training = model.training
     model.eval()
     try:
-        pictures = {}
-        if model.model.latent_dim:
-            pictures["reconstructions"] = reconstruction_rows(model.model, originals)
-        return pictures | {"prior_samples": sample_rows(model.model, len(originals))}
+        pictures, images = {}, originals.images.to(model.device)
+        given = told(model.model, originals.labels.to(model.device))
+        if given.latent_dim:
+            pictures["reconstructions"] = reconstruction_rows(given, images)
+        return pictures | {"prior_samples": sample_rows(given, len(images))}
     finally:
         model.train(training)

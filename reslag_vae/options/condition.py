@@ -1,0 +1,48 @@
+"""What a conditional run's model is told of an image, whose names the data bring."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from reslag_vae._runtime.errors import ConfigError
+
+# Names that stand for those of the data until these are read.
+UNKNOWN = ("?", "??")
+
+
+def condition_of(config: DictConfig) -> Any:
+    """Return the node of what the model of a run is told; None if it is told nothing.
+
+    Args:
+        config: configuration of the run, whose model may be made by hand.
+
+    Raises:
+        ConfigError: a condition is chosen for a model that takes none.
+    """
+    chosen = config.get("condition")
+    node = OmegaConf.select(config, "model.model.condition")
+    if chosen is not None and node is None:
+        raise ConfigError(
+            f"condition={chosen.kind}: this model takes none; those of one level of Gaussian "
+            "latents do, such as model=reslag_light, optimal_sigma, vae or pixelvae."
+        )
+    return node
+
+
+def named(config: DictConfig, names: Sequence[str] = UNKNOWN) -> DictConfig:
+    """Return a configuration whose condition has names, and whose network is made for these.
+
+    Args:
+        config: configuration of the run.
+        names: names that the condition takes where it has none of its own.
+    """
+    chosen = config.get("condition")
+    if chosen is None:
+        return config
+    own = config.copy()
+    with open_dict(own):
+        if own.condition.names is None:
+            own.condition.names = list(names)
+        own.network.conditions = len(own.condition.names)
+    return own

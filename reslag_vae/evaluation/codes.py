@@ -181,7 +181,7 @@ def decode(
     They are the means of p(x|z), or samples where it has none.
 
     Args:
-        model: any model.
+        model: any model; a conditional one is told of as many images, or of more.
         latents: (N, d) latents; N is at least 1.
         progress: shows how many latents are done.
         generator: generator of the samples, on the CPU; None draws the same numbers at each call.
@@ -198,7 +198,7 @@ def decode(
         images.append(of_rows(model, slice(0, 1)).decode(latents[:1], source).cpu())
         size = chunk_size(images[0].numel(), latents.device)
         for first in range(1, len(latents), size):
-            rows = slice(first, first + size)
+            rows = slice(first, min(first + size, len(latents)))
             images.append(of_rows(model, rows).decode(latents[rows], source).cpu())
             advance(len(images[-1]))
     return torch.cat(images)

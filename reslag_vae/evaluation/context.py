@@ -62,13 +62,20 @@ class Subject:
     @property
     def split_protocol(self) -> str:
         """The start of the protocol of a number that is measured on the whole split."""
-        return f"{self.settings.split} split, {len(self.images):,} images"
+        return f"{self.settings.split} split, {len(self.images):,} images{self._told_protocol}"
 
     @property
     def reference_protocol(self) -> str:
         """The start of the protocol of a number that is measured on the reference images."""
         split, seed = self.settings.split, self.settings.seed
-        return f"{split} split, {len(self.reference):,} images, seed {seed}"
+        count = len(self.reference)
+        return f"{split} split, {count:,} images{self._told_protocol}, seed {seed}"
+
+    @property
+    def _told_protocol(self) -> str:
+        """The part of a protocol that says what a conditional model is told."""
+        condition = self.model.condition
+        return "" if condition is None else f", given {condition.words}"
 
     @property
     def labelled(self) -> bool:

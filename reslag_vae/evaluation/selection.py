@@ -79,6 +79,7 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
             "of Gaussians for the prior",
         ),
         Shown("sharpness", "sharpness", "sharpness_samples", "fine detail, originals: 1"),
+        Shown("taken for what is told", "samples", "told_accuracy", "share, by a classifier"),
         Shown("FID", "perceptual", "fid_prior", "less is better"),
     ),
 }

@@ -44,6 +44,8 @@ def objective_card(name: str, model: GenerativeModel, objective: Objective) -> d
     }
     if not model.deterministic:
         lines["KL"] = f"sum over the d = {latent} dimensions, nats per image"
+    if model.condition is not None:
+        lines["p(x|y)"] = f"y is {model.condition.words}, told to encoder and decoder"
     for part in model.parts().values():
         lines |= getattr(part, "notes", {})
     lines |= objective.notes

@@ -44,6 +44,13 @@ class Condition:
         """The number K of numbers that the model is told of an image."""
         return len(self.names)
 
+    @property
+    def words(self) -> str:
+        """What an image's probability is given, in words."""
+        if self.kind == "label":
+            return f"the class of each image, one of {self.count}"
+        return f"{self.count} attribute(s) of each image"
+
     def numbers(self, told: Tensor) -> Tensor:
         """Return the (B, K) numbers, 0 or 1, that the networks are given.
 

@@ -100,7 +100,10 @@ def metric_names(model: BaseVAE) -> list[str]:
     shape = (2, *model.model.image_shape)
     images = torch.zeros(shape, dtype=torch.uint8, device=model.train_mse.device)
     epoch = EvaluationEpoch(model.model, model.objective)
-    epoch.add(Batch(images, torch.full((2,), -1)))
+    condition = model.model.condition
+    attributes = condition is not None and condition.kind == "attributes"
+    labels = torch.zeros(2, condition.count) if attributes else torch.full((2,), -1)
+    epoch.add(Batch(images, labels.to(images.device)))
     model.train(training)
     return list(epoch.metrics(1.0))
 

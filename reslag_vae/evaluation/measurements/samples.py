@@ -41,7 +41,8 @@ def samples(subject: Subject) -> Numbers:
     """Return the classifier Fréchet distances of samples of the prior and of the mixture.
 
     Beside them stand those of reconstructions and of training images, as limits, and the accuracy
-    of the classifier. The mixture of Gaussians is fitted to the codes of training images. Several
+    of the classifier; for a conditional model also how often it takes samples for what these were
+    told to be. The mixture of Gaussians is fitted to the codes of training images. Several
     classifiers give means, with the standard deviation over the classifiers.
     """
     targets = labels_of(subject.data, subject.settings.split)
@@ -49,7 +50,10 @@ def samples(subject: Subject) -> Numbers:
         names = [*(f"classifier_frechet_{source}" for source in WORDS), "classifier_accuracy"]
         return dict.fromkeys(names, missing(UNIT, NO_LABELS))
     classifiers = classifiers_of(subject)
-    numbers = distances(subject, classifiers)
+    features = features_of(subject, classifiers)
+    numbers = distances(subject, classifiers, features)
+    if subject.model.condition is not None:
+        numbers["told_accuracy"] = told_accuracy(subject, classifiers, features["prior"])
     if not subject.classes_are_trained_on:
         accuracy = missing("accuracy", subject.other_classes_protocol)
     else:
@@ -71,15 +75,52 @@ def trained_protocol(subject: Subject) -> str:
     )
 
 
-def distances(subject: Subject, classifiers: Sequence[Classifier]) -> Numbers:
-    """Return the Fréchet distance of each source from the reference images."""
+def told_accuracy(
+    subject: Subject, classifiers: Sequence[Classifier], features: Sequence[Tensor]
+) -> Number:
+    """Return the share of samples that the classifier takes for what these were told to be.
+
+    Each attribute counts once.
+
+    Args:
+        subject: a conditional model and its data.
+        classifiers: the classifiers.
+        features: (N, f) features of samples of the prior, by each classifier.
+    """
+    condition, told = subject.model.condition, subject.reference.told
+    assert condition is not None, "a conditional model"
+    columns = list(range(condition.count))
+    if isinstance(subject.data, CelebA):
+        columns = [subject.data.attribute_names.index(name) for name in condition.names]
+    values = []
+    for classifier, own in zip(classifiers, features, strict=True):
+        answers = classifier.answers(own, told.dim() == 1)
+        answers = answers if told.dim() == 1 else answers[:, columns]
+        values.append(float((answers == told).double().mean()))
+    protocol = (
+        f"{len(told):,} {WORDS['prior']}, told what the reference images are, seed "
+        f"{subject.settings.seed}; {trained_protocol(subject)}"
+    )
+    return mean_over_classifiers(values, "accuracy", protocol)
+
+
+def distances(
+    subject: Subject, classifiers: Sequence[Classifier], features: dict[str, list[Tensor]]
+) -> Numbers:
+    """Return the Fréchet distance of each source from the reference images.
+
+    Args:
+        subject: the model and its data.
+        classifiers: the classifiers.
+        features: (N, f) features of the images of each source, by each classifier.
+    """
     reals = [own.features(subject.reference, subject.progress) for own in classifiers]
     numbers = {}
     for source in WORDS:
         if not subject.model.latent_dim and source in ("mixture", "reconstructions"):
             numbers[f"classifier_frechet_{source}"] = missing(UNIT, NO_LATENTS)
-    for source, features in features_of(subject, classifiers).items():
-        number = distance(subject, source, features, reals)
+    for source, own in features.items():
+        number = distance(subject, source, own, reals)
         numbers[f"classifier_frechet_{source}"] = number
     return numbers
 

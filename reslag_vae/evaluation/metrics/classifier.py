@@ -85,9 +85,19 @@ class Classifier(nn.Module):
             labels: (N,) int64 class numbers, or (N, outputs) bool attributes.
             progress: shows how many images are done.
         """
-        logits = self.head(self.features(images, progress).to(self.head.weight)).cpu()
-        answers = logits.argmax(1) if labels.dim() == 1 else logits > 0
+        answers = self.answers(self.features(images, progress), labels.dim() == 1)
         return float((answers == labels).double().mean())
+
+    @torch.no_grad()
+    def answers(self, features: Tensor, classes: bool) -> Tensor:
+        """Return the (N,) classes of images, or their (N, outputs) bool attributes, on the CPU.
+
+        Args:
+            features: (N, f) features of the images.
+            classes: whether an image is of one class.
+        """
+        logits: Tensor = self.head(features.to(self.head.weight)).cpu()
+        return logits.argmax(1) if classes else logits > 0
 
 
 def _stage(inputs: int, outputs: int) -> nn.Sequential:

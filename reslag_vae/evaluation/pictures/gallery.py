@@ -9,7 +9,7 @@ from reslag_vae.evaluation import pictures
 from reslag_vae.evaluation.codes import decode
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.metrics.spectra import ring_frequencies
-from reslag_vae.evaluation.pictures import RatePoint
+from reslag_vae.evaluation.pictures import RatePoint, told
 from reslag_vae.evaluation.pictures.material import GRID_IMAGES, ModelMaterial, powers_of_images
 from reslag_vae.evaluation.pictures.single import (
     DEVIATIONS,
@@ -128,6 +128,9 @@ def single_model(subject: Subject, attributes: Sequence[str]) -> Pictures:
     else:
         # The best of samples is the luckiest one, and cannot be drawn again.
         yield "other_latents", pictures.reconstructions(*other_latents(subject))
+    if subject.model.condition is not None:
+        yield "samples_by_condition", told.samples_by_condition(subject)
+        yield "exchanges", told.exchanges(subject)
     rows = translations(subject, attributes)
     if rows:
         yield "translations", pictures.translations(STRENGTHS, rows)

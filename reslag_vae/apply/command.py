@@ -121,6 +121,15 @@ def parser() -> Parser:
         help="where their latents come from: the model's own prior, or 10 Gaussians or a flow that "
         "are fitted to the codes of the pictures (default: %(default)s)",
     )
+    own.add_argument(
+        "--given",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="what a conditional model is told of all pictures and samples: a class, or an "
+        "attribute, of which there may be several. Without it, pictures are of the class that "
+        "their folder is named by, or else of the likeliest; samples of one class after the other",
+    )
     own.add_argument("--seed", type=seed, default=0, help="of the samples (default: %(default)s)")
     own.add_argument(
         "--out",

@@ -14,7 +14,8 @@ from reslag_vae.apply.request import NEIGHBOURS_CSV, NEIGHBOURS_PNG, Request
 from reslag_vae.apply.samplers import sampler_of
 from reslag_vae.apply.subject import Subject
 from reslag_vae.apply.tables import open_table
-from reslag_vae.evaluation.iteration import chunk_size
+from reslag_vae.apply.told import told_of_samples
+from reslag_vae.evaluation.iteration import chunk_size, of_rows
 from reslag_vae.evaluation.pictures.blocks import Block, draw_blocks
 from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.progress import Progress
@@ -95,8 +96,10 @@ def draw_samples(
         progress: shows how far the work is.
 
     Raises:
-        UserError: the sampler cannot be fitted to the codes.
+        UserError: the sampler cannot be fitted to the codes, or the model is not told what its
+            samples are to be.
     """
+    own = told_of_samples(model, request.given, request.sample)
     sampler = sampler_of(request.sampler, model, codes, progress)
     latents = sampler(request.sample, request.seed).to(model.parameter)
     generator = torch.Generator().manual_seed(request.seed)
@@ -106,7 +109,8 @@ def draw_samples(
         size = chunk_size(model.dimensions, latents.device)
         for start in range(0, request.sample, size):
             part = latents[start : start + size]
-            images = as_pixels(model.image_of(part, generator))
+            rows = slice(start, start + len(part))
+            images = as_pixels(of_rows(own, rows).image_of(part, generator))
             numbers = range(start + 1, start + len(part) + 1)
             save_pictures([folder / f"{number:0{digits}d}.png" for number in numbers], images)
             first += images[: max(0, GRID - start)]

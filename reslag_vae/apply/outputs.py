@@ -37,6 +37,7 @@ class Seen(NamedTuple):
         pixels: (B, C, H, W) uint8 images on the CPU.
         images: (B, C, H, W) images in [0, 1] on the model's device.
         encoded: what is inferred from them.
+        model: the model; a conditional one is told of them.
     """
 
     positions: list[int]
@@ -44,6 +45,7 @@ class Seen(NamedTuple):
     pixels: Tensor
     images: Tensor
     encoded: Encoded
+    model: GenerativeModel
 
 
 class Reconstructions:
@@ -101,7 +103,7 @@ class Scores:
 
     def __call__(self, seen: Seen) -> None:
         """Add the scores of a batch."""
-        columns = self.scorer.scores(seen.images, seen.encoded)
+        columns = self.scorer._replace(model=seen.model).scores(seen.images, seen.encoded)
         for name, values in columns.items():
             self.values.setdefault(name, []).append(values)
         self.names += seen.names
@@ -139,23 +141,20 @@ def keep_means(spool: Spool) -> Callable[[Seen], None]:
     return lambda seen: spool.add(seen.encoded.means.float().cpu().numpy())
 
 
-def keep_latents(
-    spool: Spool, model: GenerativeModel, generator: torch.Generator
-) -> Callable[[Seen], None]:
+def keep_latents(spool: Spool, generator: torch.Generator) -> Callable[[Seen], None]:
     """Return the function that keeps a sample of each posterior of a batch.
 
     Args:
         spool: where they are kept.
-        model: the model.
         generator: generator of the samples, on the CPU.
     """
 
     def keep(seen: Seen) -> None:
         noise = tuple(
             torch.randn(len(seen.images), width, generator=generator).to(seen.images)
-            for width in model.level_dims
+            for width in seen.model.level_dims
         )
-        spool.add(model.infer(seen.images, noise).code.float().cpu().numpy())
+        spool.add(seen.model.infer(seen.images, noise).code.float().cpu().numpy())
 
     return keep
 

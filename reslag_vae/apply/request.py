@@ -40,6 +40,7 @@ class Request(NamedTuple):
         neighbours: number of neighbours; 0 for none.
         sample: number of samples; 0 for none.
         sampler: sampler of these.
+        given: class or attributes of all pictures and samples, for a conditional model.
         seed: seed of these.
         out: folder of neighbours and samples.
         overwrite: whether files of before may be replaced.
@@ -56,6 +57,7 @@ class Request(NamedTuple):
     neighbours: int = 0
     sample: int = 0
     sampler: str = "prior"
+    given: Sequence[str] = ()
     seed: int = 0
     out: Path = Path("applied")
     overwrite: bool = False

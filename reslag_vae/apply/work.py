@@ -19,6 +19,7 @@ from reslag_vae.apply.request import REPORT, Request
 from reslag_vae.apply.scores import scorer_of
 from reslag_vae.apply.subject import Subject, notes_on_scores, read_subject
 from reslag_vae.apply.tables import Spool, open_table
+from reslag_vae.apply.told import given_to_all, told_of_pictures
 from reslag_vae.evaluation.iteration import chunk_size, evaluating
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.likelihoods.pixels import unit_interval
@@ -60,6 +61,7 @@ def apply(request: Request, inputs: Inputs | None, progress: Progress = silent) 
     """
     subject = read_subject(request)
     with evaluating(subject.model):
+        given_to_all(subject.model, request.given)  # raises before anything is written
         write_report(request, {"finished": False})
         report, latents = Report(0, {}, {}, (), ()), None
         if inputs is not None:
@@ -101,7 +103,7 @@ def read_pictures(
     """
     with ExitStack() as stack:
         parts = consumers_of(request, inputs, subject, stack)
-        read, failures = go_through(inputs, subject, parts.functions, progress)
+        read, failures = go_through(request, inputs, subject, parts.functions, progress)
         means = parts.means.rows() if parts.means.count else None
         latents = parts.latents.rows() if parts.latents.count else None
     names, scores = inputs.names, parts.scores
@@ -143,12 +145,13 @@ def consumers_of(request: Request, inputs: Inputs, subject: Subject, stack: Exit
         parts.functions.append(keep_means(means))
     if request.sample and request.sampler != "prior":
         generator = torch.Generator().manual_seed(request.seed)
-        parts.functions.append(keep_latents(latents, model, generator))
+        parts.functions.append(keep_latents(latents, generator))
     parts.functions.extend(own for own in (parts.drawn, parts.scores) if own is not None)
     return parts
 
 
 def go_through(
+    request: Request,
     inputs: Inputs,
     subject: Subject,
     consumers: Sequence[Callable[[Seen], None]],
@@ -160,7 +163,7 @@ def go_through(
         the numbers of the files that were read, and the reason for each that could not be.
 
     Raises:
-        UserError: none of the pictures can be read.
+        UserError: none of the pictures can be read, or the model is not told what it must be.
     """
     model, files, names = subject.model, inputs.files, inputs.names
     read: list[int] = []
@@ -173,7 +176,8 @@ def go_through(
             if pixels is not None:
                 images = unit_interval(pixels.to(model.parameter.device))
                 own = [names[position] for position in positions]
-                seen = Seen(positions, own, pixels, images, encoded(model, images))
+                told = told_of_pictures(model, images, own, request.given)
+                seen = Seen(positions, own, pixels, images, encoded(told, images), told)
                 for consume in consumers:
                     consume(seen)
                 read += positions

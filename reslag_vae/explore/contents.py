@@ -98,7 +98,7 @@ def run_contents(explorer: Explorer) -> dict[str, Any]:
     """Return what a file shows of one model."""
     plan = QUICK if explorer.quick else SLOW
     starts = starts_of(explorer.pictures, plan.starts)
-    codes = explorer.codes.means[starts]
+    points = explorer.points[starts]
     kept = evenly(explorer.pictures.size, plan.reconstructed)
     return {
         "title": explorer.title,
@@ -106,13 +106,13 @@ def run_contents(explorer: Explorer) -> dict[str, Any]:
         "notes": explorer.notes,
         "maps": {name: places_of(explorer.map(name)) for name in explorer.maps},
         "reconstructed": kept.tolist(),
-        "reconstructions": drawn(explorer.images(explorer.codes.means[kept])),
+        "reconstructions": drawn(explorer.images(explorer.points[kept])),
         "neighbours": explorer.all_neighbours(NEIGHBOURS).tolist(),
         "starts": starts.tolist(),
-        "sliders": sliders(explorer, codes, plan),
-        "plane": plane(explorer, codes, plan),
-        "lines": lines(explorer, codes, plan),
-        "square": square(explorer, codes, plan),
+        "sliders": sliders(explorer, points, plan),
+        "plane": plane(explorer, points, plan),
+        "lines": lines(explorer, points, plan),
+        "square": square(explorer, points, plan),
         "sums": sums(explorer, starts, plan),
         "samples": samples(explorer, plan),
     }
@@ -127,26 +127,28 @@ def starts_of(pictures: Pictures, count: int) -> Tensor:
     return torch.tensor(list(dict.fromkeys([*firsts.values(), *spread]))[:count])
 
 
-def sliders(explorer: Explorer, codes: Tensor, plan: Plan) -> dict[str, Any]:
+def sliders(explorer: Explorer, points: Tensor, plan: Plan) -> dict[str, Any]:
     """Return what each slider does alone: images by start, axis and value, in this order."""
     count = min(plan.axes, len(explorer.axes))
-    parts = [explorer.traverse(code, axis, plan.values) for code in codes for axis in range(count)]
+    parts = [
+        explorer.traverse(point, axis, plan.values) for point in points for axis in range(count)
+    ]
     return {
         "axes": [axis.label for axis in explorer.axes[:count]],
         "values": list(plan.values),
-        "own": explorer.coordinates(codes)[:, :count].tolist(),
+        "own": explorer.coordinates(points)[:, :count].tolist(),
         "images": drawn(torch.cat(parts)),
     }
 
 
-def plane(explorer: Explorer, codes: Tensor, plan: Plan) -> dict[str, Any] | None:
+def plane(explorer: Explorer, points: Tensor, plan: Plan) -> dict[str, Any] | None:
     """Return what the first two axes do together: images by start, row and column."""
     if plan.side < 2 or len(explorer.axes) < 2:
         return None
     values = torch.linspace(-2.5, 2.5, plan.side).tolist()
     moved = [
-        explorer.moved(code, (right, up))
-        for code, up, right in itertools.product(codes, reversed(values), values)
+        explorer.moved(point, (right, up))
+        for point, up, right in itertools.product(points, reversed(values), values)
     ]
     return {
         "axes": [axis.label for axis in explorer.axes[:2]],
@@ -155,21 +157,21 @@ def plane(explorer: Explorer, codes: Tensor, plan: Plan) -> dict[str, Any] | Non
     }
 
 
-def lines(explorer: Explorer, codes: Tensor, plan: Plan) -> dict[str, Any] | None:
+def lines(explorer: Explorer, points: Tensor, plan: Plan) -> dict[str, Any] | None:
     """Return the lines between each two starts: images by pair and step."""
-    pairs = list(itertools.combinations(range(len(codes)), 2))
+    pairs = list(itertools.combinations(range(len(points)), 2))
     if not pairs:
         return None
-    parts = [explorer.interpolate(codes[list(pair)], plan.steps) for pair in pairs]
+    parts = [explorer.interpolate(points[list(pair)], plan.steps) for pair in pairs]
     return {"pairs": pairs, "steps": plan.steps, "images": drawn(torch.cat(parts))}
 
 
-def square(explorer: Explorer, codes: Tensor, plan: Plan) -> dict[str, Any] | None:
+def square(explorer: Explorer, points: Tensor, plan: Plan) -> dict[str, Any] | None:
     """Return the square between the first four starts: images row by row."""
-    if len(codes) < 4 or plan.side < 2:
+    if len(points) < 4 or plan.side < 2:
         return None
     side = 7
-    images = explorer.interpolate(codes[:4], side).flatten(0, 1)
+    images = explorer.interpolate(points[:4], side).flatten(0, 1)
     return {"side": side, "images": drawn(images)}
 
 
@@ -183,7 +185,7 @@ def sums(explorer: Explorer, starts: Tensor, plan: Plan) -> dict[str, Any] | Non
         return None
     parts = [
         explorer.arithmetic(
-            explorer.codes.means[start], name, taken(explorer, start, name), plan.strengths
+            explorer.points[start], name, taken(explorer, start, name), plan.strengths
         )
         for start, name in itertools.product(starts.tolist(), names)
     ]

@@ -12,7 +12,6 @@ from reslag_vae.apply.neighbours import Neighbours, as_doubles, nearest, nearest
 from reslag_vae.apply.outputs import as_pixels
 from reslag_vae.apply.request import FEWEST, SAMPLERS
 from reslag_vae.apply.samplers import Sampler, sampler_of
-from reslag_vae.data.images import Images
 from reslag_vae.evaluation.codes import Codes, decode_alike, encode
 from reslag_vae.evaluation.iteration import chunks, device_of, evaluating, posterior_means
 from reslag_vae.evaluation.pictures.translation import (
@@ -23,6 +22,7 @@ from reslag_vae.evaluation.pictures.translation import (
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.explore.axes import FEWEST_OF_TSNE, axes_of, pca_map, tsne_map
 from reslag_vae.explore.pictures import Pictures
+from reslag_vae.explore.told import conditions_of, conditions_of_one
 from reslag_vae.models import GenerativeModel
 
 # Numbers of a code, above which no density is fitted to codes: it takes minutes, and more pictures.
@@ -32,7 +32,8 @@ MOST_FITTED = 512
 class Explorer:
     """A model and the codes of pictures.
 
-    Codes are (d,) posterior means of all levels on the CPU; images are uint8.
+    Codes are (d,) posterior means of all levels on the CPU; images are uint8. What a conditional
+    model is told of a picture follows its code: a point is (d + K,) numbers, of others its code.
 
     Args:
         title: name of the model on a page.
@@ -42,18 +43,22 @@ class Explorer:
 
     Attributes:
         codes: the codes of the pictures; their `means` are inferred without noise at any level.
+        conditions: (N, K) what a conditional model is told of the pictures; None of others.
+        points: (N, d + K) their points.
         axes: directions that sliders follow.
-        vectors: (d,) vectors by name: of a class its mean code less the mean of all, of an
-            attribute the mean code with it less the mean without it.
+        vectors: (d + K,) vectors by name: of a class its mean point less the mean of all, of an
+            attribute the mean point with it less the mean without it.
     """
 
     def __init__(
         self, title: str, model: GenerativeModel, pictures: Pictures, progress: Progress = silent
     ) -> None:
         self.title, self.model, self.pictures = title, model, pictures
-        self.codes = codes_of(model, Images(pictures.images), progress)
+        self.conditions = conditions_of(model, pictures)
+        self.codes = codes_of(self.told(self.conditions), pictures.images, progress)
+        self.points = points_of(self.codes.means, self.conditions)
         self.axes = axes_of(self.codes)
-        self.vectors = vectors_of(self.codes.means, pictures)
+        self.vectors = vectors_of(self.points, pictures)
         self._maps: dict[str, Tensor] = {}
         self._samplers: dict[str, Sampler] = {}
 
@@ -94,28 +99,38 @@ class Explorer:
 
     # Pictures and codes
 
-    def code_of(self, image: Tensor) -> Tensor:
-        """Return the (d,) code of a (C, H, W) uint8 image."""
-        return self.model.encode(image[None])[0].cpu()
+    def told(self, conditions: Tensor | None) -> GenerativeModel:
+        """Return the model, told (B, K) numbers of B pictures if it is conditional."""
+        if conditions is None:
+            return self.model
+        return self.model.told(conditions.to(self.model.parameter))
 
-    def images(self, codes: Tensor) -> Tensor:
-        """Return the (B, C, H, W) images of (B, d) codes."""
-        return as_pixels(decode_alike(self.model, codes))
+    def point_of(self, image: Tensor) -> Tensor:
+        """Return the (d + K,) point of a (C, H, W) uint8 image, of the likeliest class."""
+        conditions = conditions_of_one(self.model, image, self.conditions)
+        return points_of(self.told(conditions).encode(image[None]).cpu(), conditions)[0]
 
-    def image(self, code: Tensor) -> Tensor:
-        """Return the (C, H, W) image of a (d,) code."""
-        return self.images(code[None])[0]
+    def images(self, points: Tensor) -> Tensor:
+        """Return the (B, C, H, W) images of (B, d + K) points."""
+        codes, conditions = points.tensor_split([self.model.latent_dim], dim=1)
+        told = self.told(conditions if conditions.shape[1] else None)
+        return as_pixels(decode_alike(told, codes))
 
-    def neighbours(self, code: Tensor, count: int, own: int | None = None) -> Neighbours:
-        """Return the (1, k) pictures whose codes are nearest to a (d,) code.
+    def image(self, point: Tensor) -> Tensor:
+        """Return the (C, H, W) image of a (d + K,) point."""
+        return self.images(point[None])[0]
+
+    def neighbours(self, point: Tensor, count: int, own: int | None = None) -> Neighbours:
+        """Return the (1, k) pictures whose codes are nearest to that of a point.
 
         Args:
-            code: the code.
+            point: the point.
             count: number of neighbours; of fewer pictures all.
             own: number of the picture whose code it is, which is then left out.
         """
         most = self.pictures.size - (own is not None)
-        given, means = as_doubles(code[None].numpy()), self.codes.means.numpy()
+        means = self.codes.means.numpy()
+        given = as_doubles(point[None, : means.shape[1]].numpy())
         return nearest_to(given, means, min(count, most), own)
 
     def all_neighbours(self, count: int) -> np.ndarray:
@@ -154,43 +169,44 @@ class Explorer:
 
     # Sliders
 
-    def coordinates(self, codes: Tensor) -> Tensor:
-        """Return the (B, A) places of (B, d) codes along the axes.
+    def coordinates(self, points: Tensor) -> Tensor:
+        """Return the (B, A) places of the codes of (B, d + K) points along the axes.
 
         They are in standard deviations of the pictures' codes from their mean.
         """
-        directions = torch.stack([axis.direction for axis in self.axes]).to(codes)
+        directions = torch.stack([axis.direction for axis in self.axes]).to(points)
         centres = torch.tensor([axis.centre for axis in self.axes])
         spreads = torch.tensor([axis.spread for axis in self.axes])
-        return (codes @ directions.T - centres) / spreads
+        return (points[:, : directions.shape[1]] @ directions.T - centres) / spreads
 
-    def moved(self, code: Tensor, values: Sequence[float]) -> Tensor:
-        """Return a (d,) code, moved so that its places along the first axes are some values.
+    def moved(self, point: Tensor, values: Sequence[float]) -> Tensor:
+        """Return a (d + K,) point, moved so that its places along the first axes are some values.
 
         Args:
-            code: the code.
+            point: the point.
             values: places as those of `coordinates`, of as many axes as there are values.
         """
-        moved = code.clone()
-        steps = torch.tensor(values) - self.coordinates(code[None])[0, : len(values)]
+        moved = point.clone()
+        steps = torch.tensor(values) - self.coordinates(point[None])[0, : len(values)]
         for axis, step in zip(self.axes, steps.tolist(), strict=False):
-            moved += step * axis.spread * axis.direction
+            moved[: len(axis.direction)] += step * axis.spread * axis.direction
         return moved
 
-    def traverse(self, code: Tensor, axis: int, values: Sequence[float]) -> Tensor:
-        """Return the (S, C, H, W) images of a (d,) code whose place along one axis takes values."""
-        steps = torch.tensor(values) - self.coordinates(code[None])[0, axis]
-        own = self.axes[axis]
-        return self.images(code + steps[:, None] * own.spread * own.direction)
+    def traverse(self, point: Tensor, axis: int, values: Sequence[float]) -> Tensor:
+        """Return the (S, C, H, W) images of a point whose place along one axis takes values."""
+        steps = torch.tensor(values) - self.coordinates(point[None])[0, axis]
+        own, moved = self.axes[axis], point.repeat(len(values), 1)
+        moved[:, : len(own.direction)] += steps[:, None] * own.spread * own.direction
+        return self.images(moved)
 
     # Paths and sums
 
     def interpolate(self, ends: Tensor, steps: int) -> Tensor:
-        """Return the (steps, C, H, W) images between (2, d) codes, or (steps, steps, C, H, W).
+        """Return the (steps, C, H, W) images between two points, or (steps, steps, C, H, W).
 
         Args:
-            ends: codes of the ends of a line; or (4, d), of the corners of a square, the upper two
-                first.
+            ends: (2, d + K) points of the ends of a line; or (4, d + K), of the corners of a
+                square, the upper two first.
             steps: number of images along a side, the ends included.
         """
         weights = torch.linspace(0, 1, steps)[:, None]
@@ -202,22 +218,22 @@ class Explorer:
         return found.view(steps, steps, *found.shape[1:])
 
     def arithmetic(
-        self, code: Tensor, add: str | None, take: str | None, strengths: Sequence[float]
+        self, point: Tensor, add: str | None, take: str | None, strengths: Sequence[float]
     ) -> Tensor:
-        """Return the (S, C, H, W) images of a (d,) code with vectors added and taken away.
+        """Return the (S, C, H, W) images of a point with vectors added and taken away.
 
         Args:
-            code: the code.
+            point: the (d + K,) point.
             add: name of the vector that is added; None for none.
             take: name of the vector that is taken away; None for none.
             strengths: factors of their difference.
         """
-        direction = torch.zeros_like(code)
+        direction = torch.zeros_like(point)
         if add is not None:
             direction = direction + self.vectors[add]
         if take is not None:
             direction = direction - self.vectors[take]
-        return self.images(translate(code, direction, strengths))
+        return self.images(translate(point, direction, strengths))
 
     # Samples
 
@@ -249,10 +265,18 @@ class Explorer:
             latents = self._samplers[sampler](count, seed, temperature)
         if not latents.isfinite().all():
             raise UserError(f"The {sampler} draws no finite numbers at temperature {temperature}.")
-        return self.images(latents)
+        conditions = self.model.for_samples(count).conditions
+        if conditions is None and self.conditions is not None:
+            conditions = self.conditions[torch.arange(count) % self.pictures.size]
+        return self.images(points_of(latents, conditions))
 
 
-def codes_of(model: GenerativeModel, images: Images, progress: Progress) -> Codes:
+def points_of(codes: Tensor, conditions: Tensor | None) -> Tensor:
+    """Return the (B, d + K) points of (B, d) codes and of what is told of their pictures."""
+    return codes if conditions is None else torch.cat([codes, conditions.to(codes)], dim=1)
+
+
+def codes_of(model: GenerativeModel, images: Tensor, progress: Progress) -> Codes:
     """Return the codes of images, with the means that `GenerativeModel.encode` returns."""
     codes = encode(model, images, progress=progress)
     if len(model.level_dims) == 1:

@@ -80,12 +80,12 @@ class Panels:
             raise UserError(printable(f"{path.name} cannot be read: {reason}."))
         return Item(path.name, batch.images[0])
 
-    def code(self, model: int, item: Item) -> Tensor:
-        """Return the (d,) code of a picture by one of the models."""
+    def point(self, model: int, item: Item) -> Tensor:
+        """Return the (d + K,) point of a picture by one of the models."""
         explorer = self.explorers[model]
         if item.position is None:
-            return explorer.code_of(item.image)
-        return explorer.codes.means[item.position]
+            return explorer.point_of(item.image)
+        return explorer.points[item.position]
 
     # The parts of a page
 
@@ -118,12 +118,12 @@ class Panels:
         for model, explorer in enumerate(self.explorers):
             several = len(self.explorers) > 1
             title = f"decoded by {explorer.title}" if several else "reconstruction"
-            shown.append(figure(explorer.image(self.code(model, item)), title))
+            shown.append(figure(explorer.image(self.point(model, item)), title))
         return pictures(shown)
 
     def neighbours(self, model: int, item: Item) -> str:
         """Return the nearest pictures by the codes of a model, as buttons."""
-        found = self.explorers[model].neighbours(self.code(model, item), NEIGHBOURS, item.position)
+        found = self.explorers[model].neighbours(self.point(model, item), NEIGHBOURS, item.position)
         buttons = "".join(
             f'<button type="button" data-position="{position}" title="{html.escape(name)}">'
             f"{picture(image, name)}</button>"
@@ -138,16 +138,16 @@ class Panels:
 
     def places(self, model: int, item: Item) -> list[float]:
         """Return where the sliders of a model stand for a picture."""
-        return self.explorers[model].coordinates(self.code(model, item)[None])[0].tolist()
+        return self.explorers[model].coordinates(self.point(model, item)[None])[0].tolist()
 
     def reconstructed(self, model: int, item: Item) -> str:
         """Return the reconstruction of a picture by one of the models."""
-        return picture(self.explorers[model].image(self.code(model, item)), "reconstruction")
+        return picture(self.explorers[model].image(self.point(model, item)), "reconstruction")
 
     def moved(self, model: int, item: Item, values: Sequence[float]) -> str:
         """Return the image of a picture's code with the sliders at some values."""
         explorer = self.explorers[model]
-        code = explorer.moved(self.code(model, item), values[: len(explorer.axes)])
+        code = explorer.moved(self.point(model, item), values[: len(explorer.axes)])
         return picture(explorer.image(code), "decoded")
 
     def between(self, items: Sequence[Item], corners: int) -> str:
@@ -158,7 +158,7 @@ class Panels:
         chosen = items[-corners:]
         rows = [row("picked", pictures(figure(item.image, item.name) for item in chosen))]
         for model, explorer in enumerate(self.explorers):
-            codes = torch.stack([self.code(model, item) for item in chosen])
+            codes = torch.stack([self.point(model, item) for item in chosen])
             steps = STEPS if corners == 2 else SIDE
             images = explorer.interpolate(codes, steps)
             flat = images if corners == 2 else images.flatten(0, 1)
@@ -183,7 +183,7 @@ class Panels:
             away = None if take == NOTHING else take
             if take == OWN_CLASS:
                 away = None if item.position is None else taken(explorer, item.position, add)
-            code = self.code(model, item)
+            code = self.point(model, item)
             images = explorer.arithmetic(code, add, away, STRENGTHS)
             captions = [f"× {strength:g}".replace("-", "−") for strength in STRENGTHS]
             rows.append(row(explorer.title, pictures(map(figure, images, captions))))

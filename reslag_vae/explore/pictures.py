@@ -80,14 +80,14 @@ def pictures_of_run(
         raise unreadable(first_line(error).partition(". ")[0]) from None
     whole: Images = data.split(split)
     rows = evenly(len(whole), most)
-    batch = whole[rows]
+    part = whole.part(rows)
     changed = changes(subject.folder, data.inventory)
     notes = [f"The data are not those that the run was trained with: {changed}"] if changed else []
     found = data.attributes(split) if hasattr(data, "attributes") else None
     return Pictures(
-        images=batch.images.contiguous(),
+        images=part.images.contiguous(),
         names=[f"{split} {int(row) + 1}" for row in rows],
-        labels=batch.labels,
+        labels=part.labels,
         classes=data.class_names,
         members=None if found is None else found[rows],
         attributes=() if found is None else data.attribute_names,

@@ -134,6 +134,10 @@ def refuse_meaningless(model: GenerativeModel) -> None:
     Raises:
         UserError: it has no latents, or its likelihood no mean.
     """
+    if model.condition is not None:
+        raise UserError(
+            "--onnx: the model is conditional, and its graphs would not be told what it is told."
+        )
     if not model.latent_dim:
         raise UserError("--onnx: the model has no latents, so it has no encoder and no decoder.")
     if not model.likelihood.has_mean:

@@ -101,8 +101,9 @@ def metric_names(model: BaseVAE) -> list[str]:
     images = torch.zeros(shape, dtype=torch.uint8, device=model.train_mse.device)
     epoch = EvaluationEpoch(model.model, model.objective)
     condition = model.model.condition
-    attributes = condition is not None and condition.kind == "attributes"
-    labels = torch.zeros(2, condition.count) if attributes else torch.full((2,), -1)
+    labels = torch.full((2,), -1)
+    if condition is not None and condition.kind == "attributes":
+        labels = torch.zeros(2, condition.count)
     epoch.add(Batch(images, labels.to(images.device)))
     model.train(training)
     return list(epoch.metrics(1.0))

@@ -1,0 +1,60 @@
+"""What a conditional model is told of the pictures that it is explored with."""
+
+import torch
+from torch import Tensor
+
+from reslag_vae.apply.told import likeliest_classes
+from reslag_vae.evaluation.iteration import chunks, device_of, evaluating
+from reslag_vae.explore.pictures import Pictures
+from reslag_vae.models import GenerativeModel
+
+
+def conditions_of(model: GenerativeModel, pictures: Pictures) -> Tensor | None:
+    """Return the (N, K) numbers that a conditional model is told of pictures; None for others.
+
+    A picture without a known class is of the likeliest one; one without known attributes has none.
+
+    Args:
+        model: any model.
+        pictures: pictures of its shape.
+    """
+    condition = model.condition
+    if condition is None:
+        return None
+    if condition.kind == "attributes":
+        if pictures.members is None:
+            return torch.zeros(pictures.size, condition.count)
+        columns = [list(pictures.attributes).index(name) for name in condition.names]
+        return pictures.members[:, columns].float()
+    known = {name: number for number, name in enumerate(condition.names)}
+    numbers = torch.tensor([known.get(pictures.label(row), -1) for row in range(pictures.size)])
+    unknown = numbers < 0
+    if unknown.any():
+        numbers[unknown] = likeliest(model, pictures.images[unknown])
+    return condition.numbers(numbers)
+
+
+def conditions_of_one(
+    model: GenerativeModel, image: Tensor, others: Tensor | None
+) -> Tensor | None:
+    """Return the (1, K) numbers that a conditional model is told of a picture; None for others.
+
+    Its class is the likeliest one; its attributes are those of most others.
+
+    Args:
+        model: any model.
+        image: (C, H, W) uint8.
+        others: (N, K) numbers of other pictures; None if the model is not conditional.
+    """
+    if model.condition is None or others is None:
+        return None
+    if model.condition.kind == "attributes":
+        return (others.mean(0, keepdim=True) > 0.5).float()
+    return model.condition.numbers(likeliest(model, image[None]))
+
+
+def likeliest(model: GenerativeModel, images: Tensor) -> Tensor:
+    """Return the (B,) numbers of the likeliest classes of (B, C, H, W) uint8 images, on the CPU."""
+    with evaluating(model):
+        parts = [likeliest_classes(model, own).cpu() for own in chunks(images, device_of(model))]
+    return torch.cat(parts)

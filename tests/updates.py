@@ -65,14 +65,14 @@ class Recorder:
         self.forwards: list[ForwardPass] = []
         system.update = self  # type: ignore[method-assign, assignment]
 
-    def __call__(self, images: Tensor, update: Update) -> ForwardPass:
+    def __call__(self, batch: Batch, update: Update) -> ForwardPass:
         system = self.system
         before = {name: state(system.group(name)) for name in GROUPS}
-        forward = self.original(images, update)
+        forward = self.original(batch, update)
         changed = {name for name in GROUPS if not equal(before[name], state(system.group(name)))}
         after = {name: gradients(system, name) for name in GROUPS}
         self.updates.append((system.current_epoch, update))
-        self.images.append(images[:, 0, 0, 0].tolist())
+        self.images.append(batch.images[:, 0, 0, 0].tolist())
         self.changed.append(changed)
         self.differentiated.append(
             {name for name in GROUPS if any(g is not None for g in after[name])}

@@ -81,8 +81,10 @@ class Condition:
             given = [given]
         if isinstance(given, list | tuple) and all(isinstance(own, str) for own in given):
             positions = torch.tensor([self.position(name) for name in given], dtype=torch.int64)
-            if self.kind == "label":
+            if self.kind == "label" and given:
                 return self.numbers(positions)
+            if self.kind == "label":
+                raise ValueError(self._wanted("none"))
             return self.numbers(torch.isin(torch.arange(self.count), positions)[None])
         try:
             values = torch.as_tensor(given)

@@ -82,7 +82,7 @@ def leaves(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in tree.items():
         if name == "model" or name.startswith("_"):
             continue
-        if name in ("logger", "experiment") and value is None:
+        if name in ("logger", "experiment", "condition") and value is None:
             continue
         if isinstance(value, dict) and name not in TRAIN:
             yield from leaves_of(value, name)

@@ -6,6 +6,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.options.kinds import shown
 
 # Names that stand for those of the data until these are read.
 UNKNOWN = ("?", "??")
@@ -22,10 +23,12 @@ def condition_of(config: DictConfig) -> Any:
     """
     chosen = config.get("condition")
     node = OmegaConf.select(config, "model.model.condition")
+    if chosen is not None and not isinstance(chosen, DictConfig):
+        raise ConfigError(f"condition={shown(chosen)}: must be none, label or attributes.")
     if chosen is not None and node is None:
         raise ConfigError(
-            f"condition={chosen.kind}: this model takes none; those of one level of Gaussian "
-            "latents do, such as model=reslag_light, optimal_sigma, vae or pixelvae."
+            f"condition={chosen.get('kind')}: this model takes none; those of one level of "
+            "numbers do, such as model=reslag_light, optimal_sigma, vae or pixelvae."
         )
     return node
 

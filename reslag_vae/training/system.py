@@ -161,7 +161,7 @@ class BaseVAE(LightningModule):
         images: Tensor,
         noise: tuple[Tensor, ...] | None,
         prior: Tensor | None,
-        labels: Tensor | None,
+        labels: Tensor | None = None,
     ) -> ForwardPass:
         """Return what an update needs of the terms of a minibatch; see `terms`."""
         return forward_pass(self.terms(images, noise, prior, labels))

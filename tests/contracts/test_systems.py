@@ -52,7 +52,8 @@ SCHEDULES: list[type[Schedule]] = [getattr(schedules, name) for name in schedule
 MODELS: list[type[GenerativeModel]] = [
     getattr(models, name)
     for name in models.__all__
-    if not inspect.isabstract(getattr(models, name))
+    if issubclass(getattr(models, name), GenerativeModel)
+    and not inspect.isabstract(getattr(models, name))
 ]
 
 # Grids have channels of their own.

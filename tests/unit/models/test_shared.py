@@ -9,6 +9,7 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
+from reslag_vae.data.images import Batch
 from reslag_vae.evaluation import importance_weighted_bound
 from reslag_vae.evaluation.codes import encode
 from reslag_vae.evaluation.iteration import posterior_means
@@ -134,7 +135,8 @@ def test_an_update_of_the_encoder_alone_leaves_the_shared_half_bitwise_alone() -
     system.manual_backward = lambda loss: loss.backward()  # type: ignore[method-assign]
     system.prepare_updates()
     before = {name: state(system.group(name)) for name in ("inference", "generative")}
-    forward = system.update(draw_images(), Update(("inference",)))
+    images = draw_images()
+    forward = system.update(Batch(images, torch.full((len(images),), -1)), Update(("inference",)))
 
     assert forward.losses.isfinite().all()
     assert equal(before["generative"], state(system.group("generative")))

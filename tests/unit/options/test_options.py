@@ -86,7 +86,7 @@ CONFIGURATIONS = {
     "two_stage": ("model=vae", "data=digits", "prior=two_stage"),
 }
 # Groups without a choice, and what a part looks at itself.
-UNLISTED = ("optimizer.plateau", "experiment", "prior.components")
+UNLISTED = ("condition", "optimizer.plateau", "experiment", "prior.components")
 SMALL = ("recipe.channels=[2,2]", "recipe.blocks=[1,1]", "recipe.latent_dim=2", "logger=none")
 
 

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from reslag_vae.data.images import Batch
 from reslag_vae.models.generative import GROUPS
 from reslag_vae.training.build import build_system
 from reslag_vae.training.updates import Updates
@@ -88,9 +89,10 @@ def test_an_update_stays_on_its_device(options: str, compose: Compose) -> None:
     system.manual_backward = Tensor.backward  # type: ignore[assignment]
     updates = Updates(system, optimizers, system.group_steps, system._forward_pass)
     images = torch.empty(8, *config.recipe.image_shape, dtype=torch.uint8, device="meta")
+    labels = torch.empty(8, dtype=torch.int64, device="meta")
     with Copies() as copies:
         for groups in (GROUPS, ("inference",), ("generative",)):
-            forward = updates.make(images, groups)  # type: ignore[arg-type]
+            forward = updates.make(Batch(images, labels), groups)  # type: ignore[arg-type]
             system.model.likelihood.observe(forward.extras)
     assert copies.operations > 100
     assert copies.found == []

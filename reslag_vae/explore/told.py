@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from reslag_vae.apply.told import likeliest_classes
 from reslag_vae.evaluation.iteration import chunks, device_of, evaluating
+from reslag_vae.evaluation.likeliest import likeliest_classes
 from reslag_vae.explore.pictures import Pictures
 from reslag_vae.models import GenerativeModel
 

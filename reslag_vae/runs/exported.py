@@ -1,9 +1,13 @@
 """The files of an export, and how they are loaded."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reslag_vae._runtime.files import UNFINISHED
 from reslag_vae.runs.folder import CARD_FILE, MODEL_FILE, TRAVELLING, WEIGHTS_FILE
+
+if TYPE_CHECKING:
+    from reslag_vae.models import Condition
 
 # Pictures of the card
 RECONSTRUCTIONS_FILE = "reconstructions.png"
@@ -28,9 +32,24 @@ FILES = (
 
 USE = """import reslag_vae
 
-model = reslag_vae.load({folder})
+model = reslag_vae.load({folder}){told}
 codes = model.encode(images)  # (B, C, H, W) uint8, or floating point in [0, 1] -> (B, d)
 model.decode(codes), model.reconstruct(images), model.sample(16)"""
+
+
+def use_of(folder: str, condition: "Condition | None") -> str:
+    """Return the Python lines that use an export.
+
+    Args:
+        folder: name of its folder.
+        condition: what its model is told of an image; None unless it is conditional.
+    """
+    told = ""
+    if condition is not None and condition.kind == "label":
+        told = f"\nmodel = model.given({condition.names[0]!a})  # or a list, one for each image"
+    elif condition is not None:
+        told = f"\nmodel = model.given({{{condition.names[0]!a}: True}})  # of all attributes"
+    return USE.format(folder=ascii(folder), told=told)
 
 
 def is_export(folder: Path) -> bool:

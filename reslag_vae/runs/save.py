@@ -7,7 +7,7 @@ from reslag_vae._runtime.files import write_atomically
 from reslag_vae.models import GenerativeModel
 from reslag_vae.runs.describe import node_of, unmade
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.exported import USE, is_interrupted
+from reslag_vae.runs.exported import is_interrupted, use_of
 from reslag_vae.runs.folder import CARD_FILE, MODEL_FILE, WEIGHTS_FILE
 from reslag_vae.runs.migrations import SCHEMA
 
@@ -40,7 +40,7 @@ def save(model: GenerativeModel, folder: str | Path) -> None:
         raise RunError(f"{folder}: the model cannot be written: {error}") from None
     state = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
     content = {"schema": SCHEMA, "model": {"model": node}}
-    text = USE.format(folder=ascii(folder.name))
+    text = use_of(folder.name, model.condition)
     write_atomically(folder / MODEL_FILE, json.dumps(content, indent=2) + "\n")
     write_atomically(folder / CARD_FILE, f"# {type(model).__name__}\n\n```python\n{text}\n```\n")
     # Last: an export whose weights are there is whole.

@@ -4,7 +4,8 @@ import json
 from typing import Any, NamedTuple
 
 from reslag_vae._runtime.escape import markdown
-from reslag_vae.runs.exported import RECONSTRUCTIONS_FILE, SAMPLES_FILE, USE
+from reslag_vae.models import Condition
+from reslag_vae.runs.exported import RECONSTRUCTIONS_FILE, SAMPLES_FILE, use_of
 from reslag_vae.runs.folder import EVALUATION_FILE, EXAMPLES_FILE
 from reslag_vae.sharing.intended_use import limits, purpose
 from reslag_vae.sharing.licences import HUB_LICENCES
@@ -35,6 +36,7 @@ class Facts(NamedTuple):
         folder: name of the export's folder.
         image_shape: (C, H, W) of the images.
         latent_dim: number of latent dimensions.
+        condition: what the model is told of an image; None unless it is conditional.
         has_mean: whether decoded images are means of p(x|z); else they are samples.
         licence: name of the licence; None if none is stated.
         pictures: names of the card's pictures.
@@ -53,6 +55,7 @@ class Facts(NamedTuple):
     image_shape: tuple[int, int, int]
     latent_dim: int
     has_mean: bool
+    condition: Condition | None = None
     licence: str | None = None
     pictures: tuple[str, ...] = ()
     examples: bool = False
@@ -75,7 +78,7 @@ def model_card(facts: Facts) -> str:
             f"- **{markdown(label)}**: {markdown(text)}" for label, text in facts.objective.items()
         ),
         "## Use",
-        f"```python\n{USE.format(folder=ascii(facts.folder))}\n```",
+        f"```python\n{use_of(facts.folder, facts.condition)}\n```",
         *(["## ONNX", facts.onnx] if facts.onnx else []),
         *pictures(facts),
         "## Numbers",

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from reslag_vae.evaluation.likeliest import likeliest_classes
 from reslag_vae.evaluation.pictures.figures import image_grid, png
 from reslag_vae.evaluation.pictures.trained import Rows, reconstruction_rows, sample_rows
 from reslag_vae.likelihoods.pixels import unit_interval
@@ -54,10 +55,31 @@ def draw(run: Run, examples: bool) -> Drawn:
     originals = read_examples(run.folder, run.model) if examples else None
     reconstructed = None
     if originals is not None and run.model.latent_dim:
-        rows = reconstruction_rows(run.model, originals)
+        rows = reconstruction_rows(told_of_examples(run.model, originals), originals)
         reconstructed = picture(run, "reconstructions", rows)
-    samples = picture(run, "prior samples", sample_rows(run.model, SAMPLES))
-    return Drawn(reconstructed, samples)
+    model = without_attributes(run.model)
+    return Drawn(reconstructed, picture(run, "prior samples", sample_rows(model, SAMPLES)))
+
+
+def told_of_examples(model: GenerativeModel, images: Tensor) -> GenerativeModel:
+    """Return a conditional model that is told of images, or any other as it is.
+
+    What the examples are does not travel with them: their classes are the likeliest ones.
+
+    Args:
+        model: any model, in evaluation mode.
+        images: (N, C, H, W) images in [0, 1].
+    """
+    if model.condition is None or model.condition.kind == "attributes":
+        return without_attributes(model)
+    return model.told(model.condition.numbers(likeliest_classes(model, images)))
+
+
+def without_attributes(model: GenerativeModel) -> GenerativeModel:
+    """Return a model of attributes that is told that there are none, or any other as it is."""
+    if model.condition is None or model.condition.kind == "label":
+        return model
+    return model.told(torch.zeros(1, model.condition.count))
 
 
 def picture(run: Run, name: str, rows: Rows) -> bytes:

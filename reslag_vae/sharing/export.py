@@ -156,6 +156,7 @@ def facts_of(
         image_shape=read.model.image_shape,
         latent_dim=read.model.latent_dim,
         has_mean=read.model.likelihood.has_mean,
+        condition=read.model.condition,
         licence=choices.licence,
         pictures=tuple(drawn_files(drawn)),
         examples=has_examples,

@@ -12,8 +12,9 @@ from omegaconf import DictConfig
 import reslag_vae
 from reslag_vae import options
 from reslag_vae._runtime.errors import ConfigError, UserError
-from reslag_vae.apply.told import classes_of, likeliest_classes, told_of_pictures, told_of_samples
+from reslag_vae.apply.told import classes_of, told_of_pictures, told_of_samples
 from reslag_vae.data import CelebA
+from reslag_vae.evaluation.likeliest import likeliest_classes
 from reslag_vae.evaluation.main import evaluate
 from reslag_vae.evaluation.pictures.told import changed
 from reslag_vae.models import Condition, FlatModel

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from reslag_vae._runtime.images import as_images
 from reslag_vae.data.images import Images
+from reslag_vae.data.placement import free_memory
 from reslag_vae.evaluation.adapters import LatentModel
 from reslag_vae.latents.inferred import Inferred, joined
 from reslag_vae.likelihoods.pixels import unit_interval
@@ -19,9 +20,10 @@ M = TypeVar("M", bound=LatentModel)
 
 # Images that go through a network at a time, and the numbers in them, at most: enough to be fast,
 # and a bound on the memory, since the features of a network are many times larger than the images.
-# A GPU needs more of them to be busy.
+# A GPU needs more of them to be busy, and gives half of its free memory at most: features take
+# about as many bytes for each number of an image.
 CHUNK, NUMBERS = 512, 2**20
-GPU_CHUNK, GPU_NUMBERS = 8192, 2**24
+GPU_CHUNK, GPU_NUMBERS, GPU_SHARE, BYTES_PER_NUMBER = 8192, 2**24, 0.5, 1024
 
 
 def device_of(model: LatentModel) -> torch.device:
@@ -101,7 +103,8 @@ def chunk_size(numbers: int, device: torch.device) -> int:
         device: device of the network.
     """
     if device.type == "cuda":
-        return max(1, min(GPU_CHUNK, GPU_NUMBERS // numbers))
+        fitting = int(GPU_SHARE * free_memory(device) / BYTES_PER_NUMBER)
+        return max(1, min(GPU_CHUNK, min(GPU_NUMBERS, fitting) // numbers))
     return max(1, min(CHUNK, NUMBERS // numbers))
 
 

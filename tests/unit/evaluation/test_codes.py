@@ -123,9 +123,15 @@ def test_methods_of_a_foreign_module_bring_it_along() -> None:
 
 
 @pytest.mark.parametrize(("numbers", "size"), [(784, 512), (3072, 341), (12288, 85), (10**7, 1)])
-def test_fewer_images_go_through_a_network_the_larger_they_are(numbers: int, size: int) -> None:
+def test_fewer_images_go_through_a_network_the_larger_they_are(
+    numbers: int, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert iteration.chunk_size(numbers, torch.device("cpu")) == size
-    assert iteration.chunk_size(numbers, torch.device("cuda")) == min(8192, 16 * 2**20 // numbers)
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(iteration, "free_memory", lambda _: 80 * 2**30)
+    assert iteration.chunk_size(numbers, gpu) == max(1, min(8192, 16 * 2**20 // numbers))
+    monkeypatch.setattr(iteration, "free_memory", lambda _: 4 * 2**30)
+    assert iteration.chunk_size(numbers, gpu) == max(1, min(8192, 2 * 2**20 // numbers))
 
 
 @pytest.mark.parametrize("training", [True, False])

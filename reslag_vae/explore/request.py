@@ -4,11 +4,11 @@ import errno
 import os
 import socket
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 from reslag_vae._runtime.errors import ConfigError, UserError, printable
+from reslag_vae._runtime.packages import is_installed
 from reslag_vae.apply.inputs import Inputs, find_inputs
 from reslag_vae.apply.request import check_model, refuse_place
 
@@ -97,8 +97,7 @@ def check_server(request: Request) -> None:
     Raises:
         UserError: Gradio is not installed, or the port is taken.
     """
-    found = find_spec("gradio")
-    if found is None or found.origin is None:  # a folder of that name is no package
+    if not is_installed("gradio"):
         raise UserError(
             "reslag explore needs gradio: pip install 'reslag_vae[explore]'; --html FILE does "
             "without."

@@ -142,6 +142,8 @@ TRAIN: dict[str, Kind] = {
     "callbacks.images.count": whole(1, 4096),
     "callbacks.images.every": whole(1, 1_000_000),
     "callbacks.steps.every": either(whole(1, 1_000_000_000), NULL),
+    "callbacks.early_stopping.monitor": METRIC,
+    "callbacks.early_stopping.updates": whole(1, 1_000_000_000),
     "callbacks.codes.count": whole(1, 10_000),
     "callbacks.checkpoint.monitor": METRIC,
     "logger.project": text(128),

@@ -61,7 +61,7 @@ def test_where_validation_is_small_the_other_pictures_are_shown_beside_it(run: P
     assert any("Hollow points" in note for note in pictures.notes)
     data = load_data(run)
     assert torch.equal(pictures.images[0], data.split("val")[torch.tensor([0])].images[0])
-    assert torch.equal(pictures.images[-1], data.split("train")[torch.tensor([-1])].images[0])
+    assert torch.equal(pictures.images[-1], data.split("train")[torch.tensor([1454])].images[0])
 
 
 def test_pictures_of_a_folder_are_shown_by_their_files_and_splits() -> None:

@@ -64,6 +64,7 @@ TRAIN: dict[str, Kind] = {
     "recipe.aggressive_epochs": EPOCHS,
     "recipe.updates": whole(1, 1_000_000_000),
     "recipe.aggressive_updates": whole(0, 1_000_000_000),
+    "recipe.learning_rate": real(1e-8, 10),
     "recipe.ratio": whole(1, 1000),
     "recipe.beta": POSITIVE,
     "recipe.pixels": PIXELS,

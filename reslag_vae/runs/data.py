@@ -103,6 +103,6 @@ def load_data(
             data.setup()
     except NotThereError as error:
         raise RunError(
-            f"{path}: its data are not there ({error}): name the folder of all data sets by root=."
+            f"{path}: its data are not there: {error}. Name the folder of all data sets by root=."
         ) from None
     return data

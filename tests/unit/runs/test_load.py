@@ -254,7 +254,7 @@ def test_the_data_of_a_run_are_never_downloaded(
     root = tmp_path / "empty"
     root.mkdir()
     save_config(compose("model=vae", f"data={name}", f"data.root={root}", "logger=none"), tmp_path)
-    with pytest.raises(RunError, match=rf"its data are not there \(.* is not in {root}.*root=\.$"):
+    with pytest.raises(RunError, match=rf"its data are not there: .* is not in {root}.*root=\.$"):
         load_data(tmp_path)
     assert list(root.iterdir()) == []
 

@@ -158,7 +158,8 @@ def calibration_of(
     try:
         images = validation_images(folder)
     except UserError as error:
-        return Calibration({}, missing=first_line(error))
+        # Advice that follows names the options of other commands.
+        return Calibration({}, missing=first_line(error).partition(". ")[0])
     calibration = calibrate(model, objective, images)
     with suppress(WriteError):  # of another user's run
         save_calibration(folder, calibration, model)

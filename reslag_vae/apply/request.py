@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 from reslag_vae._runtime.errors import ConfigError, printable
+from reslag_vae._runtime.packages import is_installed
 from reslag_vae.apply.inputs import Inputs, find_inputs
 from reslag_vae.apply.labels import odd_ones
 from reslag_vae.runs.checkpoints import checkpoint_path
@@ -183,7 +183,7 @@ def check_outputs(request: Request) -> None:
                 f"{option} {printable(str(path))}: a file that ends in .csv, .npz or .parquet is "
                 "wanted."
             )
-        if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
+        if path.suffix.lower() == ".parquet" and not is_installed("pyarrow"):
             raise ConfigError(
                 f"{option} {printable(str(path))}: needs pyarrow: pip install 'reslag_vae[apply]'; "
                 ".npz and .csv do without."

@@ -1,8 +1,7 @@
 """The extras of the package that commands need, and the commands that install them."""
 
-from importlib.util import find_spec
-
 from reslag_vae._runtime.errors import UserError
+from reslag_vae._runtime.packages import missing
 
 TRAIN = ("lightning", "matplotlib", "sklearn", "torchmetrics")
 
@@ -43,6 +42,6 @@ def require(extra: str, command: str) -> None:
     Raises:
         UserError: the extra is not installed; no module of it is imported to find out.
     """
-    missing = [name for name in MODULES[extra] if find_spec(name) is None]
-    if missing:
-        raise UserError(f"{command} needs {', '.join(missing)}: {install(extra)}")
+    absent = missing(MODULES[extra])
+    if absent:
+        raise UserError(f"{command} needs {', '.join(absent)}: {install(extra)}")

@@ -148,6 +148,15 @@ class ImageDataModule(LightningDataModule, ABC):
             raise RuntimeError("The data are not read yet: call setup() first.")
         return self._splits[name]
 
+    def names(self, split: SplitName) -> list[str]:
+        """Return the names of a split's images, such as those of files; empty if they have none.
+
+        Raises:
+            RuntimeError: `setup` was not called before.
+        """
+        rows, names = self.split(split).rows.tolist(), self._source.names
+        return [names[row] for row in rows] if names else []
+
     @property
     def key(self) -> str:
         """The name of the data set with the options of its images, for the names of files."""

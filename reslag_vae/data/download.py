@@ -1,14 +1,28 @@
 """The download of an official file, or instructions for placing it by hand."""
 
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from http.client import HTTPException
 from pathlib import Path
 
+from reslag_vae._runtime.errors import printable
 from reslag_vae._runtime.locks import alone
-from reslag_vae.data.errors import PLACE_HINT, DataError
+from reslag_vae.data.errors import PLACE_HINT, DataError, NotThereError
 from reslag_vae.data.scratch import scratch
+
+ALLOWED = ContextVar("downloads are allowed", default=True)
+
+
+@contextmanager
+def no_download() -> Iterator[None]:
+    """Refuse every download within the context: whoever looks at a run asked for none."""
+    before = ALLOWED.set(False)
+    try:
+        yield
+    finally:
+        ALLOWED.reset(before)
 
 
 def fetch(target: Path, urls: Sequence[str], md5: str) -> None:
@@ -22,8 +36,11 @@ def fetch(target: Path, urls: Sequence[str], md5: str) -> None:
         md5: md5 sum of the file, hexadecimal.
 
     Raises:
+        NotThereError: nothing may be downloaded.
         DataError: no address gives the file, or the file cannot be written.
     """
+    if not ALLOWED.get():
+        raise NotThereError(f"{target.name} is not in {printable(str(target.parent.absolute()))}")
     made = [folder for folder in target.parents if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

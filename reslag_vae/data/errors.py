@@ -15,6 +15,10 @@ class DataError(UserError, RuntimeError):
     """The error of a data set that cannot be used; the message says what to do by hand."""
 
 
+class NotThereError(DataError):
+    """The error of an official file that is missing where nothing may be downloaded."""
+
+
 def damaged(path: Path, reason: str) -> DataError:
     """Return the error of a file that is there, but not what it should be.
 

@@ -46,7 +46,9 @@ def parser() -> Parser:
         "an export); folders are classes",
     )
     own.add_argument(
-        "--split", choices=SPLITS, default="val", help="of a run's pictures (default: %(default)s)"
+        "--split",
+        choices=SPLITS,
+        help="of a run's pictures (default: val and, where these are few, all others)",
     )
     own.add_argument(
         "--root", type=path, metavar="FOLDER", help="folder of all data sets, if it has moved"

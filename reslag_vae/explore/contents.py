@@ -89,6 +89,7 @@ def contents(explorers: Sequence[Explorer], progress: Progress = silent) -> dict
         "names": list(pictures.names),
         "labels": pictures.labels.tolist(),
         "classes": list(pictures.classes),
+        "trained": trained_values(pictures),
         "sheet": as_values(sheet_of(pictures.images, SIDE)),
         "runs": runs,
     }
@@ -116,6 +117,12 @@ def run_contents(explorer: Explorer) -> dict[str, Any]:
         "sums": sums(explorer, starts, plan),
         "samples": samples(explorer, plan),
     }
+
+
+def trained_values(pictures: Pictures) -> list[bool] | None:
+    """Return whether the model was trained on each picture; None if it was on all or on none."""
+    values: list[bool] | None = None if pictures.trained is None else pictures.trained.tolist()
+    return values
 
 
 def starts_of(pictures: Pictures, count: int) -> Tensor:

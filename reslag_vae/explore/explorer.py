@@ -1,13 +1,13 @@
 """What a trained model makes of pictures, as numbers and images: no page knows more."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from reslag_vae._runtime.errors import UserError
+from reslag_vae._runtime.packages import is_installed
 from reslag_vae.apply.neighbours import Neighbours, as_doubles, nearest, nearest_to
 from reslag_vae.apply.outputs import as_pixels
 from reslag_vae.apply.request import FEWEST, SAMPLERS
@@ -146,7 +146,7 @@ class Explorer:
     def maps(self) -> tuple[str, ...]:
         """The names of the maps that there are."""
         many = self.pictures.size >= FEWEST_OF_TSNE and self.model.latent_dim > 1
-        tsne = many and find_spec("sklearn") is not None
+        tsne = many and is_installed("sklearn")
         return ("PCA", "t-SNE", "two axes") if tsne else ("PCA", "two axes")
 
     def map(self, name: str, first: int = 0, second: int = 1) -> Tensor:
@@ -243,7 +243,7 @@ class Explorer:
         if self.model.latent_dim > MOST_FITTED:
             return ("prior",)
         enough = [name for name in SAMPLERS if self.pictures.size >= FEWEST.get(name, 0)]
-        there = find_spec("sklearn") is not None
+        there = is_installed("sklearn")
         return tuple(name for name in enough if there or name != "mixture")
 
     def samples(self, sampler: str, count: int, temperature: float = 1.0, seed: int = 0) -> Tensor:

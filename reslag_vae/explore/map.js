@@ -36,7 +36,8 @@ async function loaded(sheet) {
 }
 
 // Show places, from 0 to 1, as a map within an element; `pick` is told the number of a picture.
-// data: {places, labels, classes, names, sheet, colors, picked}
+// data: {places, labels, classes, names, trained, sheet, colors, picked}; those of `trained` that are
+// false are drawn hollow.
 function showMap(root, data, pick) {
   root.replaceChildren();
   root.classList.add("map");
@@ -79,10 +80,12 @@ function showMap(root, data, pick) {
 
   function dot(pen, index, radius) {
     const [x, y] = at(index);
-    pen.fillStyle = color(index);
+    pen.fillStyle = pen.strokeStyle = color(index);
+    pen.lineWidth = 2;
     pen.beginPath();
     pen.arc(x, y, radius, 0, 7);
-    pen.fill();
+    if (data.trained && !data.trained[index]) pen.stroke();
+    else pen.fill();
   }
 
   function ring(pen, index, style, line) {
@@ -181,7 +184,7 @@ function showMap(root, data, pick) {
     event.preventDefault();
   });
   canvas.addEventListener("blur", () => hover(-1));
-  if (data.classes.length) root.append(legend(data));
+  if (data.classes.length || data.trained) root.append(legend(data));
   new ResizeObserver(resize).observe(root);
   resize();
   return (index) => { picked = index; draw(); };
@@ -197,5 +200,14 @@ function legend(data) {
     item.append(mark, document.createTextNode(name));
     list.append(item);
   });
+  if (data.trained) {
+    for (const [kind, text] of [["filled", "trained on"], ["hollow", "not trained on"]]) {
+      const item = document.createElement("li");
+      const mark = document.createElement("span");
+      mark.className = kind;
+      item.append(mark, document.createTextNode(text));
+      list.append(item);
+    }
+  }
   return list;
 }

@@ -13,7 +13,7 @@ from reslag_vae._runtime.errors import UserError, printable
 from reslag_vae.apply.reading import read_batches
 from reslag_vae.apply.subject import Subject
 from reslag_vae.evaluation.pictures.palette import COLORS
-from reslag_vae.explore.contents import places_of, taken
+from reslag_vae.explore.contents import places_of, taken, trained_values
 from reslag_vae.explore.explorer import Explorer
 from reslag_vae.explore.file import as_json
 from reslag_vae.explore.sheets import data_uri, sheet_of
@@ -108,6 +108,7 @@ class Panels:
                 "labels": self.pictures.labels.tolist(),
                 "classes": list(self.pictures.classes),
                 "names": list(self.pictures.names),
+                "trained": trained_values(self.pictures),
                 "colors": COLORS,
             }
         )

@@ -1,6 +1,6 @@
 """The pictures that a model is explored with: a run's own, or a folder's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from reslag_vae._runtime.errors import UserError, first_line, printable
 from reslag_vae.apply.inputs import Inputs
 from reslag_vae.apply.reading import read_batches
 from reslag_vae.apply.subject import Subject
-from reslag_vae.data.images import Images
+from reslag_vae.explore.request import SPLITS
 from reslag_vae.runs.folder import CONFIG_FILE, EXAMPLES_FILE
 from reslag_vae.runs.identity import changes
 
@@ -30,6 +30,7 @@ class Pictures(NamedTuple):
         classes: names of the classes; empty if there are none.
         members: (N, A) truth values, which pictures have each attribute; None if there are none.
         attributes: names of the A attributes.
+        trained: (N,) whether the model was trained on each; None if it was on all or on none.
         source: where they come from, in words.
         notes: sentences on what is missing.
     """
@@ -40,6 +41,7 @@ class Pictures(NamedTuple):
     classes: Sequence[str] = ()
     members: Tensor | None = None
     attributes: Sequence[str] = ()
+    trained: Tensor | None = None
     source: str = ""
     notes: Sequence[str] = ()
 
@@ -55,13 +57,14 @@ class Pictures(NamedTuple):
 
 
 def pictures_of_run(
-    subject: Subject, split: str, most: int, root: Path | None, trust: Sequence[str]
+    subject: Subject, split: str | None, most: int, root: Path | None, trust: Sequence[str]
 ) -> Pictures:
-    """Return pictures of a run's own data, evenly spread over a split.
+    """Return pictures of a run's own data, evenly spread over a split, or over all of them.
 
     Args:
         subject: the model of the run.
-        split: `val` or `test`.
+        split: `val`, `test` or `train`; None takes `val` and, where it has fewer than `most`, the
+            others, too.
         most: number of pictures, at most.
         root: folder of all data sets, if it has moved.
         trust: modules of the user's own that the data may be made of.
@@ -78,22 +81,102 @@ def pictures_of_run(
     except UserError as error:
         # Advice that follows names the options of other commands.
         raise unreadable(first_line(error).partition(". ")[0]) from None
-    whole: Images = data.split(split)
-    rows = evenly(len(whole), most)
-    part = whole.part(rows)
+    sizes = {name: len(data.split(name)) for name in SPLITS}
+    chosen = rows_of(sizes, split, most)
+    parts = [data.split(name).part(rows) for name, rows in chosen.items()]
     changed = changes(subject.folder, data.inventory)
     notes = [f"The data are not those that the run was trained with: {changed}"] if changed else []
-    found = data.attributes(split) if hasattr(data, "attributes") else None
+    if len(chosen) > 1:
+        notes.append("Hollow points are pictures that the model was not trained on")
+    members = members_of(data, chosen)
     return Pictures(
-        images=part.images.contiguous(),
-        names=[f"{split} {int(row) + 1}" for row in rows],
-        labels=part.labels,
+        images=torch.cat([part.images for part in parts]).contiguous(),
+        names=names_of(data, chosen),
+        labels=torch.cat([part.labels for part in parts]),
         classes=data.class_names,
-        members=None if found is None else found[rows],
-        attributes=() if found is None else data.attribute_names,
-        source=f"{len(rows):,} of the {len(whole):,} {split} pictures of {data.name}",
+        members=members,
+        attributes=() if members is None else data.attribute_names,
+        trained=trained_on(chosen),
+        source=source_of(data.name, sizes, chosen),
         notes=notes,
     )
+
+
+def rows_of(sizes: Mapping[str, int], split: str | None, most: int) -> dict[str, Tensor]:
+    """Return the numbers of the pictures that are shown of each split, those of `val` first.
+
+    Args:
+        sizes: number of pictures of each split.
+        split: the only split; None takes `val` and, where it has fewer than `most`, the others,
+            too.
+        most: number of pictures, at most.
+    """
+    if split is not None or sizes["val"] >= most:
+        name = split or "val"
+        return {name: evenly(sizes[name], most)}
+    others = evenly(sizes["test"] + sizes["train"], most - sizes["val"])
+    rows = {
+        "val": torch.arange(sizes["val"]),
+        "test": others[others < sizes["test"]],
+        "train": others[others >= sizes["test"]] - sizes["test"],
+    }
+    return {name: own for name, own in rows.items() if len(own)}
+
+
+def names_of(data: Any, chosen: Mapping[str, Tensor]) -> list[str]:
+    """Return names of pictures that say of which split they are: of files, or numbers.
+
+    Args:
+        data: the data of a run.
+        chosen: numbers of the pictures of each split.
+    """
+    names = []
+    for split, rows in chosen.items():
+        known = data.names(split)
+        for row in rows.tolist():
+            names.append(f"{known[row]} ({split})" if known else f"{split} {row + 1}")
+    return names
+
+
+def members_of(data: Any, chosen: Mapping[str, Tensor]) -> Tensor | None:
+    """Return which pictures have each attribute, (N, A); None if the data have none.
+
+    Args:
+        data: the data of a run.
+        chosen: numbers of the pictures of each split.
+    """
+    if not hasattr(data, "attributes"):
+        return None
+    parts = []
+    for split, rows in chosen.items():
+        found = data.attributes(split)
+        if found is None:
+            return None
+        parts.append(found[rows])
+    return torch.cat(parts)
+
+
+def trained_on(chosen: Mapping[str, Tensor]) -> Tensor | None:
+    """Return whether a model was trained on each picture, (N,); None of a single split."""
+    if len(chosen) < 2:
+        return None
+    return torch.cat([torch.full((len(rows),), name == "train") for name, rows in chosen.items()])
+
+
+def source_of(name: str, sizes: Mapping[str, int], chosen: Mapping[str, Tensor]) -> str:
+    """Return in words which pictures are shown.
+
+    Args:
+        name: name of the data.
+        sizes: number of pictures of each split.
+        chosen: numbers of the pictures of each split that are shown.
+    """
+    total = sum(map(len, chosen.values()))
+    if len(chosen) == 1:
+        (split,) = chosen
+        return f"{total:,} of the {sizes[split]:,} {split} pictures of {name}"
+    parts = ", ".join(f"{len(rows):,} {split}" for split, rows in chosen.items())
+    return f"{total:,} of the {sum(sizes.values()):,} pictures of {name}: {parts}"
 
 
 def unreadable(reason: str) -> UserError:

@@ -4,16 +4,16 @@ import errno
 import os
 import socket
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 from reslag_vae._runtime.errors import ConfigError, UserError, printable
+from reslag_vae._runtime.packages import is_installed
 from reslag_vae.apply.inputs import Inputs, find_inputs
 from reslag_vae.apply.request import check_model, refuse_place
 
 LOOPBACK, PORT = "127.0.0.1", 7860
-SPLITS = ("val", "test")
+SPLITS = ("val", "test", "train")
 MOST = 1000
 
 
@@ -23,7 +23,8 @@ class Request(NamedTuple):
     Attributes:
         models: folders of runs or exports, or files of checkpoints; at least one.
         pictures: folders and files of pictures; none takes those of the first run.
-        split: split of a run's own pictures.
+        split: split of a run's own pictures; None takes validation and, where it has fewer than
+            `most`, the others, too.
         root: folder of all data sets, if it has moved.
         most: number of pictures, at most.
         html: file to write instead of a page that is served, if any.
@@ -36,7 +37,7 @@ class Request(NamedTuple):
 
     models: Sequence[Path]
     pictures: Sequence[Path] = ()
-    split: str = "val"
+    split: str | None = None
     root: Path | None = None
     most: int = MOST
     html: Path | None = None
@@ -97,8 +98,7 @@ def check_server(request: Request) -> None:
     Raises:
         UserError: Gradio is not installed, or the port is taken.
     """
-    found = find_spec("gradio")
-    if found is None or found.origin is None:  # a folder of that name is no package
+    if not is_installed("gradio"):
         raise UserError(
             "reslag explore needs gradio: pip install 'reslag_vae[explore]'; --html FILE does "
             "without."

@@ -4,8 +4,8 @@ from typing import Any
 
 from reslag_vae.data import Arrays
 
-# A latent has an eighth of the numbers of an image, and as many as the thesis gives faces at most.
-SHARE, MOST_LATENTS = 8, 150
+# A latent has an eighth of the numbers of an image, and no more than a folder of pictures.
+SHARE, MOST_LATENTS = 8, 64
 
 
 def recipe_of(data: Arrays) -> dict[str, Any]:
@@ -16,12 +16,12 @@ def recipe_of(data: Arrays) -> dict[str, Any]:
     """
     channels, height, width = data.image_shape
     side = min(height, width)
-    depths = [32, 64] if side < 16 else [32, 64, 128] if side < 64 else [64, 128, 256, 256]
+    depths = [16, 32] if side < 16 else [16, 32, 64] if side < 32 else [16, 32, 64, 128]
     colours = "levels" if channels == 1 else "logistic_mixture"
     return {
         "recipe.image_shape": list(data.image_shape),
         "recipe.latent_dim": max(1, min(MOST_LATENTS, channels * height * width // SHARE)),
         "recipe.channels": depths,
-        "recipe.blocks": [2 if side >= 64 else 1] * len(depths),
+        "recipe.blocks": [1] * len(depths),
         "recipe.pixels": "bernoulli" if data.binary else colours,
     }

@@ -8,6 +8,8 @@ from omegaconf import DictConfig, OmegaConf
 from reslag_vae._runtime.errors import ConfigError, UserError, first_line
 from reslag_vae.data import ImageDataModule
 from reslag_vae.data.base import SPLIT_NAMES
+from reslag_vae.data.download import no_download
+from reslag_vae.data.errors import NotThereError
 from reslag_vae.models import GenerativeModel
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.config import (
@@ -52,7 +54,7 @@ def load_data(
     pictures: str | Path | None = None,
     trust: Collection[str] = (),
 ) -> ImageDataModule:
-    """Load the data that a run was trained on, with the same splits.
+    """Load the data that a run was trained on, with the same splits; nothing is downloaded.
 
     Args:
         folder: folder of the run.
@@ -97,7 +99,13 @@ def load_data(
         raise RunError(
             f"{path}: the folder of its data, {data.root}, is not here: name it by root=."
         )
-    data.setup()
+    try:
+        with no_download():
+            data.setup()
+    except NotThereError as error:
+        raise RunError(
+            f"{path}: its data are not there: {error}. Name the folder of all data sets by root=."
+        ) from None
     condition = OmegaConf.select(config, "model.model.condition")
     if condition is not None:
         told_of(data, condition)

@@ -4,11 +4,11 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from reslag_vae._runtime.errors import ConfigError, UserError, first_line, printable
+from reslag_vae._runtime.packages import is_installed
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.exported import LOADED, is_export
 from reslag_vae.runs.folder import MODEL_FILE
@@ -137,7 +137,7 @@ def require_hub(whose: str) -> None:
     Raises:
         UserError: it is not installed.
     """
-    if find_spec("huggingface_hub") is None:
+    if not is_installed("huggingface_hub"):
         raise UserError(f"{whose} needs huggingface_hub: pip install 'reslag_vae[hub]'")
 
 

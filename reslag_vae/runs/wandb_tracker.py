@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from reslag_vae._runtime.files import write_atomically
+from reslag_vae._runtime.packages import is_installed
 from reslag_vae.runs.folder import STEP_FILE
 from reslag_vae.runs.tracking import Tracker, with_epochs_from_1
 from reslag_vae.runs.wandb_service import Mode, end_service, reason, start_run
@@ -125,9 +126,12 @@ def wandb_logger(
 
     Raises:
         ValueError: the mode is none of these.
+        ModuleNotFoundError: W&B is not installed.
     """
     if mode not in ("auto", "online", "offline"):
         raise ValueError(f"logger.mode={mode}: choose one of auto, online, offline.")
+    if not is_installed("wandb"):
+        raise ModuleNotFoundError("it needs wandb: pip install 'reslag_vae[train]'")
     os.environ.setdefault("WANDB_SILENT", "true")
     options = {
         "project": project,

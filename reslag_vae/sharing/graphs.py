@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from reslag_vae import __version__
 from reslag_vae._runtime.errors import UserError, first_line
+from reslag_vae._runtime.packages import is_installed, missing
 from reslag_vae.latents.inferred import Inferred, joined
 from reslag_vae.models import GenerativeModel
 from reslag_vae.runs.exported import DECODER_FILE, ENCODER_FILE
@@ -95,7 +95,7 @@ def graphs_of(model: GenerativeModel) -> Graphs:
         ENCODER_FILE: graph(encoder, images, ("images", *outputs), notes(model)),
         DECODER_FILE: graph(decoder, latents, ("latents", "images"), notes(model)),
     }
-    if find_spec("onnxruntime") is None:
+    if not is_installed("onnxruntime"):
         return Graphs(files, outputs, None)
     found = []
     for size in SIZES:
@@ -153,9 +153,9 @@ def refuse_uninstalled() -> None:
     Raises:
         UserError: onnx or onnxscript is missing.
     """
-    missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
-    if missing:
-        raise UserError(f"--onnx needs {', '.join(missing)}: pip install 'reslag_vae[onnx]'")
+    absent = missing(("onnx", "onnxscript"))
+    if absent:
+        raise UserError(f"--onnx needs {', '.join(absent)}: pip install 'reslag_vae[onnx]'")
 
 
 def examples(model: GenerativeModel, count: int) -> tuple[Tensor, Tensor]:

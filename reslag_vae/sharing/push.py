@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +14,7 @@ from reslag_vae._runtime.errors import (
     printable_lines,
 )
 from reslag_vae._runtime.invocation import invocation
+from reslag_vae._runtime.packages import missing
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.exported import is_export
 from reslag_vae.runs.hub import PREFIX, is_repository
@@ -122,10 +122,10 @@ def require_training(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such run or export.")
-    missing = [name for name in ("lightning", "matplotlib") if find_spec(name) is None]
-    if missing:
+    absent = missing(("lightning", "matplotlib"))
+    if absent:
         raise UserError(
-            f"{folder} is not an export, and exporting a run needs {', '.join(missing)}: pip "
+            f"{folder} is not an export, and exporting a run needs {', '.join(absent)}: pip "
             "install 'reslag_vae[train]'"
         )
 

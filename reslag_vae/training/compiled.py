@@ -11,6 +11,7 @@ from torch._functorch import config as functorch
 from reslag_vae.data import ImageDataModule
 from reslag_vae.training.at_once import minibatches_of_epoch
 from reslag_vae.training.forward import ForwardPass
+from reslag_vae.training.lookup import sure_epochs
 
 if TYPE_CHECKING:
     from reslag_vae.training.system import BaseVAE
@@ -84,16 +85,17 @@ class CompiledForward:
 def is_repaid(system: "BaseVAE") -> bool:
     """Return whether a run is long enough for compilation to save more time than it takes.
 
-    It depends on nothing but the run's configuration, so that a resumed run does as before.
+    It depends on nothing but the run's configuration, so that a resumed run does as before. A run
+    that may end early counts as if it did so as soon as it can.
 
     Args:
         system: system that is trained, on one device or several.
     """
     trainer = system.trainer
-    data, epochs = getattr(trainer, "datamodule", None), trainer.max_epochs or 0
+    data = getattr(trainer, "datamodule", None)
     if trainer.world_size > 1 or not isinstance(data, ImageDataModule):
         return False
-    images = epochs * minibatches_of_epoch(trainer) * data.batch_size
+    images = sure_epochs(trainer) * minibatches_of_epoch(trainer) * data.batch_size
     return images * prod(data.image_shape) >= LONG
 
 

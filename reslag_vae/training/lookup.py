@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import EarlyStopping
 
 T = TypeVar("T", bound=Callback)
 
@@ -19,3 +20,9 @@ def callback_of(trainer: Trainer, kind: type[T]) -> T | None:
     return next(
         (callback for callback in callbacks_of(trainer) if isinstance(callback, kind)), None
     )
+
+
+def sure_epochs(trainer: Trainer) -> int:
+    """Return how many epochs a run has at least: until its early stopping, if any, may end it."""
+    epochs, stopping = trainer.max_epochs or 0, callback_of(trainer, EarlyStopping)
+    return epochs if stopping is None else min(epochs, stopping.patience)

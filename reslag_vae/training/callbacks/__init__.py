@@ -5,6 +5,7 @@ from reslag_vae.training.callbacks.codes import CodeTable
 from reslag_vae.training.callbacks.collapse import CollapseMonitor
 from reslag_vae.training.callbacks.curves import TrainingCurves
 from reslag_vae.training.callbacks.duration import Duration
+from reslag_vae.training.callbacks.early_stopping import EarlyStopping
 from reslag_vae.training.callbacks.images import ImageGrids
 from reslag_vae.training.callbacks.metrics_csv import MetricsCSV
 from reslag_vae.training.callbacks.progress import EpochReport, ProgressBar
@@ -19,6 +20,7 @@ __all__ = [
     "CodeTable",
     "CollapseMonitor",
     "Duration",
+    "EarlyStopping",
     "EpochReport",
     "EpochSeed",
     "ImageGrids",

@@ -5,10 +5,11 @@ from time import monotonic
 from typing import Any
 
 from lightning import Trainer
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 
 from reslag_vae.data.images import as_batch
 from reslag_vae.training.at_once import minibatches_of_epoch
+from reslag_vae.training.lookup import callback_of
 from reslag_vae.training.system import BaseVAE
 
 log = logging.getLogger(__name__)
@@ -85,15 +86,25 @@ def tell(trainer: Trainer, model: BaseVAE, of_step: float, left: float | None = 
     seconds = steps if left is None else left
     rest = "; validation and pictures come on top" if left is None else ""
     aggressive = ", aggressive ones," if weight(model, epoch) > 1 else ""
+    early = may_end_early(trainer, model)
+    fewer = ", or fewer if it gets no better" if early else ""
     if seconds >= WORTH_TELLING:
         log.info(
-            "About %s: %s updates of the decoder%s at %s%s.",
+            "%s %s: %s updates of the decoder%s at %s%s%s.",
+            "At most" if early else "About",
             in_words(seconds),
             f"{batches * (epochs - epoch):,}",
             aggressive,
             milliseconds(of_step),
+            fewer,
             rest,
         )
+
+
+def may_end_early(trainer: Trainer, model: BaseVAE) -> bool:
+    """Return whether a run may end before its last epoch, where it gets no better."""
+    stops = callback_of(trainer, EarlyStopping) is not None
+    return stops or model.optimizer.plateau is not None
 
 
 def work(model: BaseVAE, first: int, end: int) -> float:

@@ -13,7 +13,12 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from reslag_vae.options import require
 from reslag_vae.training.at_once import minibatches_of_epoch
 from reslag_vae.training.callbacks.collapse import CollapseMonitor
-from reslag_vae.training.callbacks.duration import WORTH_TELLING, Duration, in_words
+from reslag_vae.training.callbacks.duration import (
+    WORTH_TELLING,
+    Duration,
+    in_words,
+    may_end_early,
+)
 from reslag_vae.training.lookup import callback_of
 from reslag_vae.training.system import BaseVAE
 
@@ -135,5 +140,6 @@ class EpochReport(Checkpoint):
         parts.append(f"sigma2 at its floor: {floored:.1%} of its entries" if floored else "")
         duration = callback_of(trainer, Duration)
         left = duration.left if duration else None
-        parts.append(f"about {in_words(left)} left" if left and left >= WORTH_TELLING else "")
+        about = "at most" if may_end_early(trainer, pl_module) else "about"
+        parts.append(f"{about} {in_words(left)} left" if left and left >= WORTH_TELLING else "")
         log.info(" | ".join(filter(None, parts)))

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from reslag_vae._runtime.errors import UserError
-from reslag_vae.apply import request as module
 from reslag_vae.apply.labels import odd_ones
 from reslag_vae.apply.request import Request, checked_inputs
 
@@ -82,7 +81,7 @@ def test_one_picture_has_no_neighbours(asked: Callable[..., Request], tmp_path: 
 def test_parquet_without_pyarrow_names_what_brings_it(
     asked: Callable[..., Request], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    monkeypatch.setattr("reslag_vae._runtime.packages.find_spec", lambda _: None)
     with pytest.raises(UserError, match=r"needs pyarrow: pip install 'reslag_vae\[apply\]'"):
         checked_inputs(asked(encode=tmp_path / "c.parquet"))
 

@@ -11,6 +11,7 @@ import pytest
 from hydra.errors import MissingConfigException
 
 from reslag_vae import __version__, cli
+from reslag_vae._runtime import packages
 from reslag_vae._runtime.invocation import (
     VARIABLE,
     configuration_folder,
@@ -84,10 +85,7 @@ def test_an_extra_that_is_missing_is_named_before_anything_is_done(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def without_one(name: str) -> object:
-        return None if name == module else name
-
-    monkeypatch.setattr(extras, "find_spec", without_one)
+    monkeypatch.setattr(packages, "is_installed", lambda name: name != module)
     monkeypatch.setattr(sys, "argv", ["reslag"])
     monkeypatch.setenv(VARIABLE, "")
     monkeypatch.chdir(tmp_path)

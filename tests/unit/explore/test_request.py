@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Callable, Iterator
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -67,17 +66,15 @@ def test_options_of_a_server_are_not_of_a_file(asked: Callable[..., Request]) ->
 def test_a_server_needs_gradio(
     asked: Callable[..., Request], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for found in (None, ModuleSpec("gradio", None)):
-        monkeypatch.setattr(module, "find_spec", lambda name, found=found: found)
-        with pytest.raises(UserError, match="reslag explore needs gradio: pip install"):
-            checked_inputs(asked(html=None))
+    monkeypatch.setattr(module, "is_installed", lambda name: False)
+    with pytest.raises(UserError, match="reslag explore needs gradio: pip install"):
+        checked_inputs(asked(html=None))
 
 
 def test_a_port_that_is_taken_and_a_host_that_is_none(
     asked: Callable[..., Request], taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = ModuleSpec("gradio", None, origin="gradio/__init__.py")
-    monkeypatch.setattr(module, "find_spec", lambda name: found)
+    monkeypatch.setattr(module, "is_installed", lambda name: True)
     with pytest.raises(UserError, match=f"--port {taken}: is taken at 127.0.0.1; choose another"):
         checked_inputs(asked(html=None, port=taken))
     with pytest.raises(UserError, match=r"--host no.such.host.invalid: there is no such address"):

@@ -10,10 +10,12 @@ from PIL import Image
 from reslag_vae._runtime.errors import UserError
 from reslag_vae.apply.inputs import find_inputs
 from reslag_vae.explore import pictures as pictures_module
+from reslag_vae.explore.pictures import names_of
 from reslag_vae.explore.request import Request
 from reslag_vae.explore.work import read_explorers
 from reslag_vae.models import GenerativeModel
 from reslag_vae.networks import Network
+from reslag_vae.runs.data import load_data
 from reslag_vae.sharing.export import export
 from tests.systems import make_model
 
@@ -41,6 +43,34 @@ def test_a_run_is_shown_with_its_own_pictures(run: Path) -> None:
     assert pictures.names[0] == "test 1"
     assert pictures.notes == []
     torch.testing.assert_close(explorer.codes.means, subject.model.encode(pictures.images))
+
+
+def test_where_validation_is_small_the_other_pictures_are_shown_beside_it(run: Path) -> None:
+    ((_, explorer),) = read_explorers(Request([run], most=300), None)
+    pictures = explorer.pictures
+    assert pictures.size == 300
+    assert pictures.source == "300 of the 1,797 pictures of digits: 162 val, 16 test, 122 train"
+    assert pictures.trained is not None
+    assert pictures.trained.tolist() == [False] * 178 + [True] * 122
+    assert [pictures.names[place] for place in (0, 161, 162, 178)] == [
+        "val 1",
+        "val 162",
+        "test 1",
+        "train 12",
+    ]
+    assert any("Hollow points" in note for note in pictures.notes)
+    data = load_data(run)
+    assert torch.equal(pictures.images[0], data.split("val")[torch.tensor([0])].images[0])
+    assert torch.equal(pictures.images[-1], data.split("train")[torch.tensor([1454])].images[0])
+
+
+def test_pictures_of_a_folder_are_shown_by_their_files_and_splits() -> None:
+    class Named:
+        def names(self, split: str) -> list[str]:
+            return {"val": ["b/1.png"], "train": ["a/1.png", "a/2.png"]}[split]
+
+    chosen = {"val": torch.tensor([0]), "train": torch.tensor([1])}
+    assert names_of(Named(), chosen) == ["b/1.png (val)", "a/2.png (train)"]
 
 
 def test_data_that_have_changed_are_told(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,14 @@ from reslag_vae.training.stored_config import save_config
 from reslag_vae.training.study_job import check_same_settings
 
 Compose = Callable[..., DictConfig]
-OWN = ("data=image_folder", "data.folder=pictures", "model=lagging", "logger=none")
+OWN = (
+    "data=image_folder",
+    "data.folder=pictures",
+    "model=lagging",
+    "logger=none",
+    "recipe.updates=10000",
+    "recipe.aggressive_updates=5000",
+)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_the_address_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: Any) ->
 
 
 def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    monkeypatch.setattr("reslag_vae.cli.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("reslag_vae._runtime.packages.find_spec", lambda name: None)
     monkeypatch.setattr(sys, "argv", ["reslag"])
     monkeypatch.setenv("RESLAG_COMMAND", "")
     with pytest.raises(SystemExit, match="1"):

@@ -13,7 +13,6 @@ import reslag_vae
 from reslag_vae._runtime.errors import ConfigError, UserError
 from reslag_vae.apply.command import main
 from reslag_vae.networks import Network
-from reslag_vae.runs import hub as hub_module
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.hub import HubAddress, is_repository, parsed
 from tests.hub import OWNER, Hub, Repository
@@ -165,7 +164,7 @@ def test_nothing_of_a_repository_is_run(repository: Repository, tmp_path: Path) 
 
 
 def test_without_huggingface_hub_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "find_spec", lambda name: None)
+    monkeypatch.setattr("reslag_vae._runtime.packages.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"hf://user/name needs huggingface_hub: pip install"):
         reslag_vae.load("hf://user/name")
 

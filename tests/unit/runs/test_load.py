@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,22 @@ def test_missing_data_are_told_as_in_training(compose: Compose, tmp_path: Path) 
     save_config(compose("model=vae", *options), tmp_path)
     with pytest.raises(DataError, match="there is no folder pictures"):
         load_data(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10", "cifar100", "omniglot"])
+def test_the_data_of_a_run_are_never_downloaded(
+    name: str, compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise AssertionError("a connection was asked for")
+
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    root = tmp_path / "empty"
+    root.mkdir()
+    save_config(compose("model=vae", f"data={name}", f"data.root={root}", "logger=none"), tmp_path)
+    with pytest.raises(RunError, match=rf"its data are not there: .* is not in {root}.*root=\.$"):
+        load_data(tmp_path)
+    assert list(root.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_nothing_is_written_where_there_is_no_graph(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.setattr("reslag_vae._runtime.packages.find_spec", lambda name: None)
     out = tmp_path / "out"
     monkeypatch.setattr("sys.argv", ["export", str(first_stage("model=vae")), str(out), "--onnx"])
     with pytest.raises(SystemExit) as ended:

@@ -184,7 +184,7 @@ def test_a_name_that_is_none_is_refused(name: str, pushed: Push) -> None:
 def test_what_exports_a_run_is_asked_for_by_name(
     tmp_path: Path, pushed: Push, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(push, "find_spec", lambda name: None if name == "lightning" else name)
+    monkeypatch.setattr(push, "missing", lambda names: ["lightning"])
     code, _, err = pushed(tmp_path, "user/name")
     assert code == 1
     assert "exporting a run needs lightning: pip install 'reslag_vae[train]'" in err

@@ -10,7 +10,13 @@ from lightning import Trainer
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
-from reslag_vae.training.callbacks import BestAndLast, Duration, EpochReport, duration
+from reslag_vae.training.callbacks import (
+    BestAndLast,
+    Duration,
+    EarlyStopping,
+    EpochReport,
+    duration,
+)
 from reslag_vae.training.schedules import Joint, Lagging, Schedule
 from reslag_vae.variants import VAE, LaggingVAE
 from tests.systems import make_system
@@ -46,14 +52,20 @@ def test_the_first_steps_tell_how_long_a_run_will_take(
     caplog.set_level(logging.INFO)
     kind = VAE if isinstance(schedule, Joint) else LaggingVAE
     model = make_system(kind, make_network(), "elbo", schedule)
-    trainer: Any = SimpleNamespace(current_epoch=0, max_epochs=4000, num_training_batches=3)
+    trainer: Any = SimpleNamespace(
+        current_epoch=0, max_epochs=4000, num_training_batches=3, callbacks=[]
+    )
     duration.tell(trainer, model, 0.5)
     assert caplog.messages[0].startswith(said)
     duration.tell(trainer, model, 0.5, left=600.0)
     assert caplog.messages[1].startswith("About 10 min: 12,000 updates of the decoder")
+    trainer.callbacks = [EarlyStopping()]
+    duration.tell(trainer, model, 0.5, left=600.0)
+    assert caplog.messages[2].startswith("At most 10 min: 12,000 updates")
+    assert ", or fewer if it gets no better" in caplog.messages[2]
     trainer.max_epochs = 1
     duration.tell(trainer, model, 0.5)
-    assert len(caplog.messages) == 2, "a run of some seconds says nothing"
+    assert len(caplog.messages) == 3, "a run of some seconds says nothing"
 
 
 def test_epochs_tell_what_is_left(

@@ -164,7 +164,8 @@ class BaseVAE(LightningModule):
         labels: Tensor | None = None,
     ) -> ForwardPass:
         """Return what an update needs of the terms of a minibatch; see `terms`."""
-        return forward_pass(self.terms(images, noise, prior, labels))
+        told = {} if labels is None else {"labels": labels}
+        return forward_pass(self.terms(images, noise, prior, **told))
 
     def group(self, name: Group) -> list[nn.Module]:
         """Return the modules of a parameter group."""

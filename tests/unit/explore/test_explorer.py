@@ -5,16 +5,22 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from omegaconf import DictConfig
 from sklearn.metrics import pairwise_distances
 from torch import Tensor
 
 from reslag_vae.apply.outputs import as_pixels
+from reslag_vae.evaluation.likeliest import likeliest_classes
 from reslag_vae.explore.axes import pca_map, principal
 from reslag_vae.explore.explorer import Explorer
+from reslag_vae.explore.pictures import Pictures
 from reslag_vae.latents.base import normal_rows
+from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.models import GenerativeModel
 from reslag_vae.networks import Network
-from tests.systems import make_model
+from reslag_vae.options.condition import named
+from reslag_vae.training.build import build_system
+from tests.systems import TINY, make_model
 from tests.unit.explore.pictures import some_pictures
 
 
@@ -27,10 +33,37 @@ def test_codes_and_reconstructions_are_the_models_own(explorer: Explorer) -> Non
     model, images = explorer.model, explorer.pictures.images
     torch.testing.assert_close(explorer.codes.means, model.encode(images))
     torch.testing.assert_close(
-        explorer.code_of(images[3]), explorer.codes.means[3], rtol=1e-4, atol=1e-5
+        explorer.point_of(images[3]), explorer.codes.means[3], rtol=1e-4, atol=1e-5
     )
     expected = as_pixels(model.reconstruct(images[3:4]))
     assert nearly(explorer.image(explorer.codes.means[3])[None], expected)
+
+
+def test_a_conditional_model_is_told_what_pictures_are(
+    compose: Callable[..., DictConfig],
+) -> None:
+    config = named(compose("model=vae", "condition=label", *TINY), ["cat", "dog"])
+    model = build_system(config).model.eval().requires_grad_(False)
+    torch.nn.init.normal_(model.get_submodule("shift").weight)
+    images = torch.randint(256, (6, *model.image_shape), dtype=torch.uint8)
+    labels = torch.tensor([0, 1, 1, 0, -1, 1])
+    pictures = Pictures(images, list("abcdef"), labels, ["dog", "cat"])
+    explorer = Explorer("told", model, pictures)
+
+    assert explorer.points.shape == (6, model.latent_dim + 2)
+    likeliest = int(likeliest_classes(model, unit_interval(images[4:5])))
+    told = [1, 0, 0, 1, likeliest, 0]  # by name, not by number
+    assert explorer.points[:, model.latent_dim :].argmax(1).tolist() == told
+    own = model.given(told)
+    torch.testing.assert_close(explorer.points[:, : model.latent_dim], own.encode(images))
+    assert nearly(explorer.images(explorer.points), as_pixels(own.reconstruct(images)))
+
+    # Arithmetic of classes exchanges what the model is told, too.
+    exchanged = explorer.points[0] + explorer.vectors["cat"] - explorer.vectors["dog"]
+    assert exchanged[model.latent_dim :].tolist() == pytest.approx([1, 0], abs=1e-5)
+    brought = explorer.point_of(images[4])
+    torch.testing.assert_close(brought, explorer.points[4], rtol=1e-4, atol=1e-5)
+    assert explorer.samples("prior", 4).shape == (4, *model.image_shape)
 
 
 def test_a_slider_moves_one_place_and_no_other(explorer: Explorer) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from reslag_vae.data import ImageDataModule
+from reslag_vae.data.images import Batch
 from reslag_vae.networks import Network
 from reslag_vae.runs.formats import read_arrays
 from reslag_vae.training.callbacks import ImageGrids
@@ -77,7 +78,8 @@ def test_a_split_of_few_images_shows_each_once_in_every_epoch(
 
 
 def test_samples_of_all_epochs_have_the_same_latents(make_network: MakeNetwork) -> None:
-    model, originals = make_system(VAE, make_network(), "elbo"), torch.rand(4, 1, 8, 8)
+    model = make_system(VAE, make_network(), "elbo")
+    originals = Batch(torch.rand(4, 1, 8, 8), torch.full((4,), -1))
     model.train()
     random = torch.get_rng_state()
     torch.testing.assert_close(

@@ -93,6 +93,11 @@ class Explorer:
                 "The latents have levels, the first one on top: a slider moves one number of one "
                 "level, and all others stay."
             )
+        if self.model.condition is not None:
+            notes.append(
+                f"The model is told {self.model.condition.words}: sliders keep that, paths and "
+                "arithmetic change it with the code, and nearest codes need not be of one class."
+            )
         if not self.codes.active.any():
             notes.append("No latent dimension is active: the code says nothing of a picture.")
         return notes

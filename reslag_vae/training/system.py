@@ -20,7 +20,7 @@ from reslag_vae.objectives import Objective, Terms
 from reslag_vae.objectives.averages import Means
 from reslag_vae.runs.describe import system_node
 from reslag_vae.runs.migrations import SCHEMA
-from reslag_vae.training import defaults
+from reslag_vae.training import at_once, defaults
 from reslag_vae.training.compiled import Compile, CompiledForward, is_repaid
 from reslag_vae.training.distributed_evaluation import add_in_turn
 from reslag_vae.training.divergence import refuse_non_finite
@@ -183,6 +183,7 @@ class BaseVAE(LightningModule):
         }
 
     def setup(self, stage: str) -> None:
+        at_once.arrange(self.trainer, self)
         if stage == "fit":
             self.schedule.check_length(self.trainer.max_epochs)
             self.compiled = self.graphed = None  # those of an earlier training

@@ -18,6 +18,7 @@ from reslag_vae.likelihoods import Gaussian, OptimalVariance
 from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
+from reslag_vae.training.at_once import AtOnce
 from reslag_vae.training.callbacks import CollapseMonitor
 from reslag_vae.training.capture import Capture
 from reslag_vae.training.freezing import normalisations
@@ -43,10 +44,9 @@ def trained(
 ) -> tuple[BaseVAE, Trainer, GraphedSteps | None]:
     torch.manual_seed(0)
     system = make()
-    data.at_once, system.minibatch_size = 2, data.batch_size
     graphs = Graphs(capture) if capture else None
     torch.manual_seed(1)
-    trainer = fit(system, data, epochs=3, callbacks=[graphs] if graphs else [])
+    trainer = fit(system, data, epochs=3, callbacks=[AtOnce(2), *([graphs] if graphs else [])])
     return system, trainer, graphs.graphed if graphs else None
 
 

@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 Compile = bool | Literal["auto"]
 
-# Numbers of pixels that a run trains on, from which on compilation repays its time: on two cores,
-# about six minutes of training of the thesis' networks. More layers take longer to compile, and as
-# much longer to train.
+# Pixels of the images of all updates of a run, from which on compilation repays its time: on two
+# cores, about six minutes of training of the thesis' networks. More layers take longer to compile,
+# and as much longer to train.
 LONG = 1_500_000_000
 
 
@@ -79,7 +79,8 @@ class CompiledForward:
 def is_repaid(system: "BaseVAE") -> bool:
     """Return whether a run is long enough for compilation to save more time than it takes.
 
-    It depends on nothing but the run's configuration, so that a resumed run does as before.
+    What counts are the pixels of all its updates, whether they take a minibatch of their own or
+    not. It depends on nothing but the run's configuration, so that a resumed run does as before.
 
     Args:
         system: system that is trained, on one device or several.
@@ -88,8 +89,8 @@ def is_repaid(system: "BaseVAE") -> bool:
     data, epochs = getattr(trainer, "datamodule", None), trainer.max_epochs or 0
     if trainer.world_size > 1 or not isinstance(data, ImageDataModule):
         return False
-    images = epochs * minibatches_of_epoch(trainer) * data.batch_size
-    return images * prod(data.image_shape) >= LONG
+    updates = system.schedule.updates_in(epochs) * minibatches_of_epoch(trainer)
+    return updates * data.batch_size * prod(data.image_shape) >= LONG
 
 
 def reason(error: Exception) -> str:

@@ -60,8 +60,8 @@ class BaseVAE(LightningModule):
         images_seen: number of images seen in training, the x axis of everything that is logged.
         minibatch_size: number of images in a minibatch where the loader gives several at once; None
             if it gives one.
-        compilation: whether `fit` compiles the updates, and on a GPU captures them: True, False, or
-            "auto", where the run is long enough.
+        compilation: whether `fit` compiles the updates: True, False, or "auto", where the run is
+            long enough. On a GPU it also captures the steps, long or short, but for False.
         compiled: forward pass of compiled updates, in training; None if they are not.
         graphed: steps as CUDA graphs, in training; None if they are not.
         stopped_because: reason why training has ended by itself, in words; None if it has not.

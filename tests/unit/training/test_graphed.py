@@ -21,6 +21,7 @@ from reslag_vae.objectives import ELBO
 from reslag_vae.training.at_once import AtOnce
 from reslag_vae.training.callbacks import CollapseMonitor
 from reslag_vae.training.capture import Capture
+from reslag_vae.training.compiled import Compile
 from reslag_vae.training.freezing import normalisations
 from reslag_vae.training.graphed import GraphedSteps, are_near, may_be_graphs
 from reslag_vae.training.optimizers import AdamSettings
@@ -370,3 +371,22 @@ def test_steps_are_graphs_on_one_gpu_unless_somebody_looks_at_updates() -> None:
     assert not may("cuda", system=Looks)
     assert not may("cuda", world_size=2)
     assert not may("cpu")
+
+
+@pytest.mark.parametrize(("compilation", "graphs"), [("auto", True), (False, False)])
+def test_auto_takes_graphs_of_runs_that_are_too_short_to_be_compiled(
+    compilation: Compile,
+    graphs: bool,
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reslag_vae.training.system.may_be_graphs", lambda *_: True)
+    monkeypatch.setattr("reslag_vae.training.graphed.cuda_graph", repeated)
+    system = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal")
+    system.compilation = compilation
+    fit(system, make_data())
+    assert system.compiled is None
+    assert (system.graphed is not None) is graphs
+    assert system.graphed is None or system.graphed.graphs

@@ -102,7 +102,10 @@ def images_validated_at_once(trainer: Trainer, data: ImageDataModule, objective:
     """
     if objective.draws_prior or is_limit(trainer.limit_val_batches):
         return data.batch_size
-    return max(data.batch_size, min(VALIDATED, MOST_NUMBERS // prod(data.image_shape)))
+    most = VALIDATED
+    if trainer.strategy.root_device.type == "cpu":
+        most = min(most, MOST_NUMBERS // prod(data.image_shape))
+    return max(data.batch_size, most)
 
 
 def is_limit(batches: int | float) -> bool:

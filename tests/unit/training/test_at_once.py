@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,15 @@ from omegaconf import DictConfig
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
-from reslag_vae.training.at_once import MOST, VALIDATED, AtOnce, arrange
+from reslag_vae.objectives import ELBO
+from reslag_vae.training.at_once import (
+    MOST,
+    MOST_NUMBERS,
+    VALIDATED,
+    AtOnce,
+    arrange,
+    images_validated_at_once,
+)
 from reslag_vae.training.build import build
 from reslag_vae.training.callbacks import callbacks_of
 from reslag_vae.training.schedules import Joint, Lagging, Schedule
@@ -107,6 +116,17 @@ def test_validation_takes_many_images_at_once_unless_its_result_depends_on_it(
     assert few == min(VALIDATED, every) > 16
     assert sizes("model=mmd_infovae")[0] == 16
     assert sizes("model=vae", "+trainer.limit_val_batches=2")[0] == 16
+
+
+def test_a_gpu_validates_more_of_large_images_at_once(make_data: MakeData) -> None:
+    data = make_data()
+    data.image_shape = (3, 128, 128)
+    sizes = {}
+    for kind in ("cpu", "cuda"):
+        strategy = SimpleNamespace(root_device=torch.device(kind))
+        trainer: Any = SimpleNamespace(strategy=strategy, limit_val_batches=1.0)
+        sizes[kind] = images_validated_at_once(trainer, data, ELBO())
+    assert sizes == {"cpu": MOST_NUMBERS // (3 * 128 * 128), "cuda": VALIDATED}
 
 
 def test_a_second_training_takes_nothing_over_from_the_first(

@@ -23,6 +23,7 @@ from benchmarks.workloads import WORKLOADS, compose_config
 from reslag_vae._runtime import process
 from reslag_vae._runtime.process import quiet
 from reslag_vae.runs import provenance
+from reslag_vae.training.at_once import AtOnce, minibatches_at_once
 from reslag_vae.training.build import build, finished_loggers
 from reslag_vae.training.callbacks import callbacks_of
 from reslag_vae.training.system import BaseVAE
@@ -75,8 +76,9 @@ def ours(
     config = compose_config(WORKLOADS[job.workload], job.batch_size, job.count, options)
     data, model, trainer = build(config, Path(job.folder))
     # A turn is as many of those that come at once as there are whole ones.
-    at_once = min(at_once or data.at_once, job.batches)
-    data.at_once, loads = at_once, job.batches // at_once
+    at_once = min(at_once or minibatches_at_once(trainer, data, model), job.batches)
+    loads = job.batches // at_once
+    callbacks_of(trainer).insert(0, AtOnce(at_once))
     turns.images = loads * at_once * job.batch_size
     callbacks_of(trainer).insert(0, BatchTurns(turns, loads))
     with finished_loggers(trainer):

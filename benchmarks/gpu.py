@@ -153,7 +153,7 @@ def tests(dry_run: bool) -> tuple[str, ...]:
 
     What PyTorch warns of on a GPU cannot be known where there is none.
     """
-    options = ["-q", "-W", "default", "-p", "no:cacheprovider", "--durations=15"]
+    options = ["-v", "-W", "default", "-p", "no:cacheprovider", "--durations=15"]
     options.append(str(ROOT / "tests" / "gpu"))
     if dry_run:
         options += ["-k", DRY_TESTS]
@@ -173,9 +173,7 @@ def training(arguments: argparse.Namespace, run: Path, work: Path) -> list[Part]
         folder = pictures.resolve()
         if not pictures.is_dir():
             folder = work / "pictures"
-            folder.mkdir()
-            unpack = ("tar", "-xzf", str(pictures.resolve()), "--strip-components=1")
-            parts.append(Part("pictures", (*unpack, "-C", str(folder)), 20))
+            parts.append(Part("pictures", unpacking(pictures.resolve(), folder), 20))
         options += ["data=cifar10_folder", f"data.folder={folder}", f"data.root={work}"]
     if arguments.dry_run:
         options += [*SMALL, "trainer.max_epochs=1", "schedule.epochs=0", "trainer.compile=false"]
@@ -189,6 +187,19 @@ def training(arguments: argparse.Namespace, run: Path, work: Path) -> list[Part]
         Part("training", command("reslag_vae.training.main", *options), 180),
         Part("evaluation", command("reslag_vae.evaluation.command", *evaluated, "logger=none"), 40),
     ]
+
+
+def unpacking(archive: Path, folder: Path) -> tuple[str, ...]:
+    """Return the command line that unpacks an archive of one folder, whole or not at all.
+
+    Args:
+        archive: a .tar.gz.
+        folder: folder that is there once everything is; without it, the training refuses to begin.
+    """
+    within = folder.with_suffix(".part")
+    unpack = ("tar", "-xzf", str(archive), "--strip-components=1", "-C", str(within))
+    steps = (("mkdir", str(within)), unpack, ("mv", str(within), str(folder)))
+    return "sh", "-c", " && ".join(map(shlex.join, steps))
 
 
 def command(place: str, *options: str) -> tuple[str, ...]:

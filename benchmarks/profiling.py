@@ -119,7 +119,6 @@ def profile_steps(
         redirect_stdout(nowhere),
     ):
         data, model, trainer = build(config, Path(folder))
-        data.at_once, model.minibatch_size = 1, None
         callbacks_of(trainer).append(profiler)
         trainer.fit(model, data)
     return profiler

@@ -6,6 +6,8 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # Constants of <malloc.h>.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -77,12 +79,26 @@ def allow_rounded_products(allowed: bool) -> None:
     """Choose whether a GPU may round the factors of float32 products to 10 bits (TF32).
 
     By default PyTorch does so in convolutions alone. Training does in all products, since noise and
-    minibatches move it far more, and evaluation in none.
+    minibatches move it far more; what is measured of a finished run, and evaluation, in none.
     """
     import torch
 
     torch.set_float32_matmul_precision("high" if allowed else "highest")
     torch.backends.cudnn.allow_tf32 = allowed
+
+
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """Let a GPU round no factor of a product within the context, in which results are measured."""
+    import torch
+
+    precision, rounded = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    allow_rounded_products(False)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+        torch.backends.cudnn.allow_tf32 = rounded
 
 
 def free_device_memory() -> None:

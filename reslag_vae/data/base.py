@@ -59,7 +59,7 @@ class ImageDataModule(LightningDataModule, ABC):
         binarize: "dynamic" draws each pixel black or white by its intensity, anew whenever it is
             trained on, and once for all that reads the images in order; None leaves it grey.
         at_once: number of minibatches that the training loader gives at once; with several
-            processes, one.
+            processes, one. Each training sets it anew.
         validated_at_once: number of images in the batches of `val_dataloader` and
             `test_dataloader`; None for `batch_size`.
 

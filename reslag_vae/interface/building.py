@@ -38,6 +38,7 @@ def build(
     place = new_folder(run.place) if folder is None else Path(folder).expanduser()
     process.quiet()
     process.tune()
+    process.allow_rounded_products(True)
     config, data = training.measured(run.config, place, None, run.system)
     seed_everything(config.seed, verbose=False)
     data, model, trainer = training.build(config, place, data, run.system)

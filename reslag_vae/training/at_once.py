@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import TYPE_CHECKING
 
 from lightning import Callback, LightningModule, Trainer
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.objectives import Objective
-from reslag_vae.training.lookup import callbacks_of
+from reslag_vae.training.lookup import callback_of, callbacks_of
+
+if TYPE_CHECKING:
+    from reslag_vae.training.system import BaseVAE
 
 # Minibatches that go through Lightning's loop at once, at most: on two cores it takes a tenth of
 # the time of a small network's step, and on a GPU more than the step. Larger ones need no company
@@ -26,6 +30,38 @@ OF_UPDATES = (
     "on_after_backward",
     "on_before_optimizer_step",
 )
+
+
+class AtOnce(Callback):
+    """A callback by which several minibatches go through a trainer's loops at once.
+
+    A trainer without it takes one after the other.
+
+    Args:
+        minibatches: number of those in training; None takes as many as nobody minds.
+    """
+
+    def __init__(self, minibatches: int | None = None) -> None:
+        self.minibatches = minibatches
+
+
+def arrange(trainer: Trainer, system: "BaseVAE") -> None:
+    """Set how much goes through the loops of a trainer at once, whatever an earlier one has set.
+
+    Args:
+        trainer: trainer before its loaders are made. Data that are not this package's keep theirs.
+        system: system of the run.
+    """
+    system.minibatch_size = None
+    data, own = getattr(trainer, "datamodule", None), callback_of(trainer, AtOnce)
+    if not isinstance(data, ImageDataModule):
+        return
+    data.at_once, data.validated_at_once = 1, None
+    if own is not None:
+        data.at_once = own.minibatches or minibatches_at_once(trainer, data, system)
+        data.validated_at_once = images_validated_at_once(trainer, data, system.objective)
+    if data.at_once > 1:
+        system.minibatch_size = data.batch_size
 
 
 def minibatches_at_once(trainer: Trainer, data: ImageDataModule, system: LightningModule) -> int:
@@ -66,7 +102,10 @@ def images_validated_at_once(trainer: Trainer, data: ImageDataModule, objective:
     """
     if objective.draws_prior or is_limit(trainer.limit_val_batches):
         return data.batch_size
-    return max(data.batch_size, min(VALIDATED, MOST_NUMBERS // prod(data.image_shape)))
+    most = VALIDATED
+    if trainer.strategy.root_device.type == "cpu":
+        most = min(most, MOST_NUMBERS // prod(data.image_shape))
+    return max(data.batch_size, most)
 
 
 def is_limit(batches: int | float) -> bool:

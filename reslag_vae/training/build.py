@@ -23,7 +23,7 @@ from reslag_vae.runs.loggers import build_trackers, check_loggers
 from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.runs.option_names import flat_names
 from reslag_vae.runs.tracking import trackers
-from reslag_vae.training.at_once import images_validated_at_once, minibatches_at_once
+from reslag_vae.training.at_once import AtOnce
 from reslag_vae.training.checkpoint_io import WholeCheckpoints
 from reslag_vae.training.checks import (
     check_devices,
@@ -65,12 +65,8 @@ def measured(
     data, _, _ = build(condition.named(length.settled(config, images=1)), folder, data, system)
     data.prepare_data()
     if told is not None:
-        names = told_of(data, told)
-        config = condition.named(config, names)
-    if length.is_open(config):
-        config = length.settled(config, len(data.split("train")))
-        data.passes = config.data.passes
-    return config, data
+        config = condition.named(config, told_of(data, told))
+    return length.settled(config, len(data.split("train"))), data
 
 
 def build(
@@ -101,13 +97,11 @@ def build(
         data = build_data(config, model.model, data)
         check_pixels(model, data)
         callbacks = [instantiate(node) for node in config.callbacks.values() if node]
-        trainer = build_trainer(config, callbacks, folder)
+        trainer = build_trainer(config, [AtOnce(), *callbacks], folder)
         check_devices(config, trainer)
         check_loggers(config.logger)
     note_slow_precision(config, trainer)
-    data.at_once = minibatches_at_once(trainer, data, model)
-    data.validated_at_once = images_validated_at_once(trainer, data, model.objective)
-    model.minibatch_size = data.batch_size if data.at_once > 1 else None
+    data.passes = config.data.get("passes") or 1
     model.compilation = config.trainer.get("compile", False)
     return data, model, trainer
 

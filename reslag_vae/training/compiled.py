@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 
 Compile = bool | Literal["auto"]
 
-# Numbers of pixels that a run trains on, from which on compilation repays its time: on two cores,
-# about six minutes of training of the thesis' networks. More layers take longer to compile, and as
-# much longer to train.
+# Pixels of the images of all updates of a run, from which on compilation repays its time: on two
+# cores, about six minutes of training of the thesis' networks. More layers take longer to compile,
+# and as much longer to train.
 LONG = 1_500_000_000
 
 
@@ -85,8 +85,9 @@ class CompiledForward:
 def is_repaid(system: "BaseVAE") -> bool:
     """Return whether a run is long enough for compilation to save more time than it takes.
 
-    It depends on nothing but the run's configuration, so that a resumed run does as before. A run
-    that may end early counts as if it did so as soon as it can.
+    What counts are the pixels of all its updates, whether they take a minibatch of their own or
+    not. It depends on nothing but the run's configuration, so that a resumed run does as before. A
+    run that may end early counts as if it did so as soon as it can.
 
     Args:
         system: system that is trained, on one device or several.
@@ -95,8 +96,8 @@ def is_repaid(system: "BaseVAE") -> bool:
     data = getattr(trainer, "datamodule", None)
     if trainer.world_size > 1 or not isinstance(data, ImageDataModule):
         return False
-    images = sure_epochs(trainer) * minibatches_of_epoch(trainer) * data.batch_size
-    return images * prod(data.image_shape) >= LONG
+    updates = system.schedule.updates_in(sure_epochs(trainer)) * minibatches_of_epoch(trainer)
+    return updates * data.batch_size * prod(data.image_shape) >= LONG
 
 
 def reason(error: Exception) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from lightning import Trainer
 
+from reslag_vae._runtime.process import exact_products
 from reslag_vae.apply.calibration import calibrate, save_calibration
 from reslag_vae.data import ImageDataModule
 from reslag_vae.objectives import Terms
@@ -100,7 +101,9 @@ def finish(
     model.to(trainer.strategy.root_device)
     log.info("Measuring the best epoch, %d.", checkpoint["epoch"] + 1)
     parts: list[Terms] = []
-    metrics = measure(model, data, parts.append)
+    with exact_products():
+        metrics = measure(model, data, parts.append)
+        scores = calibrate(model.model, model.objective, data.split("val"))
     draw_best(trainer, model, checkpoint["epoch"] + 1)
     last = checkpoint_to_resume(folder)
     assert last is not None, "there is a best checkpoint, so there is a last one"
@@ -114,9 +117,7 @@ def finish(
         | summary(trainer, model, data, checkpoint["epoch"] + 1, epochs_run)
         | {"monitored": monitored}
     )
-    images = data.split("val")
-    write_format(folder, data.name, data.class_names, images)
-    scores = calibrate(model.model, model.objective, images)
+    write_format(folder, data.name, data.class_names, data.split("val"))
     save_calibration(folder, scores, model.model)
     mass = model.model.likelihood.discrete
     write_arrays(folder / PER_IMAGE_FILE, per_image(parts, mass))

@@ -13,6 +13,7 @@ from reslag_vae._runtime.errors import first_line
 from reslag_vae.data.images import Batch
 from reslag_vae.training.at_once import OF_UPDATES, is_watched
 from reslag_vae.training.capture import Capture, beside, cuda_graph, generator_of
+from reslag_vae.training.fused_adam import FusedAdam
 
 if TYPE_CHECKING:
     from reslag_vae.training.system import BaseVAE
@@ -25,6 +26,11 @@ log = logging.getLogger(__name__)
 # the 96th: Adam makes a whole step of a gradient that is rounding alone.
 TRIALS = 2
 ROUNDING, GROWN = 0.02, 0.1
+
+# Graphs are taken anew so often in a training, at most: each time costs some steps.
+MOST_CHANGES = 20
+
+PLAIN = (bool, int, float, str, type(None))
 
 
 def may_be_graphs(trainer: Trainer, system: LightningModule) -> bool:
@@ -45,13 +51,15 @@ class GraphedSteps:
     There is a graph for each phase of the schedule and each number of images. A graph is taken
     after trial steps, which leave no trace: parameters, buffers, moments and random numbers are as
     before. It is used if its losses are those of the trial; if not, or if it cannot be captured,
-    the log says so and training continues step by step.
+    the log says so and training continues step by step. A graph repeats what was so when it was
+    taken, and is taken anew where a callback has changed that since: see `settings_of`.
 
     Args:
         system: system that is trained.
         capture: function that captures them; None is that of CUDA.
 
     Attributes:
+        changes: number of times that a callback has changed what they depend on.
         failed: whether training continues step by step.
     """
 
@@ -60,6 +68,7 @@ class GraphedSteps:
         self.capture = cuda_graph if capture is None else capture
         self.graphs: dict[tuple[str, torch.Size], Graph] = {}
         self.phase = ""
+        self.changes = 0
         self.failed = False
 
     def __call__(self, batch: Batch) -> Tensor:
@@ -73,15 +82,30 @@ class GraphedSteps:
         if self.system.schedule.phase != self.phase:
             # The memory of the phase before is free for this one.
             self.graphs, self.phase = {}, self.system.schedule.phase
+        try:
+            graph = self._current(batch)
+        except RuntimeError as error:
+            self.failed, self.graphs = True, {}
+            log.warning("Training goes on without CUDA graphs: %s", first_line(error))
+            return self.steps(batch)
+        return graph.launch(batch)
+
+    def _current(self, batch: Batch) -> "Graph":
+        """Return the graph of the steps on as many images, as the system is now.
+
+        Raises:
+            GraphError: the system changes too often.
+            RuntimeError: PyTorch cannot capture the steps.
+        """
         key = (self.phase, batch.images.shape)
+        if key in self.graphs and self.graphs[key].settings != settings_of(self.system):
+            self.graphs = {}
+            self.changes += 1
+            if self.changes > MOST_CHANGES:
+                raise GraphError(f"what they depend on has changed {self.changes} times.")
         if key not in self.graphs:
-            try:
-                self.graphs[key] = self._graph_of(batch)
-            except RuntimeError as error:
-                self.failed, self.graphs = True, {}
-                log.warning("Training goes on without CUDA graphs: %s", first_line(error))
-                return self.steps(batch)
-        return self.graphs[key].launch(batch)
+            self.graphs[key] = self._graph_of(batch)
+        return self.graphs[key]
 
     def _graph_of(self, batch: Batch) -> "Graph":
         """Return the graph of the steps on as many images.
@@ -90,6 +114,11 @@ class GraphedSteps:
             GraphError: the graph does not what the steps do.
             RuntimeError: PyTorch cannot capture them.
         """
+        for optimizer in self.system.trainer.optimizers:
+            if isinstance(optimizer, FusedAdam):
+                optimizer.adapt(
+                    batch.images.device
+                )  # a callback may have added a group, or set a rate
         given = Batch(*(own.clone() for own in batch))
         state = State(self.system)
         try:
@@ -127,22 +156,10 @@ class State:
         self.system = system
         self.generator = generator_of(system.device)
         self.random = self.generator.get_state()
-        self.copies = {own: own.clone() for own in self.tensors()}
+        self.copies = {own: own.clone() for own in tensors_of(system)}
         self.trackers = trackers_of(system.trainer)
         self.counts = [(own.ready, own.completed) for own in self.trackers]
         self.updates = 0
-
-    def tensors(self) -> list[Tensor]:
-        """Return the tensors that a step changes in place."""
-        found = [
-            *self.system.parameters(),
-            *self.system.buffers(),
-            *self.system.group_steps.tensors(),
-        ]
-        for optimizer in self.system.trainer.optimizers:
-            for own in optimizer.state.values():
-                found += [value for value in own.values() if isinstance(value, Tensor)]
-        return found
 
     def counted(self, trial: Callable[[], list[Tensor]]) -> list[Tensor]:
         """Return the result of trial calls, and take note of how many updates one makes."""
@@ -153,7 +170,7 @@ class State:
     @torch.no_grad()
     def restore(self) -> None:
         """Put everything back; moments that were not there before are 0, as Adam's first ones."""
-        for own in self.tensors():
+        for own in tensors_of(self.system):
             before = self.copies.get(own)
             own.zero_() if before is None else own.copy_(before)
         self.generator.set_state(self.random)
@@ -168,11 +185,15 @@ class Graph:
         given: minibatches of the call, whose memory the graph reads.
         repeat: function that launches the graph, and returns the memory of its result.
         state: what the steps change.
+
+    Attributes:
+        settings: what was so when it was taken.
     """
 
     def __init__(self, given: Batch, repeat: Callable[[], Tensor], state: State) -> None:
         self.given, self.repeat = given, repeat
-        self.changed, self.updates = state.tensors(), state.updates
+        self.changed, self.updates = tensors_of(state.system), state.updates
+        self.settings = settings_of(state.system)
         self.trackers = state.trackers
 
     def launch(self, batch: Batch) -> Tensor:
@@ -187,6 +208,37 @@ class Graph:
             tracker.ready += self.updates
             tracker.completed += self.updates
         return rows
+
+
+def tensors_of(system: "BaseVAE") -> list[Tensor]:
+    """Return the tensors that a step changes in place."""
+    found = [*system.parameters(), *system.buffers(), *system.group_steps.tensors()]
+    for optimizer in system.trainer.optimizers:
+        for own in optimizer.state.values():
+            found += [value for value in own.values() if isinstance(value, Tensor)]
+    return found
+
+
+def settings_of(system: "BaseVAE") -> list[object]:
+    """Return all that steps depend on and a graph does not look up again, to compare it.
+
+    That is where its tensors lie and which of them are trained, every plain value of the modules,
+    such as whether a layer is in training, and the settings of the optimizers.
+
+    Args:
+        system: system that is trained.
+    """
+    found: list[object] = []
+    for own in tensors_of(system):
+        found += [own.data_ptr(), own.requires_grad]
+    for module in (*system.model.modules(), *system.objective.modules()):
+        found += [value for value in vars(module).values() if isinstance(value, PLAIN)]
+    for optimizer in system.trainer.optimizers:
+        for group in optimizer.param_groups:
+            for value in group.values():
+                values = value if isinstance(value, list | tuple) else [value]
+                found += [own.data_ptr() if isinstance(own, Tensor) else own for own in values]
+    return found
 
 
 def trackers_of(trainer: Trainer) -> list[_ReadyCompletedTracker]:

@@ -105,6 +105,13 @@ class Schedule(ABC):
         """Return how many of the first `epochs` epochs train the encoder aggressively."""
         return 0
 
+    def updates_in(self, epochs: int) -> int:
+        """Return how many updates a minibatch has in so many epochs, as they are planned.
+
+        Nothing that happens in the run changes it.
+        """
+        return epochs
+
     def state_dict(self) -> dict[str, Any]:
         """Return the state that a checkpoint holds, in plain values."""
         return {}
@@ -231,6 +238,9 @@ class Lagging(Schedule):
     def aggressive_epochs(self, epochs: int) -> int:
         ended = epochs if self.phase_ended_at is None else self.phase_ended_at
         return min(epochs, self.epochs, ended)
+
+    def updates_in(self, epochs: int) -> int:
+        return epochs + min(epochs, self.epochs) * self.encoder_updates
 
     def state_dict(self) -> dict[str, Any]:
         return {

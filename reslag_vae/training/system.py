@@ -20,7 +20,7 @@ from reslag_vae.objectives import Objective, Terms
 from reslag_vae.objectives.averages import Means
 from reslag_vae.runs.describe import system_node
 from reslag_vae.runs.migrations import SCHEMA
-from reslag_vae.training import defaults
+from reslag_vae.training import at_once, defaults
 from reslag_vae.training.compiled import Compile, CompiledForward, is_repaid
 from reslag_vae.training.distributed_evaluation import add_in_turn
 from reslag_vae.training.divergence import refuse_non_finite
@@ -60,8 +60,8 @@ class BaseVAE(LightningModule):
         images_seen: number of images seen in training, the x axis of everything that is logged.
         minibatch_size: number of images in a minibatch where the loader gives several at once; None
             if it gives one.
-        compilation: whether `fit` compiles the updates, and on a GPU captures them: True, False, or
-            "auto", where the run is long enough.
+        compilation: whether `fit` compiles the updates: True, False, or "auto", where the run is
+            long enough. On a GPU it also captures the steps, long or short, but for False.
         compiled: forward pass of compiled updates, in training; None if they are not.
         graphed: steps as CUDA graphs, in training; None if they are not.
         stopped_because: reason why training has ended by itself, in words; None if it has not.
@@ -190,6 +190,7 @@ class BaseVAE(LightningModule):
         }
 
     def setup(self, stage: str) -> None:
+        at_once.arrange(self.trainer, self)
         if stage == "fit":
             self.schedule.check_length(self.trainer.max_epochs)
             self.compiled = self.graphed = None  # those of an earlier training

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from reslag_vae._runtime import process
 from reslag_vae.data import ImageDataModule
+from reslag_vae.training.at_once import AtOnce, minibatches_at_once
 from reslag_vae.training.build import build
 from reslag_vae.training.callbacks import callbacks_of
 from reslag_vae.training.system import BaseVAE
@@ -130,6 +131,9 @@ def run(
         change(model, data)
         noted = Noted()
         graphs = [Graphs(repeated)] if on == "cpu" and config.trainer.compile else []
+        # As many as without the test's own callbacks, which look at them.
+        at_once = AtOnce(minibatches_at_once(trainer, data, model))
+        callbacks_of(trainer).insert(0, at_once)
         callbacks_of(trainer).extend([*graphs, *callbacks, noted])
         trainer.fit(model, data)
         return Trained(model, trainer, noted.rows, noted.graphs)

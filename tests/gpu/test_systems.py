@@ -34,6 +34,8 @@ def test_graphs_are_taken_of_every_system(options: str, run: Run, device: torch.
     sizes = () if device.type == "cuda" else SMALL.get(options, ())
     eager, graphed = (run(*options.split(), *sizes, own, epochs=2) for own in (EAGER, GRAPHED))
     assert graphed.graphed
+    assert graphed.model.graphed is not None
+    assert graphed.model.graphed.changes == 0
     # Codes are chosen by rounding, too: a choice may differ.
     assert_near(graphed, eager, 0.02 if "vq" in options else 2e-3)
 

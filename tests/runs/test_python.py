@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import reslag_vae
+from reslag_vae._runtime import process
 from reslag_vae.evaluation.main import evaluate
 from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network, PlainNetwork
@@ -168,7 +169,9 @@ def test_an_own_encoder_and_decoder_train_in_three_lines(
 
 def test_what_build_returns_is_a_whole_run(tmp_path: Path) -> None:
     words = (*SHORT, "data=digits", "model=vae", "+trainer.limit_train_batches=2")
+    process.allow_rounded_products(False)
     data, model, trainer = reslag_vae.build(*words, folder=tmp_path / "run")
+    assert torch.get_float32_matmul_precision() == "high"  # as on the command line
     assert not (tmp_path / "run").exists()
     trainer.fit(model, data)
     model.eval()

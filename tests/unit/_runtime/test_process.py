@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import joblib
@@ -50,6 +51,38 @@ def test_a_gpu_is_hidden_only_where_there_is_none(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
     process.hide_missing_gpus()
     assert process.os.environ["CUDA_VISIBLE_DEVICES"] == ("0" if available else "")
+
+
+def test_products_are_exact_for_a_while() -> None:
+    def rounded() -> tuple[str, bool]:
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+    before = rounded()
+    try:
+        for allowed, now in ((True, ("high", True)), (False, ("highest", False))):
+            process.allow_rounded_products(allowed)
+            assert rounded() == now
+            with process.exact_products():
+                assert rounded() == ("highest", False)
+            assert rounded() == now
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
+def test_memory_of_a_gpu_is_given_back_before_the_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Circle:
+        """As a trainer and its model, which have each other."""
+
+        def __init__(self) -> None:
+            self.own = self
+
+    left = weakref.ref(Circle())
+    given_back: list[bool] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(left() is None))
+    process.free_device_memory()
+    assert given_back == [True]
 
 
 def test_peak_memory_is_in_bytes_and_never_falls() -> None:

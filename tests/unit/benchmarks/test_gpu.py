@@ -1,7 +1,10 @@
 """The parts of `make gpu`: their time, their turns, and the estimate; all of it in tests/soak."""
 
 import math
+import os
+import shutil
 import sys
+import tarfile
 import time
 import zipfile
 from argparse import Namespace
@@ -13,7 +16,7 @@ import torch
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from benchmarks import gpu_box
-from benchmarks.gpu import SECONDS, TAIL, parts_of, write_summary, zip_logs
+from benchmarks.gpu import SECONDS, TAIL, parts_of, unpacking, write_summary, zip_logs
 from benchmarks.gpu_box import (
     FAILED,
     LEFT_OUT,
@@ -21,6 +24,7 @@ from benchmarks.gpu_box import (
     PASSED,
     Outcome,
     Part,
+    run_part,
     run_parts,
 )
 from benchmarks.gpu_estimate import Run, first_measured, runs_of_table1, seconds_of
@@ -104,6 +108,41 @@ def test_a_part_beside_another_ends_with_it(tmp_path: Path) -> None:
     assert found["first"].verdict == PASSED
     assert time.monotonic() - started < 60
     assert (tmp_path / "beside.txt").read_text() == "here\n"
+
+
+def archive_of(folder: Path) -> Path:
+    """An archive of one folder with two classes of pictures."""
+    for name in ("cats", "dogs"):
+        (folder / "cifar10" / name).mkdir(parents=True)
+        (folder / "cifar10" / name / "1.png").write_bytes(b"picture")
+    path = folder / "it's cifar10.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(folder / "cifar10", "cifar10")
+    return path
+
+
+def test_pictures_are_unpacked_as_a_whole(tmp_path: Path) -> None:
+    place = tmp_path / "un packed"
+    outcome = run_part(
+        Part("pictures", unpacking(archive_of(tmp_path), place), 60), tmp_path, 60, {}
+    )
+    assert outcome.verdict == PASSED
+    assert [own.name for own in sorted(place.iterdir())] == ["cats", "dogs"]
+
+
+@pytest.mark.usefixtures("short_grace")
+def test_pictures_whose_unpacking_takes_too_long_are_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, place = archive_of(tmp_path), tmp_path / "unpacked"
+    slow = tmp_path / "bin" / "tar"
+    slow.parent.mkdir()
+    slow.write_text(f'#!/bin/sh\n{shutil.which("tar")} "$@"\nexec sleep 600\n')
+    slow.chmod(0o755)
+    variables = {"PATH": f"{slow.parent}:{os.environ['PATH']}"}
+    outcome = run_part(Part("pictures", unpacking(path, place), 1), tmp_path, 1.5, variables)
+    assert outcome.verdict == OUT_OF_TIME
+    assert not place.exists()
 
 
 def test_the_estimate_is_not_what_is_left_out_for_want_of_time(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,8 +13,17 @@ from omegaconf import DictConfig
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
-from reslag_vae.training.at_once import MOST, VALIDATED, minibatches_at_once
+from reslag_vae.objectives import ELBO
+from reslag_vae.training.at_once import (
+    MOST,
+    MOST_NUMBERS,
+    VALIDATED,
+    AtOnce,
+    arrange,
+    images_validated_at_once,
+)
 from reslag_vae.training.build import build
+from reslag_vae.training.callbacks import callbacks_of
 from reslag_vae.training.schedules import Joint, Lagging, Schedule
 from reslag_vae.variants import VAE, LaggingVAE, OptimalSigmaVAE
 from tests.systems import TINY, make_system
@@ -54,9 +64,10 @@ def test_training_is_bitwise_that_of_one_minibatch_at_a_time(
         variant = OptimalSigmaVAE if schedule.name == "joint" else LaggingVAE
         system = make_system(variant, make_network(), "sigma_optimal", schedule)
         recorder, data = Recorder(system), make_data()
-        data.binarize, data.at_once, system.minibatch_size = binarize, count, data.batch_size
+        data.binarize = binarize
         torch.manual_seed(1)
-        trainer = fit(system, data, epochs=2)
+        trainer = fit(system, data, epochs=2, callbacks=[AtOnce(count)])
+        assert data.at_once == count
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         found.append((shared_state(system), recorder.images, metrics, system.images_seen))
     (alone, *rest) = found
@@ -72,8 +83,9 @@ def test_several_come_at_once_unless_somebody_counts_them(compose: Compose, tmp_
         config = compose("model=vae", *TINY, *options)
         data, system, trainer = build(config, tmp_path)
         if callback is not None:
-            trainer.callbacks.append(callback)  # type: ignore[attr-defined]
-            return minibatches_at_once(trainer, data, system)
+            callbacks_of(trainer).append(callback)
+        trainer.datamodule = data  # type: ignore[attr-defined]
+        arrange(trainer, system)
         assert system.minibatch_size == (data.batch_size if data.at_once > 1 else None)
         return data.at_once
 
@@ -94,11 +106,60 @@ def test_validation_takes_many_images_at_once_unless_its_result_depends_on_it(
     compose: Compose, tmp_path: Path
 ) -> None:
     def sizes(*options: str) -> tuple[int, int]:
-        data, _, _ = build(compose(*TINY, *options), tmp_path)
+        data, system, trainer = build(compose(*TINY, *options), tmp_path)
         data.setup()
+        trainer.datamodule = data  # type: ignore[attr-defined]
+        arrange(trainer, system)
         return len(next(iter(data.val_dataloader())).images), len(data.split("val"))
 
     few, every = sizes("model=vae")
     assert few == min(VALIDATED, every) > 16
     assert sizes("model=mmd_infovae")[0] == 16
     assert sizes("model=vae", "+trainer.limit_val_batches=2")[0] == 16
+
+
+def test_a_gpu_validates_more_of_large_images_at_once(make_data: MakeData) -> None:
+    data = make_data()
+    data.image_shape = (3, 128, 128)
+    sizes = {}
+    for kind in ("cpu", "cuda"):
+        strategy = SimpleNamespace(root_device=torch.device(kind))
+        trainer: Any = SimpleNamespace(strategy=strategy, limit_val_batches=1.0)
+        sizes[kind] = images_validated_at_once(trainer, data, ELBO())
+    assert sizes == {"cpu": MOST_NUMBERS // (3 * 128 * 128), "cuda": VALIDATED}
+
+
+def test_a_second_training_takes_nothing_over_from_the_first(
+    compose: Compose, tmp_path: Path, fit: Fit
+) -> None:
+    drawn = [f"callbacks.{name}=null" for name in ("images", "collapse", "curves", "progress")]
+    options = ("model=vae", *TINY, *drawn, "trainer.max_epochs=1", "data.val_fraction=0.9")
+    data, system, trainer = build(compose(*options), tmp_path)
+    trainer.fit(system, data)
+    assert (data.at_once, data.validated_at_once) == (MOST["cpu"], VALIDATED)
+    assert system.minibatch_size == 16
+
+    # Other data of larger minibatches, by a trainer that was made by hand.
+    other, _, _ = build(compose(*options, "data.batch_size=24"), tmp_path)
+    recorder = Recorder(system)
+    fit(system, other, limit_train_batches=2)
+    assert [len(images) for images in recorder.images] == [24, 24]
+    assert system.minibatch_size is None
+
+    # The first data, whose minibatches came together.
+    recorder.images.clear()
+    fit(system, data, limit_train_batches=3)
+    assert [len(images) for images in recorder.images] == [16, 16, 16]
+    assert (data.at_once, data.validated_at_once) == (1, None)
+
+
+def test_data_that_are_built_into_a_second_run_have_its_passes(
+    compose: Compose, tmp_path: Path
+) -> None:
+    def passes(*options: str, data: ImageDataModule | None = None) -> ImageDataModule:
+        return build(compose("model=vae", *TINY, *options), tmp_path, data)[0]
+
+    data = passes("+data.passes=3")
+    assert data.passes == 3
+    assert passes("+data.passes=2", data=data).passes == 2
+    assert passes(data=data).passes == 1

@@ -3,13 +3,16 @@
 import copy
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from functorch.compile import make_boxed_compiler, nop
 from lightning import Trainer
 from omegaconf import DictConfig
 from torch import Tensor, nn
+from torch._dynamo.backends.common import aot_autograd
 from torch._inductor import config
 
 from reslag_vae.data import ImageDataModule
@@ -149,6 +152,35 @@ def test_where_compilation_fails_training_goes_on_with_a_word(
     assert messages[0].startswith("Training goes on uncompiled, because this failed here: ")
     torch.testing.assert_close(fallen.losses, eager.losses, rtol=2e-4, atol=0)
     assert fallen.changed == eager.changed
+
+
+def test_where_the_backward_pass_alone_cannot_be_compiled_training_goes_on_too(
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def unable(*_: object) -> None:
+        raise RuntimeError("of the backward pass")
+
+    backend = aot_autograd(fw_compiler=make_boxed_compiler(nop), bw_compiler=unable)
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    data = make_data()
+    eager = trained(reslag_light(make_network), data, fit, compile_it=False)
+    with caplog.at_level(logging.WARNING, "reslag_vae"):
+        fallen = trained(reslag_light(make_network), data, fit, compile_it=True)
+    assert "because this failed here: RuntimeError: of the backward pass" in caplog.text
+    torch.testing.assert_close(fallen.losses, eager.losses, rtol=2e-4, atol=0)
+
+
+def test_the_loss_alone_has_a_gradient(make_network: MakeNetwork) -> None:
+    """A compiled backward pass takes a tangent for each output that has one."""
+    system = reslag_light(make_network)
+    forward = system._forward_pass(torch.rand(4, 1, 8, 8), (torch.randn(4, 3),), None)
+    assert forward.loss.requires_grad
+    outputs = [forward.losses, forward.means.values, *forward.extras.values()]
+    assert not any(own.requires_grad for own in outputs)
 
 
 def test_an_error_of_the_model_itself_is_raised(

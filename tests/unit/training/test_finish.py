@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
@@ -56,12 +56,26 @@ def test_what_an_autoencoder_does_not_have_is_none(
 
 
 def test_the_best_epoch_is_measured_and_not_the_last(
-    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     model, data = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal"), make_data()
     Fed(model, loss=[3.0, 1.0, 2.0])
     trainer = fit(model, data, 3, [Throughput(), BestAndLast()])
+    rounded = []
+
+    def watched(*given: Any) -> dict[str, dict[str, float | None]]:
+        rounded.append(torch.backends.cudnn.allow_tf32)
+        return measure(*given)
+
+    monkeypatch.setattr(finish, "measure", watched)
     assert finish.finish(trainer, model, data, tmp_path, {"seed": 7}) == 1.0
+    assert rounded == [False]
+    assert torch.backends.cudnn.allow_tf32
     result = json.loads((tmp_path / "metrics.json").read_text())
     state = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
     best = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal")

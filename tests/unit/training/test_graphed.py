@@ -1,7 +1,8 @@
 """Steps as a graph, beside those of Python; in place of CUDA's capture, the work is repeated."""
 
+import copy
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from torch import Tensor
+from torch import Tensor, nn
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.latents import GaussianPosterior, VampPrior
@@ -17,8 +18,11 @@ from reslag_vae.likelihoods import Gaussian, OptimalVariance
 from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
+from reslag_vae.training.at_once import AtOnce
 from reslag_vae.training.callbacks import CollapseMonitor
 from reslag_vae.training.capture import Capture
+from reslag_vae.training.compiled import Compile
+from reslag_vae.training.freezing import normalisations
 from reslag_vae.training.graphed import GraphedSteps, are_near, may_be_graphs
 from reslag_vae.training.optimizers import AdamSettings
 from reslag_vae.training.schedules import Joint, Lagging, Schedule
@@ -41,10 +45,9 @@ def trained(
 ) -> tuple[BaseVAE, Trainer, GraphedSteps | None]:
     torch.manual_seed(0)
     system = make()
-    data.at_once, system.minibatch_size = 2, data.batch_size
     graphs = Graphs(capture) if capture else None
     torch.manual_seed(1)
-    trainer = fit(system, data, epochs=3, callbacks=[graphs] if graphs else [])
+    trainer = fit(system, data, epochs=3, callbacks=[AtOnce(2), *([graphs] if graphs else [])])
     return system, trainer, graphs.graphed if graphs else None
 
 
@@ -127,6 +130,148 @@ def test_a_second_training_begins_without_the_graphs_of_the_first(
     assert system.graphed is not None
     fit(system, make_data())
     assert system.graphed is None
+
+
+class Changes(Callback):
+    """Changes a system before some epochs, and counts the graphs that are taken of its steps."""
+
+    def __init__(self, change: Callable[[BaseVAE], object], epochs: Collection[int]) -> None:
+        self.change, self.epochs = change, epochs
+        self.taken = [0]
+        self.trained: list[bool] = []
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, BaseVAE)
+        self.system = pl_module
+        if trainer.current_epoch in self.epochs:
+            self.change(pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.taken.append(0)
+
+    def as_taken(self, work: Work) -> Work:
+        """A graph that computes the gradients that it computed when it was taken, as CUDA's do."""
+        self.taken[-1] += 1
+        parameters = list(self.system.parameters())
+        trained, launch = [own.requires_grad for own in parameters], repeated(work)
+
+        def launched() -> Tensor:
+            now = [own.requires_grad for own in parameters]
+            require(parameters, trained)
+            result = launch()
+            require(parameters, now)
+            return result
+
+        return launched
+
+
+def require(parameters: list[nn.Parameter], trained: list[bool]) -> None:
+    for own, is_trained in zip(parameters, trained, strict=True):
+        own.requires_grad_(is_trained)
+
+
+def freeze(system: BaseVAE) -> None:
+    """As a callback of fine tuning does."""
+    for parameter in system.group_parameters("inference")[:2]:
+        parameter.requires_grad_(False)
+
+
+def thaw(system: BaseVAE) -> None:
+    system.requires_grad_(True)
+
+
+def hold_averages(system: BaseVAE) -> None:
+    normalisations(system)[0].track_running_stats = False
+
+
+def cut_rates(system: BaseVAE) -> None:
+    for optimizer in system.trainer.optimizers:
+        optimizer.param_groups[0]["lr"] = 1e-5
+
+
+def clear_moments(system: BaseVAE) -> None:
+    system.trainer.optimizers[0].state.clear()
+
+
+def load_moments(system: BaseVAE) -> None:
+    optimizer = system.trainer.optimizers[0]
+    optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+
+
+def move_a_parameter(system: BaseVAE) -> None:
+    parameter = system.group_parameters("generative")[0]
+    parameter.data = parameter.data.clone()
+
+
+def forget_sooner(system: BaseVAE) -> None:
+    normalisations(system)[0].momentum = 0.5
+
+
+def nothing(system: BaseVAE) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("change", "anew"),
+    [
+        (freeze, True),
+        (hold_averages, True),
+        (cut_rates, True),
+        (clear_moments, True),
+        (load_moments, True),
+        (move_a_parameter, True),
+        (forget_sooner, True),
+        (nothing, False),
+        (thaw, False),
+    ],
+)
+def test_a_graph_is_taken_anew_where_what_it_depends_on_has_changed(
+    change: Callable[[BaseVAE], object],
+    anew: bool,
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+) -> None:
+    system = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal")
+    changes = Changes(change, [2])
+    fit(system, make_data(), epochs=4, callbacks=[Graphs(changes.as_taken), changes])
+    assert system.graphed is not None
+    assert not system.graphed.failed
+    # Of 8 images and of the 6 that remain.
+    assert changes.taken[:4] == [2, 0, 2 if anew else 0, 0]
+
+
+def test_frozen_parameters_stay_where_they_are_under_graphs(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    states = []
+    for graphs in (False, True):
+        torch.manual_seed(0)
+        system = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal")
+        frozen, thawed = Changes(freeze, [1]), Changes(thaw, [3])
+        first = [Graphs(frozen.as_taken)] if graphs else []
+        torch.manual_seed(1)
+        fit(system, make_data(), epochs=4, callbacks=[*first, frozen, thawed])
+        states.append(shared_state(system))
+    assert equal(*states)
+    assert frozen.taken[:4] == [2, 2, 0, 2]
+
+
+def test_where_it_changes_again_and_again_training_goes_on_step_by_step(
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("reslag_vae.training.graphed.MOST_CHANGES", 1)
+    system = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal")
+    changes = Changes(clear_moments, range(4))
+    with caplog.at_level(logging.WARNING, "reslag_vae"):
+        fit(system, make_data(), epochs=4, callbacks=[Graphs(changes.as_taken), changes])
+    assert system.graphed is not None
+    assert system.graphed.failed
+    assert changes.taken[:4] == [2, 2, 0, 0]
+    assert caplog.text.count("what they depend on has changed 2 times") == 1
 
 
 def unable(work: Work) -> Work:
@@ -226,3 +371,22 @@ def test_steps_are_graphs_on_one_gpu_unless_somebody_looks_at_updates() -> None:
     assert not may("cuda", system=Looks)
     assert not may("cuda", world_size=2)
     assert not may("cpu")
+
+
+@pytest.mark.parametrize(("compilation", "graphs"), [("auto", True), (False, False)])
+def test_auto_takes_graphs_of_runs_that_are_too_short_to_be_compiled(
+    compilation: Compile,
+    graphs: bool,
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reslag_vae.training.system.may_be_graphs", lambda *_: True)
+    monkeypatch.setattr("reslag_vae.training.graphed.cuda_graph", repeated)
+    system = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal")
+    system.compilation = compilation
+    fit(system, make_data())
+    assert system.compiled is None
+    assert (system.graphed is not None) is graphs
+    assert system.graphed is None or system.graphed.graphs

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from reslag_vae.training.schedules import Joint, Lagging, Schedule, Update
+from reslag_vae.training.schedules import Generative, Joint, Lagging, Schedule, Update
 
 JOINT = [Update(("inference", "generative"))]
 
@@ -58,6 +58,22 @@ def test_the_phase_is_that_of_the_epoch(schedule: Schedule, epoch: int, phase: s
 def test_aggressive_epochs_are_those_of_the_phase() -> None:
     assert [Lagging(epochs=3).aggressive_epochs(epochs) for epochs in (0, 2, 3, 9)] == [0, 2, 3, 3]
     assert Joint().aggressive_epochs(9) == 0
+
+
+@pytest.mark.parametrize(
+    "schedule", [Joint(), Generative(), Lagging(ratio=3, epochs=2), Lagging(ratio=2, epochs=9)]
+)
+def test_the_updates_of_a_run_are_counted_before_it(schedule: Schedule) -> None:
+    planned = schedule.updates_in(4)
+    steps = [step(schedule, epoch) for epoch in range(4)]
+    assert planned == sum(map(len, steps))
+
+
+def test_updates_are_those_planned_where_the_aggressive_phase_ends_early() -> None:
+    schedule = Lagging(ratio=3, epochs=5, until="mutual_information")
+    schedule.phase_ended_at = 2
+    assert schedule.aggressive_epochs(9) == 2
+    assert schedule.updates_in(9) == 5 * 4 + 4
 
 
 def validated(schedule: Schedule, epoch: int, information: float) -> None:

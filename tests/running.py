@@ -27,7 +27,13 @@ TINY = (
     "trainer.accelerator=cpu",
 )
 SMALL = (*TINY, "logger=none")
-BARE = (*SMALL, "callbacks.images=null", "callbacks.collapse=null", "callbacks.progress=null")
+BARE = (
+    *SMALL,
+    "callbacks.images=null",
+    "callbacks.collapse=null",
+    "callbacks.progress=null",
+    "callbacks.curves=null",
+)
 METRICS = {"loss", "rec", "kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2"}
 
 

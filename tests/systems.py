@@ -27,7 +27,7 @@ from reslag_vae.training.system import BaseVAE
 # Of runs that are as small and short as they can be.
 TINY = (
     "data=digits",
-    "data.batch_size=16",
+    "data.batch_size=128",
     "recipe.channels=[2,4]",
     "recipe.blocks=[1,1]",
     "trainer.accelerator=cpu",
@@ -40,6 +40,7 @@ QUICK = (
     "callbacks.images=null",
     "callbacks.collapse=null",
     "callbacks.progress=null",
+    "callbacks.curves=null",
 )
 
 Shape = tuple[int, int, int]

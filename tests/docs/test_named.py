@@ -12,6 +12,7 @@ from reslag_vae.evaluation import public
 from tests.docs.pages import DOCS, ROOT, pages
 
 GROUPS = (
+    "condition",
     "data",
     "experiment",
     "likelihood",

@@ -57,9 +57,10 @@ SHARED = (
 # Runs whose commands name options that have other names today.
 RENAMED = ("optimal_sigma_pixel", "reslag")
 
-# What is trained in an evaluation rounds otherwise on another processor, as a run does.
+# What is trained in an evaluation rounds otherwise on another processor, as a run does: distances by
+# a classifier of ten steps differ by 3e-3 between an AMD EPYC and an Intel Xeon.
 TRAINED = ("classes", "samples")
-ROUNDING = 2e-3
+ROUNDING, ROUNDING_OF_TRAINED = 2e-3, 1e-2
 
 # Of a result: what it is of, and the means that hang on no threshold and are not near 0.
 SAID = ("model", "objective", "schedule", "data", "images", "parameters", "epoch")
@@ -193,7 +194,7 @@ def test_an_evaluation_gives_its_numbers_of_then(
     theirs = kept(RUNS / name, "numbers.json")["evaluation"]
     for name_then, value in theirs.items():
         group, own = name_then.split("/")
-        rounding = ROUNDING if group in TRAINED else 1e-5
+        rounding = ROUNDING_OF_TRAINED if group in TRAINED else 1e-5
         assert_close(evaluated.numbers[group][own].value, value, rounding, own)
 
 

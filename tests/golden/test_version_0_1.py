@@ -57,8 +57,8 @@ SHARED = (
 # Runs whose commands name options that have other names today.
 RENAMED = ("optimal_sigma_pixel", "reslag")
 
-# What is trained in an evaluation rounds otherwise on another processor, as a run does: distances by
-# a classifier of ten steps differ by 3e-3 between an AMD EPYC and an Intel Xeon.
+# What is trained in an evaluation rounds otherwise on another processor, as a run does: distances
+# by a classifier of ten steps differ by 3e-3 between an AMD EPYC and an Intel Xeon.
 TRAINED = ("classes", "samples")
 ROUNDING, ROUNDING_OF_TRAINED = 2e-3, 1e-2
 

@@ -38,6 +38,8 @@ def draw_images(count: int = 6) -> Tensor:
     [
         ("dog", [[0, 1, 0]]),
         (2, [[0, 0, 1]]),
+        (torch.tensor(2), [[0, 0, 1]]),
+        (np.int64(2), [[0, 0, 1]]),
         (["owl", "cat"], [[0, 0, 1], [1, 0, 0]]),
         (np.array([1, 1]), [[0, 1, 0], [0, 1, 0]]),
         (torch.tensor([[0.5, 0.5, 0.0]]), [[0.5, 0.5, 0]]),
@@ -68,10 +70,31 @@ def test_no_such_class_is_one_sentence(given: Any) -> None:
         make_model().given(given)
 
 
-@pytest.mark.parametrize("given", ["tie", {"tie": 1}, 1, [[1, 0, 0]], np.zeros(2)])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "tie",
+        {"tie": 1},
+        {"hat": 2},
+        {"hat": float("nan")},
+        {"hat": "yes"},
+        1,
+        [[1, 0, 0]],
+        np.zeros(2),
+    ],
+)
 def test_no_such_attribute_is_one_sentence(given: Any) -> None:
     with pytest.raises(ValueError, match="the attributes of each image are wanted, of hat, scarf"):
         make_model(ATTRIBUTES).given(given)
+
+
+@pytest.mark.parametrize("given", [1, 2, [0, 1], 5])
+def test_a_number_that_names_another_class_is_refused(given: Any) -> None:
+    condition = Condition(["1", "2", "5"])
+    with pytest.raises(ValueError, match="is ambiguous: .* give names"):
+        condition.read(given)
+    assert condition.read("2").tolist() == [[0, 1, 0]]
+    assert condition.read(0).tolist() == [[1, 0, 0]]
 
 
 @pytest.mark.parametrize("names", [[], ["cat"], ["cat", "cat"]])

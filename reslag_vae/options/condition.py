@@ -5,8 +5,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from reslag_vae._runtime.errors import ConfigError
+from reslag_vae._runtime.errors import ConfigError, config_errors
 from reslag_vae.options.kinds import shown
+from reslag_vae.options.table import TRAIN
 
 # Names that stand for those of the data until these are read.
 UNKNOWN = ("?", "??")
@@ -39,13 +40,27 @@ def named(config: DictConfig, names: Sequence[str] = UNKNOWN) -> DictConfig:
     Args:
         config: configuration of the run.
         names: names that the condition takes where it has none of its own.
+
+    Raises:
+        ConfigError: the names are none, or the network is made for another number of them.
     """
     chosen = config.get("condition")
     if chosen is None:
         return config
+    known = chosen.names is not None or names is not UNKNOWN
     own = config.copy()
     with open_dict(own):
         if own.condition.names is None:
             own.condition.names = list(names)
-        own.network.conditions = len(own.condition.names)
+        with config_errors():
+            TRAIN["condition.names"].require(
+                "condition.names", OmegaConf.to_container(own.condition)["names"]
+            )
+        count, asked = len(own.condition.names), own.network.conditions
+        if known and asked not in (None, count):
+            raise ConfigError(
+                f"network.conditions={shown(asked)}: is the number of names of the condition, "
+                f"{count}; leave it out."
+            )
+        own.network.conditions = count
     return own

@@ -91,7 +91,7 @@ def test_no_such_attribute_is_one_sentence(given: Any) -> None:
 @pytest.mark.parametrize("given", [1, 2, [0, 1], 5])
 def test_a_number_that_names_another_class_is_refused(given: Any) -> None:
     condition = Condition(["1", "2", "5"])
-    with pytest.raises(ValueError, match="is ambiguous: .* give names"):
+    with pytest.raises(ValueError, match=r"is ambiguous: .* give names"):
         condition.read(given)
     assert condition.read("2").tolist() == [[0, 1, 0]]
     assert condition.read(0).tolist() == [[1, 0, 0]]

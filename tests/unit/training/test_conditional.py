@@ -152,6 +152,29 @@ def test_a_model_that_takes_no_condition_says_so(
         options.check(config)
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("condition.names=3", r"condition\.names=3: must be a list"),
+        ("network.conditions=4", "network.conditions=4: is the number of names .*, 10; leave it"),
+    ],
+)
+def test_a_condition_of_other_names_is_refused(
+    override: str, message: str, compose: Compose, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        measured(compose("model=vae", *TOLD, override), tmp_path)
+
+
+def test_a_class_whose_name_a_configuration_misreads_is_refused(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = load_data(run)
+    monkeypatch.setattr(type(data), "class_names", ["cat", "${dog}"])
+    with pytest.raises(ConfigError, match=r"the class \$\{dog\} has .* rename it"):
+        told_of(data, DictConfig({"kind": "label", "names": None}))
+
+
 def test_data_without_classes_or_attributes_say_so(make_data: Any, compose: Compose) -> None:
     data = make_data()
     config = named(compose("model=vae", "condition=label"))

@@ -101,7 +101,7 @@ class Condition:
         whole = not values.is_floating_point() and not values.is_complex()
         if self.kind == "attributes" or values.dim() != 1 or not len(values) or not whole:
             raise ValueError(self._wanted(f"{values.dtype} of {tuple(values.shape)}"))
-        for number in values.unique().tolist():
+        for number in sorted(set(values.tolist())):
             name = str(number)
             if name in self.names and self.names.index(name) != number:
                 raise ValueError(

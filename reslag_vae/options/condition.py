@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from reslag_vae._runtime.errors import ConfigError, config_errors
 from reslag_vae.options.kinds import shown
@@ -52,14 +52,14 @@ def named(config: DictConfig, names: Sequence[str] = UNKNOWN) -> DictConfig:
     with open_dict(own):
         if own.condition.names is None:
             own.condition.names = list(names)
+        found, inputs = own.condition.names, own.network.conditions
         with config_errors():
-            TRAIN["condition.names"].require(
-                "condition.names", OmegaConf.to_container(own.condition)["names"]
-            )
-        count, asked = len(own.condition.names), own.network.conditions
-        if known and asked not in (None, count):
+            plain = list(found) if isinstance(found, ListConfig) else found
+            TRAIN["condition.names"].require("condition.names", plain)
+        count = len(found)
+        if known and inputs not in (None, count):
             raise ConfigError(
-                f"network.conditions={shown(asked)}: is the number of names of the condition, "
+                f"network.conditions={shown(inputs)}: is the number of names of the condition, "
                 f"{count}; leave it out."
             )
         own.network.conditions = count

@@ -89,6 +89,10 @@ def test_an_evaluation_is_told_the_classes_of_its_images(
     assert 0 <= content["samples"]["told_accuracy"]["value"] <= 1
     bound = content["likelihood"]["importance_weighted_bound"]
     assert "given the class of each image, one of 10" in bound["protocol"]
+    frechet = content["samples"]["classifier_frechet_prior"]["protocol"]
+    assert "samples of the prior, told what the reference images are, seed" in frechet
+    assert "given" not in content["reconstruction"]["pca_rec"]["protocol"]
+    assert "given the class" in content["classes"]["linear_probe"]["protocol"]
 
     model, split = reslag_vae.load(run), result.subject.reference
     rows = torch.arange(len(split))

@@ -61,6 +61,26 @@ class Condition:
             told = told[:, None] == torch.arange(self.count, device=told.device)
         return told.float()
 
+    def check(self, told: Tensor) -> None:
+        """Refuse labels of a loader's images that say of one of them no class or no attributes.
+
+        Args:
+            told: (B,) class numbers, or (B, K) attributes.
+
+        Raises:
+            ValueError: they have another shape, or there is no such class.
+        """
+        if self.kind == "attributes" and told.shape[1:] != (self.count,):
+            raise ValueError(f"labels: (B, {self.count}) attributes are wanted of each image.")
+        if self.kind == "label" and told.dim() != 1:
+            raise ValueError("labels: the (B,) class numbers of the images are wanted.")
+        if self.kind == "label" and bool(((told < 0) | (told >= self.count)).any()):
+            wrong = int(told[(told < 0) | (told >= self.count)][0])
+            raise ValueError(
+                f"labels: class numbers from 0 to {self.count - 1} are wanted of all images, and "
+                + ("there are none." if wrong == -1 else f"one is {wrong}.")
+            )
+
     def read(self, given: Any) -> Tensor:
         """Return the (B, K) numbers of what a user tells of B images.
 

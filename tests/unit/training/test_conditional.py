@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from lightning import Trainer
 from omegaconf import DictConfig
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
 
 import reslag_vae
 from reslag_vae import options
@@ -187,6 +190,34 @@ def test_data_without_classes_or_attributes_say_so(make_data: Any, compose: Comp
     config.condition.kind = "attributes"
     with pytest.raises(ConfigError, match=r"condition=attributes: data=.* has no attributes"):
         told_of(data, config.condition)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (None, "class numbers from 0 to 9 are wanted of all images, and there are none"),
+        (torch.arange(3, 11), "class numbers from 0 to 9 are wanted of all images, and one is 10"),
+        (torch.zeros(8, 10), r"the \(B,\) class numbers of the images are wanted"),
+    ],
+)
+def test_labels_of_an_own_loader_are_looked_at(
+    labels: Tensor | None, message: str, run: Path, compose: Compose
+) -> None:
+    system = reslag_vae.variants.VAE(reslag_vae.load(run))
+    images = torch.zeros(8, 1, 28, 28)
+    told = () if labels is None else (labels,)
+    loader = DataLoader(TensorDataset(images, *told), 8)
+    trainer = Trainer(
+        max_epochs=1,
+        num_sanity_val_steps=0,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    with pytest.raises(ValueError, match=message):
+        trainer.fit(system, loader, loader)
 
 
 def test_other_classes_than_those_of_the_run_are_refused(run: Path) -> None:

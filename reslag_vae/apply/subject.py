@@ -73,6 +73,8 @@ def notes_on_scores(calibration: Calibration, scorer: Scorer) -> list[str]:
         notes.append(f"scores without percentiles: {calibration.missing}")
     elif MINUS_LOG_P not in calibration.scores and scorer.likelihood is not None:
         notes.append(f"no percentiles of {MINUS_LOG_P}: those of validation images are not finite")
+    if scorer.model.condition is not None and scorer.likelihood is not None:
+        notes.append(f"{MINUS_LOG_P} is of p(x|y), given {scorer.model.condition.words}")
     if scorer.model.deterministic:
         notes.append(f"{SQUARED_ERROR} alone: the model's posteriors have no density")
     elif scorer.likelihood is None:

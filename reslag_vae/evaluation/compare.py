@@ -9,6 +9,7 @@ from reslag_vae.evaluation.numbers import Number, format_number
 from reslag_vae.evaluation.pictures import gallery
 from reslag_vae.evaluation.pictures.gallery import RunMaterial
 from reslag_vae.evaluation.pictures.material import GRID_IMAGES, evenly_spaced
+from reslag_vae.evaluation.printing import notes_on_conditions
 from reslag_vae.evaluation.record import EvaluatedRun, save_all
 
 # Columns of the table: heading, group and name of the number.
@@ -92,16 +93,22 @@ def by_images(results: list[EvaluatedRun]) -> dict[str, list[EvaluatedRun]]:
 def by_title(group: list[EvaluatedRun]) -> dict[str, EvaluatedRun]:
     """Return runs by titles that differ.
 
-    Equal titles get what differs between their runs: beta, prior, schedule, the seed of training,
-    or else a number.
+    Equal titles get what differs between their runs: the condition, beta, prior, schedule, the seed
+    of training, or else a number.
     """
     titles = [result.run.title for result in group]
-    for extend in (with_beta, with_prior, with_schedule, with_seed):
+    for extend in (with_condition, with_beta, with_prior, with_schedule, with_seed):
         longer = [extend(title, result) for title, result in zip(titles, group, strict=True)]
         different = Counter(dict(zip(longer, titles, strict=True)).values())
         pairs = zip(titles, longer, strict=True)
         titles = [new if different[title] > 1 else title for title, new in pairs]
     return dict(zip(numbered(titles), group, strict=True))
+
+
+def with_condition(title: str, result: EvaluatedRun) -> str:
+    """Return a title with the choice of `condition=`."""
+    condition = result.run.model.condition
+    return f"{title}, given {'none' if condition is None else condition.kind}"
 
 
 def with_beta(title: str, result: EvaluatedRun) -> str:
@@ -165,6 +172,7 @@ def as_markdown(titled: dict[str, EvaluatedRun]) -> str:
         lines.append(f"| {markdown(title)} | " + " | ".join(cells) + " |")
     counts = [result.subject.settings.classifiers for result in titled.values()]
     lines += ["", NOTE + (SEVERAL_CLASSIFIERS if max(counts) > 1 else ""), ""]
+    lines += [f"- {markdown(note)}" for note in notes_on_conditions(titled)]
     lines += [run_line(title, result) for title, result in titled.items()]
     lines += ["", "How each number was measured:", "", *protocol_lines(titled), ""]
     return "\n".join(lines)

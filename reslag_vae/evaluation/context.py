@@ -60,19 +60,24 @@ class Subject:
         return self.data.split(self.settings.split)
 
     @property
+    def split_words(self) -> str:
+        """The whole split in words, for a number that the model has no part in."""
+        return f"{self.settings.split} split, {len(self.images):,} images"
+
+    @property
     def split_protocol(self) -> str:
-        """The start of the protocol of a number that is measured on the whole split."""
-        return f"{self.settings.split} split, {len(self.images):,} images{self._told_protocol}"
+        """The start of the protocol of a number of the model on the whole split."""
+        return f"{self.split_words}{self.told_protocol}"
 
     @property
     def reference_protocol(self) -> str:
         """The start of the protocol of a number that is measured on the reference images."""
         split, seed = self.settings.split, self.settings.seed
         count = len(self.reference)
-        return f"{split} split, {count:,} images{self._told_protocol}, seed {seed}"
+        return f"{split} split, {count:,} images{self.told_protocol}, seed {seed}"
 
     @property
-    def _told_protocol(self) -> str:
+    def told_protocol(self) -> str:
         """The part of a protocol that says what a conditional model is told."""
         condition = self.model.condition
         return "" if condition is None else f", given {condition.words}"

@@ -35,7 +35,7 @@ def print_numbers(titled: Mapping[str, EvaluatedRun]) -> None:
         whose = f"{title}: " if len(titled) > 1 else ""
         missing = absent(result).items()
         lines += [f"{whose}without {', '.join(names)}: {why}" for why, names in missing]
-    print_lines([note_on_errors(results), *lines])
+    print_lines([note_on_errors(results), *notes_on_conditions(titled), *lines])
 
 
 def split_of(result: EvaluatedRun) -> str:
@@ -56,6 +56,24 @@ def note_on_errors(results: Iterable[EvaluatedRun]) -> str:
     if classifiers > 1:
         note += f"; ± of numbers by {classifiers} classifiers: their standard deviation"
     return f"{note}. All numbers, with how each was measured: evaluation.json."
+
+
+def notes_on_conditions(titled: Mapping[str, EvaluatedRun]) -> list[str]:
+    """Return a sentence on each conditional run, whose bounds are of another probability.
+
+    Args:
+        titled: runs by title.
+    """
+    notes = []
+    for title, result in titled.items():
+        condition = result.subject.model.condition
+        if condition is not None:
+            whose = f"{title}: " if len(titled) > 1 else ""
+            notes.append(
+                f"{whose}likelihoods are of p(x|y), given {condition.words}; they compare with "
+                "those of models that are told the same alone."
+            )
+    return notes
 
 
 def numbers_table(titled: Mapping[str, EvaluatedRun], title: str) -> Table:

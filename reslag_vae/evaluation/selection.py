@@ -41,7 +41,7 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
             "nats; with the variance of the errors on train: compares models",
         ),
         Shown(
-            "log p(x), at least",
+            "log-likelihood, at least",
             "likelihood",
             "importance_weighted_bound",
             "nats; importance-weighted, with the model's own likelihood",

@@ -61,23 +61,44 @@ class Condition:
             told = told[:, None] == torch.arange(self.count, device=told.device)
         return told.float()
 
+    def check(self, told: Tensor) -> None:
+        """Refuse labels of a loader's images that say of one of them no class or no attributes.
+
+        Args:
+            told: (B,) class numbers, or (B, K) attributes.
+
+        Raises:
+            ValueError: they have another shape, or there is no such class.
+        """
+        if self.kind == "attributes" and told.shape[1:] != (self.count,):
+            raise ValueError(f"labels: (B, {self.count}) attributes are wanted of each image.")
+        if self.kind == "label" and told.dim() != 1:
+            raise ValueError("labels: the (B,) class numbers of the images are wanted.")
+        if self.kind == "label" and bool(((told < 0) | (told >= self.count)).any()):
+            wrong = int(told[(told < 0) | (told >= self.count)][0])
+            raise ValueError(
+                f"labels: class numbers from 0 to {self.count - 1} are wanted of all images, and "
+                + ("there are none." if wrong == -1 else f"one is {wrong}.")
+            )
+
     def read(self, given: Any) -> Tensor:
         """Return the (B, K) numbers of what a user tells of B images.
 
         Args:
-            given: the name of a class or its number, or a list of these, one for each image; or
-                attributes by name, as in {"Smiling": True}, or a list of the names that an image
-                has, or (B, K) numbers from 0 to 1.
+            given: the name of a class or its number, from 0, or a list of these, one for each
+                image; or attributes by name, as in {"Smiling": True}, or a list of the names that
+                an image has, or (B, K) numbers from 0 to 1.
 
         Raises:
-            ValueError: there is no such class or attribute, or the numbers have another shape.
+            ValueError: there is no such class or attribute, the numbers have another shape, or a
+                number is the name of another class.
         """
         if isinstance(given, Mapping):
-            row = torch.zeros(1, self.count)
+            row: list[Any] = [0.0] * self.count
             for name, value in given.items():
-                row[0, self.position(name)] = float(value)
-            return row
-        if isinstance(given, str | int):
+                row[self.position(name)] = value
+            given = [row]
+        if isinstance(given, str):
             given = [given]
         if isinstance(given, list | tuple) and all(isinstance(own, str) for own in given):
             positions = torch.tensor([self.position(name) for name in given], dtype=torch.int64)
@@ -90,6 +111,8 @@ class Condition:
             values = torch.as_tensor(given)
         except (TypeError, ValueError, RuntimeError):
             raise ValueError(self._wanted(type(given).__name__)) from None
+        if not values.dim():
+            values = values[None]
         if values.dim() == 2 and values.shape[1] == self.count and len(values):
             numbers = values.float()
             if not bool(((numbers >= 0) & (numbers <= 1)).all()):
@@ -98,6 +121,13 @@ class Condition:
         whole = not values.is_floating_point() and not values.is_complex()
         if self.kind == "attributes" or values.dim() != 1 or not len(values) or not whole:
             raise ValueError(self._wanted(f"{values.dtype} of {tuple(values.shape)}"))
+        for number in sorted(set(values.tolist())):
+            name = str(number)
+            if name in self.names and self.names.index(name) != number:
+                raise ValueError(
+                    f"the class {number} is ambiguous: {name!r} is the name of number "
+                    f"{self.names.index(name)}; give names."
+                )
         if int(values.min()) < 0 or int(values.max()) >= self.count:
             outside = values[(values < 0) | (values >= self.count)][0]
             raise ValueError(self._wanted(f"the class {int(outside)}"))

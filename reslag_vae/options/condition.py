@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
-from reslag_vae._runtime.errors import ConfigError
+from reslag_vae._runtime.errors import ConfigError, config_errors
 from reslag_vae.options.kinds import shown
+from reslag_vae.options.table import TRAIN
 
 # Names that stand for those of the data until these are read.
 UNKNOWN = ("?", "??")
@@ -39,13 +40,27 @@ def named(config: DictConfig, names: Sequence[str] = UNKNOWN) -> DictConfig:
     Args:
         config: configuration of the run.
         names: names that the condition takes where it has none of its own.
+
+    Raises:
+        ConfigError: the names are none, or the network is made for another number of them.
     """
     chosen = config.get("condition")
     if chosen is None:
         return config
+    known = chosen.names is not None or names is not UNKNOWN
     own = config.copy()
     with open_dict(own):
         if own.condition.names is None:
             own.condition.names = list(names)
-        own.network.conditions = len(own.condition.names)
+        found, inputs = own.condition.names, own.network.conditions
+        with config_errors():
+            plain = list(found) if isinstance(found, ListConfig) else found
+            TRAIN["condition.names"].require("condition.names", plain)
+        count = len(found)
+        if known and inputs not in (None, count):
+            raise ConfigError(
+                f"network.conditions={shown(inputs)}: is the number of names of the condition, "
+                f"{count}; leave it out."
+            )
+        own.network.conditions = count
     return own

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from reslag_vae._runtime.errors import ConfigError, UserError, first_line
+from reslag_vae._runtime.errors import ConfigError, UserError, first_line, printable
 from reslag_vae.data import ImageDataModule
 from reslag_vae.data.base import SPLIT_NAMES
 from reslag_vae.data.download import no_download
@@ -132,6 +132,12 @@ def told_of(data: ImageDataModule, condition: DictConfig) -> list[str]:
             f"condition=label: data={data.name} has no class for each of its images; give data of "
             "two classes at least, such as data=fashion_mnist, or a folder with a subfolder for "
             "each class."
+        )
+    strange = [name for name in names if "${" in name]
+    if strange:
+        raise ConfigError(
+            f"condition=label: the class {printable(strange[0])} has ${{ in its name, which a "
+            "configuration reads as a reference; rename it."
         )
     if asked is not None and list(asked) != names:
         raise ConfigError(

@@ -229,7 +229,10 @@ class BaseVAE(LightningModule):
         Returns:
             `loss`, the mean loss of the last update.
         """
-        batch = as_batch(batch)
+        batch, condition = as_batch(batch), self.model.condition
+        # Of a data module all labels were looked at before the run.
+        if condition is not None and getattr(self.trainer, "datamodule", None) is None:
+            condition.check(batch.labels)
         rows = self.graphed(batch) if self.graphed else self.steps(batch)
         counts = self.steps.sizes(batch)[: len(rows)]
         self.train_means.add_rows(self.steps.names, rows, counts)

@@ -27,6 +27,7 @@ from reslag_vae.evaluation.metrics import classifier
 from reslag_vae.evaluation.record import EvaluatedRun
 from reslag_vae.latents import MixturePrior
 from reslag_vae.latents.verdicts import reservation
+from reslag_vae.models import Condition
 from reslag_vae.options import EVALUATE
 from reslag_vae.runs import tracking
 from reslag_vae.runs.errors import RunError
@@ -407,6 +408,12 @@ def test_titles_of_a_comparison_differ(trained: Path) -> None:
     assert list(by_title([first, second])) == ["Lagging VAE, seed 0", "Lagging VAE, seed 7"]
     joint = first._replace(run=first.run._replace(schedule=Joint()))
     assert list(by_title([first, joint])) == ["Lagging VAE, lagging", "Lagging VAE, joint"]
+    first.run.model.condition = Condition(["cat", "dog"])
+    assert list(by_title([first, second])) == [
+        "Lagging VAE, given label",
+        "Lagging VAE, given none",
+    ]
+    first.run.model.condition = None
     joint.run.model.prior = MixturePrior(joint.run.model.latent_dim)
     assert list(by_title([second, joint])) == [
         "Lagging VAE, standard_normal",
@@ -671,7 +678,7 @@ def test_the_script_evaluates_and_leaves_nothing_but_in_the_run(
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "log p(x), at least" in done.stdout
+    assert "log-likelihood, at least" in done.stdout
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 

@@ -22,8 +22,8 @@ def classes(subject: Subject) -> Numbers:
         return dict.fromkeys(PROBES, missing("accuracy", NO_LATENTS))
     train, test = subject.train_codes.means, subject.codes.means
     protocol = (
-        f"{subject.settings.split} split, {len(test):,} images; fitted on the posterior means of "
-        f"{len(train):,} training images, seed {subject.settings.seed}"
+        f"{subject.settings.split} split, {len(test):,} images{subject.told_protocol}; fitted on "
+        f"the posterior means of {len(train):,} training images, seed {subject.settings.seed}"
     )
     numbers = {}
     for name, (accuracy, what) in PROBES.items():

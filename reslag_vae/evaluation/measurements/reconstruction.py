@@ -55,7 +55,7 @@ def linear_limit(subject: Subject) -> dict[str, Number]:
         errors.append((pca.decode(pca.encode(part)) - part).square().flatten(1).sum(1))
     rec = torch.cat(errors)
     fitted = f"{components} principal components of train, {len(train):,} images"
-    protocol = f"{subject.split_protocol}; {fitted}"
+    protocol = f"{subject.split_words}; {fitted}"
     return {
         "pca_rec": mean_over_images(rec, SQUARES, protocol),
         "pca_mse": mean_over_images(rec / subject.model.dimensions, "mean squared error", protocol),

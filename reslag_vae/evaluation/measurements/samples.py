@@ -58,7 +58,7 @@ def samples(subject: Subject) -> Numbers:
         accuracy = missing("accuracy", subject.other_classes_protocol)
     else:
         values = [own.accuracy(subject.images, targets, subject.progress) for own in classifiers]
-        protocol = f"{subject.split_protocol}; {trained_protocol(subject)}"
+        protocol = f"{subject.split_words}; {trained_protocol(subject)}"
         accuracy = mean_over_classifiers(values, "accuracy", protocol)
     return numbers | {"classifier_accuracy": accuracy}
 
@@ -73,6 +73,11 @@ def trained_protocol(subject: Subject) -> str:
         f"features of {classifiers} classifiers, seeds 0 to {classifiers - 1}, {trained_on}: "
         "mean and standard deviation over them"
     )
+
+
+def told_of_samples(subject: Subject) -> str:
+    """Return the part of a protocol that says what a conditional model's samples were told."""
+    return "" if subject.model.condition is None else ", told what the reference images are"
 
 
 def told_accuracy(
@@ -98,7 +103,7 @@ def told_accuracy(
         answers = answers if told.dim() == 1 else answers[:, columns]
         values.append(float((answers == told).double().mean()))
     protocol = (
-        f"{len(told):,} {WORDS['prior']}, told what the reference images are, seed "
+        f"{len(told):,} {WORDS['prior']}{told_of_samples(subject)}, seed "
         f"{subject.settings.seed}; {trained_protocol(subject)}"
     )
     return mean_over_classifiers(values, "accuracy", protocol)
@@ -137,7 +142,10 @@ def distance(
         reals: (M, f) features of the reference images, by each classifier.
     """
     against = f"against {len(subject.reference):,} images of the {subject.settings.split} split"
-    compared = f"{len(features[0]):,} {WORDS[source]}, seed {subject.settings.seed}, {against}"
+    told = "" if source == "train_images" else told_of_samples(subject)
+    compared = (
+        f"{len(features[0]):,} {WORDS[source]}{told}, seed {subject.settings.seed}, {against}"
+    )
     values = [frechet_distance(*pair) for pair in zip(reals, features, strict=True)]
     protocol = f"{compared}; {trained_protocol(subject)}; not FID"
     return mean_over_classifiers(values, UNIT, protocol)

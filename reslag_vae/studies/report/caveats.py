@@ -41,6 +41,12 @@ def data_caveats(run: FinishedRun) -> list[str]:
     return found
 
 
+def condition_caveats(run: FinishedRun) -> list[str]:
+    """Return what the model of a run is told of an image: the thesis' models are told nothing."""
+    condition = run.config.get("condition")
+    return [] if condition is None else [f"p(x|y), y the image's {condition['kind']}"]
+
+
 def setting_caveats(run: FinishedRun) -> list[str]:
     """Return the settings of a run that differ from those that the thesis prints."""
     setting = setting_of(run.data)

@@ -6,7 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from reslag_vae.objectives import Rate
-from reslag_vae.studies.report.caveats import scale_caveats, setting_caveats
+from reslag_vae.studies.report.caveats import (
+    condition_caveats,
+    scale_caveats,
+    setting_caveats,
+)
 from reslag_vae.studies.report.finished import FinishedRun
 from reslag_vae.studies.report.statistics import Estimate, estimate
 from reslag_vae.studies.report.thesis import STANDS_FOR, TERMS, table1
@@ -95,7 +99,7 @@ class Row(NamedTuple):
         """
         found: list[str] = []
         for run in self.runs:
-            found += scale_caveats(run)
+            found += condition_caveats(run) + scale_caveats(run)
             found += [] if self.axes else setting_caveats(run)
         return list(dict.fromkeys(found))
 

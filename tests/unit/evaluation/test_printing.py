@@ -4,11 +4,13 @@ from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from reslag_vae.evaluation.numbers import Number, missing
 from reslag_vae.evaluation.printing import absent, numbers_table, print_numbers
 from reslag_vae.evaluation.selection import GROUPS
+from reslag_vae.models import Condition
 
 RUN: dict[str, dict[str, Number]] = {
     "thesis": {"rec": Number(7.7387, "u", "p"), "total": Number(-834.0, "u", "p", 1.5)},
@@ -19,11 +21,16 @@ RUN: dict[str, dict[str, Number]] = {
 }
 
 
-def evaluated(numbers: dict[str, dict[str, Number]], classifiers: int = 1) -> Any:
+def evaluated(
+    numbers: dict[str, dict[str, Number]],
+    classifiers: int = 1,
+    condition: Condition | None = None,
+) -> Any:
     """An evaluated run, as far as its numbers are printed."""
     settings = SimpleNamespace(classifiers=classifiers, split="test")
     data = SimpleNamespace(key="digits")
-    subject = SimpleNamespace(settings=settings, data=data, images=range(1800))
+    model = SimpleNamespace(condition=condition)
+    subject = SimpleNamespace(settings=settings, data=data, images=range(1800), model=model)
     return SimpleNamespace(numbers=numbers, subject=subject)
 
 
@@ -71,3 +78,14 @@ def test_the_lines_below_say_what_errors_are_and_why_numbers_are_missing(capsys:
     assert "± of numbers by 3 classifiers: their standard deviation" in said
     assert "AE: without KL: a point" in said
     assert "VAE: without" not in said
+
+
+def test_likelihoods_of_a_conditional_run_are_said_to_be_given_its_classes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = evaluated(RUN, condition=Condition(["cat", "dog"]))
+    print_numbers({"VAE": evaluated(RUN), "told VAE": told})
+    text = capsys.readouterr().out
+    assert "told VAE: likelihoods are of p(x|y), given the class of each image, one of 2" in text
+    print_numbers({"VAE": evaluated(RUN)})
+    assert "p(x|y)" not in capsys.readouterr().out

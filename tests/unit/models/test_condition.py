@@ -7,7 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from reslag_vae.data.images import Images
 from reslag_vae.evaluation import encode, importance_weighted_bound
+from reslag_vae.evaluation.codes import decode
+from reslag_vae.evaluation.iteration import told_of
+from reslag_vae.evaluation.metrics.quality import reconstruction_quality
 from reslag_vae.latents.inferred import joined
 from reslag_vae.likelihoods import FixedVariance, Gaussian
 from reslag_vae.models import Condition, FlatModel
@@ -38,6 +42,8 @@ def draw_images(count: int = 6) -> Tensor:
     [
         ("dog", [[0, 1, 0]]),
         (2, [[0, 0, 1]]),
+        (torch.tensor(2), [[0, 0, 1]]),
+        (np.int64(2), [[0, 0, 1]]),
         (["owl", "cat"], [[0, 0, 1], [1, 0, 0]]),
         (np.array([1, 1]), [[0, 1, 0], [0, 1, 0]]),
         (torch.tensor([[0.5, 0.5, 0.0]]), [[0.5, 0.5, 0]]),
@@ -68,10 +74,31 @@ def test_no_such_class_is_one_sentence(given: Any) -> None:
         make_model().given(given)
 
 
-@pytest.mark.parametrize("given", ["tie", {"tie": 1}, 1, [[1, 0, 0]], np.zeros(2)])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "tie",
+        {"tie": 1},
+        {"hat": 2},
+        {"hat": float("nan")},
+        {"hat": "yes"},
+        1,
+        [[1, 0, 0]],
+        np.zeros(2),
+    ],
+)
 def test_no_such_attribute_is_one_sentence(given: Any) -> None:
     with pytest.raises(ValueError, match="the attributes of each image are wanted, of hat, scarf"):
         make_model(ATTRIBUTES).given(given)
+
+
+@pytest.mark.parametrize("given", [1, 2, [0, 1], 5])
+def test_a_number_that_names_another_class_is_refused(given: Any) -> None:
+    condition = Condition(["1", "2", "5"])
+    with pytest.raises(ValueError, match=r"is ambiguous: .* give names"):
+        condition.read(given)
+    assert condition.read("2").tolist() == [[0, 1, 0]]
+    assert condition.read(0).tolist() == [[1, 0, 0]]
 
 
 @pytest.mark.parametrize("names", [[], ["cat"], ["cat", "cat"]])
@@ -129,6 +156,24 @@ def test_the_bound_is_that_of_the_model_of_the_given_class() -> None:
     bounds, others = whole.importance_weighted, other.importance_weighted
     torch.testing.assert_close(bounds[same], others[same])
     assert not torch.isclose(bounds[~same], others[~same]).any()
+
+
+def test_each_image_of_many_chunks_is_told_its_own_class() -> None:
+    """Codes and images of more than a chunk, of a split whose rows are in another order."""
+    decoder = torch.nn.Sequential(torch.nn.Linear(1 + 3, 4), torch.nn.Unflatten(1, (1, 2, 2)))
+    levels = torch.tensor([0.2, 0.4, 0.8])
+    torch.nn.init.zeros_(decoder[0].bias)
+    with torch.no_grad():  # the image is a grey of the class alone
+        decoder[0].weight[:] = torch.cat([torch.zeros(1), torch.logit(levels)])
+    encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
+    network = Network(encoder, decoder, (1, 2, 2), 1, conditions=3)
+    model = FlatModel(network, Gaussian(FixedVariance(0.1)), condition=CLASSES)
+    classes = torch.randint(3, (1500,))
+    store = (levels * 255).byte()[classes].view(-1, 1, 1, 1).repeat(1, 1, 2, 2)
+    split = Images(store, classes, torch.randperm(1500)[:1300])
+    assert reconstruction_quality(model, split).mse.max() < 1e-4
+    decoded = decode(told_of(model, split), encode(model, split).latents)
+    torch.testing.assert_close(decoded, split.images / 255, rtol=0, atol=0.01)
 
 
 def test_labels_are_told_in_training() -> None:

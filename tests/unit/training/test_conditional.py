@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from lightning import Trainer
 from omegaconf import DictConfig
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
 
 import reslag_vae
 from reslag_vae import options
@@ -89,6 +92,10 @@ def test_an_evaluation_is_told_the_classes_of_its_images(
     assert 0 <= content["samples"]["told_accuracy"]["value"] <= 1
     bound = content["likelihood"]["importance_weighted_bound"]
     assert "given the class of each image, one of 10" in bound["protocol"]
+    frechet = content["samples"]["classifier_frechet_prior"]["protocol"]
+    assert "samples of the prior, told what the reference images are, seed" in frechet
+    assert "given" not in content["reconstruction"]["pca_rec"]["protocol"]
+    assert "given the class" in content["classes"]["linear_probe"]["protocol"]
 
     model, split = reslag_vae.load(run), result.subject.reference
     rows = torch.arange(len(split))
@@ -152,6 +159,29 @@ def test_a_model_that_takes_no_condition_says_so(
         options.check(config)
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("condition.names=3", r"condition\.names=3: must be a list"),
+        ("network.conditions=4", "network.conditions=4: is the number of names .*, 10; leave it"),
+    ],
+)
+def test_a_condition_of_other_names_is_refused(
+    override: str, message: str, compose: Compose, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        measured(compose("model=vae", *TOLD, override), tmp_path)
+
+
+def test_a_class_whose_name_a_configuration_misreads_is_refused(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = load_data(run)
+    monkeypatch.setattr(type(data), "class_names", ["cat", "${dog}"])
+    with pytest.raises(ConfigError, match=r"the class \$\{dog\} has .* rename it"):
+        told_of(data, DictConfig({"kind": "label", "names": None}))
+
+
 def test_data_without_classes_or_attributes_say_so(make_data: Any, compose: Compose) -> None:
     data = make_data()
     config = named(compose("model=vae", "condition=label"))
@@ -160,6 +190,34 @@ def test_data_without_classes_or_attributes_say_so(make_data: Any, compose: Comp
     config.condition.kind = "attributes"
     with pytest.raises(ConfigError, match=r"condition=attributes: data=.* has no attributes"):
         told_of(data, config.condition)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (None, "class numbers from 0 to 9 are wanted of all images, and there are none"),
+        (torch.arange(3, 11), "class numbers from 0 to 9 are wanted of all images, and one is 10"),
+        (torch.zeros(8, 10), r"the \(B,\) class numbers of the images are wanted"),
+    ],
+)
+def test_labels_of_an_own_loader_are_looked_at(
+    labels: Tensor | None, message: str, run: Path, compose: Compose
+) -> None:
+    system = reslag_vae.variants.VAE(reslag_vae.load(run))
+    images = torch.zeros(8, 1, 28, 28)
+    told = () if labels is None else (labels,)
+    loader = DataLoader(TensorDataset(images, *told), 8)
+    trainer = Trainer(
+        max_epochs=1,
+        num_sanity_val_steps=0,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    with pytest.raises(ValueError, match=message):
+        trainer.fit(system, loader, loader)
 
 
 def test_other_classes_than_those_of_the_run_are_refused(run: Path) -> None:

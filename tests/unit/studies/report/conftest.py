@@ -89,7 +89,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         }
         for name, value in (settings or {}).items():
             group, option = name.split(".")
-            config[group][option] = value
+            config.setdefault(group, {})[option] = value
         OmegaConf.save(OmegaConf.create(config), folder / "config.yaml")
         rows = [f"{e},{30 / (e + 1) + rec},{400 + 10 * e + rec}" for e in range(1, 4)]
         (folder / "metrics.csv").write_text("\n".join(["epoch,val/rec,val/elbo", *rows, ""]))

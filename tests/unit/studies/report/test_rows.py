@@ -105,6 +105,7 @@ def test_the_thesis_printed_its_own_objectives_alone(make_run: MakeRun, study: P
         ({"optimizer.lr": 0.001}, "learning rate 0.001, the thesis' 0.002"),
         ({"schedule.ratio": 1}, "ratio 1, the thesis' 3"),
         ({"schedule.epochs": 20}, "aggressive epochs 20, the thesis' 5"),
+        ({"condition.kind": "label"}, "p(x|y), y the image's label"),
     ],
 )
 def test_other_settings_than_the_thesis_prints_are_told(

@@ -117,7 +117,7 @@ def test_validation_takes_many_images_at_once_unless_its_result_depends_on_it(
     compose: Compose, tmp_path: Path
 ) -> None:
     def sizes(*options: str) -> tuple[int, int]:
-        data, system, trainer = build(compose(*TINY, *options), tmp_path)
+        data, system, trainer = build(compose(*TINY, "data.batch_size=16", *options), tmp_path)
         data.setup()
         trainer.datamodule = data  # type: ignore[attr-defined]
         arrange(trainer, system)
@@ -144,8 +144,8 @@ def test_a_second_training_takes_nothing_over_from_the_first(
     compose: Compose, tmp_path: Path, fit: Fit
 ) -> None:
     drawn = [f"callbacks.{name}=null" for name in ("images", "collapse", "curves", "progress")]
-    options = ("model=vae", *TINY, *drawn, "trainer.max_epochs=1", "data.val_fraction=0.9")
-    data, system, trainer = build(compose(*options), tmp_path)
+    options = ("model=vae", *TINY, *drawn, "data.batch_size=16", "data.val_fraction=0.9")
+    data, system, trainer = build(compose(*options, "trainer.max_epochs=1"), tmp_path)
     trainer.fit(system, data)
     assert (data.at_once, data.validated_at_once) == (MOST["cpu"], VALIDATED)
     assert system.minibatch_size == 16

@@ -116,9 +116,8 @@ class GraphedSteps:
         """
         for optimizer in self.system.trainer.optimizers:
             if isinstance(optimizer, FusedAdam):
-                optimizer.adapt(
-                    batch.images.device
-                )  # a callback may have added a group, or set a rate
+                # A callback may have added a group, or set a rate.
+                optimizer.adapt(batch.images.device)
         given = Batch(*(own.clone() for own in batch))
         state = State(self.system)
         try:

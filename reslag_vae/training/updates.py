@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
+from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data.images import Batch
 from reslag_vae.models.generative import GROUPS, Group
 from reslag_vae.training.forward import ForwardPass
@@ -47,11 +48,14 @@ class Updates:
     def make(self, batch: Batch, groups: tuple[Group, ...]) -> ForwardPass:
         """Make one forward pass, one backward pass and a step of each of some groups.
 
-        The other groups are frozen.
+        The other groups are frozen. Where a callback has frozen these, too, nothing moves.
 
         Args:
             batch: minibatch.
             groups: groups that step.
+
+        Raises:
+            ConfigError: no parameter of any group is trained.
         """
         # Of all groups, before the forward pass: it may use their memory, and no tensor of a CUDA
         # graph may outlive it.
@@ -63,11 +67,23 @@ class Updates:
             noise, prior = draw_noise(model, self.system.objective, batch.images)
             labels = None if model.condition is None else batch.labels
             forward = self.forward(batch.images, noise, prior, labels)
-            self.system.manual_backward(forward.loss)
+            if forward.loss.requires_grad:
+                self.system.manual_backward(forward.loss)
+        if not forward.loss.requires_grad:
+            self._refuse_if_all_stand_still()
         for name in groups:
             self.steps.take(name, self.optimizers[name], self.parameters[name])
         model.end_update(groups)
         return forward
+
+    def _refuse_if_all_stand_still(self) -> None:
+        """Refuse to go on where no parameter of any group is trained."""
+        every = [own for parameters in self.parameters.values() for own in parameters]
+        if not any(own.requires_grad for own in every):
+            raise ConfigError(
+                "model: all of its parameters stand still; leave out the callback that has frozen "
+                "them, or call the model's requires_grad_(True) to train it."
+            )
 
     def _others_frozen(self, groups: Sequence[Group]) -> frozen:
         """Return the context of an update of some groups."""

@@ -10,8 +10,10 @@ import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import LambdaCallback
 from omegaconf import DictConfig
+from torch import Tensor
 
 from reslag_vae.data import ImageDataModule
+from reslag_vae.data.images import Batch
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
 from reslag_vae.training.at_once import (
@@ -24,7 +26,7 @@ from reslag_vae.training.at_once import (
 )
 from reslag_vae.training.build import build
 from reslag_vae.training.callbacks import callbacks_of
-from reslag_vae.training.schedules import Joint, Lagging, Schedule
+from reslag_vae.training.schedules import JOINT, Joint, Lagging, Schedule
 from reslag_vae.variants import VAE, LaggingVAE, OptimalSigmaVAE
 from tests.systems import TINY, make_system
 from tests.updates import Recorder, equal, shared_state
@@ -40,6 +42,14 @@ class CountingVAE(VAE):
 
     def on_train_batch_start(self, *args: Any) -> None:
         """Do nothing."""
+
+
+class SteppingVAE(VAE):
+    """A variant of the user's own that takes the loader's batches for minibatches."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Make a joint update."""
+        return {"loss": self.update(batch, JOINT).loss.detach()}
 
 
 class Counts(Callback):
@@ -97,7 +107,8 @@ def test_several_come_at_once_unless_somebody_counts_them(compose: Compose, tmp_
     assert count(callback=Counts()) == 1
     assert count(callback=LambdaCallback(on_train_batch_end=Counts().on_train_batch_end)) == 1
     assert count(callback=Callback()) == MOST["cpu"]
-    assert count(f"model._target_={CountingVAE.__module__}.CountingVAE", "trust=[tests]") == 1
+    for own in (CountingVAE, SteppingVAE):
+        assert count(f"model._target_={own.__module__}.{own.__name__}", "trust=[tests]") == 1
     # Large minibatches need no company.
     assert count("data.batch_size=1000") == 1
 
@@ -106,7 +117,7 @@ def test_validation_takes_many_images_at_once_unless_its_result_depends_on_it(
     compose: Compose, tmp_path: Path
 ) -> None:
     def sizes(*options: str) -> tuple[int, int]:
-        data, system, trainer = build(compose(*TINY, *options), tmp_path)
+        data, system, trainer = build(compose(*TINY, "data.batch_size=16", *options), tmp_path)
         data.setup()
         trainer.datamodule = data  # type: ignore[attr-defined]
         arrange(trainer, system)
@@ -133,8 +144,8 @@ def test_a_second_training_takes_nothing_over_from_the_first(
     compose: Compose, tmp_path: Path, fit: Fit
 ) -> None:
     drawn = [f"callbacks.{name}=null" for name in ("images", "collapse", "curves", "progress")]
-    options = ("model=vae", *TINY, *drawn, "trainer.max_epochs=1", "data.val_fraction=0.9")
-    data, system, trainer = build(compose(*options), tmp_path)
+    options = ("model=vae", *TINY, *drawn, "data.batch_size=16", "data.val_fraction=0.9")
+    data, system, trainer = build(compose(*options, "trainer.max_epochs=1"), tmp_path)
     trainer.fit(system, data)
     assert (data.at_once, data.validated_at_once) == (MOST["cpu"], VALIDATED)
     assert system.minibatch_size == 16

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import torch
 from lightning import Trainer
+from lightning.pytorch.callbacks import LambdaCallback
 from torch import Tensor
 from torch.optim import Adam
 
+from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import ImageDataModule
 from reslag_vae.latents import DiagonalGaussian, Inferred, StandardNormal
 from reslag_vae.likelihoods import (
@@ -31,6 +33,7 @@ from reslag_vae.variants import (
     LaggingVAE,
     OptimalSigmaVAE,
 )
+from tests.graphs import Graphs, repeated
 from tests.systems import make_system, network_of
 from tests.updates import Recorder, epoch_batches, equal, shared_state, state
 
@@ -225,6 +228,36 @@ def test_mixed_precision_keeps_the_likelihood_in_float32(
         values = [forward.losses, forward.means.values, *forward.extras.values()]
         assert {value.dtype for value in values} == {torch.float32}
         assert forward.losses.isfinite().all()
+
+
+@pytest.mark.parametrize("graphs", [False, True])
+def test_a_group_that_a_callback_has_frozen_stands_still_while_the_other_moves(
+    graphs: bool, make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    system = make_system(LaggingVAE, make_network(), "elbo", Lagging(ratio=2, epochs=1))
+    before = copy.deepcopy({name: system.group_parameters(name) for name in GROUPS})
+
+    def freeze(*_: object) -> None:
+        for parameter in system.group_parameters("inference"):
+            parameter.requires_grad_(False)
+
+    steps = [Graphs(repeated)] if graphs else []
+    callback = LambdaCallback(on_train_epoch_start=freeze)
+    fit(system, make_data(), epochs=2, callbacks=[*steps, callback])
+    assert system.graphed is None or not system.graphed.failed
+    still = {
+        name: all(map(torch.equal, before[name], system.group_parameters(name))) for name in GROUPS
+    }
+    assert still == {"inference": True, "generative": False}
+
+
+def test_where_a_callback_has_frozen_all_the_run_ends_in_a_sentence(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    system = make_system(VAE, make_network(), "elbo")
+    freeze = LambdaCallback(on_train_start=lambda *_: system.requires_grad_(False))
+    with pytest.raises(ConfigError, match="all of its parameters stand still"):
+        fit(system, make_data(), callbacks=[freeze])
 
 
 def test_a_last_minibatch_of_one_image_trains(make_data: MakeData, fit: Fit) -> None:

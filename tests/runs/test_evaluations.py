@@ -255,6 +255,7 @@ def test_data_that_changed_since_training_are_refused(
         f"data.folder={tmp_path / 'pictures'}",
         "data.size=16",
         "data.channels=1",
+        "data.val_fraction=0.05",
     )
     small = [option for option in SMALL if not option.startswith("data")]
     train(
@@ -497,6 +498,7 @@ def test_too_few_images_are_told(compose: Any, train: Any, options: Any, tmp_pat
         f"data.folder={tmp_path / 'pictures'}",
         "data.size=16",
         "data.channels=1",
+        "data.val_fraction=0.05",
     )
     small = [option for option in SMALL if not option.startswith("data")]
     train(

@@ -26,7 +26,8 @@ Compose = Callable[..., DictConfig]
 FirstStage = Callable[..., Path]
 Train = Callable[[DictConfig, Path], float]
 
-OWN = ("trainer.accelerator=cpu", "logger=none", "data.batch_size=16")
+# Minibatches as the first stage's: sums over others round otherwise.
+OWN = ("trainer.accelerator=cpu", "logger=none", "data.batch_size=128")
 PRIORS = {
     "pixelcnn": ("model=code_prior", "prior.channels=8", "prior.layers=2"),
     "mixture": ("model=fitted_prior", "prior=mixture"),

@@ -164,7 +164,7 @@ def test_divergence_is_zero_at_equality_and_else_positive(case: Case) -> None:
 
 def log_ratios(likelihood: Likelihood, parameters: Tensor, others: Tensor, seed: int) -> Tensor:
     """(N,) log p(x|z) - log p(x|z') of samples of p(x|z), of the parameters of one image each."""
-    many, other = (own.expand(8_000, *own.shape[1:]) for own in (parameters, others))
+    many, other = (own.expand(2_000, *own.shape[1:]) for own in (parameters, others))
     images = likelihood.sample(many, torch.Generator().manual_seed(seed))
     return likelihood.log_prob(images, many) - likelihood.log_prob(images, other)
 
@@ -175,7 +175,7 @@ def test_divergence_is_the_expected_log_ratio_of_both_directions(case: Case) -> 
     parameters, others = (parameters_for(likelihood, shape_of(case), seed)[:1] for seed in (4, 5))
     forth = log_ratios(likelihood, parameters, others, seed=6)
     back = log_ratios(likelihood, others, parameters, seed=7)
-    many = [own.expand(4000, *own.shape[1:]) for own in (parameters, others)]
+    many = [own.expand(1_000, *own.shape[1:]) for own in (parameters, others)]
     estimates = likelihood.divergence(*many)
 
     assert_mean((forth + back) / 2, estimates.mean(0), estimates)

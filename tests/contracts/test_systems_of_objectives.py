@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from reslag_vae.data import Digits, ImageDataModule
 from reslag_vae.training.build import build_system
+from tests.contracts.test_systems import TINY_GRID, TINY_HIERARCHY, TINY_TWO_GRIDS
 
 Compose = Callable[..., DictConfig]
 Fit = Callable[..., Trainer]
@@ -53,6 +54,15 @@ TINY = (
     "recipe.residual=true",
     "logger=none",
 )
+TINY_PIXELCNN = ("likelihood.layers=2", "likelihood.channels=4")
+# What makes a model small whose size is not of the recipe.
+SMALL = {
+    **dict.fromkeys(("pixelcnn", "pixelvae", "pixelvae_pp"), TINY_PIXELCNN),
+    "vq_vae": TINY_GRID,
+    "fsq_vae": TINY_GRID,
+    "vq_vae_2": TINY_TWO_GRIDS,
+    **TINY_HIERARCHY,
+}
 
 
 def names(group: str) -> set[str]:
@@ -102,9 +112,8 @@ def refusing() -> list[str]:
 def test_every_model_takes_a_step_on_each_of_its_objectives(
     model: str, objective: str, compose: Compose, digits: ImageDataModule, fit: Fit
 ) -> None:
-    small = ("likelihood.layers=2", "likelihood.channels=4") if model.startswith("pixel") else ()
-    at_once = AT_ONCE.get(objective, ())
-    config = compose(f"model={model}", f"objective={objective}", *TINY, *small, *at_once)
+    small = (*TINY, *SMALL.get(model, ()), *AT_ONCE.get(objective, ()))
+    config = compose(f"model={model}", f"objective={objective}", *small)
     variant = build_system(config)
     before = {name: value.clone() for name, value in variant.named_parameters()}
     trainer = fit(variant, digits, limit_train_batches=1, limit_val_batches=1)

@@ -234,8 +234,10 @@ def test_a_command_of_then_trains_what_it_trained_then(name: str, tmp_path: Path
 @pytest.mark.parametrize("name", NAMES)
 def test_a_study_that_began_then_goes_on_by_its_command(name: str, compose: Any) -> None:
     command = options.renamed(command_of(name))
-    check_same_settings(compose(*command), RUNS / name)
+    config = compose(*command)
+    check_same_settings(config, RUNS / name)
+    config.optimizer.lr = 0.1
     with pytest.raises(
         RunError, match=r"optimizer\.lr=0\.002, and optimizer\.lr=0\.1 is asked for"
     ):
-        check_same_settings(compose(*command, "optimizer.lr=0.1"), RUNS / name)
+        check_same_settings(config, RUNS / name)

@@ -38,7 +38,13 @@ from reslag_vae.training.build import build_system
 from reslag_vae.training.schedules import Joint
 from tests.running import ROOT, TINY, start
 
-SMALL = (*TINY, "trainer.max_epochs=2", "callbacks.progress=null")
+SMALL = (
+    *TINY,
+    "trainer.max_epochs=2",
+    "callbacks.progress=null",
+    "callbacks.images=null",
+    "callbacks.curves=null",
+)
 MODELS = {"lagging": "schedule.epochs=1", "beta_vae": "objective.beta=3", "autoencoder": "seed=0"}
 CODES_OF_NUMBERS = ("posterior=fsq", "network.code_dim=3")
 PICTURES = {
@@ -321,6 +327,12 @@ def test_a_damaged_folder_is_named_before_any_run_is_evaluated(
 
 
 def test_a_checkpoint_of_another_run_is_told(copies: Path, options: Any) -> None:
+    pictures = copies / "pictures"
+    pictures.mkdir()
+    for number in range(4):
+        picture = Image.new("L", (16, 16), number)
+        picture.putpixel((number, 0), 255)
+        picture.save(pictures / f"{number}.png")
     config = OmegaConf.load(copies / "lagging" / "config.yaml")
     config.data = {
         "_target_": "reslag_vae.data.ImageFolder",
@@ -328,7 +340,7 @@ def test_a_checkpoint_of_another_run_is_told(copies: Path, options: Any) -> None
         "batch_size": 4,
         "val_fraction": 0.2,
         "seed": 0,
-        "folder": str(copies / "lagging" / "figures"),
+        "folder": str(pictures),
         "size": 16,
     }
     OmegaConf.save(config, copies / "lagging" / "config.yaml")
@@ -569,7 +581,8 @@ def test_codes_are_evaluated_as_codes(
     choices: tuple[str, ...], compose: Any, train: Any, options: Any, tmp_path: Path, capsys: Any
 ) -> None:
     model, *more = choices
-    own = ("network.channels=[4,4]", "network.blocks=[1,1]", "logger=none", *more)
+    small = ("network.channels=[4,4]", "network.blocks=[1,1]")
+    own = (*small, "network.code_dim=4", "logger=none", *more)
     train(compose(f"model={model}", *own, f"data.root={tmp_path}", *SMALL), tmp_path / "run")
     assert (tmp_path / "run" / "figures" / "code_usage.png").is_file()
     assert not (tmp_path / "run" / "figures" / "kl_per_dimension.png").exists()

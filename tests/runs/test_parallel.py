@@ -1,7 +1,5 @@
-"""Two processes on one model do what one does. Run by torchrun, this file is each of the two."""
+"""Two processes on one model do what one does. Run as a script, this file is each of the two."""
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from lightning import LightningModule, Trainer
+from lightning.fabric.plugins.environments.lightning import find_free_network_port
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
@@ -51,7 +50,6 @@ from reslag_vae.variants import (
     ResLagVAE,
 )
 
-ROOT = Path(__file__).parents[2]
 SHAPE = (1, 8, 8)
 SAME, FRESH = Lagging(2, 1, "same"), Lagging(3, 1, "fresh")
 CASES: dict[str, Callable[[], BaseVAE]] = {
@@ -204,16 +202,34 @@ def double_images(images: Tensor) -> Tensor:
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What two processes make of every case."""
+    from tests.running import fork  # not of the two, which know no tests but this file
+
     out = tmp_path_factory.mktemp("together") / "results.pt"
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    # The checkout goes first, whatever is installed; and the tests' own modules lie there.
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    words = [*torchrun, __file__, str(out)]
-    done = subprocess.run(
-        words, capture_output=True, text=True, check=False, timeout=120, env=environment
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Warning" not in done.stderr, done.stderr
+    # What torchrun sets.
+    shared = {
+        "TORCHELASTIC_RUN_ID": "together",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(find_free_network_port()),
+        "WORLD_SIZE": "2",
+        "LOCAL_WORLD_SIZE": "2",
+        "GROUP_RANK": "0",
+    }
+    folders = [out.with_name(f"process_{rank}") for rank in range(2)]
+    begun = []
+    try:
+        for rank, folder in enumerate(folders):
+            folder.mkdir()
+            own = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+            begun.append(fork(folder, str(out), script=__file__, **shared, **own))
+        for process, folder in zip(begun, folders, strict=True):
+            process.join(120)
+            complained = folder.with_name(f"{folder.name}.complained").read_text()
+            assert process.exitcode == 0, complained
+            assert "Warning" not in complained, complained
+    finally:
+        for process in begun:
+            process.kill()
+            process.join()
     results: dict[str, Any] = torch.load(out, weights_only=True)
     return results
 

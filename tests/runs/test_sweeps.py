@@ -16,7 +16,7 @@ from reslag_vae.studies.plan import read_plan
 from reslag_vae.studies.report.columns import YARDSTICK
 from reslag_vae.studies.report.contents import contents_of
 from reslag_vae.studies.report.tables import answer_table, number_table, thesis_table
-from tests.running import ROOT, command, start
+from tests.running import ROOT, command, fork, start
 
 GRIDS = (
     "[{model:[vae,autoencoder],data:[digits]},"
@@ -35,6 +35,7 @@ SMALL = (
     "trainer.max_epochs=2",
     "callbacks.images=null",
     "callbacks.collapse=null",
+    "callbacks.curves=null",
 )
 ROWS = {"vae", "autoencoder", "optimal_sigma-sigma_data", "optimal_sigma-sigma_optimal"}
 # What the clock says.
@@ -76,6 +77,12 @@ def launched(tmp_path: Path) -> Sweep:
     )
 
 
+def said_beside(folder: Path) -> str:
+    """What a process that works in a folder has said so far, in all."""
+    files = [folder.with_name(f"{folder.name}.{name}") for name in ("said", "complained")]
+    return "".join(file.read_text() for file in files if file.exists())
+
+
 def outcome(folder: Path) -> dict[str, Any]:
     """By run, what is in metrics.json but for the clock, and the values of each image."""
     results = {}
@@ -110,24 +117,19 @@ def started(log: str) -> list[str]:
     ]
 
 
-def test_a_killed_study_finishes_and_runs_nothing_twice(
-    sweep: Sweep, launched: Sweep, tmp_path: Path
-) -> None:
+def test_a_killed_study_finishes_and_runs_nothing_twice(sweep: Sweep, tmp_path: Path) -> None:
     killed = tmp_path / "killed" / "results"
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            command(*in_folder(killed)), cwd=tmp_path, stdout=log, stderr=log
-        )
-        try:
-            deadline = time.monotonic() + 240
-            # In the middle of the third run, or at least not before it.
-            while not (killed / "digits/optimal_sigma-sigma_data/seed_0/config.yaml").exists():
-                assert time.monotonic() < deadline
-                assert process.poll() is None, (tmp_path / "log").read_text()
-                time.sleep(0.01)
-        finally:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
+    process = fork(tmp_path, *in_folder(killed))
+    try:
+        deadline = time.monotonic() + 240
+        # In the middle of the third run, or at least not before it.
+        while not (killed / "digits/optimal_sigma-sigma_data/seed_0/config.yaml").exists():
+            assert time.monotonic() < deadline
+            assert process.is_alive(), said_beside(tmp_path)
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.join()
     finished = {path: path.stat().st_mtime_ns for path in killed.rglob("metrics.json")}
     assert 2 <= len(finished) < 4
     again = sweep("killed/results")
@@ -135,7 +137,8 @@ def test_a_killed_study_finishes_and_runs_nothing_twice(
     assert "4 of 4 runs finished" in again.stdout
     assert len(started(again.stdout)) == 4 - len(finished)
     assert all(path.stat().st_mtime_ns == before for path, before in finished.items())
-    whole = launched("whole/results", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    # By a launcher, in one process; test_clusters has those with several.
+    whole = sweep("whole/results", "hydra/launcher=joblib", "hydra.launcher.n_jobs=1")
     assert whole.returncode == 0, whole.stderr
     assert outcome(killed) == outcome(tmp_path / "whole/results")
     assert {name.split("/")[1] for name in outcome(killed)} == ROWS
@@ -214,27 +217,20 @@ def test_one_damaged_run_hides_no_other(sweep: Sweep, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_stops_in_one_word(tmp_path: Path) -> None:
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            command(*in_folder(tmp_path / "study", "trainer.max_epochs=500")),
-            cwd=tmp_path,
-            stdout=log,
-            stderr=log,
-            # A shell starts what runs in its background with SIGINT ignored, and all below inherit
-            # that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
-        try:
-            deadline = time.monotonic() + 120
-            while "epoch 1/500" not in (tmp_path / "log").read_text():
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            process.send_signal(signal.SIGINT)
-            code = process.wait(60)
-        finally:
-            process.kill()
-            process.wait()
-    said = (tmp_path / "log").read_text()
+    process = fork(tmp_path, *in_folder(tmp_path / "study", "trainer.max_epochs=500"))
+    try:
+        deadline = time.monotonic() + 120
+        while "epoch 1/500" not in said_beside(tmp_path):
+            assert process.is_alive(), said_beside(tmp_path)
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.kill(process.pid, signal.SIGINT)
+        process.join(60)
+        code = process.exitcode
+    finally:
+        process.kill()
+        process.join()
+    said = said_beside(tmp_path)
     assert code == 130
     assert "Stopped: start it again to go on." in said
     assert "Traceback" not in said
@@ -288,6 +284,7 @@ def test_a_study_keeps_its_settings(sweep: Sweep, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("launcher", "options"),
     [
+        ("joblib", ["hydra.launcher.n_jobs=2"]),
         ("submitit_local", ["hydra.launcher.timeout_min=5"]),
         (
             "ray",
@@ -298,7 +295,9 @@ def test_a_study_keeps_its_settings(sweep: Sweep, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_clusters(launcher: str, options: list[str], launched: Sweep, tmp_path: Path) -> None:
+def test_clusters(
+    launcher: str, options: list[str], sweep: Sweep, launched: Sweep, tmp_path: Path
+) -> None:
     done = launched(
         "study",
         "model=vae,autoencoder",
@@ -308,6 +307,9 @@ def test_clusters(launcher: str, options: list[str], launched: Sweep, tmp_path: 
     )
     assert done.returncode == 0, done.stderr
     assert "2 of 2 runs finished" in done.stdout
+    alone = sweep("alone", "model=vae,autoencoder", "trainer.max_epochs=1")
+    assert alone.returncode == 0, alone.stderr
+    assert outcome(tmp_path / "study") == outcome(tmp_path / "alone")
     assert {name.split("/")[1] for name in outcome(tmp_path / "study")} == {"vae", "autoencoder"}
 
 

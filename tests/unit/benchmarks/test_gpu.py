@@ -8,12 +8,14 @@ import tarfile
 import time
 import zipfile
 from argparse import Namespace
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from omegaconf import DictConfig
 
 from benchmarks import gpu_box
 from benchmarks.gpu import SECONDS, TAIL, parts_of, unpacking, write_summary, zip_logs
@@ -27,7 +29,7 @@ from benchmarks.gpu_box import (
     run_part,
     run_parts,
 )
-from benchmarks.gpu_estimate import Run, first_measured, runs_of_table1, seconds_of
+from benchmarks.gpu_estimate import Run, first_measured, run_of, runs_of_table1, seconds_of
 from benchmarks.gpu_pack import PACKAGES, pack
 from benchmarks.gpu_steps import ALL, Row, cells_of, measured, plan, read, write
 from benchmarks.gpu_toggles import TOGGLES
@@ -259,12 +261,21 @@ def test_the_last_layer_in_its_sub_pixel_form_is_the_same() -> None:
     torch.testing.assert_close(forced, layer(features))
 
 
+# Of 40 epochs of ceil(47,500 / 32) minibatches, 20 with 5 + 1 updates each.
+LAGGING, JOINT = Run("cifar10", 20 * 1485, 20 * 1485, 6), Run("celeba", 20 * 5087, 0, 1)
+
+
+def test_the_steps_of_a_run_are_counted(compose: Callable[..., DictConfig]) -> None:
+    assert run_of(compose("model=lagging", "data=cifar10"), "cifar10") == LAGGING
+    assert run_of(compose("model=vae", "data=celeba"), "celeba") == JOINT
+
+
+@pytest.mark.slow
 def test_the_runs_of_table_1_are_counted() -> None:
     runs = runs_of_table1()
     assert len(runs) == 52
-    # 40 epochs of ceil(47,500 / 32) minibatches, 20 of them with 5 + 1 updates each.
-    assert Run("cifar10", 20 * 1485, 20 * 1485, 6) in runs
-    assert Run("celeba", 20 * 5087, 0, 1) in runs
+    assert LAGGING in runs
+    assert JOINT in runs
     assert sum(run.all_updates for run in runs) == pytest.approx(7.2e6, rel=0.005)
 
 

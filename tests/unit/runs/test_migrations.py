@@ -207,7 +207,8 @@ def test_the_rows_of_an_old_run_are_read_from_its_checkpoint() -> None:
 def test_the_priors_of_a_hierarchy_have_been_the_model_s(
     train: Any, compose: Any, tmp_path: Path
 ) -> None:
-    options = ("model=ladder_vae", "network.latent_channels=[1,1]", "trainer.max_epochs=1")
+    small = ("network.channels=[4,4]", "network.latent_channels=[1,1]", "data.batch_size=512")
+    options = ("model=ladder_vae", *small, "trainer.max_epochs=1")
     train(compose(*BARE, *options), tmp_path / "run")
     model = reslag_vae.load(tmp_path / "run")
     path = tmp_path / "run" / "checkpoints" / "best.ckpt"

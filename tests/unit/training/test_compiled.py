@@ -197,17 +197,19 @@ def test_an_error_of_the_model_itself_is_raised(
 
 
 @pytest.mark.parametrize(
-    ("prior", "still"),
+    ("prior", "still", "small"),
     [
-        ("mixture", "inference"),
-        ("flow", "inference"),
-        ("flow", "generative"),
-        ("vamp", "generative"),
-        ("two_stage", "inference"),
+        ("mixture", "inference", ()),
+        ("flow", "inference", ("prior.transforms=2", "prior.hidden_features=[8]")),
+        ("flow", "generative", ("prior.transforms=2", "prior.hidden_features=[8]")),
+        ("vamp", "generative", ("prior.pseudo_inputs=5",)),
+        ("two_stage", "inference", ("prior.hidden_features=[8]",)),
     ],
 )
-def test_learned_priors_are_one_graph(prior: str, still: Group, compose: Compose) -> None:
-    options = ("model=vae", f"prior={prior}", "data=digits", "recipe.channels=[2]")
+def test_learned_priors_are_one_graph(
+    prior: str, still: Group, small: tuple[str, ...], compose: Compose
+) -> None:
+    options = ("model=vae", f"prior={prior}", *small, "data=digits", "recipe.channels=[2]")
     system = build_system(compose(*options, "recipe.blocks=[1]", "logger=none"))
     images, noise = torch.rand(6, 1, 28, 28), (torch.randn(6, system.model.latent_dim),)
     compiled = torch.compile(system.terms, fullgraph=True, backend="aot_eager")

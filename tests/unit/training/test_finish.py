@@ -34,7 +34,7 @@ from reslag_vae.training.schedules import Lagging
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.training.tables import show_card
 from reslag_vae.variants import AutoEncoder, LaggingVAE, OptimalSigmaVAE
-from tests.systems import Fed, make_system, measured
+from tests.systems import Fed, make_system, measured, network_of
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
@@ -53,6 +53,19 @@ def test_what_an_autoencoder_does_not_have_is_none(
         assert [
             metrics[name] for name in ("kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2")
         ] == [None] * 5
+
+
+def test_batches_are_as_large_as_in_validation(
+    make_network: MakeNetwork, make_data: MakeData
+) -> None:
+    model, data = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal"), make_data()
+    sizes: list[int] = []
+    network_of(model).inference.register_forward_hook(
+        lambda _, given, __: sizes.append(len(given[0]))
+    )
+    data.validated_at_once = 16
+    measure(model, data)
+    assert sizes == [16, 6, 5, 11]  # train, test, val
 
 
 def test_the_best_epoch_is_measured_and_not_the_last(

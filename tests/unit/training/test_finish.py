@@ -68,6 +68,25 @@ def test_batches_are_as_large_as_in_validation(
     assert sizes == [16, 6, 5, 11]  # train, test, val
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.parametrize("kind", ["cuda", "cpu"])
+def test_a_result_says_whether_a_gpu_rounded_products(
+    kind: str,
+    allowed: bool,
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, data = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal"), make_data()
+    trainer = fit(model, data)
+    monkeypatch.setattr(trainer.strategy, "_root_device", torch.device(kind))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
+    result = metrics_json.summary(trainer, model, data, 1, 1)
+    assert result["tf32"] is (allowed and kind == "cuda")
+
+
 def test_the_best_epoch_is_measured_and_not_the_last(
     make_network: MakeNetwork,
     make_data: MakeData,

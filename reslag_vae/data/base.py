@@ -231,12 +231,16 @@ class ImageDataModule(LightningDataModule, ABC):
         """Return batches in a fixed order, which the processes take in turns."""
         return self._in_order("test", self.validated_at_once, *self._process())
 
-    def in_order(self, name: SplitName) -> DataLoader[Batch]:
+    def in_order(self, name: SplitName, size: int | None = None) -> DataLoader[Batch]:
         """Return the batches that an evaluation reads.
 
         They hold each image of a split once, in a fixed order, all in this process.
+
+        Args:
+            name: the split.
+            size: number of images in a batch; None is that of a training minibatch.
         """
-        return self._in_order(name)
+        return self._in_order(name, size)
 
     def _in_order(
         self, name: SplitName, size: int | None = None, rank: int = 0, world_size: int = 1

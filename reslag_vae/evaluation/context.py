@@ -7,11 +7,14 @@ from functools import cached_property
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from reslag_vae.data import ImageDataModule, Images
+from reslag_vae.data.base import SplitName
+from reslag_vae.data.images import Batch
 from reslag_vae.evaluation.codes import Codes, decode, encode
 from reslag_vae.evaluation.epoch import measure_yardstick
-from reslag_vae.evaluation.iteration import chunks, of_rows, told_of
+from reslag_vae.evaluation.iteration import chunk_size, chunks, device_of, of_rows, told_of
 from reslag_vae.evaluation.metrics.bounds import Bounds, importance_weighted_bound
 from reslag_vae.evaluation.metrics.mixture import CodeMixture
 from reslag_vae.evaluation.metrics.quality import Quality, reconstruction_quality
@@ -101,6 +104,20 @@ class Subject:
         """The reason why a number is missing where the classes are not trained on."""
         return f"no class of the {self.settings.split} split is one of train's"
 
+    def batches(self, split: SplitName) -> DataLoader[Batch]:
+        """Return the batches in which losses are measured, each image of a split once, in order.
+
+        They are as large as fits the device. A statistic of the minibatch, as the MMD, is one of
+        the minibatches of training.
+
+        Args:
+            split: the split.
+        """
+        size = None
+        if not self.objective.draws_prior:
+            size = chunk_size(self.model.dimensions, device_of(self.model))
+        return self.data.in_order(split, size)
+
     @cached_property
     def train_positions(self) -> Tensor:
         """Positions in the training split of the images whose codes are used, in order.
@@ -145,7 +162,7 @@ class Subject:
     @cached_property
     def train_mse(self) -> float:
         """Mean squared error per number on the training split, the variance of the yardstick."""
-        batches = tracked(self.data.in_order("train"), "yardstick on train", self.progress)
+        batches = tracked(self.batches("train"), "yardstick on train", self.progress)
         return measure_yardstick(self.model, self.objective, batches)
 
     @property

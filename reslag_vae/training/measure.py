@@ -19,22 +19,22 @@ def measure(
 ) -> dict[str, dict[str, float | None]]:
     """Return the validation and test metrics of a trained model, by split and name.
 
-    The yardstick's variance is measured on the whole training split before, unless the likelihood
-    is a mass, which is its own yardstick. A metric that the variant does not have, such as an
-    autoencoder's KL, is None.
+    Images come in batches as large as in validation. The yardstick's variance is measured on the
+    whole training split before, unless the likelihood is a mass, which is its own yardstick. A
+    metric that the variant does not have, such as an autoencoder's KL, is None.
 
     Args:
         model: trained model.
         data: data that it was trained on.
         each: function that gets the per-image terms of each minibatch of the test split.
     """
-    own, objective = model.model, model.objective
+    own, objective, size = model.model, model.objective, data.validated_at_once
     if not own.likelihood.discrete:
-        model.train_mse.fill_(measure_yardstick(own, objective, data.in_order("train")))
+        model.train_mse.fill_(measure_yardstick(own, objective, data.in_order("train", size)))
     train_mse = float(model.train_mse)
-    test = evaluate(own, objective, data.in_order("test"), each).metrics(train_mse)
+    test = evaluate(own, objective, data.in_order("test", size), each).metrics(train_mse)
     # The pictures drawn after it show validation, as during training.
-    model.evaluation = evaluate(own, objective, data.in_order("val"))
+    model.evaluation = evaluate(own, objective, data.in_order("val", size))
     val = model.evaluation.metrics(train_mse)
     return {"val": {**dict.fromkeys(METRICS), **val}, "test": {**dict.fromkeys(METRICS), **test}}
 

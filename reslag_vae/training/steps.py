@@ -65,13 +65,15 @@ class TrainingSteps:
         """Make the updates of one step, and return the forward pass of the last one."""
         system = self.system
         updates = system.schedule.updates()
-        update: Update | None = next(updates)
-        while update is not None:
+        update = next(updates)
+        while True:
             forward = system.update(self._minibatch_of(update, minibatch), update)
             try:
                 update = updates.send(forward.losses)
             except StopIteration:
-                update = None
+                break
+            # The next update may use its memory.
+            del forward
         # The last update moves the generative group under every schedule: its terms are the step's.
         if system.model.likelihood.training:
             system.model.likelihood.observe(forward.extras)

@@ -26,7 +26,7 @@ def losses(subject: Subject) -> dict[str, Numbers]:
     mass.
     """
     parts: list[Terms] = []
-    batches = tracked(subject.data.in_order(subject.settings.split), "losses", subject.progress)
+    batches = tracked(subject.batches(subject.settings.split), "losses", subject.progress)
     means = evaluate(subject.model, subject.objective, batches, parts.append).means.read()
     loss, distortion, rec = (
         torch.cat([getattr(part, name) for part in parts]).cpu()

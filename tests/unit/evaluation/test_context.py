@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from reslag_vae.data import ImageDataModule
+from reslag_vae.evaluation import iteration
 from reslag_vae.evaluation.context import Subject, random_positions
 from reslag_vae.evaluation.epoch import evaluate
 from reslag_vae.evaluation.settings import Settings
@@ -46,6 +47,19 @@ def test_the_reference_is_in_random_order_so_that_its_first_images_stand_for_all
     assert sorted(whole.rows.tolist()) == sorted(subject.images.rows.tolist())
     assert whole.rows.tolist() != subject.images.rows.tolist()
     assert whole.rows[:8].tolist() == subject.reference.rows.tolist()
+
+
+def test_losses_are_measured_in_batches_that_fit_but_for_statistics_of_minibatches(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sizes(own: Subject) -> list[int]:
+        return [len(batch.images) for batch in own.batches("train")]
+
+    subject.data.batch_size = 16
+    assert sizes(subject) == [30]
+    monkeypatch.setattr(iteration, "NUMBERS", 20 * 64)
+    assert sizes(subject) == [20, 10]
+    assert sizes(replace(subject, objective=MMD())) == [16, 14]
 
 
 def test_what_is_computed_once_is_kept(subject: Subject) -> None:

@@ -34,7 +34,7 @@ from reslag_vae.training.schedules import Lagging
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.training.tables import show_card
 from reslag_vae.variants import AutoEncoder, LaggingVAE, OptimalSigmaVAE
-from tests.systems import Fed, make_system, measured
+from tests.systems import Fed, make_system, measured, network_of
 
 MakeNetwork = Callable[..., Network]
 MakeData = Callable[..., ImageDataModule]
@@ -53,6 +53,38 @@ def test_what_an_autoencoder_does_not_have_is_none(
         assert [
             metrics[name] for name in ("kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2")
         ] == [None] * 5
+
+
+def test_batches_are_as_large_as_in_validation(
+    make_network: MakeNetwork, make_data: MakeData
+) -> None:
+    model, data = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal"), make_data()
+    sizes: list[int] = []
+    network_of(model).inference.register_forward_hook(
+        lambda _, given, __: sizes.append(len(given[0]))
+    )
+    data.validated_at_once = 16
+    measure(model, data)
+    assert sizes == [16, 6, 5, 11]  # train, test, val
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.parametrize("kind", ["cuda", "cpu"])
+def test_a_result_says_whether_a_gpu_rounded_products(
+    kind: str,
+    allowed: bool,
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, data = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal"), make_data()
+    trainer = fit(model, data)
+    monkeypatch.setattr(trainer.strategy, "_root_device", torch.device(kind))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
+    result = metrics_json.summary(trainer, model, data, 1, 1)
+    assert result["tf32"] is (allowed and kind == "cuda")
 
 
 def test_the_best_epoch_is_measured_and_not_the_last(

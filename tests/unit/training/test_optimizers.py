@@ -148,6 +148,15 @@ def test_moments_of_another_memory_layout_are_those_of_their_parameter() -> None
     assert torch.equal(*ends)
 
 
+def test_a_checkpoint_of_a_gpu_becomes_that_of_a_cpu() -> None:
+    """A learning rate that a graph has read in memory is a number again."""
+    adam = AdamSettings().build([nn.Parameter(torch.ones(2))])
+    adam.param_groups[0].update(lr=torch.tensor(0.125), capturable=True)
+    adam.adapt(torch.device("cpu"))
+    group = adam.param_groups[0]
+    assert (type(group["lr"]), group["lr"], group["capturable"]) == (float, 0.125, False)
+
+
 def test_a_step_counts_as_a_write_to_its_parameters() -> None:
     """By that a prior whose moments are remembered takes them anew."""
     prior = FlowPrior(3, transforms=1, hidden_features=[4])

@@ -4,6 +4,7 @@ import copy
 import functools
 import math
 import operator
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch.optim import Adam
 
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import ImageDataModule
+from reslag_vae.data.images import Batch
 from reslag_vae.latents import DiagonalGaussian, Inferred, StandardNormal
 from reslag_vae.likelihoods import (
     DataVariance,
@@ -25,6 +27,7 @@ from reslag_vae.models import FlatModel
 from reslag_vae.models.generative import GROUPS
 from reslag_vae.networks import LightResidualNetwork, Network, PlainNetwork, ResidualNetwork
 from reslag_vae.objectives import ELBO, Capacity, Terms
+from reslag_vae.training.forward import ForwardPass
 from reslag_vae.training.schedules import Joint, Lagging, Schedule, Update
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import (
@@ -148,6 +151,27 @@ def test_an_update_moves_its_own_group_alone(
     assert recorder.updates == aggressive * 3 + [(1, Update(GROUPS))] * 3
     assert recorder.changed == [set(update.groups) for _, update in recorder.updates]
     assert recorder.differentiated == recorder.changed
+
+
+def test_an_update_finds_nothing_left_of_the_one_before(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    model = make_system(LaggingVAE, make_network(), "sigma_optimal", Lagging(ratio=2, epochs=1))
+    left: list[weakref.ref[Tensor]] = []
+    alive: list[bool] = []
+    original = model.update
+
+    def update(batch: Batch, own: Update) -> ForwardPass:
+        alive.extend(tensor() is not None for tensor in left)
+        made = original(batch, own)
+        left[:] = [weakref.ref(tensor) for tensor in (made.loss, *made.extras.values())]
+        assert len(left) > 1
+        return made
+
+    model.update = update  # type: ignore[method-assign]
+    fit(model, make_data())
+    assert len(alive) >= 8
+    assert not any(alive)
 
 
 def test_batch_normalisation_takes_part_in_the_comparison(make_network: MakeNetwork) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.evaluation.codes import Codes, decode, encode
 from reslag_vae.evaluation.epoch import measure_yardstick
-from reslag_vae.evaluation.iteration import chunks, of_rows, told_of
+from reslag_vae.evaluation.iteration import chunks, of_rows, told_of_split
 from reslag_vae.evaluation.metrics.bounds import Bounds, importance_weighted_bound
 from reslag_vae.evaluation.metrics.mixture import CodeMixture
 from reslag_vae.evaluation.metrics.quality import Quality, reconstruction_quality
@@ -130,7 +130,7 @@ class Subject:
 
         Its samples, as many, have the classes or attributes of these.
         """
-        return told_of(self.model, self.reference)
+        return told_of_split(self.model, self.reference)
 
     @cached_property
     def codes(self) -> Codes:

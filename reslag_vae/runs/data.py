@@ -108,11 +108,11 @@ def load_data(
         ) from None
     condition = OmegaConf.select(config, "model.model.condition")
     if condition is not None:
-        told_of(data, condition)
+        tell_condition(data, condition)
     return data
 
 
-def told_of(data: ImageDataModule, condition: DictConfig) -> list[str]:
+def tell_condition(data: ImageDataModule, condition: DictConfig) -> list[str]:
     """Let data tell a conditional model of their images, and return the names of what they tell.
 
     Args:

@@ -182,6 +182,18 @@ def test_a_class_whose_name_a_configuration_misreads_is_refused(
         tell_condition(data, DictConfig({"kind": "label", "names": None}))
 
 
+def test_a_single_class_is_told_to_be_of_no_use(
+    make_data: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_data()
+    monkeypatch.setattr(type(data), "class_names", ["portrait"])
+    with pytest.raises(
+        ConfigError,
+        match=r"condition=label: all .* are of one class, portrait, which tells a model nothing;",
+    ):
+        tell_condition(data, DictConfig({"kind": "label", "names": None}))
+
+
 def test_data_without_classes_or_attributes_say_so(make_data: Any, compose: Compose) -> None:
     data = make_data()
     config = named(compose("model=vae", "condition=label"))

@@ -14,7 +14,13 @@ from reslag_vae.data.base import SplitName
 from reslag_vae.data.images import Batch
 from reslag_vae.evaluation.codes import Codes, decode, encode
 from reslag_vae.evaluation.epoch import measure_yardstick
-from reslag_vae.evaluation.iteration import chunk_size, chunks, device_of, of_rows, told_of
+from reslag_vae.evaluation.iteration import (
+    chunk_size,
+    chunks,
+    device_of,
+    of_rows,
+    told_of_split,
+)
 from reslag_vae.evaluation.metrics.bounds import Bounds, importance_weighted_bound
 from reslag_vae.evaluation.metrics.mixture import CodeMixture
 from reslag_vae.evaluation.metrics.quality import Quality, reconstruction_quality
@@ -147,7 +153,7 @@ class Subject:
 
         Its samples, as many, have the classes or attributes of these.
         """
-        return told_of(self.model, self.reference)
+        return told_of_split(self.model, self.reference)
 
     @cached_property
     def codes(self) -> Codes:

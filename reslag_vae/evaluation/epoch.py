@@ -14,7 +14,7 @@ from reslag_vae.likelihoods.gaussian import gaussian_elbo
 from reslag_vae.likelihoods.pixels import bits_per_dim, unit_interval
 from reslag_vae.models import GenerativeModel
 from reslag_vae.models.card import equivalent_sigma2
-from reslag_vae.models.terms import compute_terms, told
+from reslag_vae.models.terms import compute_terms, told_labels
 from reslag_vae.objectives import Objective, Terms
 from reslag_vae.objectives.averages import Means
 
@@ -54,7 +54,7 @@ class EvaluationEpoch:
         a statistic of the minibatch.
         """
         noise, prior = self._draw(len(batch.images))
-        model = told(self.model, batch.labels)
+        model = told_labels(self.model, batch.labels)
         terms, inferred = compute_terms(model, self.objective, batch.images, noise, prior)
         self.means.add(terms)
         if terms.kl is not None and self.model.latent_dim:

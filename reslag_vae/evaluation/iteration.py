@@ -128,7 +128,7 @@ def chunks(
         yield unit_interval(part.to(device))
 
 
-def told_of(model: M, images: Tensor | Images) -> M:
+def told_of_split(model: M, images: Tensor | Images) -> M:
     """Return a conditional model that is told of a split's images, or any other as it is.
 
     Args:
@@ -168,7 +168,7 @@ def given_chunks(
     Raises:
         ValueError: a conditional model was told of another number of images.
     """
-    model, first = told_of(model, images), 0
+    model, first = told_of_split(model, images), 0
     conditions = model.conditions if isinstance(model, GenerativeModel) else None
     if conditions is not None and len(conditions) not in (1, len(images)):
         raise ValueError(

@@ -38,7 +38,7 @@ element.addEventListener("click", (event) => {
 """
 
 
-def told(function: Callable[..., Any]) -> Callable[..., Any]:
+def errors_shown(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function whose errors are shown on the page in one sentence."""
 
     @wraps(function)
@@ -165,19 +165,19 @@ class Page:
         for pressed in (self.map, self.neighbours):
             # Written in the JavaScript of both: the number of the picture comes with the event.
             pressed.click(self.pick, self.picks, self.picks, **quiet).then(
-                told(self.show), given, shown, **quiet
+                errors_shown(self.show), given, shown, **quiet
             )
-        self.upload.upload(told(self.bring), [self.picks, self.upload], self.picks).success(
-            told(self.show), given, shown
+        self.upload.upload(errors_shown(self.bring), [self.picks, self.upload], self.picks).success(
+            errors_shown(self.show), given, shown
         )
         mapped = [self.model, self.kind, self.first, self.second]
         self.model.input(
             self.choose, self.model, [self.heading, self.kind, self.first, self.second]
         )
-        self.model.input(told(self.show), given, shown)
+        self.model.input(errors_shown(self.show), given, shown)
         gr.on(
             [self.model.change, self.kind.change, self.first.change, self.second.change],
-            told(self.panels.map),
+            errors_shown(self.panels.map),
             mapped,
             self.map,
         )
@@ -186,35 +186,37 @@ class Page:
         between = [self.picks, self.corners]
         gr.on(
             [self.go_between.click, self.corners.input],
-            told(self.panels.between),
+            errors_shown(self.panels.between),
             between,
             self.path,
         )
         summed = [self.picks, self.add, self.take]
         gr.on(
             [self.go_sum.click, self.add.input, self.take.input],
-            told(self.add_up),
+            errors_shown(self.add_up),
             summed,
             self.sum,
         )
         drawn = [self.sampler, self.count, self.temperature, self.seed]
-        self.go_samples.click(told(self.draw), drawn, self.samples)
+        self.go_samples.click(errors_shown(self.draw), drawn, self.samples)
         if self.panels.quick:
-            self.blocks.load(told(self.show), given, shown, **quiet)
+            self.blocks.load(errors_shown(self.show), given, shown, **quiet)
 
     def wire_sliders(self) -> None:
         """Decode as a slider moves; of a slow model, when it is let go."""
         for slider in self.sliders:
             event = slider.input if self.panels.quick else slider.release
             event(
-                told(self.move),
+                errors_shown(self.move),
                 [self.picks, self.model, *self.sliders],
                 self.decoded,
                 show_progress="hidden",
                 trigger_mode="always_last",
                 queue=False,
             )
-        self.back.click(told(self.reset), [self.picks, self.model], [*self.sliders, self.decoded])
+        self.back.click(
+            errors_shown(self.reset), [self.picks, self.model], [*self.sliders, self.decoded]
+        )
 
     # What the events do
 

@@ -31,7 +31,7 @@ def compute_terms(
         labels: (B,) class numbers or (B, K) attributes, which a conditional model is told.
     """
     images = unit_interval(images)
-    inferred, parameters = told(model, labels).infer_and_decode(images, noise)
+    inferred, parameters = told_labels(model, labels).infer_and_decode(images, noise)
     distortion = model.likelihood(images, parameters)
     if objective.draws_prior and prior is None:
         prior = joined(model.sample_latents(len(images)))
@@ -39,8 +39,8 @@ def compute_terms(
     return terms, inferred
 
 
-def told(model: GenerativeModel, labels: Tensor | None) -> GenerativeModel:
-    """Return a conditional model that is told of images, or any other as it is.
+def told_labels(model: GenerativeModel, labels: Tensor | None) -> GenerativeModel:
+    """Return a conditional model that is told the labels of images, or any other as it is.
 
     Args:
         model: any model.

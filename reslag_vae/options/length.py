@@ -16,9 +16,18 @@ from reslag_vae.options.table import TRAIN
 # A run has so many epochs, if a pass over the data is no longer than one of them; else fewer.
 EPOCHS, FEWEST_EPOCHS = 40, 5
 
+# Unless a recipe says how many, one of so many updates is aggressive.
+UPDATES_PER_AGGRESSIVE = 10
+
 # Options that the length depends on, and those that are settled by the data, where they are null.
-COUNTS = ("data.batch_size", "recipe.updates", "recipe.aggressive_updates")
-OPEN = ("trainer.max_epochs", "recipe.max_epochs", "recipe.aggressive_epochs", "data.passes")
+COUNTS = ("data.batch_size", "recipe.updates")
+OPEN = (
+    "trainer.max_epochs",
+    "recipe.max_epochs",
+    "recipe.aggressive_updates",
+    "recipe.aggressive_epochs",
+    "data.passes",
+)
 
 
 def is_open(config: DictConfig) -> bool:
@@ -44,7 +53,7 @@ def settled(config: DictConfig, images: int) -> DictConfig:
         return config
     check_given(config)
     own = config.copy()
-    updates, aggressive = own.recipe.updates, own.recipe.aggressive_updates
+    updates = own.recipe.updates
     batches = math.ceil(images / own.data.batch_size)
     counted = own.trainer.max_epochs is None
     with open_dict(own):
@@ -56,8 +65,10 @@ def settled(config: DictConfig, images: int) -> DictConfig:
             own.recipe.max_epochs = epochs if counted else own.trainer.max_epochs
         if own.trainer.max_epochs is None:
             own.trainer.max_epochs = own.recipe.max_epochs
+        if own.recipe.get("aggressive_updates") is None:
+            own.recipe.aggressive_updates = updates // UPDATES_PER_AGGRESSIVE
         if own.recipe.aggressive_epochs is None:
-            share = min(1.0, aggressive / updates)
+            share = min(1.0, own.recipe.aggressive_updates / updates)
             own.recipe.aggressive_epochs = round(share * own.trainer.max_epochs)
     return own
 

@@ -108,11 +108,11 @@ def load_data(
         ) from None
     condition = OmegaConf.select(config, "model.model.condition")
     if condition is not None:
-        told_of(data, condition)
+        tell_condition(data, condition)
     return data
 
 
-def told_of(data: ImageDataModule, condition: DictConfig) -> list[str]:
+def tell_condition(data: ImageDataModule, condition: DictConfig) -> list[str]:
     """Let data tell a conditional model of their images, and return the names of what they tell.
 
     Args:
@@ -121,13 +121,20 @@ def told_of(data: ImageDataModule, condition: DictConfig) -> list[str]:
             of all classes.
 
     Raises:
-        ConfigError: the data have no such classes or attributes, or not of every image.
+        ConfigError: the data have no such classes or attributes, or not of every image, or a
+            single class.
     """
     asked = condition.get("names")
     if condition.kind == "attributes":
         return data.tell_attributes(None if asked is None else list(asked))
     names = data.class_names
-    if len(names) < 2 or any((data.split(own).labels < 0).any() for own in SPLIT_NAMES):
+    if len(names) == 1:
+        raise ConfigError(
+            f"condition=label: all images of data={data.name} are of one class, "
+            f"{printable(names[0])}, which tells a model nothing; leave out condition=label, or "
+            "give two classes at least: in a folder each is a subfolder of pictures."
+        )
+    if not names or any((data.split(own).labels < 0).any() for own in SPLIT_NAMES):
         raise ConfigError(
             f"condition=label: data={data.name} has no class for each of its images; give data of "
             "two classes at least, such as data=fashion_mnist, or a folder with a subfolder for "

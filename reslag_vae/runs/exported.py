@@ -46,10 +46,10 @@ def use_of(folder: str, condition: "Condition | None") -> str:
     """
     told = ""
     if condition is not None and condition.kind == "label":
-        told = f"\nmodel = model.given({condition.names[0]!a})  # or a list, one for each image"
+        told = f"\nmodel = model.given({condition.names[0]!r})  # or a list, one for each image"
     elif condition is not None:
-        told = f"\nmodel = model.given({{{condition.names[0]!a}: True}})  # of all attributes"
-    return USE.format(folder=ascii(folder), told=told)
+        told = f"\nmodel = model.given({{{condition.names[0]!r}: True}})  # of all attributes"
+    return USE.format(folder=repr(folder), told=told)
 
 
 def is_export(folder: Path) -> bool:

@@ -20,6 +20,7 @@ from reslag_vae._runtime.errors import (
     printable_lines,
 )
 from reslag_vae._runtime.invocation import invocation
+from reslag_vae._runtime.packages import missing
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.exported import RECONSTRUCTIONS_FILE
 from reslag_vae.runs.folder import EXAMPLES_FILE
@@ -87,6 +88,8 @@ def export_run(run: Path, out: Path, options: argparse.Namespace) -> None:
     Raises:
         UserError: the message says what is wrong.
     """
+    if options.onnx:
+        refuse_uninstalled()  # PyTorch takes seconds to import, and the model to read and draw
     from reslag_vae.sharing.export import Choices, export
     from reslag_vae.sharing.graphs import compared
 
@@ -96,6 +99,17 @@ def export_run(run: Path, out: Path, options: argparse.Namespace) -> None:
         print(f"{' and '.join(graphs.files)}: {compared(graphs)}", file=sys.stderr)
     if shown_examples(out):
         print(shown_examples(out), file=sys.stderr)
+
+
+def refuse_uninstalled() -> None:
+    """Refuse graphs for which something is not installed.
+
+    Raises:
+        UserError: onnx or onnxscript is missing.
+    """
+    absent = missing(("onnx", "onnxscript"))
+    if absent:
+        raise UserError(f"--onnx needs {', '.join(absent)}: pip install 'reslag_vae[onnx]'")
 
 
 def main() -> None:

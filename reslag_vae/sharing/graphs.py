@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from reslag_vae import __version__
 from reslag_vae._runtime.errors import UserError, first_line
-from reslag_vae._runtime.packages import is_installed, missing
+from reslag_vae._runtime.packages import is_installed
 from reslag_vae.latents.inferred import Inferred, joined
 from reslag_vae.models import GenerativeModel
 from reslag_vae.runs.exported import DECODER_FILE, ENCODER_FILE
@@ -83,11 +83,10 @@ def graphs_of(model: GenerativeModel) -> Graphs:
         model: the model, in evaluation mode on the CPU, its parameters without gradients.
 
     Raises:
-        UserError: the model has no latents or its likelihood no mean; onnx or onnxscript is not
-            installed; PyTorch cannot export the model, or the graphs do something else.
+        UserError: the model is conditional, it has no latents or its likelihood no mean; PyTorch
+            cannot export it, or the graphs do something else.
     """
     refuse_meaningless(model)
-    refuse_uninstalled()
     encoder, decoder = Encoder(model).eval(), Decoder(model).eval()
     images, latents = examples(model, 3)
     outputs = ("mean", "standard_deviation")[: len(encoder(images))]
@@ -132,7 +131,7 @@ def refuse_meaningless(model: GenerativeModel) -> None:
     """Refuse a model whose encoder or decoder is no function of images or latents.
 
     Raises:
-        UserError: it has no latents, or its likelihood no mean.
+        UserError: it is conditional, it has no latents, or its likelihood no mean.
     """
     if model.condition is not None:
         raise UserError(
@@ -145,17 +144,6 @@ def refuse_meaningless(model: GenerativeModel) -> None:
             "--onnx: the model's images are samples, drawn pixel by pixel: there is no mean of "
             "p(x|z) that a decoder could return."
         )
-
-
-def refuse_uninstalled() -> None:
-    """Refuse an export for which something is not installed.
-
-    Raises:
-        UserError: onnx or onnxscript is missing.
-    """
-    absent = missing(("onnx", "onnxscript"))
-    if absent:
-        raise UserError(f"--onnx needs {', '.join(absent)}: pip install 'reslag_vae[onnx]'")
 
 
 def examples(model: GenerativeModel, count: int) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """The runs of a study: a union of grids, narrowed and multiplied from the command line."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -49,8 +49,9 @@ def jobs(grids: Sequence[Axes], chosen: Axes) -> list[Job]:
             has no runs. Any other option is set for every run; several values multiply the runs.
 
     Raises:
-        ConfigError: a value is in no grid, a grid does not say which data and model it is of, or
-            two runs would have one folder.
+        ConfigError: a value is in no grid, some runs have all that is chosen but none has this
+            value, a grid does not say which data and model it is of, or two runs would have one
+            folder.
     """
     axes_of_grids = {name for grid in grids for name in grid}
     extra = {name: values for name, values in chosen.items() if name not in axes_of_grids}
@@ -72,6 +73,8 @@ def jobs(grids: Sequence[Axes], chosen: Axes) -> list[Job]:
                 raise ConfigError(
                     f"{job.folder} would be the folder of two runs: write their values differently."
                 )
+    if found:
+        check_runs(narrowing, found.values())
     return list(found.values())
 
 
@@ -85,6 +88,21 @@ def check_values(name: str, values: Sequence[str], known: Sequence[str]) -> None
     for value in values:
         if value not in known and OTHERS not in known:
             raise ConfigError(f"{name}={value} is not in this study; there are {', '.join(known)}.")
+
+
+def check_runs(chosen: Axes, found: Iterable[Job]) -> None:
+    """Raise a ConfigError if a chosen value is in none of the runs that were found."""
+    taken = {override for job in found for override in job.overrides}
+    for name, values in chosen.items():
+        for value in values:
+            if f"{name}={value}" not in taken:
+                others = " ".join(
+                    f"{other}={','.join(own)}" for other, own in chosen.items() if other != name
+                )
+                raise ConfigError(
+                    f"{name}={value}: no run of this study has it with {others}; leave {value} "
+                    f"out, or run it in a command without {others}."
+                )
 
 
 def restricted(

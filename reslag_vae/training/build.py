@@ -18,7 +18,7 @@ from reslag_vae.data import ImageDataModule
 from reslag_vae.options import condition, length
 from reslag_vae.runs import provenance
 from reslag_vae.runs.build import instantiate
-from reslag_vae.runs.data import build_data, told_of
+from reslag_vae.runs.data import build_data, tell_condition
 from reslag_vae.runs.loggers import build_trackers, check_loggers
 from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.runs.option_names import flat_names
@@ -65,7 +65,7 @@ def measured(
     data, _, _ = build(condition.named(length.settled(config, images=1)), folder, data, system)
     data.prepare_data()
     if told is not None:
-        config = condition.named(config, told_of(data, told))
+        config = condition.named(config, tell_condition(data, told))
     return length.settled(config, len(data.split("train"))), data
 
 

@@ -1,5 +1,6 @@
 """The folder and the configuration of a job, composed by Hydra or kept by a run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -21,6 +22,9 @@ from reslag_vae.runs.folder import (
 from reslag_vae.training.resume import resumed
 from reslag_vae.training.second_stage import staged
 from reslag_vae.training.study_job import study_config
+
+# Groups of a model's parts, beside its objective
+PARTS = ("network", "posterior", "prior", "likelihood", "condition", "schedule", "optimizer")
 
 
 def run_folder(resume: str | None, new: str) -> str:
@@ -69,8 +73,22 @@ def data_of(run: str | None, chosen: str) -> str:
         return chosen  # what is wrong with the run is said once its configuration is read
 
 
+def parts_of(overrides: Sequence[str]) -> str:
+    """Return what the command line chooses for the parts of a job's model, each after a low line.
+
+    It is a resolver of Hydra's configuration, for the names of a multirun's folders, which say
+    model, data and objective anyway: `_linear_label` for network=linear condition=label.
+
+    Args:
+        overrides: overrides of the job.
+    """
+    chosen = (override.partition("=") for override in overrides)
+    return "".join(f"_{value}" for group, _, value in chosen if group in PARTS)
+
+
 OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
 OmegaConf.register_new_resolver("data_of", data_of, replace=True)
+OmegaConf.register_new_resolver("parts_of", parts_of, replace=True)
 
 
 def job_config(config: DictConfig, folder: Path) -> DictConfig:

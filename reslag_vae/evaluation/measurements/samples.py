@@ -75,7 +75,7 @@ def trained_protocol(subject: Subject) -> str:
     )
 
 
-def told_of_samples(subject: Subject) -> str:
+def samples_protocol(subject: Subject) -> str:
     """Return the part of a protocol that says what a conditional model's samples were told."""
     return "" if subject.model.condition is None else ", told what the reference images are"
 
@@ -103,7 +103,7 @@ def told_accuracy(
         answers = answers if told.dim() == 1 else answers[:, columns]
         values.append(float((answers == told).double().mean()))
     protocol = (
-        f"{len(told):,} {WORDS['prior']}{told_of_samples(subject)}, seed "
+        f"{len(told):,} {WORDS['prior']}{samples_protocol(subject)}, seed "
         f"{subject.settings.seed}; {trained_protocol(subject)}"
     )
     return mean_over_classifiers(values, "accuracy", protocol)
@@ -142,7 +142,7 @@ def distance(
         reals: (M, f) features of the reference images, by each classifier.
     """
     against = f"against {len(subject.reference):,} images of the {subject.settings.split} split"
-    told = "" if source == "train_images" else told_of_samples(subject)
+    told = "" if source == "train_images" else samples_protocol(subject)
     compared = (
         f"{len(features[0]):,} {WORDS[source]}{told}, seed {subject.settings.seed}, {against}"
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 from reslag_vae.data import Images
 from reslag_vae.evaluation.codes import decode, decode_alike, encode
 from reslag_vae.evaluation.context import Subject
-from reslag_vae.evaluation.iteration import told_of
+from reslag_vae.evaluation.iteration import told_of_split
 from reslag_vae.evaluation.metrics.mixture import COMPONENTS
 from reslag_vae.evaluation.pictures import bilinear, line, two_dimensions
 from reslag_vae.models import GenerativeModel
@@ -67,9 +67,9 @@ def model_material(subject: Subject, tsne: int) -> ModelMaterial:
     """
     latents = subject.codes.latents
     originals = evenly_spaced(subject.images, GRID_IMAGES)
-    model = told_of(subject.model, originals)
+    model = told_of_split(subject.model, originals)
     ends = corners(subject.images)
-    at_ends = told_of(subject.model, ends)
+    at_ends = told_of_split(subject.model, ends)
     means = encode(at_ends, ends).means
     sources = {"prior": subject.prior_latents, MIXTURE: subject.mixture_latents}
     square = decode_alike(

@@ -8,7 +8,7 @@ from torch import Tensor
 from reslag_vae.data import CelebA
 from reslag_vae.evaluation.codes import decode, decode_alike, encode
 from reslag_vae.evaluation.context import Subject
-from reslag_vae.evaluation.iteration import told_of
+from reslag_vae.evaluation.iteration import told_of_split
 from reslag_vae.evaluation.pictures import Translation, extreme_images, traverse
 from reslag_vae.evaluation.pictures.material import GRID_IMAGES, evenly_spaced
 from reslag_vae.evaluation.pictures.translation import (
@@ -36,7 +36,7 @@ def traversals(subject: Subject) -> dict[str, Tensor]:
     kl = codes.kls
     activity = codes.activity if kl is None else kl.mean(0)
     first = subject.images.part(torch.tensor([0]))
-    model = told_of(subject.model, first)
+    model = told_of_split(subject.model, first)
     start = encode(model, first).means[0]
     middle, deviation = codes.latents.mean(0), codes.latents.std(0)
     unit, binary = "relative variance" if kl is None else "KL", subject.model.binary
@@ -57,7 +57,7 @@ def extremes(subject: Subject) -> tuple[Tensor, Tensor, Tensor]:
     errors = subject.quality.mse * subject.model.dimensions
     chosen = extreme_images(errors, max(1, min(EXTREMES, len(errors) // 3)))
     images = subject.images.part(chosen.flatten())
-    model = told_of(subject.model, images)
+    model = told_of_split(subject.model, images)
     decoded = decode(model, encode(model, images).means)
     shape = (*chosen.shape, *decoded.shape[1:])
     return errors[chosen], images.images.reshape(shape), decoded.view(shape)
@@ -70,7 +70,7 @@ def other_latents(subject: Subject) -> tuple[Tensor, dict[str, Tensor]]:
     the same images twice.
     """
     originals = evenly_spaced(subject.images, GRID_IMAGES)
-    model = told_of(subject.model, originals)
+    model = told_of_split(subject.model, originals)
     own = encode(model, originals).means
     return originals.images, {
         "sample given its latents": decode(model, own),
@@ -139,6 +139,6 @@ def translated_image(subject: Subject, label: str, position: int, direction: Ten
         direction: (d,) direction, added in each of the five strengths.
     """
     image = subject.images.part(torch.tensor([position]))
-    model = told_of(subject.model, image)
+    model = told_of_split(subject.model, image)
     path = translate(encode(model, image).means[0], direction, STRENGTHS)
     return Translation(label, image.images[0], decode_alike(model, path))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from reslag_vae.evaluation.codes import decode_alike, encode
 from reslag_vae.evaluation.context import Subject
-from reslag_vae.evaluation.iteration import told_of
+from reslag_vae.evaluation.iteration import told_of_split
 from reslag_vae.evaluation.pictures.blocks import Block, draw_blocks
 from reslag_vae.evaluation.pictures.material import evenly_spaced
 from reslag_vae.likelihoods.pixels import unit_interval
@@ -54,7 +54,7 @@ def exchanges(subject: Subject) -> "Figure":
     condition, model = subject.model.condition, subject.model
     assert condition is not None, "a conditional model"
     originals = evenly_spaced(subject.images, EXCHANGED)
-    own = told_of(model, originals)
+    own = told_of_split(model, originals)
     assert own.conditions is not None, "told of the images"
     latents, numbers = encode(own, originals).means, own.conditions
     columns = [unit_interval(originals.images).cpu(), decode_alike(own, latents)]

@@ -12,7 +12,7 @@ from reslag_vae.data.images import Batch, as_batch
 from reslag_vae.evaluation.pictures.figures import image_grid, save_figure
 from reslag_vae.evaluation.pictures.trained import reconstruction_rows, sample_rows
 from reslag_vae.likelihoods.pixels import unit_interval
-from reslag_vae.models.terms import told
+from reslag_vae.models.terms import told_labels
 from reslag_vae.options import require
 from reslag_vae.runs.folder import drawn_images_file, figure_file
 from reslag_vae.runs.formats import write_arrays
@@ -102,7 +102,7 @@ def picture_rows(model: BaseVAE, originals: Batch) -> dict[str, list[tuple[str, 
     model.eval()
     try:
         pictures, images = {}, originals.images.to(model.device)
-        given = told(model.model, originals.labels.to(model.device))
+        given = told_labels(model.model, originals.labels.to(model.device))
         if given.latent_dim:
             pictures["reconstructions"] = reconstruction_rows(given, images)
         return pictures | {"prior_samples": sample_rows(given, len(images))}

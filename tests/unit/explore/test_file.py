@@ -140,6 +140,32 @@ def test_a_sheet_holds_its_images(count: int) -> None:
     assert np.array_equal(found, images[:, 0].numpy())
 
 
+def test_a_sheet_of_photographs_is_small_and_looks_the_same() -> None:
+    coarse = torch.rand(COLUMNS + 3, 3, 6, 6, generator=torch.Generator().manual_seed(0))
+    smooth = torch.nn.functional.interpolate(255 * coarse, size=(36, 44), mode="bicubic")
+    grain = 4 * torch.randn(smooth.shape, generator=torch.Generator().manual_seed(1))
+    images = (smooth + grain).clamp(0, 255).byte()
+    sheet = sheet_of(images)
+    kind, content = sheet.uri.split(";base64,")
+    assert kind == "data:image/jpeg"
+    with Image.open(io.BytesIO(base64.b64decode(content))) as picture:
+        first = np.asarray(picture)[: sheet.height, : sheet.width].astype(int)
+    assert np.abs(first - images[0].permute(1, 2, 0).numpy()).mean() < 4
+    assert len(sheet.uri) < images.numel() / 3
+
+
+def test_a_sheet_may_be_of_noise() -> None:
+    # Pillow's JPEG in one piece (optimize, progressive) has too little room for it.
+    images = torch.randint(256, (64, 3, 64, 64), dtype=torch.uint8)
+    assert sheet_of(images).uri.startswith("data:image/jpeg;")
+
+
+def test_a_sheet_of_drawings_in_colour_is_exact() -> None:
+    images = torch.zeros(40, 3, 16, 16, dtype=torch.uint8)
+    images[:, 0, 3:7] = 255
+    assert sheet_of(images).uri.startswith("data:image/png;")
+
+
 def test_large_images_are_reduced() -> None:
     images = torch.full((2, 3, 100, 50), 7, dtype=torch.uint8)
     sheet = sheet_of(images, 64)

@@ -29,7 +29,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of what Gradio is made of
     gradio = pytest.importorskip("gradio", reason=REASON)
 
-from reslag_vae.explore.page import Page, told  # noqa: E402  # needs Gradio
+from reslag_vae.explore.page import Page, errors_shown  # noqa: E402  # needs Gradio
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,7 @@ def test_a_slider_decodes(page: Page) -> None:
 def test_an_error_is_one_sentence_on_the_page(page: Page, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_text("no picture")
     with pytest.raises(gradio.Error, match=r"bad\.png cannot be read"):
-        told(page.bring)([], str(tmp_path / "bad.png"))
+        errors_shown(page.bring)([], str(tmp_path / "bad.png"))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from torch import Tensor
 from reslag_vae.data.images import Images
 from reslag_vae.evaluation import encode, importance_weighted_bound
 from reslag_vae.evaluation.codes import decode
-from reslag_vae.evaluation.iteration import told_of
+from reslag_vae.evaluation.iteration import told_of_split
 from reslag_vae.evaluation.metrics.quality import reconstruction_quality
 from reslag_vae.latents.inferred import joined
 from reslag_vae.likelihoods import FixedVariance, Gaussian
@@ -172,7 +172,7 @@ def test_each_image_of_many_chunks_is_told_its_own_class() -> None:
     store = (levels * 255).byte()[classes].view(-1, 1, 1, 1).repeat(1, 1, 2, 2)
     split = Images(store, classes, torch.randperm(1500)[:1300])
     assert reconstruction_quality(model, split).mse.max() < 1e-4
-    decoded = decode(told_of(model, split), encode(model, split).latents)
+    decoded = decode(told_of_split(model, split), encode(model, split).latents)
     torch.testing.assert_close(decoded, split.images / 255, rtol=0, atol=0.01)
 
 

@@ -63,6 +63,16 @@ def test_updates_become_epochs(
     check(found)
 
 
+@pytest.mark.parametrize("model", ["lagging", "vae"])
+@pytest.mark.parametrize(("updates", "aggressive"), [(20, 2), (3000, 300), (9, 0)])
+def test_a_tenth_of_the_updates_is_aggressive_unless_another_number_is_said(
+    model: str, updates: int, aggressive: int, compose: Compose
+) -> None:
+    config = compose(*OWN[:2], f"model={model}", "logger=none", f"recipe.updates={updates}")
+    assert settled(config, 285).recipe.aggressive_updates == aggressive
+    check(config)
+
+
 def test_a_length_in_epochs_is_left_alone(compose: Compose) -> None:
     config = compose("data=digits", "model=lagging")
     assert settled(config, 285) is config

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 import reslag_vae
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae._runtime.escape import markdown
+from reslag_vae.models import Condition
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.exported import DECODER_FILE, ENCODER_FILE, FILES
 from reslag_vae.sharing.card import Facts, model_card
@@ -175,6 +176,19 @@ def test_the_licence_is_told(licence: str, head: dict[str, str]) -> None:
     text = model_card(facts(licence=check_licence(licence)))
     assert head.items() <= head_of(text).items()
     assert text.endswith(f"## Licence\n\n{licence}\n")
+
+
+@pytest.mark.parametrize(
+    ("condition", "line"),
+    [
+        (Condition(["chaton é", "汉\n```"]), "model.given('chaton é')"),
+        (Condition(["汉", "b"], "attributes"), "model.given({'汉': True})"),
+    ],
+)
+def test_names_stand_on_a_card_as_they_are(condition: Condition, line: str) -> None:
+    text = model_card(facts(folder="modèle\u202e", condition=condition))
+    assert line in text
+    assert r"load('modèle\u202e')" in text  # what turns the direction of writing stays escaped
 
 
 @pytest.mark.parametrize("licence", ["", "my own", "a\nb", "-mit", "m" * 65])

@@ -46,6 +46,7 @@ def test_a_run_is_exported_with_its_graphs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     made = Graphs(FILES, ("mean", "standard_deviation"), 2.5e-7)
+    monkeypatch.setattr("reslag_vae.sharing.command.missing", lambda names: [])
     monkeypatch.setattr("reslag_vae.sharing.export.graphs_of", lambda model: made)
     out = tmp_path / "out"
     monkeypatch.setattr("sys.argv", ["export", str(first_stage("model=vae")), str(out), "--onnx"])
@@ -59,15 +60,12 @@ def test_a_run_is_exported_with_its_graphs(
     assert said in text
 
 
-def test_nothing_is_written_where_there_is_no_graph(
-    first_stage: Callable[..., Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_a_missing_package_is_told_before_the_run_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("reslag_vae._runtime.packages.find_spec", lambda name: None)
-    out = tmp_path / "out"
-    monkeypatch.setattr("sys.argv", ["export", str(first_stage("model=vae")), str(out), "--onnx"])
+    run, out = tmp_path / "no run", tmp_path / "out"
+    monkeypatch.setattr("sys.argv", ["export", str(run), str(out), "--onnx"])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 1

@@ -106,6 +106,16 @@ def test_a_value_of_no_grid_is_refused() -> None:
         jobs(GRIDS, {"model": ["vqvae"]})
 
 
+def test_a_chosen_value_without_a_run_is_refused_beside_others_that_have_runs() -> None:
+    with pytest.raises(
+        ConfigError,
+        match=r"^model=reslag: no run of this study has it with data=mnist; leave reslag out",
+    ):
+        jobs(GRIDS, {"model": ["vae", "reslag"], "data": ["mnist"]})
+    with pytest.raises(ConfigError, match=r"^model=vae: .* it with objective=sigma_data; leave"):
+        jobs(GRIDS, {"model": ["vae", "lagging"], "objective": ["sigma_data"]})
+
+
 OPEN = [
     {"model": ["vae", "beta_vae"], "data": ["mnist", "celeba", "*"]},
     {"model": ["reslag"], "data": ["celeba"]},

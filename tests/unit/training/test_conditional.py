@@ -22,7 +22,7 @@ from reslag_vae.evaluation.main import evaluate
 from reslag_vae.evaluation.pictures.told import changed
 from reslag_vae.models import Condition, FlatModel
 from reslag_vae.options.condition import named
-from reslag_vae.runs.data import load_data, told_of
+from reslag_vae.runs.data import load_data, tell_condition
 from reslag_vae.runs.formats import read_json
 from reslag_vae.training.build import build, measured
 from tests.systems import QUICK, TINY
@@ -179,17 +179,29 @@ def test_a_class_whose_name_a_configuration_misreads_is_refused(
     data = load_data(run)
     monkeypatch.setattr(type(data), "class_names", ["cat", "${dog}"])
     with pytest.raises(ConfigError, match=r"the class \$\{dog\} has .* rename it"):
-        told_of(data, DictConfig({"kind": "label", "names": None}))
+        tell_condition(data, DictConfig({"kind": "label", "names": None}))
+
+
+def test_a_single_class_is_told_to_be_of_no_use(
+    make_data: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_data()
+    monkeypatch.setattr(type(data), "class_names", ["portrait"])
+    with pytest.raises(
+        ConfigError,
+        match=r"condition=label: all .* are of one class, portrait, which tells a model nothing;",
+    ):
+        tell_condition(data, DictConfig({"kind": "label", "names": None}))
 
 
 def test_data_without_classes_or_attributes_say_so(make_data: Any, compose: Compose) -> None:
     data = make_data()
     config = named(compose("model=vae", "condition=label"))
     with pytest.raises(ConfigError, match=r"condition=label: data=.* has no class for each"):
-        told_of(data, config.condition)
+        tell_condition(data, config.condition)
     config.condition.kind = "attributes"
     with pytest.raises(ConfigError, match=r"condition=attributes: data=.* has no attributes"):
-        told_of(data, config.condition)
+        tell_condition(data, config.condition)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +236,7 @@ def test_other_classes_than_those_of_the_run_are_refused(run: Path) -> None:
     data = load_data(run)
     node = DictConfig({"kind": "label", "names": ["a", "b"]})
     with pytest.raises(ConfigError, match=r"condition\.names=.*: are not the classes of the data"):
-        told_of(data, node)
+        tell_condition(data, node)
 
 
 @pytest.fixture

@@ -5,11 +5,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae._runtime import jobs
 from reslag_vae._runtime.errors import ConfigError
+from reslag_vae._runtime.invocation import configuration_folder
 from reslag_vae._runtime.jobs import job_name
 from reslag_vae.runs.config import read_config
 from reslag_vae.runs.errors import RunError
@@ -112,6 +116,30 @@ def test_the_data_of_a_second_stage_are_those_of_its_run(tmp_path: Path) -> None
 def test_the_folder_is_that_of_the_run_to_resume_or_a_new_one(folder: Path) -> None:
     assert job_module.run_folder(None, "runs/new") == "runs/new"
     assert job_module.run_folder(str(folder), "runs/new") == str(folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (("seed=1",), "7_vae_digits_elbo_1"),
+        (("condition=none",), "7_vae_digits_elbo_none_0"),
+        (("condition=label", "trainer.max_epochs=2"), "7_vae_digits_elbo_label_0"),
+        (("prior=flow", "schedule=joint"), "7_vae_digits_elbo_flow_joint_0"),
+    ],
+)
+def test_the_jobs_of_a_multirun_are_named_by_what_is_chosen(
+    words: tuple[str, ...], name: str
+) -> None:
+    with initialize_config_dir(str(configuration_folder()), version_base="1.3"):
+        own = ["model=vae", "data=digits", "hydra.mode=MULTIRUN", "hydra.job.num=7", *words]
+        config = hydra_compose("train", own, return_hydra_config=True)
+    hydra = HydraConfig.instance()
+    before = hydra.cfg
+    try:
+        hydra.set_config(config)
+        assert config.hydra.sweep.subdir == name
+    finally:
+        hydra.cfg = before
 
 
 @pytest.fixture

@@ -48,17 +48,20 @@ def condition_caveats(run: FinishedRun) -> list[str]:
 
 
 def setting_caveats(run: FinishedRun) -> list[str]:
-    """Return the settings of a run that differ from those that the thesis prints."""
+    """Return the settings of a run that differ from those that the thesis prints.
+
+    A network that is not the thesis' has some of them only, and a model without a latent none.
+    """
     setting = setting_of(run.data)
     if setting is None:
         return []
-    network, schedule = run.config["network"], run.config["schedule"]
+    network, schedule = run.config.get("network") or {}, run.config["schedule"]
     objective = run.config["objective"]
-    pairs = [
-        ("latent", network["latent_dim"], setting.latent),
-        ("convolution blocks", sum(network["blocks"]), setting.blocks),
-        ("learning rate", run.config["optimizer"]["lr"], LEARNING_RATE),
-    ]
+    pairs = [("learning rate", run.config["optimizer"]["lr"], LEARNING_RATE)]
+    if "latent_dim" in network:
+        pairs += [("latent", network["latent_dim"], setting.latent)]
+    if "blocks" in network:
+        pairs += [("convolution blocks", sum(network["blocks"]), setting.blocks)]
     if "ratio" in schedule:
         pairs += [
             ("ratio", schedule["ratio"], setting.ratio),

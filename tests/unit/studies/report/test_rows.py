@@ -3,18 +3,22 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.formats import write_arrays
+from reslag_vae.studies.report.caveats import setting_caveats
 from reslag_vae.studies.report.finished import read_finished_runs
 from reslag_vae.studies.report.grouping import rows_of
 from reslag_vae.studies.report.rows import Row, implied_sigma2
 from reslag_vae.studies.report.statistics import Estimate, estimate
 from reslag_vae.studies.report.tables import compare_with_thesis
+from tests.running import ROOT
 
 MakeRun = Callable[..., Path]
 
@@ -114,6 +118,18 @@ def test_other_settings_than_the_thesis_prints_are_told(
     make_run("fashion_mnist/lagging-sigma_data/seed_0", model="lagging", settings=settings)
     [row] = rows(study)["fashion_mnist"]
     assert row.caveats == [caveat]
+
+
+def test_any_model_is_held_against_the_settings_that_it_has(
+    compose: Callable[..., DictConfig],
+) -> None:
+    told = {}
+    for path in sorted((ROOT / "conf" / "model").glob("*.yaml")):
+        config = OmegaConf.to_container(compose(f"model={path.stem}", "data=cifar10"), resolve=True)
+        run: Any = SimpleNamespace(data="cifar10", config=config)
+        told[path.stem] = setting_caveats(run)
+    assert told["vq_vae"] == ["convolution blocks 4, the thesis' 5"]
+    assert told["lagging"] == []
 
 
 def test_an_axis_of_the_study_is_no_caveat(make_run: MakeRun, study: Path) -> None:

@@ -20,24 +20,24 @@ import resource, torch
 from reslag_vae._runtime import process
 {setting}
 torch.set_num_threads(1)
-for _ in range(3):
+for _ in range(10):
     [torch.ones(10_000_000) for _ in range(2)]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(5):
+for _ in range(20):
     [torch.ones(10_000_000) for _ in range(2)]
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
 def page_faults(setting: str) -> int:
-    """Of 10 tensors of 40 MB, made and freed two at a time."""
+    """Of 40 tensors of 40 MB, made and freed two at a time."""
     command = [sys.executable, "-c", FAULTS.format(setting=setting)]
     return int(subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc's allocator is set")
 def test_freed_memory_is_used_again_without_asking_the_system() -> None:
-    pages = 10 * 40_000_000 / 4096
+    pages = 40 * 40_000_000 / 4096
     assert page_faults("pass") > pages / 2
     # A small block that lies in the way now and then makes the memory grow by one tensor more.
     assert page_faults("process.tune()") < pages / 4

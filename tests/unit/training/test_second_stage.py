@@ -93,12 +93,11 @@ def test_all_but_the_prior_stands_still(
     moved = {name for name, value in after.state_dict().items() if not value.equal(begun[name])}
     assert set(filter(is_of_prior, learnt)) <= moved <= set(filter(is_of_prior, begun))
     assert after.parts()["prior"].name == case.prior
-    # What is not of the prior is measured to be what it was.
+    # What is not of the prior is measured to be what it was; an MMD's minibatches are other sums.
     first, second = (metrics(folder) for folder in (run, tmp_path / "second"))
     for split in ("val", "test"):
-        assert first[split]["rec"] == second[split]["rec"]
-        for name in ("sigma2", "commitment"):
-            assert first[split].get(name) == second[split].get(name)
+        for name in ("rec", "sigma2", "commitment"):
+            assert second[split].get(name) == pytest.approx(first[split].get(name), rel=1e-6)
 
 
 def test_it_is_resumed_without_its_run(

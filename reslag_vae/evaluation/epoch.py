@@ -73,9 +73,12 @@ class EvaluationEpoch:
     def _rows(
         self, count: int, widths: tuple[int, ...], generator: torch.Generator
     ) -> tuple[Tensor, ...]:
-        """Draw (count, width) normal numbers for each level, on the model's device."""
-        device = self.model.parameter.device
-        return tuple(normal_rows(count, width, generator).to(device) for width in widths)
+        """Draw (count, width) normal numbers for each level, on the model's device.
+
+        All levels of an image are drawn together: the same numbers in batches of any size.
+        """
+        rows = normal_rows(count, sum(widths), generator).to(self.model.parameter.device)
+        return torch.split(rows, list(widths), dim=1)
 
     def gathered(self) -> "EvaluationEpoch":
         """Return the evaluation with the minibatches of all processes, in turns.

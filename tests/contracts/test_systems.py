@@ -358,8 +358,9 @@ def test_it_is_loaded_and_exported_with_the_same_numbers(
     assert torch.equal(torch.get_rng_state(), random)
     kept = json.loads((trained.folder / RESULT_FILE).read_text())
     trained.system.train_mse.fill_(kept["yardstick_sigma2"])
+    # In smaller batches than the run's own, whose sums round otherwise.
     for name, value in measured(trained.system, data.in_order("test")).items():
-        assert kept["test"][name] == pytest.approx(value, rel=1e-9)
+        assert kept["test"][name] == pytest.approx(value, rel=1e-5), name
     arrays = read_arrays(trained.folder / PER_IMAGE_FILE)
     assert ("nll" in arrays) == trained.model.likelihood.discrete
     if "nll" in arrays:

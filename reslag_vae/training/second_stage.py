@@ -50,7 +50,7 @@ def staged(config: DictConfig, overrides: Sequence[str], folder: Path) -> DictCo
 
 
 def first_folder(config: DictConfig, folder: Path) -> Path:
-    """Return the folder of the run that a second stage begins with.
+    """Return the folder of the run that a second stage begins with, as an absolute path.
 
     In a study a name without a slash is that of a row: of its run on the same data, and by the same
     seed.
@@ -61,8 +61,8 @@ def first_folder(config: DictConfig, folder: Path) -> Path:
     """
     given = Path(config.run).expanduser()
     if config.study is None or len(given.parts) > 1:
-        return given
-    return folder.parent.parent / given / folder.name
+        return given.absolute()
+    return (folder.parent.parent / given / folder.name).absolute()
 
 
 def second_stage(config: DictConfig, overrides: Sequence[str], folder: Path) -> DictConfig:

@@ -59,7 +59,15 @@ CASES = [
     Case(("model=reslag_light", "schedule.epochs=1"), "mixture"),
     Case(("model=f_vae", "prior.transforms=2", "prior.hidden_features=[8]"), "flow"),
 ]
-every_case = pytest.mark.parametrize("case", CASES, ids=["-".join(own.first) for own in CASES])
+# One of each prior, and those that are something else to a second stage, go without the slow tests.
+FEW = (0, 3, 4, 5, 6, 8)
+every_case = pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(own, marks=[] if i in FEW else pytest.mark.slow, id="-".join(own.first))
+        for i, own in enumerate(CASES)
+    ],
+)
 
 
 def composed(compose: Compose, run: Path, case: Case, *overrides: str) -> DictConfig:
@@ -207,13 +215,19 @@ def test_nothing_foreign_is_built_of_its_run(
     assert second_stage(trusting, [], run).run == str(run)
 
 
-def test_a_row_of_its_study_can_be_named(compose: Compose, first_stage: FirstStage) -> None:
+def test_a_row_of_its_study_can_be_named(
+    compose: Compose, first_stage: FirstStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = first_stage(*CASES[0].first)
     results = run.parents[1]
     row = run.parent.name
     config = compose("model=code_prior", f"run={row}", "study=codes", *OWN)
     folder = results / "code_prior" / run.name
     assert staged(config, [], folder).run == str(run)
+    monkeypatch.chdir(results)
+    assert staged(config, [], Path("code_prior", run.name)).run == str(run)
+    relative = f"run={run.relative_to(results)}"
+    assert staged(compose("model=code_prior", relative, *OWN), [], folder).run == str(run)
 
 
 def test_a_prior_that_learns_nothing_is_refused(compose: Compose, first_stage: FirstStage) -> None:

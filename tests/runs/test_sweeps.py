@@ -117,6 +117,7 @@ def started(log: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_a_killed_study_finishes_and_runs_nothing_twice(sweep: Sweep, tmp_path: Path) -> None:
     killed = tmp_path / "killed" / "results"
     process = fork(tmp_path, *in_folder(killed))
@@ -324,6 +325,7 @@ def test_what_a_study_does_not_have_is_named(sweep: Sweep, tmp_path: Path) -> No
     assert not (tmp_path / "study").exists()
 
 
+@pytest.mark.slow
 def test_optuna_goes_on_where_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "results"
     small = [option for option in SMALL if not option.startswith(("experiment=", "hydra."))]

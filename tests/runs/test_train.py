@@ -176,73 +176,62 @@ def test_checkpoints_hold_plain_containers_and_what_they_are_of(
 @pytest.mark.parametrize(
     ("epochs", "stop", "overrides"),
     [
-        (2, 1, ("model=lagging", "schedule.epochs=1")),
-        (
+        pytest.param(2, 1, "model=lagging schedule.epochs=1", id="end_of_phase"),
+        pytest.param(
             3,
             1,
-            (
-                "model=reslag",
-                "schedule.epochs=2",
-                "schedule.batches=fresh",
-                "objective=sigma_learned",
-            ),
+            "model=reslag schedule.epochs=2 schedule.batches=fresh objective=sigma_learned",
+            id="fresh_batches",
         ),
-        (
+        pytest.param(
             3,
             2,
-            (
-                "model=lagging",
-                "schedule.epochs=3",
-                "schedule.until=mutual_information",
-                "optimizer.lr=0.2",
-                "data.batch_size=128",
-            ),
+            "model=lagging schedule.epochs=3 schedule.until=mutual_information optimizer.lr=0.2"
+            " data.batch_size=128",
+            id="mutual_information",
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(2, 1, "model=f_vae prior.transforms=2 prior.hidden_features=[8]", id="flow"),
+        pytest.param(
             2,
             1,
-            ("model=f_vae", "prior.transforms=2", "prior.hidden_features=[8]"),
+            "model=lagging schedule.epochs=1 prior=vamp prior.pseudo_inputs=10",
+            id="pseudo_inputs",
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             2,
             1,
-            ("model=lagging", "schedule.epochs=1", "prior=vamp", "prior.pseudo_inputs=10"),
+            "model=vq_vae_2 network.channels=[4,4,4] network.blocks=[1,1,1] posterior.codes=20",
+            id="two_codebooks",
         ),
-        (
+        pytest.param(
             2,
             1,
-            (
-                "model=vq_vae_2",
-                "network.channels=[4,4,4]",
-                "network.blocks=[1,1,1]",
-                "posterior.codes=20",
-            ),
+            "model=ladder_vae network.channels=[4,4] schedule=lagging",
+            id="hierarchy",
+            marks=pytest.mark.slow,
         ),
-        (2, 1, ("model=ladder_vae", "network.channels=[4,4]", "schedule=lagging")),
-        (2, 1, ("model=biva", "network.channels=[4,4]", "schedule=lagging")),
-    ],
-    ids=[
-        "end_of_phase",
-        "fresh_batches",
-        "mutual_information",
-        "flow",
-        "pseudo_inputs",
-        "two_codebooks",
-        "hierarchy",
-        "hierarchy_on_both_ways",
+        pytest.param(
+            2,
+            1,
+            "model=biva network.channels=[4,4] schedule=lagging",
+            id="hierarchy_on_both_ways",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_an_interrupted_run_ends_as_if_it_had_not_been(
     epochs: int,
     stop: int,
-    overrides: tuple[str, ...],
+    overrides: str,
     compose: Compose,
     train: Train,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The second minibatch of an epoch is not reached."""
-    options = (*BARE, "data.batch_size=512", *overrides, f"trainer.max_epochs={epochs}")
+    options = (*BARE, "data.batch_size=512", *overrides.split(), f"trainer.max_epochs={epochs}")
     config = compose(*options)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     value = train(config, whole)
@@ -581,6 +570,7 @@ def test_a_refused_command_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_second_stage_begins_with_a_run_and_outlives_it(
     compose: Compose, train: Train, tmp_path: Path
 ) -> None:

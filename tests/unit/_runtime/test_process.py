@@ -35,6 +35,7 @@ def page_faults(setting: str) -> int:
     return int(subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc's allocator is set")
 def test_freed_memory_is_used_again_without_asking_the_system() -> None:
     pages = 40 * 40_000_000 / 4096

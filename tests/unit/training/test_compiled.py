@@ -199,11 +199,18 @@ def test_an_error_of_the_model_itself_is_raised(
 @pytest.mark.parametrize(
     ("prior", "still", "small"),
     [
-        ("mixture", "inference", ()),
-        ("flow", "inference", ("prior.transforms=2", "prior.hidden_features=[8]")),
+        pytest.param("mixture", "inference", (), marks=pytest.mark.slow),
+        pytest.param(
+            "flow",
+            "inference",
+            ("prior.transforms=2", "prior.hidden_features=[8]"),
+            marks=pytest.mark.slow,
+        ),
         ("flow", "generative", ("prior.transforms=2", "prior.hidden_features=[8]")),
         ("vamp", "generative", ("prior.pseudo_inputs=5",)),
-        ("two_stage", "inference", ("prior.hidden_features=[8]",)),
+        pytest.param(
+            "two_stage", "inference", ("prior.hidden_features=[8]",), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_learned_priors_are_one_graph(

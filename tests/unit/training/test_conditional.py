@@ -19,6 +19,7 @@ from reslag_vae.apply.told import classes_of, told_of_pictures, told_of_samples
 from reslag_vae.data import CelebA
 from reslag_vae.evaluation.likeliest import likeliest_classes
 from reslag_vae.evaluation.main import evaluate
+from reslag_vae.evaluation.metrics import classifier
 from reslag_vae.evaluation.pictures.told import changed
 from reslag_vae.models import Condition, FlatModel
 from reslag_vae.options.condition import named
@@ -41,7 +42,8 @@ MODELS = [
 @pytest.fixture(scope="module")
 def run(compose: Compose, train: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "told"
-    train(compose("model=vae", *TOLD, "callbacks.images=null"), folder)
+    root = f"data.root={folder.parent}"  # where an evaluation keeps its classifier
+    train(compose("model=vae", *TOLD, "callbacks.images=null", root), folder)
     return folder
 
 
@@ -82,8 +84,9 @@ def test_a_run_keeps_what_it_is_told(run: Path) -> None:
 
 
 def test_an_evaluation_is_told_the_classes_of_its_images(
-    run: Path, compose: Compose, tmp_path: Path
+    run: Path, compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(classifier, "STEPS", 10)
     options_ = ("samples=2", "reference=24", "train_images=40", "tsne=0", "logger=none")
     (result,) = evaluate(compose(f"run={run}", f"out={tmp_path}", *options_, script="evaluate"))
     names = {path.stem for path in result.pictures}

@@ -22,7 +22,6 @@ from typing import Any
 import torch
 
 from benchmarks import report
-from reslag_vae._runtime import process
 
 ROOT = Path(__file__).parents[1]
 # Progress bars are drawn as in a terminal, but to the null device; W&B stays offline and quiet.
@@ -135,16 +134,14 @@ class Child:
 
     Args:
         job: the task of the child.
-        variables: environment variables, besides this process' own; None sets those of train.py for
-            our own training.
+        variables: environment variables, besides this process' own. Without any, threads wait as
+            they do where nothing else runs.
         checkout: checkout of this project whose code the child runs.
     """
 
     def __init__(
         self, job: Job, variables: dict[str, str] | None = None, checkout: Path = ROOT
     ) -> None:
-        if variables is None:
-            variables = process.BRIEF if job.contender.startswith("ours") else {}
         self.log = Path(job.folder) / "log.txt"
         with self.log.open("w") as log:
             # A session of its own, so that the child's workers can be ended with it.
@@ -155,7 +152,7 @@ class Child:
                 stderr=log,
                 text=True,
                 cwd=checkout,
-                env=os.environ | ENVIRONMENT | variables,
+                env=os.environ | ENVIRONMENT | (variables or {}),
                 start_new_session=True,
             )
         assert self.process.stdin is not None

@@ -17,9 +17,9 @@ def __getattr__(name: str) -> Any:
 
         return load
     if name in ("build", "fit"):
-        from reslag_vae._runtime.process import wait_briefly
+        from reslag_vae._runtime.process import wait_briefly_in_a_crowd
 
-        wait_briefly()  # before PyTorch is loaded
+        wait_briefly_in_a_crowd()  # before PyTorch is loaded
         from reslag_vae import interface
 
         return getattr(interface, name)

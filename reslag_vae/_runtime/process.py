@@ -4,16 +4,19 @@ import ctypes
 import gc
 import logging
 import os
+import statistics
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 # Constants of <malloc.h>.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 # Variables of OpenMP and of GNU's library for it: how long an idle thread spins before it sleeps.
-# This many turns bridge the gaps within a step; `benchmarks/results/busy` has the cost of others.
+# `benchmarks/results/busy` has what others cost, alone and beside a second training.
 BRIEF = {"GOMP_SPINCOUNT": "3000"}
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 
@@ -26,16 +29,39 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def wait_briefly() -> None:
-    """Have idle threads sleep soon, unless the user has set how they wait.
+def wait_briefly_in_a_crowd() -> None:
+    """Have idle threads sleep soon where others want the cores, unless the user has set it.
 
-    Results stay bitwise the same. By default idle threads spin for milliseconds. Where other
-    processes want the cores, the threads of one step then keep each other from working. Call this
-    before PyTorch is loaded, which reads the environment only then; child processes inherit the
-    setting.
+    Results stay bitwise the same. By default idle threads spin for milliseconds, which is the
+    fastest where each has a core: on some processors waking them several times a step takes a
+    fifth of its time. Where other processes want the cores, threads that spin keep those of their
+    own step from working, many times as long. Call this before PyTorch is loaded, which reads the
+    environment only then; child processes inherit the setting.
     """
-    if not any(name in os.environ for name in WAITING):
+    if not any(name in os.environ for name in WAITING) and is_crowded():
         os.environ.update(BRIEF)
+
+
+def is_crowded() -> bool:
+    """Return whether there are fewer cores than threads of ours and those at work beside us."""
+    if not hasattr(os, "sched_getaffinity"):
+        return False  # no Linux, and no GNU library
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    threads = int(asked) if asked.isdecimal() else len(os.sched_getaffinity(0))
+    return threads + running_beside() > (os.cpu_count() or 1)
+
+
+def running_beside() -> int:
+    """Return how many threads of other processes run or wait for a core, on Linux.
+
+    It is the median of five looks within 20 ms, for there is always some short work.
+    """
+    looks = []
+    for number in range(5):
+        time.sleep(0.005 if number else 0)
+        running = Path("/proc/loadavg").read_text().split()[3].partition("/")[0]
+        looks.append(int(running) - 1)  # but for this one
+    return statistics.median_low(looks)
 
 
 def tune() -> None:

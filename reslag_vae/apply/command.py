@@ -213,7 +213,7 @@ def run(request: Request) -> int:
         UserError: the message says what is wrong.
     """
     inputs = checked_inputs(request)
-    process.wait_briefly()
+    process.wait_briefly_in_a_crowd()
     with postponed():
         from reslag_vae.apply.work import apply
         from reslag_vae.evaluation.progress import progress_bar

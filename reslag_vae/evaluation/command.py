@@ -15,7 +15,7 @@ from reslag_vae._runtime.jobs import job_end
 @hydra.main(version_base="1.3", config_path=str(configuration_folder()), config_name="evaluate")
 def main(config: DictConfig) -> None:
     """Write numbers and pictures of every run into its folder, and compare several runs."""
-    process.wait_briefly()
+    process.wait_briefly_in_a_crowd()
     try:
         with permission_errors():
             options.check_evaluation(config)

@@ -119,7 +119,7 @@ def run(request: Request) -> None:
         UserError: the message says what is wrong.
     """
     inputs = checked_inputs(request)
-    process.wait_briefly()
+    process.wait_briefly_in_a_crowd()
     with postponed():
         from reslag_vae.evaluation.progress import progress_bar
         from reslag_vae.explore.work import read_explorers

@@ -65,7 +65,7 @@ def run(
     Returns:
         The monitored value of the best epoch, and the system with that epoch's weights.
     """
-    process.wait_briefly()
+    process.wait_briefly_in_a_crowd()
     with postponed():
         from lightning import seed_everything
 

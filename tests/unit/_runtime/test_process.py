@@ -96,26 +96,45 @@ def test_peak_memory_is_in_bytes_and_never_falls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("before", "beside", "brief"),
     [
-        ({}, {"GOMP_SPINCOUNT": "3000"}),
-        ({"OMP_WAIT_POLICY": "ACTIVE"}, {"OMP_WAIT_POLICY": "ACTIVE"}),
-        ({"GOMP_SPINCOUNT": "7"}, {"GOMP_SPINCOUNT": "7"}),
+        ({}, 0, False),
+        ({}, 1, True),
+        ({"OMP_NUM_THREADS": "3"}, 1, False),
+        ({"OMP_NUM_THREADS": "3"}, 2, True),
+        ({"OMP_NUM_THREADS": "many"}, 0, False),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, 9, False),
+        ({"GOMP_SPINCOUNT": "7"}, 9, False),
     ],
 )
-def test_threads_sleep_unless_the_user_says_otherwise(
-    before: dict[str, str], after: dict[str, str], monkeypatch: pytest.MonkeyPatch
+def test_threads_sleep_soon_beside_others_unless_the_user_says_otherwise(
+    before: dict[str, str], beside: int, brief: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "environ", dict(before))
-    process.wait_briefly()
-    assert os.environ == after
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
+    monkeypatch.setattr(process, "running_beside", lambda: beside)
+    process.wait_briefly_in_a_crowd()
+    assert os.environ == before | (process.BRIEF if brief else {})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system says so on Linux alone")
+def test_what_runs_beside_us_is_seen() -> None:
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        assert any(process.running_beside() >= 2 for _ in range(50))
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 POLICY = """
 import sys
 from reslag_vae._runtime import process
 assert "torch" not in sys.modules
-process.wait_briefly()
+process.is_crowded = lambda: True
+process.wait_briefly_in_a_crowd()
 import torch
 torch.ones(10_000_000).sum()
 """

@@ -107,7 +107,9 @@ def test_all_but_the_prior_stands_still(
         assert {"sigma2", "commitment"} & first[split].keys() <= second[split].keys()
         for name in {"rec", "sigma2", "commitment"} & second[split].keys():
             own = first[split][name]
-            assert second[split][name] == (own and pytest.approx(own, rel=1e-6)), name
+            assert second[split][name] == (None if own is None else pytest.approx(own, rel=1e-6)), (
+                name
+            )
 
 
 def test_it_is_resumed_without_its_run(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -102,12 +103,17 @@ class Run(NamedTuple):
 
     @property
     def updates(self) -> int | None:
-        """The number of the decoder's updates; None if the history does not say."""
-        seen = [row.get("images_seen") for row in self.history if row.get("epoch") == self.epoch]
-        if not seen or seen[-1] is None:
+        """The number of the decoder's updates, one for each minibatch.
+
+        None if the history does not say. The last minibatch of an epoch may be smaller.
+        """
+        rows = [row for row in self.history if row.get("epoch", math.inf) <= self.epoch]
+        seen = [row["images_seen"] for row in rows if "images_seen" in row]
+        if not seen or len(seen) < len(rows) or rows[-1]["epoch"] != self.epoch:
             return None
+        images = [after - before for before, after in pairwise([0.0, *seen])]
         batch_size: int = self.config.data.batch_size
-        return math.ceil(seen[-1] / batch_size)
+        return sum(math.ceil(count / batch_size) for count in images)
 
     @property
     def title(self) -> str:

@@ -21,6 +21,7 @@ from reslag_vae._runtime.errors import (
 )
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.packages import missing
+from reslag_vae._runtime.signals import interruptible, postponed
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.exported import RECONSTRUCTIONS_FILE
 from reslag_vae.runs.folder import EXAMPLES_FILE
@@ -90,8 +91,9 @@ def export_run(run: Path, out: Path, options: argparse.Namespace) -> None:
     """
     if options.onnx:
         refuse_uninstalled()  # PyTorch takes seconds to import, and the model to read and draw
-    from reslag_vae.sharing.export import Choices, export
-    from reslag_vae.sharing.graphs import compared
+    with postponed():
+        from reslag_vae.sharing.export import Choices, export
+        from reslag_vae.sharing.graphs import compared
 
     choices = Choices(options.licence, options.examples, options.onnx)
     graphs = export(run, out, options.checkpoint, options.trust, choices)
@@ -122,11 +124,15 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="a new folder")
     add_choices(parser)
     options = parser.parse_args()
-    try:
-        with permission_errors():
-            export_run(options.run, options.out, options)
-    except UserError as error:
-        parser.exit(1, f"{printable_lines(str(error))}\n")
+    with interruptible():
+        try:
+            with permission_errors():
+                export_run(options.run, options.out, options)
+        except UserError as error:
+            parser.exit(1, f"{printable_lines(str(error))}\n")
+        except KeyboardInterrupt:
+            print("Stopped.", file=sys.stderr)
+            raise
     print(printable(str(options.out)))
 
 

@@ -15,6 +15,7 @@ from reslag_vae._runtime.errors import (
 )
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.packages import missing
+from reslag_vae._runtime.signals import interruptible
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.exported import is_export
 from reslag_vae.runs.hub import PREFIX, is_repository
@@ -63,11 +64,15 @@ def main() -> None:
     prepare()
     own = parser()
     options = own.parse_args()
-    try:
-        with permission_errors():
-            push(options)
-    except UserError as error:
-        own.exit(1, f"{printable_lines(str(error))}\n")
+    with interruptible():
+        try:
+            with permission_errors():
+                push(options)
+        except UserError as error:
+            own.exit(1, f"{printable_lines(str(error))}\n")
+        except KeyboardInterrupt:
+            print("Stopped.", file=sys.stderr)
+            raise
 
 
 def push(options: argparse.Namespace) -> None:

@@ -112,6 +112,17 @@ def test_what_the_extras_bring_is_what_commands_look_for() -> None:
         assert {wanted.get(name, name) for name in names} <= brought
 
 
+def test_the_quick_start_says_which_extras_all_leaves_out() -> None:
+    extras_of = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    table = re.findall(r"^\| (`.*?) \| (.*) \|$", (ROOT / "docs/quick_start.md").read_text(), re.M)
+    told = {name for names, _ in table for name in re.findall(r"`(\w+)`", names)} - {"all"}
+    brought = brought_by("all", extras_of)
+    left_out = {name for name in told if not brought_by(name, extras_of) <= brought}
+    assert set(re.findall(r"`(\w+)`", dict(table)["`all`"])) == left_out
+
+
 def brought_by(extra: str, extras_of: dict[str, list[str]]) -> set[str]:
     """Names of the distributions that an extra installs, by itself or by another of its own."""
     names: set[str] = set()

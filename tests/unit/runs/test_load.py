@@ -19,7 +19,7 @@ from reslag_vae.networks import LightResidualNetwork
 from reslag_vae.runs.config import load_config
 from reslag_vae.runs.data import load_data
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.load import read_run
+from reslag_vae.runs.load import Run, read_run
 from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.training.build import build_system
 from reslag_vae.training.stored_config import save_config
@@ -328,3 +328,14 @@ def test_a_checkpoint_that_is_cut_short_is_named(content: bytes, tmp_path: Path)
     message = f"{path} is damaged or no checkpoint: it is cut short, or a file of another kind"
     with pytest.raises(RunError, match=f"^{re.escape(message)}$"):
         reslag_vae.load(tmp_path)
+
+
+@pytest.mark.parametrize(("epoch", "updates"), [(1, 3), (2, 6), (3, None)])
+def test_the_smaller_minibatch_at_the_end_of_each_epoch_is_an_update(
+    epoch: int, updates: int | None
+) -> None:
+    history = [{"epoch": 1.0, "images_seen": 70.0}, {"epoch": 2.0, "images_seen": 140.0}]
+    config: Any = OmegaConf.create({"data": {"batch_size": 32}})
+    unused: Any = None
+    run = Run(Path(), config, unused, unused, unused, unused, "best", epoch, history, {})
+    assert run.updates == updates

@@ -4,6 +4,8 @@ import ast
 import json
 import re
 import shutil
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from reslag_vae.sharing.card import Facts, model_card
 from reslag_vae.sharing.command import main
 from reslag_vae.sharing.export import Choices, export
 from reslag_vae.sharing.licences import check_licence
+from reslag_vae.sharing.push import main as push_main
 from reslag_vae.variants import ResLagLightVAE
 from tests.running import BARE
 
@@ -400,3 +403,25 @@ def test_an_interrupted_export_is_finished_by_the_same_command(run: Path, tmp_pa
     reslag_vae.load(out)
     with pytest.raises(RunError, match="is there already"):
         export(run, out)
+
+
+@pytest.mark.parametrize(
+    ("command", "work"),
+    [(main, "command.export_run"), (push_main, "push.push")],
+    ids=["export", "push"],
+)
+def test_ctrl_c_ends_the_command_with_a_word(
+    command: Callable[[], None],
+    work: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*_: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(f"reslag_vae.sharing.{work}", interrupted)
+    monkeypatch.setattr("sys.argv", ["reslag", "run", "user/name"])
+    with pytest.raises(SystemExit) as ended:
+        command()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "Stopped.\n"

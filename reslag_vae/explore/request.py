@@ -49,10 +49,15 @@ class Request(NamedTuple):
 
     @property
     def titles(self) -> list[str]:
-        """The names of the models: what their paths do not share."""
+        """The names of the models: what their paths do not share.
+
+        The path of a single one is as it was given, and of an absolute one the end, which a file
+        that is handed on may show.
+        """
         paths = [os.path.abspath(path) for path in self.models]
         if len(set(paths)) < 2:
-            return [str(path) for path in self.models]
+            ends = [path.parts[-3:] if path.is_absolute() else path.parts for path in self.models]
+            return [os.path.join(*end) for end in ends]
         common = os.path.commonpath(paths)
         names = [os.path.relpath(path, common) for path in paths]
         # Runs of a study end alike: `seed_0` says nothing.

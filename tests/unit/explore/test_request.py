@@ -84,7 +84,8 @@ def test_a_port_that_is_taken_and_a_host_that_is_none(
 @pytest.mark.parametrize(
     ("paths", "titles"),
     [
-        (["runs/a"], ["runs/a"]),
+        (["runs/digits/vae/a"], ["runs/digits/vae/a"]),
+        (["/home/me/runs/digits/vae/a"], ["digits/vae/a"]),
         (["runs/a", "runs/b"], ["a", "b"]),
         (["study/a/seed_0", "study/b/seed_0"], ["a", "b"]),
         (["study/a/seed_0", "study/a/seed_1"], ["seed_0", "seed_1"]),

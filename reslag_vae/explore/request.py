@@ -56,8 +56,8 @@ class Request(NamedTuple):
         """
         paths = [os.path.abspath(path) for path in self.models]
         if len(set(paths)) < 2:
-            ends = [path.parts[-3:] if path.is_absolute() else path.parts for path in self.models]
-            return [os.path.join(*end) for end in ends]
+            shown = [path.parts[-3:] if path.is_absolute() else path.parts for path in self.models]
+            return [str(Path(*parts)) for parts in shown]
         common = os.path.commonpath(paths)
         names = [os.path.relpath(path, common) for path in paths]
         # Runs of a study end alike: `seed_0` says nothing.

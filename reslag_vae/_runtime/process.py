@@ -19,6 +19,8 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 # `benchmarks/results/busy` has what others cost, alone and beside a second training.
 BRIEF = {"GOMP_SPINCOUNT": "3000"}
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+# Where Linux says how many threads run or wait for a core, as in `0.50 0.42 0.40 3/512 4711`.
+LOAD = Path("/proc/loadavg")
 
 
 def peak_memory() -> int:
@@ -44,7 +46,7 @@ def wait_briefly_in_a_crowd() -> None:
 
 def is_crowded() -> bool:
     """Return whether there are fewer cores than threads of ours and those at work beside us."""
-    if not hasattr(os, "sched_getaffinity"):
+    if not LOAD.exists():
         return False  # no Linux, and no GNU library
     asked = os.environ.get("OMP_NUM_THREADS", "")
     threads = int(asked) if asked.isdecimal() else len(os.sched_getaffinity(0))
@@ -59,7 +61,7 @@ def running_beside() -> int:
     looks = []
     for number in range(5):
         time.sleep(0.005 if number else 0)
-        running = Path("/proc/loadavg").read_text().split()[3].partition("/")[0]
+        running = LOAD.read_text().split()[3].partition("/")[0]
         looks.append(int(running) - 1)  # but for this one
     return statistics.median_low(looks)
 

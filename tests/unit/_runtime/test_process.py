@@ -113,9 +113,17 @@ def test_threads_sleep_soon_beside_others_unless_the_user_says_otherwise(
     monkeypatch.setattr(os, "environ", dict(before))
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
+    monkeypatch.setattr(process, "LOAD", Path(__file__))
     monkeypatch.setattr(process, "running_beside", lambda: beside)
     process.wait_briefly_in_a_crowd()
     assert os.environ == before | (process.BRIEF if brief else {})
+
+
+def test_where_the_system_says_nothing_there_is_no_crowd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LOAD", tmp_path / "loadavg")
+    assert not process.is_crowded()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system says so on Linux alone")

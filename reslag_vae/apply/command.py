@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from reslag_vae._runtime import process, terminal
+from reslag_vae._runtime.ending import ended_in_words
 from reslag_vae._runtime.errors import (
     ConfigError,
-    UserError,
-    permission_errors,
     printable,
-    printable_lines,
 )
 from reslag_vae._runtime.invocation import invocation
-from reslag_vae._runtime.signals import interruptible, postponed
+from reslag_vae._runtime.signals import postponed
 from reslag_vae.apply.request import SAMPLERS, Request, checked_inputs
 from reslag_vae.runs.hub import HubAddress, is_address, parsed
 
@@ -192,16 +190,8 @@ def main() -> None:
     """
     terminal.prepare()
     request = Request(**vars(parser().parse_intermixed_args()))
-    with interruptible():
-        try:
-            with permission_errors():
-                unreadable = run(request)
-        except UserError as error:
-            print(printable_lines(str(error)), file=sys.stderr)
-            raise SystemExit(1) from None
-        except KeyboardInterrupt:
-            print("Stopped.", file=sys.stderr)
-            raise
+    with ended_in_words():
+        unreadable = run(request)
     if unreadable:
         raise SystemExit(INCOMPLETE)
 

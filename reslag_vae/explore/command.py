@@ -4,9 +4,10 @@ import argparse
 import sys
 
 from reslag_vae._runtime import process, terminal
-from reslag_vae._runtime.errors import UserError, permission_errors, printable, printable_lines
+from reslag_vae._runtime.ending import ended_in_words
+from reslag_vae._runtime.errors import printable
 from reslag_vae._runtime.invocation import invocation
-from reslag_vae._runtime.signals import interruptible, postponed
+from reslag_vae._runtime.signals import postponed
 from reslag_vae.apply.command import Parser, path, whole
 from reslag_vae.explore.request import LOOPBACK, MOST, PORT, SPLITS, Request, checked_inputs
 
@@ -100,16 +101,8 @@ def main() -> None:
     """
     terminal.prepare()
     request = Request(**vars(parser().parse_intermixed_args()))
-    with interruptible():
-        try:
-            with permission_errors():
-                run(request)
-        except UserError as error:
-            print(printable_lines(str(error)), file=sys.stderr)
-            raise SystemExit(1) from None
-        except KeyboardInterrupt:
-            print("Stopped.", file=sys.stderr)
-            raise
+    with ended_in_words():
+        run(request)
 
 
 def run(request: Request) -> None:

@@ -7,7 +7,8 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from reslag_vae._runtime.errors import UserError, first_line, printable
+from reslag_vae._runtime.ending import ended_in_words
+from reslag_vae._runtime.errors import UserError, first_line
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.terminal import prepare
 
@@ -132,8 +133,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--group", default="model", choices=GROUPS, help="what runs are grouped by (default: model)"
     )
     asked = parser.parse_args(arguments)
-    try:
+    with ended_in_words():
         url = save(asked.entity, asked.project, asked.group)
-    except UserError as error:
-        raise SystemExit(printable(str(error))) from None
     print(url)

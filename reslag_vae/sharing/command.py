@@ -12,16 +12,15 @@ import argparse
 import sys
 from pathlib import Path
 
+from reslag_vae._runtime.ending import ended_in_words
 from reslag_vae._runtime.errors import (
     ConfigError,
     UserError,
-    permission_errors,
     printable,
-    printable_lines,
 )
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.packages import missing
-from reslag_vae._runtime.signals import interruptible, postponed
+from reslag_vae._runtime.signals import postponed
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.exported import RECONSTRUCTIONS_FILE
 from reslag_vae.runs.folder import EXAMPLES_FILE
@@ -124,15 +123,8 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="a new folder")
     add_choices(parser)
     options = parser.parse_args()
-    with interruptible():
-        try:
-            with permission_errors():
-                export_run(options.run, options.out, options)
-        except UserError as error:
-            parser.exit(1, f"{printable_lines(str(error))}\n")
-        except KeyboardInterrupt:
-            print("Stopped.", file=sys.stderr)
-            raise
+    with ended_in_words():
+        export_run(options.run, options.out, options)
     print(printable(str(options.out)))
 
 

@@ -6,16 +6,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reslag_vae import __version__
+from reslag_vae._runtime.ending import ended_in_words
 from reslag_vae._runtime.errors import (
     ConfigError,
     UserError,
-    permission_errors,
     printable,
-    printable_lines,
 )
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.packages import missing
-from reslag_vae._runtime.signals import interruptible
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.exported import is_export
 from reslag_vae.runs.hub import PREFIX, is_repository
@@ -64,15 +62,8 @@ def main() -> None:
     prepare()
     own = parser()
     options = own.parse_args()
-    with interruptible():
-        try:
-            with permission_errors():
-                push(options)
-        except UserError as error:
-            own.exit(1, f"{printable_lines(str(error))}\n")
-        except KeyboardInterrupt:
-            print("Stopped.", file=sys.stderr)
-            raise
+    with ended_in_words():
+        push(options)
 
 
 def push(options: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from reslag_vae._runtime import terminal
-from reslag_vae._runtime.errors import UserError, printable_lines
+from reslag_vae._runtime.ending import ended_in_words
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae.studies.overview import print_status, run_statuses
 from reslag_vae.studies.plan import read_plan, results_of
@@ -19,10 +19,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog=invocation("study"), description="How far a study is.")
     parser.add_argument("study", type=Path, help="its folder, such as studies/table1")
     folder = results_of(parser.parse_args().study)
-    try:
+    with ended_in_words():
         print_status(run_statuses(folder, read_plan(folder).jobs))
-    except UserError as error:
-        parser.exit(1, f"{printable_lines(str(error))}\n")
 
 
 if __name__ == "__main__":

@@ -173,52 +173,39 @@ def test_checkpoints_hold_plain_containers_and_what_they_are_of(
     assert hyperparameters["model"]["model"]["network"]["channels"] == [4, 8]
 
 
+# By name: the epochs, after how many of them the run is interrupted, and what it trains.
+INTERRUPTED = {
+    "end_of_phase": (2, 1, "model=lagging schedule.epochs=1"),
+    "fresh_batches": (
+        3,
+        1,
+        "model=reslag schedule.epochs=2 schedule.batches=fresh objective=sigma_learned",
+    ),
+    "mutual_information": (
+        3,
+        2,
+        "model=lagging schedule.epochs=3 schedule.until=mutual_information optimizer.lr=0.2"
+        " data.batch_size=128",
+    ),
+    "flow": (2, 1, "model=f_vae prior.transforms=2 prior.hidden_features=[8]"),
+    "pseudo_inputs": (2, 1, "model=lagging schedule.epochs=1 prior=vamp prior.pseudo_inputs=10"),
+    "two_codebooks": (
+        2,
+        1,
+        "model=vq_vae_2 network.channels=[4,4,4] network.blocks=[1,1,1] posterior.codes=20",
+    ),
+    "hierarchy": (2, 1, "model=ladder_vae network.channels=[4,4] schedule=lagging"),
+    "hierarchy_on_both_ways": (2, 1, "model=biva network.channels=[4,4] schedule=lagging"),
+}
+# Those whose kind the others show.
+SLOW = ("mutual_information", "pseudo_inputs", "hierarchy", "hierarchy_on_both_ways")
+
+
 @pytest.mark.parametrize(
     ("epochs", "stop", "overrides"),
     [
-        pytest.param(2, 1, "model=lagging schedule.epochs=1", id="end_of_phase"),
-        pytest.param(
-            3,
-            1,
-            "model=reslag schedule.epochs=2 schedule.batches=fresh objective=sigma_learned",
-            id="fresh_batches",
-        ),
-        pytest.param(
-            3,
-            2,
-            "model=lagging schedule.epochs=3 schedule.until=mutual_information optimizer.lr=0.2"
-            " data.batch_size=128",
-            id="mutual_information",
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(2, 1, "model=f_vae prior.transforms=2 prior.hidden_features=[8]", id="flow"),
-        pytest.param(
-            2,
-            1,
-            "model=lagging schedule.epochs=1 prior=vamp prior.pseudo_inputs=10",
-            id="pseudo_inputs",
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(
-            2,
-            1,
-            "model=vq_vae_2 network.channels=[4,4,4] network.blocks=[1,1,1] posterior.codes=20",
-            id="two_codebooks",
-        ),
-        pytest.param(
-            2,
-            1,
-            "model=ladder_vae network.channels=[4,4] schedule=lagging",
-            id="hierarchy",
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(
-            2,
-            1,
-            "model=biva network.channels=[4,4] schedule=lagging",
-            id="hierarchy_on_both_ways",
-            marks=pytest.mark.slow,
-        ),
+        pytest.param(*case, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for name, case in INTERRUPTED.items()
     ],
 )
 def test_an_interrupted_run_ends_as_if_it_had_not_been(

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from reslag_vae._runtime import terminal
-from reslag_vae._runtime.errors import UserError, printable_lines
+from reslag_vae._runtime.ending import ended_in_words
 from reslag_vae._runtime.files import remove_unfinished, write_atomically
 from reslag_vae._runtime.invocation import invocation
 
@@ -25,11 +25,9 @@ def main() -> None:
         "--out", type=Path, help="another folder for the report; the default is the study's own"
     )
     arguments = parser.parse_args()
-    try:
+    with ended_in_words():
         for path in build(arguments.study, arguments.out or arguments.study):
             print(path)
-    except UserError as error:
-        parser.exit(1, f"{printable_lines(str(error))}\n")
 
 
 def build(study: Path, out: Path) -> list[Path]:

@@ -17,13 +17,13 @@ PARTS = ("model", "data", "trainer", "callbacks")
 def final_config(config: DictConfig) -> DictConfig:
     """Return a configuration with the final value of every option.
 
-    The folders of the data are absolute, so they are found from any working directory.
+    The folders and files of the data are absolute, so they are found from any working directory.
     """
     resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
     assert isinstance(resolved, DictConfig), "made of one"
     root, pictures = Path(resolved.data.root).expanduser(), resolved.data.get("folder")
     resolved.data.root = str(root.absolute())
-    if pictures and Path(pictures).expanduser().is_dir():  # else it is in root
+    if pictures and Path(pictures).expanduser().exists():  # else it is in root
         resolved.data.folder = str(Path(pictures).expanduser().absolute())
     return resolved
 

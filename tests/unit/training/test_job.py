@@ -19,7 +19,7 @@ from reslag_vae.runs.config import read_config
 from reslag_vae.runs.errors import RunError
 from reslag_vae.training import job as job_module
 from reslag_vae.training.resume import resumed
-from reslag_vae.training.stored_config import save_config
+from reslag_vae.training.stored_config import begun_config, save_config
 from reslag_vae.training.study_job import check_same_settings
 
 Compose = Callable[..., DictConfig]
@@ -279,6 +279,17 @@ def test_other_pictures_are_another_run_and_a_relative_path_is_not(
     check_same_settings(compose(*options, f"data.folder={tmp_path}/pictures"), tmp_path / "run")
     with pytest.raises(RunError, match=r"data\.folder="):
         check_same_settings(compose(*options, "data.folder=others"), tmp_path / "run")
+
+
+def test_a_file_of_arrays_is_found_from_any_working_directory(
+    compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images.npy").touch()
+    options = ("model=vae", "data=arrays", "data.folder=images.npy", "logger=none")
+    shape = "recipe.image_shape=[1,16,16]"
+    save_config(compose(*options, shape), tmp_path / "run")
+    assert begun_config(tmp_path / "run").data.folder == str(tmp_path / "images.npy")
 
 
 @pytest.mark.parametrize("content", ["a: [", "", "- 1"])

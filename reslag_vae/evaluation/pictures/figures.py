@@ -156,11 +156,17 @@ def kl_bars(kl: np.ndarray, active: np.ndarray, title: str) -> "Figure":
 
 
 def add_key(figure: "Figure", colors: dict[str, str]) -> None:
-    """Add the meaning of colours to the upper right corner of bars that fall to the right."""
+    """Add the meaning of colours below bars, where it hides none of them."""
     from matplotlib.patches import Patch
 
     patches = [Patch(color=color, label=label) for label, color in colors.items()]
-    figure.axes[0].legend(handles=patches, loc="upper right", fontsize=POINTS, frameon=False)
+    figure.legend(
+        handles=patches,
+        loc="outside lower center",
+        ncols=len(patches),
+        fontsize=POINTS - 1,
+        frameon=False,
+    )
 
 
 @default_settings()

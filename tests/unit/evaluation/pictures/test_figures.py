@@ -87,11 +87,19 @@ def test_kl_bars_are_sorted_and_inactive_ones_grey() -> None:
 
 
 def test_kl_bars_are_named_by_their_dimensions_and_have_a_key() -> None:
-    axis = kl_bars(np.array([0.1, 2.0, 0.0]), np.array([True, True, False]), "title").axes[0]
-    assert [label.get_text() for label in axis.get_xticklabels()] == ["z2", "z1", "z3"]
-    legend = axis.get_legend()
-    assert legend is not None
+    figure = kl_bars(np.array([0.1, 2.0, 0.0]), np.array([True, True, False]), "title")
+    ticks = figure.axes[0].get_xticklabels()
+    assert [label.get_text() for label in ticks] == ["z2", "z1", "z3"]
+    (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["active (2)", "idle (1)"]
+
+
+def test_the_key_of_kl_bars_hides_no_bar() -> None:
+    """Also where all are as high as the first."""
+    figure = kl_bars(np.ones(3), np.array([True, True, False]), "title")
+    FigureCanvasAgg(figure).draw()
+    (legend,) = figure.legends
+    assert not legend.get_window_extent().overlaps(figure.axes[0].get_window_extent())
 
 
 def test_of_many_dimensions_some_are_named_each_in_its_place() -> None:

@@ -94,8 +94,10 @@ def copies(trained: Path, tmp_path: Path) -> Path:
 
 def test_a_verdict_says_after_how_few_updates_it_is(trained: Path) -> None:
     run = read_run(trained / "lagging", "last")
-    seen = read_metrics(trained / "lagging")[-1]["images_seen"]
-    assert run.updates == math.ceil(seen / run.config.data.batch_size)
+    epochs = read_metrics(trained / "lagging")
+    images = epochs[0]["images_seen"]
+    assert images * len(epochs) == epochs[-1]["images_seen"]
+    assert run.updates == len(epochs) * math.ceil(images / run.config.data.batch_size)
     assert reservation(run.updates) == f", after no more than {run.updates} updates"
     assert run._replace(history=[]).updates is None
 

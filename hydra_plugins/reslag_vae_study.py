@@ -18,7 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae._runtime.errors import ConfigError, UserError, first_line
-from reslag_vae.studies.grid import Axes, Job, jobs
+from reslag_vae.studies.grid import Axes, Job, jobs, seed_after_seed
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class StudySweeper(Sweeper):
         plan.add_to_plan(folder, asked, questions, all_of_it)
         before = overview.run_statuses(folder, asked)
         overview.print_status(before)
-        launched = [job for job, own in before.items() if self.is_to_run(own.state)]
+        launched = seed_after_seed(job for job, own in before.items() if self.is_to_run(own.state))
         results: Sequence[JobReturn] = ()
         if launched:
             results = self.launch(launched)

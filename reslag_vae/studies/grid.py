@@ -37,6 +37,11 @@ class Job(NamedTuple):
         """The part of the folder that runs differing only in seed or data set share."""
         return PurePosixPath(self.folder).parts[1]
 
+    @property
+    def seed(self) -> str:
+        """The part of the folder that runs differing only in row or data set share."""
+        return PurePosixPath(self.folder).parts[-1]
+
 
 def jobs(grids: Sequence[Axes], chosen: Axes) -> list[Job]:
     """Return the runs of some grids in order, each once.
@@ -76,6 +81,18 @@ def jobs(grids: Sequence[Axes], chosen: Axes) -> list[Job]:
     if found:
         check_runs(narrowing, found.values())
     return list(found.values())
+
+
+def seed_after_seed(runs: Iterable[Job]) -> list[Job]:
+    """Return runs in the order in which to start them: all of a seed before those of the next.
+
+    Runs that differ in seed alone need the same compiled graphs. In this order those that start
+    together compile different ones, and later seeds find all of them in the cache; and a study that
+    is cut short has all its rows.
+    """
+    ordered = list(runs)
+    seeds = list(dict.fromkeys(job.seed for job in ordered))
+    return sorted(ordered, key=lambda job: seeds.index(job.seed))
 
 
 def known_values(grids: Sequence[Axes], name: str) -> list[str]:

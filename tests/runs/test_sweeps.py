@@ -261,6 +261,16 @@ def test_a_study_is_narrowed_by_its_own_axes(
     assert {job.row for job in read_plan(tmp_path / "study").jobs} == rows
 
 
+def test_a_study_starts_one_seed_after_the_other(tmp_path: Path) -> None:
+    """Of runs that are refused, because there are no data."""
+    where = [f"hydra.sweep.dir={tmp_path}/study", f"data.root={tmp_path}/nothing", "logger=none"]
+    proxy = {"http_proxy": "http://localhost:1", "https_proxy": "http://localhost:1"}
+    said = start(tmp_path, "experiment=table1", *where, "data=mnist", "seed=1,0", **proxy).stdout
+    order = [line.split("seed=")[1][0] for line in said.splitlines() if " : model=" in line]
+    assert len(order) > 2
+    assert order == sorted(order, reverse=True)
+
+
 def test_a_study_keeps_its_settings(sweep: Sweep, tmp_path: Path) -> None:
     assert sweep("study", "model=autoencoder", "trainer.max_epochs=1").returncode == 0
     before = outcome(tmp_path / "study")

@@ -3,7 +3,7 @@
 import pytest
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.studies.grid import Job, folder_label, jobs
+from reslag_vae.studies.grid import Job, folder_label, jobs, seed_after_seed
 
 GRIDS = [
     {"model": ["vae", "beta_vae"], "data": ["mnist", "celeba"]},
@@ -47,6 +47,18 @@ def test_a_job_has_every_override_and_its_place() -> None:
         ("model=lagging", "objective=sigma_data", "data=celeba", "seed=3", "trainer.max_epochs=5"),
     )
     assert (job.data, job.row) == ("celeba", "lagging-sigma_data")
+
+
+def test_runs_start_seed_after_seed_each_in_the_order_of_the_grids() -> None:
+    asked = jobs(GRIDS, {"seed": ["7", "0", "10"], "data": ["mnist"]})
+    assert [job.folder for job in seed_after_seed(asked)] == [
+        "mnist/vae/seed_7",
+        "mnist/beta_vae/seed_7",
+        "mnist/vae/seed_0",
+        "mnist/beta_vae/seed_0",
+        "mnist/vae/seed_10",
+        "mnist/beta_vae/seed_10",
+    ]
 
 
 def test_a_run_of_two_grids_is_run_once() -> None:

@@ -1,5 +1,6 @@
 """Whatever can be chosen, called or imported is named in the pages."""
 
+import csv
 import re
 from functools import cache
 
@@ -100,3 +101,13 @@ def test_every_room_has_its_page_of_the_api(room: str) -> None:
     name = ROOMS[room].__name__
     assert f"::: {name}\n" in (DOCS / "api" / f"{room}.md").read_text()
     assert ROOMS[room].__all__
+
+
+def test_the_readme_has_the_numbers_of_the_table_of_all_systems() -> None:
+    with (ROOT / "experiments" / "systems.csv").open(encoding="utf-8") as file:
+        found = [row for row in csv.DictReader(file) if row["data"] == "binarized_mnist"]
+    readme = (ROOT / "README.md").read_text()
+    for row in found:
+        prior = "" if row["prior"] == "standard_normal" else f" `prior={row['prior']}`"
+        bound = f"{float(row['iw_bound']):.1f}" if row["iw_bound"] else "-"
+        assert f"| `{row['model']}`{prior} | {-float(row['elbo']):.1f} | {bound} " in readme

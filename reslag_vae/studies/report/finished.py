@@ -65,10 +65,19 @@ class FinishedRun(NamedTuple):
     @property
     def has_mean(self) -> bool:
         """Whether Rec is between an image and its reconstruction: see `Likelihood.has_mean`."""
+        return self.likelihood.has_mean
+
+    @property
+    def is_mass(self) -> bool:
+        """Whether the likelihood is a mass, whose nats compare with those of masses alone."""
+        return self.likelihood.discrete
+
+    @property
+    def likelihood(self) -> type[likelihoods.Likelihood]:
+        """The class of the run's likelihood; of one that is not this package's, their base."""
         target = str(self.config.get("likelihood", {}).get("_target_", ""))
-        return bool(
-            getattr(getattr(likelihoods, target.rpartition(".")[2], None), "has_mean", True)
-        )
+        found = getattr(likelihoods, target.rpartition(".")[2], None)
+        return found if isinstance(found, type) else likelihoods.Likelihood
 
     @property
     def notes(self) -> list[str]:

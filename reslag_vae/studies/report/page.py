@@ -3,19 +3,20 @@
 It is readable on a phone and in print.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from itertools import zip_longest
 from typing import NamedTuple
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from reslag_vae.studies.report import tables
+from reslag_vae.studies.report import systems_table, tables
 from reslag_vae.studies.report.columns import COST, YARDSTICK, Column, best, filled_columns
 from reslag_vae.studies.report.contents import Chapter, Contents
 from reslag_vae.studies.report.pictures import PICTURES, data_uri, pictures_of
 from reslag_vae.studies.report.plots import curves, rates, svg
 from reslag_vae.studies.report.rows import Row
+from reslag_vae.studies.report.systems import System, Systems
 from reslag_vae.studies.report.tables import text_of
 
 SIGNS = {"better": "▼ ", "worse": "▲ "}
@@ -39,18 +40,62 @@ class Cell(NamedTuple):
 
 def page(contents: Contents) -> str:
     """Return the page as HTML."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(
-        files("reslag_vae.studies.report").joinpath("page.html").read_text(encoding="utf-8")
-    )
-    return template.render(
+    return rendered(
+        "page.html",
         contents=contents,
         tables=tables,
-        style=files("reslag_vae.studies.report").joinpath("page.css").read_text(encoding="utf-8"),
         chapters=[(chapter, ChapterView(chapter)) for chapter in contents.chapters],
     )
+
+
+def systems_page(found: Sequence[Systems], galleries: Mapping[str, bytes]) -> str:
+    """Return the page of all systems as HTML.
+
+    Args:
+        found: the systems by data set.
+        galleries: PNG files by the place of a data set.
+    """
+    groups = []
+    for group in found:
+        head, *lines = systems_table.table_of(group)
+        body = [
+            [
+                Cell(text, note=note_of(system) if name == systems_table.PAPER else "")
+                for name, text in zip(head, line, strict=True)
+            ]
+            for system, line in zip(group.systems, lines, strict=True)
+        ]
+        picture = galleries.get(group.place)
+        uri = "" if picture is None else data_uri(picture, "image/png")
+        groups.append((group, [[*map(Cell, head)], *body], uri))
+    return rendered(
+        "systems.html",
+        notes=systems_table.NOTES,
+        images_text=systems_table.images_text,
+        groups=groups,
+    )
+
+
+def note_of(system: System) -> str:
+    """Return what a paper's number is of, and where it stands; empty without one."""
+    own = system.published
+    if own is None:
+        return ""
+    return "; ".join(filter(None, (own.what, own.source.removeprefix("https://"))))
+
+
+def rendered(template: str, **values: object) -> str:
+    """Return a template of this folder with the values and the style sheet filled in."""
+    folder = files("reslag_vae.studies.report")
+    environment = Environment(
+        loader=FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = folder.joinpath("page.css").read_text(encoding="utf-8")
+    return environment.get_template(template).render(style=style, **values)
 
 
 class ChapterView:

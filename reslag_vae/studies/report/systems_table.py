@@ -1,0 +1,180 @@
+"""The table of all systems, as lines of text, Markdown and CSV."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from reslag_vae._runtime.escape import markdown
+from reslag_vae.studies.report.columns import from_evaluation, from_result
+from reslag_vae.studies.report.rows import Row
+from reslag_vae.studies.report.spreadsheet import pair_of, without_formula
+from reslag_vae.studies.report.statistics import Estimate
+from reslag_vae.studies.report.systems import (
+    FRECHET,
+    System,
+    Systems,
+    elbo_of,
+    prior_of,
+    reference_of,
+    samples_of,
+)
+from reslag_vae.studies.report.tables import text_of
+from reslag_vae.studies.report.text import markdown_table
+
+SECONDS_PER_HOUR = 3600
+
+# Head of the column of what papers report.
+PAPER = "a paper's"
+
+NOTES = (
+    "Of each system, a variant with its prior, the row of any study stands here that has the best "
+    "ELBO on validation images. The numbers are of the test split, means over seeds ± standard "
+    "errors; from the best ELBO to the worst.",
+    "Models of different size and hours are no contest: both stand beside the numbers. At an equal "
+    "KL, the rate, Rec and Fréchet distances compare.",
+    "Of a density, bits/dim are those of the ELBO with one global variance, of pixels in [0, 1] of "
+    "which each of 256 levels is a bin; papers' are mostly of masses over these levels.",
+    "Fréchet distances are those between features of a small classifier, and compare within a "
+    "column alone. What a paper reports is of its own, larger model.",
+)
+
+
+def cells_of(system: System, group: Systems) -> list[str]:
+    """Return a system's cells below `head_of`; of what a paper reports the number alone."""
+    row = system.row
+    measures = (
+        [text_of(negative(elbo_of(row)), 2), bound_text(row)]
+        if group.are_masses
+        else [text_of(from_result("test", "bits_per_dim")(row), 3)]
+    )
+    return [
+        row.title,
+        *measures,
+        "-" if system.published is None else f"{system.published.value:.2f}",
+        text_of(from_result("test", "kl")(row), 1),
+        text_of(row.term("rec"), 2),
+        *(text_of(own, 2) for own in distances(row, group)),
+        *(text_of(own, 0) for own in size(row)),
+        text_of(hours(row), 1),
+        str(len(row.runs)),
+        system.study,
+    ]
+
+
+def head_of(group: Systems) -> list[str]:
+    """Return the heads of the columns."""
+    measures = ["-ELBO, nats", "-IW bound (samples)"] if group.are_masses else ["bits/dim"]
+    return [
+        *("", *measures, PAPER, "KL, nats", "Rec", "Fréchet, reconstructions", "Fréchet, samples"),
+        *("parameters", "epochs", "hours", "seeds", "study"),
+    ]
+
+
+def size(row: Row) -> list[Estimate | None]:
+    """Return the numbers of parameters and epochs."""
+    return [from_result("parameters", "total")(row), from_result("epochs_run")(row)]
+
+
+def hours(row: Row) -> Estimate | None:
+    """Return the hours of training."""
+    return scaled(from_result("seconds")(row), 1 / SECONDS_PER_HOUR)
+
+
+def distances(row: Row, group: Systems) -> list[Estimate | None]:
+    """Return the Fréchet distances, where they are of as many images as most of the group's."""
+    if reference_of(row) != group.reference:
+        return [None, None]
+    places = (("samples", "classifier_frechet_reconstructions"), FRECHET)
+    return [from_evaluation(*place)(row) for place in places]
+
+
+def bound_of(row: Row) -> Estimate | None:
+    """Return the importance-weighted bound on -log p of a mass, in nats."""
+    return negative(from_evaluation("likelihood", "importance_weighted_bound")(row))
+
+
+def bound_text(row: Row) -> str:
+    """Return the importance-weighted bound with its number of samples."""
+    bound = bound_of(row)
+    return text_of(bound, 2) + ("" if bound is None else f" ({samples_of(row):,})")
+
+
+def negative(own: Estimate | None) -> Estimate | None:
+    """Return an estimate with the other sign."""
+    return scaled(own, -1)
+
+
+def scaled(own: Estimate | None, factor: float) -> Estimate | None:
+    """Return an estimate in another unit."""
+    if own is None:
+        return None
+    error = None if own.error is None else own.error * abs(factor)
+    return own._replace(mean=own.mean * factor, error=error)
+
+
+def filled(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return a table without the columns that are dashes below their head."""
+    columns = list(zip(*lines, strict=True))
+    kept = [column for column in columns if any(cell != "-" for cell in column[1:])]
+    return [list(line) for line in zip(*kept, strict=True)]
+
+
+def table_of(group: Systems) -> list[list[str]]:
+    """Return the table of a data set; the first line is the head."""
+    return filled([head_of(group), *(cells_of(system, group) for system in group.systems)])
+
+
+def images_text(group: Systems) -> str:
+    """Return how many images there are, and of how many the distances are."""
+    images = group.images
+    text = (
+        f"{images['train']:,} images train, {images['val']:,} choose the epoch, "
+        f"{images['test']:,} test."
+    )
+    return text if group.reference is None else f"{text} Distances are of {group.reference:,}."
+
+
+def systems_markdown(found: Sequence[Systems]) -> str:
+    """Return the tables as Markdown."""
+    parts = ["# All systems", "", *[f"{note}\n" for note in NOTES]]
+    for group in found:
+        head, *lines = table_of(group)
+        for line, system in zip(lines, group.systems, strict=True):
+            own = system.published
+            if own is not None:
+                position = head.index(PAPER)
+                what = f" ({markdown(own.what)})" if own.what else ""
+                line[position] = f"[{line[position]}]({own.source}){what}"
+        parts += [f"## {markdown(group.title)}", "", images_text(group), ""]
+        parts += [markdown_table([head, *lines])]
+    return "\n".join(parts)
+
+
+def systems_csv(found: Sequence[Systems]) -> str:
+    """Return a CSV line for each system: its numbers, their standard errors, and their source."""
+    numbers = ("parameters", "epochs", "hours", "elbo", "bits_per_dim", "iw_bound", "kl", "rec")
+    distance = ("frechet_reconstructions", "frechet_samples")
+    head = ["data", "test_images", "study", "row", "rows", "model", "prior", "title", "seeds"]
+    head += [f"{name}{suffix}" for name in (*numbers, *distance) for suffix in ("", "_error")]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*head, "iw_samples", "published", "published_of", "published_in"])
+    for group in found:
+        for system in group.systems:
+            row, own = system.row, system.published
+            values = [
+                *(*size(row), hours(row), elbo_of(row), from_result("test", "bits_per_dim")(row)),
+                bound_of(row) if group.are_masses else None,
+                *(from_result("test", "kl")(row), row.term("rec"), *distances(row, group)),
+            ]
+            cells: list[object] = [
+                *(group.place, group.images["test"], system.study, row.name, system.rows),
+                *(row.model, prior_of(row), row.title, len(row.runs)),
+            ]
+            cells += [cell for value in values for cell in pair_of(value)]
+            cells.append(samples_of(row) or "")
+            cells += ["", "", ""] if own is None else [own.value, own.what, own.source]
+            writer.writerow(
+                [without_formula(cell) if isinstance(cell, str) else cell for cell in cells]
+            )
+    return text.getvalue()

@@ -55,23 +55,26 @@ class Systems(NamedTuple):
     Attributes:
         place: name of the data set, with a number if there is another of that name before it.
         data: name of the data set.
+        told: what the models are told of an image, such as its `label`; None for nothing.
         are_masses: whether the likelihoods are masses, as those of binary pixels; the ELBO of a
             density is that of the common yardstick.
-        images: number of images by split.
+        images: numbers of images that train, choose the epoch and test.
         systems: the systems, from the best ELBO to the worst; last those without one.
     """
 
     place: str
     data: str
+    told: str | None
     are_masses: bool
-    images: dict[str, int]
+    images: tuple[int, int, int]
     systems: list[System]
 
     @property
     def title(self) -> str:
-        """Title of the data set, and of its images where others have the same name."""
+        """Title of the data set, and what distinguishes it from others of the same name."""
         own = title_of(self.data)
-        return own if self.place == self.data else f"{own}, {self.images['test']:,} test images"
+        own += "" if self.told is None else f", models that are told the {self.told}"
+        return own if self.place == self.data else f"{own}, {self.images[2]:,} test images"
 
     @property
     def reference(self) -> int | None:
@@ -91,13 +94,15 @@ class Key(NamedTuple):
     Attributes:
         data: name of the data set.
         are_masses: whether the likelihoods are masses.
-        test: number of test images.
+        told: what the models are told of an image, such as its `label`; None for nothing.
+        images: numbers of images that train, choose the epoch and test.
         digest: digest of the test images; None if it was not kept.
     """
 
     data: str
     are_masses: bool
-    test: int
+    told: str | None
+    images: tuple[int, int, int]
     digest: str | None
 
 
@@ -144,9 +149,8 @@ def systems_of(folder: Path) -> list[Systems]:
     for key in sorted(several, key=lambda own: (data_order(own.data), -len(several[own]))):
         number = sum(own.data == key.data for own in found) + 1
         place = key.data if number == 1 else f"{key.data}_{number}"
-        group = several[key]
-        systems = ordered(key.data, group)
-        found.append(Systems(place, key.data, key.are_masses, images_of(group), systems))
+        systems = ordered(key.data, several[key])
+        found.append(Systems(place, key.data, key.told, key.are_masses, key.images, systems))
     return found
 
 
@@ -154,26 +158,22 @@ def key_of(row: Row) -> Key:
     """Return the images that a row was tested on, and the kind of its likelihood."""
     digest = next(filter(None, (run.test_digest for run in row.runs)), None)
     first = row.runs[0]
-    return Key(row.data, first.is_mass, first.result["images"]["test"], digest)
+    told = (first.config.get("condition") or {}).get("kind")
+    train, val, test = (first.result["images"][name] for name in ("train", "val", "test"))
+    return Key(row.data, first.is_mass, told, (train, val, test), digest)
 
 
 def put_together(groups: dict[Key, Group]) -> None:
     """Add the rows that do not say which images they were tested on to those that do.
 
-    Earlier versions have kept the name and the number of images alone: where all others of that
-    name and number were tested on the same images, they were.
+    Earlier versions have kept the name and the numbers of images alone: where all others of that
+    name and these numbers were tested on the same images, they were.
     """
     for key in [own for own in groups if own.digest is None]:
         others = [own for own in groups if own.digest and own._replace(digest=None) == key]
         if len(others) == 1:
             for name, rows in groups.pop(key).items():
                 groups[others[0]].setdefault(name, []).extend(rows)
-
-
-def images_of(group: Group) -> dict[str, int]:
-    """Return the number of images by split, of any of the rows: all have the same."""
-    [(row, _), *_] = next(iter(group.values()))
-    return dict(row.runs[0].result["images"])
 
 
 def ordered(data: str, group: Group) -> list[System]:
@@ -210,10 +210,15 @@ def elbo_of(row: Row) -> Estimate | None:
 
 
 def prior_of(row: Row) -> str:
-    """Return the name of the prior, as on the command line; of runs without a choice the usual."""
-    target = str((row.runs[0].config.get("prior") or {}).get("_target_", ""))
-    prior = getattr(latents, target.rpartition(".")[2], latents.StandardNormal)
-    return str(prior.name)
+    """Return the name of the prior, as on the command line; of one's own that of its class.
+
+    Runs that could not choose one have the usual one.
+    """
+    prior = row.runs[0].config.get("prior")
+    if prior is None:
+        return latents.StandardNormal.name
+    own = str(prior.get("_target_")).rpartition(".")[2]
+    return str(getattr(getattr(latents, own, None), "name", own))
 
 
 def reference_of(row: Row) -> int | None:

@@ -126,11 +126,8 @@ def table_of(group: Systems) -> list[list[str]]:
 
 def images_text(group: Systems) -> str:
     """Return how many images there are, and of how many the distances are."""
-    images = group.images
-    text = (
-        f"{images['train']:,} images train, {images['val']:,} choose the epoch, "
-        f"{images['test']:,} test."
-    )
+    train, val, test = group.images
+    text = f"{train:,} images train, {val:,} choose the epoch, {test:,} test."
     return text if group.reference is None else f"{text} Distances are of {group.reference:,}."
 
 
@@ -168,7 +165,7 @@ def systems_csv(found: Sequence[Systems]) -> str:
                 *(from_result("test", "kl")(row), row.term("rec"), *distances(row, group)),
             ]
             cells: list[object] = [
-                *(group.place, group.images["test"], system.study, row.name, system.rows),
+                *(group.place, group.images[2], system.study, row.name, system.rows),
                 *(row.model, prior_of(row), row.title, len(row.runs)),
             ]
             cells += [cell for value in values for cell in pair_of(value)]

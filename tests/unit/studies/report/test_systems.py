@@ -97,6 +97,9 @@ def test_rows_stand_together_that_were_tested_on_the_same_images_by_likelihoods_
     in_study("one", "mnist/biva/seed_0", "b", model="biva", rec=8)
     in_study("one", "mnist/pixelcnn/seed_0", "a", model="pixelcnn", settings=BERNOULLI)
     in_study("one", "cifar10/vae/seed_0", "a", model="vae")
+    told = {"condition.kind": "label"}
+    in_study("told", "mnist/vae-label/seed_0", "a", model="vae", rec=1, settings=told)
+    in_study("few", "mnist/vae/seed_0", "a", model="vae", rec=1, images=(100, 10, 50))
     found = systems_of(studies)
     assert rows_of(found) == {
         "mnist": [("one", "biva"), ("other", "lagging"), ("other", "vae")],

@@ -33,7 +33,7 @@ SECONDS = 570.0
 TAIL = 25  # lines of a failed part's log in the summary
 DRY_RUN = "RESLAG_GPU_DRY_RUN"  # has the tests of tests/gpu run on a CPU
 
-DRY_TESTS = "autoencoder-joint or phase_and_size or launch or fresh"
+DRY_TESTS = "autoencoder-joint or phase_and_size or launch or fresh or resumed"
 
 # Of a run, what is brought home.
 BROUGHT = (

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def draw_best(trainer: Trainer, model: BaseVAE, epoch: int) -> None:
-    """Replace the pictures of the last epoch by those of the best one, and draw all epochs.
+    """Replace the pictures that were drawn last by those of the best epoch, and draw all epochs.
 
     Args:
         trainer: trainer whose callbacks draw the pictures.

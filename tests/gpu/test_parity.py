@@ -54,3 +54,10 @@ def test_losses_are_those_of_the_cpu(
     ours, theirs = run(*options), run(*options, on="cpu")
     assert len(ours.rows[0]) >= STEPS or device.type == "cpu"
     assert_near(ours, theirs, 1e-3)
+
+
+@pytest.mark.usefixtures("same_noise")
+def test_losses_on_fresh_minibatches_are_those_of_the_cpu(run: Run) -> None:
+    lagging = ("model=lagging", "schedule.ratio=2", "schedule.epochs=1")
+    options = (*lagging, "schedule.batches=fresh", EAGER, BATCHES)
+    assert_near(run(*options), run(*options, on="cpu"), 1e-3)

@@ -11,6 +11,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -31,12 +32,13 @@ from benchmarks.gpu_box import (
 )
 from benchmarks.gpu_estimate import Run, first_measured, run_of, runs_of_table1, seconds_of
 from benchmarks.gpu_pack import PACKAGES, pack
-from benchmarks.gpu_steps import ALL, Row, cells_of, measured, plan, read, write
+from benchmarks.gpu_steps import ALL, Row, cells_of, launched_singly, measured, plan, read, write
 from benchmarks.gpu_toggles import TOGGLES
 from benchmarks.gpu_turns import TurnsHere
-from benchmarks.rounds import FinishedError
+from benchmarks.rounds import FinishedError, Job, Turns
 from reslag_vae.models import terms
 from reslag_vae.networks.upsampling import Doubling
+from reslag_vae.training import system
 
 
 def part(name: str, code: str, seconds: float = 60.0, beside: Part | None = None) -> Part:
@@ -240,6 +242,32 @@ def test_every_planned_row_has_a_contender() -> None:
     rows = list(plan())
     assert {name for _, _, name in rows} == set(ALL)
     assert len(rows) == len(set(rows))
+
+
+@pytest.mark.parametrize("batch_size", [32, 128])
+def test_every_way_to_make_a_step_is_planned_beside_what_people_would_write(
+    batch_size: int,
+) -> None:
+    ours = {"eager", "compiled", "graphed", "graphed, 1 at once", "compiled, graphed"}
+    for work in ("fashion_mnist", "cifar10"):
+        planned = {name for own, size, name in plan() if (own, size) == (work, batch_size)}
+        assert planned >= ours | {"plain", "plain_compiled", "dataloader", "pythae"}
+
+
+def test_compiled_steps_are_also_measured_without_graphs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found: list[bool] = []
+
+    def train(job: Job, turns: Turns) -> None:
+        trainer, own = SimpleNamespace(), SimpleNamespace()
+        found.append(system.may_be_graphs(trainer, own))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(system, "may_be_graphs", lambda *_: True)
+    job = Job("compiled", "fashion_mnist", 32, 64, 64, "")
+    for way in (train, launched_singly(train), train):
+        way(job, TurnsHere(64))
+    assert found == [True, False, True]
 
 
 @pytest.mark.parametrize("name", TOGGLES)

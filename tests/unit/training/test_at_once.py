@@ -9,6 +9,7 @@ import pytest
 import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import LambdaCallback
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig
 from torch import Tensor
 
@@ -26,7 +27,8 @@ from reslag_vae.training.at_once import (
 )
 from reslag_vae.training.build import build
 from reslag_vae.training.callbacks import callbacks_of
-from reslag_vae.training.schedules import JOINT, Joint, Lagging, Schedule
+from reslag_vae.training.forward import ForwardPass
+from reslag_vae.training.schedules import JOINT, Joint, Lagging, Schedule, Update
 from reslag_vae.variants import VAE, LaggingVAE, OptimalSigmaVAE
 from tests.systems import TINY, make_system
 from tests.updates import Recorder, equal, shared_state
@@ -86,6 +88,24 @@ def test_training_is_bitwise_that_of_one_minibatch_at_a_time(
     for together in rest:
         assert equal(alone[0], together[0])
         assert alone[1:] == together[1:]
+
+
+def test_a_run_that_is_asked_to_end_does_so_after_its_minibatch(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    """As Lightning ends it after a batch of the loader."""
+    system = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal")
+    recorder = Recorder(system)
+    update = system.update
+
+    def asked(batch: Batch, made: Update) -> ForwardPass:
+        system.trainer._signal_connector.received_sigterm = True
+        return update(batch, made)
+
+    system.update = asked  # type: ignore[method-assign]
+    with pytest.raises(SIGTERMException):
+        fit(system, make_data(), callbacks=[AtOnce(8)])
+    assert [len(images) for images in recorder.images] == [8]
 
 
 def test_several_come_at_once_unless_somebody_counts_them(compose: Compose, tmp_path: Path) -> None:

@@ -1,16 +1,18 @@
 """The forward and backward pass of a training minibatch as compiled graphs."""
 
 import logging
+from collections.abc import Callable
 from math import prod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._functorch import config as functorch
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.training.at_once import minibatches_of_epoch
 from reslag_vae.training.forward import ForwardPass
+from reslag_vae.training.freezing import normalisations
 from reslag_vae.training.lookup import sure_epochs
 
 if TYPE_CHECKING:
@@ -37,17 +39,20 @@ class CompiledForward:
 
     Args:
         forward: function that is compiled.
+        model: model whose parameters it computes with.
 
     Attributes:
         failed: whether training continues without compilation.
     """
 
-    def __init__(self, forward: "Forward") -> None:
+    def __init__(self, forward: "Forward", model: nn.Module) -> None:
         # Earlier graphs are of another run in this process. PyTorch keeps few graphs of a
         # function, and then silently none.
         torch.compiler.reset()
         self.forward = forward
-        self.graph = torch.compile(forward, fullgraph=True, dynamic=False)
+        self.parameters, self.norms = list(model.parameters()), normalisations(model)
+        self.kinds: dict[tuple[bool, ...], int] = {}
+        self.graph = torch.compile(of_kinds(forward), fullgraph=True, dynamic=False)
         self.batch_size: int | None = None
         self.failed = False
         log.info("Compiling: the first step of each kind of update takes up to a minute.")
@@ -73,13 +78,34 @@ class CompiledForward:
         try:
             # Both passes now, not the backward pass where nothing could catch its error.
             with functorch.patch(force_non_lazy_backward_lowering=True):
-                forward: ForwardPass = self.graph(images, noise, prior, labels)
+                forward: ForwardPass = self.graph(self.kind(), images, noise, prior, labels)
             return forward
         except Exception as error:  # compilers and PyTorch's own tracing raise a dozen kinds
             self.failed = True
             log.warning("Training goes on uncompiled, because this failed here: %s", reason(error))
         # Where the model itself is at fault, it says so again here.
         return self.forward(images, noise, prior, labels)
+
+    def kind(self) -> int:
+        """Return the number of the present kind of update, by what is frozen in it."""
+        trained = [parameter.requires_grad for parameter in self.parameters]
+        key = (*trained, *(norm.track_running_stats for norm in self.norms))
+        return self.kinds.setdefault(key, len(self.kinds))
+
+
+def of_kinds(forward: "Forward") -> Callable[..., ForwardPass]:
+    """Return a forward pass that is first given the number of the kind of update.
+
+    The graph of a kind is that of its number. By itself PyTorch 2.11 takes one of another kind: it
+    does not look again at which parameters want a gradient.
+    """
+
+    def of_kind(kind: int, *arguments: Any) -> ForwardPass:
+        if kind < 0:  # what is not looked at would choose no graph
+            raise ValueError(f"kind={kind}: it has to be the number of a kind.")
+        return forward(*arguments)
+
+    return of_kind
 
 
 def is_repaid(system: "BaseVAE") -> bool:

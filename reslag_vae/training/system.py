@@ -205,7 +205,7 @@ class BaseVAE(LightningModule):
         # What the sanity check took in of the untrained model is no result.
         self.evaluation = EvaluationEpoch(self.model, self.objective)
         if self.compilation is True or (self.compilation == "auto" and is_repaid(self)):
-            self.compiled = CompiledForward(self._forward_pass)
+            self.compiled = CompiledForward(self._forward_pass, self.model)
         self.prepare_updates()
         self.group_steps.to(self.model.parameter)
         for optimizer in self.trainer.optimizers:

@@ -101,10 +101,10 @@ def test_gradients_are_those_of_the_eager_model(precision: torch.dtype, toleranc
     model = make_system(ResLagLightVAE, network, "sigma_data", Lagging(ratio=2, epochs=1)).train()
     images, noise = torch.randint(256, (16, 3, 9, 7), dtype=torch.uint8), (torch.randn(16, 4),)
     gradients = []
-    for forward in (model._forward_pass, CompiledForward(model._forward_pass).graph):
+    for forward in (model._forward_pass, CompiledForward(model._forward_pass, model)):
         model.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
-            forward(images, noise, None).loss.backward()
+            forward(images, noise, None, None).loss.backward()
         gradients.append(
             torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
         )

@@ -26,11 +26,10 @@ from reslag_vae._runtime.files import write_atomically
 from reslag_vae._runtime.process import quiet, tune
 from reslag_vae.data import ImageDataModule
 from reslag_vae.evaluation.codes import decode
-from reslag_vae.evaluation.compare import format_cell
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements.samples import prior_distance
 from reslag_vae.evaluation.measurements.sharpness import of_samples
-from reslag_vae.evaluation.numbers import Numbers
+from reslag_vae.evaluation.numbers import Numbers, format_measured
 from reslag_vae.evaluation.pictures import samples
 from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.pictures.material import GRID_IMAGES
@@ -170,7 +169,7 @@ def publish_results(
         f"{adversaries.images_seen:,}",
         f"{adversaries.seconds / 3600:.3f}",
         *(f"{count:,}" for count in weights.values()),
-        *(format_cell(number) for number in numbers.values()),
+        *(format_measured(number) for number in numbers.values()),
     )
     columns = ("data", "images seen", "hours", "generator's weights", "discriminator's")
     named = (*columns, "classifier Fréchet, prior", "sharpness, samples")

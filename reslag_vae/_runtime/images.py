@@ -33,22 +33,16 @@ def as_images(given: Any, shape: ImageShape | None = None, binary: bool = False)
     Raises:
         ValueError: the message says what is wanted, and what was given.
     """
-    images = as_tensor(given, shape)
-    if images.dim() == 3:
-        images = images[None]
+    found = as_tensor(given, shape)
+    images = found[None] if found.dim() == 3 else found
     wanted = "(B, C, H, W)" if shape is None else f"(B, {', '.join(map(str, shape))})"
     if (
         images.dim() != 4
         or not len(images)
         or (shape is not None and tuple(images.shape[1:]) != tuple(shape))
     ):
-        last = tuple(images.shape[1:]) if images.dim() == 4 else ()
-        hint = (
-            ": channels come before height and width"
-            if shape and last == (*shape[1:], shape[0])
-            else ""
-        )
-        raise ValueError(f"images: {wanted} are wanted, and these are {tuple(images.shape)}{hint}.")
+        hint = shape_hint(tuple(found.shape), shape)
+        raise ValueError(f"images: {wanted} are wanted, and these are {tuple(found.shape)}{hint}.")
     if images.numel() == 0:
         raise ValueError(
             f"images: {wanted} are wanted, and these are {tuple(images.shape)}, without a pixel."
@@ -61,6 +55,23 @@ def as_images(given: Any, shape: ImageShape | None = None, binary: bool = False)
         refuse_out_of_range(images)
     pixels = images if images.is_floating_point() else images.to(torch.uint8)
     return black_and_white(pixels) if binary else pixels
+
+
+def shape_hint(found: tuple[int, ...], shape: ImageShape | None) -> str:
+    """Return how images of a wrong shape become right ones, if that can be told; else nothing.
+
+    Args:
+        found: the shape that was given.
+        shape: (C, H, W) that images must have; None for any.
+    """
+    if shape is None or len(found) not in (3, 4):
+        return ""
+    channels, *size = shape
+    if list(found[-3:]) == [*size, channels]:
+        return ": channels come before height and width"
+    if channels == 1 and len(found) == 3 and list(found[1:]) == size:
+        return ": several images of greys are images[:, None]"
+    return ""
 
 
 def as_tensor(given: Any, shape: ImageShape | None) -> Tensor:

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from reslag_vae._runtime import process, terminal
 from reslag_vae._runtime.ending import ended_in_words
@@ -12,6 +11,7 @@ from reslag_vae._runtime.errors import (
     printable,
 )
 from reslag_vae._runtime.invocation import invocation
+from reslag_vae._runtime.parser import Parser
 from reslag_vae._runtime.signals import postponed
 from reslag_vae.apply.request import SAMPLERS, Request, checked_inputs
 from reslag_vae.runs.hub import HubAddress, is_address, parsed
@@ -40,14 +40,6 @@ SCORES = """Scores, the higher the odder:
   odd                        1 for pictures that --odd or --labels call odd, 0 for others; the area
                              under the ROC curve (AUROC) of each score is then printed: 0.5 is
                              chance, 1 a perfect separation"""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print a message, and exit."""
-        self.exit(2, f"{self.prog}: {printable(message)}\n")
 
 
 def parser() -> Parser:

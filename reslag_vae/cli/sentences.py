@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from hydra.errors import CompactHydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
@@ -45,8 +46,11 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
         # reason.
         argument = re.search(r"argument '(.*?)'", text)
         several = argument[1] if argument else text
+        name, _, value = several.partition("=")
+        if Path(value).exists():  # a folder whose name has a comma
+            return f"{several}: a value with a comma is quoted twice: \"{name}='{value}'\"."
         if several.startswith("run=") and running() == "evaluate":
-            return f"{several}: several runs are a list: run=[{several.partition('=')[2]}]."
+            return f"{several}: several runs are a list: run=[{value}]."
         return wrong_argument(arguments) or f"{several}: add -m to run one job for each value."
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return f"{error.full_key}: {first_line(error)}"

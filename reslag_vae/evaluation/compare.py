@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reslag_vae._runtime.escape import markdown
 from reslag_vae._runtime.files import write_atomically
-from reslag_vae.evaluation.numbers import Number, format_number
+from reslag_vae.evaluation.numbers import format_measured
 from reslag_vae.evaluation.pictures import gallery
 from reslag_vae.evaluation.pictures.gallery import RunMaterial
 from reslag_vae.evaluation.pictures.material import GRID_IMAGES, evenly_spaced
@@ -168,7 +168,7 @@ def as_markdown(titled: dict[str, EvaluatedRun]) -> str:
         "| --- |" + " ---: |" * len(COLUMNS),
     ]
     for title, result in titled.items():
-        cells = [format_cell(result.numbers[group][name]) for _, group, name in COLUMNS]
+        cells = [format_measured(result.numbers[group][name]) for _, group, name in COLUMNS]
         lines.append(f"| {markdown(title)} | " + " | ".join(cells) + " |")
     counts = [result.subject.settings.classifiers for result in titled.values()]
     lines += ["", NOTE + (SEVERAL_CLASSIFIERS if max(counts) > 1 else ""), ""]
@@ -194,12 +194,6 @@ def protocol_lines(titled: dict[str, EvaluatedRun]) -> list[str]:
             whose = "" if len(titles) == len(titled) else f" ({'; '.join(map(markdown, titles))})"
             lines.append(f"- {column}{whose}: {markdown(protocol)}")
     return lines
-
-
-def format_cell(number: Number) -> str:
-    """Return a number and its standard error, or a dash without a value."""
-    value = format_number(number.value)
-    return value if number.error is None else f"{value} ± {number.error:.2g}"
 
 
 def protocols(titled: dict[str, EvaluatedRun], group: str, name: str) -> dict[str, list[str]]:

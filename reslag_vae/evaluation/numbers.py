@@ -72,3 +72,10 @@ def missing(unit: str, why: str) -> Number:
 def format_number(value: float | None) -> str:
     """Return five significant digits of a value, or a dash where there is none."""
     return "-" if value is None else f"{value:.5g}"
+
+
+def format_measured(number: Number) -> str:
+    """Return a number, with two significant digits of its error; a dash without a value."""
+    value = format_number(number.value)
+    # Through a float, or 850 would be 8.5e+02.
+    return value if number.error is None else f"{value} ± {float(f'{number.error:.2g}'):g}"

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from reslag_vae._runtime.errors import printable
-from reslag_vae.evaluation.numbers import Number, format_number
+from reslag_vae.evaluation.numbers import Number, format_measured
 from reslag_vae.evaluation.record import EvaluatedRun
 from reslag_vae.evaluation.selection import GROUPS, Shown
 
@@ -84,10 +84,11 @@ def numbers_table(titled: Mapping[str, EvaluatedRun], title: str) -> Table:
         title: text above the table.
     """
     table = Table(title=escape(printable(title)), title_justify="left")
-    table.add_column("", no_wrap=True)
+    # As wide as the labels: the title of a group has two lines rather than leave meanings no room.
+    table.add_column("", width=2 + max(len(own.label) for own in chain(*GROUPS.values())))
     for heading in titled:
         table.add_column(escape(printable(heading)), justify="right")
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for group, shown in GROUPS.items():
         rows = [(own, [number_of(result, own) for result in titled.values()]) for own in shown]
         filled = [(own, found) for own, found in rows if any(map(has_value, found))]
@@ -111,10 +112,7 @@ def has_value(number: Number | None) -> bool:
 
 def cell(number: Number | None) -> str:
     """Return a number with its error, or a dash."""
-    if number is None or number.value is None:
-        return "-"
-    value = format_number(number.value)
-    return value if number.error is None else f"{value} ± {number.error:.2g}"
+    return "-" if number is None else format_measured(number)
 
 
 def meaning(shown: Shown, found: Iterable[Number | None]) -> str:

@@ -7,8 +7,9 @@ from reslag_vae._runtime import process, terminal
 from reslag_vae._runtime.ending import ended_in_words
 from reslag_vae._runtime.errors import printable
 from reslag_vae._runtime.invocation import invocation
+from reslag_vae._runtime.parser import Parser
 from reslag_vae._runtime.signals import postponed
-from reslag_vae.apply.command import Parser, path, whole
+from reslag_vae.apply.command import path, whole
 from reslag_vae.explore.request import LOOPBACK, MOST, PORT, SPLITS, Request, checked_inputs
 
 DESCRIPTION = """Look at a trained model: a map of the codes, sliders on its latent, paths between

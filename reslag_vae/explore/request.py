@@ -117,6 +117,10 @@ def check_server(request: Request) -> None:
     except socket.gaierror:
         raise ConfigError(f"--host {printable(request.host)}: there is no such address.") from None
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ConfigError(
+                f"--host {printable(request.host)}: is no address of this computer."
+            ) from None
         taken = "is taken" if error.errno == errno.EADDRINUSE else error.strerror
         raise UserError(
             f"--port {request.port}: {taken} at {printable(request.host)}; choose another one."

@@ -3,13 +3,13 @@
 Usage: reslag dashboard --entity me --project reslag_vae
 """
 
-import argparse
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from reslag_vae._runtime.ending import ended_in_words
 from reslag_vae._runtime.errors import UserError, first_line
 from reslag_vae._runtime.invocation import invocation
+from reslag_vae._runtime.parser import Parser
 from reslag_vae._runtime.terminal import prepare
 
 NAME = "reslag_vae"
@@ -123,7 +123,7 @@ def save(entity: str, project: str, group: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the workspace that the command line describes."""
     prepare()
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=invocation("dashboard"),
         description="Make a W&B workspace with panels for the runs of a project.",
     )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from reslag_vae._runtime.errors import ConfigError, first_line
+from reslag_vae._runtime.errors import ConfigError, first_line, printable
 from reslag_vae.models import GenerativeModel
 from reslag_vae.models.card import preset
 from reslag_vae.objectives import Objective
@@ -195,8 +195,11 @@ def load_parts(folder: Path, which: str = "best", trust: Collection[str] = ()) -
     """Return the trained model of a run or of an export, with its objective: see `load`.
 
     Raises:
-        RunError: the folder has no such checkpoint, or it is damaged or not of this package.
+        RunError: the folder is not there, or has no such checkpoint, or it is damaged or not of
+            this package.
     """
+    if not folder.exists():
+        raise RunError(f"{printable(str(folder))}: there is no such run, export or checkpoint.")
     if (folder / WEIGHTS_FILE).is_file():
         return parts_of(read_export(folder), folder / WEIGHTS_FILE, trust)
     path = folder if folder.is_file() else checkpoint_path(folder, which)

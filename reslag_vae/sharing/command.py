@@ -20,6 +20,7 @@ from reslag_vae._runtime.errors import (
 )
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.packages import missing
+from reslag_vae._runtime.parser import Parser
 from reslag_vae._runtime.signals import postponed
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.exported import RECONSTRUCTIONS_FILE
@@ -116,9 +117,7 @@ def refuse_uninstalled() -> None:
 def main() -> None:
     """Export the run that the command line names."""
     prepare()
-    parser = argparse.ArgumentParser(
-        prog=invocation("export"), description="A trained model without its run."
-    )
+    parser = Parser(prog=invocation("export"), description="A trained model without its run.")
     parser.add_argument("run", type=Path, help="the run's folder")
     parser.add_argument("out", type=Path, help="a new folder")
     add_choices(parser)

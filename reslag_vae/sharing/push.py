@@ -14,6 +14,7 @@ from reslag_vae._runtime.errors import (
 )
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.packages import missing
+from reslag_vae._runtime.parser import Parser
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.exported import is_export
 from reslag_vae.runs.hub import PREFIX, is_repository
@@ -30,9 +31,9 @@ It is private unless --public is given. A run is exported first; the options of 
 runs alone."""
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Return the parser of the command line."""
-    own = argparse.ArgumentParser(
+    own = Parser(
         prog=invocation("push"),
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,

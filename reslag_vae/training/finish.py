@@ -124,5 +124,5 @@ def finish(
     # Last, for it says that the run is finished (`runs.folder.is_finished`).
     write_result(folder, result | origin)
     track_result(trainer, result, folder)
-    show_result(result, folder)
+    show_result(result, folder, mass)
     return keeper.best_score

@@ -57,5 +57,5 @@ def stopped_because(trainer: Trainer, model: BaseVAE, epochs_run: int) -> str:
     if model.stopped_because is not None:
         return model.stopped_because
     if epochs_run == trainer.max_epochs:
-        return f"all {epochs_run} epochs were run"
+        return f"all {epochs_run} epochs were run" if epochs_run > 1 else "its one epoch was run"
     return f"the trainer was told to stop after {epochs_run} of {trainer.max_epochs} epochs"

@@ -13,23 +13,34 @@ from reslag_vae.training.measure import METRICS
 from reslag_vae.training.system import BaseVAE
 
 
-def show_result(result: dict[str, Any], folder: Path) -> None:
+def show_result(result: dict[str, Any], folder: Path, mass: bool) -> None:
     """Print a short table of a result, and the paths of its files.
 
     Args:
         result: content of metrics.json.
         folder: folder of the run.
+        mass: whether the likelihood is a mass, which is its own yardstick.
     """
-    table = Table(
-        title=f"{result['model']} on {result['data']}, epoch {result['epoch']}",
-        title_justify="left",
-    )
+    table = Table()
     for column in ("", "val", "test"):
         table.add_column(column, justify="right" if column else "left")
     for name in METRICS:
         table.add_row(name, *(format_number(result[split][name]) for split in ("val", "test")))
     shown = console()
+    # Not the table's own title, which would be broken where the table is narrower.
+    shown.print(
+        f"{result['model']} on {result['data']}, epoch {result['epoch']}",
+        style="italic",
+        highlight=False,
+    )
     shown.print(table)
+    if result["val"]["elbo"] is not None and not mass:
+        shown.print(
+            "elbo: with the error of these weights on train; that of an epoch's line is with the "
+            "error while it was trained",
+            soft_wrap=True,
+            highlight=False,
+        )
     shown.print(
         f"stopped because {result['stopped_because']}; {result['images_per_second']:.0f} images/s"
     )

@@ -169,12 +169,17 @@ def test_a_recipe_for_missing_data_has_lines(
     ("arguments", "expected"),
     [
         (["run=a,b"], "run=a,b: several runs are a list: run=[a,b].\n"),
+        (
+            ["run=mine,old"],
+            "run=mine,old: a value with a comma is quoted twice: \"run='mine,old'\".\n",
+        ),
         (["run=a", "model=vae"], "model=vae: is an option of train.py, not of evaluate.py.\n"),
     ],
 )
 def test_an_evaluation_says_what_is_its_own(
     arguments: list[str], expected: str, tmp_path: Path
 ) -> None:
+    (tmp_path / "mine,old").mkdir()
     done = start(tmp_path, *arguments, script="evaluate.py")
     assert done.returncode == 1
     assert done.stderr == expected

@@ -3,19 +3,19 @@
 Usage: python -m reslag_vae.report studies/table1
 """
 
-import argparse
 from pathlib import Path
 
 from reslag_vae._runtime import terminal
 from reslag_vae._runtime.ending import ended_in_words
 from reslag_vae._runtime.files import remove_unfinished, write_atomically
 from reslag_vae._runtime.invocation import invocation
+from reslag_vae._runtime.parser import Parser
 
 
 def main() -> None:
     """Read the files of a study, or of several, and write the report beside them."""
     terminal.prepare()
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=invocation("report"),
         description="Write report.html, report.md and report.csv of a study, from the files in its "
         "folder alone. A folder of several studies gets systems.html, systems.md, systems.csv and "

@@ -66,6 +66,33 @@ def test_a_command_that_is_not_there_is_one_sentence(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
+    ("command", "prefix"),
+    [
+        (["export", "run", "exported"], "--check"),
+        (["push", "run", "user/name"], "--mess"),
+        (["apply", "run", "photos"], "--enc"),
+        (["explore", "run"], "--pict"),
+        (["report", "study"], "--o"),
+        (["dashboard", "--entity", "me"], "--proj"),
+        (["study", "study"], "--he"),
+    ],
+)
+def test_a_prefix_of_an_option_is_none_and_one_sentence_says_so(
+    command: list[str],
+    prefix: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(cli, "require", lambda extra, name: None)
+    monkeypatch.setattr(sys, "argv", ["reslag"])
+    monkeypatch.setenv(VARIABLE, "")
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command, f"{prefix}=x"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (f"reslag {command[0]}: unrecognized arguments: {prefix}=x\n")
+
+
+@pytest.mark.parametrize(
     ("command", "extra", "module"),
     [
         ("train", "train", "lightning"),

@@ -63,6 +63,21 @@ def test_runs_stand_side_by_side() -> None:
     assert "of 10 dimensions" in row
 
 
+@pytest.mark.parametrize("titles", [("Optimal Sigma VAE",), ("VAE", "Optimal Sigma VAE")])
+def test_a_narrow_terminal_cuts_no_word(titles: tuple[str, ...]) -> None:
+    measured = {
+        group: {own.name: Number(-1234.5, "u", "p", 85.2) for own in shown if own.group == group}
+        for shown in GROUPS.values()
+        for group in {own.group for own in shown}
+    }
+    console = Console(width=80, record=True)
+    console.print(numbers_table({title: evaluated(measured) for title in titles}, "title"))
+    text = console.export_text()
+    assert "log-likelihood, at least" in text
+    assert all(word in text for word in ("importance", "classifier's", "dimensions,"))
+    assert "…" not in text
+
+
 def test_what_no_run_has_has_no_row() -> None:
     text = "\n".join(lines("VAE"))
     assert "LPIPS" not in text

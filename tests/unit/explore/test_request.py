@@ -79,6 +79,9 @@ def test_a_port_that_is_taken_and_a_host_that_is_none(
         checked_inputs(asked(html=None, port=taken))
     with pytest.raises(UserError, match=r"--host no.such.host.invalid: there is no such address"):
         checked_inputs(asked(html=None, host="no.such.host.invalid"))
+    # An address for documentation, which no computer has
+    with pytest.raises(UserError, match=r"--host 192\.0\.2\.1: is no address of this computer"):
+        checked_inputs(asked(html=None, host="192.0.2.1"))
 
 
 @pytest.mark.parametrize(

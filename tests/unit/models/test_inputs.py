@@ -40,8 +40,12 @@ BAD_IMAGES: dict[str, tuple[Any, str]] = {
         r"\(B, 1, 8, 8\) are wanted, and these are \(2, 1, 25, 30\)",
     ),
     "larger": (rand(2, 1, 9, 9), r"\(B, 1, 8, 8\) are wanted"),
-    "colour": (rand(2, 3, 8, 8), r"\(B, 1, 8, 8\) are wanted"),
+    "colour": (rand(1, 3, 8, 8), r"\(B, 1, 8, 8\) are wanted, and these are \(1, 3, 8, 8\)\.$"),
     "channels last": (rand(2, 8, 8, 1), "channels come before height and width"),
+    "greys without channels": (
+        rand(5, 8, 8),
+        r"are \(5, 8, 8\): several images of greys are images\[:, None\]",
+    ),
     "two dimensions": (rand(8, 8), "are wanted"),
     "five dimensions": (rand(1, 1, 1, 8, 8), "are wanted"),
     "none": (rand(0, 1, 8, 8), "are wanted"),

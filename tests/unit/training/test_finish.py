@@ -93,6 +93,7 @@ def test_the_best_epoch_is_measured_and_not_the_last(
     fit: Fit,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     model, data = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal"), make_data()
@@ -121,6 +122,9 @@ def test_the_best_epoch_is_measured_and_not_the_last(
     assert result["stopped_because"] == "all 3 epochs were run"
     assert result["seconds"] > 0
     assert result["images_per_second"] > 0
+    shown = capsys.readouterr().out
+    assert "optimal_sigma on tiny, epoch 2\n" in shown
+    assert "elbo: with the error of these weights on train" in shown
 
 
 def test_the_last_pictures_are_of_the_best_epoch(
@@ -173,15 +177,16 @@ def test_the_last_pictures_are_of_the_best_epoch(
 
 
 @pytest.mark.parametrize(
-    ("own", "epochs_run", "words"),
+    ("own", "epochs_run", "max_epochs", "words"),
     [
-        (None, 5, "all 5 epochs were run"),
-        (None, 3, "the trainer was told to stop after 3 of 5 epochs"),
-        ("learning rate 1 fell below 2", 3, "learning rate 1 fell below 2"),
+        (None, 5, 5, "all 5 epochs were run"),
+        (None, 1, 1, "its one epoch was run"),
+        (None, 3, 5, "the trainer was told to stop after 3 of 5 epochs"),
+        ("learning rate 1 fell below 2", 3, 5, "learning rate 1 fell below 2"),
     ],
 )
-def test_why_training_ended(own: str | None, epochs_run: int, words: str) -> None:
-    trainer, model = SimpleNamespace(max_epochs=5), SimpleNamespace(stopped_because=own)
+def test_why_training_ended(own: str | None, epochs_run: int, max_epochs: int, words: str) -> None:
+    trainer, model = SimpleNamespace(max_epochs=max_epochs), SimpleNamespace(stopped_because=own)
     assert (
         metrics_json.stopped_because(cast(Trainer, trainer), cast(BaseVAE, model), epochs_run)
         == words

@@ -47,7 +47,7 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
         argument = re.search(r"argument '(.*?)'", text)
         several = argument[1] if argument else text
         name, _, value = several.partition("=")
-        if Path(value).exists():  # a folder whose name has a comma
+        if value and Path(value).exists():  # a folder whose name has a comma
             return f"{several}: a value with a comma is quoted twice: \"{name}='{value}'\"."
         if several.startswith("run=") and running() == "evaluate":
             return f"{several}: several runs are a list: run=[{value}]."

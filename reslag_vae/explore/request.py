@@ -84,6 +84,8 @@ def checked_inputs(request: Request) -> Inputs | None:
     for model in request.models:
         if isinstance(model, Path):
             check_model(model)
+    if request.split and request.pictures:
+        raise ConfigError("--split: is of a run's own pictures, and --pictures names others.")
     if request.html is None:
         check_server(request)
     else:

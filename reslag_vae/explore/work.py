@@ -80,4 +80,9 @@ def pictures_of(subject: Subject, request: Request, inputs: Inputs | None) -> Pi
         return pictures_of_files(subject, inputs, request.most)
     if (subject.folder / CONFIG_FILE).is_file():
         return pictures_of_run(subject, request.split, request.most, request.root, request.trust)
+    if request.split:
+        raise UserError(
+            f"--split: {printable(str(request.models[0]))} is no run, and has no pictures but its "
+            "examples; --pictures names others."
+        )
     return examples_of(subject)

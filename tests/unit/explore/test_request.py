@@ -73,6 +73,13 @@ def test_a_server_needs_gradio(
         checked_inputs(asked(html=None))
 
 
+def test_a_split_and_other_pictures_contradict_each_other(
+    asked: Callable[..., Request], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="--split: is of a run's own pictures"):
+        checked_inputs(asked(split="val", pictures=[tmp_path]))
+
+
 def test_a_port_that_is_taken_and_a_host_that_is_none(
     asked: Callable[..., Request], taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

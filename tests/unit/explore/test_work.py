@@ -135,7 +135,7 @@ def test_a_model_without_latents_has_nothing_to_explore(
         read_explorers(Request([tmp_path / "pixels"]), None)
 
 
-def test_an_export_on_the_hub_is_downloaded_once_and_shown(
+def test_an_export_on_the_hub_is_downloaded_and_shown_with_its_examples(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -151,3 +151,5 @@ def test_an_export_on_the_hub_is_downloaded_once_and_shown(
     assert asked == ["hf://user/name"]
     assert explorer.title == "hf://user/name"
     assert explorer.pictures.size == 8
+    with pytest.raises(UserError, match=r"--split: hf://user/name is no run"):
+        read_explorers(request._replace(split="test"), None)

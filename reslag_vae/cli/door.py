@@ -17,7 +17,7 @@ from reslag_vae._runtime.invocation import enter, is_help, running
 from reslag_vae._runtime.signals import interruptible
 from reslag_vae.cli.extras import require
 from reslag_vae.cli.help import help_text
-from reslag_vae.cli.sentences import sentence
+from reslag_vae.cli.sentences import sentence, unknown_flag
 from reslag_vae.training import job_folder
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -76,12 +76,16 @@ def help_or_run(main: Callable[[], object], command: str) -> None:
     """Print the help if the arguments ask for it; else run the function.
 
     Raises:
-        UserError: the command's extra is not installed.
+        UserError: an argument has dashes that Hydra does not know, or the command's extra is not
+            installed.
     """
     name, arguments = running(), sys.argv[1:]
     if is_help(arguments):
         print(help_text(name, arguments))
         return
+    unknown = unknown_flag(arguments)
+    if unknown is not None:
+        raise UserError(unknown)
     require(name, command)
     main()
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from hydra._internal.utils import get_args_parser
 from hydra.errors import CompactHydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -97,6 +98,18 @@ def wrong_argument(arguments: Sequence[str]) -> str | None:
         if name.startswith("trainer.") and own in options.REFUSED:
             return f"{argument}: {options.REFUSED[own][1]}."
         return f"{argument}: there is no such option{did_you_mean(name)}."
+    return None
+
+
+def unknown_flag(arguments: Sequence[str]) -> str | None:
+    """Return the sentence for the first argument with dashes that Hydra does not have, if any."""
+    for flag in get_args_parser().parse_known_args(list(arguments))[1]:
+        if flag.startswith("-"):
+            name = flag.lstrip("-").partition("=")[0]
+            own = running() == "evaluate" and name in options.EVALUATE
+            known = own or is_group(name) or is_known(name)
+            meant = f"; write {name}=VALUE" if known else did_you_mean(name)
+            return f"{flag}: options are name=value, without dashes{meant}."
     return None
 
 

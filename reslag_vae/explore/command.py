@@ -9,7 +9,7 @@ from reslag_vae._runtime.errors import printable
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.parser import Parser
 from reslag_vae._runtime.signals import postponed
-from reslag_vae.apply.command import path, whole
+from reslag_vae.apply.command import model, path, whole
 from reslag_vae.explore.request import LOOPBACK, MOST, PORT, SPLITS, Request, checked_inputs
 
 DESCRIPTION = """Look at a trained model: a map of the codes, sliders on its latent, paths between
@@ -32,10 +32,11 @@ def parser() -> Parser:
     )
     own.add_argument(
         "models",
-        type=path,
+        type=model,
         nargs="+",
         metavar="model",
-        help="runs, exports or checkpoints; several are shown side by side",
+        help="runs, exports or checkpoints, or hf://user/name on the hub; several are shown side "
+        "by side",
     )
     own.add_argument(
         "--pictures",

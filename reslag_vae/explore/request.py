@@ -11,6 +11,7 @@ from reslag_vae._runtime.errors import ConfigError, UserError, printable
 from reslag_vae._runtime.packages import is_installed
 from reslag_vae.apply.inputs import Inputs, find_inputs
 from reslag_vae.apply.request import check_model, refuse_place
+from reslag_vae.runs.hub import HubAddress
 
 LOOPBACK, PORT = "127.0.0.1", 7860
 SPLITS = ("val", "test", "train")
@@ -21,7 +22,8 @@ class Request(NamedTuple):
     """Which models are shown, with which pictures, and where.
 
     Attributes:
-        models: folders of runs or exports, or files of checkpoints; at least one.
+        models: folders of runs or exports, or files of checkpoints, or exports on the hub; at least
+            one.
         pictures: folders and files of pictures; none takes those of the first run.
         split: split of a run's own pictures; None takes validation and, where it has fewer than
             `most`, the others, too.
@@ -35,7 +37,7 @@ class Request(NamedTuple):
         trust: modules of the user's own that the models may be made of.
     """
 
-    models: Sequence[Path]
+    models: Sequence[Path | HubAddress]
     pictures: Sequence[Path] = ()
     split: str | None = None
     root: Path | None = None
@@ -49,21 +51,27 @@ class Request(NamedTuple):
 
     @property
     def titles(self) -> list[str]:
-        """The names of the models: what their paths do not share.
+        """The names of the models: addresses, and what the paths do not share."""
+        names = iter(names_of([model for model in self.models if isinstance(model, Path)]))
+        return [next(names) if isinstance(model, Path) else str(model) for model in self.models]
 
-        The path of a single one is as it was given, and of an absolute one the end, which a file
-        that is handed on may show.
-        """
-        paths = [os.path.abspath(path) for path in self.models]
-        if len(set(paths)) < 2:
-            shown = [path.parts[-3:] if path.is_absolute() else path.parts for path in self.models]
-            return [str(Path(*parts)) for parts in shown]
-        common = os.path.commonpath(paths)
-        names = [os.path.relpath(path, common) for path in paths]
-        # Runs of a study end alike: `seed_0` says nothing.
-        ends = [os.path.basename(name) for name in names]
-        alike = len(set(ends)) == 1 and ends[0] not in names
-        return [os.path.dirname(name) for name in names] if alike else names
+
+def names_of(models: Sequence[Path]) -> list[str]:
+    """Return what the paths of models do not share.
+
+    The path of a single one is as it was given, and of an absolute one the end, which a file that
+    is handed on may show.
+    """
+    paths = [os.path.abspath(path) for path in models]
+    if len(set(paths)) < 2:
+        shown = [path.parts[-3:] if path.is_absolute() else path.parts for path in models]
+        return [str(Path(*parts)) for parts in shown]
+    common = os.path.commonpath(paths)
+    names = [os.path.relpath(path, common) for path in paths]
+    # Runs of a study end alike: `seed_0` says nothing.
+    ends = [os.path.basename(name) for name in names]
+    alike = len(set(ends)) == 1 and ends[0] not in names
+    return [os.path.dirname(name) for name in names] if alike else names
 
 
 def checked_inputs(request: Request) -> Inputs | None:
@@ -73,8 +81,11 @@ def checked_inputs(request: Request) -> Inputs | None:
         ConfigError: an option is wrong, the message names it; or there is no picture.
         UserError: what serves the page is missing, or its port is taken.
     """
-    for path in request.models:
-        check_model(path)
+    for model in request.models:
+        if isinstance(model, Path):
+            check_model(model)
+    if request.split and request.pictures:
+        raise ConfigError("--split: is of a run's own pictures, and --pictures names others.")
     if request.html is None:
         check_server(request)
     else:

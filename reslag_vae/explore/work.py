@@ -12,6 +12,7 @@ from reslag_vae.explore.explorer import Explorer
 from reslag_vae.explore.pictures import Pictures, examples_of, pictures_of_files, pictures_of_run
 from reslag_vae.explore.request import Request
 from reslag_vae.runs.folder import CONFIG_FILE
+from reslag_vae.runs.hub import HubAddress
 
 
 def read_explorers(
@@ -28,7 +29,7 @@ def read_explorers(
         UserError: a model has no latents, is of another size than the first, or the pictures
             cannot be read.
     """
-    subjects = [subject_of(path, request.trust) for path in request.models]
+    subjects = [subject_of(model, request.trust) for model in request.models]
     refuse_other_sizes(request.models, subjects)
     pictures = pictures_of(subjects[0], request, inputs)
     return [
@@ -37,35 +38,35 @@ def read_explorers(
     ]
 
 
-def subject_of(path: Path, trust: Sequence[str]) -> Subject:
+def subject_of(model: Path | HubAddress, trust: Sequence[str]) -> Subject:
     """Return a model.
 
     Raises:
         UserError: it has no latents.
     """
-    subject = read_subject(Applied(model=path, trust=trust))
+    subject = read_subject(Applied(model=model, trust=trust))
     if not subject.model.latent_dim:
         raise UserError(
-            f"{printable(str(path))}: the model has no latents, so it has no codes to explore; "
+            f"{printable(str(model))}: the model has no latents, so it has no codes to explore; "
             "`reslag apply` draws its samples and scores pictures."
         )
     return subject
 
 
-def refuse_other_sizes(paths: Sequence[Path], subjects: Sequence[Subject]) -> None:
+def refuse_other_sizes(models: Sequence[Path | HubAddress], subjects: Sequence[Subject]) -> None:
     """Refuse models that take images of different shapes.
 
     Raises:
         UserError: the message names the first two that differ.
     """
     first = subjects[0].model.image_shape
-    for path, subject in zip(paths, subjects, strict=True):
+    for model, subject in zip(models, subjects, strict=True):
         own = subject.model.image_shape
         if own != first:
             sizes = [" x ".join(map(str, shape)) for shape in (own, first)]
             raise UserError(
-                f"{printable(str(path))} takes images of {sizes[0]}, and "
-                f"{printable(str(paths[0]))} of {sizes[1]}: models side by side need the same."
+                f"{printable(str(model))} takes images of {sizes[0]}, and "
+                f"{printable(str(models[0]))} of {sizes[1]}: models side by side need the same."
             )
 
 
@@ -79,4 +80,9 @@ def pictures_of(subject: Subject, request: Request, inputs: Inputs | None) -> Pi
         return pictures_of_files(subject, inputs, request.most)
     if (subject.folder / CONFIG_FILE).is_file():
         return pictures_of_run(subject, request.split, request.most, request.root, request.trust)
+    if request.split:
+        raise UserError(
+            f"--split: {printable(str(request.models[0]))} is no run, and has no pictures but its "
+            "examples; --pictures names others."
+        )
     return examples_of(subject)

@@ -21,7 +21,7 @@ from reslag_vae._runtime.invocation import (
 )
 from reslag_vae.cli import extras
 from reslag_vae.cli.help import help_text
-from reslag_vae.cli.sentences import sentence
+from reslag_vae.cli.sentences import sentence, unknown_flag
 
 ROOT = Path(__file__).parents[3]
 
@@ -252,3 +252,23 @@ def test_a_wrong_option_is_one_sentence(tmp_path: Path) -> None:
 def test_hydras_own_flags_may_stand_beside_help(tmp_path: Path) -> None:
     text = help_text("train", ["--config-name", "evaluate", "-m", "--help"])
     assert "K of the importance-weighted bound" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--data", "photos"], "--data: options are name=value, without dashes; write data=VALUE."),
+        (["--seed=3"], "--seed=3: options are name=value, without dashes; write seed=VALUE."),
+        (
+            ["--folder", "photos"],
+            "--folder: options are name=value, without dashes; did you mean data.folder.",
+        ),
+        (["-x"], "-x: options are name=value, without dashes."),
+        (["-m", "--config-dir", "mine", "seed=0,1"], None),
+        (["--multirun", "data.batch_size=-3"], None),
+    ],
+)
+def test_dashes_that_hydra_does_not_know_are_one_sentence(
+    arguments: list[str], expected: str | None
+) -> None:
+    assert unknown_flag(arguments) == expected

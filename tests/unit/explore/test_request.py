@@ -8,7 +8,9 @@ import pytest
 
 from reslag_vae._runtime.errors import UserError
 from reslag_vae.explore import request as module
+from reslag_vae.explore.command import parser
 from reslag_vae.explore.request import Request, checked_inputs
+from reslag_vae.runs.hub import HubAddress
 
 
 @pytest.fixture
@@ -71,6 +73,13 @@ def test_a_server_needs_gradio(
         checked_inputs(asked(html=None))
 
 
+def test_a_split_and_other_pictures_contradict_each_other(
+    asked: Callable[..., Request], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="--split: is of a run's own pictures"):
+        checked_inputs(asked(split="val", pictures=[tmp_path]))
+
+
 def test_a_port_that_is_taken_and_a_host_that_is_none(
     asked: Callable[..., Request], taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,3 +107,11 @@ def test_a_port_that_is_taken_and_a_host_that_is_none(
 )
 def test_titles_are_what_paths_do_not_share(paths: list[str], titles: list[str]) -> None:
     assert Request([Path(path) for path in paths]).titles == titles
+
+
+def test_an_address_on_the_hub_is_a_model_and_its_own_title(tmp_path: Path) -> None:
+    given = ["hf://user/name@v1", str(tmp_path), "--html", str(tmp_path / "page.html")]
+    request = Request(**vars(parser().parse_args(given)))
+    assert request.models == [HubAddress("user/name", "v1"), tmp_path]
+    assert request.titles[0] == "hf://user/name@v1"
+    assert checked_inputs(request._replace(models=request.models[:1])) is None

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from reslag_vae._runtime.errors import UserError
+from reslag_vae.apply import subject as subject_module
 from reslag_vae.apply.inputs import find_inputs
 from reslag_vae.explore import pictures as pictures_module
 from reslag_vae.explore.pictures import names_of
@@ -16,6 +17,7 @@ from reslag_vae.explore.work import read_explorers
 from reslag_vae.models import GenerativeModel
 from reslag_vae.networks import Network
 from reslag_vae.runs.data import load_data
+from reslag_vae.runs.hub import HubAddress
 from reslag_vae.sharing.export import export
 from tests.systems import make_model
 
@@ -131,3 +133,23 @@ def test_a_model_without_latents_has_nothing_to_explore(
     pixelcnn.save(tmp_path / "pixels")
     with pytest.raises(UserError, match="no latents, so it has no codes to explore; `reslag apply"):
         read_explorers(Request([tmp_path / "pixels"]), None)
+
+
+def test_an_export_on_the_hub_is_downloaded_and_shown_with_its_examples(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def download(address: HubAddress) -> Path:
+        asked.append(str(address))
+        return tmp_path / "exported"
+
+    export(run, tmp_path / "exported")
+    monkeypatch.setattr(subject_module, "download", download)
+    request = Request([HubAddress("user/name")])
+    ((_, explorer),) = read_explorers(request, None)
+    assert asked == ["hf://user/name"]
+    assert explorer.title == "hf://user/name"
+    assert explorer.pictures.size == 8
+    with pytest.raises(UserError, match=r"--split: hf://user/name is no run"):
+        read_explorers(request._replace(split="test"), None)

@@ -136,6 +136,9 @@ class GenerativeModel(Described, nn.Module, ABC):
 
         Args:
             conditions: (B, K) numbers of B images: see `Condition.numbers`.
+
+        Raises:
+            NotImplementedError: the model is not one of those that can be conditional.
         """
         raise NotImplementedError(f"{type(self).__name__}: is not conditional.")
 

@@ -42,6 +42,7 @@ def page(contents: Contents) -> str:
     """Return the page as HTML."""
     return rendered(
         "page.html",
+        title=contents.name,
         contents=contents,
         tables=tables,
         chapters=[(chapter, ChapterView(chapter)) for chapter in contents.chapters],
@@ -70,6 +71,7 @@ def systems_page(found: Sequence[Systems], galleries: Mapping[str, bytes]) -> st
         groups.append((group, [[*map(Cell, head)], *body], uri))
     return rendered(
         "systems.html",
+        title="All systems",
         notes=systems_table.NOTES,
         images_text=systems_table.images_text,
         groups=groups,

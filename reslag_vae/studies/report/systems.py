@@ -9,10 +9,10 @@ from reslag_vae import latents
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import RESULT_FILE
 from reslag_vae.studies.plan import RESULTS, results_of
+from reslag_vae.studies.report.columns import from_result
 from reslag_vae.studies.report.finished import FinishedRun, read_finished_runs
 from reslag_vae.studies.report.grouping import data_order, rows_of
-from reslag_vae.studies.report.rows import Row, as_float
-from reslag_vae.studies.report.statistics import Estimate
+from reslag_vae.studies.report.rows import Row
 from reslag_vae.studies.report.thesis import STANDS_FOR, title_of
 
 # Where an evaluation has the Fréchet distance of samples.
@@ -181,32 +181,18 @@ def ordered(data: str, group: Group) -> list[System]:
     printed = published()
     systems = []
     for name, rows in group.items():
-        row, study = max(rows, key=lambda own: validation_rank(own[0]))
+        row, study = max(rows, key=lambda own: rank(own[0], "val"))
         known = printed.get((STANDS_FOR.get(data, data), *name))
         systems.append(System(row, study, len(rows), known))
-    return sorted(systems, key=lambda own: test_rank(own.row), reverse=True)
+    return sorted(systems, key=lambda own: rank(own.row, "test"), reverse=True)
 
 
-def validation_rank(row: Row) -> tuple[bool, float]:
-    """Return the sort key of a row by validation images: its ELBO, without one its Rec."""
-    elbo = row.estimate(lambda run: as_float(run.result.get("val", {}).get("elbo")))
-    rec = row.estimate(lambda run: as_float(run.result.get("val", {}).get("rec")))
+def rank(row: Row, split: str) -> tuple[bool, float]:
+    """Return the sort key of a row by the images of a split: its ELBO, without one its Rec."""
+    elbo, rec = from_result(split, "elbo")(row), from_result(split, "rec")(row)
     if elbo is not None:
         return (True, elbo.mean)
     return (False, -float("inf") if rec is None else -rec.mean)
-
-
-def test_rank(row: Row) -> tuple[bool, float]:
-    """Return the sort key of a system by test images: its ELBO, without one its Rec."""
-    elbo, rec = elbo_of(row), row.term("rec")
-    if elbo is not None:
-        return (True, elbo.mean)
-    return (False, -float("inf") if rec is None else -rec.mean)
-
-
-def elbo_of(row: Row) -> Estimate | None:
-    """Return the ELBO of test images, in nats."""
-    return row.estimate(lambda run: as_float(run.result["test"].get("elbo")))
 
 
 def prior_of(row: Row) -> str:

@@ -13,7 +13,6 @@ from reslag_vae.studies.report.systems import (
     FRECHET,
     System,
     Systems,
-    elbo_of,
     prior_of,
     reference_of,
     samples_of,
@@ -43,7 +42,7 @@ def cells_of(system: System, group: Systems) -> list[str]:
     """Return a system's cells below `head_of`; of what a paper reports the number alone."""
     row = system.row
     measures = (
-        [text_of(negative(elbo_of(row)), 2), bound_text(row)]
+        [text_of(negative(from_result("test", "elbo")(row)), 2), bound_text(row)]
         if group.are_masses
         else [text_of(from_result("test", "bits_per_dim")(row), 3)]
     )
@@ -160,7 +159,12 @@ def systems_csv(found: Sequence[Systems]) -> str:
         for system in group.systems:
             row, own = system.row, system.published
             values = [
-                *(*size(row), hours(row), elbo_of(row), from_result("test", "bits_per_dim")(row)),
+                *(
+                    *size(row),
+                    hours(row),
+                    from_result("test", "elbo")(row),
+                    from_result("test", "bits_per_dim")(row),
+                ),
                 bound_of(row) if group.are_masses else None,
                 *(from_result("test", "kl")(row), row.term("rec"), *distances(row, group)),
             ]

@@ -156,7 +156,7 @@ def calibration_of(
     if not (folder / CONFIG_FILE).is_file():
         return Calibration({}, missing=f"{folder} has none of validation images")
     try:
-        images = validation_images(folder)
+        images = images_of_run(folder, "val")
     except UserError as error:
         # Advice that follows names the options of other commands.
         return Calibration({}, missing=first_line(error).partition(". ")[0])
@@ -166,8 +166,8 @@ def calibration_of(
     return calibration
 
 
-def validation_images(folder: Path) -> Images:
-    """Return the validation images of a run.
+def images_of_run(folder: Path, split: str) -> Images:
+    """Return the images of a split of a run.
 
     Raises:
         UserError: the data are not there or not the same, or what reads them is not installed.
@@ -181,5 +181,5 @@ def validation_images(folder: Path) -> Images:
     changed = changes(folder, data.inventory)
     if changed:
         raise UserError(f"the data are not those of the run: {changed}")
-    images: Images = data.split("val")
+    images: Images = data.split(split)
     return images

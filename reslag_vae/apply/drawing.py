@@ -10,8 +10,9 @@ from torch import Tensor
 from reslag_vae._runtime.errors import UserError
 from reslag_vae.apply.neighbours import Neighbours, nearest
 from reslag_vae.apply.outputs import SHOWN, as_pixels, save_pictures
+from reslag_vae.apply.own_samplers import own_sampler
 from reslag_vae.apply.request import NEIGHBOURS_CSV, NEIGHBOURS_PNG, Request
-from reslag_vae.apply.samplers import sampler_of
+from reslag_vae.apply.samplers import PriorSampler, Sampler, fitted
 from reslag_vae.apply.subject import Subject
 from reslag_vae.apply.tables import open_table
 from reslag_vae.apply.told import told_of_samples
@@ -20,7 +21,6 @@ from reslag_vae.evaluation.pictures.blocks import Block, draw_blocks
 from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.progress import Progress
 from reslag_vae.likelihoods.pixels import unit_interval
-from reslag_vae.models import GenerativeModel
 
 # Pictures whose neighbours are written at a time
 LINES = 4096
@@ -85,22 +85,25 @@ def draw_neighbours(
 
 
 def draw_samples(
-    request: Request, model: GenerativeModel, codes: np.ndarray | None, progress: Progress
+    request: Request, subject: Subject, codes: np.ndarray | None, progress: Progress
 ) -> None:
     """Write samples, each as a picture, and the first of them as a grid.
 
     Args:
         request: the request.
-        model: the model.
-        codes: (N, d) codes that the sampler is fitted to; None for the prior.
+        subject: the model.
+        codes: (N, d) codes that the sampler is fitted to; None for the prior, and for samplers
+            that the model brings along.
         progress: shows how far the work is.
 
     Raises:
-        UserError: the sampler cannot be fitted to the codes, or the model is not told what its
-            samples are to be.
+        RunError: the samplers that the model brings along are damaged.
+        UserError: the sampler cannot be fitted, or the model is not told what its samples are to
+            be.
     """
+    model = subject.model
     own = told_of_samples(model, request.given, request.sample)
-    sampler = sampler_of(request.sampler, model, codes, progress)
+    sampler = sampler_of(request, subject, codes, progress)
     latents = sampler(request.sample, request.seed).to(model.parameter)
     generator = torch.Generator().manual_seed(request.seed)
     folder, digits = request.out / f"samples_{request.sampler}", len(str(request.sample))
@@ -116,6 +119,17 @@ def draw_samples(
             first += images[: max(0, GRID - start)]
             advance(len(part))
     save_figure(draw_blocks([grid_of(torch.stack(first))]), folder.with_suffix(".png"))
+
+
+def sampler_of(
+    request: Request, subject: Subject, codes: np.ndarray | None, progress: Progress
+) -> Sampler:
+    """Return the sampler of a request: see `draw_samples`."""
+    if request.sampler == "prior":
+        return PriorSampler(subject.model)
+    if codes is None:
+        return own_sampler(request.sampler, subject.folder, subject.model, progress)
+    return fitted(request.sampler, codes, "that can be read", progress)
 
 
 def grid_of(images: Tensor) -> Block:

@@ -39,7 +39,7 @@ class Request(NamedTuple):
         labels: CSV file of labels, if any.
         neighbours: number of neighbours; 0 for none.
         sample: number of samples; 0 for none.
-        sampler: sampler of these.
+        sampler: sampler of these; fitted to the pictures, if there are any.
         given: class or attributes of all pictures and samples, for a conditional model.
         seed: seed of these.
         out: folder of neighbours and samples.
@@ -64,10 +64,14 @@ class Request(NamedTuple):
     trust: Sequence[str] = ()
 
     @property
+    def fits(self) -> bool:
+        """Whether a sampler is fitted to the pictures."""
+        return self.sample > 0 and self.sampler != "prior" and bool(self.pictures)
+
+    @property
     def reads(self) -> bool:
         """Whether pictures are read."""
-        fitted = self.sample > 0 and self.sampler != "prior"
-        return bool(self.encode or self.reconstruct or self.score or self.neighbours or fitted)
+        return bool(self.encode or self.reconstruct or self.score or self.neighbours or self.fits)
 
     @property
     def tables(self) -> dict[str, Path]:
@@ -137,7 +141,7 @@ def check_count(request: Request, count: int) -> None:
     """
     if request.neighbours and count < 2:
         raise ConfigError(f"--neighbours {request.neighbours}: one picture has no neighbours.")
-    fewest = FEWEST.get(request.sampler, 0) if request.sample else 0
+    fewest = FEWEST[request.sampler] if request.fits else 0
     if count < fewest:
         raise ConfigError(
             f"--sampler {request.sampler}: is fitted to at least {fewest} pictures, and there are "
@@ -158,7 +162,7 @@ def check_words(request: Request) -> None:
     if request.reads and not request.pictures:
         raise ConfigError(
             "Pictures are missing: name a folder or files after the model. Without pictures there "
-            "is --sample N of --sampler prior."
+            "is --sample N."
         )
     if request.pictures and not request.reads:
         raise ConfigError(

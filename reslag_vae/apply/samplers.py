@@ -1,8 +1,7 @@
-"""Samplers of latents: a model's own prior, or a density fitted to the codes of pictures."""
+"""Samplers of latents: a model's own prior, or a density that is fitted to codes."""
 
 import copy
-from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -38,44 +37,102 @@ MOST_CODES = 20_000
 UPDATES, BATCH, RATE, CLIP, HELD_OUT, CHECK_EVERY = 1500, 256, 1e-3, 10.0, 0.1, 50
 
 
-def sampler_of(
-    name: str, model: GenerativeModel, codes: np.ndarray | None, progress: Progress = silent
-) -> Sampler:
-    """Return a sampler.
+class PriorSampler(NamedTuple):
+    """The sampler of a model's own prior. The first latents are the same for every count.
+
+    Attributes:
+        model: the model.
+    """
+
+    model: GenerativeModel
+
+    def __call__(self, count: int, seed: int, temperature: float = 1.0) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        rows = [normal_rows(count, width, generator) for width in self.model.noise_dims]
+        noise = tuple(own.to(self.model.parameter) for own in rows)
+        return joined(self.model.from_noise(noise, temperature)).cpu()
+
+
+class MixtureSampler(NamedTuple):
+    """The sampler of a mixture of Gaussians that is fitted to codes.
+
+    Attributes:
+        weights: (K,) probabilities of the components.
+        means: (K, d) means.
+        factors: (K, d, d) lower triangular factors of the covariances, or (K, d) standard
+            deviations where these are diagonal.
+    """
+
+    weights: Tensor
+    means: Tensor
+    factors: Tensor
+
+    def __call__(self, count: int, seed: int, temperature: float = 1.0) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        drawn = torch.multinomial(self.weights, count, replacement=True, generator=generator)
+        noise = temperature * normal_rows(count, self.means.shape[1], generator)
+        latents = self.means[drawn]
+        for component, factor in enumerate(self.factors):
+            rows = drawn == component
+            own = noise[rows]
+            latents[rows] += own @ factor.T if factor.dim() == 2 else own * factor
+        return latents
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what the sampler is made of, by name."""
+        return self._asdict()
+
+
+class FlowSampler(NamedTuple):
+    """The sampler of a flow that is fitted to standardised codes.
+
+    Attributes:
+        mean: (d,) mean of the codes.
+        spread: (d,) their standard deviations.
+        flow: the flow.
+    """
+
+    mean: Tensor
+    spread: Tensor
+    flow: FlowPrior
+
+    def __call__(self, count: int, seed: int, temperature: float = 1.0) -> Tensor:
+        noise = normal_rows(count, self.flow.noise_dim, torch.Generator().manual_seed(seed))
+        with torch.no_grad():
+            return self.mean + self.spread * self.flow.from_noise(noise, temperature)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what the sampler is made of, by name."""
+        state = {f"flow.{name}": value for name, value in self.flow.state_dict().items()}
+        return {"mean": self.mean, "spread": self.spread} | state
+
+
+Fitted = MixtureSampler | FlowSampler
+
+
+def fitted(name: str, codes: np.ndarray, of_what: str, progress: Progress = silent) -> Fitted:
+    """Return a sampler that is fitted to codes.
 
     Args:
-        name: `prior`; `mixture`, 10 Gaussians, or `flow`, both fitted to codes.
-        model: the model.
-        codes: (N, d) samples of the posteriors of pictures; None for the prior.
+        name: `mixture`, 10 Gaussians, or `flow`.
+        codes: (N, d) samples of the posteriors of pictures.
+        of_what: what there are N of, for the message.
         progress: shows how far a fit is.
 
     Raises:
-        UserError: so few of the pictures can be read that there are too few codes, or scikit-learn
-            is not installed.
+        UserError: there are too few codes, or scikit-learn is not installed.
     """
-    if codes is not None and len(codes) < FEWEST[name]:
+    if len(codes) < FEWEST[name]:
         raise UserError(
-            f"--sampler {name}: is fitted to at least {FEWEST[name]} pictures, and {len(codes)} "
-            "can be read."
+            f"--sampler {name}: is fitted to at least {FEWEST[name]} pictures, and there are "
+            f"{len(codes)} {of_what}."
         )
-    if name == "prior" or codes is None:
-        return partial(prior_samples, model)
     rows = np.random.default_rng(0).permutation(len(codes))[:MOST_CODES]
     chosen = torch.from_numpy(np.array(codes[np.sort(rows)], dtype=np.float32))
     return fitted_mixture(chosen) if name == "mixture" else fitted_flow(chosen, progress)
 
 
-def prior_samples(
-    model: GenerativeModel, count: int, seed: int, temperature: float = 1.0
-) -> Tensor:
-    """Return (count, d) latents of the prior, on the CPU; the first ones for every count alike."""
-    generator = torch.Generator().manual_seed(seed)
-    rows = [normal_rows(count, width, generator) for width in model.noise_dims]
-    noise = tuple(own.to(model.parameter) for own in rows)
-    return joined(model.from_noise(noise, temperature)).cpu()
-
-
-def fitted_mixture(codes: Tensor) -> Sampler:
+def fitted_mixture(codes: Tensor) -> MixtureSampler:
     """Return the sampler of a mixture of Gaussians that is fitted to (N, d) codes.
 
     Raises:
@@ -84,14 +141,19 @@ def fitted_mixture(codes: Tensor) -> Sampler:
     from reslag_vae.evaluation.metrics.mixture import CodeMixture
 
     try:
-        return CodeMixture(codes).sample
+        own = CodeMixture(codes).mixture
     except ImportError:
         raise UserError(
             "--sampler mixture needs scikit-learn: pip install 'reslag_vae[apply]'"
         ) from None
+    covariances = torch.from_numpy(own.covariances_)
+    full = covariances.dim() == 3
+    factors = torch.linalg.cholesky(covariances) if full else covariances.sqrt()
+    means, weights = torch.from_numpy(own.means_), torch.from_numpy(own.weights_)
+    return MixtureSampler(weights.float(), means.float(), factors.float())
 
 
-def fitted_flow(codes: Tensor, progress: Progress = silent) -> Sampler:
+def fitted_flow(codes: Tensor, progress: Progress = silent) -> FlowSampler:
     """Return the sampler of a flow that is fitted to (N, d) codes by maximum likelihood.
 
     The weights are the best ones on a tenth of the codes that is held out. torch's random numbers
@@ -104,13 +166,7 @@ def fitted_flow(codes: Tensor, progress: Progress = silent) -> Sampler:
         torch.manual_seed(0)
         flow = FlowPrior(codes.shape[1])
         fit_flow(flow, train, held, progress)
-
-    def sample(count: int, seed: int, temperature: float = 1.0) -> Tensor:
-        noise = normal_rows(count, flow.noise_dim, torch.Generator().manual_seed(seed))
-        with torch.no_grad():
-            return mean + spread * flow.from_noise(noise, temperature)
-
-    return sample
+    return FlowSampler(mean, spread, flow)
 
 
 def fit_flow(flow: FlowPrior, train: Tensor, held: Tensor, progress: Progress) -> None:

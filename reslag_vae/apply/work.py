@@ -67,7 +67,7 @@ def apply(request: Request, inputs: Inputs | None, progress: Progress = silent) 
         if inputs is not None:
             report, latents = read_pictures(request, inputs, subject, progress)
         if request.sample:
-            draw_samples(request, subject.model, latents, progress)
+            draw_samples(request, subject, latents, progress)
     content = {"finished": True, "read": report.read, "unreadable": report.unreadable}
     write_report(request, content | {"auroc": report.auroc, "notes": list(report.notes)})
     return report
@@ -143,7 +143,7 @@ def consumers_of(request: Request, inputs: Inputs, subject: Subject, stack: Exit
         )
     if request.neighbours:
         parts.functions.append(keep_means(means))
-    if request.sample and request.sampler != "prior":
+    if request.fits:
         generator = torch.Generator().manual_seed(request.seed)
         parts.functions.append(keep_latents(latents, generator))
     parts.functions.extend(own for own in (parts.drawn, parts.scores) if own is not None)

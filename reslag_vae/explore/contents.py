@@ -209,7 +209,7 @@ def taken(explorer: Explorer, position: int, name: str) -> str | None:
 
 def samples(explorer: Explorer, plan: Plan) -> dict[str, Any]:
     """Return samples: images by sampler, temperature and number. A flow takes too long to fit."""
-    samplers = [name for name in explorer.samplers if name != "flow"]
+    samplers = [name for name in explorer.samplers if name != "flow" or explorer.has(name)]
     pairs = itertools.product(samplers, plan.temperatures)
     parts = [explorer.samples(name, plan.samples, heat) for name, heat in pairs]
     return {

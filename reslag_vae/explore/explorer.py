@@ -1,6 +1,7 @@
 """What a trained model makes of pictures, as numbers and images: no page knows more."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from reslag_vae._runtime.packages import is_installed
 from reslag_vae.apply.neighbours import Neighbours, as_doubles, nearest, nearest_to
 from reslag_vae.apply.outputs import as_pixels
 from reslag_vae.apply.request import FEWEST, SAMPLERS
-from reslag_vae.apply.samplers import Sampler, sampler_of
+from reslag_vae.apply.samplers import PriorSampler, Sampler, fitted
 from reslag_vae.evaluation.codes import Codes, decode_alike, encode
 from reslag_vae.evaluation.iteration import chunks, device_of, evaluating, posterior_means
 from reslag_vae.evaluation.pictures.translation import (
@@ -40,6 +41,7 @@ class Explorer:
         model: the model, which has latents.
         pictures: pictures of its shape.
         progress: shows how far the encoding is.
+        samplers: samplers that the model brings along, by name.
 
     Attributes:
         codes: the codes of the pictures; their `means` are inferred without noise at any level.
@@ -51,7 +53,12 @@ class Explorer:
     """
 
     def __init__(
-        self, title: str, model: GenerativeModel, pictures: Pictures, progress: Progress = silent
+        self,
+        title: str,
+        model: GenerativeModel,
+        pictures: Pictures,
+        progress: Progress = silent,
+        samplers: Mapping[str, Sampler] = MappingProxyType({}),
     ) -> None:
         self.title, self.model, self.pictures = title, model, pictures
         self.conditions = conditions_of(model, pictures)
@@ -60,7 +67,7 @@ class Explorer:
         self.axes = axes_of(self.codes)
         self.vectors = vectors_of(self.points, pictures)
         self._maps: dict[str, Tensor] = {}
-        self._samplers: dict[str, Sampler] = {}
+        self._samplers: dict[str, Sampler] = {"prior": PriorSampler(model), **samplers}
 
     @property
     def quick(self) -> bool:
@@ -244,18 +251,24 @@ class Explorer:
 
     @property
     def samplers(self) -> tuple[str, ...]:
-        """The names of the samplers that the pictures are enough for, and quick enough."""
-        if self.model.latent_dim > MOST_FITTED:
-            return ("prior",)
-        enough = [name for name in SAMPLERS if self.pictures.size >= FEWEST.get(name, 0)]
-        there = is_installed("sklearn")
-        return tuple(name for name in enough if there or name != "mixture")
+        """The names of the samplers that there are, or that the pictures are enough to fit."""
+        return tuple(name for name in SAMPLERS if self.has(name) or self.can_fit(name))
+
+    def has(self, sampler: str) -> bool:
+        """Return whether a sampler need not be fitted, or is already."""
+        return sampler in self._samplers
+
+    def can_fit(self, sampler: str) -> bool:
+        """Return whether a sampler can be fitted to the codes, and quickly enough."""
+        enough = self.pictures.size >= FEWEST[sampler] and self.model.latent_dim <= MOST_FITTED
+        return enough and (sampler != "mixture" or is_installed("sklearn"))
 
     def samples(self, sampler: str, count: int, temperature: float = 1.0, seed: int = 0) -> Tensor:
         """Return (count, C, H, W) images of latents that are drawn.
 
         Args:
-            sampler: one of `samplers`; it is fitted to the pictures' codes when first asked for.
+            sampler: one of `samplers`; it is fitted to the pictures' codes when first asked for,
+                unless the model brings it along.
             count: number of images.
             temperature: factor of the standard deviations.
             seed: seed of the random numbers.
@@ -263,9 +276,9 @@ class Explorer:
         Raises:
             UserError: the numbers that come out are not finite.
         """
-        if sampler not in self._samplers:
-            codes = None if sampler == "prior" else self.codes.latents.numpy()
-            self._samplers[sampler] = sampler_of(sampler, self.model, codes)
+        if not self.has(sampler):
+            codes = self.codes.latents.numpy()
+            self._samplers[sampler] = fitted(sampler, codes, "that are shown")
         with torch.no_grad():
             latents = self._samplers[sampler](count, seed, temperature)
         if not latents.isfinite().all():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from reslag_vae._runtime.errors import UserError, printable
 from reslag_vae.apply.inputs import Inputs
+from reslag_vae.apply.own_samplers import read_samplers
 from reslag_vae.apply.request import Request as Applied
 from reslag_vae.apply.subject import Subject, read_subject
 from reslag_vae.evaluation.progress import Progress, silent
@@ -33,9 +34,19 @@ def read_explorers(
     refuse_other_sizes(request.models, subjects)
     pictures = pictures_of(subjects[0], request, inputs)
     return [
-        (subject, Explorer(title, subject.model, pictures, progress))
+        (subject, explorer_of(subject, title, pictures, progress))
         for subject, title in zip(subjects, request.titles, strict=True)
     ]
+
+
+def explorer_of(subject: Subject, title: str, pictures: Pictures, progress: Progress) -> Explorer:
+    """Return the explorer of a model, with the samplers that it brings along.
+
+    Raises:
+        RunError: these are damaged.
+    """
+    samplers = read_samplers(subject.folder, subject.model)
+    return Explorer(title, subject.model, pictures, progress, samplers)
 
 
 def subject_of(model: Path | HubAddress, trust: Sequence[str]) -> Subject:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reslag_vae._runtime.files import UNFINISHED
-from reslag_vae.runs.folder import CARD_FILE, MODEL_FILE, TRAVELLING, WEIGHTS_FILE
+from reslag_vae.runs.folder import CARD_FILE, MODEL_FILE, SAMPLERS_FILE, TRAVELLING, WEIGHTS_FILE
 
 if TYPE_CHECKING:
     from reslag_vae.models import Condition
@@ -18,7 +18,7 @@ ENCODER_FILE = "encoder.onnx"
 DECODER_FILE = "decoder.onnx"
 
 # What loads and applies a model
-LOADED = (MODEL_FILE, WEIGHTS_FILE, *TRAVELLING)
+LOADED = (MODEL_FILE, WEIGHTS_FILE, *TRAVELLING, SAMPLERS_FILE)
 
 # What an export holds, or may hold
 FILES = (

@@ -46,6 +46,9 @@ EXAMPLES_FILE = "examples.png"
 SCORES_FILE = "scores.json"
 TRAVELLING = (FORMAT_FILE, EXAMPLES_FILE, SCORES_FILE)
 
+# The samplers that were fitted to its training images: in runs that were asked for one, and exports
+SAMPLERS_FILE = "samplers.safetensors"
+
 # Files that training writes, of which a kill may leave unfinished ones
 WRITTEN = {
     ".": (
@@ -59,6 +62,7 @@ WRITTEN = {
         ID_FILE,
         FAILURE_FILE,
         *TRAVELLING,
+        SAMPLERS_FILE,
     ),
     FIGURES: ("*.png", "*.npz"),
     CHECKPOINTS: (f"best{UNFINISHED}", f"last{UNFINISHED}"),

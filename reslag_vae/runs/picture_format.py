@@ -16,11 +16,20 @@ from reslag_vae.data.images import Images
 from reslag_vae.data.pictures import Region, centre_share, centre_square, whole
 from reslag_vae.runs.config import read_config
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.folder import CONFIG_FILE, EXAMPLES_FILE, FORMAT_FILE, SCORES_FILE
+from reslag_vae.runs.folder import (
+    CONFIG_FILE,
+    EXAMPLES_FILE,
+    FORMAT_FILE,
+    SAMPLERS_FILE,
+    SCORES_FILE,
+)
 from reslag_vae.runs.formats import MOST_BYTES, read_bytes, read_json, write_json
 
 SCHEMA = 1
 EXAMPLES = 8
+
+# Of the largest flow that can be fitted
+MOST_SAMPLER_BYTES = 1 << 31
 
 # Data sets that are read from picture files
 OF_FILES = ("", "image_folder", "cifar10_folder", "celeba")
@@ -123,9 +132,9 @@ def write_examples(path: Path, images: Images) -> None:
 
 
 def carry(run: Path, out: Path, examples: bool = True) -> None:
-    """Copy into an export what a run knows of its pictures: see `folder.TRAVELLING`.
+    """Copy into an export what a run knows of its pictures, and the samplers that it has.
 
-    Of a run of an earlier version this is what its configuration says.
+    See `folder.TRAVELLING`. Of a run of an earlier version this is what its configuration says.
 
     Args:
         run: folder of the run.
@@ -136,6 +145,8 @@ def carry(run: Path, out: Path, examples: bool = True) -> None:
     for name in (EXAMPLES_FILE, SCORES_FILE) if examples else (SCORES_FILE,):
         if (run / name).is_file():
             write_atomically(out / name, read_bytes(run / name, MOST_BYTES))
+    if (run / SAMPLERS_FILE).is_file():
+        write_atomically(out / SAMPLERS_FILE, read_bytes(run / SAMPLERS_FILE, MOST_SAMPLER_BYTES))
 
 
 def read_format(folder: Path) -> PictureFormat:

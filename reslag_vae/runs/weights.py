@@ -29,11 +29,19 @@ def state_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
     Raises:
         ValueError: they are not tensors by name, or hold numbers that are not finite.
     """
-    state = checkpoint["state_dict"]
+    return plain_tensors(checkpoint["state_dict"])
+
+
+def plain_tensors(state: Any) -> dict[str, Tensor]:
+    """Return what a file holds, once it is seen to be finite tensors by name.
+
+    Raises:
+        ValueError: it is something else.
+    """
     if not isinstance(state, dict) or not all(
         isinstance(value, Tensor) for value in state.values()
     ):
-        raise ValueError("its state_dict does not hold tensors by name")
+        raise ValueError("it does not hold tensors by name")
     for name, value in state.items():
         if value.layout != torch.strided or value.is_meta or value.is_quantized:
             raise ValueError(f"{name} is no plain tensor")

@@ -5,7 +5,8 @@ Usage: python -m reslag_vae.export runs/mnist/vae/2026-01-31_12-00-00 exported
 The files are model.safetensors, config.json and README.md, a card that says what the model is, how
 good and what for, with the pictures reconstructions.png and samples.png; pictures.json,
 examples.png and scores.json, which `reslag apply` reads: how pictures are fitted, some validation
-images, and how these score. `reslag_vae.load(folder)` loads the model.
+images, and how these score; and samplers.safetensors, if the run was asked for samplers of its own.
+`reslag_vae.load(folder)` loads the model.
 """
 
 import argparse

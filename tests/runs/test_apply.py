@@ -13,11 +13,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 import reslag_vae
 from reslag_vae.apply.command import main
+from reslag_vae.apply.own_samplers import own_sampler, read_samplers
 from reslag_vae.apply.request import FEWEST
 from reslag_vae.data import Digits
+from reslag_vae.evaluation import encode
+from reslag_vae.runs.errors import RunError
 from reslag_vae.sharing.export import export
 from tests.running import BARE, ROOT
 
@@ -323,6 +328,92 @@ def test_samplers_that_are_fitted_to_the_pictures(
     assert torch.equal(torch.get_rng_state(), before)
     images = [np.asarray(Image.open(f"applied/samples_{sampler}/{i}.png")) for i in range(1, 10)]
     assert len({image.tobytes() for image in images}) == 9
+
+
+@pytest.fixture(scope="module")
+def asked(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was asked for both samplers."""
+    folder = tmp_path_factory.mktemp("asked") / "run"
+    shutil.copytree(run, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reslag_vae.apply.samplers.UPDATES", 100)
+        for sampler in ("mixture", "flow"):
+            own_sampler(sampler, folder, reslag_vae.load(folder))
+    return folder
+
+
+@pytest.fixture
+def brought(asked: Path, tmp_path: Path) -> Path:
+    """Its export."""
+    export(asked, tmp_path / "brought")
+    return tmp_path / "brought"
+
+
+def test_samplers_travel_with_the_model(
+    brought: Path, asked: Path, apply: Apply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reslag_vae.apply.own_samplers.fitted", None)
+    for sampler in ("mixture", "flow"):
+        samples = ("--sample", "9", "--sampler", sampler)
+        assert apply(asked, *samples) == 0
+        assert apply(brought, *samples, "--out", "again") == 0
+        of_run = Path(f"applied/samples_{sampler}.png").read_bytes()
+        assert Path(f"again/samples_{sampler}.png").read_bytes() == of_run
+
+
+def test_samplers_draw_what_the_training_images_are_encoded_as(asked: Path) -> None:
+    model = reslag_vae.load(asked)
+    data = Digits("unused", batch_size=16, val_fraction=0.1, seed=0)
+    data.setup()
+    codes = encode(model, data.split("train")).latents
+    for name, sampler in read_samplers(asked, model).items():
+        latents = sampler(4000, seed=1)
+        assert latents.mean(0) == pytest.approx(codes.mean(0), abs=0.3), name
+        assert latents.std(0) == pytest.approx(codes.std(0), rel=0.3), name
+        assert sampler(4000, seed=1, temperature=0.5).var(0).sum() < latents.var(0).sum(), name
+
+
+def test_an_export_without_samplers_says_how_to_have_one(
+    apply: Apply, exported: Path, capsys: Any
+) -> None:
+    assert apply(exported, "--sample", "9", "--sampler", "flow") == 1
+    complained = capsys.readouterr().err
+    assert complained.startswith("--sampler flow: ")
+    assert "brings none along: name pictures to fit it to." in complained
+    assert not Path("applied/samples_flow.png").exists()
+
+
+def test_samplers_of_other_weights_are_not_taken(brought: Path, apply: Apply, capsys: Any) -> None:
+    weights = load_file(brought / "model.safetensors")
+    name = next(iter(weights))
+    save_file(weights | {name: weights[name] + 1}, brought / "model.safetensors")
+    assert apply(brought, "--sample", "9", "--sampler", "mixture", "--out", "again") == 1
+    assert "brings none along" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mixture.means": torch.zeros(10, 3)}, "does not hold a mixture over"),
+        ({"mixture.means": torch.zeros(10, 32, dtype=torch.float64)}, "does not hold a mixture"),
+        ({"mixture.weights": -torch.ones(10)}, "are no probabilities"),
+        ({"mixture.weights": torch.full((10,), torch.nan)}, "numbers that are not finite"),
+        ({"mixture.more": torch.zeros(1)}, "what a mixture is made of"),
+        ({"flow.mean": torch.zeros(3)}, r"mean is \(3,\) of"),
+        ({"flow.more": torch.zeros(1)}, "has no tensor more"),
+        ({"other.mean": torch.zeros(3)}, "other samplers than mixture and flow"),
+    ],
+)
+def test_damaged_samplers_are_one_sentence(
+    change: dict[str, torch.Tensor], message: str, brought: Path, asked: Path
+) -> None:
+    path = brought / "samplers.safetensors"
+    with safe_open(path, "pt") as file:
+        facts = file.metadata()
+    save_file(load_file(path) | change, path, facts)
+    with pytest.raises(RunError, match=f"samplers.safetensors is damaged: .*{message}") as raised:
+        read_samplers(brought, reslag_vae.load(asked))
+    assert "\n" not in str(raised.value)
 
 
 def test_neither_lightning_nor_wandb_is_loaded(exported: Path, pictures: Path) -> None:

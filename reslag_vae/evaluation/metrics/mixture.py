@@ -8,7 +8,7 @@ from torch import Tensor
 
 from reslag_vae.evaluation.iteration import check_seed
 from reslag_vae.models.latent_inputs import as_latents
-from reslag_vae.models.number_inputs import check_count, check_temperature
+from reslag_vae.models.number_inputs import check_count
 
 COMPONENTS = 10
 
@@ -56,23 +56,19 @@ class CodeMixture:
         densities = self.mixture.score_samples(latents.double().cpu().numpy())
         return torch.from_numpy(densities).to(latents.device)
 
-    def sample(self, count: int, seed: int = 0, temperature: float = 1.0) -> Tensor:
+    def sample(self, count: int, seed: int = 0) -> Tensor:
         """Return (count, d) latents, in random order.
 
         Args:
             count: number of latents.
             seed: seed of the random numbers.
-            temperature: factor of the standard deviations within a component.
 
         Raises:
-            ValueError: the count, the seed or the temperature is not valid.
+            ValueError: the count or the seed is not valid.
         """
-        count, temperature = check_count("count", count), check_temperature(temperature)
-        seed = check_seed(seed)
+        count, seed = check_count("count", count), check_seed(seed)
         self.mixture.random_state = np.random.RandomState(seed)
-        drawn, components = self.mixture.sample(count)
-        # Nothing is added at 1, so that the samples are then the mixture's own, bit for bit.
-        drawn = drawn + (temperature - 1) * (drawn - self.mixture.means_[components])
+        drawn, _ = self.mixture.sample(count)
         # scikit-learn returns the samples sorted by component.
         order = np.random.default_rng(seed).permutation(count)
         return torch.from_numpy(drawn[order]).to(self.device, self.dtype)

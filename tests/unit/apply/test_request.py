@@ -8,7 +8,7 @@ from PIL import Image
 
 from reslag_vae._runtime.errors import UserError
 from reslag_vae.apply.labels import odd_ones
-from reslag_vae.apply.request import Request, checked_inputs
+from reslag_vae.apply.request import SAMPLERS, Request, checked_inputs
 
 
 @pytest.fixture
@@ -70,6 +70,11 @@ def test_slips(
         checked_inputs(asked(**places(options, tmp_path)))
     assert "\n" not in str(error.value)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_samplers_that_a_model_brings_along_take_no_pictures(asked: Callable[..., Request]) -> None:
+    for sampler in SAMPLERS:
+        assert checked_inputs(asked(pictures=(), sample=3, sampler=sampler)) is None
 
 
 def test_one_picture_has_no_neighbours(asked: Callable[..., Request], tmp_path: Path) -> None:

@@ -184,6 +184,17 @@ def test_a_temperature_narrows_each_sampler(small: Explorer) -> None:
         assert (small.samples(sampler, 12, 1.0) == warm).all()
 
 
+def test_samplers_that_the_model_brings_along_need_no_pictures(small: Explorer) -> None:
+    def zeros(count: int, seed: int, temperature: float = 1.0) -> Tensor:
+        return torch.zeros(count, small.model.latent_dim)
+
+    pictures = some_pictures((1, 8, 8), 1)
+    one = Explorer("one", small.model, pictures, samplers={"flow": zeros})
+    assert one.samplers == ("prior", "flow")
+    expected = as_pixels(small.model.decode(torch.zeros(2, small.model.latent_dim)))
+    assert torch.equal(one.samples("flow", 2), expected)
+
+
 def test_a_collapsed_model_says_so_and_has_sliders(make_network: Callable[..., Network]) -> None:
     model = make_model(make_network()).eval().requires_grad_(False)
     for own in model.groups()["inference"]:

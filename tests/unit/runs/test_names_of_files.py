@@ -27,6 +27,7 @@ NAMES = {
     folder.WEIGHTS_FILE,
     folder.MODEL_FILE,
     *folder.TRAVELLING,
+    folder.SAMPLERS_FILE,
 }
 
 

@@ -21,6 +21,7 @@ from reslag_vae._runtime.escape import markdown
 from reslag_vae.models import Condition
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.exported import DECODER_FILE, ENCODER_FILE, FILES
+from reslag_vae.runs.folder import SAMPLERS_FILE
 from reslag_vae.sharing.card import Facts, model_card
 from reslag_vae.sharing.command import main
 from reslag_vae.sharing.export import Choices, export
@@ -29,7 +30,7 @@ from reslag_vae.sharing.push import main as push_main
 from reslag_vae.variants import ResLagLightVAE
 from tests.running import BARE
 
-WITHOUT_ONNX = set(FILES) - {ENCODER_FILE, DECODER_FILE}
+USUAL = set(FILES) - {ENCODER_FILE, DECODER_FILE, SAMPLERS_FILE}
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def head_of(text: str) -> dict[str, Any]:
 @pytest.mark.parametrize("which", ["best", "last"])
 def test_the_model_comes_back_bitwise(which: str, run: Path, tmp_path: Path) -> None:
     export(run, tmp_path / "out", which)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == WITHOUT_ONNX
+    assert {path.name for path in (tmp_path / "out").iterdir()} == USUAL
     theirs, ours = reslag_vae.load(run, which), reslag_vae.load(tmp_path / "out")
     assert type(ours) is type(theirs)
     assert not ours.training
@@ -150,7 +151,7 @@ def test_validation_images_are_left_out_if_that_is_asked_for(run: Path, tmp_path
     (tmp_path / "with" / "model.safetensors").unlink()  # as if it had been interrupted
     export(run, tmp_path / "with", choices=Choices(examples=False))
     names = {path.name for path in (tmp_path / "with").iterdir()}
-    assert names == WITHOUT_ONNX - {"examples.png", "reconstructions.png"}
+    assert names == USUAL - {"examples.png", "reconstructions.png"}
     text = (tmp_path / "with" / "README.md").read_text()
     assert "No image of the data is in these files." in text
     assert "examples.png" not in text
@@ -399,7 +400,7 @@ def test_an_interrupted_export_is_finished_by_the_same_command(run: Path, tmp_pa
     with pytest.raises(RunError, match="is an export that was interrupted"):
         reslag_vae.load(out)
     export(run, out)
-    assert {path.name for path in out.iterdir()} == WITHOUT_ONNX
+    assert {path.name for path in out.iterdir()} == USUAL
     reslag_vae.load(out)
     with pytest.raises(RunError, match="is there already"):
         export(run, out)

@@ -9,12 +9,13 @@ import torch
 import reslag_vae
 from reslag_vae.networks import Network
 from reslag_vae.runs.exported import DECODER_FILE, ENCODER_FILE, FILES
+from reslag_vae.runs.folder import SAMPLERS_FILE
 from reslag_vae.sharing import push
 from tests.hub import OWNER, READER, Hub, Repository
 from tests.systems import make_model
 
 MakeNetwork = Callable[..., Network]
-WITHOUT_ONNX = set(FILES) - {ENCODER_FILE, DECODER_FILE}
+USUAL = set(FILES) - {ENCODER_FILE, DECODER_FILE, SAMPLERS_FILE}
 Push = Callable[..., tuple[int, str, str]]
 
 
@@ -82,7 +83,7 @@ def test_a_run_is_exported_first_and_files_of_before_are_replaced(
     assert "images of the validation data" in err
     repository = hub.repositories["user/name"]
     assert not repository.private
-    assert repository.files.keys() == WITHOUT_ONNX
+    assert repository.files.keys() == USUAL
     assert b"\nlicense: mit\n" in repository.files["README.md"]
     assert ", public\n" in out
 
@@ -90,7 +91,7 @@ def test_a_run_is_exported_first_and_files_of_before_are_replaced(
     code, _, err = pushed(run, "user/name", "--public", "--no-examples")
     assert (code, err) == (0, "")
     shown = {"examples.png", "reconstructions.png"}
-    assert repository.files.keys() == WITHOUT_ONNX - shown | {"notes.txt"}
+    assert repository.files.keys() == USUAL - shown | {"notes.txt"}
 
 
 @pytest.mark.usefixtures("login")

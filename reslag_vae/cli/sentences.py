@@ -97,8 +97,18 @@ def wrong_argument(arguments: Sequence[str]) -> str | None:
             return f"{argument}: is not set by default: write +{argument}."
         if name.startswith("trainer.") and own in options.REFUSED:
             return f"{argument}: {options.REFUSED[own][1]}."
-        return f"{argument}: there is no such option{did_you_mean(name)}."
+        meant = " or ".join(f"{group}={value}" for group in groups_with(value))
+        near = f"; did you mean {meant}" if meant else did_you_mean(name)
+        return f"{argument}: there is no such option{near}."
     return None
+
+
+def groups_with(choice: str) -> list[str]:
+    """Return the groups that have a choice: `prior` has `flow`."""
+    if running() == "evaluate" or not choice.isidentifier() or choice in ("default", "none"):
+        return []
+    files = configuration_folder().glob(f"*/{choice}.yaml")
+    return sorted(path.parent.name for path in files if path.parent.name != "hydra")
 
 
 def unknown_flag(arguments: Sequence[str]) -> str | None:

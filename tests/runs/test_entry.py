@@ -68,7 +68,17 @@ def told(*arguments: str) -> str:
             "prior.components=3: there is no such option in what was chosen; "
             "there is with prior=mixture.",
         ),
-        (["modle=vae"], "modle=vae: there is no such option; did you mean model."),
+        (["dataset=mnist"], "dataset=mnist: there is no such option; did you mean data=mnist."),
+        (
+            ["latent.condition=label"],
+            "latent.condition=label: there is no such option; did you mean condition=label.",
+        ),
+        (
+            ["decoder=pixelcnn"],
+            "decoder=pixelcnn: there is no such option; did you mean likelihood=pixelcnn or "
+            "model=pixelcnn or prior=pixelcnn.",
+        ),
+        (["modle=vae"], "modle=vae: there is no such option; did you mean model=vae."),
         (["logger=null"], "logger=null: is not a choice of logger; write logger=none."),
         (["callbacks=null"], "callbacks=null: is not a choice of callbacks."),
         (["data.folder=/p/Photos (1)"], "data.folder=/p/Photos (1): cannot be read."),

@@ -90,6 +90,18 @@ class Request(NamedTuple):
         return named
 
     @property
+    def folders(self) -> dict[Path, list[str]]:
+        """The folders that are written, and what each gets."""
+        found: dict[Path, list[str]] = {}
+        if self.reconstruct is not None:
+            found[self.reconstruct] = ["reconstructions"]
+        if self.neighbours:
+            found.setdefault(self.out, []).append("neighbours")
+        if self.sample:
+            found.setdefault(self.out, []).append(f"samples_{self.sampler}")
+        return found
+
+    @property
     def written(self) -> list[Path]:
         """The files and folders that are written, as they are shown."""
         shown = list(self.tables.values())

@@ -23,7 +23,7 @@ from reslag_vae.apply.told import given_to_all, told_of_pictures
 from reslag_vae.evaluation.iteration import chunk_size, evaluating
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.likelihoods.pixels import unit_interval
-from reslag_vae.runs.formats import write_json
+from reslag_vae.runs.formats import read_json, write_json
 
 ODDEST = 5
 
@@ -189,10 +189,11 @@ def go_through(
 
 
 def write_report(request: Request, content: dict[str, object]) -> None:
-    """Write what was done into each folder that is written, which marks it as such."""
-    folders = [request.reconstruct] if request.reconstruct is not None else []
-    if request.neighbours or request.sample:
-        folders.append(request.out)
-    for folder in folders:
-        facts = {"reslag_vae": __version__, "model": str(request.model)}
-        write_json(folder / REPORT, facts | content)
+    """Write what was done into each folder that is written, which marks it as such.
+
+    What earlier commands have written there keeps its own entry.
+    """
+    facts = {"reslag_vae": __version__, "model": str(request.model)}
+    for folder, names in request.folders.items():
+        before = read_json(folder / REPORT)
+        write_json(folder / REPORT, before | dict.fromkeys(names, facts | content))

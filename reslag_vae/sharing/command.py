@@ -26,7 +26,7 @@ from reslag_vae._runtime.signals import postponed
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.exported import RECONSTRUCTIONS_FILE
 from reslag_vae.runs.folder import EXAMPLES_FILE
-from reslag_vae.sharing.licences import check_licence
+from reslag_vae.sharing.licences import HUB_LICENCES, check_licence
 
 
 def add_choices(parser: argparse.ArgumentParser) -> None:
@@ -100,6 +100,8 @@ def export_run(run: Path, out: Path, options: argparse.Namespace) -> None:
     graphs = export(run, out, options.checkpoint, options.trust, choices)
     if graphs is not None:
         print(f"{' and '.join(graphs.files)}: {compared(graphs)}", file=sys.stderr)
+    if options.licence is not None and options.licence.lower() not in HUB_LICENCES:
+        print(f"--license {options.licence}: no name that the hub knows.", file=sys.stderr)
     if shown_examples(out):
         print(shown_examples(out), file=sys.stderr)
 

@@ -143,8 +143,11 @@ def test_everything_at_once_is_what_the_model_says(
     assert samples == ["1.png", "2.png", "3.png", "4.png", "5.png"]
     for name in ("rec/_overview.png", "applied/neighbours.png", "applied/samples_prior.png"):
         assert np.asarray(Image.open(name)).std() > 10
+    assert apply(run, "--sample", "2", "--sampler", "prior", "--overwrite") == 0
     report = json.loads(Path("applied/applied.json").read_text())
-    assert (report["finished"], report["read"], report["unreadable"]) == (True, 40, {})
+    facts = [(own["finished"], own["read"], own["unreadable"]) for own in report.values()]
+    assert list(report) == ["neighbours", "samples_prior"]
+    assert facts == [(True, 40, {}), (True, 0, {})]
 
 
 def test_a_batch_size_changes_nothing(

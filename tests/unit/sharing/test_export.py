@@ -375,12 +375,14 @@ def test_from_the_command_line(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "sys.argv", ["export", str(run), str(tmp_path / "out"), "--checkpoint", "last"]
+        "sys.argv",
+        ["export", str(run), str(tmp_path / "out"), "--checkpoint=last", "--license=my-own"],
     )
     main()
     said = capsys.readouterr()
     assert said.out.strip() == str(tmp_path / "out")
     assert said.err == (
+        "--license my-own: no name that the hub knows.\n"
         "examples.png and reconstructions.png: images of the validation data; --no-examples leaves "
         "them out.\n"
     )

@@ -146,6 +146,12 @@ def is_group(name: str) -> bool:
 
 def unreadable_argument(error: OverrideParseException) -> str:
     """Return the sentence for an argument that Hydra cannot read."""
+    argument = error.override or ""
+    meant = " or ".join(f"{group}={argument}" for group in groups_with(argument))
+    if running() != "evaluate" and not meant and Path(argument).is_dir():
+        meant = f"data=image_folder \"data.folder='{argument}'\""
+    if meant:
+        return f"{argument}: arguments are name=value; did you mean {meant}."
     return (
         f"{error.override}: cannot be read. Arguments are name=value; a value with spaces, commas, "
         "brackets or other letters than a-z is quoted twice: \"data.folder='/p/Photos (1)'\"."

@@ -83,6 +83,12 @@ def told(*arguments: str) -> str:
         (["callbacks=null"], "callbacks=null: is not a choice of callbacks."),
         (["data.folder=/p/Photos (1)"], "data.folder=/p/Photos (1): cannot be read."),
         (["data.folder=/home/jörg/p"], "data.folder=/home/jörg/p: cannot be read."),
+        (["mnist"], "mnist: arguments are name=value; did you mean data=mnist."),
+        (
+            [str(ROOT / "tests")],
+            f"{ROOT / 'tests'}: arguments are name=value; did you mean data=image_folder "
+            f"\"data.folder='{ROOT / 'tests'}'\".",
+        ),
         (["foo"], "foo: cannot be read."),
         (["+seed=1"], "seed: there is no such option"),
     ],

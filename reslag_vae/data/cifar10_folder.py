@@ -8,7 +8,7 @@ from reslag_vae.data.image_folder import ImageFolder
 class CIFAR10Folder(ImageFolder):
     """CIFAR10 kept as picture files, in class folders under `train/` and `test/`.
 
-    It is not the official data set: saved as JPEG, its pixels differ. Its results therefore have a
+    It is not the official archive: saved as JPEG, its pixels differ. Its results therefore have a
     name of their own.
 
     Args:

@@ -19,7 +19,7 @@ def scale_caveats(run: FinishedRun) -> list[str]:
     images = run.result["images"]
     known = images["train"] + images["val"]
     if run.data in STANDS_FOR:
-        found.append("saved as pictures, not the official pixels")
+        found.append("picture files, whose pixels need not be the official ones")
     elif known < WHOLE * setting.images:
         found.append(f"{known:,} of {setting.images:,} training images")
     return found

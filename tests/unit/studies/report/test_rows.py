@@ -173,7 +173,10 @@ def test_what_is_not_the_experiment_of_the_thesis_says_so(make_run: MakeRun, stu
     assert found == {
         "fashion_mnist": [],
         "mnist": ["17,435 of 60,000 training images"],
-        "cifar10_folder": ["4 of 40 epochs", "saved as pictures, not the official pixels"],
+        "cifar10_folder": [
+            "4 of 40 epochs",
+            "picture files, whose pixels need not be the official ones",
+        ],
         "digits": [],
     }
 

@@ -86,7 +86,7 @@ def draw_neighbours(
 
 def draw_samples(
     request: Request, subject: Subject, codes: np.ndarray | None, progress: Progress
-) -> None:
+) -> list[str]:
     """Write samples, each as a picture, and the first of them as a grid.
 
     Args:
@@ -96,15 +96,20 @@ def draw_samples(
             that the model brings along.
         progress: shows how far the work is.
 
+    Returns:
+        sentences on what is missing.
+
     Raises:
         RunError: the samplers that the model brings along are damaged.
-        UserError: the sampler cannot be fitted, or the model is not told what its samples are to
-            be.
+        UserError: the sampler cannot be fitted or draws no finite numbers, or the model is not
+            told what its samples are to be.
     """
     model = subject.model
     own = told_of_samples(model, request.given, request.sample)
-    sampler = sampler_of(request, subject, codes, progress)
+    sampler, notes = sampler_of(request, subject, codes, progress)
     latents = sampler(request.sample, request.seed).to(model.parameter)
+    if not latents.isfinite().all():
+        raise UserError(f"--sampler {request.sampler}: draws no finite numbers.")
     generator = torch.Generator().manual_seed(request.seed)
     folder, digits = request.out / f"samples_{request.sampler}", len(str(request.sample))
     first: list[Tensor] = []
@@ -119,17 +124,18 @@ def draw_samples(
             first += images[: max(0, GRID - start)]
             advance(len(part))
     save_figure(draw_blocks([grid_of(torch.stack(first))]), folder.with_suffix(".png"))
+    return notes
 
 
 def sampler_of(
     request: Request, subject: Subject, codes: np.ndarray | None, progress: Progress
-) -> Sampler:
-    """Return the sampler of a request: see `draw_samples`."""
+) -> tuple[Sampler, list[str]]:
+    """Return the sampler of a request, and sentences on what is missing: see `draw_samples`."""
     if request.sampler == "prior":
-        return PriorSampler(subject.model)
+        return PriorSampler(subject.model), []
     if codes is None:
         return own_sampler(request.sampler, subject.folder, subject.model, progress)
-    return fitted(request.sampler, codes, "that can be read", progress)
+    return fitted(request.sampler, codes, "that can be read", progress), []
 
 
 def grid_of(images: Tensor) -> Block:

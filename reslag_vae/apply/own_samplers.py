@@ -1,8 +1,8 @@
 """The samplers that a model brings along, fitted to its training images: samplers.safetensors."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from reslag_vae._runtime.errors import UserError, first_line
 from reslag_vae._runtime.files import WriteError, write_atomically
 from reslag_vae.apply.calibration import digest, images_of_run
+from reslag_vae.apply.request import check_installed
 from reslag_vae.apply.samplers import MOST_CODES, Fitted, FlowSampler, MixtureSampler, fitted
 from reslag_vae.evaluation.codes import encode
 from reslag_vae.evaluation.progress import Progress, silent
@@ -22,9 +23,21 @@ from reslag_vae.runs.weights import as_in_training, plain_tensors, refuse_other_
 SCHEMA = "1"
 
 
+class Brought(NamedTuple):
+    """A sampler that a model brings along.
+
+    Attributes:
+        sampler: the sampler.
+        notes: sentences on what is missing.
+    """
+
+    sampler: Fitted
+    notes: list[str]
+
+
 def own_sampler(
     name: str, folder: Path, model: GenerativeModel, progress: Progress = silent
-) -> Fitted:
+) -> Brought:
     """Return the sampler that a run or an export brings along.
 
     A run that has none is given one, if its data are there: it is fitted to codes of training
@@ -42,12 +55,13 @@ def own_sampler(
     """
     known = read_samplers(folder, model)
     if name in known:
-        return known[name]
+        return Brought(known[name], [])
     if not (folder / CONFIG_FILE).is_file():
         raise UserError(
             f"--sampler {name}: {folder} brings none along: name pictures to fit it to. A run "
             "keeps the one that is drawn from without pictures, and its exports carry it."
         )
+    check_installed(name)
     try:
         images = images_of_run(folder, "train")
     except UserError as error:
@@ -58,9 +72,12 @@ def own_sampler(
     rows = torch.randperm(len(images), generator=generator)[:MOST_CODES]
     codes = encode(model, images.part(rows.sort().values), progress=progress)
     made = fitted(name, codes.latents.numpy(), "training images", progress)
-    with suppress(WriteError):  # of another user's run
-        save_samplers(folder, known | {name: made}, model)
-    return made
+    try:
+        # Read again: another process may have kept the other sampler meanwhile.
+        save_samplers(folder, read_samplers(folder, model) | {name: made}, model)
+    except WriteError as error:  # of another user's run
+        return Brought(made, [f"the {name} is not kept for exports: {first_line(error)}"])
+    return Brought(made, [])
 
 
 def save_samplers(folder: Path, samplers: Mapping[str, Fitted], model: GenerativeModel) -> None:

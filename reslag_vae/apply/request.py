@@ -180,11 +180,23 @@ def check_words(request: Request) -> None:
         raise ConfigError(
             "--sampler prior: takes no pictures; --sampler mixture and flow are fitted to them."
         )
+    if request.fits:
+        check_installed(request.sampler)
     for option, value in (("--odd", request.odd), ("--labels", request.labels)):
         if value and request.score is None:
             raise ConfigError(f"{option}: is for --score, which is missing.")
     if request.labels is not None and not request.labels.is_file():
         raise ConfigError(f"--labels {printable(str(request.labels))}: there is no such file.")
+
+
+def check_installed(sampler: str) -> None:
+    """Refuse to fit a sampler without the package that does it.
+
+    Raises:
+        ConfigError: the message says how to install it.
+    """
+    if sampler == "mixture" and not is_installed("sklearn"):
+        raise ConfigError("--sampler mixture needs scikit-learn: pip install 'reslag_vae[apply]'")
 
 
 def check_outputs(request: Request) -> None:

@@ -120,7 +120,7 @@ def fitted(name: str, codes: np.ndarray, of_what: str, progress: Progress = sile
         progress: shows how far a fit is.
 
     Raises:
-        UserError: there are too few codes, or scikit-learn is not installed.
+        UserError: there are too few codes, or they are too long for a flow.
     """
     if len(codes) < FEWEST[name]:
         raise UserError(
@@ -133,19 +133,10 @@ def fitted(name: str, codes: np.ndarray, of_what: str, progress: Progress = sile
 
 
 def fitted_mixture(codes: Tensor) -> MixtureSampler:
-    """Return the sampler of a mixture of Gaussians that is fitted to (N, d) codes.
-
-    Raises:
-        UserError: scikit-learn is not installed.
-    """
+    """Return the sampler of a mixture of Gaussians that is fitted to (N, d) codes."""
     from reslag_vae.evaluation.metrics.mixture import CodeMixture
 
-    try:
-        own = CodeMixture(codes).mixture
-    except ImportError:
-        raise UserError(
-            "--sampler mixture needs scikit-learn: pip install 'reslag_vae[apply]'"
-        ) from None
+    own = CodeMixture(codes).mixture
     covariances = torch.from_numpy(own.covariances_)
     full = covariances.dim() == 3
     factors = torch.linalg.cholesky(covariances) if full else covariances.sqrt()
@@ -158,13 +149,21 @@ def fitted_flow(codes: Tensor, progress: Progress = silent) -> FlowSampler:
 
     The weights are the best ones on a tenth of the codes that is held out. torch's random numbers
     are as before.
+
+    Raises:
+        UserError: the codes are too long.
     """
     mean, spread = codes.mean(0), codes.std(0).clamp_min(1e-6)
     scaled = (codes - mean) / spread
     held, train = scaled[: int(HELD_OUT * len(codes))], scaled[int(HELD_OUT * len(codes)) :]
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
-        flow = FlowPrior(codes.shape[1])
+        try:
+            flow = FlowPrior(codes.shape[1])
+        except ValueError:
+            raise UserError(
+                f"--sampler flow: codes of {codes.shape[1]:,} numbers are too long for it."
+            ) from None
         fit_flow(flow, train, held, progress)
     return FlowSampler(mean, spread, flow)
 

@@ -57,8 +57,8 @@ def read_subject(request: Request) -> Subject:
     asked = request.encode or request.reconstruct or request.neighbours
     if not model.latent_dim and (asked or request.sampler != "prior"):
         raise UserError(
-            f"{request.model}: the model has no latents, so it has no codes: --score and --sample "
-            "are what there is."
+            f"{request.model}: the model has no latents, so it has no codes: --score, and --sample "
+            "of --sampler prior, are what there is."
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Subject(model.to(device), parts.objective, folder, read_format(folder))

@@ -23,6 +23,7 @@ from reslag_vae.apply.told import given_to_all, told_of_pictures
 from reslag_vae.evaluation.iteration import chunk_size, evaluating
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.likelihoods.pixels import unit_interval
+from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.formats import read_json, write_json
 
 ODDEST = 5
@@ -63,11 +64,12 @@ def apply(request: Request, inputs: Inputs | None, progress: Progress = silent) 
     with evaluating(subject.model):
         given_to_all(subject.model, request.given)  # raises before anything is written
         write_report(request, {"finished": False})
-        report, latents = Report(0, {}, {}, (), ()), None
+        report, latents, notes = Report(0, {}, {}, (), ()), None, []
         if inputs is not None:
             report, latents = read_pictures(request, inputs, subject, progress)
         if request.sample:
-            draw_samples(request, subject, latents, progress)
+            notes = draw_samples(request, subject, latents, progress)
+    report = report._replace(notes=[*report.notes, *notes])
     content = {"finished": True, "read": report.read, "unreadable": report.unreadable}
     write_report(request, content | {"auroc": report.auroc, "notes": list(report.notes)})
     return report
@@ -191,9 +193,12 @@ def go_through(
 def write_report(request: Request, content: dict[str, object]) -> None:
     """Write what was done into each folder that is written, which marks it as such.
 
-    What earlier commands have written there keeps its own entry.
+    What earlier commands have written there keeps its own entry, unless the report is damaged.
     """
     facts = {"reslag_vae": __version__, "model": str(request.model)}
     for folder, names in request.folders.items():
-        before = read_json(folder / REPORT)
+        try:
+            before = read_json(folder / REPORT)
+        except RunError:
+            before = {}
         write_json(folder / REPORT, before | dict.fromkeys(names, facts | content))

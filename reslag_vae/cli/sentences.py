@@ -13,6 +13,7 @@ from reslag_vae._runtime.errors import UserError, first_line
 from reslag_vae._runtime.invocation import configuration_folder, invocation, running
 from reslag_vae.cli.extras import PLUGINS, install
 from reslag_vae.options.suggestions import nearest
+from reslag_vae.runs.folder import CONFIG_FILE
 
 # How Hydra says that an argument sets what is not there.
 NOT_THERE = ("Could not override", "Error merging override", "Config group override must be")
@@ -67,7 +68,8 @@ def unknown_choice(error: MissingConfigException) -> str:
         return f"{group}={choice} needs: {install(PLUGINS[choice])}"
     choices = sorted(error.options or [])
     near = nearest(choice, choices)
-    meant = f"; did you mean {group}={near}" if near else ""
+    likely = [f"{own}={choice}" for own in groups_with(choice)] or [f"{group}={near}"] * bool(near)
+    meant = f"; did you mean {' or '.join(likely)}" if likely else ""
     return f"{group}={choice}: there is no such choice{meant}. There are {', '.join(choices)}."
 
 
@@ -130,6 +132,8 @@ def is_known(name: str) -> bool:
 
 def did_you_mean(name: str) -> str:
     """Return `; did you mean ...` with the nearest option or group; empty if none is near."""
+    if running() == "evaluate":
+        return options.did_you_mean(name, tuple(options.EVALUATE))
     groups = [path.name for path in configuration_folder().iterdir() if path.is_dir()]
     return options.did_you_mean(
         name, (*groups, *options.TRAIN, *(f"trainer.{own}" for own in options.TRAINER))
@@ -148,14 +152,23 @@ def unreadable_argument(error: OverrideParseException) -> str:
     """Return the sentence for an argument that Hydra cannot read."""
     argument = error.override or ""
     meant = " or ".join(f"{group}={argument}" for group in groups_with(argument))
-    if running() != "evaluate" and not meant and Path(argument).is_dir():
-        meant = f"data=image_folder \"data.folder='{argument}'\""
+    if not meant and Path(argument).is_dir():
+        meant = folder_option(Path(argument), argument)
     if meant:
         return f"{argument}: arguments are name=value; did you mean {meant}."
     return (
         f"{error.override}: cannot be read. Arguments are name=value; a value with spaces, commas, "
         "brackets or other letters than a-z is quoted twice: \"data.folder='/p/Photos (1)'\"."
     )
+
+
+def folder_option(folder: Path, argument: str) -> str:
+    """Return the words that name a folder to the command: a run, or pictures."""
+    if running() == "evaluate":
+        return f"run={argument}"
+    if (folder / CONFIG_FILE).is_file():
+        return f"resume={argument}"
+    return f"data=image_folder \"data.folder='{argument}'\""
 
 
 def command_word(command: str) -> str:

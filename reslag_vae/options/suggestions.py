@@ -9,14 +9,25 @@ from reslag_vae._runtime.invocation import configuration_folder
 from reslag_vae.options.table import TRAIN
 from reslag_vae.options.trainer import TRAINER
 
+# What other programs call an option, or a group
+ELSEWHERE = {
+    "epochs": "trainer.max_epochs",
+    "num_epochs": "trainer.max_epochs",
+    "learning_rate": "optimizer.lr",
+    "dataset": "data",
+}
+
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the known name that is most like a given one, or None if none is like it.
 
     A name without dots is compared with the last parts of the known names too, so that
-    `batch_size` gives `data.batch_size`.
+    `batch_size` gives `data.batch_size`. Before that, what other programs call an option gives it.
     """
     known = list(dict.fromkeys(names))
+    usual = ELSEWHERE.get(name.removeprefix("trainer."))
+    if usual in known:
+        return usual
     if "." not in name:
         found = get_close_matches(name, [own for own in known if "." not in own], 1, 0.75)
         if found:

@@ -97,7 +97,7 @@ def load_data(
         raise RunError(f"{path}: its data are none of this package's data modules.")
     if data.needs_root and not data.root.is_dir():
         raise RunError(
-            f"{path}: the folder of its data, {data.root}, is not here: name it by root=."
+            f"{path}: the folder of its data, {data.root}, is not here. Name it by root=."
         )
     try:
         with no_download():

@@ -47,6 +47,8 @@ def plain_tensors(state: Any) -> dict[str, Tensor]:
             raise ValueError(f"{name} is no plain tensor")
         if value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise ValueError(f"{name} is larger than what is stored of it")
+        if value.is_floating_point() and value.element_size() == 1:
+            raise ValueError(f"{name} is of {value.dtype}")
         if value.is_floating_point() and not value.isfinite().all():
             raise ValueError(f"{name} holds numbers that are not finite")
     return state

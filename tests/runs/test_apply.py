@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 import reslag_vae
 from reslag_vae.apply.command import main
-from reslag_vae.apply.own_samplers import own_sampler, read_samplers
+from reslag_vae.apply.own_samplers import own_sampler, read_samplers, save_samplers
 from reslag_vae.apply.request import FEWEST
 from reslag_vae.data import Digits
 from reslag_vae.evaluation import encode
@@ -405,6 +406,7 @@ def test_samplers_of_other_weights_are_not_taken(brought: Path, apply: Apply, ca
         ({"flow.mean": torch.zeros(3)}, r"mean is \(3,\) of"),
         ({"flow.more": torch.zeros(1)}, "has no tensor more"),
         ({"other.mean": torch.zeros(3)}, "other samplers than mixture and flow"),
+        ({"flow.mean": torch.zeros(32, dtype=torch.float8_e5m2)}, "is of torch.float8_e5m2"),
     ],
 )
 def test_damaged_samplers_are_one_sentence(
@@ -417,6 +419,65 @@ def test_damaged_samplers_are_one_sentence(
     with pytest.raises(RunError, match=f"samplers.safetensors is damaged: .*{message}") as raised:
         read_samplers(brought, reslag_vae.load(asked))
     assert "\n" not in str(raised.value)
+
+
+def test_a_sampler_of_no_finite_numbers_is_one_sentence(
+    brought: Path, apply: Apply, capsys: Any
+) -> None:
+    path = brought / "samplers.safetensors"
+    with safe_open(path, "pt") as file:
+        facts = file.metadata()
+    tensors = load_file(path)
+    save_file(tensors | {"flow.spread": torch.full_like(tensors["flow.spread"], 3e38)}, path, facts)
+    assert apply(brought, "--sample", "9", "--sampler", "flow") == 1
+    assert capsys.readouterr().err == "--sampler flow: draws no finite numbers.\n"
+
+
+def test_a_sampler_that_cannot_be_kept_is_drawn_from_and_told(
+    run: Path, apply: Apply, tmp_path: Path, capsys: Any
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "samplers.safetensors").mkdir()
+    assert apply("run", "--sample", "2", "--sampler", "mixture") == 0
+    assert "the mixture is not kept for exports: " in capsys.readouterr().err
+    assert Path("applied/samples_mixture.png").is_file()
+    notes = json.loads(Path("applied/applied.json").read_text())["samples_mixture"]["notes"]
+    assert len(notes) == 1
+
+
+def test_two_processes_keep_both_samplers(
+    asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(asked, tmp_path / "run")
+    model = reslag_vae.load(asked)
+    samplers = read_samplers(asked, model)
+    (tmp_path / "run" / "samplers.safetensors").unlink()
+
+    def meanwhile(name: str, *_: object) -> Any:
+        save_samplers(tmp_path / "run", {"flow": samplers["flow"]}, model)
+        return samplers[name]
+
+    monkeypatch.setattr("reslag_vae.apply.own_samplers.fitted", meanwhile)
+    own_sampler("mixture", tmp_path / "run", model)
+    assert set(read_samplers(tmp_path / "run", model)) == {"mixture", "flow"}
+
+
+def test_a_run_whose_data_are_gone_says_so(
+    run: Path, apply: Apply, tmp_path: Path, capsys: Any
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run" / "config.yaml"
+    changed = path.read_text().replace("Digits", "MNIST")
+    path.write_text(re.sub(r"(?m)^  root: .*$", "  root: /nowhere", changed))
+    assert apply("run", "--sample", "2", "--sampler", "mixture") == 1
+    assert capsys.readouterr().err.endswith("data, /nowhere, is not here.\n")
+
+
+def test_a_damaged_report_is_replaced(exported: Path, apply: Apply) -> None:
+    Path("applied").mkdir()
+    Path("applied/applied.json").write_text("{")
+    assert apply(exported, "--sample", "2") == 0
+    assert list(json.loads(Path("applied/applied.json").read_text())) == ["samples_prior"]
 
 
 def test_neither_lightning_nor_wandb_is_loaded(exported: Path, pictures: Path) -> None:

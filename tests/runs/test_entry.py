@@ -89,6 +89,11 @@ def told(*arguments: str) -> str:
             f"{ROOT / 'tests'}: arguments are name=value; did you mean data=image_folder "
             f"\"data.folder='{ROOT / 'tests'}'\".",
         ),
+        (
+            ["model=mnist"],
+            "model=mnist: there is no such choice; did you mean data=mnist. There are",
+        ),
+        (["epochs=3"], "epochs=3: there is no such option; did you mean trainer.max_epochs."),
         (["foo"], "foo: cannot be read."),
         (["+seed=1"], "seed: there is no such option"),
     ],
@@ -98,6 +103,22 @@ def test_what_cannot_be_composed_is_one_sentence(arguments: list[str], expected:
     assert message.startswith(expected) or arguments == ["+seed=1"]
     assert "\n" not in message
     assert "Traceback" not in message
+
+
+def test_a_folder_is_named_by_the_option_that_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.yaml").touch()
+    asked = f"{tmp_path}: arguments are name=value; did you mean "
+    assert told(str(tmp_path)) == f"{asked}resume={tmp_path}."
+    monkeypatch.setattr("reslag_vae.cli.sentences.running", lambda: "evaluate")
+    assert told(str(tmp_path)) == f"{asked}run={tmp_path}."
+
+
+def test_an_evaluation_is_offered_no_option_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reslag_vae.cli.sentences.running", lambda: "evaluate")
+    assert told("latent=vq") == "latent=vq: there is no such option."
+    assert told("checkpont=last").endswith("; did you mean checkpoint.")
 
 
 def test_a_path_is_quoted_twice() -> None:

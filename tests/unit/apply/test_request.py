@@ -77,6 +77,14 @@ def test_samplers_that_a_model_brings_along_take_no_pictures(asked: Callable[...
         assert checked_inputs(asked(pictures=(), sample=3, sampler=sampler)) is None
 
 
+def test_a_mixture_without_scikit_learn_names_what_brings_it(
+    asked: Callable[..., Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reslag_vae.apply.request.is_installed", lambda package: False)
+    with pytest.raises(UserError, match=r"^--sampler mixture needs scikit-learn: pip install"):
+        checked_inputs(asked(sample=3, sampler="mixture"))
+
+
 def test_one_picture_has_no_neighbours(asked: Callable[..., Request], tmp_path: Path) -> None:
     one = tmp_path / "pictures" / "odd" / "b.png"
     with pytest.raises(UserError, match="--neighbours 3: one picture has no neighbours"):

@@ -280,6 +280,8 @@ def test_the_plateau_rule_must_be_able_to_hold(compose: Compose) -> None:
         ("lr", "optimizer.lr"),
         ("trainer.limit_train_batch", "trainer.limit_train_batches"),
         ("latent_dim", "recipe.latent_dim"),
+        ("epochs", "trainer.max_epochs"),
+        ("trainer.epochs", "trainer.max_epochs"),
     ],
 )
 def test_the_nearest_name_is_offered(name: str, meant: str) -> None:

@@ -15,6 +15,8 @@ ELSEWHERE = {
     "num_epochs": "trainer.max_epochs",
     "learning_rate": "optimizer.lr",
     "dataset": "data",
+    "device": "trainer.accelerator",
+    "gpus": "trainer.devices",
 }
 
 

@@ -78,6 +78,7 @@ def told(*arguments: str) -> str:
             "decoder=pixelcnn: there is no such option; did you mean likelihood=pixelcnn or "
             "model=pixelcnn or prior=pixelcnn.",
         ),
+        (["gpus=1"], "gpus=1: there is no such option; did you mean trainer.devices."),
         (["modle=vae"], "modle=vae: there is no such option; did you mean model=vae."),
         (["logger=null"], "logger=null: is not a choice of logger; write logger=none."),
         (["callbacks=null"], "callbacks=null: is not a choice of callbacks."),

@@ -1,16 +1,15 @@
 """The scores of validation images, by which those of pictures become percentiles: scores.json."""
 
-import hashlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from reslag_vae._runtime.errors import UserError, first_line
 from reslag_vae._runtime.files import WriteError
+from reslag_vae.apply.model_of_run import digest, images_of_run
 from reslag_vae.apply.scores import MINUS_LOG_P, SAMPLES, SQUARED_ERROR, Scorer, scorer_of
 from reslag_vae.data.images import Images
 from reslag_vae.evaluation.iteration import evaluating, given_chunks
@@ -19,7 +18,6 @@ from reslag_vae.objectives import Objective
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import CONFIG_FILE, SCORES_FILE
 from reslag_vae.runs.formats import read_json, write_json
-from reslag_vae.runs.identity import changes
 
 SCHEMA = 1
 
@@ -121,20 +119,6 @@ def is_rising(values: np.ndarray) -> bool:
     return values.ndim == 1 and len(values) > 0 and bool((np.diff(values) >= 0).all())
 
 
-def digest(model: GenerativeModel) -> str:
-    """Return a hexadecimal digest of a model's weights."""
-    total = hashlib.blake2b(digest_size=16)
-    for name, value in model.state_dict().items():
-        total.update(f"{name}\0".encode())
-        total.update(bytes_of(value))
-    return total.hexdigest()
-
-
-def bytes_of(tensor: Tensor) -> bytes:
-    """Return the bytes of a tensor's numbers."""
-    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
-
-
 def calibration_of(
     folder: Path, model: GenerativeModel, objective: Objective | None
 ) -> Calibration:
@@ -164,22 +148,3 @@ def calibration_of(
     with suppress(WriteError):  # of another user's run
         save_calibration(folder, calibration, model)
     return calibration
-
-
-def images_of_run(folder: Path, split: str) -> Images:
-    """Return the images of a split of a run.
-
-    Raises:
-        UserError: the data are not there or not the same, or what reads them is not installed.
-    """
-    try:
-        from reslag_vae.runs.data import load_data
-
-        data: Any = load_data(folder)
-    except ImportError as error:
-        raise UserError(f"the data cannot be read without {error.name}") from None
-    changed = changes(folder, data.inventory)
-    if changed:
-        raise UserError(f"the data are not those of the run: {changed}")
-    images: Images = data.split(split)
-    return images

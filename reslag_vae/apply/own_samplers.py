@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reslag_vae._runtime.errors import UserError, first_line
 from reslag_vae._runtime.files import WriteError, write_atomically
-from reslag_vae.apply.calibration import digest, images_of_run
+from reslag_vae.apply.model_of_run import digest, images_of_run
 from reslag_vae.apply.request import check_installed
 from reslag_vae.apply.samplers import MOST_CODES, Fitted, FlowSampler, MixtureSampler, fitted
 from reslag_vae.evaluation.codes import encode

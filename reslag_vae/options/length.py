@@ -30,6 +30,25 @@ OPEN = (
 )
 
 
+def at_most_half(epochs: Any, of_run: Any) -> Any:
+    """Return the length of the phase that a run begins with: that of its recipe, or half the run.
+
+    It is a resolver of the configuration, of defaults alone: a phase that is asked for is not
+    shortened, and refused where the run is shorter.
+
+    Args:
+        epochs: epochs of the phase.
+        of_run: epochs of the run, of whose half, rounded up, the phase has no more; what is no
+            number of epochs, such as the null of a run that is counted in updates, leaves the phase
+            as it is.
+    """
+    counted = type(epochs) is int and type(of_run) is int and of_run > 0
+    return min(epochs, math.ceil(of_run / 2)) if counted else epochs
+
+
+OmegaConf.register_new_resolver("at_most_half", at_most_half, replace=True)
+
+
 def is_open(config: DictConfig) -> bool:
     """Return whether the length of a configuration's run depends on the number of its images."""
     counted = OmegaConf.select(config, "recipe.updates") is not None

@@ -8,10 +8,13 @@ from omegaconf import DictConfig
 
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.options import check
-from reslag_vae.options.length import as_begun, is_open, settled
+from reslag_vae.options.length import as_begun, at_most_half, is_open, settled
+from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.errors import RunError
+from reslag_vae.training.build import build
 from reslag_vae.training.stored_config import save_config
 from reslag_vae.training.study_job import check_same_settings
+from tests.running import ROOT
 
 Compose = Callable[..., DictConfig]
 OWN = (
@@ -106,3 +109,54 @@ def test_a_study_goes_on_with_the_length_that_the_data_gave(
         check_same_settings(
             compose(*OWN, "recipe.updates=500", "recipe.aggressive_updates=0"), tmp_path
         )
+
+
+@pytest.mark.parametrize(
+    ("epochs", "of_run", "left"),
+    [
+        (20, 40, 20),
+        (20, 60, 20),
+        (20, 39, 20),
+        (20, 38, 19),
+        (20, 5, 3),
+        (20, 1, 1),
+        (0, 5, 0),
+        # Of no number of epochs there is no half: the check of the options says what is wrong.
+        (20, None, 20),
+        (20, -1, 20),
+        (20, "many", 20),
+        (1.5, 2, 1.5),
+    ],
+)
+def test_a_phase_has_at_most_half_of_the_run(epochs: object, of_run: object, left: object) -> None:
+    assert at_most_half(epochs, of_run) == left
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 5])
+@pytest.mark.parametrize("data", sorted(path.stem for path in (ROOT / "conf/data").glob("*.yaml")))
+def test_a_short_run_shortens_the_aggressive_phase_of_any_data(
+    data: str, epochs: int, compose: Compose
+) -> None:
+    words = (f"data={data}", f"trainer.max_epochs={epochs}", "model=lagging")
+    schedule = instantiate(settled(compose(*words), 1000).model.schedule)
+    schedule.check_length(epochs)
+    assert 0 <= schedule.aggressive_epochs(epochs) <= (epochs + 1) // 2
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 5])
+@pytest.mark.parametrize(
+    "objective", sorted(path.stem for path in (ROOT / "conf/objective").glob("*.yaml"))
+)
+def test_a_short_run_shortens_the_rise_of_any_objective(
+    objective: str, epochs: int, compose: Compose
+) -> None:
+    config = compose("model=beta_vae", f"objective={objective}", f"trainer.max_epochs={epochs}")
+    instantiate(config.objective).check_length(epochs)
+    assert config.objective.get("epochs", 0) <= (epochs + 1) // 2
+
+
+def test_a_phase_that_is_asked_for_is_not_shortened(compose: Compose, tmp_path: Path) -> None:
+    for word in ("schedule.epochs=20", "recipe.aggressive_epochs=20"):
+        config = compose("data=cifar10", "model=lagging", "trainer.max_epochs=5", word)
+        with pytest.raises(ConfigError, match=r"schedule.epochs=20: .* longer than the run"):
+            build(config, tmp_path)

@@ -83,7 +83,9 @@ def publish(arguments: argparse.Namespace, name: str, tables: Sequence[Table], r
     console.print(heading)
     for table in tables:
         console.print(_as_rich(table))
-    text = "\n\n".join([heading, *map(as_markdown, tables)]) + "\n"
+    folder = arguments.out.name
+    title = folder if folder.startswith(name) else f"{name}: {folder}"
+    text = "\n\n".join([f"# Benchmark {title}", heading, *map(as_markdown, tables)]) + "\n"
     write_atomically(arguments.out / "table.md", text)
     content = {"conditions": circumstances, "results": raw}
     write_atomically(arguments.out / f"{name}.json", json.dumps(content, indent=2) + "\n")

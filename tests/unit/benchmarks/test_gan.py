@@ -117,6 +117,8 @@ def test_the_command_trains_measures_and_goes_on(
         assert "test split" in number["protocol"]
     main([*out, "--images", "128", *small])
     assert results()["images_seen"] == 128
-    assert "| digits | 128 |" in (folder / "table.md").read_text()
+    table = (folder / "table.md").read_text()
+    assert table.startswith("# Benchmark gan: digits\n")
+    assert "| digits | 128 |" in table
     with pytest.raises(SystemExit, match=r"last\.pt is of .*'seed': 0.*name another folder"):
         main([*out, "--seed", "1", *small])

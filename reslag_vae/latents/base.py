@@ -120,7 +120,7 @@ class Posterior(Described, nn.Module, ABC):
         return density
 
     def penalties(self, density: PosteriorDensity) -> dict[str, Tensor]:
-        """Return further (B,) costs of images by name, beside the KL, in the objective's unit.
+        """Return further (B,) costs of training by name, beside the KL, in the objective's unit.
 
         Args:
             density: what `forward` has returned for the images.

@@ -20,7 +20,7 @@ class Inferred(NamedTuple):
         kls: (B, d_l) KL of each dimension of each level in nats, given the levels above; None
             without a closed form. Of a dimension that is inferred on a way upwards, on which the
             levels above depend, it is log q - log p of the one sample, whose mean is the KL.
-        penalties: further (B,) costs of inference by name, in the objective's unit.
+        penalties: further (B,) costs of training by name, in the objective's unit.
         top_down: whether the posterior of a level depends on the sample of those above.
         estimated: whether some of `kls` are of the one sample, of latents inferred on a way up.
     """

@@ -85,7 +85,7 @@ class VectorQuantised(CodePosterior):
             "q(z|x)": f"one of {self.codes} codes of {self.code_dim} numbers at each position, "
             f"the nearest; the codebook follows by {self.follows}",
             "commitment": f"{self.commitment:g} · squared distances of encoder and codes, "
-            "a penalty",
+            "a penalty of training",
         }
 
     def forward(self, features: Tensor) -> PosteriorDensity:

@@ -96,6 +96,32 @@ class Objective(Described, nn.Module, ABC):
     def begin_epoch(self, epoch: int) -> None:
         """Note that a training epoch, counted from 0, is about to start."""
 
+    def terms(
+        self,
+        loss: Tensor,
+        distortion: Distortion,
+        kl: Tensor | None,
+        inferred: Inferred,
+        extras: dict[str, Tensor] | None = None,
+    ) -> Terms:
+        """Return the terms of a minibatch; in training its latents' penalties are in the loss.
+
+        An evaluation leaves them out: they help to train, and say nothing of the images, so that
+        they must not choose the best epoch.
+
+        Args:
+            loss: (B,) loss without penalties.
+            distortion: cost of the images.
+            kl: (B,) KL in nats, or None.
+            inferred: latents of the images.
+            extras: further tensors of the objective by name.
+        """
+        if self.training:
+            for penalty in inferred.penalties.values():
+                loss = loss + penalty
+        every = distortion.extras | inferred.penalties | (extras or {})
+        return Terms(loss, distortion.nll, distortion.rec, kl, every)
+
 
 def require_kl(inferred: Inferred) -> Tensor:
     """Return the (B,) KL to the prior in nats.
@@ -109,25 +135,3 @@ def require_kl(inferred: Inferred) -> Tensor:
             "This objective holds a KL, and a point posterior (model=autoencoder) has none."
         )
     return kl
-
-
-def terms(
-    loss: Tensor,
-    distortion: Distortion,
-    kl: Tensor | None,
-    inferred: Inferred,
-    extras: dict[str, Tensor] | None = None,
-) -> Terms:
-    """Return the terms of a minibatch, with its latents' penalties added to the loss.
-
-    Args:
-        loss: (B,) loss without penalties.
-        distortion: cost of the images.
-        kl: (B,) KL in nats, or None.
-        inferred: latents of the images.
-        extras: further tensors of the objective by name.
-    """
-    for penalty in inferred.penalties.values():
-        loss = loss + penalty
-    every = distortion.extras | inferred.penalties | (extras or {})
-    return Terms(loss, distortion.nll, distortion.rec, kl, every)

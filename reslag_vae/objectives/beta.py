@@ -6,7 +6,7 @@ from torch import Tensor
 
 from reslag_vae.latents import Inferred
 from reslag_vae.likelihoods import Distortion
-from reslag_vae.objectives.base import Objective, Terms, require_kl, terms
+from reslag_vae.objectives.base import Objective, Terms, require_kl
 from reslag_vae.options import require
 
 
@@ -46,4 +46,4 @@ class Beta(Objective):
     ) -> Terms:
         kl = require_kl(inferred)
         loss = distortion.nll + self.beta * (kl / inferred.dimensions)
-        return terms(loss, distortion, kl, inferred)
+        return self.terms(loss, distortion, kl, inferred)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from reslag_vae.latents import Inferred
 from reslag_vae.likelihoods import Distortion
-from reslag_vae.objectives.base import Objective, Terms, require_kl, terms
+from reslag_vae.objectives.base import Objective, Terms, require_kl
 from reslag_vae.options import require
 
 
@@ -69,4 +69,4 @@ class Capacity(Objective):
         kl = require_kl(inferred)
         capacity = self.current if self.training else self.capacity
         loss = distortion.nll + self.gamma * (kl - capacity).abs()
-        return terms(loss, distortion, kl, inferred)
+        return self.terms(loss, distortion, kl, inferred)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from reslag_vae.latents import Inferred
 from reslag_vae.likelihoods import Distortion
-from reslag_vae.objectives.base import Objective, Terms, require_kl, terms
+from reslag_vae.objectives.base import Objective, Terms, require_kl
 
 
 class ELBO(Objective):
@@ -31,4 +31,4 @@ class ELBO(Objective):
         self, distortion: Distortion, inferred: Inferred, prior: Tensor | None = None
     ) -> Terms:
         kl = require_kl(inferred)
-        return terms(distortion.nll + kl, distortion, kl, inferred)
+        return self.terms(distortion.nll + kl, distortion, kl, inferred)

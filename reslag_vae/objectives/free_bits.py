@@ -8,7 +8,7 @@ from torch import Tensor
 from reslag_vae._runtime import collectives
 from reslag_vae.latents import Inferred
 from reslag_vae.likelihoods import Distortion
-from reslag_vae.objectives.base import Objective, Terms, require_kl, terms
+from reslag_vae.objectives.base import Objective, Terms, require_kl
 from reslag_vae.options import require
 
 
@@ -56,7 +56,7 @@ class FreeBits(Objective):
     ) -> Terms:
         kl = require_kl(inferred)
         cost = self.clamped(self.groups(inferred)) if self.training else kl
-        return terms(distortion.nll + cost, distortion, kl, inferred)
+        return self.terms(distortion.nll + cost, distortion, kl, inferred)
 
     def groups(self, inferred: Inferred) -> Tensor:
         """Return the (B, groups) KL of images in nats, of each group of dimensions.

@@ -7,7 +7,7 @@ from torch import Tensor
 from reslag_vae._runtime import collectives
 from reslag_vae.latents import Inferred
 from reslag_vae.likelihoods import Distortion
-from reslag_vae.objectives.base import Objective, Terms, require_kl, terms
+from reslag_vae.objectives.base import Objective, Terms, require_kl
 from reslag_vae.options import require
 
 Estimator = Literal["biased", "unbiased"]
@@ -89,10 +89,10 @@ class MMD(Objective):
         loss = distortion.nll + (self.alpha + self.lambda_ - 1) * mmd
         extras = {"mmd": mmd}
         if self.alpha == 1:
-            return terms(loss, distortion, inferred.rate(), inferred, extras)
+            return self.terms(loss, distortion, inferred.rate(), inferred, extras)
         kl = require_kl(inferred)
         loss = loss + (1 - self.alpha) * (kl / inferred.dimensions)
-        return terms(loss, distortion, kl, inferred, extras)
+        return self.terms(loss, distortion, kl, inferred, extras)
 
 
 def weighed(kl: bool, mmd: bool) -> set[str]:

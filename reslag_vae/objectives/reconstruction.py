@@ -6,7 +6,7 @@ from torch import Tensor
 
 from reslag_vae.latents import Inferred
 from reslag_vae.likelihoods import Distortion
-from reslag_vae.objectives.base import Objective, Terms, terms
+from reslag_vae.objectives.base import Objective, Terms
 
 
 class Reconstruction(Objective):
@@ -20,4 +20,4 @@ class Reconstruction(Objective):
     def forward(
         self, distortion: Distortion, inferred: Inferred, prior: Tensor | None = None
     ) -> Terms:
-        return terms(distortion.nll, distortion, inferred.rate(), inferred)
+        return self.terms(distortion.nll, distortion, inferred.rate(), inferred)

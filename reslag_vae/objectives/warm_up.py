@@ -7,7 +7,7 @@ from torch import Tensor
 
 from reslag_vae.latents import Inferred
 from reslag_vae.likelihoods import Distortion
-from reslag_vae.objectives.base import Objective, Terms, require_kl, terms
+from reslag_vae.objectives.base import Objective, Terms, require_kl
 from reslag_vae.options import require
 
 
@@ -68,4 +68,4 @@ class WarmUp(Objective):
     ) -> Terms:
         kl = require_kl(inferred)
         weight = self.weight if self.training else 1.0
-        return terms(distortion.nll + weight * kl, distortion, kl, inferred)
+        return self.terms(distortion.nll + weight * kl, distortion, kl, inferred)

@@ -114,7 +114,7 @@ def test_a_point_is_refused_where_a_density_is_required(case: Case) -> None:
 
 
 @every_loss
-def test_penalties_are_added_to_the_loss_and_logged(case: Case) -> None:
+def test_penalties_are_in_the_loss_of_training_and_logged_in_both(case: Case) -> None:
     objective, leaves = case.build(), draw()
     penalties = {name: torch.rand(COUNT, dtype=torch.float64) for name in ("one", "other")}
     without = apply(objective, distortion_of(leaves), inferred_of(leaves))
@@ -122,8 +122,13 @@ def test_penalties_are_added_to_the_loss_and_logged(case: Case) -> None:
 
     expected = without.loss + penalties["one"] + penalties["other"]
     torch.testing.assert_close(terms.loss, expected, rtol=1e-12, atol=1e-12)
-    assert set(terms.extras) == {*without.extras, "one", "other"}
-    assert torch.equal(terms.extras["one"], penalties["one"])
+    objective.eval()
+    without = apply(objective, distortion_of(leaves), inferred_of(leaves))
+    evaluated = apply(objective, distortion_of(leaves), inferred_of(leaves, penalties))
+    assert torch.equal(evaluated.loss, without.loss)
+    for own in (terms, evaluated):
+        assert set(own.extras) == {*without.extras, "one", "other"}
+        assert torch.equal(own.extras["one"], penalties["one"])
 
 
 @every_loss

@@ -241,17 +241,3 @@ def test_loss_of_the_sigma_rules_is_the_negative_elbo_without_its_constant(name:
 
     expected = kl - log_likelihood - math.prod(SHAPE) / 2 * math.log(2 * math.pi)
     torch.testing.assert_close(terms.loss, expected, rtol=1e-6, atol=1e-6)
-
-
-@every_objective
-def test_penalties_of_inference_are_added_to_the_loss(name: str) -> None:
-    (objective, likelihood), values = MAKERS[name](), draw()
-    images, reconstruction, mean, log_variance, _, prior = values
-    posterior, penalties = DiagonalGaussian(mean, log_variance), {"one": torch.rand(5).double()}
-    distortion = likelihood(images, reconstruction)
-    without = objective(distortion, infer(posterior), prior)
-    terms = objective(distortion, infer(posterior, penalties=penalties), prior)
-
-    torch.testing.assert_close(terms.loss, without.loss + penalties["one"])
-    assert torch.equal(terms.distortion, without.distortion)
-    assert terms.extras == without.extras | penalties

@@ -83,7 +83,7 @@ def publish(arguments: argparse.Namespace, name: str, tables: Sequence[Table], r
     console.print(heading)
     for table in tables:
         console.print(_as_rich(table))
-    folder = arguments.out.name
+    folder = arguments.out.resolve().name
     title = folder if folder.startswith(name) else f"{name}: {folder}"
     text = "\n\n".join([f"# Benchmark {title}", heading, *map(as_markdown, tables)]) + "\n"
     write_atomically(arguments.out / "table.md", text)

@@ -49,7 +49,7 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
         Shown(
             "bits per number", "likelihood", "bits_per_dim", "bits to code an image; less is better"
         ),
-        Shown("training's loss", "thesis", "total", "in the objective's own unit"),
+        Shown("objective's loss", "thesis", "total", "in its own unit"),
         Shown("squared error in it", "thesis", "rec", "of one sample of each posterior"),
     ),
     "latent": (

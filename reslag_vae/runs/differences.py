@@ -27,12 +27,17 @@ IMMATERIAL = (
     "logger",
     *(f"callbacks.{name}" for name in WATCHING),
     "data.root",
-    "recipe.pixels",  # stands in likelihood.pixels where it is used
     "trainer.accelerator",
     "trainer.devices",
     "trainer.num_nodes",
     "trainer.compile",
 )
+
+# Options that only give another one its value, and do nothing in a run that lacks that one.
+USED_AS = {
+    "recipe.aggressive_epochs": "schedule.epochs",
+    "recipe.pixels": "likelihood.pixels",
+}
 
 # What runs that differ in their seed alone differ in.
 SEEDS = ("seed", "data.seed", "callbacks.seed.seed")
@@ -54,7 +59,13 @@ def differences(first: Any, second: Any, path: str = "") -> Iterator[tuple[str, 
 
 def material_differences(first: Any, second: Any) -> list[tuple[str, Any, Any]]:
     """Return the differences on which a result depends."""
-    return [found for found in differences(first, second) if not is_under(found[0], IMMATERIAL)]
+    found = list(differences(first, second))
+    names = {name for name, _, _ in found}
+    return [
+        own
+        for own in found
+        if not is_under(own[0], IMMATERIAL) and USED_AS.get(own[0], own[0]) in names
+    ]
 
 
 def is_under(name: str, paths: tuple[str, ...]) -> bool:

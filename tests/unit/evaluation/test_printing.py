@@ -57,7 +57,7 @@ def test_numbers_that_look_alike_have_words_between_them() -> None:
 
 
 def test_runs_stand_side_by_side() -> None:
-    [row] = [line for line in lines("VAE", "ResLag VAE") if "training's loss" in line]
+    [row] = [line for line in lines("VAE", "ResLag VAE") if "objective's loss" in line]
     assert row.count("-834 ± 1.5") == 2
     [row] = [line for line in lines("VAE", "ResLag VAE") if "active units" in line]
     assert "of 10 dimensions" in row

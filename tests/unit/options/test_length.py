@@ -12,6 +12,7 @@ from reslag_vae.options.length import as_begun, at_most_half, is_open, settled
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.errors import RunError
 from reslag_vae.training.build import build
+from reslag_vae.training.resume import resumed
 from reslag_vae.training.stored_config import save_config
 from reslag_vae.training.study_job import check_same_settings
 from tests.running import ROOT
@@ -160,3 +161,9 @@ def test_a_phase_that_is_asked_for_is_not_shortened(compose: Compose, tmp_path: 
         config = compose("data=cifar10", "model=lagging", "trainer.max_epochs=5", word)
         with pytest.raises(ConfigError, match=r"schedule.epochs=20: .* longer than the run"):
             build(config, tmp_path)
+
+
+def test_a_short_run_that_goes_on_longer_keeps_its_phase(compose: Compose, tmp_path: Path) -> None:
+    save_config(compose("data=mnist", "model=lagging", "trainer.max_epochs=5"), tmp_path)
+    longer = resumed(tmp_path, ["trainer.max_epochs=40"])
+    assert (longer.trainer.max_epochs, longer.model.schedule.epochs) == (40, 3)

@@ -52,7 +52,6 @@ def needed(name: str, config: DictConfig) -> str:
 
 
 def snake(target: str) -> str:
-    """Return a class name in snake case: `image_folder` for `reslag_vae.data.ImageFolder`."""
+    """Return a class name in snake case: `fashion_mnist` for `reslag_vae.data.FashionMNIST`."""
     name = target.rpartition(".")[2]
-    words = [f"_{letter.lower()}" if letter.isupper() else letter for letter in name]
-    return "".join(words).lstrip("_")
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z][A-Za-z])", "_", name).lower()

@@ -54,9 +54,25 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
         if several.startswith("run=") and running() == "evaluate":
             return f"{several}: several runs are a list: run=[{value}]."
         return wrong_argument(arguments) or f"{several}: add -m to run one job for each value."
+    absent = re.search(r"Could not delete.* '([^\s']+)' does not exist", text)
+    if absent:
+        there = is_known(absent[1]) or absent[1] in options.EVALUATE
+        why = "it has no value" if there else f"there is no such option{did_you_mean(absent[1])}"
+        return f"~{absent[1]}: cannot be taken away: {why}."
     if isinstance(error, OmegaConfBaseException) and error.full_key:
-        return f"{error.full_key}: {first_line(error)}"
+        unresolved = re.match(r"Interpolation key '(.*?)' not found", text)
+        read = unresolved[1] if unresolved else str(error.full_key)
+        return needed(read, arguments) or f"{error.full_key}: {first_line(error)}"
     return text
+
+
+def needed(name: str, arguments: Sequence[str]) -> str | None:
+    """Return the sentence for an argument that takes away what is read; None if none does."""
+    for argument in arguments:
+        own = argument.removeprefix("~").partition("=")[0]
+        if argument.startswith("~") and f"{name}.".startswith(f"{own}."):
+            return f"{argument}: {name} cannot be taken away; it can be set."
+    return None
 
 
 def unknown_choice(error: MissingConfigException) -> str:

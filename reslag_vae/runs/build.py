@@ -38,6 +38,9 @@ def instantiate(config: DictConfig) -> Any:
                 raise TypeError(
                     f"{place}.{unknown[1]}: there is no such option in what was chosen."
                 ) from None
+            missing = re.search(r"(\w+)\.__init__\(\) missing .* arguments?: '(\w+)'", str(cause))
+            if missing and place:
+                raise TypeError(f"{place}.{missing[2]}: {missing[1]} needs it.") from None
             raise TypeError(f"{place or config.get('_target_')}: {cause}") from None
         if isinstance(cause, ImportError):
             raise ConfigError(

@@ -1,11 +1,13 @@
 """What a command says of a slip, before anything is loaded or written."""
 
+import functools
 import os
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.cli.door import hydra_errors_raised
@@ -96,6 +98,8 @@ def told(*arguments: str) -> str:
         ),
         (["epochs=3"], "epochs=3: there is no such option; did you mean trainer.max_epochs."),
         (["foo"], "foo: cannot be read."),
+        (["~study"], "~study: cannot be taken away: it has no value."),
+        (["~data.rot"], "~data.rot: cannot be taken away: there is no such option; did you mean"),
         (["+seed=1"], "seed: there is no such option"),
     ],
 )
@@ -120,6 +124,22 @@ def test_an_evaluation_is_offered_no_option_of_training(monkeypatch: pytest.Monk
     monkeypatch.setattr("reslag_vae.cli.sentences.running", lambda: "evaluate")
     assert told("latent=vq") == "latent=vq: there is no such option."
     assert told("checkpont=last").endswith("; did you mean checkpoint.")
+
+
+@pytest.mark.parametrize(
+    ("argument", "read"),
+    [("~trainer.max_epochs", "trainer.max_epochs"), ("~condition", "model.model.condition")],
+)
+def test_what_is_read_cannot_be_taken_away(argument: str, read: str) -> None:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", [argument])
+    *groups, last = read.split(".")
+    with pytest.raises(OmegaConfBaseException) as error:
+        functools.reduce(lambda node, group: node[group], groups, config)[last]
+    name = argument.removeprefix("~")
+    said = f"{argument}: {name} cannot be taken away; it can be set."
+    assert sentence(error.value, ["seed=3", argument]) == said
+    assert sentence(error.value, ["seed=3"]) != said
 
 
 def test_a_path_is_quoted_twice() -> None:

@@ -29,3 +29,13 @@ def test_an_option_that_a_part_lacks_is_named_as_it_was_given(
     config = compose(f"model={model}", "data=digits", f"+{option}=3")
     with pytest.raises(TypeError, match=rf"^{option}: there is no such option in what was chosen"):
         instantiate(config.model)
+
+
+@pytest.mark.parametrize(
+    ("option", "needs"),
+    [("network.image_shape", "StagedNetwork"), ("likelihood.variance", "Gaussian")],
+)
+def test_an_option_that_a_part_needs_is_named(option: str, needs: str, compose: Compose) -> None:
+    config = compose("model=lagging", "data=digits", f"~{option}")
+    with pytest.raises(TypeError, match=rf"^{option}: {needs} needs it\.$"):
+        instantiate(config.model)

@@ -55,7 +55,7 @@ class Capacity(Objective):
             raise ValueError(
                 f"objective.epochs={self.epochs}: the capacity would still rise when the run ends "
                 f"(trainer.max_epochs={max_epochs}). Shorten it with objective.epochs={max_epochs} "
-                "or less."
+                f"or less, or train longer with trainer.max_epochs={self.epochs}."
             )
 
     def begin_epoch(self, epoch: int) -> None:

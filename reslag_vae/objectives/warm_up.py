@@ -56,7 +56,7 @@ class WarmUp(Objective):
             raise ValueError(
                 f"objective.epochs={self.epochs}: the weight would still rise when the run ends "
                 f"(trainer.max_epochs={max_epochs}). Shorten it with objective.epochs={max_epochs} "
-                "or less."
+                f"or less, or train longer with trainer.max_epochs={self.epochs}."
             )
 
     def begin_epoch(self, epoch: int) -> None:

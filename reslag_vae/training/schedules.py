@@ -202,7 +202,7 @@ class Lagging(Schedule):
             raise ValueError(
                 f"schedule.epochs={self.epochs}: the aggressive phase is longer than the run "
                 f"(trainer.max_epochs={max_epochs}). Shorten it with schedule.epochs={max_epochs} "
-                "or less."
+                f"or less, or train longer with trainer.max_epochs={self.epochs}."
             )
 
     def begin_epoch(self, epoch: int) -> None:

@@ -76,7 +76,7 @@ def test_a_rise_that_ends_is_accepted(max_epochs: int) -> None:
 def test_a_rise_longer_than_the_run_is_refused(max_epochs: int) -> None:
     message = (
         rf"objective\.epochs=4: .*trainer\.max_epochs={max_epochs}.*"
-        rf"objective\.epochs={max_epochs} or less"
+        rf"objective\.epochs={max_epochs} or less.*trainer\.max_epochs=4\."
     )
     with pytest.raises(ValueError, match=message):
         Capacity(epochs=4).check_length(max_epochs)

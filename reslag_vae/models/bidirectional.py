@@ -19,10 +19,11 @@ class BidirectionalModel(HierarchicalModel):
         q(z|x) = prod_l q(u_l|x, u_{l+1} .. u_L) · q(z_1|x, u) · prod_l q(d_l|x, u_l .. u_L, z_<l),
         p(z) = p(z_1) · prod_l p(u_l|z_<l) p(d_l|z_<l).
 
-    The KL of d_l, and of the top where its prior has one, is in closed form. That of u_l is not:
-    the levels above, on which p(u_l|z_<l) depends, are inferred from u_l itself. It is log q(u_l|x,
-    u_{l+1} .. u_L) - log p(u_l|z_<l) of the one sample; the KL of the two Gaussians, which takes
-    u_l for independent of them, would be of another mean, and what it gives no bound.
+    The KL of d_l and of the top is in closed form, unless the top's prior has none, as a flow: then
+    the whole rate is estimated. That of u_l never is: the levels above, on which p(u_l|z_<l)
+    depends, are inferred from u_l itself. It is log q(u_l|x, u_{l+1} .. u_L) - log p(u_l|z_<l) of
+    the one sample; the KL of the two Gaussians, which takes u_l for independent of them, would be
+    of another mean, and what it gives no bound.
 
     Args:
         network: the passes upwards and downwards.

@@ -118,8 +118,9 @@ def check_options(
             f"and the others halve an image, and {image_shape[1]} x {image_shape[2]} is too small: "
             "give fewer, or larger images (data.size)."
         )
-    # Four blocks for each level, of some six squares of the width.
-    if 24 * sum(levels) * width**2 > MOST_WEIGHTS:
+    # Four blocks for each level, of five squares of the width and more, or of one at 1 x 1.
+    *maps, vectors = levels
+    if 4 * (5 * sum(maps) + vectors) * width**2 > MOST_WEIGHTS:
         raise ValueError(
             f"network.stage_levels={levels}, network.width={width}: a network of more than "
             f"{MOST_WEIGHTS:,} weights; make them smaller."

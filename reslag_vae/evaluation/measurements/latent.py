@@ -72,7 +72,9 @@ def kl_of_levels(subject: Subject) -> Numbers:
     rates = subject.codes.level_rates
     if rates is None or rates.shape[1] < 2:
         return {}
-    protocol = f"{subject.reference_protocol}; given one sample of the levels above"
+    protocol = (
+        f"{subject.reference_protocol}; given one sample of any latents that it is inferred from"
+    )
     levels = enumerate(rates.unbind(1), start=1)
     return {
         f"kl_level_{level}": mean_over_images(own, "nats per image", protocol)

@@ -14,6 +14,7 @@ from reslag_vae.evaluation import encode, importance_weighted_bound
 from reslag_vae.evaluation.metrics import bounds
 from reslag_vae.latents import (
     BernoulliPosterior,
+    DiagonalGaussian,
     FlowPrior,
     GaussianPosterior,
     Inferred,
@@ -120,18 +121,17 @@ def test_the_passes_of_inference_and_of_generation_are_the_same(
     # The prior of a level is the same function of the latents above, whoever made those.
     for level in range(1, len(DIMS)):
         still = [*inferred.latents[:level], *(torch.zeros(5, width) for width in DIMS[level:])]
-        fixed = with_latents(model, still)
-        assert torch.equal(fixed[level], inferred.priors[level].mean)
+        prior = priors_of(model, still)[level - 1]
+        assert torch.equal(prior.mean, inferred.priors[level].mean)
 
 
-def with_latents(model: HierarchicalModel, latents: list[Tensor]) -> list[Tensor]:
-    """The prior means of each level, for latents that are given."""
-    decoder = model.network.generative
-    means, above = [latents[0]], None
+def priors_of(model: HierarchicalModel, latents: list[Tensor]) -> list[DiagonalGaussian]:
+    """The priors of the levels below the top, for latents that are given."""
+    priors, above = [], None
     for level in range(1, len(latents)):
-        above = decoder.join(level - 1, above, latents[:level])
-        means.append(model.prior_given(level, above, torch.float32).mean)
-    return means
+        above = model.network.generative.join(level - 1, above, latents[:level])
+        priors.append(model.prior_given(level, above, torch.float32))
+    return priors
 
 
 def test_no_path_leads_from_the_encoder_to_the_decoder_but_the_latents() -> None:
@@ -172,14 +172,16 @@ def test_samples_are_a_function_of_each_level_s_noise_and_of_the_levels_above() 
         assert same == [True] * level + [False] * (3 - level)
 
     torch.testing.assert_close(model.from_noise(tuple(own[2:3] for own in noise))[2], usual[2][2:3])
-    means = with_latents(model, list(model.from_noise(noise, 0.5)))
-    spreads = [
-        (half - mean) / own
-        for half, mean, own in zip(
-            model.from_noise(noise, 0.5)[1:], means[1:], noise[1:], strict=True
-        )
-    ]
-    assert all((spread > 0).all() for spread in spreads)
+
+
+@torch.no_grad()
+def test_a_temperature_is_a_factor_of_every_level_s_deviations() -> None:
+    model, noise = make_model().eval(), noise_for(7)
+    cooler = model.from_noise(noise, 0.5)
+    torch.testing.assert_close(cooler[0], 0.5 * noise[0])
+    for level, prior in enumerate(priors_of(model, list(cooler)), start=1):
+        expected = prior.mean + 0.5 * prior.variance.sqrt() * noise[level]
+        torch.testing.assert_close(cooler[level], expected)
 
 
 @torch.no_grad()

@@ -212,3 +212,17 @@ def test_wrong_sizes_are_refused_by_name(options: dict[str, Any], message: str) 
 def test_more_latents_than_pixels_are_taken() -> None:
     network: nn.Module = VeryDeepNetwork((1, 8, 8), 3, [4, 1], width=4, local_channels=16)
     assert network.latent_dim == 3 + 4 * 16 * 16
+
+
+@pytest.mark.parametrize("levels", [[1, 40], [6, 1], [1, 1, 1]])
+def test_a_network_of_as_many_weights_as_there_may_be_is_taken(
+    levels: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with torch.device("meta"):
+        network: nn.Module = VeryDeepNetwork(SHAPE, 3, levels, width=64, local_channels=1)
+        weights = sum(own.numel() for own in network.parameters())
+        monkeypatch.setattr("reslag_vae.networks.vdvae.MOST_WEIGHTS", weights)
+        VeryDeepNetwork(SHAPE, 3, levels, width=64, local_channels=1)
+        monkeypatch.setattr("reslag_vae.networks.vdvae.MOST_WEIGHTS", weights // 2)
+        with pytest.raises(ValueError, match=f"of more than {weights // 2:,} weights"):
+            VeryDeepNetwork(SHAPE, 3, levels, width=64, local_channels=1)

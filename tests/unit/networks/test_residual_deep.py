@@ -94,12 +94,8 @@ def test_a_stage_is_given_the_latents_of_its_level_and_of_those_above() -> None:
 
 @torch.no_grad()
 def test_every_connection_has_the_same_weight() -> None:
-    """Expansions and stages that pass their input on give the mean of the connections."""
+    """Each stage is given the mean of the connections so far."""
     network = make_network(3).generative
-
-    class Passing(torch.nn.Module):
-        def forward(self, features: Tensor) -> Tensor:
-            return features
 
     seen: list[Tensor] = []
 

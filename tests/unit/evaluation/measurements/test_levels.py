@@ -133,7 +133,7 @@ def test_the_levels_of_a_hierarchy_are_measured_one_by_one(make_subject: MakeSub
     assert bound >= elbo
     assert sum(own.value or 0 for own in kls) == pytest.approx(total, rel=1e-5)
     assert all(own.error is not None for own in kls)
-    assert "given one sample of the levels above" in kls[1].protocol
+    assert "given one sample of any latents" in kls[1].protocol
     assert latent["mutual_information_low"].value is None
     assert "given the image alone" in latent["mutual_information_low"].protocol
     for name in ("prior", "mixture", "reconstructions"):

@@ -125,6 +125,11 @@ class ChapterView:
         return [head, *body]
 
     @property
+    def cells(self) -> str:
+        """The sentence that counts the cells of Table 1 that are reached; empty without any."""
+        return tables.count_of_cells(self.rows)
+
+    @property
     def yardstick(self) -> list[list[Cell]]:
         """The table of numbers that compare between variants."""
         return number_cells(self.rows, YARDSTICK, self.chapter.pca)

@@ -26,11 +26,14 @@ class ThesisComparison(NamedTuple):
         printed: number that the thesis prints; None if it prints none.
         verdict: `better` or `worse`; `within` the spread of one more run; `one seed`, which has no
             spread; empty if the two do not compare.
+        reached: whether the term is at or below the thesis' number, or within that spread; None if
+            there is none, or less of it is not better.
     """
 
     ours: Estimate | None
     printed: float | None
     verdict: str
+    reached: bool | None = None
 
     @property
     def difference(self) -> float | None:
@@ -46,14 +49,37 @@ def compare_with_thesis(row: Row, term: str) -> ThesisComparison:
     Total of a sigma_data row is that at the thesis' own variance.
     """
     ours, printed = row.term(term), row.printed.get(term)
-    if ours is None or printed is None or row.caveats or term not in LESS_IS_BETTER:
+    if ours is None or printed is None or term not in LESS_IS_BETTER:
         return ThesisComparison(ours, printed, "")
     compared = (row.total_at_thesis_sigma2 if term == "total" else None) or ours
+    is_less = compared.mean <= printed
     if compared.spread_of_one is None:
-        return ThesisComparison(ours, printed, "one seed")
-    if abs(compared.mean - printed) <= compared.spread_of_one:
-        return ThesisComparison(ours, printed, "within")
-    return ThesisComparison(ours, printed, "better" if compared.mean < printed else "worse")
+        verdict = "one seed"
+    elif abs(compared.mean - printed) <= compared.spread_of_one:
+        verdict = "within"
+    else:
+        verdict = "better" if is_less else "worse"
+    reached = is_less or verdict == "within"
+    return ThesisComparison(ours, printed, "" if row.caveats else verdict, reached)
+
+
+def count_of_cells(rows: Sequence[Row]) -> str:
+    """Return the sentence that counts the cells of Table 1 that are reached; empty without any."""
+    cells = [
+        (f"{NAMES[term]} of {row.title}", compare_with_thesis(row, term).reached)
+        for row in rows
+        for term in LESS_IS_BETTER
+    ]
+    missed = [cell for cell, reached in cells if reached is False]
+    count = sum(reached is not None for _, reached in cells)
+    if not count:
+        return ""
+    but = f" Not reached: {'; '.join(missed)}." if missed else ""
+    return (
+        f"Of {count} cells of Table 1 in which less is better (Rec, MMD, Total), "
+        f"{count - len(missed)} are at "
+        f"or below the thesis' number, or above it by no more than one more run may be.{but}"
+    )
 
 
 def text_of(own: Estimate | None, digits: int) -> str:

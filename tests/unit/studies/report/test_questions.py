@@ -36,6 +36,17 @@ def test_one_seed_answers_for_the_trained_models_alone(make_run: MakeRun, study:
         assert (comparison.seeds, comparison.shared_seeds) == (None, 1)
 
 
+def test_noise_is_not_sharper_than_the_originals(make_run: MakeRun, study: Path) -> None:
+    for row, sharpness in {"a": 0.9, "b": 2.0}.items():
+        make_run(
+            f"mnist/{row}/seed_0",
+            evaluation={"sharpness": {"sharpness_samples": {"value": sharpness}}},
+        )
+    [found] = compared(study, ASKED._replace(by=("sharpness_samples",))).values()
+    assert found.difference == pytest.approx(0.1 - 1.0)
+    assert not found.higher_is_better
+
+
 def test_under_a_mass_the_yardstick_is_the_models_own_bound(make_run: MakeRun, study: Path) -> None:
     """Whatever Rec is: of a PixelCNN it is no distance between an image and its reconstruction."""
     for name, nll in (("a", 80.0), ("b", 83.0)):

@@ -137,7 +137,8 @@ class PixelCNN(Likelihood):
         """Return (B, C, H, W) samples, each a function of its own row of (B, U, H, W) uniforms."""
 
         def draw(outputs: Tensor, row: int, column: int) -> Tensor:
-            return self.mass.draw(outputs, uniforms[:, :, row, column])
+            # Levels are not whole in the half precision of a network under autocast.
+            return self.mass.draw(outputs.to(uniforms.dtype), uniforms[:, :, row, column])
 
         size = self.image_shape[1], self.image_shape[2]
         return generate(self.network, parameters, size, draw)

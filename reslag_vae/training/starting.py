@@ -7,6 +7,7 @@ from torch import Tensor
 
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import ImageDataModule
+from reslag_vae.data.images import as_batch
 from reslag_vae.likelihoods.pixels import unit_interval
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ SEED = 0
 
 @torch.no_grad()
 def start_from_data(system: "BaseVAE") -> None:
-    """Start posteriors from clusters of the vectors of training images, evenly spaced among all.
+    """Start posteriors from clusters of the vectors of training images.
 
     Raises:
         ConfigError: there are too few training images.
@@ -27,17 +28,31 @@ def start_from_data(system: "BaseVAE") -> None:
     posteriors = system.model.posteriors()
     if not any(posterior.clusters and posterior.training for posterior in posteriors):
         return
-    data = getattr(system.trainer, "datamodule", None)
-    assert isinstance(data, ImageDataModule), "what this package trains on"
-    train = data.split("train")
-    count = min(IMAGES, len(train))
-    images = train[torch.arange(count) * len(train) // count].images
+    images = images_to_start_from(system)
     for posterior, vectors in system.model.vectors_to_start_from(
         unit_interval(images.to(system.device))
     ):
         if posterior.clusters:
             centres = centres_of(vectors, posterior.clusters)
             posterior.start(centres.to(vectors))
+
+
+def images_to_start_from(system: "BaseVAE") -> Tensor:
+    """Return (B, C, H, W) training images, at most 1,024.
+
+    They are evenly spaced among all of a data module, and the first ones of another's loader.
+    """
+    data = getattr(system.trainer, "datamodule", None)
+    if isinstance(data, ImageDataModule):
+        train = data.split("train")
+        count = min(IMAGES, len(train))
+        return train[torch.arange(count) * len(train) // count].images
+    found: list[Tensor] = []
+    for given in system.trainer.train_dataloader or ():
+        found.append(as_batch(given).images)
+        if sum(map(len, found)) >= IMAGES:
+            break
+    return torch.cat(found)[:IMAGES]
 
 
 def centres_of(vectors: Tensor, clusters: int) -> Tensor:
@@ -51,7 +66,7 @@ def centres_of(vectors: Tensor, clusters: int) -> Tensor:
     if len(vectors) < clusters:
         raise ConfigError(
             f"posterior.codes={clusters}: a code starts from a position of a training image, and "
-            f"{len(vectors):,} are taken; fewer codes, or more images."
+            f"{len(vectors):,} are taken, of at most {IMAGES:,} images; give fewer codes."
         )
     fitted = MiniBatchKMeans(clusters, n_init=1, random_state=SEED)
     return torch.from_numpy(fitted.fit(vectors.float().cpu().numpy()).cluster_centers_)

@@ -128,9 +128,9 @@ def test_fewer_images_go_through_a_network_the_larger_they_are(
 ) -> None:
     assert iteration.chunk_size(numbers, torch.device("cpu")) == size
     gpu = torch.device("cuda")
-    monkeypatch.setattr(iteration, "free_memory", lambda _: 80 * 2**30)
+    monkeypatch.setattr(iteration, "free_memory", lambda _: 140 * 2**30)
     assert iteration.chunk_size(numbers, gpu) == max(1, min(8192, 16 * 2**20 // numbers))
-    monkeypatch.setattr(iteration, "free_memory", lambda _: 4 * 2**30)
+    monkeypatch.setattr(iteration, "free_memory", lambda _: 16 * 2**30)
     assert iteration.chunk_size(numbers, gpu) == max(1, min(8192, 2 * 2**20 // numbers))
 
 

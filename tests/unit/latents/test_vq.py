@@ -1,11 +1,14 @@
 """The codebook of vector quantisation, against loops written by hand."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from lightning import Trainer
 from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.latents import Coded, LatentStatistics, Level, UniformCodes, VectorQuantised
@@ -16,7 +19,7 @@ from reslag_vae.models import FlatModel
 from reslag_vae.networks import GridNetwork
 from reslag_vae.objectives import ELBO
 from reslag_vae.training.schedules import Lagging
-from reslag_vae.training.starting import centres_of
+from reslag_vae.training.starting import centres_of, images_to_start_from, start_from_data
 from reslag_vae.variants import LaggingVAE
 from tests.updates import Recorder
 
@@ -139,9 +142,23 @@ def test_it_starts_with_the_means_of_clusters() -> None:
     assert torch.cdist(own.codebook, centres).min(0).values.max() < 0.05
     with pytest.raises(
         ValueError,
-        match=r"posterior\.codes=6: a code starts from a position of a training image, and 4",
+        match=r"posterior\.codes=6: a code starts from a position of a training image, and 4 are "
+        r"taken, of at most 1,024 images; give fewer codes\.$",
     ):
         centres_of(torch.randn(4, SIZE), own.clusters)
+
+
+def test_without_a_data_module_it_starts_with_the_loader_s_first_images() -> None:
+    posterior, network = quantiser().float(), GridNetwork((1, 8, 8), SIZE, [4], [1])
+    model = FlatModel(network, UnitGaussian(), posterior, UniformCodes())
+    untrained = posterior.codebook.clone()
+    images = torch.rand(3000, 1, 8, 8)
+    trainer = SimpleNamespace(train_dataloader=DataLoader(TensorDataset(images), batch_size=500))
+    system: Any = SimpleNamespace(model=model, trainer=trainer, device=torch.device("cpu"))
+
+    assert torch.equal(images_to_start_from(system), images[:1024])
+    start_from_data(system)
+    assert not torch.equal(posterior.codebook, untrained)
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,19 @@ def test_an_image_s_sample_does_not_depend_on_the_others() -> None:
     assert torch.equal(torch.cat(parts), whole)
 
 
+@pytest.mark.parametrize("pixels", ["levels", "logistic_mixture"])
+@torch.no_grad()
+def test_samples_are_of_levels_under_autocast_too(pixels: str) -> None:
+    likelihood = build(pixels=pixels).float()
+    parameters = parameters_for(likelihood).float().expand(20, -1, -1, -1)
+    with torch.autocast("cpu", torch.bfloat16):
+        samples = likelihood.sample(parameters, torch.Generator().manual_seed(4))
+
+    levels = (255 * samples).round()
+    assert len(levels.unique()) > 20
+    torch.testing.assert_close(samples, levels / 255, rtol=0, atol=1e-6)
+
+
 @torch.no_grad()
 def test_rec_is_that_of_each_pixel_s_mean_given_those_before() -> None:
     likelihood, images = build(), every_image()

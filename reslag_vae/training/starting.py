@@ -1,6 +1,6 @@
 """What a model takes from the data before its first update."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -48,7 +48,8 @@ def images_to_start_from(system: "BaseVAE") -> Tensor:
         count = min(IMAGES, len(train))
         return train[torch.arange(count) * len(train) // count].images
     found: list[Tensor] = []
-    for given in system.trainer.train_dataloader or ():
+    loader: Any = system.trainer.train_dataloader  # one of a stream has no length
+    for given in loader:
         found.append(as_batch(given).images)
         if sum(map(len, found)) >= IMAGES:
             break

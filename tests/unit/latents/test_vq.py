@@ -1,6 +1,6 @@
 """The codebook of vector quantisation, against loops written by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from lightning import Trainer
 from torch import Tensor
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.latents import Coded, LatentStatistics, Level, UniformCodes, VectorQuantised
@@ -148,12 +148,25 @@ def test_it_starts_with_the_means_of_clusters() -> None:
         centres_of(torch.randn(4, SIZE), own.clusters)
 
 
-def test_without_a_data_module_it_starts_with_the_loader_s_first_images() -> None:
+class Stream(IterableDataset[Any]):
+    """Images without a number of them."""
+
+    def __init__(self, images: Tensor) -> None:
+        self.images = images
+
+    def __iter__(self) -> Iterator[list[Tensor]]:
+        return ([own] for own in self.images)
+
+
+@pytest.mark.parametrize("kind", [TensorDataset, Stream])
+def test_without_a_data_module_it_starts_with_the_loader_s_first_images(
+    kind: Callable[[Tensor], Any],
+) -> None:
     posterior, network = quantiser().float(), GridNetwork((1, 8, 8), SIZE, [4], [1])
     model = FlatModel(network, UnitGaussian(), posterior, UniformCodes())
     untrained = posterior.codebook.clone()
     images = torch.rand(3000, 1, 8, 8)
-    trainer = SimpleNamespace(train_dataloader=DataLoader(TensorDataset(images), batch_size=500))
+    trainer = SimpleNamespace(train_dataloader=DataLoader(kind(images), batch_size=500))
     system: Any = SimpleNamespace(model=model, trainer=trainer, device=torch.device("cpu"))
 
     assert torch.equal(images_to_start_from(system), images[:1024])

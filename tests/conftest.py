@@ -86,7 +86,7 @@ def read_once() -> Iterator[None]:
     read = FileConfigSource.load_config
 
     def load_config(source: FileConfigSource, config_path: str) -> Any:
-        file = Path(source.path, config_path).with_suffix(".yaml")
+        file = Path(source.path, f"{config_path.removesuffix('.yaml')}.yaml")
         if not file.is_file():
             return read(source, config_path)
         state = file.stat()

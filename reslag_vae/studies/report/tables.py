@@ -77,8 +77,8 @@ def count_of_cells(rows: Sequence[Row]) -> str:
     but = f" Not reached: {'; '.join(missed)}." if missed else ""
     return (
         f"Of {count} cells of Table 1 in which less is better (Rec, MMD, Total), "
-        f"{count - len(missed)} are at "
-        f"or below the thesis' number, or above it by no more than one more run may be.{but}"
+        f"{count - len(missed)} are at or below the thesis' number, or above it by no more than "
+        f"one more run may be.{but}"
     )
 
 

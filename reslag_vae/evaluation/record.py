@@ -12,6 +12,7 @@ from reslag_vae._runtime.files import remove_unfinished
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements import measure
 from reslag_vae.evaluation.measurements.perceptual import perceptual
+from reslag_vae.evaluation.measurements.sharpness import upper_powers
 from reslag_vae.evaluation.metrics.code_collapse import diagnose_codes
 from reslag_vae.evaluation.metrics.collapse import Diagnosis, diagnose
 from reslag_vae.evaluation.numbers import Numbers
@@ -80,18 +81,18 @@ class EvaluatedRun(NamedTuple):
 
     @property
     def images_file(self) -> Path:
-        """The run's evaluation.npz, with the bounds of each reference image."""
+        """The run's evaluation.npz, with the numbers of each reference image."""
         settings = self.subject.settings
         return evaluation_images_file(self.run.folder, settings.split, self.run.checkpoint)
 
 
 def images_of(subject: Subject) -> dict[str, np.ndarray]:
-    """Return the numbers of each reference image, in their order; none without a density."""
+    """Return the numbers of each reference image, in their order; bounds only with a density."""
     if subject.model.deterministic:
-        return {}
+        return upper_powers(subject)
     bounds = subject.bounds
     arrays = {"importance_weighted_bound": bounds.importance_weighted, "elbo": bounds.elbo}
-    return {name: values.numpy() for name, values in arrays.items()}
+    return {name: values.numpy() for name, values in arrays.items()} | upper_powers(subject)
 
 
 def evaluate_run(run: Run, subject: Subject, outputs: Outputs) -> EvaluatedRun:
@@ -116,9 +117,7 @@ def evaluate_run(run: Run, subject: Subject, outputs: Outputs) -> EvaluatedRun:
         diagnosis = diagnosis._replace(verdict=said)
     result = EvaluatedRun(run, subject, numbers, diagnosis, None, [])
     content = summary(run, subject, numbers, result.diagnosis)
-    arrays = images_of(subject)
-    if arrays:
-        write_arrays(result.images_file, arrays)
+    write_arrays(result.images_file, images_of(subject))
     write_json(result.file, content | {"seconds": round(monotonic() - start, 1)})
     if not outputs.figures:
         return result

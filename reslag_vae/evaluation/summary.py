@@ -4,6 +4,7 @@ from typing import Any
 
 from reslag_vae._runtime.process import peak_memory
 from reslag_vae.evaluation.context import Subject
+from reslag_vae.evaluation.measurements.sharpness import radial_powers
 from reslag_vae.evaluation.metrics.collapse import Diagnosis
 from reslag_vae.evaluation.numbers import Numbers
 from reslag_vae.runs import provenance
@@ -36,6 +37,7 @@ def summary(
             group: {name: number.as_dict() for name, number in named.items()}
             for group, named in numbers.items()
         },
+        "spectra": radial_powers(subject),
         "device": str(run.model.parameter.device),
         "peak_memory_mb": round(peak_memory() / 1e6),  # of the process until now
         "versions": provenance.versions(),

@@ -4,6 +4,7 @@ Detail is power in the upper half of spatial frequencies: see `spectra.upper_hal
 """
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -28,6 +29,11 @@ from reslag_vae.evaluation.progress import Progress, silent
 
 # Powers below are those of rounding, about (1e-16)².
 ROUNDING = 1e-24
+
+# Names of each image's upper powers in evaluation.npz.
+ORIGINALS, RECONSTRUCTIONS = "upper_power_originals", "upper_power_reconstructions"
+SHARED, SAMPLES = "upper_power_shared", "upper_power_samples"
+UPPER_POWERS = (ORIGINALS, RECONSTRUCTIONS, SHARED, SAMPLES)
 
 
 class Estimate(NamedTuple):
@@ -92,12 +98,7 @@ def reconstruction_sharpness(compared: ReconstructionSpectra) -> Estimate | None
     above 1 with more, which is noise. Of a linear blur it is the square of its transfer function,
     averaged by the originals' powers. None if the originals have no such power.
     """
-    original, own = compared.originals.upper, compared.reconstructions.upper
-    if not has_power(original):
-        return None
-    value = own.mean() / original.mean()
-    influences = (own - value * original) / original.mean()
-    return Estimate(float(value), standard_error(influences))
+    return estimate(share_of_images(compared.originals.upper, compared.reconstructions.upper))
 
 
 def coherence(compared: ReconstructionSpectra) -> Estimate | None:
@@ -110,14 +111,8 @@ def coherence(compared: ReconstructionSpectra) -> Estimate | None:
     with them, as of noise or of texture at other places, and never above 1. None if the originals
     or the reconstructions have no such power.
     """
-    original, own = compared.originals.upper, compared.reconstructions.upper
-    if not (has_power(original) and has_power(own)):
-        return None
-    scale = (original.mean() * own.mean()).sqrt()
-    value = compared.shared.mean() / scale
-    powers = original / original.mean() + own / own.mean()
-    influences = compared.shared / scale - value * powers / 2
-    return Estimate(float(value), standard_error(influences))
+    powers = compared.originals.upper, compared.reconstructions.upper
+    return estimate(coherence_of_images(*powers, compared.shared))
 
 
 def sample_sharpness(samples: Spectra, originals: Spectra) -> Estimate | None:
@@ -135,6 +130,56 @@ def sample_sharpness(samples: Spectra, originals: Spectra) -> Estimate | None:
     if of_samples is None or of_originals is None:
         return Estimate(float(value), None)
     return Estimate(float(value), math.hypot(of_samples, of_originals))
+
+
+def values_of_images(powers: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return values of images, whose mean is a number of evaluation.json, by its name.
+
+    To first order a ratio of means is a mean, of the ratio with each image's influence on it. The
+    values have the spread of the ratio (the delta method), and those of two models differ image by
+    image.
+
+    Args:
+        powers: (N,) upper powers of images by their names in evaluation.npz.
+    """
+    powers = {name: own.double() for name, own in powers.items()}
+    found: dict[str, Tensor | None] = {}
+    if powers.keys() >= {ORIGINALS, RECONSTRUCTIONS, SHARED}:
+        original, own = powers[ORIGINALS], powers[RECONSTRUCTIONS]
+        found["sharpness_reconstructions"] = share_of_images(original, own)
+        found["coherence_reconstructions"] = coherence_of_images(original, own, powers[SHARED])
+    if powers.keys() >= {ORIGINALS, SAMPLES}:
+        found["sharpness_samples"] = share_of_images(powers[ORIGINALS], powers[SAMPLES])
+    return {name: own for name, own in found.items() if own is not None}
+
+
+def share_of_images(original: Tensor, own: Tensor) -> Tensor | None:
+    """Return (N,) values whose mean is the ratio of the mean powers; None without any.
+
+    See `values_of_images`.
+    """
+    if not has_power(original):
+        return None
+    value = own.mean() / original.mean()
+    return value + (own - value * original) / original.mean()
+
+
+def coherence_of_images(original: Tensor, own: Tensor, shared: Tensor) -> Tensor | None:
+    """Return (N,) values whose mean is the coherence; None without power.
+
+    See `values_of_images`.
+    """
+    if not (has_power(original) and has_power(own)):
+        return None
+    scale = (original.mean() * own.mean()).sqrt()
+    value = shared.mean() / scale
+    powers = original / original.mean() + own / own.mean()
+    return value + shared / scale - value * powers / 2
+
+
+def estimate(values: Tensor | None) -> Estimate | None:
+    """Return the mean of (N,) values, with its standard error; None of none."""
+    return None if values is None else Estimate(float(values.mean()), standard_error(values))
 
 
 def has_power(powers: Tensor) -> bool:

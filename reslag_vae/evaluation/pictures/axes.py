@@ -37,14 +37,19 @@ def add_legend(figure: "Figure") -> None:
 
 def log_if_wide(axis: "Axes", name: Literal["x", "y"], values: Sequence[float]) -> None:
     """Make a scale logarithmic if its values are positive and span more than a decade."""
+    if values and min(values) > 0 and max(values) > 10 * min(values):
+        make_log(axis, name)
+
+
+def make_log(axis: "Axes", name: Literal["x", "y"]) -> None:
+    """Make a scale logarithmic, with plain numbers at 1, 2 and 5 times a power of ten."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    if values and min(values) > 0 and max(values) > 10 * min(values):
-        axis.set(**{f"{name}scale": "log"})
-        scale = axis.xaxis if name == "x" else axis.yaxis
-        scale.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        scale.set_major_formatter("{x:g}")
-        scale.set_minor_formatter(NullFormatter())
+    axis.set(**{f"{name}scale": "log"})
+    scale = axis.xaxis if name == "x" else axis.yaxis
+    scale.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    scale.set_major_formatter("{x:g}")
+    scale.set_minor_formatter(NullFormatter())
 
 
 def settled(epochs: Sequence[dict[str, float]]) -> Sequence[dict[str, float]]:

@@ -33,8 +33,6 @@ def power_spectra(
         originals: (R,) mean powers of the original images.
         models: (R,) mean powers by title, then by source, such as "reconstructions".
     """
-    from matplotlib.ticker import NullFormatter
-
     figure, axis = empty_axes(
         "radial frequency (cycles per pixel)", "power\n(white noise: its variance)"
     )
@@ -46,10 +44,7 @@ def power_spectra(
         for style, (source, powers) in zip(STYLES, sources.items(), strict=False):
             label = drawable(f"{title}, {source}")
             draw_powers(axis, frequencies, powers, color=color, label=label, linestyle=style)
-    if any(np.isfinite(line.get_ydata()).any() for line in axis.lines):
-        axis.set_yscale("log")
-        axis.yaxis.set_major_formatter("{x:g}")
-        axis.yaxis.set_minor_formatter(NullFormatter())
+    scale_powers(axis)
     axis.set_xlim(0, UPPER[1])
     add_legend(figure)
     return figure
@@ -61,3 +56,13 @@ def draw_powers(axis: "Axes", frequencies: Tensor, powers: Tensor, **options: An
     shown = np.where(values > 0, values, np.nan)
     # With markers, because a single frequency has no line.
     axis.plot(frequencies.numpy(), shown, marker=".", markersize=4, **options)
+
+
+def scale_powers(axis: "Axes") -> None:
+    """Make the scale of drawn powers logarithmic, if any is positive."""
+    from matplotlib.ticker import NullFormatter
+
+    if any(np.isfinite(line.get_ydata()).any() for line in axis.lines):
+        axis.set_yscale("log")
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())

@@ -7,6 +7,9 @@ from reslag_vae.studies.report.finished import FinishedRun
 from reslag_vae.studies.report.rows import Row, as_float
 from reslag_vae.studies.report.statistics import Estimate
 
+# The KL of a level in metrics.json, before its number.
+LEVEL = "kl_level_"
+
 
 class Column(NamedTuple):
     """A number beside the thesis' four terms.
@@ -41,6 +44,33 @@ def from_result(*path: str) -> Callable[[Row], Estimate | None]:
         return as_float(node)
 
     return lambda row: row.estimate(value)
+
+
+def with_error(key: str, name: str, group: str, best: str = "") -> tuple[Column, Column]:
+    """Return the columns of a number of evaluation.json, and of its standard error over images.
+
+    The error is that of one run, in the mean over the runs: of the same images it does not fall
+    with their number.
+    """
+
+    def error(row: Row) -> Estimate | None:
+        found = row.estimate(lambda run: run.evaluation_error(group, key))
+        return None if found is None else found._replace(error=None)
+
+    return (
+        Column(key, name, from_evaluation(group, key), 3, best),
+        Column(f"{key}_over_images", "± over images", error, 3),
+    )
+
+
+def level_columns(rows: Sequence[Row]) -> list[Column]:
+    """Return the columns of the KL of each level, top first; none where no row has levels."""
+    tests = [run.result["test"] for row in rows for run in row.runs]
+    count = max((sum(name.startswith(LEVEL) for name in test) for test in tests), default=0)
+    return [
+        Column(f"{LEVEL}{level}", f"KL of level {level}", from_result("test", f"{LEVEL}{level}"), 2)
+        for level in range(1, count + 1)
+    ]
 
 
 THESIS_TOTAL = Column(
@@ -96,25 +126,19 @@ YARDSTICK = (
         2,
         "min",
     ),
-    Column(
-        "sharpness_reconstructions",
-        "sharpness, reconstructions",
-        from_evaluation("sharpness", "sharpness_reconstructions"),
-        3,
-    ),
-    Column(
-        "coherence_reconstructions",
-        "their coherence",
-        from_evaluation("sharpness", "coherence_reconstructions"),
-        3,
-        "max",
-    ),
-    Column(
-        "sharpness_samples",
-        "sharpness, samples",
-        from_evaluation("sharpness", "sharpness_samples"),
-        3,
-    ),
+)
+
+OVER_IMAGES = (
+    "± over images is the standard error of one run's number over the test images, in the mean "
+    "over runs; the other ± is that of the mean over seeds."
+)
+
+# Of the evaluation's numbers of detail each has its uncertainty beside it.
+DETAIL = (
+    *with_error("sharpness_reconstructions", "sharpness, reconstructions", "sharpness"),
+    *with_error("coherence_reconstructions", "their coherence", "sharpness", "max"),
+    *with_error("sharpness_samples", "sharpness, samples", "sharpness"),
+    *with_error("lpips", "LPIPS", "perceptual", "min"),
 )
 
 COST = (

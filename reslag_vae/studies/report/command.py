@@ -18,8 +18,9 @@ def main() -> None:
     parser = Parser(
         prog=invocation("report"),
         description="Write report.html, report.md and report.csv of a study, from the files in its "
-        "folder alone. A folder of several studies gets systems.html, systems.md, systems.csv and "
-        "a picture for each data set: every system's best row in any of them, on the same images.",
+        "folder alone, with a picture of power spectra for each data set. A folder of several "
+        "studies gets systems.html, systems.md, systems.csv and a picture for each data set: every "
+        "system's best row in any of them, on the same images.",
     )
     parser.add_argument(
         "study", type=Path, help="its folder, such as studies/table1, or one of studies"
@@ -57,17 +58,21 @@ def build(study: Path, out: Path) -> list[Path]:
 
 def report_files(study: Path) -> dict[str, str | bytes]:
     """Return the contents of a study's report, by name of the file."""
+    from reslag_vae.evaluation.pictures.figures import png
     from reslag_vae.studies.report.contents import contents_of
     from reslag_vae.studies.report.page import page
+    from reslag_vae.studies.report.spectra import power_spectra, spectra_file
     from reslag_vae.studies.report.spreadsheet import as_csv
     from reslag_vae.studies.report.text import as_markdown
 
     contents = contents_of(study)
     rows = {chapter.data: chapter.rows for chapter in contents.chapters}
+    drawn = {spectra_file(data): power_spectra(own) for data, own in rows.items()}
     return {
         "report.html": page(contents),
         "report.md": as_markdown(contents),
         "report.csv": as_csv(rows),
+        **{name: png(figure) for name, figure in drawn.items() if figure is not None},
     }
 
 

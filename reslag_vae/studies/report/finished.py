@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from reslag_vae import likelihoods
+from reslag_vae.evaluation.metrics.sharpness import UPPER_POWERS, values_of_images
 from reslag_vae.runs.config import read_config
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import (
@@ -43,7 +45,8 @@ class FinishedRun(NamedTuple):
         history: rows of metrics.csv.
         per_image: (N,) values of the test images by name.
         evaluation: content of evaluation.json; empty if the run was not evaluated.
-        bounds: (N,) bounds of the evaluation's reference images by name; empty without them.
+        evaluated: (N,) values of the evaluation's reference images, by name of the number of
+            evaluation.json whose mean they are; empty without them.
     """
 
     folder: Path
@@ -55,7 +58,7 @@ class FinishedRun(NamedTuple):
     history: list[dict[str, float]]
     per_image: dict[str, np.ndarray]
     evaluation: dict[str, Any]
-    bounds: dict[str, np.ndarray]
+    evaluated: dict[str, np.ndarray]
 
     @property
     def dimensions(self) -> int:
@@ -102,10 +105,26 @@ class FinishedRun(NamedTuple):
 
     def evaluation_value(self, group: str, name: str) -> float | None:
         """Return a number of evaluation.json; None if it is missing."""
+        return self._evaluated(group, name, "value")
+
+    def evaluation_error(self, group: str, name: str) -> float | None:
+        """Return the standard error over images of a number of evaluation.json, if it has one."""
+        return self._evaluated(group, name, "error")
+
+    def _evaluated(self, *keys: str) -> float | None:
         node: object = self.evaluation.get("numbers")
-        for key in (group, name, "value"):
+        for key in keys:
             node = node.get(key) if isinstance(node, dict) else None
         return float(node) if isinstance(node, int | float) else None
+
+    @property
+    def spectra(self) -> dict[str, np.ndarray]:
+        """The (R,) frequencies of the evaluation's spectra and the powers at them, by source.
+
+        It is empty if the evaluation has none.
+        """
+        found = self.evaluation.get("spectra", {}).items()
+        return {name: np.array(own, dtype=float) for name, own in found if isinstance(own, list)}
 
 
 def read_finished_runs(study: Path) -> list[FinishedRun]:
@@ -154,26 +173,31 @@ def read_run(folder: Path) -> FinishedRun:
         history=read_metrics(folder),
         per_image=read_per_image(folder / PER_IMAGE_FILE),
         evaluation=evaluation,
-        bounds=read_bounds(folder, evaluation),
+        evaluated=read_evaluated(folder, evaluation),
     )
 
 
-def read_bounds(folder: Path, evaluation: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Read an evaluation's bounds of each image; nothing if they were not written.
+def read_evaluated(folder: Path, evaluation: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Read an evaluation's values of each image; nothing if they were not written.
 
     Raises:
         RunError: the file is damaged, or of another evaluation than evaluation.json.
     """
     path = evaluation_images_file(folder, "test", "best")
     arrays = read_per_image(path) if evaluation else {}
-    for name, values in arrays.items():
-        stated = evaluation["numbers"].get("likelihood", {}).get(name, {}).get("value")
-        if not isinstance(stated, float) or not np.isclose(values.mean(), stated, rtol=1e-6):
-            raise RunError(
-                f"{path} is not of the evaluation in {EVALUATION_FILE}: evaluate the run anew, or "
-                "remove the file."
-            )
-    return arrays
+    powers = {name: torch.from_numpy(arrays.pop(name)) for name in UPPER_POWERS if name in arrays}
+    detail = {name: own.numpy() for name, own in values_of_images(powers).items()}
+    for group, found in (("likelihood", arrays), ("sharpness", detail)):
+        for name, values in found.items():
+            stated = evaluation["numbers"].get(group, {}).get(name, {}).get("value")
+            if not isinstance(stated, float) or not np.isclose(
+                values.mean(), stated, rtol=1e-6, atol=1e-6
+            ):
+                raise RunError(
+                    f"{path} is not of the evaluation in {EVALUATION_FILE}: evaluate the run anew, "
+                    "or remove the file."
+                )
+    return arrays | detail
 
 
 def read_per_image(path: Path) -> dict[str, np.ndarray]:
@@ -246,4 +270,19 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
     content = read_json(folder / EVALUATION_FILE)
     if content and not isinstance(content.get("numbers"), dict):
         raise RunError(f"{folder / EVALUATION_FILE} is damaged: it is not an evaluation.")
+    if not are_spectra(content.get("spectra", {})):
+        raise RunError(f"{folder / EVALUATION_FILE} is damaged: its spectra are none.")
     return content
+
+
+def are_spectra(found: object) -> bool:
+    """Return whether a part of evaluation.json has frequencies and as many powers of each source.
+
+    A power that is not finite is null. An evaluation of an earlier version has none.
+    """
+    if not isinstance(found, dict):
+        return False
+    lists = {name: own for name, own in found.items() if isinstance(own, list)}
+    numbers = all(own is None or is_number(own) for values in lists.values() for own in values)
+    alike = len({len(own) for own in lists.values()}) <= 1
+    return not found or (numbers and alike and lists.keys() >= {"frequencies", "originals"})

@@ -23,6 +23,7 @@ class Measure(NamedTuple):
             is, or None if it has none; None for a measure that no single image has.
         settings: function of a run that returns how the measure was taken: that of two runs
             compares only where this is the same; None where all runs take it alike.
+        digits: number of digits after the point of a difference.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Measure(NamedTuple):
     of_run: Callable[[FinishedRun], float | None]
     of_images: OfImages | None = None
     settings: Callable[[FinishedRun], object] | None = None
+    digits: int = 2
 
     def compares(self, first: FinishedRun, second: FinishedRun) -> bool:
         """Return whether the measure was taken of two runs alike."""
@@ -59,6 +61,16 @@ def distance_from_one(name: str) -> Callable[[FinishedRun], float | None]:
         return None if found is None else abs(1 - found)
 
     return distance
+
+
+def distances_from_one(name: str) -> OfImages:
+    """Return a function that gives the (N,) values of images whose mean is that distance."""
+
+    def distances(run: FinishedRun) -> np.ndarray | None:
+        found = run.evaluated.get(name)
+        return None if found is None else np.sign(1 - found.mean()) * (1 - found)
+
+    return distances
 
 
 def evaluation_settings(run: FinishedRun) -> object:
@@ -91,7 +103,7 @@ def rec(run: FinishedRun) -> np.ndarray | None:
 
 def importance_weighted_bound(run: FinishedRun) -> np.ndarray | None:
     """Return the (N,) importance-weighted bounds of the images that an evaluation takes."""
-    return run.bounds.get("importance_weighted_bound")
+    return run.evaluated.get("importance_weighted_bound")
 
 
 # By name in evaluation.json. That of the originals is 1: less is blurred, more is noise.
@@ -116,7 +128,12 @@ MEASURES = {
     "active_units": Measure("active units", True, from_test("active_units")),
     **{
         name: Measure(
-            f"{title}: distance from 1", False, distance_from_one(name), None, evaluation_settings
+            f"{title}: distance from 1",
+            False,
+            distance_from_one(name),
+            distances_from_one(name),
+            evaluation_settings,
+            digits=3,
         )
         for name, title in SHARPNESS.items()
     },

@@ -11,11 +11,21 @@ from typing import NamedTuple
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from reslag_vae.studies.report import systems_table, tables
-from reslag_vae.studies.report.columns import COST, YARDSTICK, Column, best, filled_columns
+from reslag_vae.studies.report.columns import (
+    COST,
+    DETAIL,
+    OVER_IMAGES,
+    YARDSTICK,
+    Column,
+    best,
+    filled_columns,
+    level_columns,
+)
 from reslag_vae.studies.report.contents import Chapter, Contents
 from reslag_vae.studies.report.pictures import PICTURES, data_uri, pictures_of
 from reslag_vae.studies.report.plots import curves, rates, svg
 from reslag_vae.studies.report.rows import Row
+from reslag_vae.studies.report.spectra import CAPTION, power_spectra
 from reslag_vae.studies.report.systems import System, Systems
 from reslag_vae.studies.report.tables import text_of
 
@@ -45,6 +55,7 @@ def page(contents: Contents) -> str:
         title=contents.name,
         contents=contents,
         tables=tables,
+        over_images=OVER_IMAGES,
         chapters=[(chapter, ChapterView(chapter)) for chapter in contents.chapters],
     )
 
@@ -133,6 +144,23 @@ class ChapterView:
     def yardstick(self) -> list[list[Cell]]:
         """The table of numbers that compare between variants."""
         return number_cells(self.rows, YARDSTICK, self.chapter.pca)
+
+    @property
+    def levels(self) -> list[list[Cell]]:
+        """The table of the KL of each level, of the rows that have several; else its head alone."""
+        columns = level_columns(self.rows)
+        return number_cells(tables.rows_with(self.rows, columns), columns)
+
+    @property
+    def detail(self) -> list[list[Cell]]:
+        """The table of the detail of images, of the rows that have such numbers."""
+        return number_cells(tables.rows_with(self.rows, DETAIL), DETAIL)
+
+    @property
+    def spectra(self) -> list[tuple[str, str]]:
+        """The figure of power spectra as a data URI with its caption; empty where there is none."""
+        figure = power_spectra(self.rows)
+        return [] if figure is None else [(data_uri(svg(figure), "image/svg+xml"), CAPTION)]
 
     @property
     def cost(self) -> list[list[Cell]]:

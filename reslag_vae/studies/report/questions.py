@@ -36,12 +36,13 @@ class Comparison(NamedTuple):
         higher_is_better: whether a higher value is better.
         difference: the mean difference of the runs.
         images: the difference and its interval over images, which is about these trained models;
-            None for a measure that no single image has.
+            None for a measure that no single image has, or whose values no run has kept.
         seeds: the difference and its interval over seeds, which is about the methods; None for a
             single seed.
         shared_seeds: number of seeds that both rows have.
         margin: largest difference of equivalent rows, in the unit of the measure; None asks which
             is better.
+        digits: number of digits after the point of a difference.
     """
 
     measure: str
@@ -51,6 +52,7 @@ class Comparison(NamedTuple):
     seeds: Interval | None
     shared_seeds: int
     margin: float | None = None
+    digits: int = 2
 
     def answer(self, interval: Interval) -> Answer:
         """Return the answer that an interval of the difference gives."""
@@ -166,16 +168,21 @@ def compare_by(measure: Measure, pairs: Sequence[Pair]) -> Comparison | None:
         over_images(measure, pairs),
         over_seeds(differences),
         len(pairs),
+        digits=measure.digits,
     )
 
 
 def over_images(measure: Measure, pairs: Sequence[Pair]) -> Interval | None:
-    """Return the interval of a measure's difference over images; None where no image has it."""
+    """Return the interval of a measure's difference over images.
+
+    It is None where no image has the measure, and where an evaluation of an earlier version has
+    kept no values of images.
+    """
     if measure.of_images is None:
         return None
     both = [(measure.of_images(one), measure.of_images(other)) for one, other in pairs]
     differences = [one - other for one, other in both if one is not None and other is not None]
-    return bootstrap(np.mean(differences, axis=0))
+    return bootstrap(np.mean(differences, axis=0)) if len(differences) == len(pairs) else None
 
 
 def equivalent(first: Row, second: Row, margin: float) -> list[Comparison]:
@@ -195,7 +202,7 @@ def equivalent(first: Row, second: Row, margin: float) -> list[Comparison]:
     by_image = bootstrap(np.mean(bits, axis=0), EQUIVALENCE_LEVEL)
     by_seed = over_seeds([float(own.mean()) for own in bits], EQUIVALENCE_LEVEL)
     measure, difference = f"bits/dim, to within {margin:g}", by_image.difference
-    return [Comparison(measure, False, difference, by_image, by_seed, len(pairs), margin)]
+    return [Comparison(measure, False, difference, by_image, by_seed, len(pairs), margin, 4)]
 
 
 def interval_count(answered: list[AnsweredQuestion]) -> int:

@@ -4,7 +4,13 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
-from reslag_vae.studies.report.columns import COST, THESIS_TOTAL, YARDSTICK
+from reslag_vae.studies.report.columns import (
+    COST,
+    DETAIL,
+    THESIS_TOTAL,
+    YARDSTICK,
+    level_columns,
+)
 from reslag_vae.studies.report.rows import Row
 from reslag_vae.studies.report.statistics import Estimate
 from reslag_vae.studies.report.thesis import TERMS
@@ -12,7 +18,9 @@ from reslag_vae.studies.report.thesis import TERMS
 
 def as_csv(rows: Mapping[str, Sequence[Row]]) -> str:
     """Return a CSV line for each row: every number, its standard error, and the thesis' numbers."""
-    columns = [column for column in (THESIS_TOTAL, *YARDSTICK, *COST) if column.key not in TERMS]
+    levels = level_columns([row for group in rows.values() for row in group])
+    every = (THESIS_TOTAL, *YARDSTICK, *DETAIL, *levels, *COST)
+    columns = [column for column in every if column.key not in TERMS]
     head = ["data", "row", "model", "objective", "title", "seeds"]
     head += [f"{term}{suffix}" for term in TERMS for suffix in ("", "_error", "_thesis")]
     head += [f"{column.key}{suffix}" for column in columns for suffix in ("", "_error")]

@@ -163,6 +163,11 @@ def number_table(
     return lines
 
 
+def rows_with(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
+    """Return the rows that have a number in any of the columns."""
+    return [row for row in rows if any(column.value(row) is not None for column in columns)]
+
+
 def answer_table(answered: Sequence[AnsweredQuestion]) -> list[list[str]]:
     """Return the table of questions and answers; the first line is the head."""
     lines = [
@@ -215,9 +220,8 @@ def interval_text(interval: Interval, comparison: Comparison) -> str:
 
 
 def signed(value: float, comparison: Comparison) -> str:
-    """Return a difference with its sign; with more digits where it is compared with a margin."""
-    digits = 2 if comparison.margin is None else 4
-    return f"{value:+,.{digits}f}"
+    """Return a difference with its sign."""
+    return f"{value:+,.{comparison.digits}f}"
 
 
 def level_of(comparison: Comparison) -> str:

@@ -4,8 +4,15 @@ from collections.abc import Sequence
 
 from reslag_vae._runtime.escape import markdown
 from reslag_vae.studies.report import tables
-from reslag_vae.studies.report.columns import COST, YARDSTICK
+from reslag_vae.studies.report.columns import (
+    COST,
+    DETAIL,
+    OVER_IMAGES,
+    YARDSTICK,
+    level_columns,
+)
 from reslag_vae.studies.report.contents import Chapter, Contents
+from reslag_vae.studies.report.spectra import CAPTION, of_same_originals, spectra_file
 
 
 def as_markdown(contents: Contents) -> str:
@@ -51,7 +58,23 @@ def chapter_lines(chapter: Chapter) -> list[str]:
     if chapter.unanswered:
         lines += [f"Not answered yet: {' '.join(chapter.unanswered)}", ""]
     lines += [markdown_table(tables.number_table(chapter.rows, YARDSTICK, chapter.pca))]
+    lines += detail_lines(chapter)
     return [*lines, markdown_table(tables.number_table(chapter.rows, COST))]
+
+
+def detail_lines(chapter: Chapter) -> list[str]:
+    """Return the lines on levels of latents and on the detail of images, of rows that have any."""
+    lines, levels = [], level_columns(chapter.rows)
+    if levels:
+        lines += [
+            markdown_table(tables.number_table(tables.rows_with(chapter.rows, levels), levels))
+        ]
+    detailed = tables.rows_with(chapter.rows, DETAIL)
+    if detailed:
+        lines += [markdown_table(tables.number_table(detailed, DETAIL)), OVER_IMAGES, ""]
+    if of_same_originals(chapter.rows):
+        lines += [f"![{CAPTION}]({spectra_file(chapter.data)})", ""]
+    return lines
 
 
 def markdown_table(lines: Sequence[Sequence[str]]) -> str:

@@ -82,7 +82,7 @@ def test_bounds_of_another_evaluation_are_refused(make_run: MakeRun, study: Path
     bounds = {"importance_weighted_bound": np.array([-79.0, -81.0])}
     write_arrays(folder / "evaluation.npz", bounds)
     [run] = read_finished_runs(study)
-    np.testing.assert_array_equal(run.bounds["importance_weighted_bound"], [-79, -81])
+    np.testing.assert_array_equal(run.evaluated["importance_weighted_bound"], [-79, -81])
     write_arrays(folder / "evaluation.npz", {"importance_weighted_bound": np.array([-70.0, -81.0])})
     with pytest.raises(RunError, match=r"evaluation\.npz is not of the evaluation in"):
         read_finished_runs(study)

@@ -9,7 +9,13 @@ import torch
 from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.images import Source
 from reslag_vae.evaluation.context import Subject
-from reslag_vae.evaluation.measurements.sharpness import NO_DETAIL, sharpness
+from reslag_vae.evaluation.measurements.sharpness import (
+    NO_DETAIL,
+    radial_powers,
+    sharpness,
+    upper_powers,
+)
+from reslag_vae.evaluation.metrics.sharpness import values_of_images
 from reslag_vae.evaluation.metrics.spectra import spectra
 from reslag_vae.evaluation.numbers import NO_LATENTS
 from reslag_vae.likelihoods import PixelCNN
@@ -51,16 +57,45 @@ def test_numbers_are_ratios_of_the_powers_of_the_reference_images(
     assert abs(correlation.value) <= 1
 
 
+def test_what_is_kept_of_each_image_gives_the_numbers_again(make_subject: MakeSubject) -> None:
+    subject = make_subject(reference=30)
+    kept = {name: torch.from_numpy(own) for name, own in upper_powers(subject).items()}
+    values, numbers = values_of_images(kept), sharpness(subject)
+    assert values.keys() == numbers.keys()
+    for name, own in values.items():
+        assert own.shape == (30,)
+        assert float(own.mean()) == pytest.approx(numbers[name].value, rel=1e-6, abs=1e-6)
+
+
+def test_the_spectra_are_means_over_images(make_subject: MakeSubject) -> None:
+    subject = make_subject(reference=30)
+    found = radial_powers(subject)
+    images = {
+        "originals": subject.reference.images / 255,
+        "reconstructions": subject.model.decode(subject.codes.means),
+        "samples": subject.model.decode(subject.prior_latents),
+    }
+    for source, own in images.items():
+        expected = spectra([own]).radial.mean(0).tolist()
+        assert found[source] == pytest.approx(expected, rel=1e-4)
+        assert len(found["frequencies"]) == len(expected)
+    assert found["frequencies"][-1] == 0.5
+    assert "test split, 30 images, seed 0" in found["protocol"]
+
+
 def test_without_latents_samples_alone_are_measured(make_subject: MakeSubject) -> None:
     torch.manual_seed(0)
     pixelcnn = PixelCNN((1, 8, 8), "levels", channels=8, layers=2, parameters_per_channel=0)
-    numbers = sharpness(make_subject("elbo", model=LatentFree(pixelcnn), reference=12))
+    subject = make_subject("elbo", model=LatentFree(pixelcnn), reference=12)
+    numbers = sharpness(subject)
     for name in ("sharpness_reconstructions", "coherence_reconstructions"):
         assert (numbers[name].value, numbers[name].protocol) == (None, NO_LATENTS)
     samples = numbers["sharpness_samples"]
     assert samples.value is not None
     assert samples.value > 0
     assert "one sample each, since likelihood=pixelcnn has no mean" in samples.protocol
+    assert set(upper_powers(subject)) == {"upper_power_originals", "upper_power_samples"}
+    assert "reconstructions" not in radial_powers(subject)
 
 
 def test_blank_images_have_no_sharpness(make_subject: MakeSubject, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import Tensor, nn
 
 from reslag_vae.data import Images
@@ -17,6 +19,7 @@ from reslag_vae.evaluation.metrics.sharpness import (
     reconstruction_sharpness,
     reconstruction_spectra,
     sample_sharpness,
+    values_of_images,
 )
 from reslag_vae.evaluation.metrics.spectra import Spectra, spectra
 
@@ -133,6 +136,52 @@ def test_errors_are_the_deviations_of_repeated_measurements() -> None:
         values = torch.tensor([own.value for own in estimates_of])
         errors = torch.tensor([own.error or 0.0 for own in estimates_of])
         assert float(errors.mean()) == pytest.approx(float(values.std()), rel=0.12), name
+
+
+def test_values_of_images_have_the_spread_of_the_ratio() -> None:
+    """Means of them over images drawn anew are what the ratios of those images are."""
+    original, own, shared = drawn(2000, torch.Generator().manual_seed(0))
+    powers = {
+        "upper_power_originals": original,
+        "upper_power_reconstructions": own,
+        "upper_power_shared": shared,
+        "upper_power_samples": own.flip(0),
+    }
+    found = values_of_images(powers)
+    pair = Spectra(original, original[:, None]), Spectra(own, own[:, None])
+    compared_ = ReconstructionSpectra(*pair, shared)
+    for name, estimate in (
+        ("sharpness_reconstructions", reconstruction_sharpness(compared_)),
+        ("coherence_reconstructions", coherence(compared_)),
+    ):
+        assert estimate is not None
+        assert float(found[name].mean()) == pytest.approx(estimate.value, rel=1e-12)
+    ratios = {
+        "sharpness_reconstructions": (lambda x, y, _, s: y.mean(-1) / x.mean(-1)),
+        "coherence_reconstructions": (
+            lambda x, y, z, s: z.mean(-1) / np.sqrt(x.mean(-1) * y.mean(-1))
+        ),
+        "sharpness_samples": (lambda x, y, z, s: s.mean(-1) / x.mean(-1)),
+    }
+    assert found.keys() == ratios.keys()
+    data = tuple(each.numpy() for each in powers.values())
+    for name, ratio in ratios.items():
+        drawn_anew = stats.bootstrap(
+            data, ratio, paired=True, n_resamples=2000, method="percentile", rng=0
+        ).confidence_interval
+        values = found[name].numpy()
+        half = 1.96 * stats.sem(values)
+        expected = (values.mean() - half, values.mean() + half)
+        assert (drawn_anew.low, drawn_anew.high) == pytest.approx(expected, abs=0.1 * half)
+
+
+def test_without_power_an_image_has_no_value() -> None:
+    none, some = torch.zeros(3), torch.ones(3)
+    names = [f"upper_power_{name}" for name in ("originals", "reconstructions", "shared")]
+    assert values_of_images(dict(zip(names, (none, some, some), strict=True))) == {}
+    found = values_of_images(dict(zip(names, (some, none, none), strict=True)))
+    assert list(found) == ["sharpness_reconstructions"]
+    assert values_of_images({}) == {}
 
 
 def test_without_detail_there_is_no_number() -> None:

@@ -88,6 +88,18 @@ def test_bounds_of_another_evaluation_are_refused(make_run: MakeRun, study: Path
         read_finished_runs(study)
 
 
+def test_powers_are_values_whose_mean_is_the_sharpness(make_run: MakeRun, study: Path) -> None:
+    number = {"sharpness_samples": {"value": 0.5}}
+    folder = make_run("mnist/vae/seed_0", evaluation={"sharpness": number})
+    powers = {"upper_power_originals": np.array([1.0, 3.0])}
+    write_arrays(folder / "evaluation.npz", powers | {"upper_power_samples": np.array([0.5, 1.5])})
+    [run] = read_finished_runs(study)
+    np.testing.assert_allclose(run.evaluated["sharpness_samples"], [0.5, 0.5])
+    write_arrays(folder / "evaluation.npz", powers | {"upper_power_samples": np.array([0.6, 1.5])})
+    with pytest.raises(RunError, match=r"evaluation\.npz is not of the evaluation in"):
+        read_finished_runs(study)
+
+
 def test_a_folder_without_results_is_named(study: Path) -> None:
     with pytest.raises(RunError, match="has no finished run"):
         read_finished_runs(study)
@@ -105,6 +117,16 @@ def test_a_folder_without_results_is_named(study: Path) -> None:
         ("per_image.npz", "PK"),
         ("evaluation.json", "{"),
         ("evaluation.json", "[]"),
+        ("evaluation.json", '{"numbers": {}, "epoch": 39, "spectra": [1]}'),
+        ("evaluation.json", '{"numbers": {}, "epoch": 39, "spectra": {"frequencies": [1]}}'),
+        (
+            "evaluation.json",
+            '{"numbers": {}, "epoch": 39, "spectra": {"frequencies": [1], "originals": ["a"]}}',
+        ),
+        (
+            "evaluation.json",
+            '{"numbers": {}, "epoch": 39, "spectra": {"frequencies": [1, 2], "originals": [1]}}',
+        ),
     ],
 )
 def test_a_damaged_file_is_named(name: str, content: str, make_run: MakeRun, study: Path) -> None:

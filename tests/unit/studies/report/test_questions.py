@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
+from scipy import stats
 
 from reslag_vae.runs.formats import read_arrays, write_arrays
 from reslag_vae.studies.plan import Question
@@ -45,6 +46,42 @@ def test_noise_is_not_sharper_than_the_originals(make_run: MakeRun, study: Path)
     [found] = compared(study, ASKED._replace(by=("sharpness_samples",))).values()
     assert found.difference == pytest.approx(0.1 - 1.0)
     assert not found.higher_is_better
+    # An evaluation of an earlier version has kept no powers of images.
+    assert (found.images, found.of_models) == (None, Answer.NOT_RESOLVED)
+
+
+def test_sharpness_is_compared_image_by_image(make_run: MakeRun, study: Path) -> None:
+    generator = np.random.default_rng(0)
+    original = generator.gamma(2, size=400)
+    powers = {}
+    for row, share in {"a": 0.9, "b": 1.3}.items():
+        powers[row] = own = original * share * generator.uniform(0.8, 1.2, size=400)
+        number = {"value": float(own.mean() / original.mean())}
+        folder = make_run(
+            f"mnist/{row}/seed_0", evaluation={"sharpness": {"sharpness_samples": number}}
+        )
+        arrays = {"upper_power_originals": original, "upper_power_samples": own}
+        write_arrays(folder / "evaluation.npz", arrays)
+    [found] = compared(study, ASKED._replace(by=("sharpness_samples",))).values()
+    assert found.images is not None
+
+    # The ratios of images drawn anew, by SciPy.
+    def difference(x: np.ndarray, a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
+        mean = x.mean(axis)
+        return abs(1 - a.mean(axis) / mean) - abs(1 - b.mean(axis) / mean)
+
+    expected = stats.bootstrap(
+        (original, powers["a"], powers["b"]),
+        difference,
+        paired=True,
+        n_resamples=2000,
+        method="percentile",
+        rng=0,
+    ).confidence_interval
+    width = expected.high - expected.low
+    assert (found.images.low, found.images.high) == pytest.approx(expected, abs=0.06 * width)
+    assert found.images.difference == pytest.approx(found.difference)
+    assert found.of_models is Answer.YES
 
 
 def test_under_a_mass_the_yardstick_is_the_models_own_bound(make_run: MakeRun, study: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reslag_vae.studies.report.columns import COST, YARDSTICK, best
+from reslag_vae.studies.report.columns import COST, DETAIL, YARDSTICK, best, level_columns
 from reslag_vae.studies.report.finished import read_finished_runs
 from reslag_vae.studies.report.grouping import rows_of
 from reslag_vae.studies.report.rows import Row
@@ -18,6 +18,7 @@ from reslag_vae.studies.report.tables import (
     compare_with_thesis,
     count_of_cells,
     number_table,
+    rows_with,
     text_of,
     thesis_table,
 )
@@ -162,6 +163,40 @@ def test_columns_without_a_number_are_left_out_and_the_best_is_found(
     assert best(own, elbo) == own[1].runs[0].result["test"]["elbo"]
     assert best(own[:1], rec_) is None
     assert number_table(own, COST)[1] == ["AutoEncoder", "1,234", "39", "40", "0", "100", "2,000"]
+
+
+def test_numbers_of_detail_have_their_error_over_images_beside_them(
+    make_run: MakeRun, study: Path
+) -> None:
+    for seed, error in enumerate((0.004, 0.006)):
+        own = {
+            "sharpness": {"sharpness_samples": {"value": 0.3 + 0.02 * seed, "error": error}},
+            "perceptual": {"lpips": {"value": 0.2}},
+        }
+        make_run(f"fashion_mnist/optimal_sigma-sigma_data/seed_{seed}", evaluation=own)
+    make_run("fashion_mnist/vae/seed_0", model="vae", objective="elbo")
+    own_rows = rows(study)
+    vae, optimal = number_table(own_rows, DETAIL)[1:]
+    assert number_table(own_rows, DETAIL)[0] == ["", "sharpness, samples", "± over images", "LPIPS"]
+    assert vae[1:] == ["-", "-", "-"]
+    assert optimal[1:] == ["0.310 ± 0.010", "0.005", "0.200"]
+    assert [row.name for row in rows_with(own_rows, DETAIL)] == ["optimal_sigma-sigma_data"]
+
+
+def test_levels_have_a_column_each_where_any_row_has_them(make_run: MakeRun, study: Path) -> None:
+    make_run("fashion_mnist/vae/seed_0", model="vae", objective="elbo")
+    assert level_columns(rows(study)) == []
+    assert "kl_level_1" not in as_csv(rows_of(read_finished_runs(study)))
+    levels = {"kl_level_1": 3.0, "kl_level_2": 5.25}
+    make_run("fashion_mnist/ladder_vae/seed_0", model="ladder_vae", objective="elbo", **levels)
+    own = rows(study)
+    found = [(column.name, column.value(own[-1])) for column in level_columns(own)]
+    assert found == [
+        ("KL of level 1", Estimate(3.0, None, 1)),
+        ("KL of level 2", Estimate(5.25, None, 1)),
+    ]
+    lines = csv.DictReader(io.StringIO(as_csv(rows_of(read_finished_runs(study)))))
+    assert [line["kl_level_2"] for line in lines] == ["", "5.25"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # The upper half of spatial frequencies, whose power is the sharpness.
 UPPER = (0.25, 0.5)
-SHADE = "#f0f0f0"
+SHADE, SHADE_LABEL = "#f0f0f0", "upper half, whose power is the sharpness"
 STYLES = ("-", "--", ":")
 
 
@@ -36,8 +36,7 @@ def power_spectra(
     figure, axis = empty_axes(
         "radial frequency (cycles per pixel)", "power\n(white noise: its variance)"
     )
-    label = "upper half, whose power is the sharpness"
-    axis.axvspan(*UPPER, color=SHADE, zorder=0, label=label)
+    axis.axvspan(*UPPER, color=SHADE, zorder=0, label=SHADE_LABEL)
     draw_powers(axis, frequencies, originals, color="black", label="originals", linewidth=2.0)
     for number, (title, sources) in enumerate(models.items()):
         color = COLORS[number % len(COLORS)]

@@ -59,7 +59,7 @@ def with_error(key: str, name: str, group: str, best: str = "") -> tuple[Column,
 
     return (
         Column(key, name, from_evaluation(group, key), 3, best),
-        Column(f"{key}_over_images", "± over images", error, 3),
+        Column(f"{key}_over_images", "± over images", error, -2),
     )
 
 
@@ -68,7 +68,12 @@ def level_columns(rows: Sequence[Row]) -> list[Column]:
     tests = [run.result["test"] for row in rows for run in row.runs]
     count = max((sum(name.startswith(LEVEL) for name in test) for test in tests), default=0)
     return [
-        Column(f"{LEVEL}{level}", f"KL of level {level}", from_result("test", f"{LEVEL}{level}"), 2)
+        Column(
+            f"{LEVEL}{level}",
+            f"KL of level {level}, nats",
+            from_result("test", f"{LEVEL}{level}"),
+            2,
+        )
         for level in range(1, count + 1)
     ]
 

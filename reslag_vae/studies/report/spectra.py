@@ -11,7 +11,13 @@ import torch
 from reslag_vae.evaluation.pictures.axes import POINTS, add_legend, make_log
 from reslag_vae.evaluation.pictures.figures import default_settings, drawable
 from reslag_vae.evaluation.pictures.palette import COLORS, DASHES
-from reslag_vae.evaluation.pictures.spectra import SHADE, UPPER, draw_powers, scale_powers
+from reslag_vae.evaluation.pictures.spectra import (
+    SHADE,
+    SHADE_LABEL,
+    UPPER,
+    draw_powers,
+    scale_powers,
+)
 from reslag_vae.studies.report.rows import Row
 
 if TYPE_CHECKING:
@@ -88,7 +94,7 @@ def power_spectra(rows: Sequence[Row]) -> "Figure | None":
     figure = Figure(figsize=size, layout="constrained", facecolor="white")
     axes = figure.subplots(len(sources), sharex=True, squeeze=False)[:, 0]
     for axis, source in zip(axes, sources, strict=True):
-        axis.axvspan(*UPPER, color=SHADE, zorder=0)
+        axis.axvspan(*UPPER, color=SHADE, zorder=0, label=SHADE_LABEL)
         draw(axis, first, "originals", {"color": "black", "linewidth": 2.0})
         for number, own in found.items():
             if source in own:
@@ -122,7 +128,7 @@ def style_of(number: int) -> dict[str, Any]:
 def name_once(axes: Iterable["Axes"]) -> None:
     """Leave each name in the legend once."""
     seen: set[object] = set()
-    for line in chain.from_iterable(axis.lines for axis in axes):
-        if line.get_label() in seen:
-            line.set_label("_")
-        seen.add(line.get_label())
+    for drawn in chain.from_iterable((*axis.patches, *axis.lines) for axis in axes):
+        if drawn.get_label() in seen:
+            drawn.set_label("_")
+        seen.add(drawn.get_label())

@@ -192,8 +192,8 @@ def test_levels_have_a_column_each_where_any_row_has_them(make_run: MakeRun, stu
     own = rows(study)
     found = [(column.name, column.value(own[-1])) for column in level_columns(own)]
     assert found == [
-        ("KL of level 1", Estimate(3.0, None, 1)),
-        ("KL of level 2", Estimate(5.25, None, 1)),
+        ("KL of level 1, nats", Estimate(3.0, None, 1)),
+        ("KL of level 2, nats", Estimate(5.25, None, 1)),
     ]
     lines = csv.DictReader(io.StringIO(as_csv(rows_of(read_finished_runs(study)))))
     assert [line["kl_level_2"] for line in lines] == ["", "5.25"]

@@ -13,6 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from reslag_vae.studies.report import systems_table, tables
 from reslag_vae.studies.report.columns import COST, YARDSTICK, Column, best, filled_columns
 from reslag_vae.studies.report.contents import Chapter, Contents
+from reslag_vae.studies.report.missing import hours_in_all, missing_table
 from reslag_vae.studies.report.pictures import PICTURES, data_uri, pictures_of
 from reslag_vae.studies.report.plots import curves, rates, svg
 from reslag_vae.studies.report.rows import Row
@@ -46,6 +47,8 @@ def page(contents: Contents) -> str:
         contents=contents,
         tables=tables,
         chapters=[(chapter, ChapterView(chapter)) for chapter in contents.chapters],
+        missing=[[Cell(text) for text in line] for line in missing_table(contents.missing)],
+        hours_in_all=hours_in_all(contents.missing),
     )
 
 

@@ -6,6 +6,7 @@ from reslag_vae._runtime.escape import markdown
 from reslag_vae.studies.report import tables
 from reslag_vae.studies.report.columns import COST, YARDSTICK
 from reslag_vae.studies.report.contents import Chapter, Contents
+from reslag_vae.studies.report.missing import hours_in_all, missing_table
 
 
 def as_markdown(contents: Contents) -> str:
@@ -22,9 +23,8 @@ def as_markdown(contents: Contents) -> str:
     for chapter in contents.chapters:
         parts += chapter_lines(chapter)
     if contents.missing:
-        missing = contents.missing.items()
-        lines = [f"- {markdown(folder)}: {markdown(state)}" for folder, state in missing]
-        parts += ["## Not finished", "", *lines, ""]
+        parts += ["## Not finished", "", hours_in_all(contents.missing), ""]
+        parts += [markdown_table(missing_table(contents.missing))]
     return "\n".join(parts)
 
 

@@ -103,7 +103,7 @@ def test_it_says_what_was_found(page: str) -> None:
     assert "the methods: yes" in text
     assert "Not answered yet: And the other? On one" in text
     assert "PCA, as many components - 19.09 - -" in text
-    assert "mnist/vae/seed_0 refused: loss &lt; 0 &amp; not finite" in text
+    assert "mnist/vae, refused: loss &lt; 0 &amp; not finite 0 - -" in text
     assert "&lt;zebras&gt;" in text
     assert "5 finished runs, 2 seeds (0, 1)." in text
     assert '<td class="better">8.95' in page
@@ -120,7 +120,7 @@ def test_the_text_says_the_same(page: str, study: Path) -> None:
     assert "| Optimal Sigma VAE | 2 | 12.19 | 8.95 ± 0.05 (better) |" in text
     assert "| PCA, as many components | - | 19.09 | - | - |" in text
     assert "Not answered yet: And the other?\n" in text
-    assert "- mnist/vae/seed_0: refused: loss &lt; 0 &amp; not finite" in text
+    assert "| mnist/vae, refused: loss &lt; 0 &amp; not finite | 0 | - | - |" in text
     assert (study / "report.csv").read_text().count("\n") == 4
 
 

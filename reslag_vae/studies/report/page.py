@@ -119,18 +119,23 @@ class ChapterView:
 
         The first line is the head.
         """
-        terms = tables.terms_of(self.rows)
-        head = [Cell(""), Cell("seeds"), *(Cell(tables.NAMES[term]) for term in terms)]
-        body = [
-            [Cell(row.title), Cell(tables.seeds_of(row)), *(compared(row, term) for term in terms)]
-            for row in self.rows
-        ]
+        head = [Cell(""), Cell("seeds")]
+        body = [[Cell(row.title), Cell(tables.seeds_of(row))] for row in self.rows]
+        for term in tables.terms_of(self.rows):
+            names = tables.elsewhere(self.rows, term)
+            head += [Cell(tables.NAMES[term])]
+            head += [Cell(tables.head_on(name, tables.NAMES[term])) for name in names]
+            for line, row in zip(body, self.rows, strict=True):
+                digits = tables.digits_of(term)
+                line += [compared(row, term)]
+                line += [Cell(text_of(row.term_on(name, term), digits)) for name in names]
         return [head, *body]
 
     @property
-    def cells(self) -> str:
-        """The sentence that counts the cells of Table 1 that are reached; empty without any."""
-        return tables.count_of_cells(self.rows)
+    def notes(self) -> list[str]:
+        """The sentences below that table: further test sets, and the cells that are reached."""
+        found = [tables.elsewhere_note(self.rows), tables.count_of_cells(self.rows)]
+        return [note for note in found if note]
 
     @property
     def yardstick(self) -> list[list[Cell]]:

@@ -71,6 +71,12 @@ class Row(NamedTuple):
         """Return Rec, Lat, MMD or Total of the test split in the thesis' conventions."""
         return self.estimate(lambda run: term_of(run, name))
 
+    def term_on(self, test_set: str, name: str) -> Estimate | None:
+        """Return Rec, Lat, MMD or Total of a further test set in the thesis' conventions."""
+        if name == "rec" and not self.runs[0].has_mean:
+            return None
+        return self.estimate(lambda run: run.evaluation_value("thesis", name, test_set))
+
     @property
     def printed(self) -> dict[str, float]:
         """The numbers that the thesis prints for the row; empty if there are none."""
@@ -84,12 +90,29 @@ class Row(NamedTuple):
 
         It is None if the thesis printed no such row.
         """
+        return self.at_thesis_sigma2(lambda run: run.result["test"])
+
+    def total_at_thesis_sigma2_on(self, test_set: str) -> Estimate | None:
+        """The same on a further test set."""
+        return self.at_thesis_sigma2(
+            lambda run: {
+                "rec": run.evaluation_value("thesis", "rec", test_set),
+                "kl": run.evaluation_value("yardstick", "kl", test_set),
+            }
+        )
+
+    def at_thesis_sigma2(self, test: Callable[[FinishedRun], dict[str, Any]]) -> Estimate | None:
+        """Return the Total with the variance that solves the thesis' own row.
+
+        Args:
+            test: function of a run that returns its Rec and KL by name.
+        """
         printed = self.printed
         if self.objective != "sigma_data" or not {"rec", "lat", "total"} <= printed.keys():
             return None
         dimensions = self.runs[0].dimensions
         sigma2 = implied_sigma2(printed["rec"], printed["lat"], printed["total"], dimensions)
-        return self.estimate(lambda run: sigma_total(run.result["test"], sigma2, dimensions))
+        return self.estimate(lambda run: sigma_total(test(run), sigma2, dimensions))
 
     @property
     def caveats(self) -> list[str]:

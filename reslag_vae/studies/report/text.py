@@ -44,8 +44,8 @@ def chapter_lines(chapter: Chapter) -> list[str]:
             "",
         ]
     lines += [markdown_table(tables.thesis_table(chapter.rows))]
-    cells = tables.count_of_cells(chapter.rows)
-    lines += [markdown(cells), ""] if cells else []
+    for note in (tables.elsewhere_note(chapter.rows), tables.count_of_cells(chapter.rows)):
+        lines += [markdown(note), ""] if note else []
     if chapter.answered:
         lines += [markdown_table(tables.answer_table(chapter.answered))]
     if chapter.unanswered:

@@ -13,6 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from reslag_vae.studies.report import systems_table, tables
 from reslag_vae.studies.report.columns import COST, YARDSTICK, Column, best, filled_columns
 from reslag_vae.studies.report.contents import Chapter, Contents
+from reslag_vae.studies.report.equal_rate import alone, bands_of
 from reslag_vae.studies.report.missing import hours_in_all, missing_table
 from reslag_vae.studies.report.pictures import PICTURES, data_uri, pictures_of
 from reslag_vae.studies.report.plots import curves, rates, svg
@@ -71,7 +72,9 @@ def systems_page(found: Sequence[Systems], galleries: Mapping[str, bytes]) -> st
         ]
         picture = galleries.get(group.place)
         uri = "" if picture is None else data_uri(picture, "image/png")
-        groups.append((group, [[*map(Cell, head)], *body], uri))
+        bands = bands_of(group)
+        rates = [[*map(Cell, line)] for line in systems_table.rate_table(group, bands)]
+        groups.append((group, [[*map(Cell, head)], *body], rates, alone(group, bands), uri))
     return rendered(
         "systems.html",
         title="All systems",

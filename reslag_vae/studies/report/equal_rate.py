@@ -103,6 +103,15 @@ def band_lines(group: Systems, bands: Iterable[Band]) -> list[list[str]]:
     return lines
 
 
+def places_of(bands: Iterable[Band]) -> list[str]:
+    """Return the folders of the files of each line below the head; of a band's own none."""
+    return [
+        place
+        for band in bands
+        for place in ("", *(f"{point.study}/{point.row.place}" for point in band.points))
+    ]
+
+
 def cells_of(point: Point, group: Systems) -> list[str]:
     """Return the cells of a row below `HEAD`."""
     row, first = point.row, point.row.runs[0]

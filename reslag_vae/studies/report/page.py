@@ -65,7 +65,7 @@ def systems_page(found: Sequence[Systems], galleries: Mapping[str, bytes]) -> st
         head, *lines = systems_table.table_of(group)
         body = [
             [
-                Cell(text, note=note_of(system) if name == systems_table.PAPER else "")
+                Cell(text, note=notes_of(system).get(name, ""))
                 for name, text in zip(head, line, strict=True)
             ]
             for system, line in zip(group.systems, lines, strict=True)
@@ -73,7 +73,10 @@ def systems_page(found: Sequence[Systems], galleries: Mapping[str, bytes]) -> st
         picture = galleries.get(group.place)
         uri = "" if picture is None else data_uri(picture, "image/png")
         bands = bands_of(group)
-        rates = [[*map(Cell, line)] for line in systems_table.rate_table(group, bands)]
+        rates = [
+            [Cell(text, "" if any(line[1:]) else "band") for text in line]
+            for line in systems_table.rate_table(group, bands)
+        ]
         groups.append((group, [[*map(Cell, head)], *body], rates, alone(group, bands), uri))
     return rendered(
         "systems.html",
@@ -84,12 +87,13 @@ def systems_page(found: Sequence[Systems], galleries: Mapping[str, bytes]) -> st
     )
 
 
-def note_of(system: System) -> str:
-    """Return what a paper's number is of, and where it stands; empty without one."""
-    own = system.published
-    if own is None:
-        return ""
-    return "; ".join(filter(None, (own.what, own.source.removeprefix("https://"))))
+def notes_of(system: System) -> dict[str, str]:
+    """Return by head what a paper's number is of and where it stands, and a row's folder."""
+    own, notes = system.published, {systems_table.STUDY: system.row.place}
+    if own is not None:
+        told = filter(None, (own.what, own.source.removeprefix("https://")))
+        notes[systems_table.PAPER] = "; ".join(told)
+    return notes
 
 
 def rendered(template: str, **values: object) -> str:
@@ -147,8 +151,9 @@ class ChapterView:
 
     @property
     def cost(self) -> list[list[Cell]]:
-        """The table of what the variants cost."""
-        return number_cells(self.rows, COST)
+        """The table of what the variants cost, and where the files of all numbers are."""
+        lines, files = number_cells(self.rows, COST), [row.place for row in self.rows]
+        return [[*line, Cell(own)] for line, own in zip(lines, ["files", *files], strict=True)]
 
     @property
     def plots(self) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from reslag_vae.objectives import Rate
+from reslag_vae.studies.plan import RESULTS
 from reslag_vae.studies.report.caveats import (
     condition_caveats,
     scale_caveats,
@@ -60,6 +61,13 @@ class Row(NamedTuple):
     def title(self) -> str:
         """The thesis' name of the variant, with the options in which the row differs."""
         return ", ".join([title_of(self.model, self.objective), *self.axes])
+
+    @property
+    def place(self) -> str:
+        """The folder of the row's files, from that of its study."""
+        folder = self.runs[0].folder.parent
+        parts = folder.parts[-3 if folder.parts[-3] == RESULTS else -2 :]
+        return "".join(f"{part}/" for part in parts)
 
     def estimate(self, value: Callable[[FinishedRun], float | None]) -> Estimate | None:
         """Return the estimate of a number over the runs; None if a run lacks it."""

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from reslag_vae._runtime.escape import markdown
 from reslag_vae.studies.report.columns import from_evaluation, from_result
-from reslag_vae.studies.report.equal_rate import TOLERANCE, Band, alone, band_lines, bands_of
+from reslag_vae.studies.report.equal_rate import (
+    TOLERANCE,
+    Band,
+    alone,
+    band_lines,
+    bands_of,
+    places_of,
+)
 from reslag_vae.studies.report.rows import Row
 from reslag_vae.studies.report.spreadsheet import pair_of, without_formula
 from reslag_vae.studies.report.statistics import Estimate
@@ -24,6 +31,9 @@ SECONDS_PER_HOUR = 3600
 
 # Head of the column of what papers report.
 PAPER = "a paper's"
+
+# Head of the column of the studies' names.
+STUDY = "study"
 
 NOTES = (
     "Of each system, a variant with its prior, the row of any study stands here that has the best "
@@ -69,7 +79,7 @@ def head_of(group: Systems) -> list[str]:
     measures = ["-ELBO, nats", "-IW bound (samples)"] if group.are_masses else ["bits/dim"]
     return [
         *("", *measures, PAPER, "KL, nats", "Rec", "Fréchet, reconstructions", "Fréchet, samples"),
-        *("parameters", "epochs", "hours", "seeds", "study"),
+        *("parameters", "epochs", "hours", "seeds", STUDY),
     ]
 
 
@@ -133,7 +143,8 @@ def images_text(group: Systems) -> str:
 
 def systems_markdown(found: Sequence[Systems]) -> str:
     """Return the tables as Markdown."""
-    parts = ["# All systems", "", *[f"{note}\n" for note in NOTES]]
+    notes = [*NOTES, "The name of a row leads to the files of its numbers."]
+    parts = ["# All systems", "", *[f"{note}\n" for note in notes]]
     for group in found:
         head, *lines = table_of(group)
         for line, system in zip(lines, group.systems, strict=True):
@@ -143,10 +154,12 @@ def systems_markdown(found: Sequence[Systems]) -> str:
                 what = f" ({markdown(own.what)})" if own.what else ""
                 line[position] = f"[{line[position]}]({own.source}){what}"
         parts += [f"## {markdown(group.title)}", "", images_text(group), ""]
-        parts += [markdown_table([head, *lines])]
+        places = [f"{system.study}/{system.row.place}" for system in group.systems]
+        parts += [markdown_table([head, *lines], places)]
         bands = bands_of(group)
         if bands:
-            parts += ["### At an equal rate", "", markdown_table(rate_table(group, bands))]
+            parts += ["### At an equal rate", ""]
+            parts += [markdown_table(rate_table(group, bands), places_of(bands))]
         parts += [markdown(note), ""] if (note := alone(group, bands)) else []
     return "\n".join(parts)
 

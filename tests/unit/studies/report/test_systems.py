@@ -175,9 +175,11 @@ def test_every_file_says_it(binarized: Path, tmp_path: Path) -> None:
     page, text, table, picture = (path.read_bytes() for path in paths)
     paper = "[78.59](https://arxiv.org/abs/1902.02102) (six levels, 1,000 samples)"
     cells = f"80.12 (500) | {paper} | 17.0 | 10.00 | 0.50 | 1.25 | 1,234 | 40 | 0.0 | 1 | two |"
-    assert re.search(r"\| BIVA.* \| -\d+\.\d\d \| " + re.escape(cells), text.decode())
+    assert "](two/results/binarized_mnist/biva/) | " in text.decode()
+    assert b"<small>results/binarized_mnist/biva/</small>" in page
+    assert re.search(r"\| \[BIVA.* \| -\d+\.\d\d \| " + re.escape(cells), text.decode())
     # Distances of fewer images are smaller or larger for that alone.
-    assert "| - | 17.0 | 10.00 | - | - | 1,234 |" in text.decode().split("| VDVAE")[1]
+    assert "| - | 17.0 | 10.00 | - | - | 1,234 |" in text.decode().split("| [VDVAE")[1]
     rows = list(csv.DictReader(table.decode().splitlines()))
     assert [row["model"] for row in rows] == ["vae", "biva", "vdvae"]
     assert rows[1]["iw_bound"] == "80.125"
@@ -219,7 +221,7 @@ def test_systems_stand_together_at_an_equal_rate(in_study: InStudy, studies: Pat
     per_image = np.load(band.points[0].row.runs[0].folder / "per_image.npz")["rec"]
     error = per_image.std(ddof=1) / np.sqrt(50)
     assert "| around 20.0 nats |  |  |  |  |  |\n" in text
-    assert re.search(rf"\| Lagging VAE, b.* \| 20\.9.* \| 11\.00 ± {error:.2f} \| 40 \| 1 ", text)
+    assert re.search(rf"\| \[Lagging VAE, b.* \| 20\.9.* \| 11\.00 ± {error:.2f} \| 40 \| 1 ", text)
 
 
 def test_pictures_that_may_not_be_passed_on_are_not_drawn(in_study: InStudy, studies: Path) -> None:

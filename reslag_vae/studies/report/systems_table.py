@@ -68,7 +68,7 @@ def cells_of(system: System, group: Systems) -> list[str]:
         text_of(row.term("rec"), 2),
         *(text_of(own, 2) for own in distances(row, group)),
         *(text_of(own, 0) for own in size(row)),
-        text_of(hours(row), 1),
+        text_of(hours(row), 2),
         str(len(row.runs)),
         system.study,
     ]

@@ -20,7 +20,7 @@ from reslag_vae.runs.folder import (
     read_result,
 )
 from reslag_vae.runs.formats import read_arrays, read_json
-from reslag_vae.studies.plan import RESULTS, results_of
+from reslag_vae.studies.plan import RESULTS, TEST_SETS, results_of
 
 # What metrics.json must say.
 NEEDED = ("model", "objective", "epoch", "epochs_run", "parameters", "yardstick_sigma2")
@@ -44,6 +44,7 @@ class FinishedRun(NamedTuple):
         per_image: (N,) values of the test images by name.
         evaluation: content of evaluation.json; empty if the run was not evaluated.
         bounds: (N,) bounds of the evaluation's reference images by name; empty without them.
+        elsewhere: contents of evaluations on further test sets, by name of the test set.
     """
 
     folder: Path
@@ -56,6 +57,7 @@ class FinishedRun(NamedTuple):
     per_image: dict[str, np.ndarray]
     evaluation: dict[str, Any]
     bounds: dict[str, np.ndarray]
+    elsewhere: dict[str, dict[str, Any]]
 
     @property
     def dimensions(self) -> int:
@@ -100,9 +102,16 @@ class FinishedRun(NamedTuple):
         path = figure_file(self.folder, name)
         return path if path.is_file() else None
 
-    def evaluation_value(self, group: str, name: str) -> float | None:
-        """Return a number of evaluation.json; None if it is missing."""
-        node: object = self.evaluation.get("numbers")
+    def evaluation_value(self, group: str, name: str, test_set: str | None = None) -> float | None:
+        """Return a number of evaluation.json; None if it is missing.
+
+        Args:
+            group: group of the number.
+            name: name of the number.
+            test_set: name of a further test set; None is the run's own.
+        """
+        content = self.evaluation if test_set is None else self.elsewhere.get(test_set, {})
+        node: object = content.get("numbers")
         for key in (group, name, "value"):
             node = node.get(key) if isinstance(node, dict) else None
         return float(node) if isinstance(node, int | float) else None
@@ -137,12 +146,7 @@ def read_run(folder: Path) -> FinishedRun:
     result, config = read_result(folder), read_run_config(folder)
     check_result(result, folder / RESULT_FILE)
     data, row, seed = folder.parts[-3:]
-    evaluation = read_evaluation(folder)
-    if evaluation and evaluation.get("epoch") != result["epoch"]:
-        raise RunError(
-            f"{folder / EVALUATION_FILE} is of epoch {evaluation.get('epoch')}, and the run's "
-            f"result of epoch {result['epoch']}: evaluate it anew, or remove the file."
-        )
+    evaluation = read_evaluation(folder, result["epoch"])
     return FinishedRun(
         folder=folder,
         # Not the folder's name alone, which options such as data.binarize do not change.
@@ -155,7 +159,19 @@ def read_run(folder: Path) -> FinishedRun:
         per_image=read_per_image(folder / PER_IMAGE_FILE),
         evaluation=evaluation,
         bounds=read_bounds(folder, evaluation),
+        elsewhere={
+            path.name: read_evaluation(path / data / row / seed, result["epoch"])
+            for path in further_test_sets(folder)
+        },
     )
+
+
+def further_test_sets(run: Path) -> list[Path]:
+    """Return the folders of the further test sets of a run's study, by name."""
+    results = run.parents[2]
+    if results.name != RESULTS:
+        return []
+    return sorted(path for path in (results.parent / TEST_SETS).glob("*") if path.is_dir())
 
 
 def read_bounds(folder: Path, evaluation: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -237,13 +253,23 @@ def read_run_config(folder: Path) -> dict[str, Any]:
     return content
 
 
-def read_evaluation(folder: Path) -> dict[str, Any]:
+def read_evaluation(folder: Path, epoch: int) -> dict[str, Any]:
     """Read evaluation.json; nothing if it does not exist.
 
+    Args:
+        folder: folder of the file.
+        epoch: epoch of the run's result.
+
     Raises:
-        RunError: the file is damaged.
+        RunError: the file is damaged, or of another epoch.
     """
-    content = read_json(folder / EVALUATION_FILE)
+    path = folder / EVALUATION_FILE
+    content = read_json(path)
     if content and not isinstance(content.get("numbers"), dict):
-        raise RunError(f"{folder / EVALUATION_FILE} is damaged: it is not an evaluation.")
+        raise RunError(f"{path} is damaged: it is not an evaluation.")
+    if content and content.get("epoch") != epoch:
+        raise RunError(
+            f"{path} is of epoch {content.get('epoch')}, and the run's result of epoch {epoch}: "
+            "evaluate it anew, or remove the file."
+        )
     return content

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from reslag_vae.studies.report.columns import COST, THESIS_TOTAL, YARDSTICK
 from reslag_vae.studies.report.rows import Row
 from reslag_vae.studies.report.statistics import Estimate
+from reslag_vae.studies.report.tables import elsewhere
 from reslag_vae.studies.report.thesis import TERMS
 
 
@@ -16,6 +17,9 @@ def as_csv(rows: Mapping[str, Sequence[Row]]) -> str:
     head = ["data", "row", "model", "objective", "title", "seeds"]
     head += [f"{term}{suffix}" for term in TERMS for suffix in ("", "_error", "_thesis")]
     head += [f"{column.key}{suffix}" for column in columns for suffix in ("", "_error")]
+    every = [row for group in rows.values() for row in group]
+    pairs = [(name, term) for term in TERMS for name in elsewhere(every, term)]
+    head += [f"{term}_on_{name}{suffix}" for name, term in pairs for suffix in ("", "_error")]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*head, "caveats"])
@@ -33,6 +37,8 @@ def as_csv(rows: Mapping[str, Sequence[Row]]) -> str:
                 cells += [*pair_of(row.term(term)), row.printed.get(term, "")]
             for column in columns:
                 cells += pair_of(column.value(row))
+            for name, term in pairs:
+                cells += pair_of(row.term_on(name, term))
             cells.append("; ".join(row.caveats))
             writer.writerow(
                 [without_formula(cell) if isinstance(cell, str) else cell for cell in cells]

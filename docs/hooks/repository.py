@@ -18,6 +18,9 @@ DOCS = ROOT / "docs"
 # The target of a Markdown link, without its anchor
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)")
 
+# A link to a folder, which is in the repository alone: its text
+FOLDER = re.compile(r"\[([^\]]+)\]\((?![a-z]+:|#)[^)\s#]+/\)")
+
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what pages link to outside docs/, and what these link to in turn."""
@@ -36,7 +39,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Return a page's Markdown with links to where the site has these files."""
+    """Return a page's Markdown with links to where the site has these files, and to no folder."""
     here = place(page.file).parent
     folder = os.path.dirname(page.file.src_uri)
 
@@ -44,7 +47,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         uri = re.sub(r"\.ipynb$", ".md", site_uri(here / link[1]))  # notebooks are pages
         return os.path.relpath(uri, folder or ".")
 
-    return LINK.sub(moved, markdown)
+    return LINK.sub(moved, FOLDER.sub(r"\1", markdown))
 
 
 def place(file: File) -> Path:

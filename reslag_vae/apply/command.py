@@ -108,9 +108,9 @@ def parser() -> Parser:
         "--sampler",
         choices=SAMPLERS,
         default="prior",
-        help="where their latents come from: the model's own prior, or 10 Gaussians or a flow, "
-        "fitted to the codes of the pictures; without pictures, to those of the training images, "
-        "and kept with the run for its exports (default: %(default)s)",
+        help="where their latents come from: the model's own prior, or 10 Gaussians, a flow "
+        "or a second VAE, fitted to the codes of the pictures; without pictures, to those of the "
+        "training images, and kept with the run for its exports (default: %(default)s)",
     )
     own.add_argument(
         "--given",

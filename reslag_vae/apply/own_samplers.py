@@ -1,6 +1,7 @@
 """The samplers that a model brings along, fitted to its training images: samplers.safetensors."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,10 +12,16 @@ from reslag_vae._runtime.errors import UserError, first_line
 from reslag_vae._runtime.files import WriteError, write_atomically
 from reslag_vae.apply.model_of_run import digest, images_of_run
 from reslag_vae.apply.request import check_installed
-from reslag_vae.apply.samplers import MOST_CODES, Fitted, FlowSampler, MixtureSampler, fitted
+from reslag_vae.apply.samplers import (
+    LEARNED,
+    MOST_CODES,
+    Fitted,
+    LearnedSampler,
+    MixtureSampler,
+    fitted,
+)
 from reslag_vae.evaluation.codes import encode
 from reslag_vae.evaluation.progress import Progress, silent
-from reslag_vae.latents.flow import FlowPrior
 from reslag_vae.models import GenerativeModel
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import CONFIG_FILE, SAMPLERS_FILE
@@ -44,7 +51,7 @@ def own_sampler(
     images, at most 20,000, and kept beside the run's other files. Exports carry it.
 
     Args:
-        name: `mixture` or `flow`.
+        name: `mixture`, `flow` or `two_stage`.
         folder: folder of the run or the export.
         model: its model.
         progress: shows how far encoding and fit are.
@@ -73,7 +80,7 @@ def own_sampler(
     codes = encode(model, images.part(rows.sort().values), progress=progress)
     made = fitted(name, codes.latents.numpy(), "training images", progress)
     try:
-        # Read again: another process may have kept the other sampler meanwhile.
+        # Read again: another process may have kept another sampler meanwhile.
         save_samplers(folder, read_samplers(folder, model) | {name: made}, model)
     except WriteError as error:  # of another user's run
         return Brought(made, [f"the {name} is not kept for exports: {first_line(error)}"])
@@ -140,7 +147,7 @@ def parsed(tensors: Mapping[str, Tensor], latent_dim: int) -> dict[str, Fitted]:
         sampler, _, own = name.partition(".")
         parts.setdefault(sampler, {})[own] = value
     if not parts.keys() <= PARSERS.keys():
-        raise ValueError(f"it holds other samplers than {' and '.join(PARSERS)}")
+        raise ValueError(f"it holds other samplers than {', '.join(PARSERS)}")
     return {name: PARSERS[name](own, latent_dim) for name, own in parts.items()}
 
 
@@ -163,21 +170,22 @@ def mixture_of(tensors: dict[str, Tensor], latent_dim: int) -> MixtureSampler:
     return own
 
 
-def flow_of(tensors: dict[str, Tensor], latent_dim: int) -> FlowSampler:
-    """Return the sampler of a flow.
+def learned_of(name: str, tensors: dict[str, Tensor], latent_dim: int) -> LearnedSampler:
+    """Return the sampler of a fitted prior.
 
     Raises:
         ValueError: the tensors are not those of one.
     """
     with as_in_training():
-        flow = FlowPrior(latent_dim)
-    wanted = FlowSampler(torch.empty(latent_dim), torch.empty(latent_dim), flow).tensors()
-    refuse_other_tensors(wanted, tensors)
-    flow.load_state_dict({name: tensors[f"flow.{name}"] for name in flow.state_dict()})
-    return FlowSampler(tensors["mean"], tensors["spread"], flow)
+        prior = LEARNED[name](latent_dim)
+    mean = spread = torch.empty(latent_dim)
+    refuse_other_tensors(LearnedSampler(mean, spread, prior).tensors(), tensors)
+    prior.load_state_dict({own: tensors[f"{name}.{own}"] for own in prior.state_dict()})
+    prior.eval()
+    return LearnedSampler(tensors["mean"], tensors["spread"], prior)
 
 
 PARSERS: dict[str, Callable[[dict[str, Tensor], int], Fitted]] = {
     "mixture": mixture_of,
-    "flow": flow_of,
+    **{name: partial(learned_of, name) for name in LEARNED},
 }

@@ -13,10 +13,10 @@ from reslag_vae.runs.checkpoints import checkpoint_path
 from reslag_vae.runs.folder import WEIGHTS_FILE
 from reslag_vae.runs.hub import HubAddress
 
-SAMPLERS = ("prior", "mixture", "flow")
+SAMPLERS = ("prior", "mixture", "flow", "two_stage")
 
 # Pictures that a sampler is fitted to, at least
-FEWEST = {"mixture": 10, "flow": 512}
+FEWEST = {"mixture": 10, "flow": 512, "two_stage": 512}
 
 TABLES = (".csv", ".npz", ".parquet")
 
@@ -178,7 +178,7 @@ def check_words(request: Request) -> None:
         )
     if request.pictures and not request.reads:
         raise ConfigError(
-            "--sampler prior: takes no pictures; --sampler mixture and flow are fitted to them."
+            "--sampler prior: takes no pictures; mixture, flow and two_stage are fitted to them."
         )
     if request.fits:
         check_installed(request.sampler)

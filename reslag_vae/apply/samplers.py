@@ -11,8 +11,10 @@ from reslag_vae._runtime.errors import UserError
 from reslag_vae.apply.request import FEWEST
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.base import normal_rows
+from reslag_vae.latents.estimated import EstimatedPrior
 from reslag_vae.latents.flow import FlowPrior
 from reslag_vae.latents.inferred import joined
+from reslag_vae.latents.two_stage import TwoStagePrior
 from reslag_vae.models import GenerativeModel
 
 
@@ -32,7 +34,12 @@ class Sampler(Protocol):
 # Codes that a density is fitted to, at most: a random part of all.
 MOST_CODES = 20_000
 
-# Of the flow: updates, codes in each, learning rate, largest norm of a gradient, and the share of
+# The priors that can be fitted to codes, by the samplers' names.
+LEARNED: dict[str, type[FlowPrior | TwoStagePrior]] = {
+    own.name: own for own in (FlowPrior, TwoStagePrior)
+}
+
+# Of their fit: updates, codes in each, learning rate, largest norm of a gradient, and the share of
 # codes held out, by which the best weights are chosen so often.
 UPDATES, BATCH, RATE, CLIP, HELD_OUT, CHECK_EVERY = 1500, 256, 1e-3, 10.0, 0.1, 50
 
@@ -83,44 +90,44 @@ class MixtureSampler(NamedTuple):
         return self._asdict()
 
 
-class FlowSampler(NamedTuple):
-    """The sampler of a flow that is fitted to standardised codes.
+class LearnedSampler(NamedTuple):
+    """The sampler of a prior that is fitted to standardised codes.
 
     Attributes:
         mean: (d,) mean of the codes.
         spread: (d,) their standard deviations.
-        flow: the flow.
+        prior: the prior, one of `LEARNED`.
     """
 
     mean: Tensor
     spread: Tensor
-    flow: FlowPrior
+    prior: EstimatedPrior
 
     def __call__(self, count: int, seed: int, temperature: float = 1.0) -> Tensor:
-        noise = normal_rows(count, self.flow.noise_dim, torch.Generator().manual_seed(seed))
+        noise = normal_rows(count, self.prior.noise_dim, torch.Generator().manual_seed(seed))
         with torch.no_grad():
-            return self.mean + self.spread * self.flow.from_noise(noise, temperature)
+            return self.mean + self.spread * self.prior.from_noise(noise, temperature)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what the sampler is made of, by name."""
-        state = {f"flow.{name}": value for name, value in self.flow.state_dict().items()}
+        state: dict[str, Tensor] = self.prior.state_dict(prefix=f"{self.prior.name}.")
         return {"mean": self.mean, "spread": self.spread} | state
 
 
-Fitted = MixtureSampler | FlowSampler
+Fitted = MixtureSampler | LearnedSampler
 
 
 def fitted(name: str, codes: np.ndarray, of_what: str, progress: Progress = silent) -> Fitted:
     """Return a sampler that is fitted to codes.
 
     Args:
-        name: `mixture`, 10 Gaussians, or `flow`.
+        name: `mixture`, 10 Gaussians, or one of `LEARNED`.
         codes: (N, d) samples of the posteriors of pictures.
         of_what: what there are N of, for the message.
         progress: shows how far a fit is.
 
     Raises:
-        UserError: there are too few codes, or they are too long for a flow.
+        UserError: there are too few codes, or they are too long for it.
     """
     if len(codes) < FEWEST[name]:
         raise UserError(
@@ -129,7 +136,7 @@ def fitted(name: str, codes: np.ndarray, of_what: str, progress: Progress = sile
         )
     rows = np.random.default_rng(0).permutation(len(codes))[:MOST_CODES]
     chosen = torch.from_numpy(np.array(codes[np.sort(rows)], dtype=np.float32))
-    return fitted_mixture(chosen) if name == "mixture" else fitted_flow(chosen, progress)
+    return fitted_mixture(chosen) if name == "mixture" else fitted_prior(name, chosen, progress)
 
 
 def fitted_mixture(codes: Tensor) -> MixtureSampler:
@@ -144,11 +151,16 @@ def fitted_mixture(codes: Tensor) -> MixtureSampler:
     return MixtureSampler(weights.float(), means.float(), factors.float())
 
 
-def fitted_flow(codes: Tensor, progress: Progress = silent) -> FlowSampler:
-    """Return the sampler of a flow that is fitted to (N, d) codes by maximum likelihood.
+def fitted_prior(name: str, codes: Tensor, progress: Progress = silent) -> LearnedSampler:
+    """Return the sampler of a prior that is fitted to (N, d) codes by maximum likelihood.
 
     The weights are the best ones on a tenth of the codes that is held out. torch's random numbers
     are as before.
+
+    Args:
+        name: one of `LEARNED`; of `two_stage` the likelihood is its lower bound.
+        codes: the codes.
+        progress: shows how many updates are done.
 
     Raises:
         UserError: the codes are too long.
@@ -159,39 +171,48 @@ def fitted_flow(codes: Tensor, progress: Progress = silent) -> FlowSampler:
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
         try:
-            flow = FlowPrior(codes.shape[1])
+            prior = LEARNED[name](codes.shape[1])
         except ValueError:
             raise UserError(
-                f"--sampler flow: codes of {codes.shape[1]:,} numbers are too long for it."
+                f"--sampler {name}: codes of {codes.shape[1]:,} numbers are too long for it."
             ) from None
-        fit_flow(flow, train, held, progress)
-    return FlowSampler(mean, spread, flow)
+        fit(prior, train, held, progress)
+    return LearnedSampler(mean, spread, prior)
 
 
-def fit_flow(flow: FlowPrior, train: Tensor, held: Tensor, progress: Progress) -> None:
-    """Fit a flow to codes, and give it the weights that are best on others.
+def fit(prior: EstimatedPrior, train: Tensor, held: Tensor, progress: Progress) -> None:
+    """Fit a prior to codes, and give it the weights that are best on others.
 
     Args:
-        flow: the flow.
+        prior: the prior.
         train: (N, d) codes.
         held: (M, d) codes that are held out.
         progress: shows how many updates are done.
     """
-    optimizer = torch.optim.Adam(flow.parameters(), lr=RATE)
-    best, weights = -torch.inf, copy.deepcopy(flow.state_dict())
-    with progress("flow of the codes", UPDATES) as advance:
+    optimizer = torch.optim.Adam(prior.parameters(), lr=RATE)
+    best, weights = -torch.inf, copy.deepcopy(prior.state_dict())
+    with progress(f"{prior.name} of the codes", UPDATES) as advance:
         for update in range(1, UPDATES + 1):
             batch = train[torch.randint(len(train), (BATCH,))]
-            loss = -flow.log_prob(batch).mean()
+            loss = -prior.log_prob(batch).mean()
             optimizer.zero_grad()
             # A method of PyTorch's without annotations.
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(flow.parameters(), CLIP)
+            nn.utils.clip_grad_norm_(prior.parameters(), CLIP)
             optimizer.step()
             advance(1)
             if update % CHECK_EVERY == 0:
-                with torch.no_grad():
-                    value = float(flow.log_prob(held).mean())
+                value = value_of(prior, held)
                 if value > best:
-                    best, weights = value, copy.deepcopy(flow.state_dict())
-    flow.load_state_dict(weights)
+                    best, weights = value, copy.deepcopy(prior.state_dict())
+    prior.load_state_dict(weights)
+    prior.eval()
+
+
+@torch.no_grad()
+def value_of(prior: EstimatedPrior, held: Tensor) -> float:
+    """Return the mean log-density of (M, d) codes in nats, as in evaluation."""
+    prior.eval()
+    value = float(prior.log_prob(held).mean())
+    prior.train()
+    return value

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from reslag_vae.apply.samplers import LEARNED
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.explore.explorer import Explorer
 from reslag_vae.explore.pictures import Pictures, evenly
@@ -208,8 +209,8 @@ def taken(explorer: Explorer, position: int, name: str) -> str | None:
 
 
 def samples(explorer: Explorer, plan: Plan) -> dict[str, Any]:
-    """Return samples: images by sampler, temperature and number. A flow takes too long to fit."""
-    samplers = [name for name in explorer.samplers if name != "flow" or explorer.has(name)]
+    """Return samples by sampler, temperature and number. A learned prior takes too long to fit."""
+    samplers = [name for name in explorer.samplers if name not in LEARNED or explorer.has(name)]
     pairs = itertools.product(samplers, plan.temperatures)
     parts = [explorer.samples(name, plan.samples, heat) for name, heat in pairs]
     return {

@@ -10,6 +10,10 @@ from torch.nn import functional as F
 # Values that a pixel of 8 bits has.
 LEVELS = 256
 
+# Bounds of the logarithm of a logistic's scale, on pixels in [-1, 1]: the lower one is Salimans et
+# al.'s; far above the upper one, where nearly all mass lies beyond both ends, nothing is finite.
+LOG_SCALES = (-7.0, 7.0)
+
 
 class PixelMass(ABC):
     """The mass of a pixel's C channels.
@@ -176,7 +180,12 @@ class LogisticMixtureMass(PixelMass):
         count, _, *size = outputs.shape
         own = outputs.reshape(count, self.components, sum(sizes), *size)
         weights, means, log_scales, slopes = torch.split(own, sizes, dim=2)
-        return weights[:, :, 0], means, log_scales.clamp(min=-7.0), slopes.tanh()
+        return (
+            weights[:, :, 0],
+            means,
+            log_scales.clamp(*LOG_SCALES),
+            slopes.tanh(),
+        )
 
     def shifted(self, means: Tensor, slopes: Tensor, values: Tensor) -> Tensor:
         """Return means (B, K, C, H, W) moved by the channels before, which have `values`."""

@@ -69,6 +69,11 @@ class PixelCNN(Likelihood):
         }
         for option, value in sizes.items():
             require(f"likelihood.{option}", value)
+        if conditioned is not None and conditioned > layers:
+            raise ValueError(
+                f"likelihood.conditioned={conditioned}: must be at most "
+                f"likelihood.layers={layers}; null is all of them."
+            )
         self.image_shape = (image_shape[0], image_shape[1], image_shape[2])
         self.mass = MASSES[pixels](image_shape[0])
         self.binary = self.mass.binary

@@ -14,7 +14,7 @@ from reslag_vae.options.kinds import shown
 from reslag_vae.options.length import settled
 from reslag_vae.options.metrics import METRICS, NO_LOSS, of_all_levels
 from reslag_vae.options.renamed import RENAMED
-from reslag_vae.options.resolution import resolved
+from reslag_vae.options.resolution import refuse_absent, resolved
 from reslag_vae.options.suggestions import did_you_mean
 from reslag_vae.options.table import GROUPS, NEEDED, PARTS, TRAIN
 from reslag_vae.options.trainer import REFUSED, TRAINER
@@ -51,11 +51,7 @@ def check_tree(tree: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: an option is wrong; the message names it, its value and what is wanted.
     """
-    for group in NEEDED:
-        if not isinstance(tree.get(group), dict):
-            raise ConfigError(
-                f"{group}={shown(tree.get(group))}: a run needs it; choose one by {group}=name."
-            )
+    refuse_absent(tree)
     for group in NEEDED:
         if group != "callbacks" and not isinstance(tree[group].get("_target_"), str):
             raise ConfigError(f"{group}: does not name its class by _target_.")

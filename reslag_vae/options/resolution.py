@@ -1,13 +1,15 @@
 """A composed configuration in plain containers, or the option that still needs a value."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from reslag_vae._runtime.errors import ConfigError, first_line
-from reslag_vae.options.table import ASKED
+from reslag_vae.options.kinds import shown
+from reslag_vae.options.table import ASKED, NEEDED
 
 # By an option that refers to another one: what to choose where that is not there.
 INSTEAD = {"prior.latent_dim": "; a grid of codes takes prior=uniform_codes or prior=pixelcnn"}
@@ -28,6 +30,8 @@ def resolved(config: DictConfig) -> dict[str, Any]:
         tree = OmegaConf.to_container(config, resolve=True)
     except InterpolationKeyError as error:
         wanted = str(error).partition("'")[2].partition("'")[0]
+        if wanted.partition(".")[0] in (*NEEDED, "recipe"):  # which comes with the data
+            refuse_absent(config)
         instead = INSTEAD.get(f"{error.full_key}", "")
         raise ConfigError(
             f"{error.full_key}: is that of {wanted}, and there is no such option in what was "
@@ -40,6 +44,19 @@ def resolved(config: DictConfig) -> dict[str, Any]:
         raise ConfigError(f"{error.full_key}: {first_line(error)}") from None
     assert isinstance(tree, dict), "a configuration has names"
     return {str(name): value for name, value in tree.items()}
+
+
+def refuse_absent(tree: Mapping[Any, Any]) -> None:
+    """Refuse a configuration without a group that a run needs.
+
+    Raises:
+        ConfigError: the message names the group.
+    """
+    for group in NEEDED:
+        if not isinstance(tree.get(group), Mapping):
+            raise ConfigError(
+                f"{group}={shown(tree.get(group))}: a run needs it; choose one by {group}=name."
+            )
 
 
 def needed(name: str, config: DictConfig) -> str:

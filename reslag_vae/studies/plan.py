@@ -14,6 +14,9 @@ from reslag_vae.studies.grid import Job
 STUDY_FILE = "study.json"
 RESULTS = "results"
 
+# Beside it: <name of a test set>/<data>/<row>/seed_<seed>/, each with an evaluation of that run.
+TEST_SETS = "test_sets"
+
 # By which a question may be answered.
 MEASURES = (
     "elbo",

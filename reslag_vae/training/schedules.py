@@ -159,7 +159,7 @@ class Lagging(Schedule):
             most 100, each on another minibatch.
         epochs: length of the aggressive phase in epochs, at most (see `until`).
         batches: minibatches of the ratio + 1 updates: `same` takes one, with fresh noise, and
-            `fresh` one for each encoder update.
+            `fresh` one for each encoder update. An adaptive ratio takes fresh ones, whatever it is.
         until: end of the aggressive phase: after `epochs`, or already when the validation
             `mutual_information` stops rising. An estimate at its ceiling, as with many latent
             dimensions, or none, as with binary ones, cannot tell, and the phase goes on.

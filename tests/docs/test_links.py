@@ -14,7 +14,7 @@ WRITTEN = [
     *pages(),
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
-    *sorted((ROOT / "experiments").glob("*/README.md")),
+    *sorted((ROOT / "experiments").rglob("*.md")),
 ]
 
 

@@ -103,11 +103,51 @@ def test_every_room_has_its_page_of_the_api(room: str) -> None:
     assert ROOMS[room].__all__
 
 
-def test_the_readme_has_the_numbers_of_the_table_of_all_systems() -> None:
+def systems_on(data: str) -> list[dict[str, str]]:
+    """Return the lines of the committed table of all systems on a data set."""
     with (ROOT / "experiments" / "systems.csv").open(encoding="utf-8") as file:
-        found = [row for row in csv.DictReader(file) if row["data"] == "binarized_mnist"]
+        return [row for row in csv.DictReader(file) if row["data"] == data]
+
+
+def readme_cells(row: dict[str, str]) -> list[str]:
+    """Return the cells of the README's one line whose name leads to the files of a row."""
+    place = f"experiments/{row['study']}/results/{row['data']}/{row['row']}/"
     readme = (ROOT / "README.md").read_text()
-    for row in found:
-        prior = "" if row["prior"] == "standard_normal" else f" `prior={row['prior']}`"
-        bound = f"{float(row['iw_bound']):.1f}" if row["iw_bound"] else "-"
-        assert f"| `{row['model']}`{prior} | {-float(row['elbo']):.1f} | {bound} " in readme
+    [line] = [line for line in readme.splitlines() if line.startswith("| [") and place in line]
+    name, *cells = line.strip("| ").split(" | ")
+    assert name.startswith(f"[`{row['model']}`]({place})")
+    assert ("`schedule=lagging`" in name) == ("-lagging" in row["row"])
+    return [name, *cells]
+
+
+def what_it_took(row: dict[str, str]) -> list[str]:
+    """Return a paper's number, and the parameters, hours and seeds of ours."""
+    paper = f"[{float(row['published']):.2f}]({row['published_in']})" if row["published"] else "-"
+    parameters = f"{float(row['parameters']) / 1e6:.2f}"
+    return [paper, parameters, f"{float(row['hours']):.2f}", row["seeds"]]
+
+
+@pytest.mark.parametrize("row", systems_on("binarized_mnist"), ids=lambda row: row["row"])
+def test_the_readme_has_the_systems_on_binarised_mnist(row: dict[str, str]) -> None:
+    name, *cells = readme_cells(row)
+    assert ("prior=" in name) == (row["prior"] != "standard_normal")
+    assert f"prior={row['prior']}" in name or row["prior"] == "standard_normal"
+    samples = f" ({int(row['iw_samples'] or 0):,})"
+    bound = f"{float(row['iw_bound']):.1f}{samples}" if row["iw_bound"] else "-"
+    assert cells == [f"{-float(row['elbo']):.1f}", bound, *what_it_took(row)]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in systems_on("cifar10_folder") if row["study"] in ("codes", "deep")],
+    ids=lambda row: row["row"],
+)
+def test_the_readme_has_the_systems_on_cifar10(row: dict[str, str]) -> None:
+    numbers = [
+        (row["bits_per_dim"], 2),
+        (row["kl"], 0),
+        (row["rec"], 2),
+        (row["frechet_samples"], 1),
+    ]
+    _, *cells = readme_cells(row)
+    assert cells == [*(f"{float(own):.{digits}f}" for own, digits in numbers), *what_it_took(row)]

@@ -21,6 +21,7 @@ import reslag_vae
 from reslag_vae.apply.command import main
 from reslag_vae.apply.own_samplers import own_sampler, read_samplers, save_samplers
 from reslag_vae.apply.request import FEWEST
+from reslag_vae.apply.samplers import LEARNED
 from reslag_vae.data import Digits
 from reslag_vae.evaluation import encode
 from reslag_vae.runs.errors import RunError
@@ -317,7 +318,7 @@ def test_results_inside_the_folder_of_pictures_are_no_pictures(
         assert len(codes["file"]) == 45
 
 
-@pytest.mark.parametrize("sampler", ["mixture", "flow"])
+@pytest.mark.parametrize("sampler", ["mixture", *LEARNED])
 def test_samplers_that_are_fitted_to_the_pictures(
     sampler: str,
     apply: Apply,
@@ -325,7 +326,7 @@ def test_samplers_that_are_fitted_to_the_pictures(
     pictures: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(FEWEST, "flow", 40)
+    monkeypatch.setitem(FEWEST, sampler, 40)
     monkeypatch.setattr("reslag_vae.apply.samplers.UPDATES", 100)
     before = torch.get_rng_state()
     assert apply(exported, pictures, "--sample", "9", "--sampler", sampler) == 0
@@ -336,12 +337,12 @@ def test_samplers_that_are_fitted_to_the_pictures(
 
 @pytest.fixture(scope="module")
 def asked(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that was asked for both samplers."""
+    """A run that was asked for all samplers."""
     folder = tmp_path_factory.mktemp("asked") / "run"
     shutil.copytree(run, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("reslag_vae.apply.samplers.UPDATES", 100)
-        for sampler in ("mixture", "flow"):
+        for sampler in ("mixture", *LEARNED):
             own_sampler(sampler, folder, reslag_vae.load(folder))
     return folder
 
@@ -357,7 +358,7 @@ def test_samplers_travel_with_the_model(
     brought: Path, asked: Path, apply: Apply, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reslag_vae.apply.own_samplers.fitted", None)
-    for sampler in ("mixture", "flow"):
+    for sampler in ("mixture", *LEARNED):
         samples = ("--sample", "9", "--sampler", sampler)
         assert apply(asked, *samples) == 0
         assert apply(brought, *samples, "--out", "again") == 0
@@ -405,7 +406,8 @@ def test_samplers_of_other_weights_are_not_taken(brought: Path, apply: Apply, ca
         ({"mixture.more": torch.zeros(1)}, "what a mixture is made of"),
         ({"flow.mean": torch.zeros(3)}, r"mean is \(3,\) of"),
         ({"flow.more": torch.zeros(1)}, "has no tensor more"),
-        ({"other.mean": torch.zeros(3)}, "other samplers than mixture and flow"),
+        ({"two_stage.two_stage.started": torch.zeros(())}, "two_stage.started is"),
+        ({"other.mean": torch.zeros(3)}, "other samplers than mixture, flow, two_stage"),
         ({"flow.mean": torch.zeros(32, dtype=torch.float8_e5m2)}, "is of torch.float8_e5m2"),
     ],
 )

@@ -232,6 +232,21 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
     assert_same_runs(whole, parts)
 
 
+def test_a_run_says_what_its_strong_decoder_costs_before_the_first_step(
+    compose: Compose,
+    train: Train,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    small = ("likelihood.channels=4", "likelihood.layers=2", "trainer.max_epochs=1")
+    config = compose(*BARE, "model=pixelvae", "recipe.pixels=levels", *small)
+    interrupt(monkeypatch, 0, 0)
+    with pytest.raises(InterruptedRunError):
+        train(config, tmp_path)
+    assert "billion multiplications for p(x|z) of an image" in capsys.readouterr().out
+
+
 def test_an_interrupted_run_that_stood_still_ends_as_if_it_had_not_been(
     compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

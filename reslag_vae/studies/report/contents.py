@@ -5,15 +5,13 @@ from typing import NamedTuple
 
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.formats import MOST_BYTES, read_bytes
-from reslag_vae.studies.grid import Job
-from reslag_vae.studies.overview import run_statuses
 from reslag_vae.studies.plan import STUDY_FILE, Plan, read_plan, results_of
 from reslag_vae.studies.report.finished import FinishedRun, read_finished_runs
 from reslag_vae.studies.report.grouping import rows_of
+from reslag_vae.studies.report.missing import MissingRuns, missing_runs
 from reslag_vae.studies.report.questions import AnsweredQuestion, answers, interval_count
 from reslag_vae.studies.report.rows import Row
 from reslag_vae.studies.report.thesis import title_of
-from reslag_vae.studies.run_state import State
 
 
 class Chapter(NamedTuple):
@@ -52,14 +50,14 @@ class Contents(NamedTuple):
         name: name of the study.
         question: the first paragraph of the study's README; empty without one.
         chapters: the chapters, one for each data set.
-        missing: states of the requested runs that are not finished, by folder.
+        missing: the requested runs that are not finished.
         runs: the finished runs.
     """
 
     name: str
     question: str
     chapters: list[Chapter]
-    missing: dict[str, str]
+    missing: list[MissingRuns]
     runs: list[FinishedRun]
 
     @property
@@ -117,9 +115,8 @@ def contents_of(study: Path) -> Contents:
     runs = read_finished_runs(study)
     plan = plan_of(study)
     chapters = [build_chapter(data, rows, plan) for data, rows in rows_of(runs).items()]
-    return Contents(
-        study.resolve().name, question_of(study), chapters, missing(study, plan.jobs), runs
-    )
+    missing = missing_runs(study, plan.jobs, runs)
+    return Contents(study.resolve().name, question_of(study), chapters, missing, runs)
 
 
 def plan_of(study: Path) -> Plan:
@@ -143,16 +140,6 @@ def build_chapter(data: str, rows: list[Row], plan: Plan) -> Chapter:
         if {question.first, question.second} <= asked and question not in done
     ]
     return Chapter(data, title_of(data), rows, answered, unanswered, pca, images)
-
-
-def missing(study: Path, jobs: list[Job]) -> dict[str, str]:
-    """Return the states of the runs that are not finished, by folder."""
-    found = run_statuses(results_of(study), jobs)
-    return {
-        job.folder: ": ".join(filter(None, (own.state.value, own.reason)))
-        for job, own in found.items()
-        if own.state is not State.FINISHED
-    }
 
 
 def question_of(study: Path) -> str:

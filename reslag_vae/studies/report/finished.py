@@ -22,7 +22,7 @@ from reslag_vae.runs.folder import (
     read_result,
 )
 from reslag_vae.runs.formats import read_arrays, read_json
-from reslag_vae.studies.plan import RESULTS, results_of
+from reslag_vae.studies.plan import RESULTS, TEST_SETS, results_of
 
 # What metrics.json must say.
 NEEDED = ("model", "objective", "epoch", "epochs_run", "parameters", "yardstick_sigma2")
@@ -47,6 +47,7 @@ class FinishedRun(NamedTuple):
         evaluation: content of evaluation.json; empty if the run was not evaluated.
         evaluated: (N,) values of the evaluation's reference images, by name of the number of
             evaluation.json whose mean they are; empty without them.
+        elsewhere: contents of evaluations on further test sets, by name of the test set.
     """
 
     folder: Path
@@ -59,6 +60,7 @@ class FinishedRun(NamedTuple):
     per_image: dict[str, np.ndarray]
     evaluation: dict[str, Any]
     evaluated: dict[str, np.ndarray]
+    elsewhere: dict[str, dict[str, Any]]
 
     @property
     def dimensions(self) -> int:
@@ -103,19 +105,20 @@ class FinishedRun(NamedTuple):
         path = figure_file(self.folder, name)
         return path if path.is_file() else None
 
-    def evaluation_value(self, group: str, name: str) -> float | None:
-        """Return a number of evaluation.json; None if it is missing."""
-        return self._evaluated(group, name, "value")
+    def evaluation_value(self, group: str, name: str, test_set: str | None = None) -> float | None:
+        """Return a number of evaluation.json; None if it is missing.
+
+        Args:
+            group: group of the number.
+            name: name of the number.
+            test_set: name of a further test set; None is the run's own.
+        """
+        content = self.evaluation if test_set is None else self.elsewhere.get(test_set, {})
+        return number_in(content, group, name, "value")
 
     def evaluation_error(self, group: str, name: str) -> float | None:
         """Return the standard error over images of a number of evaluation.json, if it has one."""
-        return self._evaluated(group, name, "error")
-
-    def _evaluated(self, *keys: str) -> float | None:
-        node: object = self.evaluation.get("numbers")
-        for key in keys:
-            node = node.get(key) if isinstance(node, dict) else None
-        return float(node) if isinstance(node, int | float) else None
+        return number_in(self.evaluation, group, name, "error")
 
     @property
     def spectra(self) -> dict[str, np.ndarray]:
@@ -125,6 +128,14 @@ class FinishedRun(NamedTuple):
         """
         found = self.evaluation.get("spectra", {}).items()
         return {name: np.array(own, dtype=float) for name, own in found if isinstance(own, list)}
+
+
+def number_in(evaluation: dict[str, Any], *keys: str) -> float | None:
+    """Return a number of evaluation.json by its group, its name, and `value` or `error`."""
+    node: object = evaluation.get("numbers")
+    for key in keys:
+        node = node.get(key) if isinstance(node, dict) else None
+    return float(node) if isinstance(node, int | float) else None
 
 
 def read_finished_runs(study: Path) -> list[FinishedRun]:
@@ -156,12 +167,7 @@ def read_run(folder: Path) -> FinishedRun:
     result, config = read_result(folder), read_run_config(folder)
     check_result(result, folder / RESULT_FILE)
     data, row, seed = folder.parts[-3:]
-    evaluation = read_evaluation(folder)
-    if evaluation and evaluation.get("epoch") != result["epoch"]:
-        raise RunError(
-            f"{folder / EVALUATION_FILE} is of epoch {evaluation.get('epoch')}, and the run's "
-            f"result of epoch {result['epoch']}: evaluate it anew, or remove the file."
-        )
+    evaluation = read_evaluation(folder, result["epoch"])
     return FinishedRun(
         folder=folder,
         # Not the folder's name alone, which options such as data.binarize do not change.
@@ -174,7 +180,19 @@ def read_run(folder: Path) -> FinishedRun:
         per_image=read_per_image(folder / PER_IMAGE_FILE),
         evaluation=evaluation,
         evaluated=read_evaluated(folder, evaluation),
+        elsewhere={
+            path.name: read_evaluation(path / data / row / seed, result["epoch"])
+            for path in further_test_sets(folder)
+        },
     )
+
+
+def further_test_sets(run: Path) -> list[Path]:
+    """Return the folders of the further test sets of a run's study, by name."""
+    results = run.parents[2]
+    if results.name != RESULTS:
+        return []
+    return sorted(path for path in (results.parent / TEST_SETS).glob("*") if path.is_dir())
 
 
 def read_evaluated(folder: Path, evaluation: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -261,17 +279,27 @@ def read_run_config(folder: Path) -> dict[str, Any]:
     return content
 
 
-def read_evaluation(folder: Path) -> dict[str, Any]:
+def read_evaluation(folder: Path, epoch: int) -> dict[str, Any]:
     """Read evaluation.json; nothing if it does not exist.
 
+    Args:
+        folder: folder of the file.
+        epoch: epoch of the run's result.
+
     Raises:
-        RunError: the file is damaged.
+        RunError: the file is damaged, or of another epoch.
     """
-    content = read_json(folder / EVALUATION_FILE)
+    path = folder / EVALUATION_FILE
+    content = read_json(path)
     if content and not isinstance(content.get("numbers"), dict):
-        raise RunError(f"{folder / EVALUATION_FILE} is damaged: it is not an evaluation.")
+        raise RunError(f"{path} is damaged: it is not an evaluation.")
     if not are_spectra(content.get("spectra", {})):
-        raise RunError(f"{folder / EVALUATION_FILE} is damaged: its spectra are none.")
+        raise RunError(f"{path} is damaged: its spectra are none.")
+    if content and content.get("epoch") != epoch:
+        raise RunError(
+            f"{path} is of epoch {content.get('epoch')}, and the run's result of epoch {epoch}: "
+            "evaluate it anew, or remove the file."
+        )
     return content
 
 

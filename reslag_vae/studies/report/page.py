@@ -22,6 +22,8 @@ from reslag_vae.studies.report.columns import (
     level_columns,
 )
 from reslag_vae.studies.report.contents import Chapter, Contents
+from reslag_vae.studies.report.equal_rate import alone, bands_of
+from reslag_vae.studies.report.missing import hours_in_all, missing_table
 from reslag_vae.studies.report.pictures import PICTURES, data_uri, pictures_of
 from reslag_vae.studies.report.plots import curves, rates, svg
 from reslag_vae.studies.report.rows import Row
@@ -57,6 +59,8 @@ def page(contents: Contents) -> str:
         tables=tables,
         over_images=OVER_IMAGES,
         chapters=[(chapter, ChapterView(chapter)) for chapter in contents.chapters],
+        missing=[[Cell(text) for text in line] for line in missing_table(contents.missing)],
+        hours_in_all=hours_in_all(contents.missing),
     )
 
 
@@ -72,14 +76,19 @@ def systems_page(found: Sequence[Systems], galleries: Mapping[str, bytes]) -> st
         head, *lines = systems_table.table_of(group)
         body = [
             [
-                Cell(text, note=note_of(system) if name == systems_table.PAPER else "")
+                Cell(text, note=notes_of(system).get(name, ""))
                 for name, text in zip(head, line, strict=True)
             ]
             for system, line in zip(group.systems, lines, strict=True)
         ]
         picture = galleries.get(group.place)
         uri = "" if picture is None else data_uri(picture, "image/png")
-        groups.append((group, [[*map(Cell, head)], *body], uri))
+        bands = bands_of(group)
+        rates = [
+            [Cell(text, "" if any(line[1:]) else "band") for text in line]
+            for line in systems_table.rate_table(group, bands)
+        ]
+        groups.append((group, [[*map(Cell, head)], *body], rates, alone(group, bands), uri))
     return rendered(
         "systems.html",
         title="All systems",
@@ -89,12 +98,13 @@ def systems_page(found: Sequence[Systems], galleries: Mapping[str, bytes]) -> st
     )
 
 
-def note_of(system: System) -> str:
-    """Return what a paper's number is of, and where it stands; empty without one."""
-    own = system.published
-    if own is None:
-        return ""
-    return "; ".join(filter(None, (own.what, own.source.removeprefix("https://"))))
+def notes_of(system: System) -> dict[str, str]:
+    """Return by head what a paper's number is of and where it stands, and a row's folder."""
+    own, notes = system.published, {systems_table.STUDY: system.row.place}
+    if own is not None:
+        told = filter(None, (own.what, own.source.removeprefix("https://")))
+        notes[systems_table.PAPER] = "; ".join(told)
+    return notes
 
 
 def rendered(template: str, **values: object) -> str:
@@ -127,18 +137,23 @@ class ChapterView:
 
         The first line is the head.
         """
-        terms = tables.terms_of(self.rows)
-        head = [Cell(""), Cell("seeds"), *(Cell(tables.NAMES[term]) for term in terms)]
-        body = [
-            [Cell(row.title), Cell(tables.seeds_of(row)), *(compared(row, term) for term in terms)]
-            for row in self.rows
-        ]
+        head = [Cell(""), Cell("seeds")]
+        body = [[Cell(row.title), Cell(tables.seeds_of(row))] for row in self.rows]
+        for term in tables.terms_of(self.rows):
+            names = tables.elsewhere(self.rows, term)
+            head += [Cell(tables.NAMES[term])]
+            head += [Cell(tables.head_on(name, tables.NAMES[term])) for name in names]
+            for line, row in zip(body, self.rows, strict=True):
+                digits = tables.digits_of(term)
+                line += [compared(row, term)]
+                line += [Cell(text_of(row.term_on(name, term), digits)) for name in names]
         return [head, *body]
 
     @property
-    def cells(self) -> str:
-        """The sentence that counts the cells of Table 1 that are reached; empty without any."""
-        return tables.count_of_cells(self.rows)
+    def notes(self) -> list[str]:
+        """The sentences below that table: further test sets, and the cells that are reached."""
+        found = [tables.elsewhere_note(self.rows), tables.count_of_cells(self.rows)]
+        return [note for note in found if note]
 
     @property
     def yardstick(self) -> list[list[Cell]]:
@@ -164,8 +179,9 @@ class ChapterView:
 
     @property
     def cost(self) -> list[list[Cell]]:
-        """The table of what the variants cost."""
-        return number_cells(self.rows, COST)
+        """The table of what the variants cost, and where the files of all numbers are."""
+        lines, files = number_cells(self.rows, COST), [row.place for row in self.rows]
+        return [[*line, Cell(own)] for line, own in zip(lines, ["files", *files], strict=True)]
 
     @property
     def plots(self) -> list[tuple[str, str]]:

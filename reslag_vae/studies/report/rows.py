@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from reslag_vae.objectives import Rate
+from reslag_vae.studies.plan import RESULTS
 from reslag_vae.studies.report.caveats import (
     condition_caveats,
     scale_caveats,
@@ -61,6 +62,13 @@ class Row(NamedTuple):
         """The thesis' name of the variant, with the options in which the row differs."""
         return ", ".join([title_of(self.model, self.objective), *self.axes])
 
+    @property
+    def place(self) -> str:
+        """The folder of the row's files, from that of its study."""
+        folder = self.runs[0].folder.parent
+        parts = folder.parts[-3 if folder.parts[-3] == RESULTS else -2 :]
+        return "".join(f"{part}/" for part in parts)
+
     def estimate(self, value: Callable[[FinishedRun], float | None]) -> Estimate | None:
         """Return the estimate of a number over the runs; None if a run lacks it."""
         values = [value(run) for run in self.runs]
@@ -70,6 +78,12 @@ class Row(NamedTuple):
     def term(self, name: str) -> Estimate | None:
         """Return Rec, Lat, MMD or Total of the test split in the thesis' conventions."""
         return self.estimate(lambda run: term_of(run, name))
+
+    def term_on(self, test_set: str, name: str) -> Estimate | None:
+        """Return Rec, Lat, MMD or Total of a further test set in the thesis' conventions."""
+        if name == "rec" and not self.runs[0].has_mean:
+            return None
+        return self.estimate(lambda run: run.evaluation_value("thesis", name, test_set))
 
     @property
     def printed(self) -> dict[str, float]:
@@ -84,12 +98,29 @@ class Row(NamedTuple):
 
         It is None if the thesis printed no such row.
         """
+        return self.at_thesis_sigma2(lambda run: run.result["test"])
+
+    def total_at_thesis_sigma2_on(self, test_set: str) -> Estimate | None:
+        """The same on a further test set."""
+        return self.at_thesis_sigma2(
+            lambda run: {
+                "rec": run.evaluation_value("thesis", "rec", test_set),
+                "kl": run.evaluation_value("yardstick", "kl", test_set),
+            }
+        )
+
+    def at_thesis_sigma2(self, test: Callable[[FinishedRun], dict[str, Any]]) -> Estimate | None:
+        """Return the Total with the variance that solves the thesis' own row.
+
+        Args:
+            test: function of a run that returns its Rec and KL by name.
+        """
         printed = self.printed
         if self.objective != "sigma_data" or not {"rec", "lat", "total"} <= printed.keys():
             return None
         dimensions = self.runs[0].dimensions
         sigma2 = implied_sigma2(printed["rec"], printed["lat"], printed["total"], dimensions)
-        return self.estimate(lambda run: sigma_total(run.result["test"], sigma2, dimensions))
+        return self.estimate(lambda run: sigma_total(test(run), sigma2, dimensions))
 
     @property
     def caveats(self) -> list[str]:

@@ -9,14 +9,19 @@ from reslag_vae import latents
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import RESULT_FILE
 from reslag_vae.studies.plan import RESULTS, results_of
-from reslag_vae.studies.report.columns import from_result
+from reslag_vae.studies.report.columns import from_evaluation, from_result
 from reslag_vae.studies.report.finished import FinishedRun, read_finished_runs
 from reslag_vae.studies.report.grouping import data_order, rows_of
 from reslag_vae.studies.report.rows import Row
+from reslag_vae.studies.report.statistics import Estimate
 from reslag_vae.studies.report.thesis import STANDS_FOR, title_of
 
 # Where an evaluation has the Fréchet distance of samples.
 FRECHET = ("samples", "classifier_frechet_prior")
+
+
+# The rows of each system, by its variant and prior, with the names of their studies.
+Group = dict[tuple[str, str], list[tuple[Row, str]]]
 
 
 class Published(NamedTuple):
@@ -60,6 +65,7 @@ class Systems(NamedTuple):
             density is that of the common yardstick.
         images: numbers of images that train, choose the epoch and test.
         systems: the systems, from the best ELBO to the worst; last those without one.
+        candidates: all rows of each, of which the best stands for it.
     """
 
     place: str
@@ -68,6 +74,7 @@ class Systems(NamedTuple):
     are_masses: bool
     images: tuple[int, int, int]
     systems: list[System]
+    candidates: Group
 
     @property
     def title(self) -> str:
@@ -104,10 +111,6 @@ class Key(NamedTuple):
     told: str | None
     images: tuple[int, int, int]
     digest: str | None
-
-
-# The rows of each system, by its variant and prior, with the names of their studies.
-Group = dict[tuple[str, str], list[tuple[Row, str]]]
 
 
 def studies_in(folder: Path) -> list[Path]:
@@ -149,8 +152,9 @@ def systems_of(folder: Path) -> list[Systems]:
     for key in sorted(several, key=lambda own: (data_order(own.data), -len(several[own]))):
         number = sum(own.data == key.data for own in found) + 1
         place = key.data if number == 1 else f"{key.data}_{number}"
-        systems = ordered(key.data, several[key])
-        found.append(Systems(place, key.data, key.told, key.are_masses, key.images, systems))
+        group = several[key]
+        systems = ordered(key.data, group)
+        found.append(Systems(place, key.data, key.told, key.are_masses, key.images, systems, group))
     return found
 
 
@@ -210,6 +214,14 @@ def prior_of(row: Row) -> str:
 def reference_of(row: Row) -> int | None:
     """Return the number of images of a row's evaluation; None if it was not evaluated."""
     return setting_of(row.runs[0], "reference")
+
+
+def distances(row: Row, group: Systems) -> list[Estimate | None]:
+    """Return the Fréchet distances, where they are of as many images as most of the group's."""
+    if reference_of(row) != group.reference:
+        return [None, None]
+    places = (("samples", "classifier_frechet_reconstructions"), FRECHET)
+    return [from_evaluation(*place)(row) for place in places]
 
 
 def samples_of(row: Row) -> int | None:

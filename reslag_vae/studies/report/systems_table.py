@@ -6,15 +6,22 @@ from collections.abc import Sequence
 
 from reslag_vae._runtime.escape import markdown
 from reslag_vae.studies.report.columns import from_evaluation, from_result
+from reslag_vae.studies.report.equal_rate import (
+    TOLERANCE,
+    Band,
+    alone,
+    band_lines,
+    bands_of,
+    places_of,
+)
 from reslag_vae.studies.report.rows import Row
 from reslag_vae.studies.report.spreadsheet import pair_of, without_formula
 from reslag_vae.studies.report.statistics import Estimate
 from reslag_vae.studies.report.systems import (
-    FRECHET,
     System,
     Systems,
+    distances,
     prior_of,
-    reference_of,
     samples_of,
 )
 from reslag_vae.studies.report.tables import text_of
@@ -25,12 +32,19 @@ SECONDS_PER_HOUR = 3600
 # Head of the column of what papers report.
 PAPER = "a paper's"
 
+# Head of the column of the studies' names.
+STUDY = "study"
+
 NOTES = (
     "Of each system, a variant with its prior, the row of any study stands here that has the best "
     "ELBO on validation images. The numbers are of the test split, means over seeds ± standard "
     "errors; from the best ELBO to the worst.",
-    "Models of different size and hours are no contest: both stand beside the numbers. At an equal "
-    "KL, the rate, Rec and Fréchet distances compare.",
+    "Models of different size and hours are no contest: both stand beside the numbers.",
+    "Rec, Fréchet distances and sharpness (that of the originals is 1) compare at an equal rate, "
+    "the KL or the code in nats: a second table has the systems with a row within "
+    f"{TOLERANCE:.0%} of the same one, each by its best row there on validation images. In it, ± "
+    "of a single seed is the standard error over test images; these are the same under all, so "
+    "that differences are surer.",
     "Of a density, bits/dim are those of the ELBO with one global variance, of pixels in [0, 1] of "
     "which each of 256 levels is a bin; papers' are mostly of masses over these levels.",
     "Fréchet distances are those between features of a small classifier, and compare within a "
@@ -54,7 +68,7 @@ def cells_of(system: System, group: Systems) -> list[str]:
         text_of(row.term("rec"), 2),
         *(text_of(own, 2) for own in distances(row, group)),
         *(text_of(own, 0) for own in size(row)),
-        text_of(hours(row), 1),
+        text_of(hours(row), 2),
         str(len(row.runs)),
         system.study,
     ]
@@ -65,7 +79,7 @@ def head_of(group: Systems) -> list[str]:
     measures = ["-ELBO, nats", "-IW bound (samples)"] if group.are_masses else ["bits/dim"]
     return [
         *("", *measures, PAPER, "KL, nats", "Rec", "Fréchet, reconstructions", "Fréchet, samples"),
-        *("parameters", "epochs", "hours", "seeds", "study"),
+        *("parameters", "epochs", "hours", "seeds", STUDY),
     ]
 
 
@@ -77,14 +91,6 @@ def size(row: Row) -> list[Estimate | None]:
 def hours(row: Row) -> Estimate | None:
     """Return the hours of training."""
     return scaled(from_result("seconds")(row), 1 / SECONDS_PER_HOUR)
-
-
-def distances(row: Row, group: Systems) -> list[Estimate | None]:
-    """Return the Fréchet distances, where they are of as many images as most of the group's."""
-    if reference_of(row) != group.reference:
-        return [None, None]
-    places = (("samples", "classifier_frechet_reconstructions"), FRECHET)
-    return [from_evaluation(*place)(row) for place in places]
 
 
 def bound_of(row: Row) -> Estimate | None:
@@ -112,15 +118,20 @@ def scaled(own: Estimate | None, factor: float) -> Estimate | None:
 
 
 def filled(lines: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Return a table without the columns that are dashes below their head."""
+    """Return a table without the columns that are dashes or empty below their head."""
     columns = list(zip(*lines, strict=True))
-    kept = [column for column in columns if any(cell != "-" for cell in column[1:])]
+    kept = [column for column in columns if any(cell not in ("-", "") for cell in column[1:])]
     return [list(line) for line in zip(*kept, strict=True)]
 
 
 def table_of(group: Systems) -> list[list[str]]:
     """Return the table of a data set; the first line is the head."""
     return filled([head_of(group), *(cells_of(system, group) for system in group.systems)])
+
+
+def rate_table(group: Systems, bands: Sequence[Band]) -> list[list[str]]:
+    """Return the table of a data set's systems at equal rates; the first line is the head."""
+    return filled(band_lines(group, bands))
 
 
 def images_text(group: Systems) -> str:
@@ -132,7 +143,8 @@ def images_text(group: Systems) -> str:
 
 def systems_markdown(found: Sequence[Systems]) -> str:
     """Return the tables as Markdown."""
-    parts = ["# All systems", "", *[f"{note}\n" for note in NOTES]]
+    notes = [*NOTES, "The name of a row leads to the files of its numbers."]
+    parts = ["# All systems", "", *[f"{note}\n" for note in notes]]
     for group in found:
         head, *lines = table_of(group)
         for line, system in zip(lines, group.systems, strict=True):
@@ -142,7 +154,13 @@ def systems_markdown(found: Sequence[Systems]) -> str:
                 what = f" ({markdown(own.what)})" if own.what else ""
                 line[position] = f"[{line[position]}]({own.source}){what}"
         parts += [f"## {markdown(group.title)}", "", images_text(group), ""]
-        parts += [markdown_table([head, *lines])]
+        places = [f"{system.study}/{system.row.place}" for system in group.systems]
+        parts += [markdown_table([head, *lines], places)]
+        bands = bands_of(group)
+        if bands:
+            parts += ["### At an equal rate", ""]
+            parts += [markdown_table(rate_table(group, bands), places_of(bands))]
+        parts += [markdown(note), ""] if (note := alone(group, bands)) else []
     return "\n".join(parts)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from reslag_vae.studies.plan import TEST_SETS
 from reslag_vae.studies.report.columns import THESIS_TOTAL, Column, filled_columns
 from reslag_vae.studies.report.questions import AnsweredQuestion, Comparison
 from reslag_vae.studies.report.rows import Row, has_term
@@ -111,6 +112,29 @@ def terms_of(rows: Sequence[Row]) -> list[str]:
     return [term for term in TERMS if has_term(rows, term)]
 
 
+def elsewhere(rows: Sequence[Row], term: str) -> list[str]:
+    """Return the further test sets on which any row has a term, if that is Rec or Total."""
+    names = sorted({name for row in rows for run in row.runs for name in run.elsewhere})
+    return [
+        name
+        for name in names
+        if term in ("rec", "total") and any(row.term_on(name, term) is not None for row in rows)
+    ]
+
+
+def head_on(test_set: str, name: str) -> str:
+    """Return the head of a column of a further test set, such as `Rec on JPEG 10000`."""
+    return f"{name} on {test_set.replace('_', ' ')}"
+
+
+def elsewhere_note(rows: Sequence[Row]) -> str:
+    """Return the sentence on the columns of further test sets; empty without any."""
+    names = elsewhere(rows, "rec")
+    columns = ", ".join(head_on(name, "“…") + "”" for name in names)
+    folders = ", ".join(f"{TEST_SETS}/{name}" for name in names)
+    return f"{columns}: the same runs on another test set, from {folders}." if names else ""
+
+
 def seeds_of(row: Row) -> str:
     """Return the number of a row's runs as text."""
     return str(len(row.runs))
@@ -123,6 +147,7 @@ def thesis_table(rows: Sequence[Row]) -> list[list[str]]:
     head = ["", "seeds"]
     for term in terms:
         head += [f"{NAMES[term]}, thesis", NAMES[term]] if printed else [NAMES[term]]
+        head += [head_on(name, NAMES[term]) for name in elsewhere(rows, term)]
     lines = [head]
     for row in rows:
         cells = [row.title, seeds_of(row)]
@@ -134,11 +159,16 @@ def thesis_table(rows: Sequence[Row]) -> list[list[str]]:
                 )
             mark = f" ({pair.verdict})" if pair.verdict in ("better", "worse", "within") else ""
             cells.append(text_of(pair.ours, digits_of(term)) + mark)
+            cells += [
+                text_of(row.term_on(name, term), digits_of(term)) for name in elsewhere(rows, term)
+            ]
         lines.append(cells)
     if any(row.total_at_thesis_sigma2 for row in rows):
-        lines[0].append(THESIS_TOTAL.name)
+        names = elsewhere(rows, "total")
+        lines[0] += [THESIS_TOTAL.name, *(head_on(name, "the same") for name in names)]
         for line, row in zip(lines[1:], rows, strict=True):
-            line.append(text_of(row.total_at_thesis_sigma2, THESIS_TOTAL.digits))
+            found = [row.total_at_thesis_sigma2, *map(row.total_at_thesis_sigma2_on, names)]
+            line += [text_of(own, THESIS_TOTAL.digits) for own in found]
     return lines
 
 

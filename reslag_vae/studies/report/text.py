@@ -1,6 +1,7 @@
 """The report as Markdown."""
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from reslag_vae._runtime.escape import markdown
 from reslag_vae.studies.report import tables
@@ -12,6 +13,7 @@ from reslag_vae.studies.report.columns import (
     level_columns,
 )
 from reslag_vae.studies.report.contents import Chapter, Contents
+from reslag_vae.studies.report.missing import hours_in_all, missing_table
 from reslag_vae.studies.report.spectra import CAPTION, of_same_originals, spectra_file
 
 
@@ -22,16 +24,16 @@ def as_markdown(contents: Contents) -> str:
     seeds = ", ".join(map(str, contents.seeds))
     made_by = "; ".join(map(markdown, contents.made_by))
     parts += [
-        f"{len(contents.runs)} finished runs, seeds {seeds}. {made_by}.",
+        f"{len(contents.runs)} finished runs, seeds {seeds}. {made_by}. "
+        "The name of a row leads to the files of its numbers.",
         "",
         *[f"{note}\n" for note in contents.reading_notes],
     ]
     for chapter in contents.chapters:
         parts += chapter_lines(chapter)
     if contents.missing:
-        missing = contents.missing.items()
-        lines = [f"- {markdown(folder)}: {markdown(state)}" for folder, state in missing]
-        parts += ["## Not finished", "", *lines, ""]
+        parts += ["## Not finished", "", hours_in_all(contents.missing), ""]
+        parts += [markdown_table(missing_table(contents.missing))]
     return "\n".join(parts)
 
 
@@ -50,36 +52,44 @@ def chapter_lines(chapter: Chapter) -> list[str]:
             f"**Not the thesis' experiment:** {'; '.join(map(markdown, chapter.caveats))}.",
             "",
         ]
-    lines += [markdown_table(tables.thesis_table(chapter.rows))]
-    cells = tables.count_of_cells(chapter.rows)
-    lines += [markdown(cells), ""] if cells else []
+    places = [row.place for row in chapter.rows]
+    lines += [markdown_table(tables.thesis_table(chapter.rows), places)]
+    for note in (tables.elsewhere_note(chapter.rows), tables.count_of_cells(chapter.rows)):
+        lines += [markdown(note), ""] if note else []
     if chapter.answered:
         lines += [markdown_table(tables.answer_table(chapter.answered))]
     if chapter.unanswered:
         lines += [f"Not answered yet: {' '.join(chapter.unanswered)}", ""]
-    lines += [markdown_table(tables.number_table(chapter.rows, YARDSTICK, chapter.pca))]
-    lines += detail_lines(chapter)
-    return [*lines, markdown_table(tables.number_table(chapter.rows, COST))]
+    numbers = tables.number_table(chapter.rows, YARDSTICK, chapter.pca)
+    cost = tables.number_table(chapter.rows, COST)
+    lines += [markdown_table(numbers, places), *detail_lines(chapter)]
+    return [*lines, markdown_table(cost, places)]
 
 
 def detail_lines(chapter: Chapter) -> list[str]:
     """Return the lines on levels of latents and on the detail of images, of rows that have any."""
-    lines, levels = [], level_columns(chapter.rows)
-    if levels:
-        lines += [
-            markdown_table(tables.number_table(tables.rows_with(chapter.rows, levels), levels))
-        ]
-    detailed = tables.rows_with(chapter.rows, DETAIL)
-    if detailed:
-        lines += [markdown_table(tables.number_table(detailed, DETAIL)), OVER_IMAGES, ""]
+    lines = []
+    for columns, note in ((level_columns(chapter.rows), ""), (DETAIL, OVER_IMAGES)):
+        rows = tables.rows_with(chapter.rows, columns)
+        if rows:
+            numbers = tables.number_table(rows, columns)
+            lines += [markdown_table(numbers, [row.place for row in rows])]
+            lines += [note, ""] if note else []
     if of_same_originals(chapter.rows):
         lines += [f"![{CAPTION}]({spectra_file(chapter.data)})", ""]
     return lines
 
 
-def markdown_table(lines: Sequence[Sequence[str]]) -> str:
-    """Return a table as Markdown; all columns but the first are numbers."""
+def markdown_table(lines: Sequence[Sequence[str]], places: Sequence[str] = ()) -> str:
+    """Return a table as Markdown; all columns but the first are numbers.
+
+    Args:
+        lines: cells by line; the first line is the head.
+        places: folders to which the first cells below the head lead; an empty one is none.
+    """
     head, *body = [markdown_cells(line) for line in lines]
+    for line, place in zip(body, places, strict=False):
+        line[0] = f"[{line[0]}]({quote(place)})" if place else line[0]
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *body]) + "\n"
 

@@ -165,6 +165,22 @@ def test_a_cell_far_from_every_component_keeps_a_finite_mass_and_gradient() -> N
     assert outputs.grad.isfinite().all()
 
 
+def test_a_component_wider_than_the_pixels_has_half_of_its_mass_at_each_end() -> None:
+    """Whatever a network's numbers are, also in float32."""
+    mass = LogisticMixtureMass(1, 1)
+    outputs = torch.tensor([0.0, 0.0, 100.0]).view(1, 3, 1, 1).requires_grad_()
+    images = torch.linspace(0, 1, 256).view(256, 1, 1, 1)
+    log_mass = mass.log_prob(images, outputs.expand(256, -1, -1, -1))
+    log_mass.sum().backward()
+
+    masses = log_mass.detach().exp().flatten()
+    assert masses.sum() == pytest.approx(1, rel=1e-4)
+    assert masses[[0, -1]] == pytest.approx(0.5, rel=1e-3)
+    assert float(mass.mean(outputs.detach())) == pytest.approx(0.5, abs=1e-3)
+    assert outputs.grad is not None
+    assert outputs.grad.isfinite().all()
+
+
 def test_levels_are_of_one_channel() -> None:
     with pytest.raises(ValueError, match=r"likelihood\.pixels=levels: .*logistic_mixture"):
         LevelsMass(3)

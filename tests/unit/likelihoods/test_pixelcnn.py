@@ -170,6 +170,7 @@ def test_the_card_says_what_training_keeps_with_the_mass_of_the_pixels(pixels: s
         {"channels": 0},
         {"pixels": "gaussian"},
         {"conditioned": 0},
+        {"conditioned": 100},
         {"parameters_per_channel": -1},
     ],
 )

@@ -218,6 +218,8 @@ def test_every_option_of_lightnings_trainer_is_ours_allowed_or_refused() -> None
         ("callbacks.images.every=0", r"^callbacks\.images\.every=0"),
         ("callbacks.checkpoint=null", r"^callbacks\.checkpoint=null"),
         ("+callbacks.mine={a:1}", r"^callbacks\.mine=.*_target_"),
+        ("~likelihood", r"^likelihood=null: a run needs it; choose one by likelihood=name\.$"),
+        ("~data", r"^data=null: a run needs it; choose one by data=name\.$"),
         (
             "data.root=${nothing}",
             r"^data\.root: is that of nothing, and there is no such",

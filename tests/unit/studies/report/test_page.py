@@ -103,8 +103,9 @@ def test_it_says_what_was_found(page: str) -> None:
     assert "the methods: yes" in text
     assert "Not answered yet: And the other? On one" in text
     assert "PCA, as many components - 19.09 - -" in text
-    assert "mnist/vae/seed_0 refused: loss &lt; 0 &amp; not finite" in text
+    assert "mnist/vae, refused: loss &lt; 0 &amp; not finite 0 - -" in text
     assert "&lt;zebras&gt;" in text
+    assert "100 2,000 results/fashion_mnist/beta_vae/" in text
     assert "5 finished runs, 2 seeds (0, 1)." in text
     assert '<td class="better">8.95' in page
     assert '<td class="worse">19.00' in page
@@ -117,10 +118,12 @@ def test_it_says_what_was_found(page: str) -> None:
 
 def test_the_text_says_the_same(page: str, study: Path) -> None:
     text = (study / "report.md").read_text()
-    assert "| Optimal Sigma VAE | 2 | 12.19 | 8.95 ± 0.05 (better) |" in text
+    place = "results/fashion_mnist/optimal_sigma-sigma_data/"
+    assert f"| [Optimal Sigma VAE]({place}) | 2 | 12.19 | 8.95 ± 0.05 (better) |" in text
     assert "| PCA, as many components | - | 19.09 | - | - |" in text
+    assert "](results/%3Czebras%3E/vae/) |" in text
     assert "Not answered yet: And the other?\n" in text
-    assert "- mnist/vae/seed_0: refused: loss &lt; 0 &amp; not finite" in text
+    assert "| mnist/vae, refused: loss &lt; 0 &amp; not finite | 0 | - | - |" in text
     assert (study / "report.csv").read_text().count("\n") == 4
 
 

@@ -17,7 +17,9 @@ from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import drawn_images_file
 from reslag_vae.runs.formats import write_arrays
 from reslag_vae.studies.report.command import build
+from reslag_vae.studies.report.equal_rate import alone, bands_of
 from reslag_vae.studies.report.systems import Systems, published, systems_of
+from reslag_vae.studies.report.systems_table import systems_markdown
 from reslag_vae.studies.report.thesis import SETTINGS, TITLES
 from reslag_vae.variants.titles import BY_NAME
 
@@ -172,10 +174,12 @@ def test_every_file_says_it(binarized: Path, tmp_path: Path) -> None:
     assert [path.name for path in paths] == [*WRITTEN, "systems_binarized_mnist.png"]
     page, text, table, picture = (path.read_bytes() for path in paths)
     paper = "[78.59](https://arxiv.org/abs/1902.02102) (six levels, 1,000 samples)"
-    cells = f"80.12 (500) | {paper} | 17.0 | 10.00 | 0.50 | 1.25 | 1,234 | 40 | 0.0 | 1 | two |"
-    assert re.search(r"\| BIVA.* \| -\d+\.\d\d \| " + re.escape(cells), text.decode())
+    cells = f"80.12 (500) | {paper} | 17.0 | 10.00 | 0.50 | 1.25 | 1,234 | 40 | 0.03 | 1 | two |"
+    assert "](two/results/binarized_mnist/biva/) | " in text.decode()
+    assert b"<small>results/binarized_mnist/biva/</small>" in page
+    assert re.search(r"\| \[BIVA.* \| -\d+\.\d\d \| " + re.escape(cells), text.decode())
     # Distances of fewer images are smaller or larger for that alone.
-    assert "| - | 17.0 | 10.00 | - | - | 1,234 |" in text.decode().split("| VDVAE")[1]
+    assert "| - | 17.0 | 10.00 | - | - | 1,234 |" in text.decode().split("| [VDVAE")[1]
     rows = list(csv.DictReader(table.decode().splitlines()))
     assert [row["model"] for row in rows] == ["vae", "biva", "vdvae"]
     assert rows[1]["iw_bound"] == "80.125"
@@ -187,6 +191,37 @@ def test_every_file_says_it(binarized: Path, tmp_path: Path) -> None:
         assert drawn.size[0] > 16 * 8
     again = build(binarized, tmp_path / "again")
     assert [path.read_bytes() for path in again] == [page, text, table, picture]
+
+
+def test_systems_stand_together_at_an_equal_rate(in_study: InStudy, studies: Path) -> None:
+    for name, model, rate, rec, val in (
+        ("vae", "vae", 20.0, 12.0, 1.0),
+        # Its best row of all is far from the others' rate; of two that are near, that one stands
+        # for it which is better on validation images.
+        ("lagging-a", "lagging", 40.0, 5.0, 9.0),
+        ("lagging-b", "lagging", 20.9, 11.0, 5.0),
+        ("lagging-c", "lagging", 20.5, 9.0, 2.0),
+        ("biva", "biva", 19.1, 13.0, 1.0),
+        ("vdvae", "vdvae", 90.0, 3.0, 1.0),
+        ("autoencoder", "autoencoder", None, 4.0, 1.0),
+    ):
+        in_study("one", f"mnist/{name}/seed_0", model=model, kl=rate, rec=rec, val={"elbo": val})
+    [group] = systems_of(studies)
+    # Around 20, from which biva and lagging-b are 5% or less, and not from each other.
+    [band] = bands_of(group)
+    assert band.centre == 20.0
+    assert [(own.row.name, own.rec.mean) for own in band.points] == [
+        ("lagging-b", 11.0),
+        ("vae", 12.0),
+        ("biva", 13.0),
+    ]
+    assert alone(group, [band]) == "No other system is near VDVAE, sigma_data (90.0 nats)."
+    assert alone(group, []) == "At no rate do two systems have a Rec."
+    text = systems_markdown([group])
+    per_image = np.load(band.points[0].row.runs[0].folder / "per_image.npz")["rec"]
+    error = per_image.std(ddof=1) / np.sqrt(50)
+    assert "| around 20.0 nats |  |  |  |  |  |\n" in text
+    assert re.search(rf"\| \[Lagging VAE, b.* \| 20\.9.* \| 11\.00 ± {error:.2f} \| 40 \| 1 ", text)
 
 
 def test_pictures_that_may_not_be_passed_on_are_not_drawn(in_study: InStudy, studies: Path) -> None:

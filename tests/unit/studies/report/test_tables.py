@@ -2,11 +2,13 @@
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from reslag_vae.runs.errors import RunError
 from reslag_vae.studies.report.columns import COST, DETAIL, YARDSTICK, best, level_columns
 from reslag_vae.studies.report.finished import read_finished_runs
 from reslag_vae.studies.report.grouping import rows_of
@@ -17,6 +19,7 @@ from reslag_vae.studies.report.tables import (
     answer_table,
     compare_with_thesis,
     count_of_cells,
+    elsewhere_note,
     number_table,
     rows_with,
     text_of,
@@ -252,3 +255,35 @@ def test_names_are_text_in_markdown_and_in_a_spreadsheet() -> None:
     for formula in ("=cmd|' C calc'!A0", "+1", "-1", "@x", "\tx"):
         assert without_formula(formula) == f"'{formula}"
     assert without_formula("vae") == "vae"
+
+
+def test_a_further_test_set_has_columns_of_its_own(make_run: MakeRun, study: Path) -> None:
+    for seed in range(2):
+        place = f"fashion_mnist/optimal_sigma-sigma_data/seed_{seed}"
+        folder = make_run(place)
+        numbers = {
+            "thesis": {"rec": {"value": 9.0 + seed}, "total": {"value": -700.0}},
+            "yardstick": {"kl": {"value": 17.0}},
+        }
+        other = study / "test_sets" / "as_JPEG" / place
+        other.mkdir(parents=True)
+        (other / "evaluation.json").write_text(json.dumps({"numbers": numbers, "epoch": 39}))
+    make_run("fashion_mnist/beta_vae/seed_0", model="beta_vae", objective="beta")
+    own = rows(study)
+    head, beta, sigma = thesis_table(own)
+    assert beta[head.index("Rec on as JPEG")] == beta[head.index("Total on as JPEG")] == "-"
+    assert sigma[head.index("Rec on as JPEG")] == "9.50 ± 0.50"
+    assert sigma[head.index("Rec on as JPEG") - 1] == "10.00 (better)"
+    # KL is the same, and Rec is less there.
+    at_thesis = [float(sigma[i].split()[0].replace(",", "")) for i in (-2, -1)]
+    assert at_thesis[1] < at_thesis[0]
+    assert "from test_sets/as_JPEG." in elsewhere_note(own)
+    [line, _] = csv.DictReader(io.StringIO(as_csv({"fashion_mnist": own})))
+    assert line["rec_on_as_JPEG"] == ""
+    (folder / "metrics.json").write_text(
+        (folder / "metrics.json").read_text().replace('"epoch": 39', '"epoch": 38')
+    )
+    with pytest.raises(
+        RunError, match=r"as_JPEG.* is of epoch 39, and the run's result of epoch 38"
+    ):
+        read_finished_runs(study)

@@ -14,3 +14,8 @@ def markdown(text: str) -> str:
     # An underscore within a word, as in the names of models, marks no emphasis, and parentheses
     # without square brackets make no link.
     return re.sub(r"([\\|*\[\]`~]|^#|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", entities)
+
+
+def file_name(text: str) -> str:
+    """Return a text as part of a file's name: all but letters, digits, `-` and `_` becomes `_`."""
+    return re.sub(r"[^\w-]", "_", text)

@@ -583,14 +583,17 @@ def test_a_learned_prior_is_evaluated_and_what_it_has_not_is_left_out(
 
 @pytest.mark.parametrize(
     "choices",
-    [("vq_vae", "posterior.codes=20"), pytest.param(("fsq_vae",), marks=pytest.mark.slow)],
+    [
+        ("vq_vae", "posterior.codes=20", "network.code_dim=4"),
+        pytest.param(("fsq_vae",), marks=pytest.mark.slow),
+    ],
 )
 def test_codes_are_evaluated_as_codes(
     choices: tuple[str, ...], compose: Any, train: Any, options: Any, tmp_path: Path, capsys: Any
 ) -> None:
     model, *more = choices
     small = ("network.channels=[4,4]", "network.blocks=[1,1]")
-    own = (*small, "network.code_dim=4", "logger=none", *more)
+    own = (*small, "logger=none", *more)
     train(compose(f"model={model}", *own, f"data.root={tmp_path}", *SMALL), tmp_path / "run")
     assert (tmp_path / "run" / "figures" / "code_usage.png").is_file()
     assert not (tmp_path / "run" / "figures" / "kl_per_dimension.png").exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from reslag_vae._runtime import terminal
 from reslag_vae._runtime.ending import ended_in_words
+from reslag_vae._runtime.escape import file_name
 from reslag_vae._runtime.files import remove_unfinished, write_atomically
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.parser import Parser
@@ -90,7 +91,7 @@ def systems_files(folder: Path) -> dict[str, str | bytes]:
         "systems.html": systems_page(found, galleries),
         "systems.md": systems_markdown(found),
         "systems.csv": systems_csv(found),
-        **{f"systems_{place}.png": picture for place, picture in galleries.items()},
+        **{f"systems_{file_name(place)}.png": picture for place, picture in galleries.items()},
     }
 
 

@@ -1,6 +1,5 @@
 """The radial power spectra of the originals and of every system, in one figure."""
 
-import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from reslag_vae._runtime.escape import file_name
 from reslag_vae.evaluation.pictures.axes import POINTS, add_legend, make_log
 from reslag_vae.evaluation.pictures.figures import default_settings, drawable
 from reslag_vae.evaluation.pictures.palette import COLORS, DASHES
@@ -38,8 +38,7 @@ Spectra = dict[str, np.ndarray]
 
 def spectra_file(data: str) -> str:
     """Return the name of the figure of a data set."""
-    name = re.sub(r"[^\w-]", "_", data)
-    return f"spectra_{name}.png"
+    return f"spectra_{file_name(data)}.png"
 
 
 def spectra_of(row: Row) -> Spectra | None:

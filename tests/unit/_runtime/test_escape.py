@@ -2,7 +2,7 @@
 
 import pytest
 
-from reslag_vae._runtime.escape import markdown
+from reslag_vae._runtime.escape import file_name, markdown
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,8 @@ from reslag_vae._runtime.escape import markdown
 )
 def test_markdown_shows_the_text_as_it_is(text: str, expected: str) -> None:
     assert markdown(text) == expected
+
+
+def test_a_file_name_leads_nowhere_else() -> None:
+    assert file_name("fashion_mnist-2") == "fashion_mnist-2"
+    assert file_name("../<x>") == "____x_"

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import gc
 import os
 import re
 import shutil
@@ -33,6 +34,12 @@ ROOT = Path(__file__).parents[1]
 
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
+gc.set_threshold(20_000, 20, 20)  # tests leave little garbage, and to look for it takes its time
+
+
+def pytest_collection_finish() -> None:
+    """What was imported until now stays: nobody looks for garbage in it."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Shared fixtures: one thread, no network, a configuration, tiny data and a tiny training run."""
 
 import copy
+import dataclasses
 import functools
 import gc
 import os
@@ -15,8 +16,10 @@ import torch
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.config_repository import ConfigRepository
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.plugins.config_source import ConfigResult
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from omegaconf import DictConfig
@@ -89,21 +92,26 @@ def traced() -> Callable[..., list[str]]:
 @pytest.fixture(scope="session", autouse=True)
 def read_once() -> Iterator[None]:
     """A file of the configuration is parsed once: that is a third of the time of a composition."""
-    parsed: dict[tuple[str, int, int], Any] = {}
-    read = FileConfigSource.load_config
+    parsed: dict[tuple[str | int, ...], ConfigResult] = {}
+    read = ConfigRepository.load_config
 
-    def load_config(source: FileConfigSource, config_path: str) -> Any:
-        file = Path(source.path, f"{config_path.removesuffix('.yaml')}.yaml")
-        if not file.is_file():
-            return read(source, config_path)
-        state = file.stat()
-        key = (str(file), state.st_mtime_ns, state.st_size)
+    def load_config(repository: ConfigRepository, config_path: str) -> ConfigResult | None:
+        source = repository._find_object_source(config_path, ObjectType.CONFIG)
+        if source is None or source.scheme() == "structured":
+            return read(repository, config_path)
+        key: tuple[str | int, ...] = (source.scheme(), source.path, config_path)
+        if source.scheme() == "file":
+            state = Path(source.path, f"{config_path.removesuffix('.yaml')}.yaml").stat()
+            key = (*key, state.st_mtime_ns, state.st_size)
         if key not in parsed:
-            parsed[key] = read(source, config_path)
-        return copy.deepcopy(parsed[key])
+            found = read(repository, config_path)
+            assert found is not None
+            parsed[key] = found
+        # What is merged becomes part of the configuration.
+        return dataclasses.replace(parsed[key], config=copy.deepcopy(parsed[key].config))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FileConfigSource, "load_config", load_config)
+        patch.setattr(ConfigRepository, "load_config", load_config)
         yield
 
 

@@ -23,9 +23,10 @@ from hydra.plugins.config_source import ConfigResult
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from omegaconf import DictConfig
+from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from reslag_vae.data import ImageDataModule, Images
+from reslag_vae.data import Digits, ImageDataModule, Images
 from reslag_vae.data.images import Source
 from reslag_vae.networks import Network, PlainNetwork
 from reslag_vae.training import main as training
@@ -112,6 +113,33 @@ def read_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ConfigRepository, "load_config", load_config)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def digits_once() -> Iterator[None]:
+    """scikit-learn reads its digits from a table of texts: once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sklearn.datasets.load_digits", functools.cache(load_digits))
+        yield
+
+
+@pytest.fixture(scope="module")
+def small_digits() -> Iterator[None]:
+    """A tenth of the digits, 8x8 as they were drawn: `recipe.image_shape=[1,8,8]`.
+
+    For tests that say the same of images of any size: 28x28 cost twelve times as much.
+    """
+    read = Digits.read
+
+    def some(digits: Digits) -> Source:
+        whole = read(digits)
+        few = Images(whole.train.store[::10], whole.train.store_labels[::10])
+        return whole._replace(train=few)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Digits, "image_shape", (1, 8, 8))
+        patch.setattr(Digits, "read", some)
         yield
 
 

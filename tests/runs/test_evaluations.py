@@ -576,7 +576,10 @@ def test_a_learned_prior_is_evaluated_and_what_it_has_not_is_left_out(
 
 @pytest.mark.parametrize(
     "choices",
-    [("vq_vae", "posterior.codes=20"), pytest.param(("fsq_vae",), marks=pytest.mark.slow)],
+    [
+        ("vq_vae", "posterior.codes=20"),
+        pytest.param(("fsq_vae", *CODES_OF_NUMBERS), marks=pytest.mark.slow),
+    ],
 )
 def test_codes_are_evaluated_as_codes(
     choices: tuple[str, ...], compose: Any, train: Any, options: Any, tmp_path: Path, capsys: Any

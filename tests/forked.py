@@ -3,11 +3,14 @@
 The arguments are an order, the script, and its own arguments.
 """
 
+import gc
 import json
 import os
 import runpy
 import sys
 
+gc.freeze()  # what was loaded before the fork stays
+gc.set_threshold(20_000, 20, 20)
 _, order, *sys.argv = sys.argv
 wanted = json.loads(order)
 os.chdir(wanted["folder"])

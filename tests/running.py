@@ -120,7 +120,12 @@ def command(*arguments: str) -> list[str]:
 # from nothing.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    ["reslag_vae.evaluation.main", "reslag_vae.training.finish", "torchvision"]
+    [
+        "reslag_vae.evaluation.main",
+        "reslag_vae.training.finish",
+        "torchvision",
+        "sklearn.datasets",  # with pandas, where it is installed
+    ]
 )
 
 

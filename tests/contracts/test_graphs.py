@@ -17,6 +17,8 @@ from reslag_vae.training.build import build_system
 from reslag_vae.training.system import BaseVAE
 from tests.contracts.test_systems import VARIANTS, Compose, FirstStage, composed
 
+pytestmark = pytest.mark.usefixtures("small_digits")
+
 # Without a mean of p(x|z), or without latents
 REFUSED = {"pixelcnn", "pixelvae", "pixelvae_pp"}
 

@@ -39,7 +39,8 @@ from reslag_vae.training.build import build_system
 from reslag_vae.training.schedules import Schedule
 from reslag_vae.training.second_stage import second_stage
 from reslag_vae.training.system import BaseVAE
-from tests.systems import QUICK, TINY, measured
+from tests.systems import QUICK, measured
+from tests.systems import TINY as OF_ANY_SIZE
 from tests.updates import Recorder, gradients, norm
 
 Compose = Callable[..., DictConfig]
@@ -56,6 +57,9 @@ MODELS: list[type[GenerativeModel]] = [
     and not inspect.isabstract(getattr(models, name))
 ]
 
+pytestmark = pytest.mark.usefixtures("small_digits")
+
+TINY = (*OF_ANY_SIZE, "recipe.image_shape=[1,8,8]")
 # Grids have channels of their own.
 TINY_GRID = ("network.channels=[4,8]", "network.blocks=[1,1]")
 TINY_TWO_GRIDS = ("network.channels=[4,4,8]", "network.blocks=[1,1,1]")
@@ -67,8 +71,8 @@ TINY_HIERARCHY = {
 }
 # What second stages begin with, by their names.
 FIRST = {
-    "fitted_prior": ("model=vae",),
-    "code_prior": ("model=vq_vae", "posterior.codes=20", *TINY_GRID),
+    "fitted_prior": ("model=vae", "recipe.image_shape=[1,8,8]"),
+    "code_prior": ("model=vq_vae", "posterior.codes=20", "recipe.image_shape=[1,8,8]", *TINY_GRID),
 }
 SMALL_PRIOR = {
     "fitted_prior": ("prior.transforms=2", "prior.hidden_features=[8]"),
@@ -111,8 +115,11 @@ def composed(
 
 def tiny(variant: type[BaseVAE]) -> tuple[str, ...]:
     """The options of a small system of a variant."""
+    if "two_levels" in variant.requires:
+        # There are no more codes than images.
+        return (*TINY, *TINY_TWO_GRIDS, "posterior.codes=20")
     if "codes" in variant.requires:
-        return (*TINY, *(TINY_TWO_GRIDS if "two_levels" in variant.requires else TINY_GRID))
+        return (*TINY, *TINY_GRID)
     if "hierarchy" in variant.requires:
         return (*TINY, *TINY_HIERARCHY[variant.name])
     if "autoregressive" not in variant.requires:
@@ -157,7 +164,7 @@ def few_at_a_time() -> ImageDataModule:
 
 @pytest.fixture(scope="module")
 def images(data: ImageDataModule) -> torch.Tensor:
-    """(6, 1, 28, 28) uint8."""
+    """(6, 1, 8, 8) uint8."""
     return data.split("val").images[:6]
 
 
@@ -337,7 +344,7 @@ def test_its_importance_weighted_bound_is_at_least_its_elbo(
     error = error + 1e-6 * elbo.abs()  # of rounding, where the samples are all the same
     assert ((bounds.elbo - elbo).abs() <= error).all()
     assert (bounds.importance_weighted >= elbo - error).all()
-    assert (error < rate.view(-1, samples)[:, 0]).all()
+    assert (error < rate.view(-1, samples).mean(1)).all()
 
 
 def test_it_is_loaded_and_exported_with_the_same_numbers(

@@ -14,6 +14,8 @@ from tests.contracts.test_systems import TINY_GRID, TINY_HIERARCHY, TINY_TWO_GRI
 Compose = Callable[..., DictConfig]
 Fit = Callable[..., Trainer]
 
+pytestmark = pytest.mark.usefixtures("small_digits")
+
 CONF = Path(__file__).parents[2] / "conf"
 # Second stages, which begin with a run: tests/unit/training/test_second_stage.py
 SECOND = {"fitted_prior", "code_prior"}
@@ -49,6 +51,7 @@ AT_ONCE = {
 
 TINY = (
     "data=digits",
+    "recipe.image_shape=[1,8,8]",
     "recipe.channels=[2,4]",
     "recipe.blocks=[1,1]",
     "recipe.residual=true",
@@ -60,7 +63,7 @@ SMALL = {
     **dict.fromkeys(("pixelcnn", "pixelvae", "pixelvae_pp"), TINY_PIXELCNN),
     "vq_vae": TINY_GRID,
     "fsq_vae": TINY_GRID,
-    "vq_vae_2": TINY_TWO_GRIDS,
+    "vq_vae_2": (*TINY_TWO_GRIDS, "posterior.codes=20"),
     **TINY_HIERARCHY,
 }
 

@@ -24,8 +24,11 @@ from tests.updates import Recorder
 Compose = Callable[..., DictConfig]
 Fit = Callable[..., Trainer]
 
+pytestmark = pytest.mark.usefixtures("small_digits")
+
 TINY = (
     "data=digits",
+    "recipe.image_shape=[1,8,8]",
     "recipe.channels=[2,4]",
     "recipe.blocks=[1,1]",
     "trainer.accelerator=cpu",

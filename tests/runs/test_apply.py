@@ -36,7 +36,7 @@ def run(train: Any, compose: Any, tmp_path_factory: pytest.TempPathFactory) -> P
     """A run that has learnt what digits look like."""
     folder = tmp_path_factory.mktemp("runs") / "run"
     options = ("model=optimal_sigma", "objective=sigma_optimal", "data.batch_size=32")
-    train(compose(*BARE, *options, "recipe.channels=[8,16]", "trainer.max_epochs=8"), folder)
+    train(compose(*BARE, *options, "trainer.max_epochs=5"), folder)
     return folder
 
 
@@ -327,7 +327,7 @@ def test_samplers_that_are_fitted_to_the_pictures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(FEWEST, sampler, 40)
-    monkeypatch.setattr("reslag_vae.apply.samplers.UPDATES", 100)
+    monkeypatch.setattr("reslag_vae.apply.samplers.UPDATES", 10)
     before = torch.get_rng_state()
     assert apply(exported, pictures, "--sample", "9", "--sampler", sampler) == 0
     assert torch.equal(torch.get_rng_state(), before)

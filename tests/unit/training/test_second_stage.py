@@ -26,6 +26,8 @@ Compose = Callable[..., DictConfig]
 FirstStage = Callable[..., Path]
 Train = Callable[[DictConfig, Path], float]
 
+pytestmark = pytest.mark.usefixtures("small_digits")
+
 # Minibatches as the first stage's: sums over others round otherwise.
 OWN = ("trainer.accelerator=cpu", "logger=none", "data.batch_size=128")
 PRIORS = {
@@ -68,6 +70,11 @@ every_case = pytest.mark.parametrize(
         for i, own in enumerate(CASES)
     ],
 )
+
+
+@pytest.fixture
+def first_stage(first_stage: FirstStage) -> FirstStage:
+    return lambda *own: first_stage(*own, "recipe.image_shape=[1,8,8]")
 
 
 def composed(compose: Compose, run: Path, case: Case, *overrides: str) -> DictConfig:

@@ -11,8 +11,8 @@ from reslag_vae._runtime.errors import (
     printable,
 )
 from reslag_vae._runtime.invocation import invocation
+from reslag_vae._runtime.loading import loading
 from reslag_vae._runtime.parser import Parser
-from reslag_vae._runtime.signals import postponed
 from reslag_vae.apply.request import SAMPLERS, Request, checked_inputs
 from reslag_vae.runs.hub import HubAddress, is_address, parsed
 
@@ -197,7 +197,7 @@ def run(request: Request) -> int:
     """
     inputs = checked_inputs(request)
     process.wait_briefly_in_a_crowd()
-    with postponed():
+    with loading():
         from reslag_vae.apply.work import apply
         from reslag_vae.evaluation.progress import progress_bar
 

@@ -10,6 +10,7 @@ from reslag_vae._runtime import process
 from reslag_vae._runtime.errors import UserError, permission_errors
 from reslag_vae._runtime.invocation import configuration_folder
 from reslag_vae._runtime.jobs import job_end
+from reslag_vae._runtime.loading import loading
 
 
 @hydra.main(version_base="1.3", config_path=str(configuration_folder()), config_name="evaluate")
@@ -19,7 +20,8 @@ def main(config: DictConfig) -> None:
     try:
         with permission_errors():
             options.check_evaluation(config)
-            from reslag_vae.evaluation.main import evaluate
+            with loading():
+                from reslag_vae.evaluation.main import evaluate
 
             process.quiet()
             process.hide_missing_gpus()

@@ -7,8 +7,8 @@ from reslag_vae._runtime import process, terminal
 from reslag_vae._runtime.ending import ended_in_words
 from reslag_vae._runtime.errors import printable
 from reslag_vae._runtime.invocation import invocation
+from reslag_vae._runtime.loading import loading
 from reslag_vae._runtime.parser import Parser
-from reslag_vae._runtime.signals import postponed
 from reslag_vae.apply.command import model, path, whole
 from reslag_vae.explore.request import LOOPBACK, MOST, PORT, SPLITS, Request, checked_inputs
 
@@ -115,7 +115,7 @@ def run(request: Request) -> None:
     """
     inputs = checked_inputs(request)
     process.wait_briefly_in_a_crowd()
-    with postponed():
+    with loading():
         from reslag_vae.evaluation.progress import progress_bar
         from reslag_vae.explore.work import read_explorers
 

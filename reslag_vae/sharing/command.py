@@ -20,9 +20,9 @@ from reslag_vae._runtime.errors import (
     printable,
 )
 from reslag_vae._runtime.invocation import invocation
+from reslag_vae._runtime.loading import loading
 from reslag_vae._runtime.packages import missing
 from reslag_vae._runtime.parser import Parser
-from reslag_vae._runtime.signals import postponed
 from reslag_vae._runtime.terminal import prepare
 from reslag_vae.runs.exported import RECONSTRUCTIONS_FILE
 from reslag_vae.runs.folder import EXAMPLES_FILE
@@ -92,7 +92,7 @@ def export_run(run: Path, out: Path, options: argparse.Namespace) -> None:
     """
     if options.onnx:
         refuse_uninstalled()  # PyTorch takes seconds to import, and the model to read and draw
-    with postponed():
+    with loading():
         from reslag_vae.sharing.export import Choices, export
         from reslag_vae.sharing.graphs import compared
 

@@ -14,7 +14,8 @@ from reslag_vae._runtime import process, ranks, terminal
 from reslag_vae._runtime.errors import UserError, permission_errors
 from reslag_vae._runtime.invocation import configuration_folder, invocation
 from reslag_vae._runtime.jobs import job_end
-from reslag_vae._runtime.signals import interruptible, postponed
+from reslag_vae._runtime.loading import loading
+from reslag_vae._runtime.signals import interruptible
 from reslag_vae.runs import provenance
 from reslag_vae.runs.checkpoints import checkpoint_to_resume
 from reslag_vae.runs.folder import monitored_value
@@ -66,7 +67,7 @@ def run(
         The monitored value of the best epoch, and the system with that epoch's weights.
     """
     process.wait_briefly_in_a_crowd()
-    with postponed():
+    with loading():
         from lightning import seed_everything
 
         from reslag_vae.training import first_stage, preparation

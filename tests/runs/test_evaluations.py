@@ -139,17 +139,23 @@ def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, ca
         assert numbers["yardstick"]["sigma2"]["value"] == pytest.approx(
             trained["yardstick_sigma2"], rel=1e-5
         )
-        bounds = read_arrays(copies / model / "evaluation.npz")
-        assert all(len(values) == 180 for values in bounds.values())
+        of_images = read_arrays(copies / model / "evaluation.npz")
+        assert all(len(values) == 180 for values in of_images.values())
+        power = {name: of_images[f"upper_power_{name}"].mean() for name in ("originals", "samples")}
+        assert power["samples"] / power["originals"] == pytest.approx(
+            numbers["sharpness"]["sharpness_samples"]["value"], rel=1e-5
+        )
+        assert len(evaluation["spectra"]["reconstructions"]) == 14
         if model == "autoencoder":
-            assert (evaluation["verdict"], bounds) == (None, {})
+            assert evaluation["verdict"] is None
+            assert all(name.startswith("upper_power_") for name in of_images)
         else:
             assert evaluation["verdict"]["sentence"] in printed
             updates = read_run(copies / model).updates
             assert evaluation["verdict"]["sentence"].endswith(f"no more than {updates} updates")
             assert len(evaluation["verdict"]["dimensions"]) == 5
             own = numbers["likelihood"]["importance_weighted_bound"]["value"]
-            assert bounds["importance_weighted_bound"].mean() == pytest.approx(own)
+            assert of_images["importance_weighted_bound"].mean() == pytest.approx(own)
             assert "test split, 180 images" in evaluation["verdict"]["protocol"]
             assert numbers["yardstick"]["elbo"]["value"] == pytest.approx(
                 trained["test"]["elbo"], rel=1e-5

@@ -22,7 +22,7 @@ train: setup  ## train a real model on real images, bundled: no account, no down
 test: setup  ## the tests
 	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
-unit: setup  ## the unit tests: about four minutes on two cores
+unit: setup  ## the unit tests alone
 	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow" tests/unit
 
 contracts: setup  ## what every part promises, of each class that its room exports

@@ -22,7 +22,7 @@ ACTIVE, INACTIVE = "#1f77b4", "#c7c7c7"
 DPI = 120
 LONGEST, LONGEST_TITLE = 40, 200  # characters of a name, and of a line above a picture
 LINE = 65  # characters above a picture, beside each other
-MOST_BARS, MOST_NAMED = 500, 16
+MOST_BARS, MOST_NAMED, BAR_WIDTH = 500, 16, 0.85
 # Of words on a picture some 7 inches wide, and on a grid of images, some 10 inches wide: legible
 # where they are 400 pixels wide on a screen
 POINTS, GRID_POINTS = 12, 15
@@ -205,13 +205,20 @@ def bars(rows: Sequence[Bars], labels: tuple[str, str]) -> "Figure":
         rows: rows, from above.
         labels: of both axes.
     """
+    from matplotlib.collections import PolyCollection
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.3 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), squeeze=False)[:, 0]
     for axis, row in zip(axes, rows, strict=True):
         count = len(row.heights)
-        axis.bar(np.arange(count) + 1, row.heights, color=row.colors, width=0.85)
+        # Tens of thousands of codes are as quickly drawn as ten, in one piece.
+        pieces = PolyCollection(
+            list(outlines(row.heights)), facecolors=list(row.colors), linewidths=0
+        )
+        pieces.sticky_edges.y.append(0)
+        axis.add_collection(pieces)
+        axis.autoscale_view(scalex=False)
         axis.set_xlim(0.4, count + 0.6)
         axis.set_xlabel(labels[0], fontsize=POINTS)
         axis.set_ylabel(labels[1], fontsize=POINTS)
@@ -223,3 +230,11 @@ def bars(rows: Sequence[Bars], labels: tuple[str, str]) -> "Figure":
         axis.set_title(above, fontsize=POINTS, loc="left")
         axis.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def outlines(heights: np.ndarray) -> np.ndarray:
+    """Return the (N, 4, 2) corners of bars of (N,) heights, at 1 to N."""
+    left = np.arange(len(heights)) + 1 - BAR_WIDTH / 2
+    right, bottom = left + BAR_WIDTH, np.zeros(len(heights))
+    corners = [(left, bottom), (left, heights), (right, heights), (right, bottom)]
+    return np.stack([np.stack(corner, axis=1) for corner in corners], axis=1)

@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
@@ -78,12 +79,19 @@ def test_tiles_are_clamped_channels_last_and_apart(
     assert np.array_equal(mosaic, rest)
 
 
+def heights_of(axis: Axes) -> list[float]:
+    """Return the heights of an axis' bars, from the left."""
+    (bars,) = axis.collections
+    return [path.get_extents().y1 for path in bars.get_paths()]
+
+
 def test_kl_bars_are_sorted_and_inactive_ones_grey() -> None:
     figure = kl_bars(np.array([0.1, 2.0, 0.0]), np.array([True, True, False]), "title")
-    bars = figure.axes[0].patches
+    (bars,) = figure.axes[0].collections
 
-    assert [bar.get_height() for bar in bars] == [2.0, 0.1, 0.0]  # type: ignore[attr-defined]
-    assert [to_hex(bar.get_facecolor()) for bar in bars] == [ACTIVE, ACTIVE, INACTIVE]
+    assert heights_of(figure.axes[0]) == [2.0, 0.1, 0.0]
+    colors = np.asarray(bars.get_facecolor())
+    assert [to_hex(color) for color in colors] == [ACTIVE, ACTIVE, INACTIVE]
 
 
 def test_kl_bars_are_named_by_their_dimensions_and_have_a_key() -> None:
@@ -119,20 +127,26 @@ def test_a_long_verdict_is_not_cut() -> None:
 
 def test_of_very_many_dimensions_those_of_the_largest_kl_are_drawn() -> None:
     axis = kl_bars(np.arange(2000.0), np.ones(2000, dtype=bool), "title").axes[0]
-    heights = [bar.get_height() for bar in axis.patches]  # type: ignore[attr-defined]
-    assert heights == list(range(1999, 1499, -1))
+    assert heights_of(axis) == list(range(1999, 1499, -1))
     assert axis.get_xlabel() == "latent dimension, largest KL first, 500 of 2,000"
 
 
 def test_usage_bars_are_sorted() -> None:
-    bars = usage_bars([np.array([3, 0, 7])], ["title"]).axes[0].patches
-    assert [bar.get_height() for bar in bars] == [7, 3, 0]  # type: ignore[attr-defined]
+    axis = usage_bars([np.array([3, 0, 7])], ["title"]).axes[0]
+    assert heights_of(axis) == [7, 3, 0]
+    assert axis.get_ylim() == pytest.approx((0, 7.35))
+
+
+def test_bars_stand_on_their_numbers() -> None:
+    (bars,) = usage_bars([np.array([3, 7])], ["title"]).axes[0].collections
+    sides = [path.get_extents() for path in bars.get_paths()]
+    assert [(own.x0 + own.x1) / 2 for own in sides] == pytest.approx([1, 2])
+    assert [own.y0 for own in sides] == [0, 0]
 
 
 def test_each_level_of_codes_has_bars_and_a_title_of_its_own() -> None:
     axes = usage_bars([np.array([1, 2]), np.array([3, 0, 7])], ["top", "bottom"]).axes
-    heights = [[bar.get_height() for bar in axis.patches] for axis in axes]  # type: ignore[attr-defined]
-    assert heights == [[2, 1], [7, 3, 0]]
+    assert [heights_of(axis) for axis in axes] == [[2, 1], [7, 3, 0]]
     assert [axis.get_title(loc="left") for axis in axes] == ["top", "bottom"]
 
 

@@ -87,7 +87,7 @@ def markdown_table(lines: Sequence[Sequence[str]], places: Sequence[str] = ()) -
         lines: cells by line; the first line is the head.
         places: folders to which the first cells below the head lead; an empty one is none.
     """
-    head, *body = [markdown_cells(line) for line in lines]
+    head, body = [markdown(cell) for cell in lines[0]], [markdown_cells(line) for line in lines[1:]]
     for line, place in zip(body, places, strict=False):
         line[0] = f"[{line[0]}]({quote(place)})" if place else line[0]
     rule = ["---", *["---:"] * (len(head) - 1)]

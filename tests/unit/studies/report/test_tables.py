@@ -287,3 +287,8 @@ def test_a_further_test_set_has_columns_of_its_own(make_run: MakeRun, study: Pat
         RunError, match=r"as_JPEG.* is of epoch 39, and the run's result of epoch 38"
     ):
         read_finished_runs(study)
+
+
+def test_the_head_of_a_table_shows_the_names_of_users_as_they_are() -> None:
+    head = markdown_table([["", "Rec on <b>x|y"], ["a", "1"]]).splitlines()[0]
+    assert head == r"|  | Rec on &lt;b&gt;x\|y |"

@@ -143,7 +143,10 @@ def images_text(group: Systems) -> str:
 
 def systems_markdown(found: Sequence[Systems]) -> str:
     """Return the tables as Markdown."""
-    notes = [*NOTES, "The name of a row leads to the files of its numbers."]
+    notes = [
+        *NOTES,
+        "Where this page lies beside the results, the name of a row leads to the files of its numbers.",
+    ]
     parts = ["# All systems", "", *[f"{note}\n" for note in notes]]
     for group in found:
         head, *lines = table_of(group)

@@ -25,7 +25,7 @@ def as_markdown(contents: Contents) -> str:
     made_by = "; ".join(map(markdown, contents.made_by))
     parts += [
         f"{len(contents.runs)} finished runs, seeds {seeds}. {made_by}. "
-        "The name of a row leads to the files of its numbers.",
+        "Where this page lies beside the results, the name of a row leads to the files of its numbers.",
         "",
         *[f"{note}\n" for note in contents.reading_notes],
     ]

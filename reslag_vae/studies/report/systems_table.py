@@ -25,7 +25,7 @@ from reslag_vae.studies.report.systems import (
     samples_of,
 )
 from reslag_vae.studies.report.tables import text_of
-from reslag_vae.studies.report.text import markdown_table
+from reslag_vae.studies.report.text import LINKS_NOTE, markdown_table
 
 SECONDS_PER_HOUR = 3600
 
@@ -143,10 +143,7 @@ def images_text(group: Systems) -> str:
 
 def systems_markdown(found: Sequence[Systems]) -> str:
     """Return the tables as Markdown."""
-    notes = [
-        *NOTES,
-        "Where this page lies beside the results, the name of a row leads to the files of its numbers.",
-    ]
+    notes = [*NOTES, LINKS_NOTE]
     parts = ["# All systems", "", *[f"{note}\n" for note in notes]]
     for group in found:
         head, *lines = table_of(group)

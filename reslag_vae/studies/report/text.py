@@ -16,6 +16,10 @@ from reslag_vae.studies.report.contents import Chapter, Contents
 from reslag_vae.studies.report.missing import hours_in_all, missing_table
 from reslag_vae.studies.report.spectra import CAPTION, of_same_originals, spectra_file
 
+LINKS_NOTE = (
+    "Where this page lies beside the results, the name of a row leads to the files of its numbers."
+)
+
 
 def as_markdown(contents: Contents) -> str:
     """Return the report's tables as Markdown, with the notes that they need."""
@@ -24,8 +28,7 @@ def as_markdown(contents: Contents) -> str:
     seeds = ", ".join(map(str, contents.seeds))
     made_by = "; ".join(map(markdown, contents.made_by))
     parts += [
-        f"{len(contents.runs)} finished runs, seeds {seeds}. {made_by}. "
-        "Where this page lies beside the results, the name of a row leads to the files of its numbers.",
+        f"{len(contents.runs)} finished runs, seeds {seeds}. {made_by}. {LINKS_NOTE}",
         "",
         *[f"{note}\n" for note in contents.reading_notes],
     ]

@@ -7,7 +7,7 @@ import numpy as np
 
 from reslag_vae.studies.report.columns import from_evaluation, from_result
 from reslag_vae.studies.report.finished import FinishedRun
-from reslag_vae.studies.report.rows import Row, as_float
+from reslag_vae.studies.report.rows import Row
 from reslag_vae.studies.report.statistics import Estimate
 from reslag_vae.studies.report.systems import Systems, distances, prior_of, rank
 from reslag_vae.studies.report.tables import text_of
@@ -119,19 +119,27 @@ def cells_of(point: Point, group: Systems) -> list[str]:
     frechet = distances(row, group)[0]
     return [
         row.title,
-        text_of(with_error(point.rate, error_over_images(first, "kl")), 1),
-        text_of(with_error(point.rec, error_over_images(first, "rec")), 2),
+        text_of(or_over_images(point.rate, error_over_images(first, "kl")), 1),
+        text_of(or_over_images(point.rec, error_over_images(first, "rec")), 2),
         text_of(
-            with_error(frechet, stated(first, "samples", "classifier_frechet_reconstructions")), 2
+            or_over_images(
+                frechet, first.evaluation_error("samples", "classifier_frechet_reconstructions")
+            ),
+            2,
         ),
-        text_of(with_error(sharpness, stated(first, "sharpness", "sharpness_reconstructions")), 3),
+        text_of(
+            or_over_images(
+                sharpness, first.evaluation_error("sharpness", "sharpness_reconstructions")
+            ),
+            3,
+        ),
         text_of(from_result("epochs_run")(row), 0),
         str(len(row.runs)),
         point.study,
     ]
 
 
-def with_error(own: Estimate | None, error: float | None) -> Estimate | None:
+def or_over_images(own: Estimate | None, error: float | None) -> Estimate | None:
     """Return an estimate over seeds; of a single seed with the error of its own."""
     return own._replace(error=error) if own is not None and own.runs == 1 else own
 
@@ -142,11 +150,6 @@ def error_over_images(run: FinishedRun, name: str) -> float | None:
     if values is None or len(values) < 2:
         return None
     return float(np.std(values, ddof=1, dtype=np.float64) / np.sqrt(len(values)))
-
-
-def stated(run: FinishedRun, group: str, name: str) -> float | None:
-    """Return the standard error that evaluation.json states of a number; None without one."""
-    return as_float(run.evaluation.get("numbers", {}).get(group, {}).get(name, {}).get("error"))
 
 
 def alone(group: Systems, bands: Iterable[Band]) -> str:

@@ -5,24 +5,27 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from reslag_vae import likelihoods
-from reslag_vae.evaluation.metrics.sharpness import UPPER_POWERS, values_of_images
 from reslag_vae.runs.config import read_config
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import (
     CONFIG_FILE,
-    EVALUATION_FILE,
     PER_IMAGE_FILE,
     RESULT_FILE,
-    evaluation_images_file,
     figure_file,
     read_metrics,
     read_result,
 )
-from reslag_vae.runs.formats import read_arrays, read_json
-from reslag_vae.studies.plan import RESULTS, TEST_SETS, results_of
+from reslag_vae.studies.plan import RESULTS, results_of
+from reslag_vae.studies.report.evaluated import (
+    further_test_sets,
+    is_number,
+    number_in,
+    read_evaluated,
+    read_evaluation,
+    read_per_image,
+)
 
 # What metrics.json must say.
 NEEDED = ("model", "objective", "epoch", "epochs_run", "parameters", "yardstick_sigma2")
@@ -30,6 +33,8 @@ NEEDED = ("model", "objective", "epoch", "epochs_run", "parameters", "yardstick_
 GROUPS = {"recipe", "trainer", "objective", "network", "schedule", "optimizer"}
 
 SEED = re.compile(r"seed_\d+")
+
+SECONDS_PER_HOUR = 3600
 
 
 class FinishedRun(NamedTuple):
@@ -61,6 +66,11 @@ class FinishedRun(NamedTuple):
     evaluation: dict[str, Any]
     evaluated: dict[str, np.ndarray]
     elsewhere: dict[str, dict[str, Any]]
+
+    @property
+    def hours(self) -> float:
+        """Hours of training; 0 where they are not on record."""
+        return float(self.result.get("seconds", 0)) / SECONDS_PER_HOUR
 
     @property
     def dimensions(self) -> int:
@@ -130,14 +140,6 @@ class FinishedRun(NamedTuple):
         return {name: np.array(own, dtype=float) for name, own in found if isinstance(own, list)}
 
 
-def number_in(evaluation: dict[str, Any], *keys: str) -> float | None:
-    """Return a number of evaluation.json by its group, its name, and `value` or `error`."""
-    node: object = evaluation.get("numbers")
-    for key in keys:
-        node = node.get(key) if isinstance(node, dict) else None
-    return float(node) if isinstance(node, int | float) else None
-
-
 def read_finished_runs(study: Path) -> list[FinishedRun]:
     """Read every finished run of a study: `results/<data>/<row>/seed_<seed>/`.
 
@@ -187,54 +189,6 @@ def read_run(folder: Path) -> FinishedRun:
     )
 
 
-def further_test_sets(run: Path) -> list[Path]:
-    """Return the folders of the further test sets of a run's study, by name."""
-    results = run.parents[2]
-    if results.name != RESULTS:
-        return []
-    return sorted(path for path in (results.parent / TEST_SETS).glob("*") if path.is_dir())
-
-
-def read_evaluated(folder: Path, evaluation: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Read an evaluation's values of each image; nothing if they were not written.
-
-    Raises:
-        RunError: the file is damaged, or of another evaluation than evaluation.json.
-    """
-    path = evaluation_images_file(folder, "test", "best")
-    arrays = read_per_image(path) if evaluation else {}
-    powers = {name: torch.from_numpy(arrays.pop(name)) for name in UPPER_POWERS if name in arrays}
-    detail = {name: own.numpy() for name, own in values_of_images(powers).items()}
-    for group, found in (("likelihood", arrays), ("sharpness", detail)):
-        for name, values in found.items():
-            stated = evaluation["numbers"].get(group, {}).get(name, {}).get("value")
-            if not isinstance(stated, float) or not np.isclose(
-                values.mean(), stated, rtol=1e-6, atol=1e-6
-            ):
-                raise RunError(
-                    f"{path} is not of the evaluation in {EVALUATION_FILE}: evaluate the run anew, "
-                    "or remove the file."
-                )
-    return arrays | detail
-
-
-def read_per_image(path: Path) -> dict[str, np.ndarray]:
-    """Read per_image.npz; nothing if it does not exist.
-
-    Raises:
-        RunError: the file is damaged, or holds anything but one number for each image.
-    """
-    arrays = read_arrays(path)
-    count = next((values.size for values in arrays.values()), 0)
-    for name, values in arrays.items():
-        if values.ndim != 1 or values.dtype.kind != "f" or len(values) != count:
-            raise RunError(
-                f"{path} is damaged: {name} is {values.dtype} of {values.shape}, not a number for "
-                "each image."
-            )
-    return arrays
-
-
 def check_result(result: dict[str, Any], path: Path) -> None:
     """Raise a RunError if metrics.json lacks what the report needs."""
     images, test = result.get("images"), result.get("test")
@@ -259,11 +213,6 @@ def check_result(result: dict[str, Any], path: Path) -> None:
         raise RunError(f"{path} is damaged, or not of this package: it lacks {', '.join(lacking)}.")
 
 
-def is_number(value: object) -> bool:
-    """Return whether a value is a number, or None as for a variant without that number."""
-    return value is None or type(value) in (int, float)
-
-
 def read_run_config(folder: Path) -> dict[str, Any]:
     """Read config.yaml.
 
@@ -277,40 +226,3 @@ def read_run_config(folder: Path) -> dict[str, Any]:
             "package."
         )
     return content
-
-
-def read_evaluation(folder: Path, epoch: int) -> dict[str, Any]:
-    """Read evaluation.json; nothing if it does not exist.
-
-    Args:
-        folder: folder of the file.
-        epoch: epoch of the run's result.
-
-    Raises:
-        RunError: the file is damaged, or of another epoch.
-    """
-    path = folder / EVALUATION_FILE
-    content = read_json(path)
-    if content and not isinstance(content.get("numbers"), dict):
-        raise RunError(f"{path} is damaged: it is not an evaluation.")
-    if not are_spectra(content.get("spectra", {})):
-        raise RunError(f"{path} is damaged: its spectra are none.")
-    if content and content.get("epoch") != epoch:
-        raise RunError(
-            f"{path} is of epoch {content.get('epoch')}, and the run's result of epoch {epoch}: "
-            "evaluate it anew, or remove the file."
-        )
-    return content
-
-
-def are_spectra(found: object) -> bool:
-    """Return whether a part of evaluation.json has frequencies and as many powers of each source.
-
-    A power that is not finite is null. An evaluation of an earlier version has none.
-    """
-    if not isinstance(found, dict):
-        return False
-    lists = {name: own for name, own in found.items() if isinstance(own, list)}
-    numbers = all(own is None or is_number(own) for values in lists.values() for own in values)
-    alike = len({len(own) for own in lists.values()}) <= 1
-    return not found or (numbers and alike and lists.keys() >= {"frequencies", "originals"})

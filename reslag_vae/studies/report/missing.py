@@ -12,8 +12,6 @@ from reslag_vae.studies.report.finished import FinishedRun
 from reslag_vae.studies.run_state import State
 from reslag_vae.variants.titles import BY_NAME
 
-SECONDS_PER_HOUR = 3600
-
 HOURS_NOTE = (
     "Hours are medians of finished runs on the same data, those of other rows by the number of "
     "updates (an aggressive step of n encoder updates as 0.6 + 0.8 n joint ones)."
@@ -78,20 +76,15 @@ def hours_of(job: Job, runs: Sequence[FinishedRun]) -> Hours | None:
     same = [run for run in near if run.row == job.row]
     if same:
         seeds = ", ".join(str(run.seed) for run in same)
-        return Hours(median(hours(run) for run in same), f"the same row, seed {seeds}")
+        return Hours(median(run.hours for run in same), f"the same row, seed {seeds}")
     kin = [run for run in near if run.result["model"] == model_of(job)]
     for others, words in ((kin, f" of {model_of(job)}"), (near, "")):
-        scaled = [(run.row, hours(run) * share) for run in others if (share := share_of(job, run))]
+        scaled = [(run.row, run.hours * share) for run in others if (share := share_of(job, run))]
         if scaled:
             rows = len({row for row, _ in scaled})
             basis = f"{rows} other row{'s' if rows > 1 else ''}{words}"
             return Hours(median(value for _, value in scaled), basis)
     return None
-
-
-def hours(run: FinishedRun) -> float:
-    """Return the hours that a run took."""
-    return float(run.result.get("seconds", 0)) / SECONDS_PER_HOUR
 
 
 def share_of(job: Job, run: FinishedRun) -> float | None:

@@ -30,6 +30,8 @@ from reslag_vae.studies.report.rows import Row
 from reslag_vae.studies.report.spectra import CAPTION, power_spectra
 from reslag_vae.studies.report.systems import System, Systems
 from reslag_vae.studies.report.tables import text_of
+from reslag_vae.studies.report.thesis import NAMES
+from reslag_vae.studies.report.thesis_comparison import compare_with_thesis, count_of_cells
 
 SIGNS = {"better": "▼ ", "worse": "▲ "}
 
@@ -141,8 +143,8 @@ class ChapterView:
         body = [[Cell(row.title), Cell(tables.seeds_of(row))] for row in self.rows]
         for term in tables.terms_of(self.rows):
             names = tables.elsewhere(self.rows, term)
-            head += [Cell(tables.NAMES[term])]
-            head += [Cell(tables.head_on(name, tables.NAMES[term])) for name in names]
+            head += [Cell(NAMES[term])]
+            head += [Cell(tables.head_on(name, NAMES[term])) for name in names]
             for line, row in zip(body, self.rows, strict=True):
                 digits = tables.digits_of(term)
                 line += [compared(row, term)]
@@ -152,7 +154,7 @@ class ChapterView:
     @property
     def notes(self) -> list[str]:
         """The sentences below that table: further test sets, and the cells that are reached."""
-        found = [tables.elsewhere_note(self.rows), tables.count_of_cells(self.rows)]
+        found = [tables.elsewhere_note(self.rows), count_of_cells(self.rows)]
         return [note for note in found if note]
 
     @property
@@ -210,7 +212,7 @@ class ChapterView:
 
 def compared(row: Row, term: str) -> Cell:
     """Return the cell of a term beside that of the thesis."""
-    pair, digits = tables.compare_with_thesis(row, term), tables.digits_of(term)
+    pair, digits = compare_with_thesis(row, term), tables.digits_of(term)
     if pair.printed is None:
         return Cell(text_of(pair.ours, digits))
     note = f"thesis {tables.rounded(pair.printed, digits)}"

@@ -14,6 +14,7 @@ from reslag_vae.studies.report.equal_rate import (
     bands_of,
     places_of,
 )
+from reslag_vae.studies.report.finished import SECONDS_PER_HOUR
 from reslag_vae.studies.report.rows import Row
 from reslag_vae.studies.report.spreadsheet import pair_of, without_formula
 from reslag_vae.studies.report.statistics import Estimate
@@ -26,8 +27,6 @@ from reslag_vae.studies.report.systems import (
 )
 from reslag_vae.studies.report.tables import text_of
 from reslag_vae.studies.report.text import LINKS_NOTE, markdown_table
-
-SECONDS_PER_HOUR = 3600
 
 # Head of the column of what papers report.
 PAPER = "a paper's"

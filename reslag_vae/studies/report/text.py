@@ -15,6 +15,7 @@ from reslag_vae.studies.report.columns import (
 from reslag_vae.studies.report.contents import Chapter, Contents
 from reslag_vae.studies.report.missing import hours_in_all, missing_table
 from reslag_vae.studies.report.spectra import CAPTION, of_same_originals, spectra_file
+from reslag_vae.studies.report.thesis_comparison import count_of_cells
 
 LINKS_NOTE = (
     "Where this page lies beside the results, the name of a row leads to the files of its numbers."
@@ -57,7 +58,7 @@ def chapter_lines(chapter: Chapter) -> list[str]:
         ]
     places = [row.place for row in chapter.rows]
     lines += [markdown_table(tables.thesis_table(chapter.rows), places)]
-    for note in (tables.elsewhere_note(chapter.rows), tables.count_of_cells(chapter.rows)):
+    for note in (tables.elsewhere_note(chapter.rows), count_of_cells(chapter.rows)):
         lines += [markdown(note), ""] if note else []
     if chapter.answered:
         lines += [markdown_table(tables.answer_table(chapter.answered))]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 # The four numbers of a cell of Table 1.
 TERMS = ("rec", "lat", "mmd", "total")
+NAMES = {"rec": "Rec", "lat": "Lat", "mmd": "MMD", "total": "Total"}
 
 # Data sets of ours that are shown beside one of the thesis' without being the same.
 STANDS_FOR = {"cifar10_folder": "cifar10"}

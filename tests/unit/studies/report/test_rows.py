@@ -17,7 +17,7 @@ from reslag_vae.studies.report.finished import read_finished_runs
 from reslag_vae.studies.report.grouping import rows_of
 from reslag_vae.studies.report.rows import Row, implied_sigma2
 from reslag_vae.studies.report.statistics import Estimate, estimate
-from reslag_vae.studies.report.tables import compare_with_thesis
+from reslag_vae.studies.report.thesis_comparison import compare_with_thesis
 from tests.running import ROOT
 
 MakeRun = Callable[..., Path]

@@ -17,8 +17,6 @@ from reslag_vae.studies.report.spreadsheet import as_csv, without_formula
 from reslag_vae.studies.report.statistics import Estimate
 from reslag_vae.studies.report.tables import (
     answer_table,
-    compare_with_thesis,
-    count_of_cells,
     elsewhere_note,
     number_table,
     rows_with,
@@ -26,6 +24,7 @@ from reslag_vae.studies.report.tables import (
     thesis_table,
 )
 from reslag_vae.studies.report.text import markdown_table
+from reslag_vae.studies.report.thesis_comparison import compare_with_thesis, count_of_cells
 
 MakeRun = Callable[..., Path]
 

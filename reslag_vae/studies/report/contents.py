@@ -83,7 +83,7 @@ class Contents(NamedTuple):
         if count:
             notes.append(
                 f"The answers rest on {count} intervals at 95%, none of them corrected for their "
-                f"number: were all differences zero, about {count / 20:.0f} would exclude it."
+                f"number: were all differences zero, about {count / 20:.1f} would exclude it."
             )
         return notes
 

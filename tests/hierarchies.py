@@ -1,5 +1,6 @@
 """Hierarchies for tests: what generates a linear one, and latents that are held fixed."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
-from reslag_vae.latents import DiagonalGaussian, PosteriorDensity, PrecisionWeightedPosterior
+from reslag_vae.evaluation import importance_weighted_bound
+from reslag_vae.latents import DiagonalGaussian, LevelDensity, PrecisionWeightedPosterior
 from reslag_vae.likelihoods import UnitGaussian
 from reslag_vae.models import HierarchicalModel
 from reslag_vae.networks.hierarchy import TopDown
@@ -72,11 +74,38 @@ class FixedGaussian(DiagonalGaussian):
 class FixedSamples(PrecisionWeightedPosterior):
     """The posterior of a ladder, with latents that are held fixed."""
 
-    def forward(self, features: Tensor) -> PosteriorDensity:
+    def forward(self, features: Tensor) -> LevelDensity:
         return FixedGaussian(*super().forward(features))  # type: ignore[misc]
 
-    def given(self, features: Tensor, prior: Any) -> PosteriorDensity:
+    def given(self, features: Tensor, prior: Any) -> LevelDensity:
         return FixedGaussian(*super().given(features, prior))  # type: ignore[misc]
+
+
+def assert_bounds_of_binary_levels(model: HierarchicalModel, dims: tuple[int, ...]) -> None:
+    """Assert that the masses of all states of binary levels sum to one, and bound log p(x)."""
+    assert model.level_dims == dims
+    assert model.binary.all()
+    model = model.double().eval()
+    images = draw_images(4, model.image_shape).double()
+    states = torch.tensor(
+        list(itertools.product([0.0, 1.0], repeat=sum(dims))), dtype=torch.float64
+    )
+    levels = model.levels(states)
+    log_masses, above = model.prior().log_prob(levels[0]), None
+    for level in range(1, len(levels)):
+        above = model.network.generative.join(level - 1, above, levels[:level])
+        log_masses = log_masses + model.prior_given(level, above, states.dtype).log_prob(
+            levels[level]
+        )
+    each = [model.log_likelihood(image.expand(len(states), -1, -1, -1), states) for image in images]
+    exact = torch.stack([torch.logsumexp(log_masses + own, 0) for own in each])
+    result = importance_weighted_bound(model, images, samples=20_000)
+    drawn = torch.stack([model.infer(images).code for _ in range(20)])
+
+    torch.testing.assert_close(log_masses.exp().sum(), torch.tensor(1.0, dtype=torch.float64))
+    assert ((drawn == 0) | (drawn == 1)).all()
+    assert (result.elbo < exact).all()
+    torch.testing.assert_close(result.importance_weighted, exact, rtol=0, atol=0.05)
 
 
 def paths_to_the_image(model: HierarchicalModel, images: Tensor) -> list[bool]:

@@ -1,6 +1,14 @@
 """Latents: the posterior q(z|x) and the prior p(z)."""
 
-from reslag_vae.latents.base import Density, Level, Posterior, PosteriorDensity, Prior
+from reslag_vae.latents.base import (
+    Density,
+    Level,
+    LevelDensity,
+    LevelPosterior,
+    Posterior,
+    PosteriorDensity,
+    Prior,
+)
 from reslag_vae.latents.bernoulli import Bernoulli, BernoulliPosterior
 from reslag_vae.latents.boltzmann import BoltzmannMachine, BoltzmannPrior
 from reslag_vae.latents.code_prior import CodePrior
@@ -36,6 +44,8 @@ __all__ = [
     "Inferred",
     "LatentStatistics",
     "Level",
+    "LevelDensity",
+    "LevelPosterior",
     "MixturePrior",
     "PixelCNNPrior",
     "Point",

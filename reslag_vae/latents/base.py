@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import torch
@@ -83,6 +84,27 @@ class PosteriorDensity(Density, Protocol):
         """Return the posteriors of (B · count) images: each image's, `count` times in a row."""
 
 
+class LevelDensity(PosteriorDensity, Protocol):
+    """Independent densities of each dimension, of a posterior or of a prior given levels above."""
+
+    def log_probs(self, latents: Tensor) -> Tensor:
+        """Return the (B, d) log-density of each dimension of (B, d) latents, in nats."""
+
+    def kl(self, prior: Self) -> Tensor:
+        """Return the (B, d) KL(q || p) of each dimension to another density of the kind, in nats.
+
+        Args:
+            prior: p.
+        """
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return the densities over the dimensions of all parts, one after the other."""
+
+    def split(self, widths: Sequence[int]) -> list[Self]:
+        """Return the densities of parts of the dimensions, of widths that sum to d."""
+
+
 class Posterior(Described, nn.Module, ABC):
     """A map from the inference network's numbers to the posterior q(z|x).
 
@@ -107,18 +129,6 @@ class Posterior(Described, nn.Module, ABC):
     def forward(self, features: Tensor) -> PosteriorDensity:
         """Return q(z|x) from (B, d · parameters_per_latent) numbers."""
 
-    def given(self, features: Tensor, prior: Density) -> PosteriorDensity:
-        """Return q(z|x, z above) of a level below the top of a hierarchy.
-
-        It is that of the numbers alone, unless a subclass pairs it with the prior of the level.
-
-        Args:
-            features: (B, d · parameters_per_latent) numbers.
-            prior: p(z|z above), for B latents above.
-        """
-        density: PosteriorDensity = self(features)
-        return density
-
     def penalties(self, density: PosteriorDensity) -> dict[str, Tensor]:
         """Return further (B,) costs of training by name, beside the KL, in the objective's unit.
 
@@ -136,6 +146,34 @@ class Posterior(Described, nn.Module, ABC):
 
     def end_update(self) -> None:
         """Take note of an update of the inference group that has ended."""
+
+
+class LevelPosterior(Posterior):
+    """A posterior of the levels of a hierarchy, whose priors below the top are of the same kind."""
+
+    @abstractmethod
+    def forward(self, features: Tensor) -> LevelDensity:
+        """Return q(z|x) from (B, d · parameters_per_latent) numbers."""
+
+    @abstractmethod
+    def prior_of(self, numbers: Tensor) -> LevelDensity:
+        """Return p(z|z above) of a level below the top.
+
+        Args:
+            numbers: (B, d · parameters_per_latent) of the generative network.
+        """
+
+    def given(self, features: Tensor, prior: LevelDensity) -> LevelDensity:
+        """Return q(z|x, z above) of a level below the top.
+
+        It is that of the numbers alone, unless a subclass pairs it with the prior of the level.
+
+        Args:
+            features: (B, d · parameters_per_latent) numbers.
+            prior: p(z|z above), for B latents above.
+        """
+        density: LevelDensity = self(features)
+        return density
 
 
 class Level(NamedTuple):

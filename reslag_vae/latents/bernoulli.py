@@ -1,12 +1,13 @@
 """Binary units: a posterior over latents that are 0 or 1."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from reslag_vae.latents.base import Posterior, PosteriorDensity, straight_through
+from reslag_vae.latents.base import LevelDensity, LevelPosterior, straight_through
 from reslag_vae.options import require
 
 TEMPERATURE = 0.5
@@ -61,7 +62,16 @@ class Bernoulli(NamedTuple):
 
     def log_prob(self, latents: Tensor) -> Tensor:
         """Return the (B,) log-mass of (B, d) latents of 0 and 1, in nats."""
-        return (latents * self.logits - F.softplus(self.logits)).sum(-1)
+        return self.log_probs(latents).sum(-1)
+
+    def log_probs(self, latents: Tensor) -> Tensor:
+        """Return the (B, d) log-mass of each unit of (B, d) latents of 0 and 1, in nats."""
+        return latents * self.logits - F.softplus(self.logits)
+
+    def kl(self, prior: Self) -> Tensor:
+        """Return the (B, d) KL(q || p) of each unit to that of other masses, in nats."""
+        # Of a sum over both values, which is linear in the value.
+        return self.log_probs(self.mean) - prior.log_probs(self.mean)
 
     def standard_kl(self) -> None:
         """Return None: N(0, I) is no prior of binary units."""
@@ -71,9 +81,21 @@ class Bernoulli(NamedTuple):
         """Return the masses of (B · count) images: each image's, `count` times in a row."""
         return self._replace(logits=self.logits.repeat_interleave(count, 0))
 
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return the masses of the units of all parts, which have one temperature."""
+        return parts[0]._replace(logits=torch.cat([own.logits for own in parts], dim=1))
 
-class BernoulliPosterior(Posterior):
+    def split(self, widths: Sequence[int]) -> list[Self]:
+        """Return the masses of parts of the units, of widths that sum to d."""
+        return [self._replace(logits=own) for own in torch.split(self.logits, list(widths), dim=1)]
+
+
+class BernoulliPosterior(LevelPosterior):
     """A posterior of independent binary units, with a logit for each.
+
+    Of a level below the top of a hierarchy it is the normalised product of what the image says and
+    of the prior given the levels above, as that of a Ladder VAE is of Gaussians: logits add up.
 
     Args:
         temperature: temperature of the relaxation that gives samples their gradient: a low one has
@@ -93,5 +115,12 @@ class BernoulliPosterior(Posterior):
         require("posterior.temperature", temperature)
         self.temperature = temperature
 
-    def forward(self, features: Tensor) -> PosteriorDensity:
+    def forward(self, features: Tensor) -> LevelDensity:
         return Bernoulli(features, self.temperature)
+
+    def prior_of(self, numbers: Tensor) -> LevelDensity:
+        return Bernoulli(numbers, self.temperature)
+
+    def given(self, features: Tensor, prior: LevelDensity) -> LevelDensity:
+        assert isinstance(prior, Bernoulli), "the priors of all levels are of binary units"
+        return Bernoulli(features + prior.logits, self.temperature)

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from reslag_vae.latents.base import Posterior, PosteriorDensity, repeated
+from reslag_vae.latents.base import LevelDensity, LevelPosterior, repeated
 
 LOG_VARIANCE_BOUND = 20.0
 
@@ -76,12 +76,18 @@ class DiagonalGaussian(NamedTuple):
         """
         return 0.5 * (self.mean.square() + self.log_variance.exp() - 1 - self.log_variance)
 
+    def kl(self, prior: Self) -> Tensor:
+        """Return the (B, d) KL(q || p) of each dimension to another Gaussian, in nats."""
+        difference = self.log_variance - prior.log_variance
+        squares = (self.mean - prior.mean).square() * (-prior.log_variance).exp()
+        return 0.5 * (squares + difference.exp() - 1 - difference)
+
     def repeat(self, count: int) -> Self:
         """Return the densities of (B · count) images: each image's, `count` times in a row."""
         return type(self)(*repeated(self, count))
 
     @classmethod
-    def joined(cls, parts: Sequence["DiagonalGaussian"]) -> Self:
+    def joined(cls, parts: Sequence[Self]) -> Self:
         """Return the densities over the dimensions of all parts, one after the other."""
         means, log_variances = [own.mean for own in parts], [own.log_variance for own in parts]
         return cls(torch.cat(means, dim=1), torch.cat(log_variances, dim=1))
@@ -93,21 +99,15 @@ class DiagonalGaussian(NamedTuple):
         return [type(self)(*part) for part in zip(means, log_variances, strict=True)]
 
 
-def gaussian_kl(posterior: PosteriorDensity, prior: DiagonalGaussian) -> Tensor | None:
-    """Return the (B, d) KL(q || p) of each dimension in nats; None if q is no diagonal Gaussian."""
-    if posterior.log_variance is None:
-        return None
-    difference = posterior.log_variance - prior.log_variance
-    squares = (posterior.mean - prior.mean).square() * (-prior.log_variance).exp()
-    return 0.5 * (squares + difference.exp() - 1 - difference)
-
-
-class GaussianPosterior(Posterior):
+class GaussianPosterior(LevelPosterior):
     """A posterior with a mean and a log-variance for each latent dimension."""
 
     name = "diagonal_gaussian"
     provides = frozenset({"density"})
     parameters_per_latent = 2
 
-    def forward(self, features: Tensor) -> PosteriorDensity:
+    def forward(self, features: Tensor) -> LevelDensity:
         return DiagonalGaussian.from_parameters(features)
+
+    def prior_of(self, numbers: Tensor) -> LevelDensity:
+        return DiagonalGaussian.from_parameters(numbers)

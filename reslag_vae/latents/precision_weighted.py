@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from reslag_vae.latents.base import Density, PosteriorDensity
+from reslag_vae.latents.base import Density, LevelDensity
 from reslag_vae.latents.gaussian import DiagonalGaussian, GaussianPosterior, bounded
 
 # Log-variance of the bottom-up Gaussian where the network gives 0. An untrained posterior is so at
@@ -22,7 +22,7 @@ class PrecisionWeightedPosterior(GaussianPosterior):
     name = "precision_weighted"
     requires = frozenset({"hierarchy"})
 
-    def given(self, features: Tensor, prior: Density) -> PosteriorDensity:
+    def given(self, features: Tensor, prior: LevelDensity) -> LevelDensity:
         mean, raw = features.chunk(2, dim=-1)
         return product(DiagonalGaussian(mean, bounded(raw + WIDE)), prior)
 

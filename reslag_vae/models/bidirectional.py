@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from reslag_vae.latents import DiagonalGaussian, Posterior, Prior
+from reslag_vae.latents import LevelDensity, LevelPosterior, Prior
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models.hierarchical import Ascent, HierarchicalModel, InferredLevel
 from reslag_vae.networks.bidirectional import BidirectionalNetwork
@@ -30,7 +30,7 @@ class BidirectionalModel(HierarchicalModel):
         likelihood: p(x|z).
         posterior: q of every part of every level, with one set of parameters, if it has any; only
             on the way down is it given the prior.
-        prior: p(z_1), of the top; those below are diagonal Gaussians.
+        prior: p(z_1), of the top; those below are of the posterior's kind.
 
     Raises:
         ValueError: the parts do not fit each other; the message names the option.
@@ -43,7 +43,7 @@ class BidirectionalModel(HierarchicalModel):
         self,
         network: BidirectionalNetwork,
         likelihood: Likelihood,
-        posterior: Posterior,
+        posterior: LevelPosterior,
         prior: Prior,
     ) -> None:
         if type(prior).bind is not Prior.bind:
@@ -81,7 +81,7 @@ class BidirectionalModel(HierarchicalModel):
         level: int,
         ascent: Ascent,
         above: Tensor,
-        prior: DiagonalGaussian,
+        prior: LevelDensity,
         noise: Tensor | None,
     ) -> InferredLevel:
         up, latents = ascent.posterior, ascent.latents
@@ -91,11 +91,9 @@ class BidirectionalModel(HierarchicalModel):
         up_prior, down_prior = prior.split([width, self.level_dims[level] - width])
         own = None if noise is None else noise[:, width:]
         down = super().infer_level(level, ascent, above, down_prior, own)
-        assert isinstance(down.posterior, DiagonalGaussian), "every level is of Gaussians"
-        assert down.kl is not None, "which have a KL"
         up_kl = up.log_probs(latents) - up_prior.log_probs(latents)
         return InferredLevel(
-            DiagonalGaussian.joined([up, down.posterior]),
+            type(up).joined([up, down.posterior]),
             torch.cat([latents, down.latents], dim=1),
             torch.cat([up_kl, down.kl], dim=1),
         )

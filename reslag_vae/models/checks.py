@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae._runtime.errors import first_line
-from reslag_vae.latents import CodePosterior, GaussianPosterior, Posterior, Prior
+from reslag_vae.latents import CodePosterior, LevelPosterior, Posterior, Prior
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models.condition import Condition
 from reslag_vae.networks import Network, TwoGridNetwork
@@ -93,7 +93,7 @@ def check_condition(network: Network, posterior: Posterior, condition: Condition
 
 
 def check_hierarchy(network: Network, posterior: Posterior, bidirectional: bool) -> None:
-    """Refuse a network without the passes of the model, and a posterior without variances.
+    """Refuse a network without the passes of the model, and a posterior that is not of levels.
 
     Args:
         network: the network.
@@ -117,10 +117,10 @@ def check_hierarchy(network: Network, posterior: Posterior, bidirectional: bool)
             f"network={network.name}: infers latents on its way up, as model=biva does; choose "
             "network=ladder, network=residual_deep or network=vdvae."
         )
-    if not isinstance(posterior, GaussianPosterior):
+    if not isinstance(posterior, LevelPosterior):
         raise ValueError(
-            f"posterior={posterior.name}: every level of the model is of Gaussians; choose "
-            "posterior=precision_weighted or posterior=diagonal_gaussian."
+            f"posterior={posterior.name}: gives no prior of a level given those above it; choose "
+            "posterior=precision_weighted, posterior=diagonal_gaussian or posterior=bernoulli."
         )
 
 

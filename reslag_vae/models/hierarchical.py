@@ -6,15 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from reslag_vae.latents import (
-    DiagonalGaussian,
-    Inferred,
-    Level,
-    Posterior,
-    PosteriorDensity,
-    Prior,
-)
-from reslag_vae.latents.gaussian import gaussian_kl
+from reslag_vae.latents import Inferred, Level, LevelDensity, LevelPosterior, Prior
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models.checks import check_hierarchy, check_shapes
 from reslag_vae.models.generative import GenerativeModel, Group
@@ -31,16 +23,16 @@ class Ascent(NamedTuple):
     """
 
     features: Tensor
-    posterior: DiagonalGaussian | None = None
+    posterior: LevelDensity | None = None
     latents: Tensor | None = None
 
 
 class InferredLevel(NamedTuple):
     """The latents of a level below the top: see `Inferred`, which holds all levels."""
 
-    posterior: PosteriorDensity
+    posterior: LevelDensity
     latents: Tensor
-    kl: Tensor | None
+    kl: Tensor
 
 
 class HierarchicalModel(GenerativeModel):
@@ -48,14 +40,15 @@ class HierarchicalModel(GenerativeModel):
 
     A pass upwards makes features of the image. Then, level by level from the top, the latents so
     far lead to the features of the prior p(z_l|z_<l), and the posterior q(z_l|x, z_<l) is what
-    `Posterior.given` makes of that prior and of the image's features. The pass downwards is that of
-    generation: what reaches the image are samples, and no feature of the image.
+    `LevelPosterior.given` makes of that prior and of the image's features. The pass downwards is
+    that of generation: what reaches the image are samples, and no feature of the image.
 
     Args:
         network: the passes upwards and downwards.
         likelihood: p(x|z).
         posterior: q of every level, with one set of parameters, if it has any.
-        prior: p(z_1), of the top; those below are diagonal Gaussians.
+        prior: p(z_1), of the top; those below are of the posterior's kind: Gaussians or binary
+            units.
 
     Attributes:
         bidirectional: whether a part of each level is inferred on the way up.
@@ -70,7 +63,7 @@ class HierarchicalModel(GenerativeModel):
         self,
         network: HierarchicalNetwork,
         likelihood: Likelihood,
-        posterior: Posterior,
+        posterior: LevelPosterior,
         prior: Prior,
     ) -> None:
         super().__init__()
@@ -81,6 +74,8 @@ class HierarchicalModel(GenerativeModel):
         prior.bind(Level(posterior, self.level_dims[0], self.top_encoder()))
         self.noise_dims = (prior.noise_dim, *self.level_dims[1:])
         self.deterministic, self.top_down = False, len(self.level_dims) > 1
+        if "binary_posterior" in posterior.provides:
+            self.binary_levels = tuple(range(len(self.level_dims)))
         check_shapes(network, likelihood, posterior, prior, len(self.level_dims))
 
     def parts(self) -> dict[str, Any]:
@@ -180,7 +175,7 @@ class HierarchicalModel(GenerativeModel):
         level: int,
         ascent: Ascent,
         above: Tensor,
-        prior: DiagonalGaussian,
+        prior: LevelDensity,
         noise: Tensor | None,
     ) -> InferredLevel:
         """Return the latents of a level below the top, by q(z_l|x, z above).
@@ -194,13 +189,13 @@ class HierarchicalModel(GenerativeModel):
         """
         numbers = self.network.inference.numbers(level, ascent.features, above)
         posterior = self.posterior.given(numbers.to(prior.mean.dtype), prior)
-        return InferredLevel(posterior, posterior.rsample(noise), gaussian_kl(posterior, prior))
+        return InferredLevel(posterior, posterior.rsample(noise), posterior.kl(prior))
 
     def top_encoder(self) -> nn.Module | None:
         """Return a module from images to the top's numbers; None if they take more than images."""
         return TopEncoder(self.network.inference)
 
-    def prior_given(self, level: int, above: Tensor, dtype: torch.dtype) -> DiagonalGaussian:
+    def prior_given(self, level: int, above: Tensor, dtype: torch.dtype) -> LevelDensity:
         """Return p(z_l|z above) of a level below the top.
 
         Args:
@@ -208,9 +203,7 @@ class HierarchicalModel(GenerativeModel):
             above: (B, F, h, w) features of the latents above.
             dtype: precision of the density.
         """
-        return DiagonalGaussian.from_parameters(
-            self.network.generative.numbers(level, above).to(dtype)
-        )
+        return self.posterior.prior_of(self.network.generative.numbers(level, above).to(dtype))
 
     def parameters_of(self, latents: tuple[Tensor, ...]) -> Tensor:
         outputs = self.network.generative(torch.cat(latents, dim=1))

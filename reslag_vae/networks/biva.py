@@ -25,7 +25,7 @@ class BivaNetwork(BidirectionalNetwork):
         blocks: residual blocks of each stage, both upwards and downwards.
         latent_channels: channels of each of the two maps of latents of each stage, from the image
             inwards; a stage of 0 has none.
-        parameters_per_latent: 2 for mean and log-variance.
+        parameters_per_latent: 2 for mean and log-variance, 1 for the logit of a binary unit.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
 
     Raises:
@@ -52,7 +52,15 @@ class BivaNetwork(BidirectionalNetwork):
             BivaEncoder(
                 image_shape, levels, channels, blocks, latent_channels, parameters_per_latent
             ),
-            BivaDecoder(image_shape, levels, channels, blocks, latent_channels, outputs),
+            BivaDecoder(
+                image_shape,
+                levels,
+                channels,
+                blocks,
+                latent_channels,
+                parameters_per_latent,
+                outputs,
+            ),
             image_shape,
             levels,
             parameters_per_latent,

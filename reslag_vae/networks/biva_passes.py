@@ -93,6 +93,7 @@ class BivaDecoder(TopDown):
         channels: list[int],
         blocks: list[int],
         latent_channels: list[int],
+        parameters_per_latent: int,
         outputs: int,
     ) -> None:
         super().__init__(level_dims)
@@ -103,7 +104,7 @@ class BivaDecoder(TopDown):
         stages = stages_of_levels(latent_channels)
         for i, above in zip(stages, widths_above(channels, stages), strict=True):
             self.mixes.append(nn.Conv2d(above, channels[i], 1, bias=False))
-            self.heads.append(numbers_of_map(above, 2 * both[i]))
+            self.heads.append(numbers_of_map(above, both[i] * parameters_per_latent))
 
     def join(self, level: int, above: Tensor | None, latents: Sequence[Tensor]) -> Tensor:
         """Return the features of the latents down to a level; see the base class."""
@@ -117,7 +118,7 @@ class BivaDecoder(TopDown):
         return torch.cat([features, F.interpolate(above, features.shape[-2:])], dim=1)
 
     def numbers(self, level: int, above: Tensor) -> Tensor:
-        """Return the (B, 2 d_l) numbers of the prior of both maps of a level."""
+        """Return the (B, parameters) of the prior of both maps of a level."""
         parameters: Tensor = self.heads[level - 1](above)
         return parameters
 

@@ -61,7 +61,7 @@ class TopDown(nn.Module, ABC):
 
     @abstractmethod
     def numbers(self, level: int, above: Tensor) -> Tensor:
-        """Return the (B, 2 d_l) means and raw log-variances of the prior of a level.
+        """Return the (B, d_l · parameters_per_latent) numbers of the prior of a level.
 
         Args:
             level: number of the level, from 1: the prior of the top is no network's.
@@ -86,7 +86,8 @@ class HierarchicalNetwork(Network):
         generative: the pass downwards.
         image_shape: (C, H, W) of the images.
         level_dims: dimensions of each level, top first.
-        parameters_per_latent: 2 for mean and log-variance.
+        parameters_per_latent: 2 for mean and log-variance, 1 for the logit of a binary unit, of
+            posteriors and of priors given the levels above.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
     """
 

@@ -26,7 +26,7 @@ class LadderNetwork(HierarchicalNetwork):
         blocks: residual blocks of each stage, both upwards and downwards.
         latent_channels: channels of the map of latents of each stage, from the image inwards; a
             stage of 0 has none.
-        parameters_per_latent: 2 for mean and log-variance.
+        parameters_per_latent: 2 for mean and log-variance, 1 for the logit of a binary unit.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
 
     Raises:
@@ -53,7 +53,15 @@ class LadderNetwork(HierarchicalNetwork):
             LadderEncoder(
                 image_shape, latent_dim, channels, blocks, latent_channels, parameters_per_latent
             ),
-            LadderDecoder(image_shape, channels, blocks, latent_channels, levels, outputs),
+            LadderDecoder(
+                image_shape,
+                channels,
+                blocks,
+                latent_channels,
+                levels,
+                parameters_per_latent,
+                outputs,
+            ),
             image_shape,
             levels,
             parameters_per_latent,

@@ -64,6 +64,7 @@ class LadderDecoder(TopDown):
         blocks: list[int],
         latent_channels: list[int],
         level_dims: tuple[int, ...],
+        parameters_per_latent: int,
         outputs: int,
     ) -> None:
         super().__init__(level_dims)
@@ -73,7 +74,7 @@ class LadderDecoder(TopDown):
         )
         stages = zip(reversed(channels), reversed(latent_channels), strict=True)
         self.heads = nn.ModuleList(
-            numbers_of_map(features, 2 * own) for features, own in stages if own
+            numbers_of_map(features, own * parameters_per_latent) for features, own in stages if own
         )
 
     def join(self, level: int, above: Tensor | None, latents: Sequence[Tensor]) -> Tensor:
@@ -83,7 +84,7 @@ class LadderDecoder(TopDown):
         return features
 
     def numbers(self, level: int, above: Tensor) -> Tensor:
-        """Return the (B, 2 d_l) numbers of the prior of a level."""
+        """Return the (B, parameters) of the prior of a level."""
         parameters: Tensor = self.heads[level - 1](above)
         return parameters
 

@@ -35,7 +35,7 @@ class DeepResidualNetwork(HierarchicalNetwork):
         blocks: convolution blocks of each stage.
         levels: number of levels, at most that of the stages; None for one at each stage.
         residual_blocks: residual blocks of each stage, beside its convolution blocks.
-        parameters_per_latent: 2 for mean and log-variance.
+        parameters_per_latent: 2 for mean and log-variance, 1 for the logit of a binary unit.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
 
     Raises:
@@ -66,7 +66,15 @@ class DeepResidualNetwork(HierarchicalNetwork):
         numbers = [own * parameters_per_latent for own in level_dims]
         super().__init__(
             DeepEncoder(image_shape, numbers, channels, blocks, residual_blocks),
-            DeepDecoder(image_shape, level_dims, channels, blocks, residual_blocks, outputs),
+            DeepDecoder(
+                image_shape,
+                level_dims,
+                channels,
+                blocks,
+                residual_blocks,
+                parameters_per_latent,
+                outputs,
+            ),
             image_shape,
             level_dims,
             parameters_per_latent,
@@ -135,6 +143,7 @@ class DeepDecoder(TopDown):
         channels: list[int],
         blocks: list[int],
         residual_blocks: int,
+        parameters_per_latent: int,
         outputs: int,
     ) -> None:
         super().__init__(level_dims)
@@ -157,7 +166,8 @@ class DeepDecoder(TopDown):
         for width, own in zip(level_dims[1:], self.groups[1:], strict=True):
             shape = self.connections[own[0]]
             seen = reduction(channels[own[0]], shape)
-            self.heads.append(nn.Sequential(*seen, nn.Linear(math.prod(shape), 2 * width)))
+            numbers = width * parameters_per_latent
+            self.heads.append(nn.Sequential(*seen, nn.Linear(math.prod(shape), numbers)))
 
     def join(self, level: int, above: Tensor | None, latents: Sequence[Tensor]) -> Tensor:
         """Return the features of the latents down to a level; see the base class."""
@@ -175,7 +185,7 @@ class DeepDecoder(TopDown):
         return running
 
     def numbers(self, level: int, above: Tensor) -> Tensor:
-        """Return the (B, 2 d_l) numbers of the prior of a level."""
+        """Return the (B, parameters) of the prior of a level."""
         parameters: Tensor = self.heads[level - 1](above)
         return parameters
 

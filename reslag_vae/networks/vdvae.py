@@ -36,7 +36,7 @@ class VeryDeepNetwork(HierarchicalNetwork):
             most 7, and 2 at 1 x 1.
         width: channels of all features; those inside of a block are half as many.
         local_channels: channels of each map of latents.
-        parameters_per_latent: 2 for mean and log-variance.
+        parameters_per_latent: 2 for mean and log-variance, 1 for the logit of a binary unit.
         parameters_per_channel: the likelihood's numbers for each channel of a pixel.
 
     Raises:
@@ -61,7 +61,13 @@ class VeryDeepNetwork(HierarchicalNetwork):
         places = places_of(image_shape, latent_dim, levels, local_channels)
         super().__init__(
             VeryDeepEncoder(image_shape[0], places, width, parameters_per_latent),
-            VeryDeepDecoder(image_shape, places, width, image_shape[0] * parameters_per_channel),
+            VeryDeepDecoder(
+                image_shape,
+                places,
+                width,
+                parameters_per_latent,
+                image_shape[0] * parameters_per_channel,
+            ),
             image_shape,
             tuple(math.prod(place.shape) for place in places),
             parameters_per_latent,

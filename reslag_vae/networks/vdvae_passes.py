@@ -78,7 +78,12 @@ class VeryDeepDecoder(TopDown):
     """
 
     def __init__(
-        self, image_shape: ImageShape, places: Sequence[Place], width: int, outputs: int
+        self,
+        image_shape: ImageShape,
+        places: Sequence[Place],
+        width: int,
+        parameters_per_latent: int,
+        outputs: int,
     ) -> None:
         super().__init__(tuple(math.prod(place.shape) for place in places))
         self.places, self.width = places, width
@@ -89,7 +94,7 @@ class VeryDeepDecoder(TopDown):
             self.from_latents.append(pointwise(place.shape[0], width, scale))
             self.blocks.append(Residual(width, place.kernel, scale))
             if level:
-                numbers = width + 2 * place.shape[0]
+                numbers = width + place.shape[0] * parameters_per_latent
                 self.priors.append(bottleneck(width, width, numbers, place.kernel, scale))
                 if place.stage != places[level - 1].stage:
                     self.enlargings.append(Enlarging(width, place.shape[1:]))
@@ -113,7 +118,7 @@ class VeryDeepDecoder(TopDown):
         return torch.cat([features, self.priors[level](features)], dim=1)
 
     def numbers(self, level: int, above: Tensor) -> Tensor:
-        """Return the (B, 2 d_l) numbers of the prior of a level, which `join` has computed."""
+        """Return the (B, parameters) of the prior of a level, which `join` has computed."""
         return above[:, 2 * self.width :].flatten(1)
 
 

@@ -5,13 +5,14 @@ import torch
 from torch import Tensor
 
 from reslag_vae import latents
-from reslag_vae.latents import Posterior, PosteriorDensity
+from reslag_vae.latents import LevelPosterior, Posterior, PosteriorDensity
 from tests.contracts.numbers import assert_mean, integral, standard_normal_log_prob, support
 from tests.contracts.parts import LATENT_DIM, Case, every
 
 every_posterior = every(latents, Posterior)
 # Those of codes are a mass: tests/contracts/test_codes.py
 every_density = every(latents, Posterior, without="codes")
+every_level = every(latents, LevelPosterior)
 COUNT = 4
 
 
@@ -125,3 +126,33 @@ def test_samples_fit_a_density_that_integrates_to_one(case: Case) -> None:
     for function in (torch.sin, torch.square):
         expected = integral(probabilities * function(points), points)
         assert_mean(function(samples).view(COUNT, -1).T, expected)
+
+
+@every_level
+def test_the_kl_to_a_prior_given_the_levels_above_is_the_expected_log_ratio(case: Case) -> None:
+    posterior = case.build().double()
+    features = features_for(posterior)
+    prior = posterior.prior_of(features.flip(0))
+    density = posterior.given(features, prior)
+    kl = density.kl(prior)
+    many, repeated = density.repeat(20_000), prior.repeat(20_000)
+    samples = many.rsample(normal(20_000 * COUNT))
+    ratios = many.log_probs(samples) - repeated.log_probs(samples)
+
+    assert kl.shape == (COUNT, LATENT_DIM)
+    assert (kl > 0).all()
+    assert_mean(ratios.view(COUNT, 20_000, LATENT_DIM).transpose(0, 1), kl)
+    assert torch.equal(prior.kl(prior), torch.zeros_like(kl))
+    torch.testing.assert_close(many.log_probs(samples).sum(1), many.log_prob(samples))
+
+
+@every_level
+def test_parts_of_the_dimensions_join_to_the_whole(case: Case) -> None:
+    posterior = case.build().double()
+    density = posterior(features_for(posterior))
+    first, second = density.split([1, LATENT_DIM - 1])
+    joined, latents = type(density).joined([first, second]), density.rsample(normal(COUNT))
+
+    assert torch.equal(first.mean, density.mean[:, :1])
+    assert torch.equal(joined.log_probs(latents), density.log_probs(latents))
+    assert torch.equal(joined.rsample(normal(COUNT)), latents)

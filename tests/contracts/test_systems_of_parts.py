@@ -35,6 +35,7 @@ TINY = (
     "logger=none",
 )
 GRID = ("network.channels=[4,8]", "network.blocks=[1,1]")
+VAE = ("model=vae",)
 # Beside a choice, what it takes of the others.
 BESIDE = {
     "point": ("model=autoencoder",),
@@ -47,9 +48,15 @@ BESIDE = {
     "pixelcnn": ("model=fsq_vae", "prior.channels=4", "prior.layers=2", *GRID),
 }
 CHOICES = [
-    (group, path.stem)
+    (group, path.stem, VAE if group == "likelihood" else BESIDE.get(path.stem, VAE))
     for group in ("likelihood", "prior", "posterior")
     for path in sorted((ROOT / "conf" / group).glob("*.yaml"))
+]
+# Hierarchies of binary units; free bits would hold the prior still at first.
+BINARY = ("prior=boltzmann", "objective=elbo", "schedule=joint")
+CHOICES += [
+    ("posterior", "bernoulli", (f"model={model}", *BINARY))
+    for model in ("ladder_vae", "biva", "vdvae", "reslag_deep")
 ]
 
 
@@ -76,16 +83,16 @@ def every_data() -> dict[bool, Digits]:
     return found
 
 
-@pytest.mark.parametrize(("group", "choice"), CHOICES)
+@pytest.mark.parametrize(("group", "choice", "beside"), CHOICES)
 def test_every_choice_takes_a_step_and_is_read_back(
     group: str,
     choice: str,
+    beside: tuple[str, ...],
     compose: Compose,
     every_data: dict[bool, Digits],
     fit: Fit,
     tmp_path: Path,
 ) -> None:
-    beside = BESIDE.get(choice, ("model=vae",)) if group != "likelihood" else ("model=vae",)
     config = compose(*beside, f"{group}={choice}", *TINY)
     system = build_system(config)
     assert system.parts()[group].name == choice

@@ -23,6 +23,30 @@ def test_the_mass_is_that_of_torch_over_all_states() -> None:
     assert own.log_variance is None
 
 
+def test_below_the_top_the_posterior_is_the_product_with_the_prior_over_all_states() -> None:
+    features, numbers = torch.randn(2, 1, 4, dtype=torch.float64)
+    states = torch.tensor(list(itertools.product([0.0, 1.0], repeat=4)), dtype=torch.float64)
+    posterior = BernoulliPosterior()
+    prior = posterior.prior_of(numbers)
+    product = posterior(features).repeat(16).log_prob(states) + prior.repeat(16).log_prob(states)
+
+    own = posterior.given(features, prior).repeat(16).log_prob(states)
+    torch.testing.assert_close(own.exp(), product.softmax(0))
+
+
+def test_the_kl_is_that_of_torch() -> None:
+    q, p = (
+        Bernoulli(3 * torch.randn(2, 5, dtype=torch.float64)),
+        Bernoulli(torch.randn(2, 5).double()),
+    )
+    first, second = (torch.distributions.Bernoulli(logits=own.logits) for own in (q, p))
+
+    torch.testing.assert_close(q.kl(p), torch.distributions.kl_divergence(first, second))
+    assert (
+        (Bernoulli(torch.tensor([[-1e4, 1e4]])).kl(Bernoulli(torch.zeros(1, 2)))).isfinite().all()
+    )
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("scale", [0.1, 1.0, 30.0, 1e4])
 def test_samples_are_exactly_0_or_1_for_any_logits_and_noise(

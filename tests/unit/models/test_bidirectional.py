@@ -15,13 +15,15 @@ from reslag_vae.evaluation.epoch import evaluate
 from reslag_vae.evaluation.metrics import bounds
 from reslag_vae.latents import (
     BernoulliPosterior,
+    BoltzmannPrior,
     FlowPrior,
     GaussianPosterior,
+    PointPosterior,
     PrecisionWeightedPosterior,
     StandardNormal,
     VampPrior,
 )
-from reslag_vae.latents.gaussian import DiagonalGaussian, gaussian_kl
+from reslag_vae.latents.gaussian import DiagonalGaussian
 from reslag_vae.latents.inferred import joined
 from reslag_vae.likelihoods import Bernoulli
 from reslag_vae.models import BidirectionalModel, HierarchicalModel
@@ -37,6 +39,7 @@ from tests.hierarchies import (
     FixedSamples,
     LinearDown,
     LinearGaussian,
+    assert_bounds_of_binary_levels,
     draw_images,
     exact_log_likelihood,
     paths_to_the_image,
@@ -316,7 +319,7 @@ def upwards(model: BidirectionalModel, images: Tensor) -> tuple[DiagonalGaussian
     (own, _), (prior, _) = (
         densities[1].split([1, SIZE - 1]) for densities in (inferred.posteriors, inferred.priors)
     )
-    analytic, kl = gaussian_kl(own, prior), inferred.kls[1]
+    analytic, kl = own.kl(prior), inferred.kls[1]
     assert analytic is not None
     assert kl is not None
     return own, kl[:, 0], analytic[:, 0]
@@ -442,8 +445,16 @@ def test_parts_that_do_not_fit_are_refused_by_name() -> None:
         HierarchicalModel(*usual)
     with pytest.raises(ValueError, match=r"^prior=vamp: is made of an encoder of images alone"):
         BidirectionalModel(*usual[:3], VampPrior(3, SHAPE, 4))
-    with pytest.raises(ValueError, match=r"^posterior=bernoulli: every level"):
-        BidirectionalModel(*usual[:2], BernoulliPosterior(), usual[3])
+    with pytest.raises(ValueError, match=r"^posterior=point: gives no prior of a level"):
+        BidirectionalModel(*usual[:2], PointPosterior(), usual[3])  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def test_the_bounds_of_binary_levels_are_below_the_likelihood_summed_over_all_states() -> None:
+    torch.manual_seed(0)
+    network = BivaNetwork((1, 4, 4), 2, [3], [1], [1], parameters_per_latent=1)
+    model = BidirectionalModel(network, Bernoulli(), BernoulliPosterior(), BoltzmannPrior(2))
+    assert_bounds_of_binary_levels(model, (2, 8))
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,13 @@ from reslag_vae.evaluation import encode, importance_weighted_bound
 from reslag_vae.evaluation.metrics import bounds
 from reslag_vae.latents import (
     BernoulliPosterior,
-    DiagonalGaussian,
+    BoltzmannPrior,
     FlowPrior,
     GaussianPosterior,
     Inferred,
     LatentStatistics,
+    LevelDensity,
+    PointPosterior,
     PrecisionWeightedPosterior,
     StandardNormal,
     VampPrior,
@@ -29,6 +31,7 @@ from reslag_vae.models import HierarchicalModel
 from reslag_vae.networks import LadderNetwork, PlainNetwork
 from reslag_vae.networks.hierarchy import BottomUp, HierarchicalNetwork
 from reslag_vae.training.build import build_system
+from tests.contracts.numbers import assert_mean
 from tests.hierarchies import (
     LINEAR_SHAPE,
     PIXELS,
@@ -37,6 +40,7 @@ from tests.hierarchies import (
     FixedSamples,
     LinearDown,
     LinearGaussian,
+    assert_bounds_of_binary_levels,
     draw_images,
     exact_log_likelihood,
     paths_to_the_image,
@@ -125,7 +129,7 @@ def test_the_passes_of_inference_and_of_generation_are_the_same(
         assert torch.equal(prior.mean, inferred.priors[level].mean)
 
 
-def priors_of(model: HierarchicalModel, latents: list[Tensor]) -> list[DiagonalGaussian]:
+def priors_of(model: HierarchicalModel, latents: list[Tensor]) -> list[LevelDensity]:
     """The priors of the levels below the top, for latents that are given."""
     priors, above = [], None
     for level in range(1, len(latents)):
@@ -285,6 +289,46 @@ def test_the_bounds_of_a_linear_model_are_below_its_exact_likelihood(
     torch.testing.assert_close(result.importance_weighted, exact, rtol=0, atol=0.1)
 
 
+def binary_model(shape: tuple[int, int, int] = (1, 4, 4), **sizes: Any) -> HierarchicalModel:
+    torch.manual_seed(0)
+    network = make_network(shape, parameters_per_latent=1, **sizes)
+    return HierarchicalModel(network, Bernoulli(), BernoulliPosterior(), BoltzmannPrior(3))
+
+
+@torch.no_grad()
+def test_the_bounds_of_binary_levels_are_below_the_likelihood_summed_over_all_states() -> None:
+    model = binary_model(channels=[3], blocks=[1], latent_channels=[1])
+    assert_bounds_of_binary_levels(model, (3, 4))
+
+
+@torch.no_grad()
+def test_the_kl_of_each_binary_level_is_that_of_its_samples() -> None:
+    model, images, count = binary_model(SHAPE).double().eval(), draw_images(2).double(), 20_000
+    inferred = model.infer(images, tuple(own.double() for own in model_noise(model, 2 * count)))
+    levels = zip(inferred.posteriors, inferred.priors, inferred.latents, inferred.kls, strict=True)
+    for q, p, z, kl in levels:
+        assert kl is not None
+        rows = (q.log_prob(z) - p.log_prob(z) - kl.sum(1)).view(2, count).T
+        assert_mean(rows, torch.zeros(2, dtype=torch.float64))
+
+
+def model_noise(model: HierarchicalModel, count: int) -> tuple[Tensor, ...]:
+    generator = torch.Generator().manual_seed(2)
+    return tuple(torch.randn(count, width, generator=generator) for width in model.level_dims)
+
+
+@torch.no_grad()
+def test_binary_codes_are_probabilities_that_decode_as_the_values_next_to_them() -> None:
+    model, images = binary_model(SHAPE).eval(), draw_images()
+    code = model.encode(images)
+
+    assert ((code > 0) & (code < 1)).all()
+    assert torch.equal(model.decode(code), model.decode(code.round()))
+    cold = model.sample(9, torch.Generator().manual_seed(1), temperature=0)
+    assert torch.equal(cold, cold[:1].expand_as(cold))
+    assert len(model.sample(9, torch.Generator().manual_seed(1)).unique(dim=0)) > 1
+
+
 def test_numbers_of_an_evaluation_do_not_depend_on_the_chunks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -356,7 +400,8 @@ def refused(message: str, **parts: Any) -> None:
 
 def test_parts_that_do_not_fit_are_refused_by_name() -> None:
     refused(r"^network=plain: has no levels", network=PlainNetwork(SHAPE, 3, [4], [1]))
-    refused(r"^posterior=bernoulli: every level", posterior=BernoulliPosterior())
+    refused(r"^posterior=point: gives no prior of a level", posterior=PointPosterior())
+    refused(r"^network\.parameters_per_latent=2: bernoulli", posterior=BernoulliPosterior())
     refused(r"^prior\.latent_dim=4: must be that of the network, 3", prior=StandardNormal(4))
     one = make_network(parameters_per_latent=1)
     refused(r"^network\.parameters_per_latent=1: ", network=one)
@@ -371,7 +416,7 @@ def test_parts_that_do_not_fit_are_refused_by_name() -> None:
             ("model=vae", "posterior=precision_weighted"),
             "^posterior=precision_weighted does not take network=plain; it takes network=.*ladder",
         ),
-        (("model=ladder_vae", "posterior=point"), "^posterior=point: every level"),
+        (("model=ladder_vae", "posterior=point"), "^posterior=point: gives no prior of a"),
         (("model=ladder_vae", "objective=mmd"), "^model=ladder_vae does not take objective=mmd"),
     ],
 )

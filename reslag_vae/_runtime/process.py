@@ -1,4 +1,4 @@
-"""Settings of the C library and the environment that make training steps faster."""
+"""Settings of the C library and the environment that make networks faster on the CPU."""
 
 import ctypes
 import gc
@@ -67,7 +67,7 @@ def running_beside() -> int:
 
 
 def tune() -> None:
-    """Make training steps on the CPU faster; results stay bitwise the same.
+    """Make networks on the CPU faster; results stay bitwise the same.
 
     One call for each process is enough.
     """
@@ -76,7 +76,7 @@ def tune() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep the memory of freed tensors for the next step.
+    """Have the C library keep the memory of freed tensors for the next ones.
 
     By default glibc returns large blocks to the system at once and asks for them again a moment
     later, and the system clears each page anew: thousands of page faults a step, a fifth of its

@@ -201,6 +201,7 @@ def run(request: Request) -> int:
         from reslag_vae.apply.work import apply
         from reslag_vae.evaluation.progress import progress_bar
 
+    process.tune()
     report = apply(request, inputs, progress_bar)
     for note in report.notes:
         print(printable(note), file=sys.stderr)

@@ -24,7 +24,7 @@ def main(config: DictConfig) -> None:
                 from reslag_vae.evaluation.main import evaluate
 
             process.quiet()
-            process.hide_missing_gpus()
+            process.tune()
             evaluate(config)
     except UserError as error:
         raise job_end(str(error)) from None

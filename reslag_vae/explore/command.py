@@ -119,6 +119,7 @@ def run(request: Request) -> None:
         from reslag_vae.evaluation.progress import progress_bar
         from reslag_vae.explore.work import read_explorers
 
+    process.tune()
     found = read_explorers(request, inputs, progress_bar)
     pictures = found[0][1].pictures
     for note in pictures.notes:

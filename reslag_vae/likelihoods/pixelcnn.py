@@ -119,7 +119,8 @@ class PixelCNN(Likelihood):
     def outputs(self, images: Tensor, parameters: Tensor) -> Tensor:
         """Return the (B, O, H, W) numbers of each pixel's mass, in the precision of the images."""
         outputs: Tensor = self.network(images, parameters)
-        return outputs.to(images.dtype)
+        # One map after the other: a mass takes them apart.
+        return outputs.to(images.dtype).contiguous()
 
     def forward(self, images: Tensor, parameters: Tensor) -> Distortion:
         outputs = self.outputs(images, parameters)

@@ -73,9 +73,14 @@ def distances_from_one(name: str) -> OfImages:
     return distances
 
 
-def evaluation_settings(run: FinishedRun) -> object:
-    """Return the settings of a run's evaluation."""
-    return run.evaluation.get("settings")
+def settings_of_evaluation(*names: str) -> Callable[[FinishedRun], object]:
+    """Return a function that gives the settings of a run's evaluation that a measure depends on."""
+
+    def settings(run: FinishedRun) -> object:
+        found = run.evaluation.get("settings", {})
+        return [found.get(name) for name in names]
+
+    return settings
 
 
 def yardstick(run: FinishedRun) -> np.ndarray | None:
@@ -122,7 +127,7 @@ MEASURES = {
         True,
         mean_of(importance_weighted_bound),
         importance_weighted_bound,
-        evaluation_settings,
+        settings_of_evaluation("split", "reference", "seed", "samples"),
     ),
     "mutual_information": Measure("mutual information", True, from_test("mutual_information")),
     "active_units": Measure("active units", True, from_test("active_units")),
@@ -132,7 +137,7 @@ MEASURES = {
             False,
             distance_from_one(name),
             distances_from_one(name),
-            evaluation_settings,
+            settings_of_evaluation("split", "reference", "seed"),
             digits=3,
         )
         for name, title in SHARPNESS.items()

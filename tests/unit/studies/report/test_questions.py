@@ -93,12 +93,12 @@ def test_under_a_mass_the_yardstick_is_the_models_own_bound(make_run: MakeRun, s
     assert compared(study)["ELBO, yardstick"].difference == pytest.approx(3, rel=1e-5)
 
 
-def evaluated(folder: Path, bound: float, seed: int = 0) -> None:
+def evaluated(folder: Path, bound: float, **settings: int) -> None:
     """Give a run an evaluation whose bounds of images differ from those of others by a constant."""
     values = bound + np.random.default_rng(0).normal(size=20)
     write_arrays(folder / "evaluation.npz", {"importance_weighted_bound": values})
     number = {"importance_weighted_bound": {"value": float(values.mean())}}
-    content = {"numbers": {"likelihood": number}, "epoch": 39, "settings": {"seed": seed}}
+    content = {"numbers": {"likelihood": number}, "epoch": 39, "settings": settings}
     (folder / "evaluation.json").write_text(json.dumps(content))
 
 
@@ -123,10 +123,17 @@ def test_a_study_says_by_which_measures_it_asks(make_run: MakeRun, study: Path) 
     assert (units.difference, units.of_methods) == (-2, Answer.NO)
 
 
-def test_bounds_of_other_images_are_not_compared(make_run: MakeRun, study: Path) -> None:
-    evaluated(make_run("mnist/a/seed_0", mutual_information=1.0), -80.0)
-    evaluated(make_run("mnist/b/seed_0", mutual_information=1.0), -83.0, seed=1)
-    assert list(compared(study, KEPT)) == ["mutual information", "active units"]
+@pytest.mark.parametrize(
+    ("setting", "compares"),
+    [("seed", False), ("samples", False), ("reference", False), ("train_images", True)],
+)
+def test_bounds_of_other_images_or_samples_are_not_compared(
+    setting: str, compares: bool, make_run: MakeRun, study: Path
+) -> None:
+    evaluated(make_run("mnist/a/seed_0", mutual_information=1.0), -80.0, **{setting: 20})
+    evaluated(make_run("mnist/b/seed_0", mutual_information=1.0), -83.0, **{setting: 50})
+    bound = ["IW bound, own likelihood"] if compares else []
+    assert list(compared(study, KEPT)) == [*bound, "mutual information", "active units"]
 
 
 def test_of_a_decoder_without_a_mean_there_is_no_rec(make_run: MakeRun, study: Path) -> None:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from reslag_vae._runtime.errors import UserError
 from reslag_vae.apply.request import FEWEST
 from reslag_vae.evaluation.progress import Progress, silent
-from reslag_vae.latents.base import normal_rows
 from reslag_vae.latents.estimated import EstimatedPrior
 from reslag_vae.latents.flow import FlowPrior
 from reslag_vae.latents.inferred import joined
+from reslag_vae.latents.noise import normal_rows
 from reslag_vae.latents.two_stage import TwoStagePrior
 from reslag_vae.models import GenerativeModel
 

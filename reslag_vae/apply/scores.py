@@ -10,8 +10,8 @@ from torch import Tensor
 from reslag_vae.apply.codes import Encoded, encoded
 from reslag_vae.evaluation.iteration import chunk_size, given_chunks
 from reslag_vae.evaluation.metrics.bounds import log_mean_exp
-from reslag_vae.latents.base import normal_rows
 from reslag_vae.latents.codes import CodePosterior
+from reslag_vae.latents.noise import normal_rows
 from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective

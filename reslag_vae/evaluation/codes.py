@@ -21,9 +21,9 @@ from reslag_vae.evaluation.iteration import (
 )
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents import DiagonalGaussian, Inferred
-from reslag_vae.latents.base import normal_rows
 from reslag_vae.latents.codes import usages_of
 from reslag_vae.latents.inferred import joined
+from reslag_vae.latents.noise import normal_rows
 from reslag_vae.latents.statistics import active_dimensions, on_cpu
 from reslag_vae.models import GenerativeModel
 from reslag_vae.models.latent_inputs import as_latents

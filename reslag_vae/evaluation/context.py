@@ -29,8 +29,8 @@ from reslag_vae.evaluation.metrics.spectra import Spectra, spectra
 from reslag_vae.evaluation.progress import Progress, silent, tracked
 from reslag_vae.evaluation.settings import Settings
 from reslag_vae.latents import CodePosterior
-from reslag_vae.latents.base import normal_rows
 from reslag_vae.latents.inferred import joined
+from reslag_vae.latents.noise import normal_rows
 from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective

@@ -8,8 +8,8 @@ from torch import Tensor
 from reslag_vae.data.images import Batch
 from reslag_vae.evaluation.iteration import device_of, evaluating, shifts_of
 from reslag_vae.latents import LatentStatistics
-from reslag_vae.latents.base import normal_rows
 from reslag_vae.latents.inferred import joined
+from reslag_vae.latents.noise import normal_rows
 from reslag_vae.likelihoods.gaussian import gaussian_elbo
 from reslag_vae.likelihoods.pixels import bits_per_dim, unit_interval
 from reslag_vae.models import GenerativeModel

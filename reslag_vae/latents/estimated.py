@@ -6,7 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from reslag_vae.latents.base import Density, Prior, balanced_normal_rows
+from reslag_vae.latents.base import Density, Prior
+from reslag_vae.latents.noise import balanced_normal_rows
 from reslag_vae.latents.remembered import Remembered
 
 # Latents that pass a network at a time, which bounds the memory.

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from reslag_vae.latents.base import Density, LevelDensity
+from reslag_vae.latents.base import LevelDensity
 from reslag_vae.latents.gaussian import DiagonalGaussian, GaussianPosterior, bounded
 
 # Log-variance of the bottom-up Gaussian where the network gives 0. An untrained posterior is so at
@@ -23,19 +23,19 @@ class PrecisionWeightedPosterior(GaussianPosterior):
     requires = frozenset({"hierarchy"})
 
     def given(self, features: Tensor, prior: LevelDensity) -> LevelDensity:
+        assert isinstance(prior, DiagonalGaussian), "the priors of all levels are Gaussians"
         mean, raw = features.chunk(2, dim=-1)
         return product(DiagonalGaussian(mean, bounded(raw + WIDE)), prior)
 
 
-def product(first: DiagonalGaussian, second: Density) -> DiagonalGaussian:
+def product(first: DiagonalGaussian, second: DiagonalGaussian) -> DiagonalGaussian:
     """Return the normalised product of two diagonal Gaussians.
 
     Args:
         first: B densities over d dimensions.
-        second: B more, or one for all.
+        second: B more.
     """
-    other = second.log_variance if isinstance(second, DiagonalGaussian) else second.variance.log()
     # The share of the second in the precision: no precision is held, which may be large.
-    share = torch.sigmoid(first.log_variance - other)
+    share = torch.sigmoid(first.log_variance - second.log_variance)
     mean = first.mean + share * (second.mean - first.mean)
-    return DiagonalGaussian(mean, -torch.logaddexp(-first.log_variance, -other))
+    return DiagonalGaussian(mean, -torch.logaddexp(-first.log_variance, -second.log_variance))

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae._runtime import collectives
-from reslag_vae.latents.base import balanced_normal_rows, normal_rows
 from reslag_vae.latents.estimated import MOMENT_SAMPLES, ROWS, EstimatedPrior
 from reslag_vae.latents.gaussian import DiagonalGaussian, bounded
+from reslag_vae.latents.noise import balanced_normal_rows, normal_rows
 from reslag_vae.latents.perceptron import Perceptron
 from reslag_vae.options import require
 

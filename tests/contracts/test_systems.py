@@ -25,7 +25,7 @@ from reslag_vae.apply.work import apply
 from reslag_vae.data import Digits, ImageDataModule
 from reslag_vae.evaluation import importance_weighted_bound
 from reslag_vae.latents import CodePosterior
-from reslag_vae.latents.base import normal_rows
+from reslag_vae.latents.noise import normal_rows
 from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
 from reslag_vae.models import GenerativeModel
 from reslag_vae.models.generative import GROUPS, Group

@@ -21,7 +21,7 @@ from reslag_vae.evaluation.iteration import (
     of_rows,
 )
 from reslag_vae.evaluation.progress import Progress, silent
-from reslag_vae.latents.base import normal_rows
+from reslag_vae.latents.noise import normal_rows
 from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
 from reslag_vae.models.number_inputs import check_count
 

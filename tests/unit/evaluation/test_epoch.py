@@ -16,7 +16,7 @@ from reslag_vae.evaluation.epoch import (
     measure_yardstick,
 )
 from reslag_vae.latents import MixturePrior, Prior
-from reslag_vae.latents.base import normal_rows
+from reslag_vae.latents.noise import normal_rows
 from reslag_vae.likelihoods import Bernoulli, FixedVariance, Gaussian
 from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network

@@ -14,7 +14,7 @@ from reslag_vae.evaluation.likeliest import likeliest_classes
 from reslag_vae.explore.axes import pca_map, principal
 from reslag_vae.explore.explorer import Explorer
 from reslag_vae.explore.pictures import Pictures
-from reslag_vae.latents.base import normal_rows
+from reslag_vae.latents.noise import normal_rows
 from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.models import GenerativeModel
 from reslag_vae.networks import Network

@@ -136,6 +136,22 @@ def test_bounds_of_other_images_or_samples_are_not_compared(
     assert list(compared(study, KEPT)) == [*bound, "mutual information", "active units"]
 
 
+@pytest.mark.parametrize(
+    ("setting", "compares"), [("seed", False), ("reference", False), ("samples", True)]
+)
+def test_sharpness_of_other_images_is_not_compared(
+    setting: str, compares: bool, make_run: MakeRun, study: Path
+) -> None:
+    for name, value in (("a", 20), ("b", 50)):
+        folder = make_run(f"mnist/{name}/seed_0", mutual_information=1.0)
+        number = {"sharpness": {"sharpness_samples": {"value": 0.3}}}
+        content = {"numbers": number, "epoch": 39, "settings": {setting: value}}
+        (folder / "evaluation.json").write_text(json.dumps(content))
+    found = compared(study, ASKED._replace(by=("sharpness_samples", "mutual_information")))
+    sharpness = ["sharpness, samples: distance from 1"] if compares else []
+    assert list(found) == [*sharpness, "mutual information"]
+
+
 def test_of_a_decoder_without_a_mean_there_is_no_rec(make_run: MakeRun, study: Path) -> None:
     """Its Rec would be of each pixel given the true ones before it."""
     for name in ("a", "b"):

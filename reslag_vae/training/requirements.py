@@ -1,6 +1,7 @@
 """The check that the parts of a system go together: what one requires, another provides."""
 
 import importlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -75,28 +76,33 @@ def alternatives(system: "BaseVAE", missing: str, instead: str = "") -> str:
 def doing_without(system: "BaseVAE", group: str, capability: str) -> str:
     """Return the other choices of a group that the variant takes and that require no such thing.
 
-    Nor anything else that no part provides. They are as on the command line, and empty if there are
-    none.
+    Nor anything else that no part provides, and the other parts miss nothing with them that they
+    have now. They are as on the command line, and empty if there are none.
     """
     if group not in CHOICES:
         return ""
-    refused, provided = chosen(system, group), provided_by(system) - {capability}
+    refused = chosen(system, group)
+    others = [system, *(part for name, part in system.parts().items() if name != group)]
+    provided = capabilities("provides", others) - {capability}
+    needed = capabilities("requires", others) & provided_by(system)
     names = [
         kind.name
         for kind in exported(group)
         if kind.name != refused
-        and set(getattr(kind, "requires", ())) <= provided | set(getattr(kind, "provides", ()))
+        and capabilities("requires", [kind]) | needed <= provided | capabilities("provides", [kind])
         and is_taken(system, group, kind.name)
     ]
     return f"{group}={', '.join(names)}" if names else ""
 
 
+def capabilities(attribute: str, of: Iterable[object]) -> set[str]:
+    """Return what all of some parts, classes or variants require or provide."""
+    return {own for part in of for own in getattr(part, attribute, ())}
+
+
 def provided_by(system: "BaseVAE") -> set[str]:
     """Return the capabilities that the variant and its parts provide."""
-    provided = set(system.provides)
-    for part in system.parts().values():
-        provided |= getattr(part, "provides", frozenset())
-    return provided
+    return capabilities("provides", [system, *system.parts().values()])
 
 
 def is_taken(system: "BaseVAE", group: str, name: str) -> bool:

@@ -417,6 +417,10 @@ def test_parts_that_do_not_fit_are_refused_by_name() -> None:
             "^posterior=precision_weighted does not take network=plain; it takes network=.*ladder",
         ),
         (("model=ladder_vae", "posterior=point"), "^posterior=point: gives no prior of a"),
+        (  # a point has no density, which the objective needs
+            ("model=ladder_vae", "posterior=bernoulli"),
+            "^posterior=bernoulli .* or choose posterior=diagonal_gaussian, precision_weighted[.]$",
+        ),
         (("model=ladder_vae", "objective=mmd"), "^model=ladder_vae does not take objective=mmd"),
     ],
 )

@@ -120,7 +120,8 @@ def check_hierarchy(network: Network, posterior: Posterior, bidirectional: bool)
     if not isinstance(posterior, LevelPosterior):
         raise ValueError(
             f"posterior={posterior.name}: gives no prior of a level given those above it; choose "
-            "posterior=precision_weighted, posterior=diagonal_gaussian or posterior=bernoulli."
+            "posterior=precision_weighted or posterior=diagonal_gaussian, or posterior=bernoulli "
+            "with prior=boltzmann."
         )
 
 

@@ -127,7 +127,12 @@ class Posterior(Described, nn.Module, ABC):
 
 
 class LevelPosterior(Posterior):
-    """A posterior of the levels of a hierarchy, whose priors below the top are of the same kind."""
+    """A posterior of the levels of a hierarchy, whose priors below the top are of the same kind.
+
+    A subclass that provides more adds it to `LevelPosterior.provides`: hierarchies require these.
+    """
+
+    provides = frozenset({"density", "level_priors"})
 
     @abstractmethod
     def forward(self, features: Tensor) -> LevelDensity:

@@ -106,7 +106,7 @@ class BernoulliPosterior(LevelPosterior):
     """
 
     name = "bernoulli"
-    provides = frozenset({"density", "binary_posterior"})
+    provides = LevelPosterior.provides | {"binary_posterior"}
     requires = frozenset({"binary_prior"})
     parameters_per_latent = 1
 

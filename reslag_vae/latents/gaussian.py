@@ -103,7 +103,6 @@ class GaussianPosterior(LevelPosterior):
     """A posterior with a mean and a log-variance for each latent dimension."""
 
     name = "diagonal_gaussian"
-    provides = frozenset({"density"})
     parameters_per_latent = 2
 
     def forward(self, features: Tensor) -> LevelDensity:

@@ -15,4 +15,4 @@ class BIVA(BaseVAE):
     name = "biva"
     title = "BIVA"
     usual = "level_free_bits"
-    requires = frozenset({"bidirectional", "hierarchy", "elbo"})
+    requires = frozenset({"bidirectional", "hierarchy", "elbo", "level_priors"})

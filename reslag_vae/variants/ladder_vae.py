@@ -14,4 +14,4 @@ class LadderVAE(BaseVAE):
     name = "ladder_vae"
     title = "Ladder VAE"
     usual = "level_free_bits"
-    requires = frozenset({"hierarchy", "elbo"})
+    requires = frozenset({"hierarchy", "elbo", "level_priors"})

@@ -14,4 +14,4 @@ class ResLagDeepVAE(BaseVAE):
     name = "reslag_deep"
     title = "ResLag VAE (deep)"
     usual = "sigma_optimal"
-    requires = frozenset({"residual_deep", "divergence"})
+    requires = frozenset({"residual_deep", "divergence", "level_priors"})

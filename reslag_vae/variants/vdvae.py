@@ -15,4 +15,4 @@ class VDVAE(BaseVAE):
     name = "vdvae"
     title = "VDVAE"
     usual = "elbo"
-    requires = frozenset({"very_deep", "hierarchy", "elbo"})
+    requires = frozenset({"very_deep", "hierarchy", "elbo", "level_priors"})

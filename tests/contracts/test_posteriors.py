@@ -156,3 +156,8 @@ def test_parts_of_the_dimensions_join_to_the_whole(case: Case) -> None:
     assert torch.equal(first.mean, density.mean[:, :1])
     assert torch.equal(joined.log_probs(latents), density.log_probs(latents))
     assert torch.equal(joined.rsample(normal(COUNT)), latents)
+
+
+@every_level
+def test_it_provides_what_hierarchies_require(case: Case) -> None:
+    assert LevelPosterior.provides <= case.build().provides

@@ -424,6 +424,10 @@ def test_parts_that_do_not_fit_are_refused_by_name() -> None:
             ("model=ladder_vae", "posterior=bernoulli"),
             "^posterior=bernoulli .* or choose posterior=diagonal_gaussian, precision_weighted[.]$",
         ),
+        (  # codes have no priors of levels
+            ("model=ladder_vae", "prior=uniform_codes"),
+            "takes no other; choose prior=flow, mixture, standard_normal, two_stage, vamp, or an",
+        ),
         (("model=ladder_vae", "objective=mmd"), "^model=ladder_vae does not take objective=mmd"),
     ],
 )

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from reslag_vae.latents import LevelDensity, LevelPosterior, Prior
 from reslag_vae.likelihoods import Likelihood
+from reslag_vae.models.checks import check_prior_of_images
 from reslag_vae.models.hierarchical import Ascent, HierarchicalModel, InferredLevel
 from reslag_vae.networks.bidirectional import BidirectionalNetwork
 
@@ -46,11 +47,7 @@ class BidirectionalModel(HierarchicalModel):
         posterior: LevelPosterior,
         prior: Prior,
     ) -> None:
-        if type(prior).bind is not Prior.bind:
-            raise ValueError(
-                f"prior={prior.name}: is made of an encoder of images alone, and the top of "
-                "model=biva is inferred from latents too; choose another prior."
-            )
+        check_prior_of_images(prior, "the top of model=biva is inferred from latents")
         super().__init__(network, likelihood, posterior, prior)
 
     @property

@@ -125,6 +125,26 @@ def check_hierarchy(network: Network, posterior: Posterior, bidirectional: bool)
         )
 
 
+def check_prior_of_images(prior: Prior, reason: str) -> None:
+    """Refuse a prior that is made of an encoder, for a model whose encoder takes more than images.
+
+    Priors of codes are made of the codes alone: what they require refuses them.
+
+    Args:
+        prior: the prior.
+        reason: what else the model's encoder takes.
+
+    Raises:
+        ValueError: the message names the option.
+    """
+    if type(prior).bind is not Prior.bind and "codes" not in prior.requires:
+        raise ValueError(
+            f"prior={prior.name}: is made of an encoder of images alone, and {reason} too; choose "
+            "prior=flow, prior=mixture, prior=standard_normal or prior=two_stage with "
+            "posterior=diagonal_gaussian, or prior=boltzmann with posterior=bernoulli."
+        )
+
+
 def check_codes(
     network: TwoGridNetwork,
     posteriors: tuple[Posterior, Posterior],

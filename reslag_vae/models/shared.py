@@ -9,7 +9,7 @@ from reslag_vae.latents import GaussianPosterior, Inferred, Posterior, Posterior
 from reslag_vae.latents.inferred import joined
 from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.likelihoods import PixelCNNPlusPlus
-from reslag_vae.models.checks import check_shapes
+from reslag_vae.models.checks import check_prior_of_images, check_shapes
 from reslag_vae.models.generative import GenerativeModel, Group
 from reslag_vae.networks import SharedNetwork
 
@@ -52,11 +52,7 @@ class SharedModel(GenerativeModel):
                 "with; choose likelihood=pixelcnn_pp."
             )
         check_shapes(network, likelihood, posterior, prior, LEVELS)
-        if type(prior).bind is not Prior.bind:
-            raise ValueError(
-                f"prior={prior.name}: is made of an encoder of images alone, and that of "
-                "model=pixelvae_pp sees features of the decoder too; choose another prior."
-            )
+        check_prior_of_images(prior, "that of model=pixelvae_pp sees features of the decoder")
         channels = likelihood.network.hidden.in_channels
         if network.stack_channels != channels:
             raise ValueError(

@@ -463,7 +463,11 @@ def test_the_bounds_of_binary_levels_are_below_the_likelihood_summed_over_all_st
         (("model=biva", "network=plain"), "^network=plain: .* choose network=biva"),
         (("model=ladder_vae", "network=biva"), "^network=biva: infers latents on its way up"),
         (("model=vae", "network=biva"), "^network=biva: is a network of 3 level.*model=biva"),
-        (("model=biva", "prior=vamp"), "^prior=vamp: is made of an encoder"),
+        (
+            ("model=biva", "prior=vamp"),
+            "^prior=vamp: is made of an encoder .* or prior=boltzmann with posterior=bernoulli[.]$",
+        ),
+        (("model=biva", "prior=pixelcnn"), "^prior=pixelcnn does not take posterior=diagonal"),
         (("model=biva", "objective=mmd"), "^model=biva does not take objective=mmd"),
         (("model=biva", "network.latent_channels=[1,0,1]"), r"^network\.latent_channels"),
     ],

@@ -65,7 +65,7 @@ def alternatives(system: "BaseVAE", missing: str, instead: str = "") -> str:
             continue
         refused = f"{group}={chosen(system, group)}"
         taken = [name for name in names if is_taken(system, group, name)]
-        if taken:
+        if taken and not (instead and is_fixed(system, group)):
             also = f", or choose {instead}" if instead else ""
             return f"{refused}; it takes {group}={', '.join(taken)}{also}"
         others = f"{instead}, or another model" if instead else "another model"
@@ -79,7 +79,7 @@ def doing_without(system: "BaseVAE", group: str, capability: str) -> str:
     Nor anything else that no part provides, and the other parts miss nothing with them that they
     have now. They are as on the command line, and empty if there are none.
     """
-    if group not in CHOICES:
+    if group not in CHOICES or is_fixed(system, group):
         return ""
     refused = chosen(system, group)
     others = [system, *(part for name, part in system.parts().items() if name != group)]
@@ -93,6 +93,11 @@ def doing_without(system: "BaseVAE", group: str, capability: str) -> str:
         and is_taken(system, group, kind.name)
     ]
     return f"{group}={', '.join(names)}" if names else ""
+
+
+def is_fixed(system: "BaseVAE", group: str) -> bool:
+    """Return whether a group's part is that of the run whose model a second stage gives a prior."""
+    return group != "prior" and "all_but_the_prior_fixed" in system.provides
 
 
 def capabilities(attribute: str, of: Iterable[object]) -> set[str]:

@@ -183,8 +183,8 @@ def test_what_is_of_its_run_cannot_be_set(
 
 
 def test_bad_runs_are_named(compose: Compose, first_stage: FirstStage, tmp_path: Path) -> None:
-    def refused(run: object, model: str = "code_prior") -> str:
-        config = compose(f"model={model}", f"run={run}", *OWN)
+    def refused(run: object, *choices: str) -> str:
+        config = compose(*(choices or ("model=code_prior",)), f"run={run}", *OWN)
         with pytest.raises((ConfigError, RunError, ValueError)) as error:
             build_system(staged(config, [], Path("unused")))
         return str(error.value)
@@ -201,6 +201,13 @@ def test_bad_runs_are_named(compose: Compose, first_stage: FirstStage, tmp_path:
     assert refused(free).endswith("its model has no latents, and so no prior to fit.")
     flat = first_stage(*CASES[4].first)
     assert refused(flat).startswith("model=code_prior does not take posterior=diagonal_gaussian;")
+    binary = first_stage("model=vae", "posterior=bernoulli", "prior=boltzmann")
+    # Of the run's parts no other can be chosen.
+    assert (
+        refused(binary, "model=fitted_prior")
+        == "posterior=bernoulli does not take prior=flow; it takes prior=boltzmann."
+    )
+    assert "it takes posterior=" not in refused(flat, "model=fitted_prior", "prior=boltzmann")
     coded = first_stage(*CASES[0].first)
     with pytest.raises(ConfigError, match="prior=uniform_codes or prior=pixelcnn"):
         reslag_vae.options.check(second_stage(compose("model=fitted_prior", *OWN), [], coded))

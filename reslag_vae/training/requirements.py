@@ -37,7 +37,7 @@ def check_requirements(system: "BaseVAE") -> None:
         for missing in sorted(getattr(part, "requires", frozenset()) - provided):
             raise ValueError(
                 f"{group}={chosen(system, group)} does not take "
-                f"{alternatives(system, missing, doing_without(system, group, missing))}."
+                f"{alternatives(system, missing, doing_without(system, group))}."
             )
 
 
@@ -65,6 +65,8 @@ def alternatives(system: "BaseVAE", missing: str, instead: str = "") -> str:
             continue
         refused = f"{group}={chosen(system, group)}"
         taken = [name for name in names if is_taken(system, group, name)]
+        # Those that need nothing else changed, if there are any.
+        taken = [name for name in taken if name not in strangers(system, group)] or taken
         if taken and not (instead and is_fixed(system, group)):
             also = f", or choose {instead}" if instead else ""
             return f"{refused}; it takes {group}={', '.join(taken)}{also}"
@@ -73,26 +75,37 @@ def alternatives(system: "BaseVAE", missing: str, instead: str = "") -> str:
     return f"these parts: none of them provides {missing}"
 
 
-def doing_without(system: "BaseVAE", group: str, capability: str) -> str:
-    """Return the other choices of a group that the variant takes and that require no such thing.
+def doing_without(system: "BaseVAE", group: str) -> str:
+    """Return the other choices of a group that the variant takes and that go with its parts.
 
-    Nor anything else that no part provides, and the other parts miss nothing with them that they
-    have now. They are as on the command line, and empty if there are none.
+    They are as on the command line, and empty if there are none.
     """
     if group not in CHOICES or is_fixed(system, group):
         return ""
     refused = chosen(system, group)
-    others = [system, *(part for name, part in system.parts().items() if name != group)]
-    provided = capabilities("provides", others) - {capability}
-    needed = capabilities("requires", others) & provided_by(system)
     names = [
         kind.name
         for kind in exported(group)
-        if kind.name != refused
-        and capabilities("requires", [kind]) | needed <= provided | capabilities("provides", [kind])
-        and is_taken(system, group, kind.name)
+        if kind.name != refused and goes(system, group, kind) and is_taken(system, group, kind.name)
     ]
     return f"{group}={', '.join(names)}" if names else ""
+
+
+def goes(system: "BaseVAE", group: str, kind: Any) -> bool:
+    """Return whether a class in place of a group's part goes with the other parts as they are.
+
+    It requires nothing that they do not provide, and they miss nothing that they have now.
+    """
+    others = [system, *(part for name, part in system.parts().items() if name != group)]
+    needed = capabilities("requires", others) & provided_by(system)
+    provided = capabilities("provides", [kind, *others])
+    return capabilities("requires", [kind]) | needed <= provided
+
+
+def strangers(system: "BaseVAE", group: str) -> list[str]:
+    """Return the choices of a group that do not go with the other parts as they are."""
+    names = [kind.name for kind in exported(group) if not goes(system, group, kind)]
+    return with_rules(group, names)
 
 
 def is_fixed(system: "BaseVAE", group: str) -> bool:
@@ -124,14 +137,17 @@ def is_taken(system: "BaseVAE", group: str, name: str) -> bool:
 
 
 def choices_providing(group: str, capability: str) -> list[str]:
-    """Return the choices of a group that provide a capability.
+    """Return the choices of a group that provide a capability."""
+    return with_rules(group, providing(group, capability))
 
-    The ELBO has a choice of `objective=` for each rule for sigma, beside `objective=elbo`.
+
+def with_rules(group: str, names: list[str]) -> list[str]:
+    """Return names of a group's choices, with those of the rules for sigma if the ELBO is there.
+
+    It has a choice of `objective=` for each rule, beside `objective=elbo`.
     """
-    names = providing(group, capability)
-    if group == "objective" and "elbo" in names:
-        names += providing("likelihood", "sigma_rule")
-    return names
+    rules = group == "objective" and "elbo" in names
+    return names + providing("likelihood", "sigma_rule") if rules else names
 
 
 def providing(group: str, capability: str) -> list[str]:

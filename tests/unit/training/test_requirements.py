@@ -196,6 +196,13 @@ def test_the_whole_message_names_options(
         make_system(variant, own, objective, schedule)
 
 
+def test_what_is_offered_first_needs_nothing_else_changed(make_network: MakeNetwork) -> None:
+    # Not binary units, codes or levels: these want other priors or networks too.
+    message = r"^objective=elbo does not take posterior=point; it takes posterior=diagonal_gaussian"
+    with pytest.raises(ValueError, match=message + "[.]$"):
+        make_system(VAE, make_network(PlainNetwork, 1), "elbo", Joint())
+
+
 def test_an_autoencoder_takes_no_density(make_network: MakeNetwork) -> None:
     message = r"^model=autoencoder does not take posterior=diagonal_gaussian; it takes posterior=p"
     with pytest.raises(ValueError, match=message):

@@ -267,7 +267,8 @@ class GenerativeModel(Described, nn.Module, ABC):
         """
         taken = as_images(images, self.image_shape, self.likelihood.binary)
         given = on_model(taken, self.parameter)
-        # Without noise, so that each level is inferred from the mean of the one above.
+        # Without noise: each level is inferred from the mean of the one above, or of binary units
+        # from the likelier values.
         still = tuple(given.new_zeros(len(given), width) for width in self.level_dims)
         return joined(self.infer(given, still).means)
 

@@ -39,7 +39,7 @@ class Encoder(nn.Module):
         return (means,) if log_variances is None else (means, (0.5 * log_variances).exp())
 
     def infer(self, images: Tensor) -> Inferred:
-        """Return the posteriors, each given the means of the levels above."""
+        """Return the posteriors, each given the means, or likelier values, of the levels above."""
         still = tuple(images.new_zeros(images.shape[0], d) for d in self.model.level_dims)
         return self.model.infer(images, still)
 

@@ -1,5 +1,6 @@
 """The table of every option of training and evaluation, with the values that it may have."""
 
+import math
 import re
 
 from reslag_vae.options.kinds import BOOLEAN, NULL, Kind, either, listed, real, text, whole, word
@@ -14,6 +15,13 @@ ODD_FROM_3 = Kind("an odd number from 3 to 99", lambda value: ODD.has(value) and
 IMAGE_SHAPE = listed(whole(1, 4096), 3, 3)
 LATENT_DIM = whole(1, 100_000)
 CODE_DIM = whole(1, 1024)
+MOST_CODES = 65_536
+CODES = whole(2, MOST_CODES)
+FEW_LEVELS = listed(whole(2, 256), 1, 16)
+LEVELS = Kind(
+    f"{FEW_LEVELS.wanted}, whose product, the number of codes, is at most {MOST_CODES}",
+    lambda value: FEW_LEVELS.has(value) and math.prod(value) <= MOST_CODES,
+)
 CHANNELS = listed(whole(1, 8192), 1, 12)
 BLOCKS = listed(whole(1, 100), 1, 12)
 PATH = text()
@@ -81,11 +89,11 @@ TRAIN: dict[str, Kind] = {
     "condition.kind": word("label", "attributes"),
     "network.code_dim": CODE_DIM,
     "posterior.code_dim": CODE_DIM,
-    "posterior.codes": whole(2, 65_536),
+    "posterior.codes": CODES,
     "posterior.commitment": real(0, 1e6),
     "posterior.follows": word("ema", "loss"),
     "posterior.decay": DECAY,
-    "posterior.levels": listed(whole(2, 256), 1, 16),
+    "posterior.levels": LEVELS,
     "network.units": whole(1, 100_000),
     "network.latent_channels": listed(whole(0, 1000), 1, 12),
     "network.levels": either(whole(1, 12), NULL),

@@ -36,3 +36,13 @@ def test_the_gradient_is_that_of_the_bound() -> None:
 def test_a_level_for_each_number_is_wanted() -> None:
     with pytest.raises(ValueError, match=r"posterior\.levels=\[8, 8\]: a level for each of"):
         FiniteScalarQuantised(3, [8, 8])
+
+
+@pytest.mark.parametrize("levels", [[256, 256, 2], [256] * 16, [1, 8]])
+def test_too_many_codes_and_too_few_levels_are_refused(levels: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"^posterior\.levels=.*: must be .* at most 65536\.$"):
+        FiniteScalarQuantised(len(levels), levels)
+
+
+def test_as_many_codes_as_a_codebook_may_have_are_taken() -> None:
+    assert FiniteScalarQuantised(2, [256, 256]).codes == 65_536

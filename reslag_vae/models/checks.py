@@ -1,5 +1,6 @@
 """The refusal of parts of a model that do not fit each other, in words that name the option."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,6 +48,8 @@ def check_shapes(
     check_levels(network, levels)
     if "grid" in posterior.requires - network.provides:
         raise ValueError(f"network={network.name}: posterior={posterior.name} takes network=grid.")
+    if network.grid is not None and isinstance(posterior, CodePosterior):
+        check_code_dim(posterior, network.latent_dim // math.prod(network.grid))
     if not likelihood.parameters_per_channel:
         raise ValueError(
             "likelihood.parameters_per_channel=0: leaves the latents out, as model=pixelcnn does; "
@@ -164,17 +167,29 @@ def check_codes(
                 f"posterior={posterior.name}: both levels of the model are of codes; choose "
                 "posterior=vq or posterior=fsq."
             )
-        if posterior.code_dim != network.code_dim:
-            raise ValueError(
-                f"posterior.code_dim={posterior.code_dim}: must be network.code_dim, "
-                f"{network.code_dim}."
-            )
+        check_code_dim(posterior, network.code_dim)
     for prior in priors:
         if "code_mass" not in prior.provides:
             raise ValueError(
                 f"prior={prior.name}: both levels of the model are of codes; choose a prior of "
                 "codes, such as prior=uniform_codes."
             )
+
+
+def check_code_dim(posterior: CodePosterior, code_dim: int) -> None:
+    """Refuse codes whose vectors are not those of the positions of a grid.
+
+    Args:
+        posterior: posterior of the level.
+        code_dim: numbers at each position.
+
+    Raises:
+        ValueError: the message names the option.
+    """
+    if posterior.code_dim != code_dim:
+        raise ValueError(
+            f"posterior.code_dim={posterior.code_dim}: must be network.code_dim, {code_dim}."
+        )
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from reslag_vae.latents import MixturePrior, PointPosterior, UniformCodes, Vecto
 from reslag_vae.likelihoods import Bernoulli, PixelCNN, UnitGaussian
 from reslag_vae.models import FlatModel
 from reslag_vae.models.terms import compute_terms
-from reslag_vae.networks import Network, PlainNetwork
+from reslag_vae.networks import GridNetwork, Network, PlainNetwork
 from reslag_vae.objectives import ELBO, MMD, Reconstruction
 from tests.systems import make_model
 
@@ -171,6 +171,9 @@ def test_parts_that_do_not_fit_are_refused_by_name(make_network: MakeNetwork) ->
         FlatModel(make_network(), wide)
     with pytest.raises(ValueError, match=r"^network=plain: posterior=vq takes network=grid"):
         FlatModel(make_network(), UnitGaussian(), VectorQuantised(3, 5), UniformCodes())
+    grid = GridNetwork(SHAPE, 6, [4, 4], [1, 1])
+    with pytest.raises(ValueError, match=r"^posterior\.code_dim=3: must be network\.code_dim, 6\."):
+        FlatModel(grid, UnitGaussian(), VectorQuantised(3, 5), UniformCodes())
 
 
 def test_every_parameter_is_in_exactly_one_group(make_network: MakeNetwork) -> None:

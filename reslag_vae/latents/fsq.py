@@ -91,7 +91,9 @@ class FiniteScalarQuantised(CodePosterior):
         digits = (vectors * width).round() + width
         # Of an even number of levels the outermost one below has no counterpart above. Whole
         # numbers come last: not all that floating point holds is one.
-        return torch.minimum(digits.clamp_min(0), self.per_number - 1).long()
+        digits = torch.minimum(digits.clamp_min(0), self.per_number - 1)
+        # No number has no level: its latent is none either, and ends the run, which needs a code.
+        return digits.nan_to_num(0).long()
 
     def _from_digits(self, digits: Tensor) -> Tensor:
         width = self.per_number // 2

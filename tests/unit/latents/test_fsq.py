@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from reslag_vae.latents import FiniteScalarQuantised
+from reslag_vae.latents.codes import Coded
 
 
 @pytest.mark.parametrize("levels", [2, 3, 4, 5, 8, 9])
@@ -31,6 +32,15 @@ def test_the_gradient_is_that_of_the_bound() -> None:
     # Rounding moves a number by half a step at most.
     steps = own.as_latents((0.5 / (own.per_number // 2)).expand(4, 2, 3))
     assert ((own(features).mean - bounded).abs() <= steps + 1e-12).all()
+
+
+def test_what_is_no_number_has_a_code_and_no_latent() -> None:
+    own = FiniteScalarQuantised(2, [5, 5])
+    density = own(torch.tensor([[torch.nan, 0.0]]))
+    assert isinstance(density, Coded)
+    assert 0 <= density.indices.item() < own.codes
+    assert density.usage().sum() == 1
+    assert density.mean.isnan().tolist() == [[True, False]]
 
 
 def test_a_level_for_each_number_is_wanted() -> None:

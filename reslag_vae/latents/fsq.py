@@ -56,11 +56,13 @@ class FiniteScalarQuantised(CodePosterior):
         return {"q(z|x)": f"one of {self.codes} codes at each position, of {levels} levels"}
 
     def forward(self, features: Tensor) -> PosteriorDensity:
-        bounded = self.bounded(self.at_positions(features))
+        # Half precision would lose levels.
+        exact = torch.promote_types(features.dtype, torch.float32)
+        bounded = self.bounded(self.at_positions(features).to(exact))
         with torch.no_grad():
             digits = self._digits(bounded)
             vectors = self._from_digits(digits)
-        latents = straight_through(vectors.to(features.dtype), bounded)
+        latents = straight_through(vectors.to(exact), bounded).to(features.dtype)
         indices = (digits * self.steps).sum(-1)
         return Coded(self.as_latents(latents), indices, features, self.codes)
 

@@ -34,6 +34,17 @@ def test_the_gradient_is_that_of_the_bound() -> None:
     assert ((own(features).mean - bounded).abs() <= steps + 1e-12).all()
 
 
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_numbers_in_half_precision_have_the_codes_of_the_same_in_single(kind: torch.dtype) -> None:
+    own = FiniteScalarQuantised(3, [8, 64, 5])
+    features = (2 * torch.randn(300, 3)).to(kind)
+    density, exact = own(features), own(features.float())
+    assert isinstance(density, Coded)
+    assert isinstance(exact, Coded)
+    assert torch.equal(density.indices, exact.indices)
+    assert density.mean.dtype == kind
+
+
 def test_what_is_no_number_has_a_code_and_no_latent() -> None:
     own = FiniteScalarQuantised(2, [5, 5])
     density = own(torch.tensor([[torch.nan, 0.0]]))

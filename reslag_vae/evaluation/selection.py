@@ -55,6 +55,8 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
     "latent": (
         Shown("active units", "latent", "active_units", "dimensions, which depend on the image"),
         Shown("codes in use", "latent", "codes_used", "codes"),
+        Shown("codes in use, top", "latent", "codes_used_top", "codes"),
+        Shown("codes in use, bottom", "latent", "codes_used_bottom", "codes"),
         Shown("KL", "latent", "kl", "nats that a code costs"),
         Shown(
             "information, at least",

@@ -49,6 +49,8 @@ PANELS = (
     Panel("σ² of minibatches and its range", "sigma2/mean", "", ("sigma2/min", "sigma2/max")),
     Panel("active units", "", "val/active_units", counts=True),
     Panel("codes in use", "", "val/codes_used", counts=True),
+    Panel("codes in use, top", "", "val/codes_used_top", counts=True),
+    Panel("codes in use, bottom", "", "val/codes_used_bottom", counts=True),
 )
 
 

@@ -85,6 +85,18 @@ def test_what_no_run_has_has_no_row() -> None:
     assert absent(evaluated(RUN)) == {"a point": ["KL"]}
 
 
+def test_each_level_of_codes_has_a_row() -> None:
+    used = {
+        "codes_used_top": Number(18, "of 32", "p"),
+        "codes_used_bottom": Number(25, "of 64", "p"),
+    }
+    console = Console(width=200, record=True)
+    console.print(numbers_table({"VQ-VAE-2": evaluated({"latent": used})}, "title"))
+    rows = [line for line in console.export_text().splitlines() if "codes in use" in line]
+    assert ["18" in rows[0], "of 32 codes" in rows[0]] == [True, True]
+    assert ["25" in rows[1], "of 64 codes" in rows[1]] == [True, True]
+
+
 def test_the_lines_below_say_what_errors_are_and_why_numbers_are_missing(capsys: Any) -> None:
     other = RUN | {"latent": {"kl": Number(1.0, "nats", "p")}}
     print_numbers({"AE": evaluated(RUN), "VAE": evaluated(other, classifiers=3)})

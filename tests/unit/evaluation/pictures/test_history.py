@@ -62,6 +62,12 @@ def test_counts_are_drawn_from_zero() -> None:
     assert axis.get_ylim()[0] == 0
 
 
+def test_each_level_of_codes_has_a_panel() -> None:
+    columns = {"val/codes_used_top": 9.0, "val/codes_used_bottom": 20.0}
+    found = panels(training_curves(epochs(2, **columns), [], "VQ-VAE-2", "val/loss"))
+    assert list(found)[2:] == ["codes in use, top", "codes in use, bottom"]
+
+
 def test_entries_within_epochs_are_drawn_alone_and_beside() -> None:
     steps: Rows = [{"epoch": 0.5, "step/loss": 20.0, "images_seen": 8}]
     alone = panels(training_curves([], steps, "VAE", "val/loss"))

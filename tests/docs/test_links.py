@@ -42,6 +42,12 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert anchor in anchors(place), link
 
 
+def test_every_test_of_the_promises_is_there() -> None:
+    named = re.findall(r"`(tests/[^`]+)`", (ROOT / "docs" / "promises.md").read_text())
+    assert named
+    assert [own for own in named if not (ROOT / own).exists()] == []
+
+
 def test_links_are_found() -> None:
     assert len(LINK.findall(prose(ROOT / "README.md"))) > 15
 

@@ -58,6 +58,14 @@ def test_the_name_of_a_model_is_its_path(name: str) -> None:
     assert variant.__module__ == f"reslag_vae.variants.{name}"
 
 
+def test_an_f_vae_of_black_and_white_is_a_vae_with_a_flow(compose: Compose) -> None:
+    binary = ("likelihood=bernoulli", "data=binarized_mnist")
+    own = compose("model=f_vae", "objective=elbo", *binary)
+    other = compose("model=vae", "prior=flow", *binary)
+    own.model._target_ = other.model._target_
+    assert own.model == other.model
+
+
 def test_every_variant_has_its_configuration() -> None:
     exported = {getattr(variants, name).name for name in variants.__all__}
     assert exported == set(names("model"))

@@ -13,7 +13,7 @@ from reslag_vae.latents.codes import usages_of, used_of
 from reslag_vae.latents.gaussian import DiagonalGaussian
 from reslag_vae.latents.inferred import Inferred, joined
 from reslag_vae.latents.levels import by_level, numbered
-from reslag_vae.latents.verdicts import verdict_on, verdict_on_levels, verdicts_on_codes
+from reslag_vae.latents.verdicts import SILENT, verdict_on, verdict_on_levels, verdicts_on_codes
 
 # A unit is active if the variance of its posterior mean over the data exceeds this share of the
 # prior's variance (Burda et al. 2016, section 5.2, where that is 1).
@@ -247,7 +247,9 @@ class LatentStatistics:
         numbers = f"{active} of {dimensions} units active, KL {self.rate():.2f} nats"
         words = ("the latent is", "the units idle")
         levels = verdict_on_levels(self.rate_of_levels(), torch.split(units, list(self.level_dims)))
-        return [verdict_on(active, dimensions, 0, words, numbers) + levels]
+        # Active units say nothing of an image where their KL is that of none.
+        silent = dimensions if self.rate() < SILENT else 0
+        return [verdict_on(active, dimensions, silent, words, numbers) + levels]
 
 
 def added(total: Tensor | None, value: Tensor) -> Tensor:

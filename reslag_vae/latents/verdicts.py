@@ -7,7 +7,7 @@ from torch import Tensor
 from reslag_vae.latents.codes import used_of
 from reslag_vae.latents.levels import LEVELS
 
-# A level whose KL is below this many nats says nothing of an image.
+# Latents, or a level of them, whose KL is below this many nats say nothing of an image.
 SILENT = 0.1
 
 # Updates of the decoder before which a latent that is not in use yet is not called collapsed.

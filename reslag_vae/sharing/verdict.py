@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reslag_vae.latents.verdicts import reservation, verdict_on
+from reslag_vae.latents.verdicts import SILENT, reservation, verdict_on
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import EVALUATION_FILE
 from reslag_vae.sharing.numbers import metric_text, named_values
@@ -68,4 +68,5 @@ def by_units(metrics: dict[str, Any], latent_dim: int) -> str:
     active = int(float(metric_text("test.active_units", metrics["active_units"])))
     kl = metric_text("test.kl", metrics.get("kl"))
     numbers = f"{active} of {latent_dim} units active, KL {kl} nats"
-    return verdict_on(active, latent_dim, 0, ("the latent is", "the units idle"), numbers)
+    silent = latent_dim if kl != "-" and float(kl) < SILENT else 0
+    return verdict_on(active, latent_dim, silent, ("the latent is", "the units idle"), numbers)

@@ -14,7 +14,7 @@ from reslag_vae.evaluation.metrics.bounds import likelihood_of
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.inferred import joined
 from reslag_vae.latents.statistics import ACTIVE_VARIANCE
-from reslag_vae.latents.verdicts import verdict_on_levels
+from reslag_vae.latents.verdicts import SILENT, verdict_on_levels
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models import GenerativeModel
 
@@ -62,6 +62,10 @@ def diagnose(
     own prior. With more than 256 idle dimensions it measures those of a level together, and they
     are all ignored or all used.
 
+    Active dimensions alone make no latent that is in use: under free bits an encoder may go on to
+    use what its decoder ignores. So the decoder is asked for all of them at once, too, and codes
+    whose KL is below 0.1 nats say nothing of an image.
+
     Args:
         model: any model; a conditional one is told of the images.
         codes: codes of N images.
@@ -86,7 +90,18 @@ def diagnose(
         gained = precision(model, codes.latents[:CODES], own, likelihood, seed, progress)
         used[own] = gained / (1 + gained) > ACTIVE_VARIANCE
     ignored, lagging = ~active & ~used, ~active & used
-    verdict = _verdict(len(active), int(ignored.sum()), int(lagging.sum()))
+    nothing = ""
+    if active.any():
+        own = active.nonzero()[:, 0].tolist()
+        together = len(own) * precision(
+            model, codes.latents[:CODES], own, likelihood, seed, progress
+        )
+        rate = float(codes.rates.double().mean())
+        if together / (1 + together) <= ACTIVE_VARIANCE:
+            nothing = f"the decoder ignores the {len(own)} dimensions that the encoder uses"
+        elif rate < SILENT:
+            nothing = f"KL {rate:.2f} nats say nothing of the image"
+    verdict = _verdict(len(active), int(ignored.sum()), int(lagging.sum()), nothing)
     return Diagnosis(active, ignored, lagging, verdict + _silent_levels(codes))
 
 
@@ -175,11 +190,23 @@ def _silent_levels(codes: Codes) -> str:
     return verdict_on_levels(rates, torch.split(codes.active, list(codes.level_dims)))
 
 
-def _verdict(dimensions: int, ignored: int, lagging: int) -> str:
+def _verdict(dimensions: int, ignored: int, lagging: int, nothing: str) -> str:
+    """Return the sentence on so many dimensions.
+
+    Args:
+        dimensions: d.
+        ignored: idle ones that the decoder ignores.
+        lagging: idle ones that the decoder uses.
+        nothing: why the active ones say nothing of an image; empty if they do, or if there are
+            none.
+    """
     idle = ignored + lagging
     if not idle:
-        return f"no collapse: all {dimensions} latent dimensions are used"
-    if idle == dimensions:
+        said = f"no collapse: all {dimensions} latent dimensions are used"
+        return f"COLLAPSED: {nothing}" if nothing else said
+    if nothing:
+        start = f"COLLAPSED: {nothing}"
+    elif idle == dimensions:
         start = "COLLAPSED"
     elif 2 * idle >= dimensions:
         start = "partly collapsed"
@@ -190,4 +217,5 @@ def _verdict(dimensions: int, ignored: int, lagging: int) -> str:
         reasons.append(f"{ignored} ignored by the decoder (model collapse)")
     if lagging:
         reasons.append(f"{lagging} used by the decoder and not by the encoder (inference collapse)")
-    return f"{start}: of {dimensions} latent dimensions {' and '.join(reasons)}"
+    between = "; " if nothing else ": "
+    return f"{start}{between}of {dimensions} latent dimensions {' and '.join(reasons)}"

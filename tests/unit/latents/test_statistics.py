@@ -223,3 +223,14 @@ def test_verdict(spread: list[float], start: str, units: str) -> None:
     assert verdict.startswith(start)
     assert units in verdict
     assert f"{float(posterior.standard_kl().mean(0).sum()):.2f} nats" in verdict
+
+
+def test_active_units_of_next_to_no_kl_say_nothing() -> None:
+    mean = 0.15 * torch.linspace(-1.7, 1.7, 64, dtype=torch.float64)[:, None].expand(64, 3)
+    posterior = DiagonalGaussian(mean, torch.zeros_like(mean))
+    statistics = gather(posterior, posterior.rsample(), 16)
+
+    assert statistics.active().all()
+    assert statistics.verdict() == (
+        "COLLAPSED: the code says nothing of the image (3 of 3 units active, KL 0.03 nats)"
+    )

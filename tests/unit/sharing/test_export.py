@@ -240,6 +240,7 @@ def test_an_evaluation_of_the_same_weights_is_on_the_card(run: Path, tmp_path: P
     ("metrics", "updates", "said"),
     [
         ({"active_units": 0.0, "kl": 0.01}, 600, "COLLAPSED: the code says nothing of the image"),
+        ({"active_units": 2.0, "kl": 0.04}, 600, "COLLAPSED: the code says nothing of the"),
         ({"active_units": 2.0, "kl": 3.0}, 600, "no collapse (2 of 2 units active, KL 3 nats);"),
         ({"active_units": 2.0, "kl": 3.0}, 20, "nats), after no more than 20 updates; test"),
         ({"codes_used": 4.0, "perplexity": 3.5}, None, "4 codes used, perplexity 3.5; test split"),

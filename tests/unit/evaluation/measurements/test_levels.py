@@ -67,7 +67,7 @@ def test_every_number_is_there_or_says_why_not(make_subject: MakeSubject) -> Non
 
 
 def test_the_verdict_tells_the_levels_that_idle(make_subject: MakeSubject) -> None:
-    subject = make_subject("elbo", model=build(3.0))
+    subject = make_subject("elbo", model=build(6.0))
     diagnosis = diagnosis_of(subject)
     assert diagnosis is not None
 

@@ -89,6 +89,34 @@ def test_the_kind_of_collapse_is_told(
     assert diagnosis.verdict.startswith(words)
 
 
+@pytest.mark.parametrize(
+    ("decoder", "scale", "silent_encoder", "words"),
+    [
+        (0.0, 1.0, [], "COLLAPSED: the decoder ignores the 3 dimensions that the encoder uses"),
+        (
+            0.0,
+            1.0,
+            [1],
+            "COLLAPSED: the decoder ignores the 2 dimensions that the encoder uses; of 3 latent "
+            "dimensions 1 ignored by the decoder (model collapse)",
+        ),
+        (1.0, 0.15, [], "COLLAPSED: KL 0.03 nats say nothing of the image"),
+    ],
+)
+def test_a_latent_of_active_dimensions_may_say_nothing(
+    decoder: float, scale: float, silent_encoder: list[int], words: str, linear: Any
+) -> None:
+    """As under free bits, which let an encoder use what its decoder ignores."""
+    generator = torch.Generator().manual_seed(0)
+    means = scale * torch.randn(400, 3, generator=generator, dtype=torch.float64)
+    means[:, silent_encoder] = 0.0
+    model = EncoderDecoder(lambda x: (means, 0 * means), lambda z: decoder * linear.decode(z))
+    diagnosis = diagnose(model, encode(model, linear.images(400)), linear.sigma2)
+
+    assert diagnosis.active.tolist() == [j not in silent_encoder for j in range(3)]
+    assert diagnosis.verdict == words
+
+
 @pytest.mark.parametrize(("count", "dimensions"), [(30, 32), (200, 100)])
 def test_neither_few_images_nor_many_dimensions_mislead_it(count: int, dimensions: int) -> None:
     # A decoder that uses every dimension, and an encoder that says N(0, I): pure inference
@@ -144,7 +172,8 @@ def test_very_many_idle_dimensions_are_asked_level_by_level(
     monkeypatch.setattr("reslag_vae.evaluation.metrics.collapse.MOST", 3)
     together = diagnose(model, codes, 1.0, progress=progress)
     alone = [f"dimension {number}" for number in (2, 3, 4, 5)]
-    assert asked == [*alone, "dimension 2 and 1 more", "dimension 4 and 1 more"]
+    active = "dimension 1"
+    assert asked == [*alone, active, "dimension 2 and 1 more", "dimension 4 and 1 more", active]
     for diagnosis in (one_by_one, together):
         assert diagnosis.active.tolist() == [True] + 4 * [False]
         assert diagnosis.lagging.tolist() == [False, True, True, False, False]

@@ -52,7 +52,8 @@ class RunMaterial(NamedTuple):
 
     def titled(self, title: str) -> str:
         """Return a run's title, which says if its images are samples."""
-        return title if self.has_mean else f"{title}, one sample each"
+        # First: pictures cut the end of what is long.
+        return title if self.has_mean else f"samples: {title}"
 
 
 def comparison(runs: dict[str, RunMaterial]) -> Pictures:

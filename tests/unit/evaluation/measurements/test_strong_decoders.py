@@ -12,6 +12,7 @@ from reslag_vae.evaluation.measurements import measure
 from reslag_vae.evaluation.metrics.collapse import diagnose
 from reslag_vae.evaluation.numbers import NO_LATENTS
 from reslag_vae.evaluation.pictures import RatePoint, gallery
+from reslag_vae.evaluation.pictures.blocks import wrapped
 from reslag_vae.evaluation.pictures.gallery import RunMaterial
 from reslag_vae.evaluation.pictures.material import model_material
 from reslag_vae.evaluation.pictures.single import other_latents
@@ -129,7 +130,9 @@ def test_pictures_of_samples_say_so_and_none_is_called_the_best(
     said: list[str] = []
     monkeypatch.setattr(pictures, "reconstructions", lambda originals, models: said.extend(models))
     drawn = dict(gallery.comparison({"a": material, "b": material._replace(has_mean=True)}))
-    assert said == ["a, one sample each", "b"]
+    assert said == ["samples: a", "b"]
+    # However long the title is.
+    assert "samples:" in wrapped(material.titled("Skip-VAE, elbo, pixelcnn, lagging, the second"))
     # Rec of one-step means is no distortion of a code.
     assert "rate_distortion" not in drawn
     single = dict(gallery.single_model(subject, []))

@@ -9,7 +9,7 @@ from reslag_vae.evaluation.numbers import format_measured
 from reslag_vae.evaluation.pictures import gallery
 from reslag_vae.evaluation.pictures.gallery import RunMaterial
 from reslag_vae.evaluation.pictures.material import GRID_IMAGES, evenly_spaced
-from reslag_vae.evaluation.printing import notes_on_conditions
+from reslag_vae.evaluation.printing import notes
 from reslag_vae.evaluation.record import EvaluatedRun, save_all
 
 # Columns of the table: heading, group and name of the number.
@@ -172,7 +172,7 @@ def as_markdown(titled: dict[str, EvaluatedRun]) -> str:
         lines.append(f"| {markdown(title)} | " + " | ".join(cells) + " |")
     counts = [result.subject.settings.classifiers for result in titled.values()]
     lines += ["", NOTE + (SEVERAL_CLASSIFIERS if max(counts) > 1 else ""), ""]
-    lines += [f"- {markdown(note)}" for note in notes_on_conditions(titled)]
+    lines += [f"- {markdown(note)}" for note in notes(titled)]
     lines += [run_line(title, result) for title, result in titled.items()]
     lines += ["", "How each number was measured:", "", *protocol_lines(titled), ""]
     return "\n".join(lines)

@@ -35,7 +35,7 @@ def print_numbers(titled: Mapping[str, EvaluatedRun]) -> None:
         whose = f"{title}: " if len(titled) > 1 else ""
         missing = absent(result).items()
         lines += [f"{whose}without {', '.join(names)}: {why}" for why, names in missing]
-    print_lines([note_on_errors(results), *notes_on_conditions(titled), *lines])
+    print_lines([note_on_errors(results), *notes(titled), *lines])
 
 
 def split_of(result: EvaluatedRun) -> str:
@@ -58,22 +58,50 @@ def note_on_errors(results: Iterable[EvaluatedRun]) -> str:
     return f"{note}. All numbers, with how each was measured: evaluation.json."
 
 
+def notes(titled: Mapping[str, EvaluatedRun]) -> list[str]:
+    """Return the sentences on runs whose numbers mean something else than those of others.
+
+    Args:
+        titled: runs by title.
+    """
+    return [*notes_on_conditions(titled), *notes_on_samples(titled)]
+
+
+def notes_on_samples(titled: Mapping[str, EvaluatedRun]) -> list[str]:
+    """Return a sentence on each run whose decoded images are samples.
+
+    Args:
+        titled: runs by title.
+    """
+    found = []
+    for title, result in titled.items():
+        likelihood = result.subject.model.likelihood
+        if not likelihood.has_mean:
+            whose = f"{title}: " if len(titled) > 1 else ""
+            found.append(
+                f"{whose}decoded images are samples, one each, since likelihood="
+                f"{likelihood.name} has no mean; squared errors in the loss are of each pixel's "
+                "mean given the pixels before it."
+            )
+    return found
+
+
 def notes_on_conditions(titled: Mapping[str, EvaluatedRun]) -> list[str]:
     """Return a sentence on each conditional run, whose bounds are of another probability.
 
     Args:
         titled: runs by title.
     """
-    notes = []
+    found = []
     for title, result in titled.items():
         condition = result.subject.model.condition
         if condition is not None:
             whose = f"{title}: " if len(titled) > 1 else ""
-            notes.append(
+            found.append(
                 f"{whose}likelihoods are of p(x|y), given {condition.words}; they compare with "
                 "those of models that are told the same alone."
             )
-    return notes
+    return found
 
 
 def numbers_table(titled: Mapping[str, EvaluatedRun], title: str) -> Table:

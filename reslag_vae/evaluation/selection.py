@@ -38,7 +38,7 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
             "ELBO",
             "yardstick",
             "elbo",
-            "nats; with the variance of the errors on train: compares models",
+            "nats, to compare models; a Gaussian's with the variance of its errors on train",
         ),
         Shown(
             "log-likelihood, at least",
@@ -62,7 +62,7 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
             "information, at least",
             "latent",
             "mutual_information_low",
-            "nats that codes tell of images",
+            "nats that codes tell of images; at most the logarithm of their number",
         ),
         Shown("information, at most", "latent", "mutual_information_high", "the same, from above"),
         Shown("linear probe", "classes", "linear_probe", "share of classes read off the codes"),

@@ -25,11 +25,13 @@ def evaluated(
     numbers: dict[str, dict[str, Number]],
     classifiers: int = 1,
     condition: Condition | None = None,
+    has_mean: bool = True,
 ) -> Any:
     """An evaluated run, as far as its numbers are printed."""
     settings = SimpleNamespace(classifiers=classifiers, split="test")
     data = SimpleNamespace(key="digits")
-    model = SimpleNamespace(condition=condition)
+    likelihood = SimpleNamespace(name="pixelcnn", has_mean=has_mean)
+    model = SimpleNamespace(condition=condition, likelihood=likelihood)
     subject = SimpleNamespace(settings=settings, data=data, images=range(1800), model=model)
     return SimpleNamespace(numbers=numbers, subject=subject)
 
@@ -116,3 +118,12 @@ def test_likelihoods_of_a_conditional_run_are_said_to_be_given_its_classes(
     assert "told VAE: likelihoods are of p(x|y), given the class of each image, one of 2" in text
     print_numbers({"VAE": evaluated(RUN)})
     assert "p(x|y)" not in capsys.readouterr().out
+
+
+def test_reconstructions_that_are_samples_are_said_to_be(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_numbers({"VAE": evaluated(RUN), "PixelVAE": evaluated(RUN, has_mean=False)})
+    said = capsys.readouterr().out
+    assert "PixelVAE: decoded images are samples, one each" in said
+    assert "VAE: decoded" not in said.replace("PixelVAE: decoded", "")

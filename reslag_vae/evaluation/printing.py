@@ -12,6 +12,7 @@ from reslag_vae._runtime.errors import printable
 from reslag_vae.evaluation.numbers import Number, format_measured
 from reslag_vae.evaluation.record import EvaluatedRun
 from reslag_vae.evaluation.selection import GROUPS, Shown
+from reslag_vae.models import GenerativeModel
 
 
 def print_run(result: EvaluatedRun) -> None:
@@ -64,43 +65,31 @@ def notes(titled: Mapping[str, EvaluatedRun]) -> list[str]:
     Args:
         titled: runs by title.
     """
-    return [*notes_on_conditions(titled), *notes_on_samples(titled)]
+    return [
+        f"{title}: {note}" if len(titled) > 1 else note
+        for title, result in titled.items()
+        for note in notes_on(result.subject.model)
+    ]
 
 
-def notes_on_samples(titled: Mapping[str, EvaluatedRun]) -> list[str]:
-    """Return a sentence on each run whose decoded images are samples.
-
-    Args:
-        titled: runs by title.
-    """
-    found = []
-    for title, result in titled.items():
-        likelihood = result.subject.model.likelihood
-        if not likelihood.has_mean:
-            whose = f"{title}: " if len(titled) > 1 else ""
-            found.append(
-                f"{whose}decoded images are samples, one each, since likelihood="
-                f"{likelihood.name} has no mean; squared errors in the loss are of each pixel's "
-                "mean given the pixels before it."
-            )
-    return found
-
-
-def notes_on_conditions(titled: Mapping[str, EvaluatedRun]) -> list[str]:
-    """Return a sentence on each conditional run, whose bounds are of another probability.
+def notes_on(model: GenerativeModel) -> list[str]:
+    """Return a sentence on a conditional model's bounds, and one on decoded images without a mean.
 
     Args:
-        titled: runs by title.
+        model: the model.
     """
     found = []
-    for title, result in titled.items():
-        condition = result.subject.model.condition
-        if condition is not None:
-            whose = f"{title}: " if len(titled) > 1 else ""
-            found.append(
-                f"{whose}likelihoods are of p(x|y), given {condition.words}; they compare with "
-                "those of models that are told the same alone."
-            )
+    if model.condition is not None:
+        found.append(
+            f"likelihoods are of p(x|y), given {model.condition.words}; they compare with those of "
+            "models that are told the same alone."
+        )
+    if not model.likelihood.has_mean:
+        found.append(
+            f"decoded images are samples, one each, since likelihood={model.likelihood.name} has "
+            "no mean; squared errors in the loss are of each pixel's mean given the pixels before "
+            "it."
+        )
     return found
 
 

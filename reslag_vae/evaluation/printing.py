@@ -73,7 +73,7 @@ def notes(titled: Mapping[str, EvaluatedRun]) -> list[str]:
 
 
 def notes_on(model: GenerativeModel) -> list[str]:
-    """Return a sentence on a conditional model's bounds, and one on decoded images without a mean.
+    """Return sentences on the bounds of some models, and on decoded images without a mean.
 
     Args:
         model: the model.
@@ -84,6 +84,8 @@ def notes_on(model: GenerativeModel) -> list[str]:
             f"likelihoods are of p(x|y), given {model.condition.words}; they compare with those of "
             "models that are told the same alone."
         )
+    if not model.latent_dim:
+        found.append("the log-likelihood is exact: there are no latents.")
     if not model.likelihood.has_mean:
         found.append(
             f"decoded images are samples, one each, since likelihood={model.likelihood.name} has "

@@ -44,7 +44,7 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
             "log-likelihood, at least",
             "likelihood",
             "importance_weighted_bound",
-            "nats; by importance weights, under the model's own likelihood; exact without latents",
+            "nats; by importance weights, under the model's own likelihood",
         ),
         Shown(
             "bits per number", "likelihood", "bits_per_dim", "bits to code an image; less is better"

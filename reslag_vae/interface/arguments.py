@@ -13,7 +13,9 @@ from reslag_vae.interface.given import as_path, gathered
 from reslag_vae.interface.recipe import recipe_of
 from reslag_vae.runs.describe import system_node
 from reslag_vae.training.job import may_have_several_devices
+from reslag_vae.training.second_stage import is_second_stage
 from reslag_vae.training.system import BaseVAE
+from reslag_vae.training.unread import refuse_unread
 
 
 class Asked(NamedTuple):
@@ -71,6 +73,8 @@ def asked(
     if system is not None:
         name = system.name
         describe(system, config)
+    if not is_second_stage(config):
+        refuse_unread(config, given, None if system is not None else name)
     return Asked(config, Path(found.choices["data"]) / name, data, system)
 
 

@@ -19,7 +19,7 @@ class ELBO(Objective):
     name: ClassVar[str] = "elbo"
     usual_likelihood = "unit_gaussian"
     requires = frozenset({"density"})
-    provides = frozenset({"divergence", "rate", "elbo"})
+    provides = frozenset({"divergence", "rate", "elbo", "plain_elbo"})
 
     def formula(self, distortion: str) -> str:
         return f"{distortion} + KL"

@@ -11,6 +11,7 @@ from torch import nn
 from reslag_vae._runtime.errors import ConfigError, UserError
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective
+from reslag_vae.options.suggestions import choices_with
 
 
 def instantiate(config: DictConfig) -> Any:
@@ -35,8 +36,11 @@ def instantiate(config: DictConfig) -> Any:
         if isinstance(cause, TypeError):
             unknown = re.search(r"unexpected keyword argument '(\w+)'", str(cause))
             if unknown and place:
+                option = f"{place}.{unknown[1]}"
+                choices = choices_with(option)
+                others = f"; there is with {', '.join(choices)}" if choices else ""
                 raise TypeError(
-                    f"{place}.{unknown[1]}: there is no such option in what was chosen."
+                    f"{option}: there is no such option in what was chosen{others}."
                 ) from None
             missing = re.search(r"(\w+)\.__init__\(\) missing .* arguments?: '(\w+)'", str(cause))
             if missing and place:

@@ -1,5 +1,6 @@
 """The folder and the configuration of a job, composed by Hydra or kept by a run."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,11 +21,11 @@ from reslag_vae.runs.folder import (
     read_result,
 )
 from reslag_vae.training.resume import resumed
-from reslag_vae.training.second_stage import staged
+from reslag_vae.training.second_stage import is_second_stage, staged
 from reslag_vae.training.study_job import study_config
+from reslag_vae.training.unread import PARTS, refuse_unread, unread
 
-# Groups of a model's parts, beside its objective
-PARTS = ("network", "posterior", "prior", "likelihood", "condition", "schedule", "optimizer")
+log = logging.getLogger(__name__)
 
 
 def run_folder(resume: str | None, new: str) -> str:
@@ -120,6 +121,7 @@ def job_config(config: DictConfig, folder: Path) -> DictConfig:
                 f"{elsewhere[0]} cannot be set beside resume=: a run goes on in its own folder."
             )
         return resumed(folder, list(hydra.overrides.task), check_trust(plain(config.trust)))
+    check_read(config, list(hydra.overrides.task), hydra.runtime.choices["model"], multirun)
     config = staged(config, list(hydra.overrides.task), folder)
     if config.study is not None:
         set_logger_group(config, config.study)
@@ -129,6 +131,22 @@ def job_config(config: DictConfig, folder: Path) -> DictConfig:
     if multirun:
         set_logger_group(config, Path(hydra.sweep.dir).name)
     return config
+
+
+def check_read(config: DictConfig, overrides: list[str], model: str, multirun: bool) -> None:
+    """Refuse overrides that change nothing of a run; of a multirun's runs they are told.
+
+    What one of these does not read another may, as a network beside a model that has none.
+
+    Raises:
+        ConfigError: the message names the override.
+    """
+    if is_second_stage(config):  # what is of its run is refused with that
+        return
+    if not multirun:
+        refuse_unread(config, overrides, model)
+    for sentence in unread(config, overrides, model):
+        log.warning(sentence)
 
 
 def set_logger_group(config: DictConfig, group: str) -> None:

@@ -46,7 +46,8 @@ def chosen(system: "BaseVAE", group: str) -> str:
     part = system.parts()[group]
     # A network that is made of the user's own modules has no name.
     name: str = getattr(part, "name", type(part).__name__)
-    return system.preset if group == "objective" else name
+    # A preset names an unusual likelihood, too.
+    return system.preset.partition(",")[0] if group == "objective" else name
 
 
 def alternatives(system: "BaseVAE", missing: str, instead: str = "") -> str:
@@ -132,7 +133,10 @@ def is_taken(system: "BaseVAE", group: str, name: str) -> bool:
         of_variants = set(getattr(kind, "requires", ())) & OF_VARIANTS.keys()
         if kind.name == name and not of_variants <= system.provides:
             return False
-    required = [choices_providing(group, own) for own in system.requires]
+    groups = [group]
+    if group == "objective" and name in providing("likelihood", "sigma_rule"):
+        groups.append("likelihood")  # a rule for sigma brings its Gaussian
+    required = [choices_providing(own, needed) for own in groups for needed in system.requires]
     return all(name in names for names in required if names)
 
 

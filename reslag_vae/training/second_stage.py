@@ -20,8 +20,10 @@ from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import config_path, is_finished
 from reslag_vae.training.stored_config import begun_config
 
-# What a second stage has from its run, and of these what the command line may set all the same.
+# What a second stage has from its run; that its model's node says alone; and of all these what the
+# command line may set all the same.
 TAKEN = ("recipe", "network", "posterior", "likelihood", "data")
+IN_ITS_NODE = ("condition",)
 OWN = ("data.root", "data.folder", "data.batch_size")
 
 
@@ -137,7 +139,7 @@ def refuse_changes(config: DictConfig, first: DictConfig, overrides: Sequence[st
         name = own.lstrip("+~").partition("=")[0]
         if name == "data" and config.data._target_ == first.data._target_:
             continue
-        if name.partition(".")[0] in TAKEN and name not in OWN:
+        if name.partition(".")[0] in (*TAKEN, *IN_ITS_NODE) and name not in OWN:
             raise ConfigError(
                 f"{own}: cannot be set beside run=, whose model and data these are; the prior, the "
                 "optimizer, trainer.max_epochs and data.batch_size can."

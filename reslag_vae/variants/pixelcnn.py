@@ -13,4 +13,4 @@ class PixelCNNModel(BaseVAE):
     name = "pixelcnn"
     title = "PixelCNN, no latent"
     usual = "elbo, pixelcnn"
-    requires = frozenset({"autoregressive", "latent_free", "elbo", "joint"})
+    requires = frozenset({"autoregressive", "latent_free", "plain_elbo", "joint"})

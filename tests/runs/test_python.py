@@ -32,16 +32,17 @@ from tests.running import ROOT
 
 SHAPE = (1, 8, 8)
 PIXELS = torch.from_numpy(load_digits().images[:150])[:, None] / 16
-QUICK = (
+BARE = (
     "trainer.accelerator=cpu",
-    "recipe.channels=[2,4]",
-    "recipe.blocks=[1,1]",
     "trainer.num_sanity_val_steps=0",
     "callbacks.images=null",
     "callbacks.collapse=null",
     "callbacks.progress=null",
 )
+QUICK = (*BARE, "recipe.channels=[2,4]", "recipe.blocks=[1,1]")
 SHORT = (*QUICK, "trainer.max_epochs=1")
+# Of a model that was made by hand
+SHORT_BY_HAND = (*BARE, "trainer.max_epochs=1")
 
 
 class OwnNetwork(Network):
@@ -144,7 +145,7 @@ def test_a_folder_of_pictures_trains_in_one_line(tmp_path: Path) -> None:
 
 def test_an_own_network_of_an_own_class_trains_and_loads(tmp_path: Path) -> None:
     model = reslag_vae.fit(
-        PIXELS, *SHORT, model=OptimalSigmaVAE(OwnNetwork(3)), folder=tmp_path / "run"
+        PIXELS, *SHORT_BY_HAND, model=OptimalSigmaVAE(OwnNetwork(3)), folder=tmp_path / "run"
     )
     with pytest.raises(RunError, match="none of this package's parts"):
         reslag_vae.load(tmp_path / "run")
@@ -158,7 +159,9 @@ def test_an_own_encoder_and_decoder_train_in_three_lines(
 ) -> None:
     encoder, decoder = layers(3)
     network = Network(encoder, decoder, SHAPE, 3)
-    model = reslag_vae.fit(PIXELS, *SHORT, model=OptimalSigmaVAE(network), folder=tmp_path / "run")
+    model = reslag_vae.fit(
+        PIXELS, *SHORT_BY_HAND, model=OptimalSigmaVAE(network), folder=tmp_path / "run"
+    )
     assert model.encode(PIXELS).shape == (150, 3)
     assert "does not hold" in caplog.text
     with pytest.raises(RunError, match="none of this package's parts"):

@@ -26,12 +26,13 @@ def evaluated(
     classifiers: int = 1,
     condition: Condition | None = None,
     has_mean: bool = True,
+    latent_dim: int = 10,
 ) -> Any:
     """An evaluated run, as far as its numbers are printed."""
     settings = SimpleNamespace(classifiers=classifiers, split="test")
     data = SimpleNamespace(key="digits")
     likelihood = SimpleNamespace(name="pixelcnn", has_mean=has_mean)
-    model = SimpleNamespace(condition=condition, likelihood=likelihood)
+    model = SimpleNamespace(condition=condition, likelihood=likelihood, latent_dim=latent_dim)
     subject = SimpleNamespace(settings=settings, data=data, images=range(1800), model=model)
     return SimpleNamespace(numbers=numbers, subject=subject)
 
@@ -127,3 +128,12 @@ def test_reconstructions_that_are_samples_are_said_to_be(
     said = capsys.readouterr().out
     assert "PixelVAE: decoded images are samples, one each" in said
     assert "VAE: decoded" not in said.replace("PixelVAE: decoded", "")
+
+
+def test_a_likelihood_without_latents_is_said_to_be_exact(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_numbers({"VAE": evaluated(RUN), "PixelCNN": evaluated(RUN, latent_dim=0)})
+    said = capsys.readouterr().out
+    assert "PixelCNN: the log-likelihood is exact" in said
+    assert said.count("is exact") == 1

@@ -94,9 +94,13 @@ def test_whatever_holds_images_is_read(name: str) -> None:
     assert ((data.store_labels >= 0) == labelled).all()
 
 
+def by_hand() -> VAE:
+    return VAE(PlainNetwork((1, 8, 8), 2, [4], [1]))
+
+
 def trained() -> VAE:
     """A variant by hand, as `fit` leaves it."""
-    system = VAE(PlainNetwork((1, 8, 8), 2, [4], [1]))
+    system = by_hand()
     system.model.requires_grad_(False)
     return system
 
@@ -141,6 +145,14 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "trained": (
         lambda: reslag_vae.fit(PIXELS, model=trained()),
         "all of its parameters stand still",
+    ),
+    "by hand": (
+        lambda: reslag_vae.fit(PIXELS, model=by_hand(), objective="beta"),
+        "objective=beta: has no effect, since the model was made by hand",
+    ),
+    "unread": (
+        lambda: reslag_vae.fit(PIXELS, "recipe.beta=4", model="vae"),
+        "objective=beta would",
     ),
     "no run": (lambda: reslag_vae.fit(resume="nowhere"), "is not the folder of a run"),
     "build": (lambda: reslag_vae.build("data=digits", modle="vae"), "did you mean model"),

@@ -31,6 +31,12 @@ def test_an_option_that_a_part_lacks_is_named_as_it_was_given(
         instantiate(config.model)
 
 
+def test_the_choices_that_have_an_option_are_named(compose: Compose) -> None:
+    config = compose("model=pixelcnn", "data=digits", "likelihood=bernoulli")
+    with pytest.raises(TypeError, match=r"in what was chosen; there is with likelihood=pixelcnn, "):
+        instantiate(config.model)
+
+
 @pytest.mark.parametrize(
     ("option", "needs"),
     [("network.image_shape", "StagedNetwork"), ("likelihood.variance", "Gaussian")],

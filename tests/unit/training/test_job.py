@@ -148,7 +148,7 @@ def job(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def job(folder: Path, *overrides: str, mode: RunMode = RunMode.RUN) -> None:
         hydra = SimpleNamespace(
-            runtime=SimpleNamespace(output_dir=str(folder)),
+            runtime=SimpleNamespace(output_dir=str(folder), choices={"model": "vae"}),
             mode=mode,
             overrides=SimpleNamespace(
                 task=[own for own in overrides if not own.startswith("hydra.")],
@@ -183,6 +183,18 @@ def test_a_run_is_resumed_by_its_folder_alone(
         ConfigError, match=r"hydra\.run\.dir=elsewhere cannot be set beside resume="
     ):
         job_module.job_config(config, folder)
+
+
+def test_what_changes_nothing_of_a_run_is_refused_and_of_one_of_several_told(
+    compose: Compose, job: Callable[..., None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = compose("model=vae", "data=digits", "logger=none", "recipe.beta=4")
+    job(tmp_path, "recipe.beta=4")
+    with pytest.raises(ConfigError, match=r"recipe\.beta=4: has no effect, since nothing"):
+        job_module.job_config(config, tmp_path)
+    job(tmp_path, "recipe.beta=4", mode=RunMode.MULTIRUN)
+    assert job_module.job_config(config, tmp_path) == config
+    assert "recipe.beta=4: has no effect, since nothing" in caplog.text
 
 
 @pytest.mark.parametrize("mode", list(RunMode))

@@ -39,12 +39,17 @@ class EvaluationEpoch:
         self.noise = torch.Generator().manual_seed(EVALUATION_SEED)
         self.prior_noise = torch.Generator().manual_seed(EVALUATION_SEED + 1)
 
-    def skip(self, count: int) -> None:
-        """Leave `count` images to another process.
+    def skip(self, batches: int, size: int) -> None:
+        """Leave minibatches to other processes.
 
         The noise of the images that follow is that of one process for all.
+
+        Args:
+            batches: number of the minibatches.
+            size: number of images in each.
         """
-        self._draw(count)
+        for _ in range(batches):
+            self._draw(size)
 
     @torch.no_grad()
     def add(self, batch: Batch) -> Terms:
@@ -67,7 +72,8 @@ class EvaluationEpoch:
         noise = self._rows(count, self.model.level_dims, self.noise)
         if not self.objective.draws_prior:
             return noise, None
-        rows = self._rows(count, self.model.noise_dims, self.prior_noise)
+        own = self.objective.prior_count(count)
+        rows = self._rows(own, self.model.noise_dims, self.prior_noise)
         return noise, joined(self.model.from_noise(rows))
 
     def _rows(

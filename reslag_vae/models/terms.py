@@ -27,14 +27,14 @@ def compute_terms(
         objective: the objective, which weighs the terms.
         images: (B, C, H, W) images, in uint8, or in floating point in [0, 1].
         noise: (B, d_l) standard normal numbers of each level; drawn if None.
-        prior: (B, d) samples of the prior, for objectives that need any; drawn if None.
+        prior: (P, d) samples of the prior, for objectives that need any; drawn if None.
         labels: (B,) class numbers or (B, K) attributes, which a conditional model is told.
     """
     images = unit_interval(images)
     inferred, parameters = told_labels(model, labels).infer_and_decode(images, noise)
     distortion = model.likelihood(images, parameters)
     if objective.draws_prior and prior is None:
-        prior = joined(model.sample_latents(len(images)))
+        prior = joined(model.sample_latents(objective.prior_count(len(images))))
     terms: Terms = objective(distortion, inferred, prior)
     return terms, inferred
 

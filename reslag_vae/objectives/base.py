@@ -62,9 +62,17 @@ class Objective(Described, nn.Module, ABC):
         Args:
             distortion: cost of the B images.
             inferred: latents of the images.
-            prior: (B, d) samples of the prior, if `draws_prior`; in training as many as all
-                processes have images.
+            prior: (P, d) samples of the prior, if `draws_prior`: `prior_count` of the images, in
+                training of those of all processes.
         """
+
+    def prior_count(self, images: int) -> int:
+        """Return P, the number of samples of the prior beside a minibatch.
+
+        Args:
+            images: number of images in the minibatch.
+        """
+        return images
 
     @abstractmethod
     def formula(self, distortion: str) -> str:

@@ -69,7 +69,7 @@ class CompiledForward:
         Args:
             images: (B, C, H, W) uint8 or floating point images.
             noise: (B, d_l) noise of each level's samples; None if the posteriors are points.
-            prior: (B, d) samples of the prior; None if the objective needs none.
+            prior: (P, d) samples of the prior; None if the objective needs none.
             labels: (B,) class numbers or (B, K) attributes; None if the model is told of none.
         """
         self.batch_size = self.batch_size or len(images)

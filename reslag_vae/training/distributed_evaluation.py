@@ -21,6 +21,6 @@ def add_in_turn(evaluation: EvaluationEpoch, batch: Batch, batch_idx: int, loade
     """
     others = collectives.rank() if batch_idx == 0 else collectives.count() - 1
     if others:
-        evaluation.skip(others * loader.sampler.batch_size)
+        evaluation.skip(others, loader.sampler.batch_size)
     if len(batch.images):
         evaluation.add(batch)

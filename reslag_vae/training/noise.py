@@ -22,7 +22,7 @@ def draw_noise(
 
     Returns:
         Noise of each level's samples, (b, d_l); None if the posteriors are points.
-        Samples of the prior, (B, d); None if the objective needs none.
+        Samples of the prior, (P, d); None if the objective needs none.
     """
     count = len(images) * collectives.count()
     dtype = images.dtype if images.is_floating_point() else torch.float32
@@ -36,5 +36,5 @@ def draw_noise(
     if objective.draws_prior:
         # A hierarchy samples through its decoder, whose averages are those of images alone.
         with averages_kept(model):
-            prior = joined(model.sample_latents(count)).to(dtype)
+            prior = joined(model.sample_latents(objective.prior_count(count))).to(dtype)
     return noise, prior

@@ -149,7 +149,7 @@ class BaseVAE(LightningModule):
         Args:
             images: (B, C, H, W) images.
             noise: (B, d_l) noise of each level's samples; drawn if None.
-            prior: (B, d) samples of the prior, for an objective that needs them.
+            prior: (P, d) samples of the prior, for an objective that needs them.
             labels: (B,) class numbers or (B, K) attributes, which a conditional model is told.
         """
         return compute_terms(self.model, self.objective, images, noise, prior, labels)[0]

@@ -75,7 +75,10 @@ def thesis_terms(
     total = mean_over_images(loss, "unit of the objective", f"{protocol}; {formula}")
     discrepancy = missing("squared MMD", f"objective={preset(model, objective)} has none")
     if mmd is not None:
-        batches = f"minibatches of {subject.data.batch_size} against as many samples of the prior"
+        size = subject.data.batch_size
+        count = objective.prior_count(size)
+        samples = "as many" if count == size else f"{count:,}"
+        batches = f"minibatches of {size} against {samples} samples of the prior"
         discrepancy = Number(mmd, "squared MMD", f"{protocol}; {batches}")
         # A statistic of the minibatch has no error over images.
         total = total._replace(protocol=f"{total.protocol}; MMD of {batches}", error=None)

@@ -5,10 +5,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from reslag_vae.data.images import Batch
+from reslag_vae.evaluation.epoch import EvaluationEpoch
 from reslag_vae.latents import DiagonalGaussian, Point
 from reslag_vae.likelihoods import SquaredError
+from reslag_vae.models import FlatModel
+from reslag_vae.models.terms import compute_terms
+from reslag_vae.networks import PlainNetwork
 from reslag_vae.objectives import MMD
 from reslag_vae.objectives.mmd import Estimator, squared_mmd
+from reslag_vae.training.noise import draw_noise
 from tests.inferred import infer
 
 
@@ -81,6 +87,43 @@ def test_biased_mean_explains_the_values_of_table_1(dimensions: int, printed: fl
 
     assert abs(values.mean() - 2 / 32 * (1 - k)) < 4 * values.std() / len(values) ** 0.5
     assert printed == pytest.approx(values.mean().item(), rel=0.15)
+
+
+@pytest.mark.parametrize("samples", [32, 200])
+def test_biased_mean_falls_with_the_samples_of_the_prior(samples: int) -> None:
+    # E = (1/m + 1/n) (1 - k): more samples of the prior lower it, at any number of images.
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((32, 10), (samples, 10))
+    pairs = [[torch.randn(own, generator=generator) for own in shapes] for _ in range(200)]
+    values = torch.stack([squared_mmd(x, y, 100.0) for x, y in pairs])
+    expected = (1 / 32 + 1 / samples) * (1 - (1 + 4 / 100) ** -5)
+    assert abs(values.mean() - expected) < 4 * values.std() / len(values) ** 0.5
+
+
+class Counted(MMD):
+    """It keeps how many samples of the prior it is given."""
+
+    def __init__(self, prior_samples: int | None) -> None:
+        super().__init__(prior_samples=prior_samples)
+        self.counts: list[int] = []
+
+    def forward(self, *given: Any) -> Any:
+        self.counts.append(len(given[-1]))
+        return super().forward(*given)
+
+
+@pytest.mark.parametrize(("given", "count"), [(None, 6), (1, 1), (200, 200)])
+def test_training_and_evaluation_draw_as_many_samples_of_the_prior_as_asked(
+    given: int | None, count: int
+) -> None:
+    model = FlatModel(PlainNetwork((1, 8, 8), 3, [4], [1]), SquaredError())
+    objective, images = Counted(prior_samples=given), torch.rand(6, 1, 8, 8)
+    prior = draw_noise(model, objective, images)[1]
+    assert prior is not None
+    assert len(prior) == count
+    compute_terms(model, objective, images)
+    EvaluationEpoch(model, objective).add(Batch(images, torch.zeros(6)))
+    assert objective.counts == [count, count]
 
 
 @pytest.mark.parametrize("estimator", ["biased", "unbiased"])

@@ -49,7 +49,10 @@ class EvaluationEpoch:
             size: number of images in each.
         """
         for _ in range(batches):
-            self._draw(size)
+            self._rows(size, self.model.level_dims, self.noise)
+            if self.objective.draws_prior:
+                own = self.objective.prior_count(size)
+                self._rows(own, self.model.noise_dims, self.prior_noise)
 
     @torch.no_grad()
     def add(self, batch: Batch) -> Terms:

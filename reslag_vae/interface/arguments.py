@@ -55,6 +55,8 @@ def asked(
     given = [*check_overrides(overrides), *as_overrides(own)]
     named = [word.partition("=")[0] for word in given]
     refuse_two_data(pictures, named)
+    if system is not None:
+        refuse_two_models(given)
     data, words = data_of(pictures, labels, validation, size, channels, system)
     if "logger" not in named:
         words.append("logger=none")
@@ -191,6 +193,17 @@ def check_model(model: Any) -> None:
             f"model: takes a name, as in model='vae', or a variant made by hand, as in "
             f"reslag_vae.variants.VAE(network), and this is {type(model).__name__}."
         )
+
+
+def refuse_two_models(overrides: Sequence[str]) -> None:
+    """Refuse what would set something of a model that was made by hand.
+
+    Raises:
+        ConfigError: the message names it.
+    """
+    for own in overrides:
+        if own.lstrip("+~").partition("=")[0].partition(".")[0] == "model":
+            raise ConfigError(f"{own}: has no effect, since the model was made by hand.")
 
 
 def refuse_two_data(pictures: Any, named: Sequence[str]) -> None:

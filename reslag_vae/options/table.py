@@ -135,7 +135,7 @@ TRAIN: dict[str, Kind] = {
     "objective.lambda_": real(-1e6, 1e9),
     "objective.bandwidth": either(real(1e-6, 1e12), NULL),
     "objective.estimator": word("biased", "unbiased"),
-    "objective.prior_samples": either(whole(1, 100_000), NULL),
+    "objective.prior_samples": either(whole(1, 2_000), NULL),
     "schedule.ratio": either(whole(1, 1000), word("adaptive")),
     "schedule.patience": whole(1, 1000),
     "schedule.epochs": EPOCHS,

@@ -121,7 +121,7 @@ def job_config(config: DictConfig, folder: Path) -> DictConfig:
                 f"{elsewhere[0]} cannot be set beside resume=: a run goes on in its own folder."
             )
         return resumed(folder, list(hydra.overrides.task), check_trust(plain(config.trust)))
-    check_read(config, list(hydra.overrides.task), hydra.runtime.choices["model"], multirun)
+    check_read(config, list(hydra.overrides.task), hydra.runtime.choices.get("model"), multirun)
     config = staged(config, list(hydra.overrides.task), folder)
     if config.study is not None:
         set_logger_group(config, config.study)
@@ -133,7 +133,7 @@ def job_config(config: DictConfig, folder: Path) -> DictConfig:
     return config
 
 
-def check_read(config: DictConfig, overrides: list[str], model: str, multirun: bool) -> None:
+def check_read(config: DictConfig, overrides: list[str], model: str | None, multirun: bool) -> None:
     """Refuse overrides that change nothing of a run; of a multirun's runs they are told.
 
     What one of these does not read another may, as a network beside a model that has none.
@@ -141,12 +141,14 @@ def check_read(config: DictConfig, overrides: list[str], model: str, multirun: b
     Raises:
         ConfigError: the message names the override.
     """
-    if is_second_stage(config):  # what is of its run is refused with that
+    # What a second stage has from its run is refused with that, and a run without a model later.
+    if is_second_stage(config) or model is None:
         return
     if not multirun:
         refuse_unread(config, overrides, model)
-    for sentence in unread(config, overrides, model):
-        log.warning(sentence)
+    elif ranks.is_first():
+        for sentence in unread(config, overrides, model):
+            log.warning(sentence)
 
 
 def set_logger_group(config: DictConfig, group: str) -> None:

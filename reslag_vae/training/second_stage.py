@@ -19,11 +19,12 @@ from reslag_vae.runs.config import (
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import config_path, is_finished
 from reslag_vae.training.stored_config import begun_config
+from reslag_vae.training.unread import named
 
-# What a second stage has from its run; that its model's node says alone; and of all these what the
+# What a second stage has from its run; that is in its model's node alone; and of all these what the
 # command line may set all the same.
 TAKEN = ("recipe", "network", "posterior", "likelihood", "data")
-IN_ITS_NODE = ("condition",)
+IN_ITS_NODE = ("condition", "model")
 OWN = ("data.root", "data.folder", "data.batch_size")
 
 
@@ -136,8 +137,10 @@ def refuse_changes(config: DictConfig, first: DictConfig, overrides: Sequence[st
         ConfigError: the message names the override.
     """
     for own in overrides:
-        name = own.lstrip("+~").partition("=")[0]
+        name = named(own)
         if name == "data" and config.data._target_ == first.data._target_:
+            continue
+        if name == "model" or (name == "condition" and config.condition is None):
             continue
         if name.partition(".")[0] in (*TAKEN, *IN_ITS_NODE) and name not in OWN:
             raise ConfigError(

@@ -1,20 +1,18 @@
 """The check that a run reads what the command line sets."""
 
-import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
+from reslag_vae import options
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae._runtime.invocation import configuration_folder
 
 # Groups whose nodes stand beside the model's, which refers to those that it is made of
 PARTS = ("network", "posterior", "prior", "likelihood", "condition", "schedule", "optimizer")
 REFERRED_TO = (*PARTS, "objective", "recipe")
 
-# Nodes that are referred to: ${network}, ${recipe.beta} and ${oc.select:network.units,1}
-REFERENCE = re.compile(r"\$\{(?:oc\.select:)?([a-z_]\w*(?:\.\w+)*)[,}]")
+MARK = "set by the check that a run reads what the command line sets"
 
 
 def refuse_unread(config: DictConfig, overrides: Sequence[str], model: str | None) -> None:
@@ -31,75 +29,74 @@ def unread(config: DictConfig, overrides: Sequence[str], model: str | None) -> I
     """Yield a sentence for each override of a part that the model has not, or of an unused recipe.
 
     `network=linear` changes nothing of a model without a network, `recipe.beta=4` nothing under an
-    objective that has no such weight.
+    objective that has no such weight. What is no option at all is not told here.
 
     Args:
         config: configuration that Hydra has composed, with its references.
         overrides: overrides of the command line.
         model: choice of `model=`; None for a model that was made by hand.
     """
-    names = references(OmegaConf.to_container(config, resolve=False))
-    # What a length in epochs is computed of, once the data are read.
-    names.add("recipe.updates")
-    if "recipe.aggressive_epochs" in names:
-        names.add("recipe.aggressive_updates")
     for own in overrides:
-        name = own.lstrip("+~").partition("=")[0].partition("@")[0]
+        name = named(own)
         group = name.partition(".")[0]
-        if group not in REFERRED_TO or any(is_of(name, read) for read in names):
+        if group not in REFERRED_TO or not is_option(name) or is_read(config, name):
             continue
+        if name == "condition" and config.condition is None:
+            continue  # what every model without one is
         if model is None:
             why = "the model was made by hand; leave it out"
         elif group != "recipe":
             why = f"model={model} takes no {group}; leave it out"
         else:
-            readers = " and ".join(choices_reading(name, names))
-            why = "nothing of this run reads it" + (f"; {readers} would" if readers else "")
+            why = "nothing of this run reads it"
         yield f"{own}: has no effect, since {why}."
 
 
-def references(tree: Any) -> set[str]:
-    """Return the names that a configuration refers to from what every run reads.
+def named(override: str) -> str:
+    """Return the name of what an override sets: `network` of `+network@x=linear`."""
+    return override.lstrip("+~").partition("=")[0].partition("@")[0]
+
+
+def is_option(name: str) -> bool:
+    """Return whether a name is that of an option, or of a node of options."""
+    return any(f"{option}.".startswith(f"{name}.") for option in options.TRAIN)
+
+
+def is_read(config: DictConfig, name: str) -> bool:
+    """Return whether what a run is built from holds the value of an option, or depends on it.
 
     Args:
-        tree: the configuration in plain containers, with its references.
+        config: composed configuration, with its references.
+        name: the option, or the group.
     """
-    found: set[str] = set()
-    unseen = [own for name, own in tree.items() if name not in REFERRED_TO]
-    while unseen:
-        node = unseen.pop()
-        if isinstance(node, dict | list):
-            unseen.extend(node.values() if isinstance(node, dict) else node)
-        elif isinstance(node, str):
-            new = set(REFERENCE.findall(node)) - found
-            found |= new
-            unseen.extend(node_at(tree, name) for name in new)
-    return found
+    if name.startswith("recipe.") and name.endswith("updates"):
+        return is_counted_by(config, name)
+    marked = config.copy()
+    with open_dict(marked):
+        OmegaConf.update(marked, name, MARK, merge=False, force_add=True)
+    try:
+        for node in marked:
+            if node not in REFERRED_TO and OmegaConf.is_config(marked[node]):
+                OmegaConf.resolve(marked[node])
+    except (OmegaConfBaseException, ValueError, TypeError):
+        return True  # something cannot do with the mark, or not be resolved at all
+    return any(MARK in str(own) for node, own in marked.items() if node not in REFERRED_TO)
 
 
-def node_at(tree: Any, name: str) -> Any:
-    """Return the node of a dotted name, or None if there is none."""
-    for part in name.split("."):
-        tree = tree.get(part) if isinstance(tree, dict) else None
-    return tree
+def is_counted_by(config: DictConfig, name: str) -> bool:
+    """Return whether the length of a run is computed of its number of updates.
 
-
-def is_of(name: str, read: str) -> bool:
-    """Return whether one of two dotted names is the other, or a part of it."""
-    return f"{name}.".startswith(f"{read}.") or f"{read}.".startswith(f"{name}.")
-
-
-def choices_reading(name: str, names: set[str]) -> list[str]:
-    """Return the choices that refer to a name, group by group, as on the command line.
+    It is once the data are read, unless it is set in epochs; see `options.length`.
 
     Args:
-        name: the name.
-        names: what a run refers to; a group that is not among them is none of its model's.
+        config: composed configuration.
+        name: `recipe.updates` or `recipe.aggressive_updates`.
     """
-    found = []
-    for group in REFERRED_TO:
-        files = sorted((configuration_folder() / group).glob("*.yaml"))
-        own = [file.stem for file in files if name in REFERENCE.findall(file.read_text())]
-        if own and group in names:
-            found.append(f"{group}={', '.join(own)}")
-    return found
+    if "passes" not in config.data:
+        return False
+    phase = OmegaConf.select(config, "recipe.aggressive_epochs")
+    of_phase = phase is None and is_read(config, "recipe.aggressive_epochs")
+    if name == "recipe.aggressive_updates":
+        return of_phase
+    share = of_phase and OmegaConf.select(config, "recipe.aggressive_updates") is not None
+    return share or OmegaConf.select(config, "trainer.max_epochs") is None

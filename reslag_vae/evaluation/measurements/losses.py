@@ -77,8 +77,8 @@ def thesis_terms(
     if mmd is not None:
         size = subject.data.batch_size
         count = objective.prior_count(size)
-        samples = "as many" if count == size else f"{count:,}"
-        batches = f"minibatches of {size} against {samples} samples of the prior"
+        samples = "as many samples" if count == size else f"{count:,} sample{'s' * (count != 1)}"
+        batches = f"minibatches of {size} against {samples} of the prior"
         discrepancy = Number(mmd, "squared MMD", f"{protocol}; {batches}")
         # A statistic of the minibatch has no error over images.
         total = total._replace(protocol=f"{total.protocol}; MMD of {batches}", error=None)

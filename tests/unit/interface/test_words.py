@@ -152,8 +152,9 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "unread": (
         lambda: reslag_vae.fit(PIXELS, "recipe.beta=4", model="vae"),
-        "objective=beta would",
+        "nothing of this run reads it",
     ),
+    "two models": (lambda: reslag_vae.fit(PIXELS, "model=vae", model=by_hand()), "made by hand"),
     "no run": (lambda: reslag_vae.fit(resume="nowhere"), "is not the folder of a run"),
     "build": (lambda: reslag_vae.build("data=digits", modle="vae"), "did you mean model"),
 }

@@ -21,7 +21,7 @@ from benchmarks.adversaries import Adversaries, Discriminator
 from benchmarks.report import Table, parser, publish
 from benchmarks.workloads import CONF
 from reslag_vae import options
-from reslag_vae._runtime.errors import UserError, config_errors
+from reslag_vae._runtime.errors import ConfigError, UserError, config_errors
 from reslag_vae._runtime.files import write_atomically
 from reslag_vae._runtime.process import quiet, tune
 from reslag_vae.data import ImageDataModule
@@ -94,9 +94,10 @@ def build(overrides: list[str], seed: int) -> tuple[BaseVAE, ImageDataModule, Ad
     with config_errors():
         system = build_system(config)
         data = build_data(config, system.model)
-    data.setup()
     model = system.model.to(DEVICE)
-    assert isinstance(model, FlatModel), "reslag_light is a flat model"
+    if not isinstance(model, FlatModel):
+        raise ConfigError(f"model={system.name}: its decoder takes several levels of latents.")
+    data.setup()
     recipe = config.recipe
     discriminator = Discriminator(model.image_shape, list(recipe.channels), list(recipe.blocks))
     return system, data, Adversaries(model, discriminator.to(DEVICE), seed)

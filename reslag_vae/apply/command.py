@@ -1,6 +1,7 @@
 """The command that gives pictures to a trained model: `reslag apply`."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -113,6 +114,14 @@ def parser() -> Parser:
         "training images, and kept with the run for its exports (default: %(default)s)",
     )
     own.add_argument(
+        "--temperature",
+        type=temperature,
+        default=1.0,
+        metavar="T",
+        help="of the samples: factor of the standard deviations of their latents, of all levels "
+        "(default: %(default)s)",
+    )
+    own.add_argument(
         "--given",
         action="append",
         default=[],
@@ -166,6 +175,17 @@ def count(text: str) -> int:
 def seed(text: str) -> int:
     """Return a seed."""
     return whole(text, 0, 2**32 - 1)
+
+
+def temperature(text: str) -> float:
+    """Return a temperature."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text}: a number from 0 to 1,000,000 is wanted")
+    return number
 
 
 def whole(text: str, least: int, most: int) -> int:

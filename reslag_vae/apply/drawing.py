@@ -107,7 +107,7 @@ def draw_samples(
     model = subject.model
     own = told_of_samples(model, request.given, request.sample)
     sampler, notes = sampler_of(request, subject, codes, progress)
-    latents = sampler(request.sample, request.seed).to(model.parameter)
+    latents = sampler(request.sample, request.seed, request.temperature).to(model.parameter)
     if not latents.isfinite().all():
         raise UserError(f"--sampler {request.sampler}: draws no finite numbers.")
     generator = torch.Generator().manual_seed(request.seed)

@@ -40,6 +40,7 @@ class Request(NamedTuple):
         neighbours: number of neighbours; 0 for none.
         sample: number of samples; 0 for none.
         sampler: sampler of these; fitted to the pictures, if there are any.
+        temperature: temperature of these.
         given: class or attributes of all pictures and samples, for a conditional model.
         seed: seed of these.
         out: folder of neighbours and samples.
@@ -57,6 +58,7 @@ class Request(NamedTuple):
     neighbours: int = 0
     sample: int = 0
     sampler: str = "prior"
+    temperature: float = 1.0
     given: Sequence[str] = ()
     seed: int = 0
     out: Path = Path("applied")
@@ -182,6 +184,8 @@ def check_words(request: Request) -> None:
         )
     if request.fits:
         check_installed(request.sampler)
+    if request.temperature != 1 and not request.sample:
+        raise ConfigError("--temperature: is for --sample, which is missing.")
     for option, value in (("--odd", request.odd), ("--labels", request.labels)):
         if value and request.score is None:
             raise ConfigError(f"{option}: is for --score, which is missing.")

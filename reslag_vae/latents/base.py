@@ -234,8 +234,9 @@ class Prior(Described, nn.Module, ABC):
 
         Args:
             noise: (B, noise_dim) standard normal numbers.
-            temperature: factor of the standard deviations, or of another kind that leaves the
-                prior as it is at 1 and has no spread at 0.
+            temperature: factor of the standard deviations, of a mixture of those within its
+                components; where latents are discrete, what their logits are divided by. 1 leaves
+                the prior as it is.
             context: (B, d') latents of the level above, as for `forward`.
         """
 

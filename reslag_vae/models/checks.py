@@ -13,6 +13,12 @@ from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models.condition import Condition
 from reslag_vae.networks import Network, TwoGridNetwork
 
+# Networks of hierarchies, each of a model that takes no other
+HIERARCHIES = (
+    "network=ladder is that of model=ladder_vae, network=residual_deep that of model=reslag_deep, "
+    "network=biva that of model=biva, network=vdvae that of model=vdvae"
+)
+
 
 def check_levels(network: Network, levels: int) -> None:
     """Refuse a network of another number of levels of latents than the model has.
@@ -24,9 +30,21 @@ def check_levels(network: Network, levels: int) -> None:
         raise ValueError(
             f"network={network.name}: is a network of {len(network.level_dims)} level(s) of "
             f"latents, and the model has {levels}; network=shared is that of model=pixelvae_pp, "
-            "network=two_grids that of model=vq_vae_2, network=ladder that of model=ladder_vae, "
-            "network=residual_deep that of model=reslag_deep, network=biva that of model=biva, "
-            "network=vdvae that of model=vdvae."
+            f"network=two_grids that of model=vq_vae_2, {HIERARCHIES}."
+        )
+
+
+def check_flat(network: Network) -> None:
+    """Refuse the network of a hierarchy, also of one level, for a model that is none.
+
+    Raises:
+        ValueError: the message names the option.
+    """
+    check_levels(network, 1)
+    if "hierarchy" in network.provides:
+        raise ValueError(
+            f"network={network.name}: has the passes of a hierarchy, which the model is not; "
+            f"{HIERARCHIES}."
         )
 
 
@@ -112,13 +130,13 @@ def check_hierarchy(network: Network, posterior: Posterior, bidirectional: bool)
         )
     if "hierarchy" not in network.provides:
         raise ValueError(
-            f"network={network.name}: has no levels that are generated one given the other; choose "
-            "network=ladder, network=residual_deep or network=vdvae."
+            f"network={network.name}: has no levels that are generated one given the other; "
+            f"{HIERARCHIES}."
         )
     if not bidirectional and "bidirectional" in network.provides:
         raise ValueError(
-            f"network={network.name}: infers latents on its way up, as model=biva does; choose "
-            "network=ladder, network=residual_deep or network=vdvae."
+            f"network={network.name}: infers latents on its way up, as model=biva does; "
+            f"{HIERARCHIES}."
         )
     if not isinstance(posterior, LevelPosterior):
         raise ValueError(

@@ -17,7 +17,7 @@ from reslag_vae.latents import (
 from reslag_vae.latents.codes import CodePosterior
 from reslag_vae.latents.standard_normal import StandardNormal
 from reslag_vae.likelihoods import Likelihood
-from reslag_vae.models.checks import check_condition, check_modules, check_shapes
+from reslag_vae.models.checks import check_condition, check_flat, check_modules, check_shapes
 from reslag_vae.models.condition import Condition
 from reslag_vae.models.generative import GenerativeModel, Group
 from reslag_vae.networks import Network
@@ -50,6 +50,7 @@ class FlatModel(GenerativeModel):
         condition: Condition | None = None,
     ) -> None:
         super().__init__()
+        check_flat(network)
         self.network, self.likelihood = network, likelihood
         self.posterior = usual_posterior(network) if posterior is None else posterior
         self.prior = StandardNormal(network.latent_dim) if prior is None else prior

@@ -92,7 +92,7 @@ class GenerativeModel(Described, nn.Module, ABC):
 
         Args:
             noise: (B, n) standard normal numbers of each level, with n as in `noise_dims`.
-            temperature: factor of the prior's standard deviations.
+            temperature: of the prior, as for `Prior.from_noise`, and of every level below it.
         """
 
     @abstractmethod
@@ -179,7 +179,7 @@ class GenerativeModel(Described, nn.Module, ABC):
             count: number of samples.
             generator: generator on the CPU, where the noise is then drawn; None for PyTorch's own
                 on the model's device.
-            temperature: factor of the prior's standard deviations.
+            temperature: as for `from_noise`.
         """
         own = self.parameter
         device = own.device if generator is None else torch.device("cpu")
@@ -310,8 +310,9 @@ class GenerativeModel(Described, nn.Module, ABC):
             count: number of images.
             generator: generator on the CPU, so that the same seed gives the same latents on every
                 device.
-            temperature: factor of the standard deviation of the prior's noise, from 0 to
-                1,000,000.
+            temperature: factor of the standard deviations of all levels, of a mixture of those
+                within its components, from 0 to 1,000,000; discrete latents are the likelier the
+                lower it is.
 
         Raises:
             ValueError: the count is not a whole number of at least 1, the generator is not on the

@@ -231,6 +231,6 @@ def check_levels(image_shape: ImageShape, level_dims: tuple[int, ...], stages: i
     dimensions = math.prod(image_shape)
     if sum(level_dims) >= dimensions:
         raise ValueError(
-            f"network.latent_dim={latent_dim}, network.levels={levels}: {sum(level_dims)} latents "
-            f"in all; they must be fewer than the image's {dimensions} numbers."
+            f"network.latent_dim={latent_dim}: {sum(level_dims)} latents in all, at {levels} "
+            f"level(s); they must be fewer than the image's {dimensions} numbers."
         )

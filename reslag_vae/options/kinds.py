@@ -59,8 +59,8 @@ def real(least: float, most: float, exclusive: bool = False) -> Kind:
             return False
         return bool(least < value < most if exclusive else least <= value <= most)
 
-    between = f"between {least:g} and {most:g}" if exclusive else f"from {least:g} to {most:g}"
-    return Kind(f"a number {between}", has)
+    bounds = f"above {least:g} and below {most:g}" if exclusive else f"from {least:g} to {most:g}"
+    return Kind(f"a number {bounds}", has)
 
 
 def word(*words: str) -> Kind:

@@ -8,7 +8,7 @@ class ResLagDeepVAE(BaseVAE):
 
     The thesis ends by asking for residual connections, lagging updates and a computed variance in a
     deeper model. Each level is inferred and generated given those above it; with one level it is
-    the light ResLag VAE.
+    the light ResLag VAE under the same objective.
     """
 
     name = "reslag_deep"

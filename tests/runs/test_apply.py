@@ -145,6 +145,12 @@ def test_everything_at_once_is_what_the_model_says(
     assert samples == ["1.png", "2.png", "3.png", "4.png", "5.png"]
     for name in ("rec/_overview.png", "applied/neighbours.png", "applied/samples_prior.png"):
         assert np.asarray(Image.open(name)).std() > 10
+    drawn = np.asarray(Image.open("applied/samples_prior/2.png")).astype(int)
+    still = ("--sample", "2", "--temperature", "0", "--out", "still")
+    assert apply(run, *still) == 0
+    one, two = (np.asarray(Image.open(f"still/samples_prior/{own}.png")) for own in "12")
+    assert (one == two).all()
+    assert (one != drawn).any()
     assert apply(run, "--sample", "2", "--sampler", "prior", "--overwrite") == 0
     report = json.loads(Path("applied/applied.json").read_text())
     facts = [(own["finished"], own["read"], own["unreadable"]) for own in report.values()]

@@ -184,7 +184,7 @@ def test_what_was_refused_is_run_as_soon_as_it_can_be(sweep: Sweep, tmp_path: Pa
     first = sweep("study", *options, "data.val_fraction=2")
     assert first.returncode == 1
     assert (
-        "refused: digits/vae/seed_0\ndata.val_fraction=2: must be a number between 0 and 1"
+        "refused: digits/vae/seed_0\ndata.val_fraction=2: must be a number above 0 and below 1"
         in first.stdout
     )
     second = sweep("study", *options)

@@ -547,7 +547,7 @@ def test_the_other_jobs_of_a_multirun_go_on_after_one_fails(tmp_path: Path) -> N
     )
     done = start(tmp_path, "-m", *options, f"hydra.sweep.dir={tmp_path / 'sweep'}")
     assert done.returncode != 0
-    assert "data.val_fraction=2: must be a number between 0 and 1" in done.stderr
+    assert "data.val_fraction=2: must be a number above 0 and below 1" in done.stderr
     folders = {path.name: path for path in (tmp_path / "sweep").iterdir() if path.is_dir()}
     # The refused job leaves no folder, and its message says which one it is.
     assert set(folders) == {"1_vae_digits_elbo_0"}

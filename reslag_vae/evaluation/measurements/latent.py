@@ -42,9 +42,10 @@ def latent(subject: Subject) -> Numbers:
         return dict.fromkeys(["active_units", *names], missing("nats", NO_LATENTS))
     codes, protocol = subject.codes, subject.reference_protocol
     active = int(codes.active.sum())
-    criterion = (
-        f"the variance of the posterior mean exceeds {ACTIVE_VARIANCE:g} of the prior's variance"
-    )
+    mean = "posterior mean"
+    if subject.model.top_down:
+        mean += ", below the top less that of the prior given the levels above,"
+    criterion = f"the variance of the {mean} exceeds {ACTIVE_VARIANCE:g} of the prior's variance"
     units = Number(active, f"of {codes.means.shape[1]}", f"{protocol}; {criterion}")
     numbers = {"active_units": units} | used_codes(subject)
     if codes.rates is None:

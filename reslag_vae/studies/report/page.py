@@ -27,7 +27,7 @@ from reslag_vae.studies.report.missing import hours_in_all, missing_table
 from reslag_vae.studies.report.pictures import PICTURES, data_uri, pictures_of
 from reslag_vae.studies.report.plots import curves, rates, svg
 from reslag_vae.studies.report.rows import Row
-from reslag_vae.studies.report.spectra import CAPTION, power_spectra
+from reslag_vae.studies.report.spectra import CAPTION, left_out, power_spectra
 from reslag_vae.studies.report.systems import System, Systems
 from reslag_vae.studies.report.tables import text_of
 from reslag_vae.studies.report.thesis import NAMES
@@ -177,7 +177,10 @@ class ChapterView:
     def spectra(self) -> list[tuple[str, str]]:
         """The figure of power spectra as a data URI with its caption; empty where there is none."""
         figure = power_spectra(self.rows)
-        return [] if figure is None else [(data_uri(svg(figure), "image/svg+xml"), CAPTION)]
+        if figure is None:
+            return []
+        caption = f"{CAPTION} {left_out(self.rows)}".rstrip()
+        return [(data_uri(svg(figure), "image/svg+xml"), caption)]
 
     @property
     def cost(self) -> list[list[Cell]]:

@@ -72,6 +72,19 @@ def of_same_originals(rows: Sequence[Row]) -> dict[int, Spectra]:
     return max(map(alike, found.values()), key=len, default={})
 
 
+def left_out(rows: Sequence[Row]) -> str:
+    """Return a sentence on the rows that the figure does not show; empty where it shows all.
+
+    Args:
+        rows: rows of one data set.
+    """
+    shown = of_same_originals(rows)
+    missing = [row.title for number, row in enumerate(rows) if number not in shown]
+    if not missing:
+        return ""
+    return f"Not in the figure, for want of spectra of these images: {'; '.join(missing)}."
+
+
 @default_settings()
 def power_spectra(rows: Sequence[Row]) -> "Figure | None":
     """Draw the powers of the originals and of each row over frequency, both scales logarithmic.

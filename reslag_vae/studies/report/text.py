@@ -14,7 +14,7 @@ from reslag_vae.studies.report.columns import (
 )
 from reslag_vae.studies.report.contents import Chapter, Contents
 from reslag_vae.studies.report.missing import hours_in_all, missing_table
-from reslag_vae.studies.report.spectra import CAPTION, of_same_originals, spectra_file
+from reslag_vae.studies.report.spectra import CAPTION, left_out, of_same_originals, spectra_file
 from reslag_vae.studies.report.thesis_comparison import count_of_cells
 
 LINKS_NOTE = (
@@ -81,6 +81,8 @@ def detail_lines(chapter: Chapter) -> list[str]:
             lines += [note, ""] if note else []
     if of_same_originals(chapter.rows):
         lines += [f"![{CAPTION}]({spectra_file(chapter.data)})", ""]
+        note = left_out(chapter.rows)
+        lines += [markdown(note), ""] if note else []
     return lines
 
 

@@ -53,6 +53,7 @@ def places(options: dict[str, object], folder: Path) -> dict[str, object]:
         ({"model": Path("gone"), "encode": Path("c.csv")}, "gone: there is no such run, export"),
         ({"model": Path("pictures"), "encode": Path("c.csv")}, "not a run's folder"),
         ({"encode": Path("c.csv"), "odd": ["odd"]}, "--odd: is for --score, which is missing"),
+        ({"encode": Path("c.csv"), "temperature": 0.5}, "--temperature: is for --sample"),
         ({"score": Path("s.csv"), "odd": ["oddd"]}, "--odd oddd: no picture .* odd, usual"),
         ({"score": Path("s.csv"), "odd": ["odd", "usual"]}, "--odd: there is no other picture"),
         ({"score": Path("s.csv"), "labels": Path("gone.csv")}, "gone.csv: there is no such file"),

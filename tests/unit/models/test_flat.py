@@ -9,7 +9,7 @@ from reslag_vae.latents import MixturePrior, PointPosterior, UniformCodes, Vecto
 from reslag_vae.likelihoods import Bernoulli, PixelCNN, UnitGaussian
 from reslag_vae.models import FlatModel
 from reslag_vae.models.terms import compute_terms
-from reslag_vae.networks import GridNetwork, Network, PlainNetwork
+from reslag_vae.networks import DeepResidualNetwork, GridNetwork, Network, PlainNetwork
 from reslag_vae.objectives import ELBO, MMD, Reconstruction
 from tests.systems import make_model
 
@@ -174,6 +174,13 @@ def test_parts_that_do_not_fit_are_refused_by_name(make_network: MakeNetwork) ->
     grid = GridNetwork(SHAPE, 6, [4, 4], [1, 1])
     with pytest.raises(ValueError, match=r"^posterior\.code_dim=3: must be network\.code_dim, 6\."):
         FlatModel(grid, UnitGaussian(), VectorQuantised(3, 5), UniformCodes())
+
+
+def test_the_network_of_a_hierarchy_is_refused_also_with_one_level() -> None:
+    for levels, said in ((1, "has the passes of a hierarchy"), (2, "is a network of 2 level")):
+        network = DeepResidualNetwork((1, 8, 8), 3, [4, 4], [1, 1], levels=levels)
+        with pytest.raises(ValueError, match=rf"^network=residual_deep: {said}.*reslag_deep"):
+            FlatModel(network, UnitGaussian())
 
 
 def test_every_parameter_is_in_exactly_one_group(make_network: MakeNetwork) -> None:

@@ -52,16 +52,25 @@ def test_the_innermost_stages_are_the_top_s(
     assert levels_of_stages(stages, levels) == expected
 
 
-def test_one_level_is_the_light_network() -> None:
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (SHAPE, 5, CHANNELS, BLOCKS),
+        ((3, 32, 32), 100, (32, 64, 128), (2, 2, 1)),  # the thesis' on CIFAR10
+        ((3, 64, 64), 150, (64, 128, 256, 256), (2, 2, 2, 2)),  # and on CelebA
+    ],
+)
+def test_one_level_is_the_light_network(sizes: tuple[Any, int, Any, Any]) -> None:
+    shape, latent_dim = sizes[:2]
     torch.manual_seed(3)
-    light = LightResidualNetwork(SHAPE, 5, CHANNELS, BLOCKS)
+    light = LightResidualNetwork(*sizes)
     torch.manual_seed(3)
-    deep = make_network(1)
+    deep = DeepResidualNetwork(*sizes, levels=1)
     pairs = zip(light.parameters(), deep.parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
 
-    flat = FlatModel(light, Gaussian(OptimalVariance(SHAPE)))
-    images, noise = torch.rand(6, *SHAPE), (torch.randn(6, 5),)
+    flat = FlatModel(light, Gaussian(OptimalVariance(shape)))
+    images, noise = torch.rand(2, *shape), (torch.randn(2, latent_dim),)
     first, outputs = flat.infer_and_decode(images, noise)
     second, others = make_model(deep).infer_and_decode(images, noise)
     assert torch.equal(outputs, others)
@@ -177,6 +186,6 @@ def test_what_does_not_fit_is_refused(options: dict[str, Any], expected: str) ->
 def test_as_many_latents_as_numbers_of_the_image_are_refused() -> None:
     DeepResidualNetwork(SHAPE, 255, CHANNELS, BLOCKS)
     with pytest.raises(
-        ValueError, match=r"network\.latent_dim=256, network\.levels=3: 768 latents"
+        ValueError, match=r"network\.latent_dim=256: 768 latents in all, at 3 level"
     ):
         DeepResidualNetwork(SHAPE, 256, CHANNELS, BLOCKS)

@@ -204,7 +204,7 @@ def test_every_option_of_lightnings_trainer_is_ours_allowed_or_refused() -> None
         ("likelihood.variance.decay=1", r"^likelihood\.variance\.decay=1: must be"),
         ("logger.mode=nope", r"^logger\.mode=nope: must be one of auto, online, offline"),
         ("optimizer.plateau=0.5", r"^optimizer\.plateau=0\.5: must be null; .*adam_plateau"),
-        ("optimizer.skip_above=1", r"^optimizer\.skip_above=1: must be a number between 1 and"),
+        ("optimizer.skip_above=1", r"^optimizer\.skip_above=1: must be a number above 1 and"),
         ("optimizer.skip_above=true", r"^optimizer\.skip_above=true: must be"),
         ("optimizer.lr=1e-45", r"^optimizer\.lr=1e-45: must be"),
         (

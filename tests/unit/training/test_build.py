@@ -110,7 +110,7 @@ def test_values_are_plain_containers(compose: Compose, tmp_path: Path) -> None:
         ),
         (("optimizer.lr=0",), r"optimizer.lr=0"),
         (("schedule.ratio=0",), r"schedule.ratio=0"),
-        (("data.val_fraction=2",), r"data.val_fraction=2: must be a number between 0 and 1"),
+        (("data.val_fraction=2",), r"data.val_fraction=2: must be a number above 0 and below 1"),
         (("objective=beta", "objective.beta=-1"), r"objective.beta=-1"),
         (
             ("objective=reconstruction",),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from reslag_vae.studies.report.command import build
 from reslag_vae.studies.report.finished import read_finished_runs
 from reslag_vae.studies.report.grouping import rows_of
-from reslag_vae.studies.report.spectra import power_spectra, spectra_file
+from reslag_vae.studies.report.spectra import left_out, power_spectra, spectra_file
 
 MakeRun = Callable[..., Path]
 
@@ -41,6 +41,9 @@ def test_originals_and_every_system_are_drawn_together(make_run: MakeRun, study:
     make_run("mnist/optimal_sigma/seed_0")  # evaluated by an earlier version
     other = make_run("mnist/lagging/seed_0", model="lagging")
     add_spectra(other, [4.0, 1.0, 0.26], samples=ORIGINALS)  # of other images
+    said = left_out(rows_of(read_finished_runs(study))["mnist"])
+    assert said.startswith("Not in the figure, for want of spectra of these images: ")
+    assert ("Lagging" in said, "Optimal Sigma" in said, "PixelCNN" in said) == (True, True, False)
     figure = drawn(study)
     above, below = figure.axes
     assert [(axis.get_xscale(), axis.get_yscale()) for axis in figure.axes] == [("log", "log")] * 2

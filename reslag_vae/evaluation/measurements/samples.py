@@ -12,7 +12,7 @@ from reslag_vae.data.base import SplitName
 from reslag_vae.data.cache import cache_folder
 from reslag_vae.evaluation.context import Subject, random_positions
 from reslag_vae.evaluation.metrics.classifier import Classifier, cached_classifier, train_classifier
-from reslag_vae.evaluation.metrics.frechet import frechet_distance
+from reslag_vae.evaluation.metrics.frechet import frechet_distance, frechet_error
 from reslag_vae.evaluation.metrics.mixture import COMPONENTS
 from reslag_vae.evaluation.numbers import (
     NO_LATENTS,
@@ -42,8 +42,9 @@ def samples(subject: Subject) -> Numbers:
 
     Beside them stand those of reconstructions and of training images, as limits, and the accuracy
     of the classifier; for a conditional model also how often it takes samples for what these were
-    told to be. The mixture of Gaussians is fitted to the codes of training images. Several
-    classifiers give means, with the standard deviation over the classifiers.
+    told to be. The mixture of Gaussians is fitted to the codes of training images. The distances of
+    one classifier have their standard error over the compared images; several give means, with
+    the standard deviation over the classifiers.
     """
     targets = labels_of(subject.data, subject.settings.split)
     if targets is None:
@@ -148,7 +149,10 @@ def distance(
     )
     values = [frechet_distance(*pair) for pair in zip(reals, features, strict=True)]
     protocol = f"{compared}; {trained_protocol(subject)}; not FID"
-    return mean_over_classifiers(values, UNIT, protocol)
+    if len(values) > 1:
+        return mean_over_classifiers(values, UNIT, protocol)
+    error = frechet_error(reals[0], features[0])
+    return Number(values[0], UNIT, f"{protocol}; standard error by the jackknife", error)
 
 
 def prior_distance(subject: Subject) -> Number:

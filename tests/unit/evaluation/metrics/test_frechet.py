@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from reslag_vae.evaluation.metrics.frechet import frechet_distance
+from reslag_vae.evaluation.metrics.frechet import frechet_distance, frechet_error
 
 
 def features(count: int, dimension: int, seed: int = 0) -> Tensor:
@@ -81,3 +81,31 @@ def test_singular_covariances_in_different_subspaces() -> None:
 def test_one_feature_has_no_covariance() -> None:
     with pytest.raises(ValueError, match="Sets of 5 and 1 features: a covariance takes at least 2"):
         frechet_distance(torch.zeros(5, 2), torch.zeros(1, 2))
+
+
+def test_the_standard_error_is_the_spread_of_distances_of_new_features() -> None:
+    generator = torch.Generator().manual_seed(0)
+    scale = torch.tensor([1.0, 2.0, 0.5])
+
+    def draw() -> tuple[Tensor, Tensor]:
+        a, b = torch.randn(2, 400, 3, generator=generator)
+        return a, b * scale + 0.5
+
+    pairs = [draw() for _ in range(150)]
+    distances = torch.tensor([frechet_distance(*pair) for pair in pairs])
+    errors = torch.tensor([frechet_error(*pair) for pair in pairs[:40]])
+    assert errors.mean() == pytest.approx(float(distances.std()), rel=0.2)
+
+
+def test_what_stands_in_the_same_place_is_left_out_together() -> None:
+    x = features(400, 3)
+    alike, shuffled = x + 0.01 * features(400, 3, seed=1), x.flip(0)
+    close, apart = frechet_error(x, alike), frechet_error(x, shuffled + (alike - x))
+    assert close is not None
+    assert apart is not None
+    assert close < apart
+
+
+def test_few_features_have_no_standard_error() -> None:
+    assert frechet_error(features(39, 2), features(100, 2)) is None
+    assert frechet_error(features(40, 2), features(40, 2)) == pytest.approx(0, abs=1e-12)

@@ -71,7 +71,11 @@ def test_the_number_by_several_classifiers_is_the_mean_and_has_their_standard_de
         values = torch.tensor([own[name].value for own in alone], dtype=torch.float64)
         assert together[name].value == pytest.approx(float(values.mean()), rel=1e-9)
         assert together[name].error == pytest.approx(float(values.std()), rel=1e-6, abs=1e-12)
-        assert alone[0][name].error is None
+        if name == "classifier_accuracy":
+            assert alone[0][name].error is None
+        else:  # over images
+            assert alone[0][name].error > 0
+            assert "standard error by the jackknife" in alone[0][name].protocol
         assert "features of 3 classifiers, seeds 0 to 2, " in together[name].protocol
         assert "features of a classifier trained on " in alone[0][name].protocol
     assert together["classifier_frechet_prior"].error > 0

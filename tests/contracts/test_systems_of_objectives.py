@@ -132,7 +132,7 @@ def refusal(model: str, objective: str) -> str:
             f"objective={objective} does not take posterior=point, and model={model} takes no other"
         )
     if (model, objective) == ("pixelvae_pp", "mmd"):
-        return "prior=boltzmann does not take objective=mmd, pixelcnn_pp; it takes objective=elbo"
+        return "prior=boltzmann does not take objective=mmd; it takes objective=elbo"
     if model == "optimal_sigma":
         usual = "unit_gaussian" if objective in BOUNDS else "squared_error"
         return f"model={model} does not take likelihood={usual}; it takes likelihood=sigma_data"

@@ -136,9 +136,8 @@ def refusal(model: str, objective: str) -> str:
     if model == "optimal_sigma":
         usual = "unit_gaussian" if objective in BOUNDS else "squared_error"
         return f"model={model} does not take likelihood={usual}; it takes likelihood=sigma_data"
-    return (
-        f"model={model} does not take objective={preset_of(model, objective)}; it takes objective="
-    )
+    named = preset_of(model, objective).partition(",")[0]  # as on the command line
+    return f"model={model} does not take objective={named}; it takes objective="
 
 
 @pytest.mark.parametrize("model", refusing())

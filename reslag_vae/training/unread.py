@@ -12,6 +12,9 @@ from reslag_vae._runtime.errors import ConfigError
 PARTS = ("network", "posterior", "prior", "likelihood", "condition", "schedule", "optimizer")
 REFERRED_TO = (*PARTS, "objective", "recipe")
 
+# A condition that a model does not take is refused with the models that do: `options.condition`.
+TOLD_ELSEWHERE = ("condition",)
+
 MARK = "set by the check that a run reads what the command line sets"
 
 
@@ -39,10 +42,10 @@ def unread(config: DictConfig, overrides: Sequence[str], model: str | None) -> I
     for own in overrides:
         name = named(own)
         group = name.partition(".")[0]
-        if group not in REFERRED_TO or not is_option(name) or is_read(config, name):
+        if group not in REFERRED_TO or group in TOLD_ELSEWHERE or not is_option(name):
             continue
-        if name == "condition" and config.condition is None:
-            continue  # what every model without one is
+        if is_read(config, name):
+            continue
         if model is None:
             why = "the model was made by hand; leave it out"
         elif group != "recipe":

@@ -72,7 +72,6 @@ def test_a_recipe_is_refused_that_changes_nothing(model: str, data: str, compose
             "network.channels=[3]",
             "since model=pixelcnn takes no network; leave it out.",
         ),
-        ("biva", "condition=label", "since model=biva takes no condition; leave it out."),
         ("vae", "recipe.beta=4", "since nothing of this run reads it."),
         (None, "network=linear", "since the model was made by hand; leave it out."),
     ],
@@ -80,8 +79,7 @@ def test_a_recipe_is_refused_that_changes_nothing(model: str, data: str, compose
 def test_what_has_no_effect_is_refused_in_a_sentence(
     model: str | None, override: str, said: str, compose: Compose
 ) -> None:
-    chosen = [override] if override.startswith("condition") else []
-    config = compose(f"model={model or 'pixelcnn'}", "data=digits", *chosen)
+    config = compose(f"model={model or 'pixelcnn'}", "data=digits")
     with pytest.raises(ConfigError) as refused:
         refuse_unread(config, ["data=digits", override], model)
     assert str(refused.value) == f"{override}: has no effect, {said}"

@@ -170,13 +170,15 @@ def test_it_has_the_images_of_its_run(
 @pytest.mark.parametrize(
     "override",
     ["network=plain", "network.channels=[3]", "data=mnist", "data.val_fraction=0.3",
-     "recipe.max_epochs=3", "likelihood=bernoulli", "posterior.codes=3"],
+     "recipe.max_epochs=3", "likelihood=bernoulli", "posterior.codes=3", "network@here=plain",
+     "condition=label", "+model.model.foo=3"],
 )  # fmt: skip
 def test_what_is_of_its_run_cannot_be_set(
     override: str, compose: Compose, first_stage: FirstStage
 ) -> None:
     run = first_stage(*CASES[0].first)
-    config = compose("model=code_prior", f"run={run}", "data=mnist")
+    told = ["condition=label"] if override == "condition=label" else []
+    config = compose("model=code_prior", f"run={run}", "data=mnist", *told)
     with pytest.raises(ConfigError, match="cannot be set beside run=") as refused:
         second_stage(config, [override], run)
     assert str(refused.value).startswith(override)

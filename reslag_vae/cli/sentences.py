@@ -56,7 +56,7 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
         return wrong_argument(arguments) or f"{several}: add -m to run one job for each value."
     absent = re.search(r"Could not delete.* '([^\s']+)' does not exist", text)
     if absent:
-        there = is_known(absent[1]) or absent[1] in options.EVALUATE
+        there = options.is_known(absent[1]) or absent[1] in options.EVALUATE
         why = "it has no value" if there else f"there is no such option{did_you_mean(absent[1])}"
         return f"~{absent[1]}: cannot be taken away: {why}."
     if isinstance(error, OmegaConfBaseException) and error.full_key:
@@ -108,7 +108,7 @@ def wrong_argument(arguments: Sequence[str]) -> str | None:
                 none = "; write logger=none" if name == "logger" else ""
                 return f"{name}=null: is not a choice of {name}{none}."
             continue
-        if name in options.EVALUATE or is_known(name):
+        if name in options.EVALUATE or options.is_known(name):
             continue
         own = name.removeprefix("trainer.")
         if name.startswith("trainer.") and own in options.TRAINER:
@@ -135,15 +135,10 @@ def unknown_flag(arguments: Sequence[str]) -> str | None:
         if flag.startswith("-"):
             name = flag.lstrip("-").partition("=")[0]
             own = running() == "evaluate" and name in options.EVALUATE
-            known = own or is_group(name) or is_known(name)
+            known = own or is_group(name) or options.is_known(name)
             meant = f"; write {name}=VALUE" if known else did_you_mean(name)
             return f"{flag}: options are name=value, without dashes{meant}."
     return None
-
-
-def is_known(name: str) -> bool:
-    """Return whether a name is that of an option, or of a node of options."""
-    return any(option == name or option.startswith(f"{name}.") for option in options.TRAIN)
 
 
 def did_you_mean(name: str) -> str:

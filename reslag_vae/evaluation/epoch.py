@@ -49,10 +49,7 @@ class EvaluationEpoch:
             size: number of images in each.
         """
         for _ in range(batches):
-            self._rows(size, self.model.level_dims, self.noise)
-            if self.objective.draws_prior:
-                own = self.objective.prior_count(size)
-                self._rows(own, self.model.noise_dims, self.prior_noise)
+            self._draw(size)
 
     @torch.no_grad()
     def add(self, batch: Batch) -> Terms:
@@ -61,7 +58,8 @@ class EvaluationEpoch:
         The result of an evaluation does not depend on how its images are batched, but for the MMD,
         a statistic of the minibatch.
         """
-        noise, prior = self._draw(len(batch.images))
+        noise, rows = self._draw(len(batch.images))
+        prior = None if rows is None else joined(self.model.from_noise(rows))
         model = told_labels(self.model, batch.labels)
         terms, inferred = compute_terms(model, self.objective, batch.images, noise, prior)
         self.means.add(terms)
@@ -70,14 +68,14 @@ class EvaluationEpoch:
             self.latents.add(inferred, terms.kl, shifts)
         return terms
 
-    def _draw(self, count: int) -> tuple[tuple[Tensor, ...], Tensor | None]:
-        """Draw the noise of each level, and samples of the prior where the objective needs any."""
+    def _draw(self, count: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...] | None]:
+        """Draw the noise of each level, and the prior's where the objective needs samples of it."""
         noise = self._rows(count, self.model.level_dims, self.noise)
         if not self.objective.draws_prior:
             return noise, None
         own = self.objective.prior_count(count)
         rows = self._rows(own, self.model.noise_dims, self.prior_noise)
-        return noise, joined(self.model.from_noise(rows))
+        return noise, rows
 
     def _rows(
         self, count: int, widths: tuple[int, ...], generator: torch.Generator

@@ -16,7 +16,7 @@ from reslag_vae import options
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae._runtime.invocation import configuration_folder
 from reslag_vae._runtime.terminal import quoted
-from reslag_vae.cli.sentences import did_you_mean, is_group, is_known, sentence
+from reslag_vae.cli.sentences import did_you_mean, is_group, sentence
 
 # Hydra has one state for the whole process.
 ONE_AT_A_TIME = RLock()
@@ -113,7 +113,7 @@ def as_overrides(choices: Mapping[str, Any]) -> list[str]:
         ConfigError: there is no such option.
     """
     for name in choices:
-        if name not in ELSEWHERE and not is_group(name) and not is_known(name):
+        if name not in ELSEWHERE and not is_group(name) and not options.is_known(name):
             near = did_you_mean(name)
             meant = near.removeprefix("; did you mean ")
             if "." in meant:

@@ -4,7 +4,7 @@ from reslag_vae.options.checks import check, check_tree, require
 from reslag_vae.options.evaluation import check_evaluation
 from reslag_vae.options.metrics import METRICS
 from reslag_vae.options.renamed import renamed
-from reslag_vae.options.suggestions import did_you_mean
+from reslag_vae.options.suggestions import did_you_mean, is_known
 from reslag_vae.options.table import EVALUATE, TRAIN
 from reslag_vae.options.trainer import REFUSED, TRAINER
 
@@ -18,6 +18,7 @@ __all__ = [
     "check_evaluation",
     "check_tree",
     "did_you_mean",
+    "is_known",
     "renamed",
     "require",
 ]

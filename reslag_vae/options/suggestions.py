@@ -63,6 +63,11 @@ def did_you_mean(name: str, names: tuple[str, ...] = ()) -> str:
     return f"; did you mean {near}" if near else ""
 
 
+def is_known(name: str) -> bool:
+    """Return whether a name is that of an option of training, or of a node of options."""
+    return any(option == name or option.startswith(f"{name}.") for option in TRAIN)
+
+
 def choices_with(option: str) -> list[str]:
     """Return the choices of an option's group that have it: `data=mnist` for `data.binarize`."""
     group, _, path = option.partition(".")

@@ -42,7 +42,7 @@ def unread(config: DictConfig, overrides: Sequence[str], model: str | None) -> I
     for own in overrides:
         name = named(own)
         group = name.partition(".")[0]
-        if group not in REFERRED_TO or group in TOLD_ELSEWHERE or not is_option(name):
+        if group not in REFERRED_TO or group in TOLD_ELSEWHERE or not options.is_known(name):
             continue
         if is_read(config, name):
             continue
@@ -58,11 +58,6 @@ def unread(config: DictConfig, overrides: Sequence[str], model: str | None) -> I
 def named(override: str) -> str:
     """Return the name of what an override sets: `network` of `+network@x=linear`."""
     return override.lstrip("+~").partition("=")[0].partition("@")[0]
-
-
-def is_option(name: str) -> bool:
-    """Return whether a name is that of an option, or of a node of options."""
-    return any(f"{option}.".startswith(f"{name}.") for option in options.TRAIN)
 
 
 def is_read(config: DictConfig, name: str) -> bool:

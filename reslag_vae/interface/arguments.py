@@ -15,7 +15,7 @@ from reslag_vae.runs.describe import system_node
 from reslag_vae.training.job import may_have_several_devices
 from reslag_vae.training.second_stage import is_second_stage
 from reslag_vae.training.system import BaseVAE
-from reslag_vae.training.unread import refuse_unread
+from reslag_vae.training.unread import name_of, refuse_unread
 
 
 class Asked(NamedTuple):
@@ -202,7 +202,7 @@ def refuse_two_models(overrides: Sequence[str]) -> None:
         ConfigError: the message names it.
     """
     for own in overrides:
-        if own.lstrip("+~").partition("=")[0].partition(".")[0] == "model":
+        if name_of(own).partition(".")[0] == "model":
             raise ConfigError(f"{own}: has no effect, since the model was made by hand.")
 
 

@@ -19,7 +19,7 @@ from reslag_vae.runs.config import (
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import config_path, is_finished
 from reslag_vae.training.stored_config import begun_config
-from reslag_vae.training.unread import named
+from reslag_vae.training.unread import name_of
 
 # What a second stage has from its run; that is in its model's node alone; and of all these what the
 # command line may set all the same.
@@ -137,7 +137,7 @@ def refuse_changes(config: DictConfig, first: DictConfig, overrides: Sequence[st
         ConfigError: the message names the override.
     """
     for own in overrides:
-        name = named(own)
+        name = name_of(own)
         if name == "data" and config.data._target_ == first.data._target_:
             continue
         if name == "model" or (name == "condition" and config.condition is None):

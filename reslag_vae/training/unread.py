@@ -40,7 +40,7 @@ def unread(config: DictConfig, overrides: Sequence[str], model: str | None) -> I
         model: choice of `model=`; None for a model that was made by hand.
     """
     for own in overrides:
-        name = named(own)
+        name = name_of(own)
         group = name.partition(".")[0]
         if group not in REFERRED_TO or group in TOLD_ELSEWHERE or not options.is_known(name):
             continue
@@ -55,7 +55,7 @@ def unread(config: DictConfig, overrides: Sequence[str], model: str | None) -> I
         yield f"{own}: has no effect, since {why}."
 
 
-def named(override: str) -> str:
+def name_of(override: str) -> str:
     """Return the name of what an override sets: `network` of `+network@x=linear`."""
     return override.lstrip("+~").partition("=")[0].partition("@")[0]
 

@@ -97,7 +97,7 @@ def draw_samples(
         progress: shows how far the work is.
 
     Returns:
-        sentences on what is missing.
+        sentences on what is missing, and on a temperature that is not the model's own.
 
     Raises:
         RunError: the samplers that the model brings along are damaged.
@@ -124,6 +124,8 @@ def draw_samples(
             first += images[: max(0, GRID - start)]
             advance(len(part))
     save_figure(draw_blocks([grid_of(torch.stack(first))]), folder.with_suffix(".png"))
+    if request.temperature != 1:
+        notes = [*notes, f"samples are drawn at temperature {request.temperature:g}"]
     return notes
 
 

@@ -148,6 +148,9 @@ def test_everything_at_once_is_what_the_model_says(
     drawn = np.asarray(Image.open("applied/samples_prior/2.png")).astype(int)
     still = ("--sample", "2", "--temperature", "0", "--out", "still")
     assert apply(run, *still) == 0
+    assert json.loads(Path("still/applied.json").read_text())["samples_prior"]["notes"] == [
+        "samples are drawn at temperature 0"
+    ]
     one, two = (np.asarray(Image.open(f"still/samples_prior/{own}.png")) for own in "12")
     assert (one == two).all()
     assert (one != drawn).any()

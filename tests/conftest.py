@@ -124,6 +124,14 @@ def digits_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def without_waiting_for_the_disk() -> Iterator[None]:
+    """No test cuts the power, and a thousand waits for the disk take seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def small_digits() -> Iterator[None]:
     """A tenth of the digits, 8x8 as they were drawn: `recipe.image_shape=[1,8,8]`.

@@ -1,5 +1,6 @@
 """Which options of the command line a run reads, and what is said of the others."""
 
+import copy
 import re
 from collections.abc import Callable
 from typing import Any
@@ -49,16 +50,18 @@ def test_a_part_is_refused_that_a_model_does_not_take(model: str, compose: Compo
             assert sentences == ([said] if is_told else []), override
 
 
-@pytest.mark.parametrize("data", ["digits", "image_folder", "arrays"])
+@pytest.mark.parametrize("data", ["digits", "image_folder"])  # whose length is known, and is not
 @pytest.mark.parametrize("model", MODELS)
 def test_a_recipe_is_refused_that_changes_nothing(model: str, data: str, compose: Compose) -> None:
-    words = (f"model={model}", f"data={data}", "recipe.image_shape=[1,8,8]")
-    config = compose(*words)
+    config = compose(f"model={model}", f"data={data}", "recipe.image_shape=[1,8,8]")
+    before = built_from(config)
     for name in config.recipe:
         if "updates" in str(name):
             continue  # of which epochs are counted once the data are read
         other = OTHERS.get(str(name), not config.recipe[name])
-        changes = built_from(compose(*words, f"recipe.{name}={other}")) != built_from(config)
+        changed = copy.deepcopy(config)
+        OmegaConf.update(changed, f"recipe.{name}", other, merge=False, force_add=True)
+        changes = built_from(changed) != before
         refused = list(unread(config, [f"recipe.{name}=x"], model))
         assert bool(refused) != changes, name
 

@@ -53,8 +53,11 @@ def asked(
     system = own.pop("model") if isinstance(own.get("model"), BaseVAE) else None
     check_model(own.get("model"))
     given = [*check_overrides(overrides), *as_overrides(own)]
-    named = [word.partition("=")[0] for word in given]
+    named = [name_of(word) for word in given]
     refuse_two_data(pictures, named)
+    refuse_two_values(
+        {"folder": pictures, "val_fraction": validation, "size": size, "channels": channels}, named
+    )
     if system is not None:
         refuse_two_models(given)
     data, words = data_of(pictures, labels, validation, size, channels, system)
@@ -204,6 +207,22 @@ def refuse_two_models(overrides: Sequence[str]) -> None:
     for own in overrides:
         if name_of(own).partition(".")[0] == "model":
             raise ConfigError(f"{own}: has no effect, since the model was made by hand.")
+
+
+def refuse_two_values(arguments: Mapping[str, Any], named: Sequence[str]) -> None:
+    """Refuse options of the data beside the arguments of `fit` that set the same.
+
+    Args:
+        arguments: value of the argument by the option that it sets, without `data.`.
+        named: names of what the overrides set.
+
+    Raises:
+        ConfigError: the message names the option.
+    """
+    for option, value in arguments.items():
+        if value is not None and f"data.{option}" in named:
+            of = {"folder": "pictures", "val_fraction": "validation"}.get(option, option)
+            raise ConfigError(f"data.{option}: is set by the argument {of}, too; give one of them.")
 
 
 def refuse_two_data(pictures: Any, named: Sequence[str]) -> None:

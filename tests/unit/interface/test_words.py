@@ -128,6 +128,16 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "number": (lambda: reslag_vae.fit(3), "and this is int"),
     "nothing": (lambda: reslag_vae.fit(), "pictures: give a folder"),
     "two": (lambda: reslag_vae.fit(PIXELS, data="digits"), "give one of them"),
+    "two folders": (lambda: reslag_vae.fit(".", "data.folder=x"), "set by the argument pictures"),
+    "a folder": (lambda: reslag_vae.fit(PIXELS, "+data.folder=x"), "set by the argument pictures"),
+    "two sizes": (
+        lambda: reslag_vae.fit(".", "data.size=32", size=64),
+        "data.size: is set by the argument size",
+    ),
+    "two parts": (
+        lambda: reslag_vae.fit(PIXELS, "data.val_fraction=0.2", validation=0.1),
+        "set by the argument validation",
+    ),
     "no folder": (lambda: reslag_vae.fit("nowhere"), "there is no such folder"),
     "a file": (lambda: reslag_vae.fit(__file__), "give the folder of the pictures"),
     "size": (lambda: reslag_vae.fit(PIXELS, size=64), "is of a folder of pictures"),

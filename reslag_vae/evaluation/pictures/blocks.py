@@ -143,8 +143,10 @@ def fitting_points(blocks: Sequence[Block], size: tuple[int, int], points: float
 
 
 def wrapped(words: str) -> str:
-    """Return a label wrapped to lines of at most 20 characters."""
-    return fill(drawable(words), LONGEST, break_long_words=False, break_on_hyphens=False)
+    """Return a label wrapped to lines of at most 20 characters; a long one is cut after three."""
+    return fill(
+        drawable(words, 3 * LONGEST), LONGEST, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def words_width(words: str, points: float) -> int:

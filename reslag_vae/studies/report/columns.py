@@ -52,15 +52,23 @@ def with_error(key: str, name: str, group: str, best: str = "") -> tuple[Column,
     The error is that of one run, in the mean over the runs: of the same images it does not fall
     with their number.
     """
-
-    def error(row: Row) -> Estimate | None:
-        found = row.estimate(lambda run: run.evaluation_error(group, key))
-        return None if found is None else found._replace(error=None)
-
     return (
         Column(key, name, from_evaluation(group, key), 3, best),
-        Column(f"{key}_over_images", "± over images", error, -2),
+        Column(f"{key}_over_images", "± over images", error_over_images(group, key), -2),
     )
+
+
+def error_over_images(group: str, name: str) -> Callable[[Row], Estimate | None]:
+    """Return a function that takes the standard error over images of a number in evaluation.json.
+
+    Of several runs it is the mean of theirs.
+    """
+
+    def error(row: Row) -> Estimate | None:
+        found = row.estimate(lambda run: run.evaluation_error(group, name))
+        return None if found is None else found._replace(error=None)
+
+    return error
 
 
 def level_columns(rows: Sequence[Row]) -> list[Column]:

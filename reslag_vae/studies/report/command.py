@@ -86,12 +86,12 @@ def systems_files(folder: Path) -> dict[str, str | bytes]:
 
     found = systems_of(folder)
     drawn = {group.place: gallery(group) for group in found}
-    galleries = {place: picture for place, picture in drawn.items() if picture is not None}
+    galleries = {place: own for place, own in drawn.items() if own is not None}
     return {
         "systems.html": systems_page(found, galleries),
         "systems.md": systems_markdown(found),
         "systems.csv": systems_csv(found),
-        **{f"systems_{file_name(place)}.png": picture for place, picture in galleries.items()},
+        **{f"systems_{file_name(place)}.png": own.picture for place, own in galleries.items()},
     }
 
 

@@ -23,6 +23,7 @@ from reslag_vae.studies.report.columns import (
 )
 from reslag_vae.studies.report.contents import Chapter, Contents
 from reslag_vae.studies.report.equal_rate import alone, bands_of
+from reslag_vae.studies.report.gallery import Gallery
 from reslag_vae.studies.report.missing import hours_in_all, missing_table
 from reslag_vae.studies.report.pictures import PICTURES, data_uri, pictures_of
 from reslag_vae.studies.report.plots import curves, rates, svg
@@ -66,12 +67,12 @@ def page(contents: Contents) -> str:
     )
 
 
-def systems_page(found: Sequence[Systems], galleries: Mapping[str, bytes]) -> str:
+def systems_page(found: Sequence[Systems], galleries: Mapping[str, Gallery]) -> str:
     """Return the page of all systems as HTML.
 
     Args:
         found: the systems by data set.
-        galleries: PNG files by the place of a data set.
+        galleries: pictures of the same images, by the place of a data set.
     """
     groups = []
     for group in found:
@@ -83,14 +84,17 @@ def systems_page(found: Sequence[Systems], galleries: Mapping[str, bytes]) -> st
             ]
             for system, line in zip(group.systems, lines, strict=True)
         ]
-        picture = galleries.get(group.place)
-        uri = "" if picture is None else data_uri(picture, "image/png")
+        drawn = galleries.get(group.place)
+        uri = "" if drawn is None else data_uri(drawn.picture, "image/png")
+        missing = [] if drawn is None else drawn.missing
         bands = bands_of(group)
         rates = [
             [Cell(text, "" if any(line[1:]) else "band") for text in line]
             for line in systems_table.rate_table(group, bands)
         ]
-        groups.append((group, [[*map(Cell, head)], *body], rates, alone(group, bands), uri))
+        groups.append(
+            (group, [[*map(Cell, head)], *body], rates, alone(group, bands), uri, missing)
+        )
     return rendered(
         "systems.html",
         title="All systems",
@@ -219,6 +223,8 @@ def compared(row: Row, term: str) -> Cell:
     if pair.printed is None:
         return Cell(text_of(pair.ours, digits))
     note = f"thesis {tables.rounded(pair.printed, digits)}"
+    if pair.is_of_another_variance:
+        note += f"; at its s2 {text_of(pair.compared, digits)}"
     if pair.difference is not None and not row.caveats:
         note += f"; {SIGNS.get(pair.verdict, '')}{pair.difference:+,.{digits}f}"
     if pair.verdict in ("within", "one seed"):

@@ -229,6 +229,12 @@ def samples_of(row: Row) -> int | None:
     return setting_of(row.runs[0], "samples")
 
 
+def bound_images_of(row: Row) -> int | None:
+    """Return the number of images of the importance-weighted bound; None if it has none."""
+    asked, test = reference_of(row), row.runs[0].result["images"]["test"]
+    return None if asked is None else min(asked, test)
+
+
 def setting_of(run: FinishedRun, name: str) -> int | None:
     """Return a setting of a run's evaluation; None if it was not evaluated."""
     found = run.evaluation.get("settings", {}).get(name)

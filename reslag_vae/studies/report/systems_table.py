@@ -2,10 +2,10 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from reslag_vae._runtime.escape import markdown
-from reslag_vae.studies.report.columns import from_evaluation, from_result
+from reslag_vae.studies.report.columns import error_over_images, from_evaluation, from_result
 from reslag_vae.studies.report.equal_rate import (
     TOLERANCE,
     Band,
@@ -21,8 +21,10 @@ from reslag_vae.studies.report.statistics import Estimate
 from reslag_vae.studies.report.systems import (
     System,
     Systems,
+    bound_images_of,
     distances,
     prior_of,
+    reference_of,
     samples_of,
 )
 from reslag_vae.studies.report.tables import text_of
@@ -30,6 +32,9 @@ from reslag_vae.studies.report.text import LINKS_NOTE, markdown_table
 
 # Head of the column of what papers report.
 PAPER = "a paper's"
+
+# Where an evaluation has the importance-weighted bound.
+BOUND = ("likelihood", "importance_weighted_bound")
 
 # Head of the column of the studies' names.
 STUDY = "study"
@@ -48,6 +53,10 @@ NOTES = (
     "which each of 256 levels is a bin; papers' are mostly of masses over these levels.",
     "Fréchet distances are those between features of a small classifier, and compare within a "
     "column alone. What a paper reports is of its own, larger model.",
+    "Epochs and hours of a second stage (a fitted prior, a prior of codes) are its own, without "
+    "those of the model that it stands on, whose parameters are counted. Hours are those of one "
+    "run on the machine that it had, beside whatever else ran there: of the size of a cost, no "
+    "measure of speed.",
 )
 
 
@@ -75,7 +84,7 @@ def cells_of(system: System, group: Systems) -> list[str]:
 
 def head_of(group: Systems) -> list[str]:
     """Return the heads of the columns."""
-    measures = ["-ELBO, nats", "-IW bound (samples)"] if group.are_masses else ["bits/dim"]
+    measures = ["-ELBO, nats", "-IW bound (samples; images)"] if group.are_masses else ["bits/dim"]
     return [
         *("", *measures, PAPER, "KL, nats", "Rec", "Fréchet, reconstructions", "Fréchet, samples"),
         *("parameters", "epochs", "hours", "seeds", STUDY),
@@ -94,13 +103,14 @@ def hours(row: Row) -> Estimate | None:
 
 def bound_of(row: Row) -> Estimate | None:
     """Return the importance-weighted bound on -log p of a mass, in nats."""
-    return negative(from_evaluation("likelihood", "importance_weighted_bound")(row))
+    return negative(from_evaluation(*BOUND)(row))
 
 
 def bound_text(row: Row) -> str:
-    """Return the importance-weighted bound with its number of samples."""
+    """Return the importance-weighted bound with its numbers of samples and of images."""
     bound = bound_of(row)
-    return text_of(bound, 2) + ("" if bound is None else f" ({samples_of(row):,})")
+    of = "" if bound is None else f" ({samples_of(row):,}; {bound_images_of(row):,})"
+    return text_of(bound, 2) + of
 
 
 def negative(own: Estimate | None) -> Estimate | None:
@@ -134,10 +144,39 @@ def rate_table(group: Systems, bands: Sequence[Band]) -> list[list[str]]:
 
 
 def images_text(group: Systems) -> str:
-    """Return how many images there are, and of how many the distances are."""
+    """Return how many images there are, and of how many the distances and bounds are."""
     train, val, test = group.images
     text = f"{train:,} images train, {val:,} choose the epoch, {test:,} test."
-    return text if group.reference is None else f"{text} Distances are of {group.reference:,}."
+    if group.reference is not None:
+        text += f" Distances are of {group.reference:,}."
+        own = [row for row in rows_of(group) if reference_of(row) == group.reference]
+        real = span(
+            from_evaluation("samples", "classifier_frechet_train_images")(row) for row in own
+        )
+        if real is not None:
+            text += f" Training images are {real} from test images, by the classifiers of all rows."
+    bounds = [row for row in rows_of(group) if group.are_masses and bound_of(row) is not None]
+    errors = span(error_over_images(*BOUND)(row) for row in bounds)
+    if errors is not None:
+        text += (
+            " A bound is of so many test images as it says, over which its standard error is "
+            f"{errors}: those of other images differ by that, too. ± is over seeds."
+        )
+    return text
+
+
+def rows_of(group: Systems) -> list[Row]:
+    """Return the rows of the table."""
+    return [system.row for system in group.systems]
+
+
+def span(found: Iterable[Estimate | None]) -> str | None:
+    """Return the least and the largest of some numbers, as text; None if there are none."""
+    texts = [f"{own.mean:.2f}" for own in found if own is not None]
+    if not texts:
+        return None
+    least, largest = min(texts, key=float), max(texts, key=float)
+    return least if least == largest else f"{least} to {largest}"
 
 
 def systems_markdown(found: Sequence[Systems]) -> str:
@@ -171,7 +210,7 @@ def systems_csv(found: Sequence[Systems]) -> str:
     head += [f"{name}{suffix}" for name in (*numbers, *distance) for suffix in ("", "_error")]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*head, "iw_samples", "published", "published_of", "published_in"])
+    writer.writerow([*head, "iw_samples", "iw_images", "published", "published_of", "published_in"])
     for group in found:
         for system in group.systems:
             row, own = system.row, system.published
@@ -190,7 +229,7 @@ def systems_csv(found: Sequence[Systems]) -> str:
                 *(row.model, prior_of(row), row.title, len(row.runs)),
             ]
             cells += [cell for value in values for cell in pair_of(value)]
-            cells.append(samples_of(row) or "")
+            cells += [samples_of(row) or "", bound_images_of(row) or ""]
             cells += ["", "", ""] if own is None else [own.value, own.what, own.source]
             writer.writerow(
                 [without_formula(cell) if isinstance(cell, str) else cell for cell in cells]

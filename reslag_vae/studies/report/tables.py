@@ -8,7 +8,7 @@ from reslag_vae.studies.report.questions import AnsweredQuestion, Comparison
 from reslag_vae.studies.report.rows import Row, has_term
 from reslag_vae.studies.report.statistics import Estimate, Interval
 from reslag_vae.studies.report.thesis import NAMES, TERMS
-from reslag_vae.studies.report.thesis_comparison import compare_with_thesis
+from reslag_vae.studies.report.thesis_comparison import ThesisComparison, compare_with_thesis
 
 # The title of the linear limit.
 PCA = "PCA, as many components"
@@ -88,7 +88,7 @@ def thesis_table(rows: Sequence[Row]) -> list[list[str]]:
                 cells.append(
                     "-" if pair.printed is None else rounded(pair.printed, digits_of(term))
                 )
-            mark = f" ({pair.verdict})" if pair.verdict in ("better", "worse", "within") else ""
+            mark = "" if pair.is_of_another_variance else mark_of(pair)
             cells.append(text_of(pair.ours, digits_of(term)) + mark)
             cells += [
                 text_of(row.term_on(name, term), digits_of(term)) for name in elsewhere(rows, term)
@@ -98,9 +98,17 @@ def thesis_table(rows: Sequence[Row]) -> list[list[str]]:
         names = elsewhere(rows, "total")
         lines[0] += [THESIS_TOTAL.name, *(head_on(name, "the same") for name in names)]
         for line, row in zip(lines[1:], rows, strict=True):
-            found = [row.total_at_thesis_sigma2, *map(row.total_at_thesis_sigma2_on, names)]
+            pair = compare_with_thesis(row, "total")
+            mark = mark_of(pair) if pair.is_of_another_variance else ""
+            line.append(text_of(row.total_at_thesis_sigma2, THESIS_TOTAL.digits) + mark)
+            found = map(row.total_at_thesis_sigma2_on, names)
             line += [text_of(own, THESIS_TOTAL.digits) for own in found]
     return lines
+
+
+def mark_of(pair: ThesisComparison) -> str:
+    """Return the verdict on a term as it stands behind a number."""
+    return f" ({pair.verdict})" if pair.verdict in ("better", "worse", "within") else ""
 
 
 def number_table(

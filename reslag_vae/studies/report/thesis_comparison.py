@@ -10,6 +10,9 @@ from reslag_vae.studies.report.thesis import NAMES
 # Terms of which less is better.
 LESS_IS_BETTER = ("rec", "mmd", "total")
 
+# Where a cell of the table may lie.
+REACHED = ("below", "within", "missed")
+
 
 class ThesisComparison(NamedTuple):
     """A term of a row beside the number that the thesis prints.
@@ -19,19 +22,29 @@ class ThesisComparison(NamedTuple):
         printed: number that the thesis prints; None if it prints none.
         verdict: `better` or `worse`; `within` the spread of one more run; `one seed`, which has no
             spread; empty if the two do not compare.
-        reached: whether the term is at or below the thesis' number, or within that spread; None if
-            there is none, or less of it is not better.
+        compared: the estimate that the verdict is of: the row's own, of a Total under `sigma_data`
+            that at the thesis' own variance.
+        reached: `below` where that is at or below the thesis' number, `within` where it is above by
+            no more than that spread, else `missed`; empty if there is none, or less of it is not
+            better.
     """
 
     ours: Estimate | None
     printed: float | None
     verdict: str
-    reached: bool | None = None
+    compared: Estimate | None = None
+    reached: str = ""
+
+    @property
+    def is_of_another_variance(self) -> bool:
+        """Whether the verdict is not of the row's own number."""
+        return self.compared is not None and self.compared is not self.ours
 
     @property
     def difference(self) -> float | None:
-        """The mean over seeds less the thesis' number."""
-        return None if self.ours is None or self.printed is None else self.ours.mean - self.printed
+        """The mean over seeds of what is compared less the thesis' number."""
+        own = self.compared or self.ours
+        return None if own is None or self.printed is None else own.mean - self.printed
 
 
 def compare_with_thesis(row: Row, term: str) -> ThesisComparison:
@@ -52,8 +65,8 @@ def compare_with_thesis(row: Row, term: str) -> ThesisComparison:
         verdict = "within"
     else:
         verdict = "better" if is_less else "worse"
-    reached = is_less or verdict == "within"
-    return ThesisComparison(ours, printed, "" if row.caveats else verdict, reached)
+    reached = "below" if is_less else "within" if verdict == "within" else "missed"
+    return ThesisComparison(ours, printed, "" if row.caveats else verdict, compared, reached)
 
 
 def count_of_cells(rows: Sequence[Row]) -> str:
@@ -63,13 +76,16 @@ def count_of_cells(rows: Sequence[Row]) -> str:
         for row in rows
         for term in LESS_IS_BETTER
     ]
-    missed = [cell for cell, reached in cells if reached is False]
-    count = sum(reached is not None for _, reached in cells)
+    by = {own: [cell for cell, reached in cells if reached == own] for own in REACHED}
+    count = sum(map(len, by.values()))
     if not count:
         return ""
-    but = f" Not reached: {'; '.join(missed)}." if missed else ""
-    return (
+    text = (
         f"Of {count} cells of Table 1 in which less is better (Rec, MMD, Total), "
-        f"{count - len(missed)} are at or below the thesis' number, or above it by no more than "
-        f"one more run may be.{but}"
+        f"{len(by['below'])} are at or below the thesis' number."
     )
+    if by["within"]:
+        text += f" Above it by no more than one more run may be: {'; '.join(by['within'])}."
+    if by["missed"]:
+        text += f" Not reached: {'; '.join(by['missed'])}."
+    return text

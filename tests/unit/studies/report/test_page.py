@@ -98,7 +98,7 @@ def test_it_is_well_formed_and_asks_for_nothing(page: str) -> None:
 def test_it_says_what_was_found(page: str) -> None:
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
     assert "Question. Is a &lt; b?" in text
-    assert "thesis -752.00; ▼ -8.01" in text
+    assert "thesis -752.00; at its s2 -762.12 ± 0.20; ▼ -10.13" in text
     assert "thesis 17.56; ▲ +1.44" in text
     assert "the methods: yes" in text
     assert "Not answered yet: And the other? On one" in text

@@ -81,6 +81,11 @@ class DrawnBatches(Sampler[tuple[Tensor, Tensor]]):
         self.batches.set_epoch(epoch)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for _ in range(self.batches.passes_of_epoch):
+            yield from self._next_pass()
+
+    def _next_pass(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the positions and levels of the batches of a pass, which begins with the first."""
         key = self.batches.begin_pass()
         device = self.batches.device or torch.device("cpu")
         seed = np.random.SeedSequence(key, spawn_key=(STREAM,)).generate_state(1, np.uint64)

@@ -92,15 +92,16 @@ class Inferred(NamedTuple):
     def level_rates(self) -> tuple[Tensor, ...]:
         """Return the (B,) KL(q || p) of each level in nats; empty if a posterior is a point.
 
-        If every level has a closed form, it is the sum of `kls`, else the estimate from one sample.
+        That of a level with a closed form is the sum of its `kls`, that of another the estimate
+        from one sample.
         """
         if not self.has_density:
             return ()
-        known = [kl for kl in self.kls if kl is not None]
-        if len(known) == len(self.kls):
-            return tuple(kl.sum(1) for kl in known)
-        levels = zip(self.priors, self.posteriors, self.latents, strict=True)
-        return tuple(posterior.log_prob(z) - prior.log_prob(z) for prior, posterior, z in levels)
+        levels = zip(self.kls, self.priors, self.posteriors, self.latents, strict=True)
+        return tuple(
+            posterior.log_prob(z) - prior.log_prob(z) if kl is None else kl.sum(1)
+            for kl, prior, posterior, z in levels
+        )
 
     def rate(self) -> Tensor | None:
         """Return the (B,) KL(q || p) of all levels in nats; None if a posterior is a point."""

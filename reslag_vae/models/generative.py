@@ -160,6 +160,17 @@ class GenerativeModel(Described, nn.Module, ABC):
             raise ValueError("the model is not conditional: it was trained without condition=.")
         return self.told(self.condition.read(conditions).to(self.parameter))
 
+    def check_told(self, count: int) -> None:
+        """Look whether the model was told of so many images, of one, or of none.
+
+        Raises:
+            ValueError: it was told of another number.
+        """
+        if self.conditions is not None and len(self.conditions) not in (1, count):
+            raise ValueError(
+                f"the model was told of {len(self.conditions)} image(s), and these are {count}."
+            )
+
     def for_samples(self, count: int) -> Self:
         """Return the model of so many samples: of one class after the other if it is told none."""
         if self.condition is None or self.conditions is not None:
@@ -263,10 +274,12 @@ class GenerativeModel(Described, nn.Module, ABC):
 
         Raises:
             ValueError: the images have another shape than the model's, or values that pixels cannot
-                have, or they are greys and the likelihood takes black and white alone.
+                have, or they are greys and the likelihood takes black and white alone; or the model
+                was told of another number of images.
         """
         taken = as_images(images, self.image_shape, self.likelihood.binary)
         given = on_model(taken, self.parameter)
+        self.check_told(len(given))
         # Without noise: each level is inferred from the mean of the one above, or of binary units
         # from the likelier values.
         still = tuple(given.new_zeros(len(given), width) for width in self.level_dims)
@@ -282,10 +295,12 @@ class GenerativeModel(Described, nn.Module, ABC):
 
         Raises:
             ValueError: the latents are not finite, or have another dimension than the model's; or
-                the generator is not on the CPU.
+                the generator is not on the CPU; or the model was told of another number of images.
         """
         check_generator(generator)
-        return self.image_of(as_latents(latents, self.latent_dim, self.parameter), generator)
+        taken = as_latents(latents, self.latent_dim, self.parameter)
+        self.check_told(len(taken))
+        return self.image_of(taken, generator)
 
     def reconstruct(self, images: Any) -> Tensor:
         """Return the (B, C, H, W) images decoded from the posterior means of images.
@@ -316,10 +331,12 @@ class GenerativeModel(Described, nn.Module, ABC):
 
         Raises:
             ValueError: the count is not a whole number of at least 1, the generator is not on the
-                CPU, or the temperature is no such number.
+                CPU, the temperature is no such number, or the model was told of another number of
+                images.
         """
         count, temperature = check_count("count", count), check_temperature(temperature)
         check_generator(generator)
+        self.check_told(count)
         # Drawn on the CPU also without a generator of the caller's.
         source = torch.default_generator if generator is None else generator
         latents = self.sample_latents(count, source, temperature)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -269,7 +270,8 @@ class BaseVAE(LightningModule):
     # Evaluation
 
     def on_validation_epoch_start(self) -> None:
-        if self.train_means.count:
+        # Of a trained model the checkpoint has the error of its own epoch.
+        if self.train_means.count and self.trainer.state.fn == TrainerFn.FITTING:
             means = self.train_means.gathered()
             metrics = means.read()
             refuse_non_finite(self.trainer, "train", metrics, means)

@@ -225,7 +225,7 @@ def classifier_of(subject: Subject, seed: int) -> Classifier:
     def train() -> Classifier:
         return train_classifier(images, targets, outputs, seed, subject.progress)
 
-    path = classifier_path(data, targets, seed)
+    path = classifier_path(data, images, targets, seed)
     return cached_classifier(path, data.image_shape, outputs, train)
 
 
@@ -243,12 +243,12 @@ def development_images(data: ImageDataModule) -> tuple[Images, Tensor]:
     return Images(train.store, train.store_labels, rows[order]), torch.cat(targets)[order]
 
 
-def classifier_path(data: ImageDataModule, targets: Tensor, seed: int = 0) -> Path:
+def classifier_path(data: ImageDataModule, images: Images, targets: Tensor, seed: int = 0) -> Path:
     """Return the file of a data set's classifier.
 
-    Its name differs between data sets, folders of pictures, labels and seeds.
+    Its name changes with any image or label that the classifier is trained on, and with the seed.
     """
-    folder = str(getattr(data, "folder", data.root)).encode(errors="surrogateescape")
-    digest = sha256(folder + targets.numpy().tobytes()).hexdigest()[:12]
+    pixels = data.digests_of(images.store)[images.rows.numpy()].tobytes()
+    digest = sha256(pixels + targets.numpy().tobytes()).hexdigest()[:12]
     ending = f"-seed{seed}" if seed else ""
     return cache_folder(data.root) / f"classifier-{data.key}-{digest}{ending}.pt"

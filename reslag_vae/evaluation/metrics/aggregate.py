@@ -107,7 +107,9 @@ def aggregate_posterior(
         "total_correlation": (few_low, few_high),
     }
     information = _bracket(*ends["mutual_information"], mean_kl)
-    aggregate_kl = Bracket(mean_kl - information.high, mean_kl - information.low)
+    aggregate_kl = Bracket(
+        *(max(0.0, mean_kl - own) for own in (information.high, information.low))
+    )
     return Aggregate(
         kl=mean_kl,
         mutual_information=information,
@@ -119,8 +121,9 @@ def aggregate_posterior(
 
 
 def _bracket(low: Tensor, high: Tensor, most: float = math.inf) -> Bracket:
-    # Estimates that lie closer than their errors may come the other way round.
-    return Bracket(*sorted(min(max(0.0, float(values.mean())), most) for values in (low, high)))
+    # Estimates that lie closer than their errors may come the other way round, and an estimated
+    # rate of about 0 may lie below it.
+    return Bracket(*sorted(max(0.0, min(float(values.mean()), most)) for values in (low, high)))
 
 
 def _errors(low: Tensor, high: Tensor) -> Bracket:

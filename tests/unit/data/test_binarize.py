@@ -173,6 +173,16 @@ def test_the_draws_depend_on_the_seed_and_the_epoch_alone() -> None:
     assert not torch.equal(one, other)
 
 
+def test_an_epoch_of_several_passes_draws_each_anew() -> None:
+    batches = DrawnBatches(ShuffledBatches(9, 4, seed=0, passes_of_epoch=3), SHAPE)
+    drawn = list(batches)
+    assert len(drawn) == len(batches) == 9
+    order = torch.cat([positions for positions, _ in drawn]).view(3, 9)
+    assert torch.equal(order.sort(dim=1).values, torch.arange(9).expand(3, 9))
+    first, again = (torch.cat([own for _, own in drawn[i : i + 3]]) for i in (0, 3))
+    assert not torch.equal(first[order[0].argsort()], again[order[1].argsort()])
+
+
 def test_a_pass_begun_within_a_pass_leaves_it_alone() -> None:
     data = Grey()
     expected = epoch_of(data, 1)

@@ -420,10 +420,12 @@ def test_the_top_takes_another_prior_whose_kl_is_estimated() -> None:
     prior = FlowPrior(3, transforms=2)
     model = BidirectionalModel(make_network(), Bernoulli(), GaussianPosterior(), prior)
     inferred = model.infer(draw_images(), noise_for(5))
-    total = inferred.rate()
+    rates, total = inferred.level_rates(), inferred.rate()
 
     assert total is not None
-    torch.testing.assert_close(total, -inferred.log_ratio())
+    top = inferred.posteriors[0].log_prob(inferred.latents[0])
+    torch.testing.assert_close(rates[0], top - inferred.priors[0].log_prob(inferred.latents[0]))
+    torch.testing.assert_close(total, rates[0] + rates[1] + rates[2])
     total.sum().backward()
     assert all(own.grad is not None for own in prior.parameters())
 

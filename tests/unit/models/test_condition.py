@@ -198,6 +198,16 @@ def test_a_model_that_is_told_shares_its_weights_and_changes_nothing_of_the_othe
         model.encode(draw_images())
     with pytest.raises(ValueError, match=r"told of 2 image\(s\), and these are 3"):
         model.given([0, 1]).encode(draw_images(3))
+    # Twice as many would be told in an order that nobody has asked for.
+    two = model.given([0, 1])
+    for call in (
+        lambda: two.encode(draw_images(4)),
+        lambda: two.reconstruct(draw_images(4)),
+        lambda: two.decode(torch.zeros(4, 2, dtype=torch.float64)),
+        lambda: two.sample(4),
+    ):
+        with pytest.raises(ValueError, match=r"told of 2 image\(s\), and these are 4"):
+            call()
     with pytest.raises(ValueError, match="not conditional"):
         make_model(None).given("dog")
 

@@ -185,6 +185,19 @@ def test_the_sanity_check_leaves_every_buffer_alone(
     assert equal(after, before)
 
 
+def test_a_checkpoint_validated_after_the_run_has_the_yardstick_of_its_own_epoch(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    model, data = make_system(VAE, make_network()), make_data()
+    trainer = fit(model, data)
+    own = 2 * float(model.train_mse)  # as an earlier epoch of a larger error has kept it
+    model.train_mse.fill_(own)
+    before = trainer.callback_metrics["val/elbo"]
+    [metrics] = trainer.validate(model, data, verbose=False)
+    assert float(model.train_mse) == own
+    assert metrics["val/elbo"] < before
+
+
 @pytest.mark.parametrize("variant", [VAE, MMDInfoVAE])
 def test_the_yardstick_is_the_elbo_under_the_variance_of_train(
     variant: type[BaseVAE], make_network: MakeNetwork, make_data: MakeData, fit: Fit

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from reslag_vae.data import Arrays
 from reslag_vae.evaluation import context
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements.samples import (
@@ -33,11 +34,26 @@ def test_the_classifier_is_the_same_for_every_seed_of_the_split(
     assert torch.equal(labels, others)
     assert torch.equal(one.labels, labels)
     data = make_stripes()
-    assert classifier_path(data, labels) == classifier_path(data, others)
-    assert classifier_path(data, labels) != classifier_path(data, 2 - labels)
-    paths = {classifier_path(data, labels, seed) for seed in range(3)}
-    assert classifier_path(data, labels) in paths
+    path = classifier_path(data, one, labels)
+    assert path == classifier_path(data, other, others)
+    assert path != classifier_path(data, one, 2 - labels)
+    paths = {classifier_path(data, one, labels, seed) for seed in range(3)}
+    assert path in paths
     assert len(paths) == 3
+
+
+def test_images_of_which_one_pixel_has_changed_have_a_classifier_of_their_own() -> None:
+    """Arrays in memory have no name, and a folder's pictures change in their place."""
+    pixels = torch.arange(10 * 64, dtype=torch.uint8).view(10, 1, 8, 8)
+    edited = pixels.clone()
+    edited[3, 0, 2, 2] += 1
+    paths = []
+    for own in (pixels, pixels.clone(), edited):
+        data = Arrays(own, torch.arange(10) % 2)
+        data.prepare_data()
+        data.setup()
+        paths.append(classifier_path(data, *development_images(data)))
+    assert paths[0] == paths[1] != paths[2]
 
 
 def test_training_images_are_nearer_than_the_samples_of_an_untrained_model(

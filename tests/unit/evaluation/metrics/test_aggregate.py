@@ -168,6 +168,9 @@ def test_what_cannot_be_is_cut_off() -> None:
         <= result.aggregate_kl.high
     )
     assert result.mutual_information.high <= result.kl
+    # A rate that was estimated from one sample of each may lie a little below 0.
+    collapsed = aggregate_posterior(posterior, latents, rates=torch.full((50,), -0.05))
+    assert collapsed.mutual_information == collapsed.aggregate_kl == (0, 0)
 
 
 CENTRES = torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]], dtype=torch.float64)

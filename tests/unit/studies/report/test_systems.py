@@ -174,7 +174,9 @@ def test_every_file_says_it(binarized: Path, tmp_path: Path) -> None:
     assert [path.name for path in paths] == [*WRITTEN, "systems_binarized_mnist.png"]
     page, text, table, picture = (path.read_bytes() for path in paths)
     paper = "[78.59](https://arxiv.org/abs/1902.02102) (six levels, 1,000 samples)"
-    cells = f"80.12 (500; 50) | {paper} | 17.0 | 10.00 | 0.50 | 1.25 | 1,234 | 40 | 0.03 | 1 | two |"
+    cells = (
+        f"80.12 (500; 50) | {paper} | 17.0 | 10.00 | 0.50 | 1.25 | 1,234 | 40 | 0.03 | 1 | two |"
+    )
     assert "](two/results/binarized_mnist/biva/) | " in text.decode()
     assert b"<small>results/binarized_mnist/biva/</small>" in page
     assert re.search(r"\| \[BIVA.* \| -\d+\.\d\d \| " + re.escape(cells), text.decode())

@@ -114,7 +114,9 @@ def seconds_of(run: Run, rows: Sequence[Row], ways: Sequence[str]) -> float | No
 
 def first_measured(rows: Sequence[Row], work: str, contenders: Sequence[str]) -> float | None:
     """Return the seconds of a step of the first of some contenders that was measured."""
-    found = {row.contender: row.step for row in rows if (row.work, row.batch_size) == (work, 32)}
+    found = {
+        row.contender: row.step for row in rows if (row.work, row.batch_size) == (work, BATCH_SIZE)
+    }
     measured = [found[name] for name in contenders if found.get(name) is not None]
     return measured[0] if measured else None
 

@@ -30,7 +30,10 @@ def measured_convolutions() -> Iterator[None]:
 def exact_products() -> Iterator[None]:
     """Have no product rounded to TF32 within the context."""
     process.allow_rounded_products(False)
-    yield
+    try:
+        yield
+    finally:
+        process.allow_rounded_products(True)
 
 
 @contextmanager

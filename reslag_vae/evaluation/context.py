@@ -38,7 +38,7 @@ from reslag_vae.objectives import Objective
 # Images that are decoded at a time: a bound on the memory.
 DECODED = 2048
 # Of a number that no latents are drawn for, in its protocol.
-EXACT = "exact, for want of latents"
+EXACT = "exact, since there are no latents"
 # Of a number whose latents are codes.
 CODES = "with each image's codes, which are all samples of its posterior"
 
@@ -188,7 +188,7 @@ class Subject:
         if self.likelihood.sigma2 is None:
             return f"likelihood={self.likelihood.name}"
         if self.own_likelihood is None:
-            return "sigma2 is the mean squared error on train, for want of an own"
+            return "sigma2 is the mean squared error on train, since the model has none of its own"
         return "sigma2 is the model's own"
 
     @property

@@ -1,4 +1,4 @@
-"""Diagonal Gaussians over latents: the posterior of every variational model here."""
+"""Diagonal Gaussians over latents: the usual posterior of a variational model."""
 
 import math
 from collections.abc import Sequence

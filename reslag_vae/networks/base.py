@@ -23,8 +23,8 @@ class Network(Described, nn.Module):
     The weights are stored with channels last, the memory layout in which convolutions are fastest.
 
     Args:
-        inference: module of the attribute of this name.
-        generative: module of the attribute of this name.
+        inference: module from images to posterior parameters.
+        generative: module from latents to likelihood parameters.
         image_shape: (C, H, W) of the images.
         latent_dim: d, the number of latent dimensions.
         parameters_per_latent: 2 for mean and log-variance, 1 for a deterministic code.
@@ -35,7 +35,7 @@ class Network(Described, nn.Module):
         name: the network's name, as in `network=<name>` on the command line.
         inference: maps (B, C, H, W) images in [0, 1] to (B, d · parameters_per_latent) posterior
             parameters.
-        generative: (B, d + conditions) latents, followed by what is told of the images, to
+        generative: maps (B, d + conditions) latents, followed by what is told of the images, to
             (B, C · parameters_per_channel, H, W) likelihood parameters, before the likelihood's
             link.
         image_shape: (C, H, W).

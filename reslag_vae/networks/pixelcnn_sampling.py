@@ -66,9 +66,9 @@ class LayerCache:
     """What a layer keeps of the rows above and of the pixels to the left.
 
     Args:
-        layer: that it is of.
-        count: B.
-        width: W.
+        layer: the layer whose inputs are kept.
+        count: B, the number of images.
+        width: W, the number of pixels in a row.
         like: a tensor of the wanted precision and device.
     """
 

@@ -133,7 +133,7 @@ class ResidualEncoder(nn.Module):
 
 
 class ResidualDecoder(nn.Module):
-    """A module that maps (B, d) latents to images, averaging in one connection at each stage.
+    """A module from (B, d) latents to the likelihood's parameters, with a connection at each stage.
 
     All connections have equal weight. The running tensor already holds k connections when the next
     one arrives, so it weighs k to 1: 1:1, 2:1, 3:1.
@@ -161,7 +161,7 @@ class ResidualDecoder(nn.Module):
         self.stages = nn.ModuleList(up_stages(image_shape, channels, blocks, outputs))
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Return (B, C, H, W) means of (B, d) latents."""
+        """Return the likelihood's (B, P, H, W) parameters, before its link, for (B, d) latents."""
         flat = self.from_latent(latents).split(
             [math.prod(shape) for shape in self.connections], dim=1
         )

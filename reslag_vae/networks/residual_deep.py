@@ -131,7 +131,7 @@ class DeepEncoder(BottomUp):
 
 
 class DeepDecoder(TopDown):
-    """A module from (B, d) latents of all levels to images, averaging in connections.
+    """A module from (B, d) latents of all levels to the likelihood's parameters, by connections.
 
     As in `ResidualDecoder`, all connections have equal weight, whichever level they come from.
     """

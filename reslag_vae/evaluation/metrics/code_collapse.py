@@ -165,7 +165,7 @@ def at_most(limit: float, values: Tensor, codes: Tensor) -> Tensor:
     """Return the codes whose values are at most a limit in their mean.
 
     Args:
-        limit: of the mean.
+        limit: the largest mean of a code that is returned.
         values: (M,) float64.
         codes: (M,) the code that each value is of.
     """

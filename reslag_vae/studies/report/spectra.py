@@ -82,7 +82,10 @@ def left_out(rows: Sequence[Row]) -> str:
     missing = [row.title for number, row in enumerate(rows) if number not in shown]
     if not missing:
         return ""
-    return f"Not in the figure, for want of spectra of these images: {'; '.join(missing)}."
+    return (
+        "Not in the figure, since their evaluations have no spectra of these images: "
+        f"{'; '.join(missing)}."
+    )
 
 
 @default_settings()

@@ -89,7 +89,7 @@ def test_a_model_without_a_variance_takes_the_yardsticks(
     assert float(other.likelihood.sigma2) == pytest.approx(rec / 64)
     assert float(other.likelihood.sigma2) == pytest.approx(other.train_mse)
     assert other.likelihood_protocol.startswith("sigma2 is the mean squared error on train")
-    assert "for want of an own" in other.likelihood_protocol
+    assert "since the model has none of its own" in other.likelihood_protocol
     own = replace(subject, model=FlatModel(make_network(), Gaussian(FixedVariance(0.5))))
     assert float(own.likelihood.sigma2) == 0.5
     assert own.likelihood_protocol == "sigma2 is the model's own"

@@ -40,7 +40,7 @@ def test_the_bound_is_taken_with_the_models_own_variance_or_says_that_it_is_not(
     subject = make_subject("mmd")
     other = likelihood(subject)
     assert other["sigma2"].value == pytest.approx(subject.train_mse, rel=1e-6)
-    assert "for want of an own" in other["importance_weighted_bound"].protocol
+    assert "since the model has none of its own" in other["importance_weighted_bound"].protocol
     assert likelihood(make_subject("reconstruction"))["elbo"].value is None
 
 

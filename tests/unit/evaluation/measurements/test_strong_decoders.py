@@ -70,7 +70,7 @@ def test_without_latents_the_likelihood_is_exact_and_the_rest_says_why_not(
     exact = numbers["likelihood"]
     assert exact["importance_weighted_bound"] == exact["elbo"]
     for exactly in (exact["elbo"], numbers["thesis"]["total"], numbers["yardstick"]["elbo"]):
-        assert "exact, for want of latents" in exactly.protocol
+        assert "exact, since there are no latents" in exactly.protocol
         assert "posterior" not in exactly.protocol
     for group in ("reconstruction", "latent", "classes"):
         for number in numbers[group].values():

@@ -42,7 +42,9 @@ def test_originals_and_every_system_are_drawn_together(make_run: MakeRun, study:
     other = make_run("mnist/lagging/seed_0", model="lagging")
     add_spectra(other, [4.0, 1.0, 0.26], samples=ORIGINALS)  # of other images
     said = left_out(rows_of(read_finished_runs(study))["mnist"])
-    assert said.startswith("Not in the figure, for want of spectra of these images: ")
+    assert said.startswith(
+        "Not in the figure, since their evaluations have no spectra of these images: "
+    )
     assert ("Lagging" in said, "Optimal Sigma" in said, "PixelCNN" in said) == (True, True, False)
     figure = drawn(study)
     above, below = figure.axes

@@ -154,8 +154,8 @@ def fitted_mixture(codes: Tensor) -> MixtureSampler:
 def fitted_prior(name: str, codes: Tensor, progress: Progress = silent) -> LearnedSampler:
     """Return the sampler of a prior that is fitted to (N, d) codes by maximum likelihood.
 
-    The weights are the best ones on a tenth of the codes that is held out. torch's random numbers
-    are as before.
+    The weights, those before the first update among them, are the best ones on a random tenth of
+    the codes that is held out. torch's random numbers are as before.
 
     Args:
         name: one of `LEARNED`; of `two_stage` the likelihood is its lower bound.
@@ -166,8 +166,10 @@ def fitted_prior(name: str, codes: Tensor, progress: Progress = silent) -> Learn
         UserError: the codes are too long.
     """
     mean, spread = codes.mean(0), codes.std(0).clamp_min(1e-6)
-    scaled = (codes - mean) / spread
-    held, train = scaled[: int(HELD_OUT * len(codes))], scaled[int(HELD_OUT * len(codes)) :]
+    # Codes come in the order of their files, folder by folder.
+    order = torch.randperm(len(codes), generator=torch.Generator().manual_seed(0))
+    scaled = ((codes - mean) / spread)[order]
+    held, train = scaled.tensor_split([int(HELD_OUT * len(codes))])
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
         try:
@@ -181,7 +183,7 @@ def fitted_prior(name: str, codes: Tensor, progress: Progress = silent) -> Learn
 
 
 def fit(prior: EstimatedPrior, train: Tensor, held: Tensor, progress: Progress) -> None:
-    """Fit a prior to codes, and give it the weights that are best on others.
+    """Fit a prior to codes, and give it the weights, also those of before, that are best on others.
 
     Args:
         prior: the prior.
@@ -190,7 +192,7 @@ def fit(prior: EstimatedPrior, train: Tensor, held: Tensor, progress: Progress) 
         progress: shows how many updates are done.
     """
     optimizer = torch.optim.Adam(prior.parameters(), lr=RATE)
-    best, weights = -torch.inf, copy.deepcopy(prior.state_dict())
+    best, weights = value_of(prior, held), copy.deepcopy(prior.state_dict())
     with progress(f"{prior.name} of the codes", UPDATES) as advance:
         for update in range(1, UPDATES + 1):
             batch = train[torch.randint(len(train), (BATCH,))]

@@ -17,8 +17,10 @@ from reslag_vae.apply.codes import Encoded
 from reslag_vae.apply.request import REPORT
 from reslag_vae.apply.scores import PERCENTILE, Scorer, auroc, percentiles
 from reslag_vae.apply.tables import Add, Spool
+from reslag_vae.evaluation.iteration import noise_of_levels
 from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.pictures.grids import reconstructions
+from reslag_vae.latents.noise import normal_rows
 from reslag_vae.models import GenerativeModel
 
 # Pictures in an overview
@@ -141,22 +143,36 @@ def keep_means(spool: Spool) -> Callable[[Seen], None]:
     return lambda seen: spool.add(seen.encoded.means.float().cpu().numpy())
 
 
-def keep_latents(spool: Spool, generator: torch.Generator) -> Callable[[Seen], None]:
+def keep_latents(spool: Spool, seed: int) -> Callable[[Seen], None]:
     """Return the function that keeps a sample of each posterior of a batch.
+
+    The noise of a picture is a row of its own, by the number of its file: it depends neither on
+    the size of the batches nor on files that cannot be read.
 
     Args:
         spool: where they are kept.
-        generator: generator of the samples, on the CPU.
+        seed: seed of the noise.
     """
+    generator, drawn = torch.Generator().manual_seed(seed), 0
 
     def keep(seen: Seen) -> None:
-        noise = tuple(
-            torch.randn(len(seen.images), width, generator=generator).to(seen.images)
-            for width in seen.model.level_dims
-        )
-        spool.add(seen.model.infer(seen.images, noise).code.float().cpu().numpy())
+        nonlocal drawn
+        end = seen.positions[-1] + 1
+        rows = normal_rows(end - drawn, seen.model.latent_dim, generator)
+        noise = rows[torch.tensor(seen.positions) - drawn].to(seen.images)
+        drawn = end
+        spool.add(sample_of(seen, noise).float().cpu().numpy())
 
     return keep
+
+
+def sample_of(seen: Seen, noise: Tensor) -> Tensor:
+    """Return the (B, d) sample of the posteriors of a batch, by (B, d) noise of all levels."""
+    posteriors = seen.encoded.inferred.posteriors
+    if len(posteriors) == 1:
+        return posteriors[0].rsample(noise)
+    # Lower levels are inferred from the samples of those above.
+    return seen.model.infer(seen.images, noise_of_levels(seen.model, noise)).code
 
 
 def picture_names(names: Sequence[str]) -> list[str]:

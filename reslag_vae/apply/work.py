@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from reslag_vae import __version__
 from reslag_vae._runtime.errors import UserError
@@ -146,8 +145,7 @@ def consumers_of(request: Request, inputs: Inputs, subject: Subject, stack: Exit
     if request.neighbours:
         parts.functions.append(keep_means(means))
     if request.fits:
-        generator = torch.Generator().manual_seed(request.seed)
-        parts.functions.append(keep_latents(latents, generator))
+        parts.functions.append(keep_latents(latents, request.seed))
     parts.functions.extend(own for own in (parts.drawn, parts.scores) if own is not None)
     return parts
 

@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,12 +41,14 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
 def opened_atomically(path: Path) -> Iterator[BinaryIO]:
     """Open a file beside its target for writing, which replaces the target as the context ends.
 
-    After an error within the context the target is as before.
+    After an error within the context the target is as before, and folders that were made for it
+    are gone.
 
     Raises:
         WriteError: the file cannot be written, for example because the disk is full.
     """
     temporary = None
+    made = list(takewhile(lambda folder: not os.path.exists(folder), path.parents))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(RANDOM // 2)}{UNFINISHED}")
@@ -60,6 +63,9 @@ def opened_atomically(path: Path) -> Iterator[BinaryIO]:
     except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what others have written there meanwhile stays
+            for folder in made:
+                folder.rmdir()
         if isinstance(error, OSError) and not isinstance(error, WriteError):
             raise WriteError(f"{path} cannot be written: {error.strerror or error}.") from None
         raise

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from reslag_vae._runtime.files import remove_unfinished, write_atomically
+from reslag_vae._runtime.files import opened_atomically, remove_unfinished, write_atomically
 
 
 @pytest.mark.parametrize("content", ["käse\n", b"\x00\xff\n", ""])
@@ -89,3 +89,19 @@ def test_what_another_process_is_writing_stays(
     monkeypatch.setattr(os, "fsync", meanwhile)
     write_atomically(tmp_path / "metrics.json", "whole")
     assert (tmp_path / "metrics.json").read_text() == "whole"
+
+
+def test_folders_that_were_made_for_a_file_go_with_it(tmp_path: Path) -> None:
+    def fail(path: Path, other: Path | None = None) -> None:
+        with opened_atomically(path):
+            if other is not None:
+                other.touch()
+            raise ZeroDivisionError
+
+    (tmp_path / "there").mkdir()
+    files = [tmp_path / own / "a.txt" for own in ("there", "deep/er", "others/new")]
+    for path, other in zip(files, (None, None, tmp_path / "others" / "b.txt"), strict=True):
+        with pytest.raises(ZeroDivisionError):
+            fail(path, other)
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert left == ["others", "others/b.txt", "there"]

@@ -11,7 +11,8 @@ from reslag_vae._runtime.errors import UserError
 from reslag_vae.apply.neighbours import Neighbours, nearest
 from reslag_vae.apply.outputs import SHOWN, as_pixels, save_pictures
 from reslag_vae.apply.own_samplers import own_sampler
-from reslag_vae.apply.request import NEIGHBOURS_CSV, NEIGHBOURS_PNG, Request
+from reslag_vae.apply.report import begin
+from reslag_vae.apply.request import NEIGHBOURS, NEIGHBOURS_CSV, NEIGHBOURS_PNG, Request
 from reslag_vae.apply.samplers import PriorSampler, Sampler, fitted
 from reslag_vae.apply.subject import Subject
 from reslag_vae.apply.tables import open_table
@@ -54,6 +55,7 @@ def write_neighbours(
         raise UserError(f"--neighbours {request.neighbours}: but one picture can be read.")
     found = nearest(codes, min(request.neighbours, len(files) - 1), progress)
     every, count = np.array(names), found.positions.shape[1]
+    begin(request, NEIGHBOURS)
     with open_table(request.out / NEIGHBOURS_CSV) as add:
         for rows in np.array_split(np.arange(len(files)), -(-len(files) // LINES)):
             columns = {
@@ -111,7 +113,8 @@ def draw_samples(
     if not latents.isfinite().all():
         raise UserError(f"--sampler {request.sampler}: draws no finite numbers.")
     generator = torch.Generator().manual_seed(request.seed)
-    folder, digits = request.out / f"samples_{request.sampler}", len(str(request.sample))
+    folder, digits = request.out / request.samples, len(str(request.sample))
+    begin(request, request.samples)
     first: list[Tensor] = []
     with progress("samples", request.sample) as advance:
         size = chunk_size(model.dimensions, latents.device)

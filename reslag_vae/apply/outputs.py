@@ -57,10 +57,18 @@ class Reconstructions:
         model: the model.
         folder: folder of the files.
         names: names of all pictures.
+        begin: function that is called before the first file is written.
     """
 
-    def __init__(self, model: GenerativeModel, folder: Path, names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        model: GenerativeModel,
+        folder: Path,
+        names: Sequence[str],
+        begin: Callable[[], None],
+    ) -> None:
         self.model, self.folder, self.names = model, folder, picture_names(names)
+        self.begin, self.begun = begin, False
         self.shown = set(np.linspace(0, len(names) - 1, min(SHOWN, len(names))).round().tolist())
         self.originals: list[Tensor] = []
         self.decoded: list[Tensor] = []
@@ -68,6 +76,9 @@ class Reconstructions:
     def __call__(self, seen: Seen) -> None:
         """Write the reconstructions of a batch."""
         images = as_pixels(self.model.likelihood.image(seen.encoded.parameters))
+        if not self.begun:
+            self.begin()
+            self.begun = True
         save_pictures([self.folder / self.names[position] for position in seen.positions], images)
         for position, original, image in zip(seen.positions, seen.pixels, images, strict=True):
             if position in self.shown:

@@ -23,7 +23,9 @@ TABLES = (".csv", ".npz", ".parquet")
 # Marks a folder that this command has written: `data.own_folders` knows it.
 REPORT = "applied.json"
 
-NEIGHBOURS_CSV, NEIGHBOURS_PNG = "neighbours.csv", "neighbours.png"
+# What it gets there
+RECONSTRUCTIONS, NEIGHBOURS = "reconstructions", "neighbours"
+NEIGHBOURS_CSV, NEIGHBOURS_PNG = f"{NEIGHBOURS}.csv", f"{NEIGHBOURS}.png"
 
 
 class Request(NamedTuple):
@@ -88,19 +90,24 @@ class Request(NamedTuple):
         if self.neighbours:
             named["--neighbours"] = self.out / NEIGHBOURS_CSV
         if self.sample:
-            named["--sample"] = self.out / f"samples_{self.sampler}.png"
+            named["--sample"] = self.out / f"{self.samples}.png"
         return named
 
     @property
-    def folders(self) -> dict[Path, list[str]]:
-        """The folders that are written, and what each gets."""
-        found: dict[Path, list[str]] = {}
+    def samples(self) -> str:
+        """The name of the samples, as one of `folders`."""
+        return f"samples_{self.sampler}"
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """The folders that are written, by the name of what each gets."""
+        found = {}
         if self.reconstruct is not None:
-            found[self.reconstruct] = ["reconstructions"]
+            found[RECONSTRUCTIONS] = self.reconstruct
         if self.neighbours:
-            found.setdefault(self.out, []).append("neighbours")
+            found[NEIGHBOURS] = self.out
         if self.sample:
-            found.setdefault(self.out, []).append(f"samples_{self.sampler}")
+            found[self.samples] = self.out
         return found
 
     @property
@@ -112,7 +119,7 @@ class Request(NamedTuple):
         if self.neighbours:
             shown += [self.out / NEIGHBOURS_CSV, self.out / NEIGHBOURS_PNG]
         if self.sample:
-            shown += [self.out / f"samples_{self.sampler}", self.files["--sample"]]
+            shown += [self.out / self.samples, self.files["--sample"]]
         return shown
 
 

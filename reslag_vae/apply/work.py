@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from reslag_vae import __version__
 from reslag_vae._runtime.errors import UserError
 from reslag_vae.apply.calibration import calibration_of
 from reslag_vae.apply.codes import columns_of, encoded
@@ -14,7 +14,8 @@ from reslag_vae.apply.drawing import draw_samples, write_neighbours
 from reslag_vae.apply.inputs import Inputs
 from reslag_vae.apply.outputs import Reconstructions, Scores, Seen, keep_latents, keep_means
 from reslag_vae.apply.reading import read_batches
-from reslag_vae.apply.request import REPORT, Request
+from reslag_vae.apply.report import begin, record
+from reslag_vae.apply.request import RECONSTRUCTIONS, Request
 from reslag_vae.apply.scores import scorer_of
 from reslag_vae.apply.subject import Subject, notes_on_scores, read_subject
 from reslag_vae.apply.tables import Spool, open_table
@@ -22,8 +23,6 @@ from reslag_vae.apply.told import given_to_all, told_of_pictures
 from reslag_vae.evaluation.iteration import chunk_size, evaluating
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.likelihoods.pixels import unit_interval
-from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.formats import read_json, write_json
 
 ODDEST = 5
 
@@ -61,8 +60,7 @@ def apply(request: Request, inputs: Inputs | None, progress: Progress = silent) 
     """
     subject = read_subject(request)
     with evaluating(subject.model):
-        given_to_all(subject.model, request.given)  # raises before anything is written
-        write_report(request, {"finished": False})
+        given_to_all(subject.model, request.given)  # raises before anything is read
         report, latents, notes = Report(0, {}, {}, (), ()), None, []
         if inputs is not None:
             report, latents = read_pictures(request, inputs, subject, progress)
@@ -70,7 +68,9 @@ def apply(request: Request, inputs: Inputs | None, progress: Progress = silent) 
             notes = draw_samples(request, subject, latents, progress)
     report = report._replace(notes=[*report.notes, *notes])
     content = {"finished": True, "read": report.read, "unreadable": report.unreadable}
-    write_report(request, content | {"auroc": report.auroc, "notes": list(report.notes)})
+    content |= {"auroc": report.auroc, "notes": list(report.notes)}
+    for output in request.folders:
+        record(request, output, content)
     return report
 
 
@@ -133,7 +133,9 @@ def consumers_of(request: Request, inputs: Inputs, subject: Subject, stack: Exit
         add = stack.enter_context(open_table(request.encode))
         parts.functions.append(lambda seen: add(seen.names, columns_of(seen.encoded.inferred)))
     if request.reconstruct is not None:
-        parts = parts._replace(drawn=Reconstructions(model, request.reconstruct, inputs.names))
+        mark = partial(begin, request, RECONSTRUCTIONS)
+        drawn = Reconstructions(model, request.reconstruct, inputs.names, mark)
+        parts = parts._replace(drawn=drawn)
     if request.score is not None:
         table = stack.enter_context(open_table(request.score))
         calibration = calibration_of(subject.folder, model, subject.objective)
@@ -186,17 +188,3 @@ def go_through(
         name, reason = names[0], failures[0]
         raise UserError(f"None of the {len(files)} pictures can be read, such as {name}: {reason}.")
     return read, failures
-
-
-def write_report(request: Request, content: dict[str, object]) -> None:
-    """Write what was done into each folder that is written, which marks it as such.
-
-    What earlier commands have written there keeps its own entry, unless the report is damaged.
-    """
-    facts = {"reslag_vae": __version__, "model": str(request.model)}
-    for folder, names in request.folders.items():
-        try:
-            before = read_json(folder / REPORT)
-        except RunError:
-            before = {}
-        write_json(folder / REPORT, before | dict.fromkeys(names, facts | content))

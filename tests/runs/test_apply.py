@@ -211,13 +211,41 @@ def test_pictures_of_any_kind_are_read_and_the_others_named(
         assert z[names.index(name)] == pytest.approx(grey, abs=1e-4), name
 
 
-def test_nothing_is_written_if_nothing_can_be_read(
-    apply: Apply, exported: Path, tmp_path: Path, capsys: Any
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (
+            ("broken", "--encode", "deep/er/c.csv", "--score", "s.npz", "--reconstruct", "rec"),
+            "None of the 2 pictures can be read, such as a.png: ",
+        ),
+        (("broken", "--sample", 2, "--sampler", "flow", "--out", "new"), "None of the 2 pictures"),
+        (("mixed", "--neighbours", 1, "--out", "new"), "--neighbours 1: "),
+        (("mixed", "--sample", 2, "--sampler", "flow", "--out", "new"), "--sampler flow: is fit"),
+        (("--sample", 2, "--sampler", "mixture", "--out", "new"), "--sampler mixture: "),
+        (("--sample", 2, "--sampler", "mixture", "--out", "pictures/usual"), "--sampler mixture: "),
+    ],
+)
+def test_what_is_refused_leaves_no_file_and_no_folder(
+    asked: tuple[object, ...],
+    message: str,
+    apply: Apply,
+    exported: Path,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
 ) -> None:
-    (tmp_path / "a.png").write_bytes(b"no picture")
-    assert apply(exported, "a.png", "--encode", "c.csv", "--score", "s.npz") == 1
-    assert capsys.readouterr().err.startswith("None of the 1 pictures can be read, such as a.png: ")
-    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+    monkeypatch.setitem(FEWEST, "flow", 2)
+    for name in ("broken/a.png", "broken/b.png", "mixed/b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"no picture")
+    shutil.copy(pictures / "usual" / "00.png", tmp_path / "mixed" / "a.png")
+    before = sorted(tmp_path.rglob("*"))
+    assert apply(exported, *asked) == 1
+    complained = capsys.readouterr().err
+    assert complained.startswith(message)
+    assert complained.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_an_export_says_what_its_run_says(
@@ -528,4 +556,4 @@ def test_ctrl_c_leaves_nothing_half_written(exported: Path, pictures: Path) -> N
     )
     assert (done.returncode, done.stderr) == (130, "Stopped.\n")
     left = {path.name for path in pictures.parent.rglob("*") if path.is_file()}
-    assert left - {path.name for path in pictures.rglob("*.png")} == {"applied.json"}
+    assert left == {path.name for path in pictures.rglob("*.png")}

@@ -229,10 +229,9 @@ def check_outputs(request: Request) -> None:
             )
     if len({os.path.abspath(path) for path in request.files.values()}) < len(request.files):
         raise ConfigError("--encode, --score: give each a file of its own.")
+    refuse_folders(request)
     for option, path in request.files.items():
         refuse_place(option, path, request.overwrite)
-    if request.reconstruct is not None:
-        refuse_folder(request.reconstruct, request.overwrite)
 
 
 def refuse_place(option: str, path: Path, overwrite: bool) -> None:
@@ -245,17 +244,42 @@ def refuse_place(option: str, path: Path, overwrite: bool) -> None:
     refuse_unwritable(shown, path.parent)
 
 
-def refuse_folder(path: Path, overwrite: bool) -> None:
-    """Refuse a folder of reconstructions that holds something else, or cannot be written."""
-    shown = f"--reconstruct {printable(str(path))}"
+def refuse_folders(request: Request) -> None:
+    """Refuse folders of results that hold anything else, or are those of the pictures.
+
+    Whatever lies in a folder of results is no picture to later commands, and results in one of
+    pictures would be.
+
+    Raises:
+        ConfigError: the message names the option.
+    """
+    given = {os.path.realpath(path) for path in request.pictures}
+    samples = [request.out / request.samples] if request.sample else []
+    named = {"--out": [request.out, *samples]} if request.neighbours or request.sample else {}
+    if request.reconstruct is not None:
+        named["--reconstruct"] = [request.reconstruct]
+    for option, (folder, *below) in named.items():
+        shown = f"{option} {printable(str(folder))}"
+        if given & {os.path.realpath(path) for path in (folder, *below)}:
+            raise ConfigError(f"{shown}: would write among the pictures; name a new folder.")
+        names = refuse_folder(shown, folder)
+        if option == "--reconstruct" and names - {REPORT} and not request.overwrite:
+            raise ConfigError(f"{shown}: is there already; add --overwrite to replace its files.")
+
+
+def refuse_folder(shown: str, path: Path) -> set[str]:
+    """Refuse a folder that holds something else than results, or cannot be written.
+
+    Returns:
+        the names of what it holds.
+    """
     if os.path.lexists(path) and not path.is_dir():
         raise ConfigError(f"{shown}: is not a folder.")
     refuse_unwritable(shown, path)
     names = {own.name for own in path.iterdir()} if path.is_dir() else set()
     if names and REPORT not in names:
         raise ConfigError(f"{shown}: holds other files; name a new folder.")
-    if names - {REPORT} and not overwrite:
-        raise ConfigError(f"{shown}: is there already; add --overwrite to replace its files.")
+    return names
 
 
 def refuse_unwritable(shown: str, folder: Path) -> None:

@@ -222,7 +222,7 @@ def test_pictures_of_any_kind_are_read_and_the_others_named(
         (("mixed", "--neighbours", 1, "--out", "new"), "--neighbours 1: "),
         (("mixed", "--sample", 2, "--sampler", "flow", "--out", "new"), "--sampler flow: is fit"),
         (("--sample", 2, "--sampler", "mixture", "--out", "new"), "--sampler mixture: "),
-        (("--sample", 2, "--sampler", "mixture", "--out", "pictures/usual"), "--sampler mixture: "),
+        (("--sample", 2, "--out", "pictures/usual"), "--out pictures/usual: holds other files"),
     ],
 )
 def test_what_is_refused_leaves_no_file_and_no_folder(

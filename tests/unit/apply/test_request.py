@@ -47,9 +47,17 @@ def places(options: dict[str, object], folder: Path) -> dict[str, object]:
         ({"encode": Path("pictures")}, "a file that ends in"),
         ({"encode": Path("there.csv")}, "there.csv: is there already; add --overwrite"),
         ({"encode": Path("there.csv/c.csv")}, "there.csv cannot be written to"),
-        ({"reconstruct": Path("pictures")}, "pictures: holds other files; name a new folder"),
-        ({"reconstruct": Path("pictures"), "overwrite": True}, "pictures: holds other files"),
+        ({"reconstruct": Path("model")}, "model: holds other files; name a new folder"),
+        ({"reconstruct": Path("model"), "overwrite": True}, "model: holds other files"),
+        ({"reconstruct": Path("pictures")}, "--reconstruct .*pictures: would write among the pict"),
         ({"reconstruct": Path("there.csv")}, "there.csv: is not a folder"),
+        ({"neighbours": 1, "out": Path("pictures/odd")}, "--out .*odd: holds other files"),
+        (
+            {"neighbours": 1, "out": Path("pictures")},
+            "--out .*pictures: would write among",
+        ),
+        ({"neighbours": 1, "out": Path()}, "--out .*: holds other files; name a new folder"),
+        ({"neighbours": 1, "out": Path("there.csv")}, "--out .*there.csv: is not a folder"),
         ({"model": Path("gone"), "encode": Path("c.csv")}, "gone: there is no such run, export"),
         ({"model": Path("pictures"), "encode": Path("c.csv")}, "not a run's folder"),
         ({"encode": Path("c.csv"), "odd": ["odd"]}, "--odd: is for --score, which is missing"),
@@ -108,6 +116,25 @@ def test_folders_of_ones_own_may_be_replaced(asked: Callable[..., Request], tmp_
     with pytest.raises(UserError, match="add --overwrite"):
         checked_inputs(asked(reconstruct=tmp_path / "rec"))
     assert checked_inputs(asked(reconstruct=tmp_path / "rec", overwrite=True)) is not None
+
+
+def test_results_are_not_written_among_pictures_that_are_results(
+    asked: Callable[..., Request], tmp_path: Path
+) -> None:
+    applied = tmp_path / "applied"
+    (applied / "samples_prior").mkdir(parents=True)
+    (applied / "applied.json").write_text("{}")
+    Image.new("L", (4, 4)).save(applied / "samples_prior" / "1.png")
+    Image.new("L", (4, 4)).save(applied / "samples_prior" / "2.png")
+    samples = {"pictures": [applied / "samples_prior"], "out": applied}
+    assert checked_inputs(asked(**samples, neighbours=1)) is not None
+    for options in (
+        samples | {"neighbours": 1, "sample": 2},
+        samples | {"pictures": [tmp_path / "pictures" / ".." / "applied"], "neighbours": 1},
+        samples | {"reconstruct": applied / "samples_prior"},
+    ):
+        with pytest.raises(UserError, match="would write among the pictures; name a new folder"):
+            checked_inputs(asked(**options, overwrite=True))
 
 
 def test_labels_by_folder_and_by_file(tmp_path: Path) -> None:

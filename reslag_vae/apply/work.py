@@ -16,6 +16,7 @@ from reslag_vae.apply.outputs import Reconstructions, Scores, Seen, keep_latents
 from reslag_vae.apply.reading import read_batches
 from reslag_vae.apply.report import begin, record
 from reslag_vae.apply.request import RECONSTRUCTIONS, Request
+from reslag_vae.apply.scale import refuse_unknown_scale
 from reslag_vae.apply.scores import scorer_of
 from reslag_vae.apply.subject import Subject, notes_on_scores, read_subject
 from reslag_vae.apply.tables import Spool, open_table
@@ -101,7 +102,11 @@ def read_pictures(
 
     Returns:
         the report; and (N, d) samples of the posteriors if the sampler takes any.
+
+    Raises:
+        UserError: none of the pictures can be read, or nobody knows which value of theirs is white.
     """
+    refuse_unknown_scale(subject, inputs.files, inputs.names)
     with ExitStack() as stack:
         parts = consumers_of(request, inputs, subject, stack)
         read, failures = go_through(request, inputs, subject, parts.functions, progress)

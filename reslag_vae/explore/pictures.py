@@ -11,6 +11,7 @@ from torch import Tensor
 from reslag_vae._runtime.errors import UserError, first_line, printable
 from reslag_vae.apply.inputs import Inputs
 from reslag_vae.apply.reading import read_batches
+from reslag_vae.apply.scale import refuse_unknown_scale
 from reslag_vae.apply.subject import Subject
 from reslag_vae.explore.request import SPLITS
 from reslag_vae.runs.folder import CONFIG_FILE, EXAMPLES_FILE
@@ -191,10 +192,12 @@ def pictures_of_files(subject: Subject, inputs: Inputs, most: int) -> Pictures:
     """Return picture files, evenly spread, fitted as in training; their folders are classes.
 
     Raises:
-        UserError: none of them can be read.
+        UserError: none of them can be read, or nobody knows which value of theirs is white.
     """
     rows = evenly(len(inputs.files), most).tolist()
-    files = [inputs.files[row] for row in rows]
+    files, everywhere = [inputs.files[row] for row in rows], inputs.names
+    names = [everywhere[row] for row in rows]
+    refuse_unknown_scale(subject, files, names)
     binary = subject.model.likelihood.binary
     parts: list[Tensor] = []
     read: list[int] = []
@@ -204,8 +207,6 @@ def pictures_of_files(subject: Subject, inputs: Inputs, most: int) -> Pictures:
         read += positions
         if pixels is not None:
             parts.append(pixels)
-    everywhere = inputs.names
-    names = [everywhere[row] for row in rows]
     if not parts:
         raise UserError(
             f"None of the {len(files)} pictures can be read, such as {printable(names[0])}: "

@@ -248,6 +248,29 @@ def test_what_is_refused_leaves_no_file_and_no_folder(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_pictures_that_do_not_fill_sixteen_bits_are_refused_unless_the_scale_is_known(
+    apply: Apply, exported: Path, digits: np.ndarray, tmp_path: Path, capsys: Any
+) -> None:
+    for name, white in (("twelve/a", 4095), ("twelve/b", 1000), ("mixed/a", 65535), ("mixed/b", 9)):
+        path = tmp_path / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray((digits[0] / 255 * white).astype(np.uint16)).save(path)
+    before = sorted(tmp_path.rglob("*"))
+    assert apply(exported, "twelve", "--encode", "c.npz", "--reconstruct", "rec") == 1
+    complained = capsys.readouterr().err
+    assert complained.startswith("The pictures of 16 bits have no value above 4095 of 65535 (a.png")
+    assert "a model that was trained with data.range=[0,4095].\n" in complained
+    assert complained.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+    assert apply(exported, "mixed", "--encode", "c.npz") == 0  # one of them is dark
+    shutil.copytree(exported, tmp_path / "known")
+    form = json.loads((exported / "pictures.json").read_text())
+    (tmp_path / "known" / "pictures.json").write_text(json.dumps(form | {"scale": [0, 4095]}))
+    assert apply("known", "twelve/a.png", "--encode", "d.npz") == 0
+    with np.load("c.npz") as codes, np.load("d.npz") as others:
+        assert others["z"][0] == pytest.approx(codes["z"][0], abs=0.05)
+
+
 def test_an_export_says_what_its_run_says(
     apply: Apply, run: Path, exported: Path, pictures: Path
 ) -> None:

@@ -106,6 +106,14 @@ def test_pictures_of_files_have_their_folders_as_classes(saved: Path, tmp_path: 
     assert list(explorer.vectors) == ["cats", "dogs"]
 
 
+def test_pictures_of_an_unknown_scale_are_refused(saved: Path, tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        Image.new("I;16", (8, 8), 4000).save(tmp_path / name)
+    inputs = find_inputs([tmp_path / "a.png", tmp_path / "b.png"])
+    with pytest.raises(UserError, match="have no value above 4000 of 65535"):
+        read_explorers(Request([saved]), inputs)
+
+
 def test_what_cannot_be_shown_is_told_in_a_sentence(
     run: Path, saved: Path, first_stage: FirstStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -257,12 +257,14 @@ class GenerativeModel(Described, nn.Module, ABC):
     def save(self, folder: str | Path) -> None:
         """Write the model into a new folder, as files without code: `reslag_vae.load` reads it.
 
+        The weights are written in float32.
+
         Args:
             folder: the new folder. It may exist if it is empty.
 
         Raises:
-            RunError: the folder holds something, or the model is made of modules of the user's own
-                that are no subclass of this package's parts.
+            RunError: the folder holds something, the model is made of modules of the user's own
+                that are no subclass of this package's parts, or its weights are not finite.
             WriteError: the folder cannot be written.
         """
         from reslag_vae.runs.save import save  # the one step up: a file is a run's business

@@ -75,8 +75,13 @@ def read_bytes(path: Path, most: int) -> bytes:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file, whole or not at all; numbers that JSON cannot hold become null."""
-    write_atomically(path, json.dumps(finite_or_null(content), indent=2, allow_nan=False) + "\n")
+    """Write a JSON file, whole or not at all: see `json_text`."""
+    write_atomically(path, json_text(content))
+
+
+def json_text(content: dict[str, Any]) -> str:
+    """Return names and values as JSON; numbers that it cannot hold become null."""
+    return json.dumps(finite_or_null(content), indent=2, allow_nan=False) + "\n"
 
 
 def write_arrays(path: Path, arrays: dict[str, "np.ndarray"]) -> None:

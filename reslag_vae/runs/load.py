@@ -26,7 +26,13 @@ from reslag_vae.runs.config import (
     targets_of,
 )
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.folder import MODEL_FILE, WEIGHTS_FILE, read_metrics, read_result
+from reslag_vae.runs.folder import (
+    MODEL_FILE,
+    WEIGHTS_FILE,
+    config_path,
+    read_metrics,
+    read_result,
+)
 from reslag_vae.runs.formats import read_json
 from reslag_vae.runs.hub import download, is_address, parsed
 from reslag_vae.runs.identity import refuse_other
@@ -106,13 +112,21 @@ class Run(NamedTuple):
         """The number of the decoder's updates, one for each minibatch.
 
         None if the history does not say. The last minibatch of an epoch may be smaller.
+
+        Raises:
+            RunError: the configuration does not say how large a minibatch is.
         """
         rows = [row for row in self.history if row.get("epoch", math.inf) <= self.epoch]
         seen = [row["images_seen"] for row in rows if "images_seen" in row]
         if not seen or len(seen) < len(rows) or rows[-1]["epoch"] != self.epoch:
             return None
         images = [after - before for before, after in pairwise([0.0, *seen])]
-        batch_size: int = self.config.data.batch_size
+        batch_size = OmegaConf.select(self.config, "data.batch_size")
+        if type(batch_size) is not int or batch_size < 1:
+            raise RunError(
+                f"{config_path(self.folder)} is damaged: data.batch_size is no whole number above "
+                "0."
+            )
         return sum(math.ceil(count / batch_size) for count in images)
 
     @property

@@ -23,7 +23,7 @@ from reslag_vae.runs.folder import (
     SAMPLERS_FILE,
     SCORES_FILE,
 )
-from reslag_vae.runs.formats import MOST_BYTES, read_bytes, read_json, write_json
+from reslag_vae.runs.formats import MOST_BYTES, json_text, read_bytes, read_json
 
 SCHEMA = 1
 EXAMPLES = 8
@@ -103,13 +103,14 @@ def write_format(folder: Path, name: str, classes: Sequence[str], images: Images
     """
     known = (folder / CONFIG_FILE).is_file()  # not of a model that was trained by hand
     form = format_of_config(read_config(folder)) if known else PictureFormat()
-    save_format(folder, form._replace(data=name, classes=tuple(classes)))
+    own = form._replace(data=name, classes=tuple(classes))
+    write_atomically(folder / FORMAT_FILE, format_text(own))
     write_examples(folder / EXAMPLES_FILE, images)
 
 
-def save_format(folder: Path, form: PictureFormat) -> None:
-    """Write pictures.json into the folder of a run or an export."""
-    write_json(folder / FORMAT_FILE, {"schema": SCHEMA} | form._asdict())
+def format_text(form: PictureFormat) -> str:
+    """Return the content of pictures.json."""
+    return json_text({"schema": SCHEMA} | form._asdict())
 
 
 def write_examples(path: Path, images: Images) -> None:
@@ -131,22 +132,25 @@ def write_examples(path: Path, images: Images) -> None:
     write_atomically(path, content.getvalue())
 
 
-def carry(run: Path, out: Path, examples: bool = True) -> None:
-    """Copy into an export what a run knows of its pictures, and the samplers that it has.
+def travelling(run: Path, examples: bool = True) -> dict[str, bytes]:
+    """Return what a run knows of its pictures, and the samplers that it has, by name of the file.
 
     See `folder.TRAVELLING`. Of a run of an earlier version this is what its configuration says.
 
     Args:
         run: folder of the run.
-        out: folder of the export.
         examples: whether the example pictures, too.
+
+    Raises:
+        RunError: a file is damaged, or of a later version.
     """
-    save_format(out, read_format(run))
+    found = {FORMAT_FILE: format_text(read_format(run)).encode()}
     for name in (EXAMPLES_FILE, SCORES_FILE) if examples else (SCORES_FILE,):
         if (run / name).is_file():
-            write_atomically(out / name, read_bytes(run / name, MOST_BYTES))
+            found[name] = read_bytes(run / name, MOST_BYTES)
     if (run / SAMPLERS_FILE).is_file():
-        write_atomically(out / SAMPLERS_FILE, read_bytes(run / SAMPLERS_FILE, MOST_SAMPLER_BYTES))
+        found[SAMPLERS_FILE] = read_bytes(run / SAMPLERS_FILE, MOST_SAMPLER_BYTES)
+    return found
 
 
 def read_format(folder: Path) -> PictureFormat:

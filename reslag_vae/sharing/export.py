@@ -20,7 +20,7 @@ from reslag_vae.runs.folder import (
 from reslag_vae.runs.formats import read_json
 from reslag_vae.runs.load import Run, read_run
 from reslag_vae.runs.migrations import SCHEMA
-from reslag_vae.runs.picture_format import carry
+from reslag_vae.runs.picture_format import travelling
 from reslag_vae.sharing.card import Facts, model_card
 from reslag_vae.sharing.card_pictures import Drawn, draw, drawn_files
 from reslag_vae.sharing.graphs import Graphs, described, graphs_of
@@ -75,6 +75,10 @@ def export(
     drawn = draw(read, choices.examples)
     text = model_card(facts_of(read, drawn, graphs, choices, out.name))
     model, state = model_node(read), weights(read)
+    more = drawn_files(drawn) | travelling(read.folder, choices.examples)
+    if graphs is not None:
+        more |= graphs.files
+    # From here on nothing is refused: all of the run is read before anything is written.
     remove_unfinished(out, FILES)
     for name in FILES:
         (out / name).unlink(missing_ok=True)  # of an interrupted export with other choices
@@ -82,10 +86,8 @@ def export(
         out / MODEL_FILE, json.dumps({"schema": SCHEMA, "model": model}, indent=2) + "\n"
     )
     write_atomically(out / CARD_FILE, text)
-    more = drawn_files(drawn) | (graphs.files if graphs is not None else {})
     for name, content in more.items():
         write_atomically(out / name, content)
-    carry(read.folder, out, choices.examples)
     # Last: an export whose weights are there is whole.
     write_atomically(out / WEIGHTS_FILE, state)
     return graphs

@@ -337,6 +337,26 @@ def test_a_folder_that_holds_something_is_left_alone(run: Path, tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("pictures.json", ("{", "["), r"pictures\.json is damaged"),
+        ("config.yaml", ("batch_size: 128", "batch_size: null"), r"batch_size is no whole number"),
+    ],
+)
+def test_a_damaged_run_is_refused_before_anything_is_written(
+    file: str, change: tuple[str, str], message: str, run: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run" / file
+    text = path.read_text()
+    assert change[0] in text
+    path.write_text(text.replace(*change))
+    with pytest.raises(RunError, match=message):
+        export(tmp_path / "run", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_damaged_and_foreign_exports_are_named(run: Path, tmp_path: Path) -> None:
     export(run, tmp_path)
     weights, model = tmp_path / "model.safetensors", tmp_path / "config.json"

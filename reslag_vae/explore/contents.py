@@ -155,7 +155,7 @@ def plane(explorer: Explorer, points: Tensor, plan: Plan) -> dict[str, Any] | No
         return None
     values = torch.linspace(-2.5, 2.5, plan.side).tolist()
     moved = [
-        explorer.moved(point, (right, up))
+        explorer.moved(point, {0: right, 1: up})
         for point, up, right in itertools.product(points, reversed(values), values)
     ]
     return {

@@ -191,17 +191,17 @@ class Explorer:
         spreads = torch.tensor([axis.spread for axis in self.axes])
         return (points[:, : directions.shape[1]] @ directions.T - centres) / spreads
 
-    def moved(self, point: Tensor, values: Sequence[float]) -> Tensor:
-        """Return a (d + K,) point, moved so that its places along the first axes are some values.
+    def moved(self, point: Tensor, places: Mapping[int, float]) -> Tensor:
+        """Return a (d + K,) point, moved to other places along some axes; the others stay.
 
         Args:
             point: the point.
-            values: places as those of `coordinates`, of as many axes as there are values.
+            places: places as those of `coordinates`, by the number of the axis.
         """
-        moved = point.clone()
-        steps = torch.tensor(values) - self.coordinates(point[None])[0, : len(values)]
-        for axis, step in zip(self.axes, steps.tolist(), strict=False):
-            moved[: len(axis.direction)] += step * axis.spread * axis.direction
+        own, moved = self.coordinates(point[None])[0].tolist(), point.clone()
+        for number, place in places.items():
+            axis = self.axes[number]
+            moved[: len(axis.direction)] += (place - own[number]) * axis.spread * axis.direction
         return moved
 
     def traverse(self, point: Tensor, axis: int, values: Sequence[float]) -> Tensor:

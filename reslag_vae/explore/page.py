@@ -10,13 +10,10 @@ import gradio as gr
 from reslag_vae._runtime.errors import UserError, first_line
 from reslag_vae.explore.axes import MOST_AXES
 from reslag_vae.explore.file import part
-from reslag_vae.explore.panels import NOTHING, OWN_CLASS, Item, Panels
+from reslag_vae.explore.panels import NOTHING, OWN_CLASS, REACH, STEP, Item, Panels
 
 # Pictures that are remembered as picked
 REMEMBERED = 4
-
-# Of the sliders, in standard deviations
-REACH = 3.0
 
 SHOW_MAP = """
 const root = element.querySelector(".root");
@@ -113,7 +110,7 @@ class Page:
                 )
                 states = self.slider_states(0, self.panels.item(0))
                 self.sliders = [
-                    gr.Slider(-REACH, REACH, step=0.05, buttons=[], **state) for state in states
+                    gr.Slider(-REACH, REACH, step=STEP, buttons=[], **state) for state in states
                 ]
                 self.back = gr.Button("Back to the picture", size="sm")
             with gr.Column(scale=2, min_width=220, elem_classes="beside"):
@@ -286,14 +283,9 @@ class Page:
 
     def slider_states(self, model: int, item: Item) -> list[dict[str, Any]]:
         """Return what the sliders are for a model and a picture; there are more than it needs."""
-        axes, places = self.panels.explorers[model].axes, self.panels.places(model, item)
+        axes, starts = self.panels.explorers[model].axes, self.panels.starts(model, item)
         known = [
-            {"label": axis.label, "value": shown_place(place), "visible": True}
-            for axis, place in zip(axes, places, strict=True)
+            {"label": axis.label, "value": start, "visible": True}
+            for axis, start in zip(axes, starts, strict=True)
         ]
         return known + [{"visible": False, "value": 0}] * (MOST_AXES - len(axes))
-
-
-def shown_place(place: float) -> float:
-    """Return a place that a slider can show."""
-    return round(min(max(place, -REACH), REACH), 2)

@@ -22,6 +22,9 @@ from reslag_vae.explore.sheets import data_uri, sheet_of
 NEIGHBOURS, STEPS, SIDE = 12, 9, 6
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5)
 
+# Of the sliders, in standard deviations
+REACH, STEP = 3.0, 0.05
+
 # Largest side of a picture in the map, in pixels
 THUMBNAIL = 64
 
@@ -137,18 +140,31 @@ class Panels:
         item = self.item(position)
         return position, item.name, item.image
 
-    def places(self, model: int, item: Item) -> list[float]:
-        """Return where the sliders of a model stand for a picture."""
-        return self.explorers[model].coordinates(self.point(model, item)[None])[0].tolist()
+    def starts(self, model: int, item: Item) -> list[float]:
+        """Return where the sliders of a model stand for a picture, as far as they can show it."""
+        places = self.explorers[model].coordinates(self.point(model, item)[None])[0]
+        return [shown_place(place) for place in places.tolist()]
 
     def reconstructed(self, model: int, item: Item) -> str:
         """Return the reconstruction of a picture by one of the models."""
         return picture(self.explorers[model].image(self.point(model, item)), "reconstruction")
 
     def moved(self, model: int, item: Item, values: Sequence[float]) -> str:
-        """Return the image of a picture's code with the sliders at some values."""
+        """Return the image of a picture's code with the sliders at some values.
+
+        Those that stand where they stood leave their axis as it is, which they may not show.
+
+        Args:
+            model: number of the model.
+            item: the picture.
+            values: places of the sliders, of which there may be more than axes.
+        """
         explorer = self.explorers[model]
-        code = explorer.moved(self.point(model, item), values[: len(explorer.axes)])
+        both = zip(values, self.starts(model, item), strict=False)
+        places = {
+            axis: value for axis, (value, start) in enumerate(both) if abs(value - start) > STEP / 2
+        }
+        code = explorer.moved(self.point(model, item), places)
         return picture(explorer.image(code), "decoded")
 
     def between(self, items: Sequence[Item], corners: int) -> str:
@@ -203,6 +219,11 @@ class Panels:
             images = explorer.samples(sampler, count, temperature, seed)
             rows.append(row(explorer.title, grid(images, min(count, 8))))
         return "".join(rows)
+
+
+def shown_place(place: float) -> float:
+    """Return the place nearest to one that a slider can show."""
+    return round(STEP * round(min(max(place, -REACH), REACH) / STEP), 2)
 
 
 def picture(image: Tensor, label: str) -> str:

@@ -112,7 +112,7 @@ def test_its_images_are_the_explorers(small: Explorer, plan: Plan) -> None:
     # The upper right corner of the plane: both axes at their largest value.
     side = plan.side
     corner = images_of(found["plane"]["images"], 3 * side**2)[2 * side**2 + side - 1]
-    assert np.array_equal(corner, small.image(small.moved(code, (2.5, 2.5)))[0].numpy())
+    assert np.array_equal(corner, small.image(small.moved(code, {0: 2.5, 1: 2.5}))[0].numpy())
     pair = found["lines"]["pairs"].index((1, 3))
     line = images_of(found["lines"]["images"], 6 * plan.steps)[pair * plan.steps :]
     ends = small.images(small.codes.means[[starts[1], starts[3]]])[:, 0].numpy()

@@ -53,9 +53,20 @@ def test_neighbours_are_buttons(panels: Panels) -> None:
 
 def test_sliders_at_their_places_decode_the_reconstruction(panels: Panels) -> None:
     item = panels.item(3)
-    text = panels.moved(1, item, [*panels.places(1, item), 0.0, 0.0])
-    found, expected = images_of(text).int(), images_of(panels.reconstructed(1, item)).int()
-    assert (found - expected).abs().max() <= 1
+    text = panels.moved(1, item, [*panels.starts(1, item), 0.0, 0.0])
+    assert torch.equal(images_of(text), images_of(panels.reconstructed(1, item)))
+
+
+def test_a_slider_leaves_the_places_that_others_cannot_show(
+    panels: Panels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explorer, item = panels.explorers[0], panels.item(3)
+    far = explorer.moved(explorer.points[3], {0: 4.2, 2: 0.013})
+    monkeypatch.setattr(panels, "point", lambda *_: far)
+    starts = panels.starts(0, item)
+    assert (starts[0], starts[2]) == (3.0, 0.0)
+    found = images_of(panels.moved(0, item, [starts[0], -1.0, starts[2]]))
+    assert torch.equal(found[0], explorer.image(explorer.moved(far, {1: -1.0})))
 
 
 def test_a_map_and_its_pictures_are_json(panels: Panels) -> None:

@@ -6,8 +6,25 @@ from typing import Any, NoReturn
 from reslag_vae._runtime.errors import printable
 
 
+class Once(argparse._StoreAction):
+    """The action of an option of one value, of which a second one would replace the first."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        assert isinstance(parser, Parser)
+        if option_string is not None and self.dest in parser.given:
+            raise argparse.ArgumentError(self, "is given twice; give it once")
+        parser.given.add(self.dest)
+        super().__call__(parser, namespace, values, option_string)
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one sentence, and whose options are written out.
+    """A parser whose errors are one sentence, and whose options are written out, each once.
 
     A prefix of an option would change its meaning as soon as another option begins alike.
 
@@ -17,6 +34,14 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
+        self.given: set[str] = set()
+        self.register("action", None, Once)
+        self.register("action", "store", Once)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse a command line: see argparse."""
+        self.given = set()
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Print a message, and exit."""

@@ -12,7 +12,13 @@ from reslag_vae.apply.neighbours import Neighbours, nearest
 from reslag_vae.apply.outputs import SHOWN, as_pixels, save_pictures
 from reslag_vae.apply.own_samplers import own_sampler
 from reslag_vae.apply.report import begin
-from reslag_vae.apply.request import NEIGHBOURS, NEIGHBOURS_CSV, NEIGHBOURS_PNG, Request
+from reslag_vae.apply.request import (
+    NEIGHBOURS,
+    NEIGHBOURS_CSV,
+    NEIGHBOURS_PNG,
+    Request,
+    check_neighbours,
+)
 from reslag_vae.apply.samplers import PriorSampler, Sampler, fitted
 from reslag_vae.apply.subject import Subject
 from reslag_vae.apply.tables import open_table
@@ -49,11 +55,10 @@ def write_neighbours(
         progress: shows how far the work is.
 
     Raises:
-        UserError: but one picture can be read.
+        ConfigError: too few pictures can be read.
     """
-    if len(files) < 2:
-        raise UserError(f"--neighbours {request.neighbours}: but one picture can be read.")
-    found = nearest(codes, min(request.neighbours, len(files) - 1), progress)
+    check_neighbours(request.neighbours, len(files), "that can be read")
+    found = nearest(codes, request.neighbours, progress)
     every, count = np.array(names), found.positions.shape[1]
     begin(request, NEIGHBOURS)
     with open_table(request.out / NEIGHBOURS_CSV) as add:

@@ -75,16 +75,42 @@ def read_labels(path: Path) -> dict[str, str]:
     """Return the labels of a CSV file by the names of pictures.
 
     Raises:
-        ConfigError: the file cannot be read, or lacks the columns `file` and `label`.
+        ConfigError: the file cannot be read, lacks the columns `file` and `label`, or gives a
+            picture two labels.
     """
+    labels: dict[str, str] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file)
             if not {"file", "label"} <= set(table.fieldnames or ()):
                 raise KeyError
-            return {row["file"]: str(row["label"]).strip() for row in table}
+            rows = [(row["file"], str(row["label"]).strip()) for row in table]
     except (OSError, UnicodeDecodeError, csv.Error, KeyError):
         raise ConfigError(
             f"--labels {printable(str(path))}: a CSV file with the columns file and label is "
             "wanted, the files as in --score's table."
         ) from None
+    for name, label in rows:
+        if labels.setdefault(name, label) != label:
+            raise ConfigError(
+                f"--labels {printable(str(path))}: {printable(name)} is both "
+                f"{printable(labels[name])} and {printable(label)}; give each picture one label."
+            )
+    return labels
+
+
+def notes_on_labels(path: Path, names: Sequence[str]) -> list[str]:
+    """Return sentences on labels that are of none of the pictures.
+
+    Args:
+        path: CSV file of labels.
+        names: names of the pictures.
+    """
+    known, labels = set(names), read_labels(path)
+    strange = [name for name in labels if name not in known]
+    if not strange:
+        return []
+    return [
+        f"--labels {path}: {len(strange):,} of its {len(labels):,} files are none of the pictures, "
+        f"such as {strange[0]}"
+    ]

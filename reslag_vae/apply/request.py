@@ -8,7 +8,7 @@ from typing import NamedTuple
 from reslag_vae._runtime.errors import ConfigError, printable
 from reslag_vae._runtime.packages import is_installed
 from reslag_vae.apply.inputs import Inputs, find_inputs
-from reslag_vae.apply.labels import odd_ones
+from reslag_vae.apply.labels import notes_on_labels, odd_ones
 from reslag_vae.runs.checkpoints import checkpoint_path
 from reslag_vae.runs.folder import WEIGHTS_FILE
 from reslag_vae.runs.hub import HubAddress
@@ -138,7 +138,9 @@ def checked_inputs(request: Request) -> Inputs | None:
         return None
     inputs = find_inputs(request.pictures)
     check_count(request, len(inputs.files))
-    return inputs._replace(odd=odd_ones(request.odd, request.labels, inputs.names))
+    odd = odd_ones(request.odd, request.labels, inputs.names)
+    notes = [] if request.labels is None else notes_on_labels(request.labels, inputs.names)
+    return inputs._replace(odd=odd, notes=[*inputs.notes, *notes])
 
 
 def check_model(path: Path) -> None:
@@ -160,13 +162,30 @@ def check_count(request: Request, count: int) -> None:
     Raises:
         ConfigError: the message names the option.
     """
-    if request.neighbours and count < 2:
-        raise ConfigError(f"--neighbours {request.neighbours}: one picture has no neighbours.")
+    check_neighbours(request.neighbours, count)
     fewest = FEWEST[request.sampler] if request.fits else 0
     if count < fewest:
         raise ConfigError(
             f"--sampler {request.sampler}: is fitted to at least {fewest} pictures, and there are "
             f"{count}."
+        )
+
+
+def check_neighbours(neighbours: int, count: int, of_what: str = "") -> None:
+    """Refuse more neighbours than a picture has others.
+
+    Args:
+        neighbours: number of neighbours; 0 for none.
+        count: number of pictures.
+        of_what: what there are so many of, for the message; empty of all pictures.
+
+    Raises:
+        ConfigError: the message names the option.
+    """
+    if neighbours and count <= neighbours:
+        raise ConfigError(
+            f"--neighbours {neighbours}: takes at least {neighbours + 1} pictures, and there are "
+            f"{f'{count} {of_what}'.strip()}."
         )
 
 
@@ -191,13 +210,27 @@ def check_words(request: Request) -> None:
         )
     if request.fits:
         check_installed(request.sampler)
-    if request.temperature != 1 and not request.sample:
-        raise ConfigError("--temperature: is for --sample, which is missing.")
-    for option, value in (("--odd", request.odd), ("--labels", request.labels)):
-        if value and request.score is None:
-            raise ConfigError(f"{option}: is for --score, which is missing.")
+    refuse_idle(request)
     if request.labels is not None and not request.labels.is_file():
         raise ConfigError(f"--labels {printable(str(request.labels))}: there is no such file.")
+
+
+def refuse_idle(request: Request) -> None:
+    """Refuse an option that changes nothing, for want of the one that it is of.
+
+    Raises:
+        ConfigError: the message names both.
+    """
+    usual = Request(request.model)
+    of_samples = ("sampler", "temperature", "seed")
+    idle = {} if request.sample else dict.fromkeys(of_samples, "--sample, which is missing")
+    if request.score is None:
+        idle |= dict.fromkeys(("odd", "labels"), "--score, which is missing")
+    if not request.sample and not request.neighbours:
+        idle["out"] = "--neighbours and --sample, which are missing"
+    for name, wanted in idle.items():
+        if getattr(request, name) not in (getattr(usual, name), []):
+            raise ConfigError(f"--{name}: is for {wanted}.")
 
 
 def check_installed(sampler: str) -> None:
@@ -227,8 +260,14 @@ def check_outputs(request: Request) -> None:
                 f"{option} {printable(str(path))}: needs pyarrow: pip install 'reslag_vae[apply]'; "
                 ".npz and .csv do without."
             )
-    if len({os.path.abspath(path) for path in request.files.values()}) < len(request.files):
-        raise ConfigError("--encode, --score: give each a file of its own.")
+    owners: dict[str, str] = {}
+    for option, path in request.files.items():
+        other = owners.setdefault(os.path.abspath(path), option)
+        if other != option:
+            raise ConfigError(
+                f"{other}, {option}: {printable(str(path))} would be both; give each a file of its "
+                "own."
+            )
     refuse_folders(request)
     for option, path in request.files.items():
         refuse_place(option, path, request.overwrite)

@@ -22,7 +22,9 @@ def asked(tmp_path: Path) -> Callable[..., Request]:
     (model / "model.safetensors").write_text("")
 
     def request(**options: object) -> Request:
-        known = {"model": model, "pictures": [pictures], "out": tmp_path / "out"}
+        known = {"model": model, "pictures": [pictures]}
+        if options.keys() & {"neighbours", "sample"}:
+            known["out"] = tmp_path / "out"
         return Request(**known | options)  # type: ignore[arg-type]
 
     return request
@@ -43,7 +45,11 @@ def places(options: dict[str, object], folder: Path) -> dict[str, object]:
         ({"pictures": (), "encode": Path("c.csv")}, "Pictures are missing"),
         ({"sample": 3}, "--sampler prior: takes no pictures"),
         ({"encode": Path("c.txt")}, r"--encode .*c.txt: a file that ends in .csv, .npz or .parq"),
-        ({"encode": Path("c.csv"), "score": Path("c.csv")}, "give each a file of its own"),
+        ({"encode": Path("c.csv"), "score": Path("c.csv")}, "^--encode, --score: .*give each a fi"),
+        (
+            {"encode": Path("new/neighbours.csv"), "neighbours": 1, "out": Path("new")},
+            "^--encode, --neighbours: .*neighbours.csv would be both; give each a file of its own",
+        ),
         ({"encode": Path("pictures")}, "a file that ends in"),
         ({"encode": Path("there.csv")}, "there.csv: is there already; add --overwrite"),
         ({"encode": Path("there.csv/c.csv")}, "there.csv cannot be written to"),
@@ -62,6 +68,11 @@ def places(options: dict[str, object], folder: Path) -> dict[str, object]:
         ({"model": Path("pictures"), "encode": Path("c.csv")}, "not a run's folder"),
         ({"encode": Path("c.csv"), "odd": ["odd"]}, "--odd: is for --score, which is missing"),
         ({"encode": Path("c.csv"), "temperature": 0.5}, "--temperature: is for --sample"),
+        ({"encode": Path("c.csv"), "temperature": 0.0}, "--temperature: is for --sample"),
+        ({"encode": Path("c.csv"), "sampler": "mixture"}, "--sampler: is for --sample, which is"),
+        ({"encode": Path("c.csv"), "seed": 5, "neighbours": 1}, "--seed: is for --sample, which"),
+        ({"encode": Path("c.csv"), "out": Path("new")}, "--out: is for --neighbours and --sample"),
+        ({"neighbours": 2}, "--neighbours 2: takes at least 3 pictures, and there are 2"),
         ({"score": Path("s.csv"), "odd": ["oddd"]}, "--odd oddd: no picture .* odd, usual"),
         ({"score": Path("s.csv"), "odd": ["odd", "usual"]}, "--odd: there is no other picture"),
         ({"score": Path("s.csv"), "labels": Path("gone.csv")}, "gone.csv: there is no such file"),
@@ -96,7 +107,7 @@ def test_a_mixture_without_scikit_learn_names_what_brings_it(
 
 def test_one_picture_has_no_neighbours(asked: Callable[..., Request], tmp_path: Path) -> None:
     one = tmp_path / "pictures" / "odd" / "b.png"
-    with pytest.raises(UserError, match="--neighbours 3: one picture has no neighbours"):
+    with pytest.raises(UserError, match="--neighbours 3: takes at least 4 pictures, and there are"):
         checked_inputs(asked(pictures=[one], neighbours=3))
 
 
@@ -131,7 +142,7 @@ def test_results_are_not_written_among_pictures_that_are_results(
     for options in (
         samples | {"neighbours": 1, "sample": 2},
         samples | {"pictures": [tmp_path / "pictures" / ".." / "applied"], "neighbours": 1},
-        samples | {"reconstruct": applied / "samples_prior"},
+        samples | {"reconstruct": applied / "samples_prior", "neighbours": 1},
     ):
         with pytest.raises(UserError, match="would write among the pictures; name a new folder"):
             checked_inputs(asked(**options, overwrite=True))
@@ -148,3 +159,15 @@ def test_labels_by_folder_and_by_file(tmp_path: Path) -> None:
     assert odd_ones(["dog"], table, names) == [False, True, None]
     with pytest.raises(UserError, match=r"0, and 1 for odd ones, .* There are cat, dog"):
         odd_ones([], table, names)
+    table.write_text("file,label\nc.png,1\nc.png,1\nc.png,0\n")
+    with pytest.raises(UserError, match=r"c\.png is both 1 and 0; give each picture one label"):
+        odd_ones([], table, names)
+
+
+def test_labels_of_no_picture_are_told(asked: Callable[..., Request], tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\nusual/a.png,0\nodd/b.png,1\nodd/B.png,1\n")
+    inputs = checked_inputs(asked(score=tmp_path / "s.csv", labels=table))
+    assert inputs is not None
+    (note,) = inputs.notes
+    assert note.endswith("1 of its 3 files are none of the pictures, such as odd/B.png")

@@ -26,6 +26,7 @@ from reslag_vae.runs.config import (
     targets_of,
 )
 from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.exported import FILES, is_export
 from reslag_vae.runs.folder import (
     MODEL_FILE,
     WEIGHTS_FILE,
@@ -181,7 +182,9 @@ def variant_of(node: dict[str, Any], path: Path, trust: Collection[str]) -> Vari
     return variant
 
 
-def load(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -> GenerativeModel:
+def load(
+    folder: str | Path, which: str | None = None, trust: Collection[str] = ()
+) -> GenerativeModel:
     """Return the trained model of a run or of an export.
 
     The model is in evaluation mode on the CPU, its parameters without gradients. No code in the
@@ -190,7 +193,8 @@ def load(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -
     Args:
         folder: folder of the run or the export, or the file of a checkpoint; or the address of an
             export on the hub of Hugging Face, `hf://user/name` or `hf://user/name@revision`.
-        which: checkpoint of the run, `best` or `last`.
+        which: checkpoint of a run, `best` or `last`; None for `best`. Of an export, or the file of
+            a checkpoint, there is one alone, and no choice.
         trust: modules of your own that the model may be made of, as in `trust=("mymodels",)`: they
             are imported. Beside them only this package's parts are built.
 
@@ -198,22 +202,34 @@ def load(folder: str | Path, which: str = "best", trust: Collection[str] = ()) -
         RunError: the folder has no such checkpoint, or it is damaged or not of this package; or the
             hub has no such export, or cannot be reached.
         UserError: huggingface_hub is not installed, which an address on the hub needs.
-        ValueError: `which` is neither `best` nor `last`, or `folder` is no path and no address.
+        ValueError: `which` is neither `best` nor `last`, or there is no choice; or `folder` is no
+            path and no address.
     """
-    if which not in ("best", "last"):
+    if which not in (None, "best", "last"):
         raise ValueError(f"which={which!r}: choose best or last.")
-    return load_parts(path_given(folder), which, trust).model
+    path = path_given(folder)
+    if which is not None and (path.is_file() or (path / WEIGHTS_FILE).is_file()):
+        raise ValueError(
+            f"which={which!r}: {printable(str(folder))} is no run, and holds one model alone; "
+            "leave which out."
+        )
+    return load_parts(path, which or "best", trust).model
 
 
 def load_parts(folder: Path, which: str = "best", trust: Collection[str] = ()) -> Parts:
     """Return the trained model of a run or of an export, with its objective: see `load`.
 
     Raises:
-        RunError: the folder is not there, or has no such checkpoint, or it is damaged or not of
-            this package.
+        RunError: the folder is not there, or is a file of an export, or has no such checkpoint, or
+            it is damaged or not of this package.
     """
     if not folder.exists():
         raise RunError(f"{printable(str(folder))}: there is no such run, export or checkpoint.")
+    if folder.name in FILES and is_export(folder.parent):
+        raise RunError(
+            f"{printable(str(folder))} is a file of an export: give its folder, "
+            f"{printable(str(folder.parent))}."
+        )
     if (folder / WEIGHTS_FILE).is_file():
         return parts_of(read_export(folder), folder / WEIGHTS_FILE, trust)
     path = folder if folder.is_file() else checkpoint_path(folder, which)

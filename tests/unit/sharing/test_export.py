@@ -337,6 +337,21 @@ def test_a_folder_that_holds_something_is_left_alone(run: Path, tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_what_is_no_run_has_no_choice_of_checkpoints(run: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "out")
+    for path in (tmp_path / "out", run / "checkpoints" / "best.ckpt"):
+        for which in ("best", "last"):
+            with pytest.raises(ValueError, match=rf"^which='{which}': .* leave which out\.$"):
+                reslag_vae.load(path, which)
+
+
+def test_a_file_of_an_export_is_answered_by_its_folder(run: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "out")
+    for name in ("model.safetensors", "config.json"):
+        with pytest.raises(RunError, match=rf"{name} is a file of an export: give its folder, "):
+            reslag_vae.load(tmp_path / "out" / name)
+
+
 @pytest.mark.parametrize(
     ("file", "change", "message"),
     [

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reslag_vae._runtime.files import UNFINISHED
+from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import CARD_FILE, MODEL_FILE, SAMPLERS_FILE, TRAVELLING, WEIGHTS_FILE
 
 if TYPE_CHECKING:
@@ -55,6 +56,16 @@ def use_of(folder: str, condition: "Condition | None") -> str:
 def is_export(folder: Path) -> bool:
     """Return whether a folder is a whole export: its weights are written last."""
     return (folder / WEIGHTS_FILE).is_file() and (folder / MODEL_FILE).is_file()
+
+
+def refuse_other_files(folder: Path) -> None:
+    """Refuse a folder of an export that holds anything but what an interrupted one has left.
+
+    Raises:
+        RunError: it does.
+    """
+    if folder.exists() and (not folder.is_dir() or not is_interrupted(folder)):
+        raise RunError(f"{folder} is there already, and not an empty folder.")
 
 
 def is_interrupted(folder: Path) -> bool:

@@ -10,7 +10,7 @@ from reslag_vae._runtime.files import write_atomically
 from reslag_vae.models import GenerativeModel
 from reslag_vae.runs.describe import node_of, unmade
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.exported import is_interrupted, use_of
+from reslag_vae.runs.exported import refuse_other_files, use_of
 from reslag_vae.runs.folder import CARD_FILE, MODEL_FILE, WEIGHTS_FILE
 from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.runs.weights import plain_tensors
@@ -32,8 +32,7 @@ def save(model: GenerativeModel, folder: str | Path) -> None:
     from safetensors.torch import save as as_bytes
 
     folder = Path(folder).expanduser()
-    if folder.exists() and (not folder.is_dir() or not is_interrupted(folder)):
-        raise RunError(f"{folder} is there already, and not an empty folder.")
+    refuse_other_files(folder)
     foreign = unmade(model)
     if foreign is not None:
         raise RunError(

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 from reslag_vae._runtime.files import remove_unfinished, write_atomically
 from reslag_vae.runs.checkpoints import checkpoint_path, read_checkpoint
-from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.exported import FILES, is_interrupted
+from reslag_vae.runs.exported import FILES, refuse_other_files
 from reslag_vae.runs.folder import (
     CARD_FILE,
     EXAMPLES_FILE,
@@ -91,16 +90,6 @@ def export(
     # Last: an export whose weights are there is whole.
     write_atomically(out / WEIGHTS_FILE, state)
     return graphs
-
-
-def refuse_other_files(out: Path) -> None:
-    """Refuse a folder that holds anything but what an interrupted export has left.
-
-    Raises:
-        RunError: it does.
-    """
-    if out.exists() and (not out.is_dir() or not is_interrupted(out)):
-        raise RunError(f"{out} is there already, and not an empty folder.")
 
 
 def weights(read: Run) -> bytes:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reslag_vae._runtime.errors import UserError
 from reslag_vae.apply.neighbours import Neighbours, nearest
-from reslag_vae.apply.outputs import SHOWN, as_pixels, save_pictures
+from reslag_vae.apply.outputs import SHOWN, save_pictures
 from reslag_vae.apply.own_samplers import own_sampler
 from reslag_vae.apply.report import begin
 from reslag_vae.apply.request import (
@@ -27,7 +27,7 @@ from reslag_vae.evaluation.iteration import chunk_size, of_rows
 from reslag_vae.evaluation.pictures.blocks import Block, draw_blocks
 from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.progress import Progress
-from reslag_vae.likelihoods.pixels import unit_interval
+from reslag_vae.likelihoods.pixels import eight_bits, unit_interval
 
 # Pictures whose neighbours are written at a time
 LINES = 4096
@@ -126,7 +126,7 @@ def draw_samples(
         for start in range(0, request.sample, size):
             part = latents[start : start + size]
             rows = slice(start, start + len(part))
-            images = as_pixels(of_rows(own, rows).image_of(part, generator))
+            images = eight_bits(of_rows(own, rows).image_of(part, generator)).cpu()
             numbers = range(start + 1, start + len(part) + 1)
             save_pictures([folder / f"{number:0{digits}d}.png" for number in numbers], images)
             first += images[: max(0, GRID - start)]

@@ -21,6 +21,7 @@ from reslag_vae.evaluation.iteration import noise_of_levels
 from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.pictures.grids import reconstructions
 from reslag_vae.latents.noise import normal_rows
+from reslag_vae.likelihoods.pixels import eight_bits
 from reslag_vae.models import GenerativeModel
 
 # Pictures in an overview
@@ -75,7 +76,7 @@ class Reconstructions:
 
     def __call__(self, seen: Seen) -> None:
         """Write the reconstructions of a batch."""
-        images = as_pixels(self.model.likelihood.image(seen.encoded.parameters))
+        images = eight_bits(self.model.likelihood.image(seen.encoded.parameters)).cpu()
         if not self.begun:
             self.begin()
             self.begun = True
@@ -196,11 +197,6 @@ def picture_names(names: Sequence[str]) -> list[str]:
         taken.add(own)
         found.append(own)
     return found
-
-
-def as_pixels(images: Tensor) -> Tensor:
-    """Return images in [0, 1] as uint8, on the CPU."""
-    return (255 * images.float().clamp(0, 1)).round().to(torch.uint8).cpu()
 
 
 def save_pictures(paths: Sequence[Path], images: Tensor) -> None:

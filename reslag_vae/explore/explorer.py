@@ -10,7 +10,6 @@ from torch import Tensor
 from reslag_vae._runtime.errors import UserError
 from reslag_vae._runtime.packages import is_installed
 from reslag_vae.apply.neighbours import Neighbours, as_doubles, nearest, nearest_to
-from reslag_vae.apply.outputs import as_pixels
 from reslag_vae.apply.request import FEWEST, SAMPLERS
 from reslag_vae.apply.samplers import PriorSampler, Sampler, fitted
 from reslag_vae.evaluation.codes import Codes, decode_alike, encode
@@ -24,6 +23,7 @@ from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.explore.axes import FEWEST_OF_TSNE, axes_of, pca_map, tsne_map
 from reslag_vae.explore.pictures import Pictures
 from reslag_vae.explore.told import conditions_of, conditions_of_one
+from reslag_vae.likelihoods.pixels import eight_bits
 from reslag_vae.models import GenerativeModel
 
 # Numbers of a code, above which no density is fitted to codes: it takes minutes, and more pictures.
@@ -126,7 +126,7 @@ class Explorer:
         """Return the (B, C, H, W) images of (B, d + K) points."""
         codes, conditions = points.tensor_split([self.model.latent_dim], dim=1)
         told = self.told(conditions if conditions.shape[1] else None)
-        return as_pixels(decode_alike(told, codes))
+        return eight_bits(decode_alike(told, codes))
 
     def image(self, point: Tensor) -> Tensor:
         """Return the (C, H, W) image of a (d + K,) point."""

@@ -24,6 +24,11 @@ def unit_interval(images: Tensor) -> Tensor:
     return floats.contiguous(memory_format=torch.channels_last)
 
 
+def eight_bits(images: Tensor) -> Tensor:
+    """Return (B, C, H, W) images in [0, 1] as uint8, rounded; values beyond are cut."""
+    return (255 * images.float().clamp(0, 1)).round().to(torch.uint8)
+
+
 def bits_per_dim(elbo: Nats, dimensions: int, discrete: bool = False) -> Nats:
     """Return the bits per pixel and channel of an ELBO.
 

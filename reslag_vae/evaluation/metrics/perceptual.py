@@ -21,7 +21,7 @@ from reslag_vae.evaluation.iteration import (
 from reslag_vae.evaluation.metrics.frechet import frechet_distance
 from reslag_vae.evaluation.metrics.pretrained import inception_network, lpips_network
 from reslag_vae.evaluation.progress import Progress, silent
-from reslag_vae.likelihoods.pixels import unit_interval
+from reslag_vae.likelihoods.pixels import eight_bits, unit_interval
 
 BATCH = 64
 # The linear weights of LPIPS were fitted to patches of this size.
@@ -168,7 +168,7 @@ def kernel_distance(a: Tensor, b: Tensor) -> tuple[float, float]:
 @torch.no_grad()
 def inception_features(network: nn.Module, images: Tensor) -> Tensor:
     """Return (B, 2048) features on the CPU of (B, C, H, W) images, rounded to 8 bits first."""
-    pixels = (_coloured(unit_interval(images)).clamp(0, 1) * 255).round().to(torch.uint8)
+    pixels = eight_bits(_coloured(unit_interval(images)))
     features: Tensor = network(pixels)[0]
     return features.cpu()
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
@@ -11,7 +10,7 @@ from torch import Tensor
 from reslag_vae.data.images import Batch, as_batch
 from reslag_vae.evaluation.pictures.figures import image_grid, save_figure
 from reslag_vae.evaluation.pictures.trained import reconstruction_rows, sample_rows
-from reslag_vae.likelihoods.pixels import unit_interval
+from reslag_vae.likelihoods.pixels import eight_bits, unit_interval
 from reslag_vae.models.terms import told_labels
 from reslag_vae.options import require
 from reslag_vae.runs.folder import drawn_images_file, figure_file
@@ -76,20 +75,14 @@ class ImageGrids(Callback):
         if self.originals is None:
             return
         folder = Path(trainer.default_root_dir)
-        images = {"originals": as_bytes(self.originals.images)}
+        images = {"originals": eight_bits(self.originals.images).cpu().numpy()}
         for name, rows in picture_rows(model, self.originals).items():
             path = figure_file(folder, name)
             title = f"{name.replace('_', ' ')}: {model.titled(model.preset)}, epoch {epoch}"
             save_figure(image_grid(rows, title), path)
             log_picture(trainer.loggers, name, path, model.images_seen)
-            images[name] = as_bytes(rows[-1][1])
+            images[name] = eight_bits(rows[-1][1]).cpu().numpy()
         write_arrays(drawn_images_file(folder), images)
-
-
-def as_bytes(images: Tensor) -> np.ndarray:
-    """Return (N, C, H, W) images in [0, 1] as uint8."""
-    rounded: np.ndarray = (images.float().clamp(0, 1) * 255).round().byte().cpu().numpy()
-    return rounded
 
 
 @torch.no_grad()

@@ -9,13 +9,12 @@ from omegaconf import DictConfig
 from sklearn.metrics import pairwise_distances
 from torch import Tensor
 
-from reslag_vae.apply.outputs import as_pixels
 from reslag_vae.evaluation.likeliest import likeliest_classes
 from reslag_vae.explore.axes import pca_map, principal
 from reslag_vae.explore.explorer import Explorer
 from reslag_vae.explore.pictures import Pictures
 from reslag_vae.latents.noise import normal_rows
-from reslag_vae.likelihoods.pixels import unit_interval
+from reslag_vae.likelihoods.pixels import eight_bits, unit_interval
 from reslag_vae.models import GenerativeModel
 from reslag_vae.networks import Network
 from reslag_vae.options.condition import named
@@ -35,7 +34,7 @@ def test_codes_and_reconstructions_are_the_models_own(explorer: Explorer) -> Non
     torch.testing.assert_close(
         explorer.point_of(images[3]), explorer.codes.means[3], rtol=1e-4, atol=1e-5
     )
-    expected = as_pixels(model.reconstruct(images[3:4]))
+    expected = eight_bits(model.reconstruct(images[3:4]))
     assert nearly(explorer.image(explorer.codes.means[3])[None], expected)
 
 
@@ -56,7 +55,7 @@ def test_a_conditional_model_is_told_what_pictures_are(
     assert explorer.points[:, model.latent_dim :].argmax(1).tolist() == told
     own = model.given(told)
     torch.testing.assert_close(explorer.points[:, : model.latent_dim], own.encode(images))
-    assert nearly(explorer.images(explorer.points), as_pixels(own.reconstruct(images)))
+    assert nearly(explorer.images(explorer.points), eight_bits(own.reconstruct(images)))
 
     # Arithmetic of classes exchanges what the model is told, too.
     exchanged = explorer.points[0] + explorer.vectors["cat"] - explorer.vectors["dog"]
@@ -94,7 +93,7 @@ def test_a_line_and_a_square_end_at_the_reconstructions(explorer: Explorer) -> N
     line = explorer.interpolate(means[:2], 5)
     assert nearly(line[[0, -1]], explorer.images(means[:2]))
     expected = explorer.model.interpolate(*explorer.pictures.images[:2], steps=5)
-    assert nearly(line, as_pixels(expected))
+    assert nearly(line, eight_bits(expected))
     square = explorer.interpolate(means[:4], 3)
     ends = torch.stack([square[0, 0], square[0, 2], square[2, 0], square[2, 2]])
     assert nearly(ends, explorer.images(means[:4]))
@@ -188,7 +187,7 @@ def test_samplers_that_the_model_brings_along_need_no_pictures(small: Explorer) 
     pictures = some_pictures((1, 8, 8), 1)
     one = Explorer("one", small.model, pictures, samplers={"flow": zeros})
     assert one.samplers == ("prior", "flow")
-    expected = as_pixels(small.model.decode(torch.zeros(2, small.model.latent_dim)))
+    expected = eight_bits(small.model.decode(torch.zeros(2, small.model.latent_dim)))
     assert torch.equal(one.samples("flow", 2), expected)
 
 
@@ -214,4 +213,4 @@ def test_samples_of_pixels_are_the_same_at_each_call(slow: Explorer) -> None:
     assert not slow.quick
     image = slow.pictures.images[:1]
     found = slow.image(slow.codes.means[0])[None]
-    assert torch.equal(found, as_pixels(slow.model.reconstruct(image)))
+    assert torch.equal(found, eight_bits(slow.model.reconstruct(image)))

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from reslag_vae.likelihoods.pixels import bits_per_dim, unit_interval
+from reslag_vae.likelihoods.pixels import bits_per_dim, eight_bits, unit_interval
 
 
 def test_uint8_becomes_float32_in_the_unit_interval() -> None:
@@ -18,6 +18,14 @@ def test_uint8_becomes_float32_in_the_unit_interval() -> None:
     )
     assert torch.equal((images * 255).round().to(torch.uint8), grey)
     assert grey.flatten()[255] == 255, "the batch itself was changed"
+
+
+def test_eight_bits_are_those_of_the_unit_interval() -> None:
+    grey = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    for dtype in (torch.float32, torch.float64):
+        assert torch.equal(eight_bits(unit_interval(grey).to(dtype)), grey)
+    beyond = torch.tensor([-0.1, 1.1, 0.4999 / 255, 0.5001 / 255])
+    assert eight_bits(beyond).tolist() == [0, 255, 0, 1]
 
 
 def test_floating_point_is_returned_as_it_is() -> None:

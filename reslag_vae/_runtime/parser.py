@@ -1,6 +1,7 @@
 """The parser of the commands that Hydra does not compose."""
 
 import argparse
+from pathlib import Path
 from typing import Any, NoReturn
 
 from reslag_vae._runtime.errors import printable
@@ -46,3 +47,26 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print a message, and exit."""
         self.exit(2, f"{self.prog}: {printable(message)}\n")
+
+
+def path(text: str) -> Path:
+    """Return a path, with `~` replaced by the user's own folder.
+
+    Raises:
+        ArgumentTypeError: the user is not there.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(f"{text}: there is no such user") from None
+
+
+def whole(text: str, least: int, most: int) -> int:
+    """Return a whole number between two bounds.
+
+    Raises:
+        ArgumentTypeError: the text is none.
+    """
+    if not text.isascii() or not text.isdigit() or not least <= int(text[:20]) <= most:
+        raise argparse.ArgumentTypeError(f"{text}: a whole number from {least} to {most} is wanted")
+    return int(text)

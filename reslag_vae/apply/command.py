@@ -7,15 +7,12 @@ from pathlib import Path
 
 from reslag_vae._runtime import process, terminal
 from reslag_vae._runtime.ending import ended_in_words
-from reslag_vae._runtime.errors import (
-    ConfigError,
-    printable,
-)
+from reslag_vae._runtime.errors import printable
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.loading import loading
-from reslag_vae._runtime.parser import Parser
+from reslag_vae._runtime.parser import Parser, path, whole
 from reslag_vae.apply.request import SAMPLERS, Request, checked_inputs
-from reslag_vae.runs.hub import HubAddress, is_address, parsed
+from reslag_vae.runs.hub import path_or_address
 
 # Exit code of a command that has done its work but for files that it could not read
 INCOMPLETE = 3
@@ -52,9 +49,36 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     own.add_argument(
-        "model", type=model, help="a run, an export or a checkpoint, or hf://user/name on the hub"
+        "model",
+        type=path_or_address,
+        help="a run, an export or a checkpoint, or hf://user/name on the hub",
     )
     own.add_argument("pictures", type=path, nargs="*", help="folders and files")
+    add_tables(own)
+    add_drawings(own)
+    add_sampling(own)
+    own.add_argument(
+        "--given",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="what a conditional model is told of all pictures and samples: a class, or an "
+        "attribute, of which there may be several. Without it, pictures are of the class that "
+        "their folder is named by, or else of the likeliest; samples of one class after the other",
+    )
+    own.add_argument("--overwrite", action="store_true", help="replace files of before")
+    own.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module of your own that the model is made of; may be given again",
+    )
+    return own
+
+
+def add_tables(own: Parser) -> None:
+    """Add the options of tables: codes and scores."""
     own.add_argument(
         "--encode",
         type=path,
@@ -62,12 +86,6 @@ def parser() -> Parser:
         help="write the codes: .parquet, .npz or .csv. Columns file and z1, z2, ... (posterior "
         "means), or code1, ... (numbers of codes, row by row) of a VQ model; level1_z1, ... of "
         "several levels. In npz: arrays file and z, code or level1_z, ...",
-    )
-    own.add_argument(
-        "--reconstruct",
-        type=path,
-        metavar="FOLDER",
-        help="write each picture's reconstruction under its name as PNG, and _overview.png",
     )
     own.add_argument(
         "--score",
@@ -90,6 +108,16 @@ def parser() -> Parser:
         help="labels by file: CSV with the columns file and label; without --odd, 1 is odd and 0 "
         "is not",
     )
+
+
+def add_drawings(own: Parser) -> None:
+    """Add the options of what is drawn of pictures, and where it goes."""
+    own.add_argument(
+        "--reconstruct",
+        type=path,
+        metavar="FOLDER",
+        help="write each picture's reconstruction under its name as PNG, and _overview.png",
+    )
     own.add_argument(
         "--neighbours",
         type=count,
@@ -98,6 +126,17 @@ def parser() -> Parser:
         help="write the K nearest others of each picture, by the Euclidean distance of codes: "
         "neighbours.csv and neighbours.png",
     )
+    own.add_argument(
+        "--out",
+        type=path,
+        default=Path("applied"),
+        metavar="FOLDER",
+        help="of neighbours and samples (default: %(default)s)",
+    )
+
+
+def add_sampling(own: Parser) -> None:
+    """Add the options of samples."""
     own.add_argument(
         "--sample",
         type=count,
@@ -121,50 +160,7 @@ def parser() -> Parser:
         help="of the samples: factor of the standard deviations of their latents, of all levels "
         "(default: %(default)s)",
     )
-    own.add_argument(
-        "--given",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="what a conditional model is told of all pictures and samples: a class, or an "
-        "attribute, of which there may be several. Without it, pictures are of the class that "
-        "their folder is named by, or else of the likeliest; samples of one class after the other",
-    )
     own.add_argument("--seed", type=seed, default=0, help="of the samples (default: %(default)s)")
-    own.add_argument(
-        "--out",
-        type=path,
-        default=Path("applied"),
-        metavar="FOLDER",
-        help="of neighbours and samples (default: %(default)s)",
-    )
-    own.add_argument("--overwrite", action="store_true", help="replace files of before")
-    own.add_argument(
-        "--trust",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="a module of your own that the model is made of; may be given again",
-    )
-    return own
-
-
-def model(text: str) -> Path | HubAddress:
-    """Return the path of a model, or its address on the hub."""
-    if not is_address(text):
-        return path(text)
-    try:
-        return parsed(text)
-    except ConfigError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def path(text: str) -> Path:
-    """Return a path, with `~` replaced by the user's own folder."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise argparse.ArgumentTypeError(f"{text}: there is no such user") from None
 
 
 def count(text: str) -> int:
@@ -186,13 +182,6 @@ def temperature(text: str) -> float:
     if not 0 <= number <= 1e6:
         raise argparse.ArgumentTypeError(f"{text}: a number from 0 to 1,000,000 is wanted")
     return number
-
-
-def whole(text: str, least: int, most: int) -> int:
-    """Return a whole number between two bounds."""
-    if not text.isascii() or not text.isdigit() or not least <= int(text[:20]) <= most:
-        raise argparse.ArgumentTypeError(f"{text}: a whole number from {least} to {most} is wanted")
-    return int(text)
 
 
 def main() -> None:

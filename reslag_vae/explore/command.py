@@ -8,9 +8,9 @@ from reslag_vae._runtime.ending import ended_in_words
 from reslag_vae._runtime.errors import printable
 from reslag_vae._runtime.invocation import invocation
 from reslag_vae._runtime.loading import loading
-from reslag_vae._runtime.parser import Parser
-from reslag_vae.apply.command import model, path, whole
+from reslag_vae._runtime.parser import Parser, path, whole
 from reslag_vae.explore.request import LOOPBACK, MOST, PORT, SPLITS, Request, checked_inputs
+from reslag_vae.runs.hub import path_or_address
 
 DESCRIPTION = """Look at a trained model: a map of the codes, sliders on its latent, paths between
 pictures, arithmetic of classes, and samples.
@@ -32,7 +32,7 @@ def parser() -> Parser:
     )
     own.add_argument(
         "models",
-        type=model,
+        type=path_or_address,
         nargs="+",
         metavar="model",
         help="runs, exports or checkpoints, or hf://user/name on the hub; several are shown side "

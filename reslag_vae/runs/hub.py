@@ -1,5 +1,6 @@
 """Exports on the hub of Hugging Face, by addresses such as hf://user/name@revision."""
 
+import argparse
 import re
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 from reslag_vae._runtime.errors import ConfigError, UserError, first_line, printable
 from reslag_vae._runtime.packages import is_installed
+from reslag_vae._runtime.parser import path
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.exported import LOADED, is_export
 from reslag_vae.runs.folder import MODEL_FILE
@@ -57,6 +59,20 @@ def parsed(text: str) -> HubAddress:
             f"{printable(text)}: hf://user/name or hf://user/name@revision is wanted."
         )
     return HubAddress(repository, revision if at else None)
+
+
+def path_or_address(text: str) -> Path | HubAddress:
+    """Return the path of a model, or its address on the hub, that a command line names.
+
+    Raises:
+        ArgumentTypeError: it is neither.
+    """
+    if not is_address(text):
+        return path(text)
+    try:
+        return parsed(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def is_repository(name: str) -> bool:

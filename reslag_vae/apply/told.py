@@ -8,6 +8,7 @@ from torch import Tensor
 from reslag_vae._runtime.errors import UserError, printable
 from reslag_vae.evaluation.likeliest import likeliest_classes
 from reslag_vae.models import Condition, GenerativeModel
+from reslag_vae.objectives import Objective
 
 
 def given_to_all(model: GenerativeModel, given: Sequence[str]) -> Tensor | None:
@@ -50,7 +51,11 @@ def classes_of(model: GenerativeModel, names: Sequence[str]) -> list[int]:
 
 
 def told_of_pictures(
-    model: GenerativeModel, images: Tensor, names: Sequence[str], given: Sequence[str] = ()
+    model: GenerativeModel,
+    images: Tensor,
+    names: Sequence[str],
+    given: Sequence[str] = (),
+    objective: Objective | None = None,
 ) -> GenerativeModel:
     """Return a conditional model that is told of pictures, or any other as it is.
 
@@ -62,6 +67,7 @@ def told_of_pictures(
         images: (B, C, H, W) images in [0, 1], on the model's device.
         names: names of their files.
         given: names of a class, or of attributes, that all of them have.
+        objective: the objective that it was trained with; None if it is not known.
 
     Raises:
         UserError: the attributes of the pictures are not given, or there is none of that name.
@@ -76,7 +82,7 @@ def told_of_pictures(
     numbers = torch.tensor(classes_of(model, names)).to(images.device)
     unknown = numbers < 0
     if unknown.any():
-        numbers[unknown] = likeliest_classes(model, images[unknown])
+        numbers[unknown] = likeliest_classes(model, images[unknown], objective)
     return model.told(model.condition.numbers(numbers).to(model.parameter))
 
 

@@ -183,7 +183,7 @@ def go_through(
             if pixels is not None:
                 images = unit_interval(pixels.to(model.parameter.device))
                 own = [names[position] for position in positions]
-                told = told_of_pictures(model, images, own, request.given)
+                told = told_of_pictures(model, images, own, request.given, subject.objective)
                 seen = Seen(positions, own, pixels, images, encoded(told, images), told)
                 for consume in consumers:
                     consume(seen)

@@ -25,6 +25,7 @@ from reslag_vae.explore.pictures import Pictures
 from reslag_vae.explore.told import conditions_of, conditions_of_one
 from reslag_vae.likelihoods.pixels import eight_bits
 from reslag_vae.models import GenerativeModel
+from reslag_vae.objectives import Objective
 
 # Numbers of a code, above which no density is fitted to codes: it takes minutes, and more pictures.
 MOST_FITTED = 512
@@ -42,6 +43,7 @@ class Explorer:
         pictures: pictures of its shape.
         progress: shows how far the encoding is.
         samplers: samplers that the model brings along, by name.
+        objective: the objective that it was trained with; None if it is not known.
 
     Attributes:
         codes: the codes of the pictures; their `means` are inferred without noise at any level.
@@ -59,9 +61,10 @@ class Explorer:
         pictures: Pictures,
         progress: Progress = silent,
         samplers: Mapping[str, Sampler] = MappingProxyType({}),
+        objective: Objective | None = None,
     ) -> None:
-        self.title, self.model, self.pictures = title, model, pictures
-        self.conditions = conditions_of(model, pictures)
+        self.title, self.model, self.pictures, self.objective = title, model, pictures, objective
+        self.conditions = conditions_of(model, pictures, objective)
         self.codes = codes_of(self.told(self.conditions), pictures.images, progress)
         self.points = points_of(self.codes.means, self.conditions)
         self.axes = axes_of(self.codes)
@@ -119,7 +122,7 @@ class Explorer:
 
     def point_of(self, image: Tensor) -> Tensor:
         """Return the (d + K,) point of a (C, H, W) uint8 image, of the likeliest class."""
-        conditions = conditions_of_one(self.model, image, self.conditions)
+        conditions = conditions_of_one(self.model, image, self.conditions, self.objective)
         return points_of(self.told(conditions).encode(image[None]).cpu(), conditions)[0]
 
     def images(self, points: Tensor) -> Tensor:

@@ -7,9 +7,12 @@ from reslag_vae.evaluation.iteration import chunks, device_of, evaluating
 from reslag_vae.evaluation.likeliest import likeliest_classes
 from reslag_vae.explore.pictures import Pictures
 from reslag_vae.models import GenerativeModel
+from reslag_vae.objectives import Objective
 
 
-def conditions_of(model: GenerativeModel, pictures: Pictures) -> Tensor | None:
+def conditions_of(
+    model: GenerativeModel, pictures: Pictures, objective: Objective | None
+) -> Tensor | None:
     """Return the (N, K) numbers that a conditional model is told of pictures; None for others.
 
     A picture without a known class is of the likeliest one; one without known attributes has none.
@@ -17,6 +20,7 @@ def conditions_of(model: GenerativeModel, pictures: Pictures) -> Tensor | None:
     Args:
         model: any model.
         pictures: pictures of its shape.
+        objective: the objective that it was trained with; None if it is not known.
     """
     condition = model.condition
     if condition is None:
@@ -30,12 +34,12 @@ def conditions_of(model: GenerativeModel, pictures: Pictures) -> Tensor | None:
     numbers = torch.tensor([known.get(pictures.label(row), -1) for row in range(pictures.size)])
     unknown = numbers < 0
     if unknown.any():
-        numbers[unknown] = likeliest(model, pictures.images[unknown])
+        numbers[unknown] = likeliest(model, pictures.images[unknown], objective)
     return condition.numbers(numbers)
 
 
 def conditions_of_one(
-    model: GenerativeModel, image: Tensor, others: Tensor | None
+    model: GenerativeModel, image: Tensor, others: Tensor | None, objective: Objective | None
 ) -> Tensor | None:
     """Return the (1, K) numbers that a conditional model is told of a picture; None for others.
 
@@ -45,16 +49,20 @@ def conditions_of_one(
         model: any model.
         image: (C, H, W) uint8.
         others: (N, K) numbers of other pictures; None if the model is not conditional.
+        objective: the objective that it was trained with; None if it is not known.
     """
     if model.condition is None or others is None:
         return None
     if model.condition.kind == "attributes":
         return (others.mean(0, keepdim=True) > 0.5).float()
-    return model.condition.numbers(likeliest(model, image[None]))
+    return model.condition.numbers(likeliest(model, image[None], objective))
 
 
-def likeliest(model: GenerativeModel, images: Tensor) -> Tensor:
+def likeliest(model: GenerativeModel, images: Tensor, objective: Objective | None) -> Tensor:
     """Return the (B,) numbers of the likeliest classes of (B, C, H, W) uint8 images, on the CPU."""
     with evaluating(model):
-        parts = [likeliest_classes(model, own).cpu() for own in chunks(images, device_of(model))]
+        parts = [
+            likeliest_classes(model, own, objective).cpu()
+            for own in chunks(images, device_of(model))
+        ]
     return torch.cat(parts)

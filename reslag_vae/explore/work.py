@@ -46,7 +46,7 @@ def explorer_of(subject: Subject, title: str, pictures: Pictures, progress: Prog
         RunError: these are damaged.
     """
     samplers = read_samplers(subject.folder, subject.model)
-    return Explorer(title, subject.model, pictures, progress, samplers)
+    return Explorer(title, subject.model, pictures, progress, samplers, subject.objective)
 
 
 def subject_of(model: Path | HubAddress, trust: Sequence[str]) -> Subject:

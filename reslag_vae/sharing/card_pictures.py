@@ -55,24 +55,25 @@ def draw(run: Run, examples: bool) -> Drawn:
     originals = read_examples(run.folder, run.model) if examples else None
     reconstructed = None
     if originals is not None and run.model.latent_dim:
-        rows = reconstruction_rows(told_of_examples(run.model, originals), originals)
+        rows = reconstruction_rows(told_of_examples(run, originals), originals)
         reconstructed = picture(run, "reconstructions", rows)
     model = without_attributes(run.model)
     return Drawn(reconstructed, picture(run, "prior samples", sample_rows(model, SAMPLES)))
 
 
-def told_of_examples(model: GenerativeModel, images: Tensor) -> GenerativeModel:
-    """Return a conditional model that is told of images, or any other as it is.
+def told_of_examples(run: Run, images: Tensor) -> GenerativeModel:
+    """Return a run's conditional model, told of images, or any other as it is.
 
     What the examples are does not travel with them: their classes are the likeliest ones.
 
     Args:
-        model: any model, in evaluation mode.
+        run: the run, whose model is in evaluation mode.
         images: (N, C, H, W) images in [0, 1].
     """
+    model = run.model
     if model.condition is None or model.condition.kind == "attributes":
         return without_attributes(model)
-    return model.told(model.condition.numbers(likeliest_classes(model, images)))
+    return model.told(model.condition.numbers(likeliest_classes(model, images, run.objective)))
 
 
 def without_attributes(model: GenerativeModel) -> GenerativeModel:

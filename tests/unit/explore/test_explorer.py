@@ -50,7 +50,7 @@ def test_a_conditional_model_is_told_what_pictures_are(
     explorer = Explorer("told", model, pictures)
 
     assert explorer.points.shape == (6, model.latent_dim + 2)
-    likeliest = int(likeliest_classes(model, unit_interval(images[4:5])))
+    likeliest = int(likeliest_classes(model, unit_interval(images[4:5]), None))
     told = [1, 0, 0, 1, likeliest, 0]  # by name, not by number
     assert explorer.points[:, model.latent_dim :].argmax(1).tolist() == told
     own = model.given(told)

@@ -21,7 +21,9 @@ from reslag_vae.evaluation.likeliest import likeliest_classes
 from reslag_vae.evaluation.main import evaluate
 from reslag_vae.evaluation.metrics import classifier
 from reslag_vae.evaluation.pictures.told import changed
-from reslag_vae.models import Condition, FlatModel
+from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood, SquaredError
+from reslag_vae.models import Condition, FlatModel, GenerativeModel
+from reslag_vae.objectives import Beta
 from reslag_vae.options.condition import named
 from reslag_vae.runs.data import load_data, tell_condition
 from reslag_vae.runs.formats import read_json
@@ -115,7 +117,7 @@ def test_pictures_are_of_their_folder_s_class_or_the_likeliest(run: Path) -> Non
     assert told.conditions is not None
     numbers = told.conditions.argmax(1)
     assert numbers[0] == 3
-    assert torch.equal(numbers[1:], likeliest_classes(model, images[1:]))
+    assert torch.equal(numbers[1:], likeliest_classes(model, images[1:], None))
     same = told_of_pictures(model, images, ["3/a.png", "b.png", "c.png"], ["5"])
     assert torch.equal(same.encode(images), model.given(5).encode(images))
     samples = told_of_samples(model, ["5"], 3).conditions
@@ -130,6 +132,18 @@ def test_pictures_are_of_their_folder_s_class_or_the_likeliest(run: Path) -> Non
 def test_the_likeliest_class_has_the_largest_bound(run: Path) -> None:
     model, images = reslag_vae.load(run), torch.rand(4, 1, 28, 28)
     torch.nn.init.normal_(model.get_submodule("shift").weight)
+    # With a weight of 0.03 on the KL the squared error is that of a Gaussian of variance 0.015.
+    for objective, likelihood in (
+        (None, model.likelihood),
+        (Beta(beta=0.03 * model.latent_dim), Gaussian(FixedVariance(torch.tensor(0.015)))),
+    ):
+        model.likelihood = SquaredError() if objective else model.likelihood
+        costs = by_bound(model, images, likelihood)
+        assert torch.equal(costs.argmin(0), likeliest_classes(model, images, objective))
+
+
+def by_bound(model: GenerativeModel, images: Tensor, likelihood: Likelihood) -> Tensor:
+    """The (10, 4) -ELBO at the mean of four images as of each of ten classes."""
     still = (torch.zeros(4, model.latent_dim),)
     costs = []
     with torch.no_grad():
@@ -137,8 +151,8 @@ def test_the_likeliest_class_has_the_largest_bound(run: Path) -> None:
             inferred, parameters = model.given(number).infer_and_decode(images, still)
             rate = inferred.rate()
             assert rate is not None
-            costs.append(model.likelihood(images, parameters).nll + rate)
-    assert torch.equal(torch.stack(costs).argmin(0), likeliest_classes(model, images))
+            costs.append(likelihood(images, parameters).nll + rate)
+    return torch.stack(costs)
 
 
 @pytest.mark.parametrize(

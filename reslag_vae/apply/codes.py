@@ -29,8 +29,7 @@ class Encoded(NamedTuple):
 
 def encoded(model: GenerativeModel, images: Tensor) -> Encoded:
     """Return what a model infers from (B, C, H, W) images in [0, 1], without noise."""
-    still = tuple(images.new_zeros(len(images), width) for width in model.level_dims)
-    inferred = model.infer(images, still)
+    inferred = model.infer(images, model.no_noise(images))
     return Encoded(inferred, model.parameters_at(joined(inferred.means)))
 
 

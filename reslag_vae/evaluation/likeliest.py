@@ -25,10 +25,11 @@ def likeliest_classes(
     weight = None if objective is None else objective.kl_weight(model.latent_dim)
     density = model.likelihood.evaluated(weight)
     likelihood = model.likelihood if density is None else density.to(images.device).eval()
-    still = tuple(images.new_zeros(len(images), width) for width in model.level_dims)
     costs = []
     for row in torch.eye(model.condition.count).to(model.parameter):
-        inferred, parameters = model.told(row[None]).infer_and_decode(images, still)
+        inferred, parameters = model.told(row[None]).infer_and_decode(
+            images, model.no_noise(images)
+        )
         cost, rate = likelihood(images, parameters).nll, inferred.rate()
         costs.append(cost if rate is None or density is None else cost + rate)
     return torch.stack(costs).argmin(0)

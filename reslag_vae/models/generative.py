@@ -64,6 +64,14 @@ class GenerativeModel(Described, nn.Module, ABC):
                 next to each other; one sample is drawn if None.
         """
 
+    def no_noise(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the (B, d_l) zeros of noise of each level, for one sample of each of B images.
+
+        Each level is then inferred from the mean of the one above, or of binary units from the
+        likelier values.
+        """
+        return tuple(images.new_zeros(len(images), width) for width in self.level_dims)
+
     def infer_and_decode(
         self, images: Tensor, noise: tuple[Tensor, ...] | None = None
     ) -> tuple[Inferred, Tensor]:
@@ -282,10 +290,7 @@ class GenerativeModel(Described, nn.Module, ABC):
         taken = as_images(images, self.image_shape, self.likelihood.binary)
         given = on_model(taken, self.parameter)
         self.check_told(len(given))
-        # Without noise: each level is inferred from the mean of the one above, or of binary units
-        # from the likelier values.
-        still = tuple(given.new_zeros(len(given), width) for width in self.level_dims)
-        return joined(self.infer(given, still).means)
+        return joined(self.infer(given, self.no_noise(given)).means)
 
     def decode(self, latents: Any, generator: torch.Generator | None = None) -> Tensor:
         """Return the (B, C, H, W) images in [0, 1] of (B, d) latents: see `image_of`.

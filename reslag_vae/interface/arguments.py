@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from reslag_vae._runtime.errors import ConfigError
@@ -163,14 +164,10 @@ def describe(system: BaseVAE, config: DictConfig) -> None:
         config: configuration of its run, which is changed.
 
     Raises:
-        ConfigError: the system was made with what a file of plain values cannot hold, or all of it
-            stands still.
+        ConfigError: the system was made with what a file of plain values cannot hold, or its
+            parameters cannot be trained.
     """
-    if not any(parameter.requires_grad for parameter in system.parameters()):
-        raise ConfigError(
-            "model: all of its parameters stand still, as those of a model that fit has trained: "
-            "make a new one, or call its requires_grad_(True) to train it further."
-        )
+    check_parameters(system)
     try:
         node = system_node(system)
     except ValueError as error:
@@ -183,6 +180,29 @@ def describe(system: BaseVAE, config: DictConfig) -> None:
             if name in ("network", "posterior", "prior", "likelihood"):
                 config[name] = part
         config.recipe.image_shape = list(system.model.image_shape)
+
+
+def check_parameters(system: BaseVAE) -> None:
+    """Refuse a system that was made by hand with parameters that cannot be trained.
+
+    Raises:
+        ConfigError: all of them stand still, or one is of another type than images are given in,
+            or was made in `torch.inference_mode`.
+    """
+    parameters = list(system.parameters())
+    if not any(own.requires_grad for own in parameters):
+        raise ConfigError(
+            "model: all of its parameters stand still, as those of a model that fit has trained: "
+            "make a new one, or call its requires_grad_(True) to train it further."
+        )
+    if any(own.is_inference() for own in parameters):
+        raise ConfigError("model: was made in torch.inference_mode; make it outside of that.")
+    types = {own.dtype for own in parameters} - {torch.float32}
+    if types:
+        raise ConfigError(
+            f"model: its parameters are {types.pop()}, and runs train in torch.float32: call its "
+            "float()."
+        )
 
 
 def check_model(model: Any) -> None:

@@ -29,6 +29,7 @@ from reslag_vae.training.checks import (
     check_devices,
     check_monitor,
     check_pixels,
+    check_surroundings,
     note_slow_precision,
 )
 from reslag_vae.training.job import may_have_several_devices
@@ -86,8 +87,10 @@ def build(
         system: system of the run; None builds the one that the configuration describes.
 
     Raises:
-        ConfigError: an option is out of its range or does not go with another.
+        ConfigError: an option is out of its range or does not go with another, or the program has
+            set PyTorch to what would change the run.
     """
+    check_surroundings()
     options.check(config)
     with config_errors():
         model = build_system(config) if system is None else system

@@ -8,12 +8,39 @@ from omegaconf import DictConfig
 
 from reslag_vae import options
 from reslag_vae._runtime import ranks
+from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import ImageDataModule
 from reslag_vae.data.images import Batch
 from reslag_vae.evaluation.epoch import EvaluationEpoch
 from reslag_vae.training.system import BaseVAE
 
 log = logging.getLogger(__name__)
+
+
+def check_surroundings() -> None:
+    """Refuse to train where the calling program has set PyTorch to what would change every step.
+
+    Raises:
+        ConfigError: nothing would be trained, or another run than the one that is asked for. The
+            message says what to set back.
+    """
+    if torch.is_inference_mode_enabled():
+        raise ConfigError("torch.inference_mode is on, and nothing is trained in it: leave it.")
+    if torch.get_default_dtype() != torch.float32:
+        raise ConfigError(
+            f"torch's default type is {torch.get_default_dtype()}, and runs train in "
+            "torch.float32: call torch.set_default_dtype(torch.float32) before."
+        )
+    if torch.get_default_device().type != "cpu":
+        raise ConfigError(
+            f"torch's default device is {torch.get_default_device()}, and trainer.accelerator "
+            "chooses that of a run: call torch.set_default_device(None) before."
+        )
+    if any(torch.is_autocast_enabled(device) for device in ("cpu", "cuda")):
+        raise ConfigError(
+            "torch.autocast is on, and trainer.precision chooses a run's precision: leave "
+            "torch.autocast, or set trainer.precision=bf16-mixed in its place."
+        )
 
 
 def check_devices(config: DictConfig, trainer: Trainer) -> None:

@@ -11,6 +11,7 @@ from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import ImageDataModule
 from reslag_vae.runs import provenance
 from reslag_vae.training import finish, preparation
+from reslag_vae.training.checks import check_surroundings
 from reslag_vae.training.job import refuse_mixing
 from reslag_vae.training.system import BaseVAE
 
@@ -31,11 +32,13 @@ class WholeRun(Callback):
         """Check what is trained on what, and write what a run begins with.
 
         Raises:
-            ConfigError: the model or the data are none of this package's.
+            ConfigError: the model or the data are none of this package's, or the program has set
+                PyTorch to what would change the run.
             RunError: the folder holds a run already.
         """
         if stage != "fit" or not trainer.is_global_zero:
             return
+        check_surroundings()
         model, data = self.parts(trainer, pl_module)
         refuse_mixing(self.folder)
         self.origin = {

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import reslag_vae
 from reslag_vae._runtime import process
+from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.evaluation.main import evaluate
 from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network, PlainNetwork
@@ -175,6 +176,9 @@ def test_what_build_returns_is_a_whole_run(tmp_path: Path) -> None:
     process.allow_rounded_products(False)
     data, model, trainer = reslag_vae.build(*words, folder=tmp_path / "run")
     assert torch.get_float32_matmul_precision() == "high"  # as on the command line
+    assert not (tmp_path / "run").exists()
+    with torch.inference_mode(), pytest.raises(ConfigError, match="nothing is trained in it"):
+        trainer.fit(model, data)
     assert not (tmp_path / "run").exists()
     trainer.fit(model, data)
     model.eval()

@@ -1,6 +1,7 @@
 """What is asked for in Python, in the words of the command line, and what is refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,25 @@ def trained() -> VAE:
     return system
 
 
+def made_in_inference_mode() -> VAE:
+    with torch.inference_mode():
+        return by_hand()
+
+
+@contextmanager
+def double_by_default() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def fit_in(surroundings: AbstractContextManager[Any]) -> None:
+    with surroundings:
+        reslag_vae.fit(PIXELS, "recipe.channels=[2]", "recipe.blocks=[1]", model="vae")
+
+
 BLACK = np.zeros((9, 8, 8), np.uint8)
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "empty": (lambda: reslag_vae.fit(PIXELS[:0]), "which holds none"),
@@ -156,6 +176,15 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: reslag_vae.fit(PIXELS, model=trained()),
         "all of its parameters stand still",
     ),
+    "double": (lambda: reslag_vae.fit(PIXELS, model=by_hand().double()), "call its float"),
+    "inference": (
+        lambda: reslag_vae.fit(PIXELS, model=made_in_inference_mode()),
+        "was made in torch.inference_mode",
+    ),
+    "inference mode": (lambda: fit_in(torch.inference_mode()), "nothing is trained in it"),
+    "default type": (lambda: fit_in(double_by_default()), "call torch.set_default_dtype"),
+    "default device": (lambda: fit_in(torch.device("meta")), "torch.set_default_device"),
+    "autocast": (lambda: fit_in(torch.autocast("cpu")), "trainer.precision=bf16-mixed"),
     "by hand": (
         lambda: reslag_vae.fit(PIXELS, model=by_hand(), objective="beta"),
         "objective=beta: has no effect, since the model was made by hand",

@@ -116,17 +116,24 @@ def allow_rounded_products(allowed: bool) -> None:
 
 
 @contextmanager
-def exact_products() -> Iterator[None]:
-    """Let a GPU round no factor of a product within the context, in which results are measured."""
+def kept_products() -> Iterator[None]:
+    """Have products rounded after the context as before it, whatever is chosen within."""
     import torch
 
     precision, rounded = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    allow_rounded_products(False)
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(precision)
         torch.backends.cudnn.allow_tf32 = rounded
+
+
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """Let a GPU round no factor of a product within the context, in which results are measured."""
+    with kept_products():
+        allow_rounded_products(False)
+        yield
 
 
 def free_device_memory() -> None:

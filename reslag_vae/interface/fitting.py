@@ -1,14 +1,20 @@
 """Training in one call."""
 
 import logging
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from omegaconf import DictConfig
 
 from reslag_vae import options
 from reslag_vae._runtime.errors import ConfigError, permission_errors
+from reslag_vae._runtime.process import kept_products
 from reslag_vae._runtime.signals import interruptible
 from reslag_vae.interface.arguments import asked
 from reslag_vae.interface.compose import as_overrides, check_overrides
@@ -110,6 +116,8 @@ def resumed_fit(
 def in_folder(config: DictConfig, folder: Path, data: Any, system: Any) -> GenerativeModel:
     """Train in a folder that this process locks, and return the model.
 
+    After it the random numbers of the program go on as before, and its products are as exact.
+
     Args:
         config: configuration of the run.
         folder: folder of the run.
@@ -120,7 +128,14 @@ def in_folder(config: DictConfig, folder: Path, data: Any, system: Any) -> Gener
         KeyboardInterrupt: the user stopped it.
     """
     try:
-        with interruptible(), permission_errors(), occupied(folder), logged(folder):
+        with (
+            interruptible(),
+            permission_errors(),
+            occupied(folder),
+            logged(folder),
+            kept_random_state(),
+            kept_products(),
+        ):
             trained = run(config, folder, data, system)[1]
     except SystemExit as error:
         if error.code != INTERRUPTED:
@@ -132,6 +147,18 @@ def in_folder(config: DictConfig, folder: Path, data: Any, system: Any) -> Gener
     model = trained.model.cpu()
     model.requires_grad_(False).eval()
     return model
+
+
+@contextmanager
+def kept_random_state() -> Iterator[None]:
+    """Have the random numbers of Python, numpy and torch go on after the context as before it."""
+    python, numbers = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(range(torch.cuda.device_count())):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numbers)
 
 
 def new_folder(place: Path) -> Path:

@@ -36,8 +36,9 @@ log = logging.getLogger(__name__)
 def train(config: DictConfig, folder: Path) -> float:
     """Train, measure the best checkpoint, and write everything into the run's folder.
 
-    If the folder holds an interrupted run, that run is resumed. With several devices each has a
-    process that calls this. Everything is checked before anything is written.
+    If the folder holds an interrupted run, that run is resumed; one that is over is left as it is.
+    With several devices each has a process that calls this. Everything is checked before anything
+    is written.
 
     Args:
         config: configuration of the run.
@@ -70,7 +71,7 @@ def run(
     with loading():
         from lightning import seed_everything
 
-        from reslag_vae.training import first_stage, preparation
+        from reslag_vae.training import first_stage, preparation, remainder
         from reslag_vae.training.build import build, finished_loggers, measured
 
     process.quiet()
@@ -84,10 +85,13 @@ def run(
     if last is None and is_second_stage(config):
         first_stage.begin_with_run(model, config)
     start = preparation.prepare(config, folder, last, data) if trainer.is_global_zero else None
+    if remainder.is_over(config, folder, last):
+        return remainder.leave(folder, model) if start is not None else math.nan, model
     keep = failure_kept(folder) if start is not None and not config.study else nullcontext()
     with keep, finished_loggers(trainer):
         if start is not None:
             preparation.begin(start, config, trainer, data, model)
+            config = start.config
         return fit(config, folder, last, data, model, trainer), model
 
 

@@ -26,6 +26,7 @@ from reslag_vae.runs.folder import (
 )
 from reslag_vae.training.build import add_logger, sign_checkpoints
 from reslag_vae.training.first_stage import refuse_other_data
+from reslag_vae.training.remainder import record
 from reslag_vae.training.second_stage import is_second_stage
 from reslag_vae.training.stored_config import save_config
 from reslag_vae.training.system import BaseVAE
@@ -39,11 +40,13 @@ class Start(NamedTuple):
 
     Attributes:
         folder: folder of the run.
+        config: configuration that the run is trained with, for its config.yaml.
         last: checkpoint to resume from; None begins anew.
         identity: content of the run's run.json.
     """
 
     folder: Path
+    config: DictConfig
     last: Path | None
     identity: dict[str, Any]
 
@@ -88,9 +91,8 @@ def prepare(config: DictConfig, folder: Path, last: Path | None, data: ImageData
         )
     if changed or not own:
         own = {**identity.new_identity(data.inventory), **{key: own[key] for key in ("id",) if own}}
-    return Start(
-        folder, last, own | {"changed_data": bool(changed) or bool(own.get("changed_data"))}
-    )
+    own["changed_data"] = bool(changed) or bool(own.get("changed_data"))
+    return Start(folder, record(config, folder, last), last, own)
 
 
 def check_places(folder: Path) -> None:
@@ -159,7 +161,7 @@ def begin(
         model: model of the run, whose checkpoints get the run's identity.
     """
     clean(start.folder)
-    save_config(config, start.folder)
+    save_config(start.config, start.folder)
     identity.write_identity(start.folder, start.identity)
     data.keep(start.folder / IMAGES_FILE)
     sign_checkpoints(model, config, start.identity["id"])

@@ -1,6 +1,7 @@
 """Whole runs on the digits: their files, and that an interrupted run ends like any other."""
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -310,14 +311,23 @@ def test_a_moved_run_goes_on_in_its_new_place(
     assert not (tmp_path / "parts").exists()
 
 
-def test_a_finished_run_is_only_measured_again(
-    compose: Compose, train: Train, tmp_path: Path
+def test_a_finished_run_is_left_as_it_is(
+    compose: Compose, train: Train, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = compose(*BARE, "model=vae", "trainer.max_epochs=1")
-    value = train(config, tmp_path / "run")
-    shutil.copytree(tmp_path / "run", tmp_path / "again")
-    assert train(resumed(tmp_path / "again", []), tmp_path / "again") == value
-    assert_same_runs(tmp_path / "run", tmp_path / "again")
+    """Also where what is set beside `resume=` would make another run of it."""
+    folder = tmp_path / "run"
+    value = train(compose(*BARE, "model=vae", "trainer.max_epochs=1"), folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    others = ["trainer.precision=bf16-mixed", "++trainer.limit_train_batches=1", "trust=[own]"]
+    with caplog.at_level(logging.INFO, "reslag_vae"):
+        assert train(resumed(folder, others), folder) == value
+    assert "is finished (its one epoch was run): nothing of it is changed" in caplog.text
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    # Stopped before it was measured: its record is that of its training
+    (folder / "metrics.json").unlink()
+    assert train(resumed(folder, others), folder) == value
+    assert metrics(folder)["precision"] == "32-true"
+    assert (folder / "config.yaml").read_bytes() == before[folder / "config.yaml"]
 
 
 def test_a_run_that_stopped_by_itself_is_finished(

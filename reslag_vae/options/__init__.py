@@ -1,6 +1,6 @@
 """The values that every option of the commands and constructors may have; free of PyTorch."""
 
-from reslag_vae.options.checks import check, check_tree, require
+from reslag_vae.options.checks import check, check_tree, monitors, require
 from reslag_vae.options.evaluation import check_evaluation
 from reslag_vae.options.metrics import METRICS
 from reslag_vae.options.renamed import renamed
@@ -19,6 +19,7 @@ __all__ = [
     "check_tree",
     "did_you_mean",
     "is_known",
+    "monitors",
     "renamed",
     "require",
 ]

@@ -204,27 +204,44 @@ def check_together(tree: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"recipe.aggressive_updates={aggressive}: must be at most recipe.updates={updates}."
         )
-    check_monitor(tree)
+    for option, monitor in monitors(tree).items():
+        check_monitor(option, monitor, tree)
 
 
-def check_monitor(tree: Mapping[str, Any]) -> None:
-    """Refuse to choose the best epoch by what is no metric, or not better for being smaller.
+def monitors(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metric by which a run chooses its best epoch, and those of its callbacks.
+
+    They are by the names of the options; a callback's is left out where it is the run's.
+    """
+    found = {"monitor": tree.get("monitor")}
+    for name, node in tree["callbacks"].items():
+        if node and is_ours(node) and node.get("monitor", found["monitor"]) != found["monitor"]:
+            found[f"callbacks.{name}.monitor"] = node["monitor"]
+    return found
+
+
+def check_monitor(option: str, monitor: Any, tree: Mapping[str, Any]) -> None:
+    """Refuse to choose an epoch by what is no metric, or not better for being smaller.
+
+    Args:
+        option: name of the option.
+        monitor: name of the metric.
+        tree: configuration of the run, whose own callbacks may log metrics of their own.
 
     Raises:
         ConfigError: the monitored metric is not one; the message says why.
     """
     own = [node for node in tree["callbacks"].values() if node and not is_ours(node)]
-    monitor = tree.get("monitor")
     if not isinstance(monitor, str):
-        raise ConfigError(f"monitor={shown(monitor)}: must be the name of a metric.")
+        raise ConfigError(f"{option}={shown(monitor)}: must be the name of a metric.")
     known = of_all_levels(monitor)
     if known not in METRICS and not own:
         raise ConfigError(
-            f"monitor={shown(monitor)}: there is no such metric{did_you_mean(monitor, METRICS)}."
+            f"{option}={shown(monitor)}: there is no such metric{did_you_mean(monitor, METRICS)}."
         )
     split, _, name = known.partition("/")
     if known in METRICS and name in NO_LOSS:
         raise ConfigError(
-            f"monitor={monitor}: the epoch with the smallest value is kept, and of this "
+            f"{option}={monitor}: the epoch with the smallest value is kept, and of this "
             f"{NO_LOSS[name].format(split=split)}."
         )

@@ -18,6 +18,7 @@ from reslag_vae.data import ImageDataModule
 from reslag_vae.options import condition, length
 from reslag_vae.runs import provenance
 from reslag_vae.runs.build import instantiate
+from reslag_vae.runs.config import plain
 from reslag_vae.runs.data import build_data, tell_condition
 from reslag_vae.runs.loggers import build_trackers, check_loggers
 from reslag_vae.runs.migrations import SCHEMA
@@ -27,7 +28,7 @@ from reslag_vae.training.at_once import AtOnce
 from reslag_vae.training.checkpoint_io import WholeCheckpoints
 from reslag_vae.training.checks import (
     check_devices,
-    check_monitor,
+    check_monitors,
     check_pixels,
     check_surroundings,
     note_slow_precision,
@@ -96,7 +97,7 @@ def build(
         model = build_system(config) if system is None else system
         model.schedule.check_length(config.trainer.max_epochs)
         model.objective.check_length(config.trainer.max_epochs)
-        check_monitor(config.monitor, model)
+        check_monitors(options.monitors(plain(config)), model)
         data = build_data(config, model.model, data)
         check_pixels(model, data)
         callbacks = [instantiate(node) for node in config.callbacks.values() if node]

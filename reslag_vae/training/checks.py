@@ -1,6 +1,7 @@
 """Checks that the model, the data, the trainer and the options of a run go together."""
 
 import logging
+from collections.abc import Mapping
 
 import torch
 from lightning import Trainer
@@ -98,12 +99,13 @@ def multiplies_bfloat16() -> bool:
     return any(known) or not known
 
 
-def check_monitor(monitor: str, model: BaseVAE) -> None:
-    """Refuse to choose the best epoch by a metric that the model does not log.
+def check_monitors(monitors: Mapping[str, str], model: BaseVAE) -> None:
+    """Refuse to choose an epoch by a metric that the model does not log.
 
     Args:
-        monitor: name of the monitored metric, as in `val/loss`. A name that this package does not
-            know is left alone: it may be that of a callback of the user's own.
+        monitors: name of the monitored metric, as in `val/loss`, by the option that names it. One
+            that this package does not know is left alone: it may be that of a callback of the
+            user's own.
         model: model of the run.
 
     Raises:
@@ -111,10 +113,11 @@ def check_monitor(monitor: str, model: BaseVAE) -> None:
     """
     names = metric_names(model)
     there = [f"{split}/{name}" for split in ("val", "train") for name in names]
-    if monitor in options.METRICS and monitor not in there:
-        raise ValueError(
-            f"monitor={monitor}: this model has no such metric; there are {', '.join(there)}."
-        )
+    for option, monitor in monitors.items():
+        if monitor in options.METRICS and monitor not in there:
+            raise ValueError(
+                f"{option}={monitor}: this model has no such metric; there are {', '.join(there)}."
+            )
 
 
 def metric_names(model: BaseVAE) -> list[str]:

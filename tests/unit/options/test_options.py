@@ -201,6 +201,19 @@ def test_every_option_of_lightnings_trainer_is_ours_allowed_or_refused() -> None
         ("monitor=train/kl_level_1", "^monitor=train/kl_level_1: there is no such metric"),
         ("monitor=val/perplexity_top", "^monitor=val/perplexity_top: .*a large one is good"),
         ("monitor=val/active_units", "^monitor=val/active_units: .*a large one is good"),
+        (
+            "callbacks.checkpoint.monitor=val/active_units",
+            r"^callbacks\.checkpoint\.monitor=val/active_units: .*a large one is good",
+        ),
+        (
+            "callbacks.checkpoint.monitor=val/los",
+            r"^callbacks\.checkpoint\.monitor=val/los: there is no such metric; did you mean",
+        ),
+        (
+            "+callbacks.early_stopping={_target_:reslag_vae.training.callbacks.EarlyStopping,"
+            "monitor:val/elbo}",
+            r"^callbacks\.early_stopping\.monitor=val/elbo: .*val/bits_per_dim, the same",
+        ),
         ("likelihood.variance.decay=1", r"^likelihood\.variance\.decay=1: must be"),
         ("logger.mode=nope", r"^logger\.mode=nope: must be one of auto, online, offline"),
         ("optimizer.plateau=0.5", r"^optimizer\.plateau=0\.5: must be null; .*adam_plateau"),

@@ -327,14 +327,20 @@ def test_logging_is_off_without_a_logger(compose: Compose, tmp_path: Path) -> No
     assert wandb.run is None
 
 
-@pytest.mark.parametrize("metric", ["bits_per_dim", "mmd", "sigma2_floored"])
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "monitor=val/bits_per_dim",
+        "monitor=val/mmd",
+        "monitor=val/sigma2_floored",
+        "callbacks.checkpoint.monitor=val/mmd",
+    ],
+)
 def test_the_best_epoch_is_not_chosen_by_what_the_model_does_not_log(
-    metric: str, compose: Compose, tmp_path: Path
+    choice: str, compose: Compose, tmp_path: Path
 ) -> None:
-    config = compose("model=autoencoder", "data=digits", f"monitor=val/{metric}")
-    with pytest.raises(
-        ConfigError, match=rf"monitor=val/{metric}: this model has no such metric; .*val/rec"
-    ):
+    config = compose("model=autoencoder", "data=digits", choice)
+    with pytest.raises(ConfigError, match=rf"^{choice}: this model has no such metric; .*val/rec"):
         build(config, tmp_path)
 
 

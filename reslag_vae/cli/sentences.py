@@ -42,7 +42,8 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
         if wrong and wrong[1].startswith("hydra."):
             return f"{wrong[1]}: Hydra does not take this value, or has no such option."
         unknown = f"{wrong[1]}: there is no such option{did_you_mean(wrong[1])}." if wrong else text
-        return wrong_argument(arguments) or unknown
+        named = [own for own in arguments if wrong and own.partition("=")[0] == wrong[1]]
+        return wrong_argument(named or arguments) or unknown
     if "Ambiguous value" in text:
         # Hydra says so too where an experiment that runs many jobs cannot be composed for another
         # reason.

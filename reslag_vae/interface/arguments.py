@@ -13,8 +13,8 @@ from reslag_vae.interface.compose import as_overrides, check_overrides, composed
 from reslag_vae.interface.given import as_path, gathered
 from reslag_vae.interface.recipe import recipe_of
 from reslag_vae.runs.describe import system_node
-from reslag_vae.training.job import may_have_several_devices
-from reslag_vae.training.second_stage import is_second_stage
+from reslag_vae.training.job import data_of, may_have_several_devices
+from reslag_vae.training.second_stage import is_second_stage, staged
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.training.unread import name_of, refuse_unread
 
@@ -49,6 +49,7 @@ def asked(
     Raises:
         ConfigError: an argument is wrong, or does not go with another.
         DataError: the images are none.
+        RunError: a second stage cannot begin with the run that is named.
     """
     own = dict(choices)
     system = own.pop("model") if isinstance(own.get("model"), BaseVAE) else None
@@ -61,13 +62,13 @@ def asked(
     )
     if system is not None:
         refuse_two_models(given)
-    data, words = data_of(pictures, labels, validation, size, channels, system)
+    data, words = given_data(pictures, labels, validation, size, channels, system)
     if "logger" not in named:
         words.append("logger=none")
     if system is not None:
         words.append("model=vae")
     found = composed([*words, *given])
-    config = found.config
+    config = staged(found.config, [*words, *given], Path())
     if may_have_several_devices(config):
         raise ConfigError(
             f"trainer.devices={config.trainer.devices}: a run in Python has one device; several "
@@ -81,10 +82,11 @@ def asked(
         describe(system, config)
     if not is_second_stage(config):
         refuse_unread(config, given, None if system is not None else name)
-    return Asked(config, Path(found.choices["data"]) / name, data, system)
+    place = Path(data_of(config.get("run"), found.choices["data"])) / name
+    return Asked(config, place, data, system)
 
 
-def data_of(
+def given_data(
     pictures: Any,
     labels: Any,
     validation: Any,
@@ -246,14 +248,16 @@ def refuse_two_values(arguments: Mapping[str, Any], named: Sequence[str]) -> Non
 
 
 def refuse_two_data(pictures: Any, named: Sequence[str]) -> None:
-    """Refuse pictures beside a data set, and neither of them.
+    """Refuse pictures beside a data set or the run of a second stage, and none of these.
 
     Raises:
         ConfigError: the message says what to give.
     """
+    if pictures is not None and "run" in named:
+        raise ConfigError("pictures: a second stage has those of its run; leave others out.")
     if pictures is not None and "data" in named:
         raise ConfigError("data: is named beside the pictures; give one of them.")
-    if pictures is None and "data" not in named:
+    if pictures is None and not {"data", "run"} & set(named):
         raise ConfigError(
             "pictures: give a folder, an array, a Dataset or a DataLoader, or name a data set by "
             "data='digits'."

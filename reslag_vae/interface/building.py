@@ -12,6 +12,8 @@ from reslag_vae.interface.arguments import asked
 from reslag_vae.interface.fitting import new_folder
 from reslag_vae.training import build as training
 from reslag_vae.training.callbacks import callbacks_of
+from reslag_vae.training.first_stage import begin_with_run
+from reslag_vae.training.second_stage import is_second_stage
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.training.whole_run import WholeRun
 
@@ -32,6 +34,7 @@ def build(
     Raises:
         ConfigError: an option is wrong, or does not go with another.
         DataError: the length of the run depends on its data, and they are missing or damaged.
+        RunError: a second stage cannot begin with the run that is named.
     """
     run = asked(None, overrides, choices)
     options.check(run.config)
@@ -42,5 +45,7 @@ def build(
     config, data = training.measured(run.config, place, None, run.system)
     seed_everything(config.seed, verbose=False)
     data, model, trainer = training.build(config, place, data, run.system)
+    if is_second_stage(config):
+        begin_with_run(model, config)
     callbacks_of(trainer).append(WholeRun(config, place))
     return data, model, trainer

@@ -51,7 +51,8 @@ def fit(
         pictures: folder of pictures; (N, C, H, W), (N, H, W, C) or (N, H, W) images as an array or
             a tensor, whole numbers in 0..255 or floating point in [0, 1]; a list of pictures; a
             Dataset or a DataLoader of images, or of pairs of images and labels, which is read
-            once; or a file of arrays, `.npy` or `.npz`. None where `data=` names a data set.
+            once; or a file of arrays, `.npy` or `.npz`. None where `data=` names a data set, or
+            `run=` the run that a second stage begins with.
         *overrides: options, as on the command line: `"trainer.max_epochs=5"`.
         labels: (N,) class numbers or names of images in memory.
         validation: part of train that is taken for validation, in (0, 1); or, for images in
@@ -71,7 +72,7 @@ def fit(
     Raises:
         ConfigError: an option is wrong, or does not go with another.
         DataError: the pictures are missing, damaged, or none.
-        RunError: the folder holds a run already.
+        RunError: the folder holds a run already, or a second stage cannot begin with `run=`.
         KeyboardInterrupt: the user stopped it; what the finished epochs have left stays, and the
             run can go on.
     """

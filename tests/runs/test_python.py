@@ -64,6 +64,10 @@ def same(one: Any, other: Any) -> bool:
     return torch.equal(one.encode(PIXELS), other.encode(PIXELS))
 
 
+def same_samples(one: Any, other: Any) -> bool:
+    return torch.equal(*(own.sample(3, torch.Generator().manual_seed(0)) for own in (one, other)))
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """The folder of a run on an array without labels, and its model."""
@@ -197,6 +201,18 @@ def test_what_build_returns_is_a_whole_run(tmp_path: Path) -> None:
     images = data.split("test").images[:5]
     assert torch.equal(model.model.encode(images), loaded.encode(images))
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["epoch"] == 1
+
+
+def test_a_second_stage_begins_with_its_run(run: tuple[Path, Any], tmp_path: Path) -> None:
+    folder, _ = run
+    words = (*SHORT_BY_HAND, "model=fitted_prior", "prior=mixture")
+    second = reslag_vae.fit(None, *words, run=folder, folder=tmp_path / "fitted")
+    data, system, trainer = reslag_vae.build(*words, f"run={folder}", folder=tmp_path / "built")
+    trainer.fit(system, data)
+    for own in (second, reslag_vae.load(tmp_path / "built")):
+        assert own.parts()["prior"].name == "mixture"
+        assert same(reslag_vae.load(folder), own)
+    assert same_samples(second, reslag_vae.load(tmp_path / "built"))
 
 
 def test_a_variant_by_hand_trains_on_any_loader_and_its_checkpoint_loads(tmp_path: Path) -> None:

@@ -195,6 +195,26 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "two models": (lambda: reslag_vae.fit(PIXELS, "model=vae", model=by_hand()), "made by hand"),
     "no run": (lambda: reslag_vae.fit(resume="nowhere"), "is not the folder of a run"),
+    "no first run": (
+        lambda: reslag_vae.fit(model="fitted_prior", run="nowhere"),
+        "is not the folder of a run",
+    ),
+    "no first run of build": (
+        lambda: reslag_vae.build("model=code_prior", "run=nowhere"),
+        "is not the folder of a run",
+    ),
+    "run is null": (
+        lambda: reslag_vae.fit(data="digits", model="code_prior"),
+        "run=null: name the folder of the run",
+    ),
+    "pictures of a run": (
+        lambda: reslag_vae.fit(PIXELS, model="fitted_prior", run="."),
+        "has those of its run",
+    ),
+    "run of another model": (
+        lambda: reslag_vae.fit(None, "callbacks.collapse=null", model="vae", run="."),
+        "^run: there is no such option in what was chosen",
+    ),
     "build": (lambda: reslag_vae.build("data=digits", modle="vae"), "did you mean model"),
 }
 

@@ -1,7 +1,10 @@
 """The configuration of a resumed run, in which only a few options may change."""
 
 from pathlib import Path
+from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -72,11 +75,29 @@ def apply_override(config: DictConfig, override: str) -> None:
     if change == NO_LOGGER:
         config.logger = None
         return
-    OmegaConf.set_struct(config, change == override)
     name, _, value = change.partition("=")
+    OmegaConf.set_struct(config, change == override)
     try:
-        config.merge_with_dotlist([change])
+        OmegaConf.update(config, name, value_of(change))
     except OmegaConfBaseException as error:
         if error.full_key and OmegaConf.select(config, name) is None:
             raise ConfigError(f"{name}: the run has no such option.") from None
         raise ConfigError(f"{name}={value}: {first_line(error)}") from None
+
+
+def value_of(override: str) -> Any:
+    """Return the value of an override, as Hydra's grammar has it.
+
+    Raises:
+        ConfigError: it cannot be read, or it is several.
+    """
+    try:
+        (parsed,) = OverridesParser.create().parse_overrides([override])
+    except OverrideParseException:
+        raise ConfigError(
+            f"{override}: cannot be read; a value with spaces, commas, brackets or other letters "
+            "than a-z stands in quotes: data.root='/p/Photos (1)'."
+        ) from None
+    if parsed.is_sweep_override():
+        raise ConfigError(f"{override}: takes one value.")
+    return parsed.value()

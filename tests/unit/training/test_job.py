@@ -1,5 +1,6 @@
 """Which configuration a job runs with."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -76,6 +77,33 @@ def test_what_would_make_it_another_run_is_refused(override: str, folder: Path) 
         resumed(folder, [f"resume={folder}", override, "trainer.devices=1"])
     assert override in str(error.value)
     assert "trainer.devices" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "root"),
+    [
+        (r"data.root='/tmp/it\'s'", "/tmp/it's"),
+        ("data.root='/data #1'", "/data #1"),
+        ("data.root='a: b'", "a: b"),
+    ],
+)
+def test_a_path_beside_resume_is_read_as_elsewhere(written: str, root: str, folder: Path) -> None:
+    assert resumed(folder, [written]).data.root == root
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("trainer.max_epochs={", "cannot be read; .* stands in quotes"),
+        ("data.root=/data #1", "cannot be read; .* stands in quotes"),
+        ("trainer.max_epochs=3,4", "takes one value"),
+    ],
+)
+def test_what_cannot_be_read_beside_resume_is_one_sentence(
+    written: str, said: str, folder: Path
+) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(written)}: {said}"):
+        resumed(folder, [written])
 
 
 def test_an_unknown_option_of_a_resumed_run_is_refused(folder: Path) -> None:

@@ -147,9 +147,14 @@ def test_a_wrong_logger_is_refused_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_logger_is_no_tracker(compose: Compose, tmp_path: Path) -> None:
-    check_loggers(compose("logger=none").logger)
-    assert build_trackers(compose("logger=none").logger, tmp_path, CONFIG) == []
+@pytest.mark.parametrize("script", ["train", "evaluate"])
+@pytest.mark.parametrize("choice", ["logger=none", "logger=[]"])
+def test_no_logger_is_no_tracker(
+    choice: str, script: str, compose: Compose, tmp_path: Path
+) -> None:
+    node = compose(choice, script=script).logger
+    check_loggers(node)
+    assert build_trackers(node, tmp_path, CONFIG) == []
 
 
 def test_what_does_not_start_is_told_and_left_out(

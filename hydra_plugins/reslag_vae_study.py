@@ -123,15 +123,14 @@ class StudySweeper(Sweeper):
         return state in (State.TO_GO, State.INTERRUPTED, State.REFUSED)
 
     def check(self, job: Job, folder: Path) -> None:
-        """Compose a run's configuration and compare it with that in the run's folder.
-
-        The composition finds misspelt options.
+        """Compose a run's configuration, check it, and compare it with that in the run's folder.
 
         Raises:
+            ConfigError: the run has no such option or value.
             RunError: the run's folder holds a run with other settings.
         """
         from reslag_vae.training.second_stage import staged
-        from reslag_vae.training.study_job import check_same_settings
+        from reslag_vae.training.study_job import check_run
 
         assert self.config is not None, "set up"
         assert self.hydra_context is not None, "set up"
@@ -141,7 +140,7 @@ class StudySweeper(Sweeper):
         OmegaConf.set_struct(composed, False)
         del composed["hydra"]
         own = folder / job.folder
-        check_same_settings(staged(composed, job.overrides, own), own)
+        check_run(staged(composed, job.overrides, own), own)
 
 
 def finish(statuses: Any) -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from reslag_vae.options.length import as_begun
+from reslag_vae import options
+from reslag_vae._runtime.errors import ConfigError, config_errors
+from reslag_vae.options.length import as_begun, is_open
 from reslag_vae.runs.config import check_trust, plain, targets_of
 from reslag_vae.runs.differences import material_differences
 from reslag_vae.runs.errors import RunError
@@ -35,6 +37,44 @@ def study_config(config: DictConfig, folder: Path) -> DictConfig:
     for name in ("accelerator", "devices", "num_nodes", "compile"):
         begun.trainer[name] = config.trainer[name]
     return begun
+
+
+def check_run(config: DictConfig, folder: Path) -> None:
+    """Refuse a run of a study that would be refused once it is started, as far as that is known.
+
+    What depends on the data, or on the model as a whole, is found when the run is started.
+
+    Args:
+        config: configuration that Hydra has composed.
+        folder: folder of the run, which need not be there.
+
+    Raises:
+        ConfigError: an option is wrong; the message names the run.
+        RunError: the folder holds a run with other settings.
+    """
+    check_same_settings(config, folder)
+    if (folder / CONFIG_FILE).exists():
+        return
+    try:
+        options.check(config)
+        if not is_open(config):
+            check_lengths(config)
+    except ConfigError as error:
+        raise ConfigError(f"{folder.parent.name}/{folder.name}: {error}") from None
+
+
+def check_lengths(config: DictConfig) -> None:
+    """Refuse a run that ends before its schedule or its objective does.
+
+    Raises:
+        ConfigError: the run is too short; the message says how long it must be.
+    """
+    from reslag_vae.runs.build import instantiate
+
+    with config_errors():
+        for part in (config.model.get("schedule"), config.model.get("objective")):
+            if part is not None:
+                instantiate(part).check_length(config.trainer.max_epochs)
 
 
 def check_same_settings(config: DictConfig, folder: Path) -> None:

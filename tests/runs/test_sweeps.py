@@ -180,16 +180,38 @@ def test_a_failed_run_is_told_left_alone_and_run_once_more_on_request(
 
 
 def test_what_was_refused_is_run_as_soon_as_it_can_be(sweep: Sweep, tmp_path: Path) -> None:
-    options = ("model=vae", "trainer.max_epochs=1")
-    first = sweep("study", *options, "data.val_fraction=2")
+    options = ("model=autoencoder", "trainer.max_epochs=1")
+    first = sweep("study", *options, "monitor=val/mmd")
     assert first.returncode == 1
     assert (
-        "refused: digits/vae/seed_0\ndata.val_fraction=2: must be a number above 0 and below 1"
+        "refused: digits/autoencoder/seed_0\nmonitor=val/mmd: this model has no such metric"
         in first.stdout
     )
     second = sweep("study", *options)
     assert second.returncode == 0, second.stderr
     assert "1 of 1 runs finished" in second.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ["model=vae", "seed=0,-1"],
+            "vae/seed_-1: seed=-1: must be a whole number from 0 to 4294967295.",
+        ),
+        (
+            ["model=optimal_sigma", "schedule=lagging", "schedule.epochs=3"],
+            "optimal_sigma-sigma_data/seed_0: schedule.epochs=3: the aggressive phase is longer",
+        ),
+    ],
+)
+def test_what_can_be_refused_before_is_no_part_of_the_study(
+    options: list[str], said: str, sweep: Sweep, tmp_path: Path
+) -> None:
+    done = sweep("study", *options)
+    assert done.returncode == 1
+    assert done.stderr.startswith(said)
+    assert not (tmp_path / "study").exists()
 
 
 def test_a_run_is_left_to_the_process_that_is_at_work_on_it(sweep: Sweep, tmp_path: Path) -> None:

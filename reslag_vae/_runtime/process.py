@@ -152,6 +152,8 @@ def quiet() -> None:
     """
     for part in ("pytorch", "fabric"):
         logging.getLogger(f"lightning.{part}").setLevel(logging.WARNING)
+    # A profile that is asked for is no advertisement.
+    logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)
     # Lightning 2.6 calls a PyTorch function that 2.15 deprecates.
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
     # One index fetches a whole batch from memory: workers would only copy it between processes.

@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.profilers import SimpleProfiler
 from omegaconf import DictConfig, OmegaConf
 
+from reslag_vae._runtime import process
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.data import build_data
@@ -225,7 +226,9 @@ def test_compilation_is_repaid_by_long_runs(
     assert is_repaid(model) is repaid
 
 
-def test_a_profiler_can_be_chosen(compose: Compose, tmp_path: Path) -> None:
+def test_a_profiler_can_be_chosen(
+    compose: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     config = compose(
         "model=vae",
         "data=digits",
@@ -233,7 +236,11 @@ def test_a_profiler_can_be_chosen(compose: Compose, tmp_path: Path) -> None:
         "trainer.accelerator=cpu",
         "+trainer.profiler=simple",
     )
-    assert isinstance(build(config, tmp_path)[2].profiler, SimpleProfiler)
+    process.quiet()
+    profiler = build(config, tmp_path)[2].profiler
+    assert isinstance(profiler, SimpleProfiler)
+    profiler.describe()
+    assert "Profiler Report" in caplog.text
 
 
 def test_a_callback_is_left_out_by_null(compose: Compose, tmp_path: Path) -> None:

@@ -191,6 +191,12 @@ def check_together(tree: Mapping[str, Any]) -> None:
         raise ConfigError(
             "trainer.devices=0: must be a number of devices, a list of them, auto, or -1 for all."
         )
+    fewest, most = trainer.get("min_epochs"), trainer.get("max_epochs")
+    if fewest is not None and most is not None and fewest > most:
+        raise ConfigError(
+            f"trainer.min_epochs={fewest}: must be at most trainer.max_epochs={most}, after which "
+            "a run ends."
+        )
     recipe = tree.get("recipe")
     if not isinstance(recipe, dict):
         raise ConfigError(f"recipe={shown(recipe)}: a run needs it.")

@@ -24,7 +24,8 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the known name that is most like a given one, or None if none is like it.
 
     A name without dots is compared with the last parts of the known names too, so that
-    `batch_size` gives `data.batch_size`. Before that, what other programs call an option gives it.
+    `batch_size` gives `data.batch_size`, and one with dots with no group's name. Before that, what
+    other programs call an option gives it.
     """
     known = list(dict.fromkeys(names))
     usual = ELSEWHERE.get(name.removeprefix("trainer."))
@@ -40,7 +41,9 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
         found = get_close_matches(name, by_last, 1, 0.75)
         if found:
             return by_last[found[0]]
-    found = get_close_matches(name, known, 1, 0.75)
+        found = get_close_matches(name, known, 1, 0.75)
+    else:
+        found = get_close_matches(name, [own for own in known if "." in own], 1, 0.75)
     return found[0] if found else None
 
 

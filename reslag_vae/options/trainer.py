@@ -1,17 +1,26 @@
 """The options of Lightning's Trainer that conf/trainer leaves out: those allowed and refused."""
 
+import re
 from typing import Any
 
-from reslag_vae.options.kinds import BOOLEAN, NULL, Kind, either, real, text, whole, word
+from reslag_vae.options.kinds import BOOLEAN, NULL, Kind, either, real, whole, word
 from reslag_vae.options.table import EPOCHS
 
 # Options of Lightning's Trainer that a plus may add, with the values that do no harm; those that
 # conf/trainer has are in the table above.
 LIMIT = either(whole(1, 10**9), real(0, 1, exclusive=True), Kind("1.0", lambda value: value == 1.0))
+TIME = Kind(
+    "days:hours:minutes:seconds, as in 00:02:30:00, and more than none",
+    lambda value: (
+        isinstance(value, str)
+        and re.fullmatch(r"\d+(:\d\d){3}", value) is not None
+        and value.strip("0:") != ""
+    ),
+)
 TRAINER: dict[str, Kind] = {
     "limit_train_batches": LIMIT,
     "limit_val_batches": LIMIT,
-    "max_time": either(text(64), NULL),
+    "max_time": either(TIME, NULL),
     "min_epochs": either(EPOCHS, NULL),
     "deterministic": either(BOOLEAN, word("warn"), NULL),
     "benchmark": either(BOOLEAN, NULL),

@@ -7,11 +7,13 @@ from typing import Any
 from lightning import Trainer
 
 from reslag_vae._runtime.process import exact_products
+from reslag_vae._runtime.terminal import override
 from reslag_vae.apply.calibration import calibrate, save_calibration
 from reslag_vae.data import ImageDataModule
 from reslag_vae.objectives import Terms
 from reslag_vae.runs.checkpoints import checkpoint_path, checkpoint_to_resume, read_checkpoint
-from reslag_vae.runs.folder import PER_IMAGE_FILE, write_result
+from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import PER_IMAGE_FILE, checkpoint_file, write_result
 from reslag_vae.runs.formats import write_arrays
 from reslag_vae.runs.picture_format import write_format
 from reslag_vae.runs.tracking import trackers
@@ -94,8 +96,14 @@ def finish(
         The monitored value of the best epoch.
 
     Raises:
-        RunError: no epoch had a finite monitored value, so there is no best checkpoint.
+        RunError: no epoch has ended, or none had a finite monitored value, so there is no best
+            checkpoint.
     """
+    if not checkpoint_file(folder, "last").exists():
+        raise RunError(
+            f"{folder}: training ended before its first epoch did, as by a short trainer.max_time; "
+            f"{override('resume', folder)} goes on, with a longer one."
+        )
     checkpoint = read_checkpoint(checkpoint_path(folder, "best"))
     model.load_state_dict(checkpoint["state_dict"])
     model.to(trainer.strategy.root_device)

@@ -217,6 +217,9 @@ def test_a_run_without_a_best_checkpoint_has_no_result(
     (tmp_path / "checkpoints" / "best.ckpt").unlink()
     with pytest.raises(RunError, match=r"best.ckpt"):
         finish.finish(trainer, model, data, tmp_path, {"seed": 0})
+    (tmp_path / "checkpoints" / "last.ckpt").unlink()
+    with pytest.raises(RunError, match=r"before its first epoch did.* resume=.* goes on"):
+        finish.finish(trainer, model, data, tmp_path, {"seed": 0})
     assert not (tmp_path / "metrics.json").exists()
 
 

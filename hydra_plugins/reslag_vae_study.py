@@ -71,11 +71,15 @@ class StudySweeper(Sweeper):
             CompactHydraException: a run has no result, or the launcher ended before its runs did.
         """
         from reslag_vae.studies import overview, plan
+        from reslag_vae.training.job import refuse_other_folder
 
         assert self.config is not None, "set up"
         assert self.hydra_context is not None, "set up"
         if self.config.get("resume") is not None:
             raise ConfigError("resume= takes one run: leave out experiment= and -m.")
+        if type(self.retry) is not bool:
+            raise ConfigError(f"hydra.sweeper.retry={self.retry}: must be true or false.")
+        refuse_other_folder(self.config.hydra.overrides.hydra, multirun=True)
         folder = Path(self.config.hydra.sweep.dir)
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         asked = jobs(self.grids, chosen_by(parser.parse_overrides(arguments)))

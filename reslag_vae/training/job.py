@@ -112,6 +112,7 @@ def job_config(config: DictConfig, folder: Path) -> DictConfig:
             "Slurm starts its processes (hydra/launcher=submitit_slurm "
             "hydra.launcher.tasks_per_node=2)."
         )
+    refuse_other_folder(hydra.overrides.hydra, multirun)
     if config.resume is not None:
         if multirun:
             raise ConfigError("resume= takes one run: leave out -m.")
@@ -155,6 +156,26 @@ def set_logger_group(config: DictConfig, group: str) -> None:
     """Set the group under which a dashboard shows a run, if the configuration leaves it open."""
     if config.logger and "group" in config.logger and config.logger.group is None:
         config.logger.group = group
+
+
+def refuse_other_folder(overrides: Sequence[str], multirun: bool) -> None:
+    """Refuse to name the folder of a run where there are several, and that of several where one is.
+
+    Args:
+        overrides: overrides of Hydra's own options.
+        multirun: whether there are several runs.
+
+    Raises:
+        ConfigError: the message says which option names the folder.
+    """
+    runs, unread, read = ("one run", "sweep", "run")
+    if multirun:
+        runs, unread, read = ("several runs", "run", "sweep")
+    for own in overrides:
+        if own.startswith(f"hydra.{unread}."):
+            raise ConfigError(
+                f"{own}: has no effect, since the folder of {runs} is that of hydra.{read}.dir=."
+            )
 
 
 def refuse_mixing(folder: Path) -> None:

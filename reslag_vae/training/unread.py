@@ -15,6 +15,12 @@ REFERRED_TO = (*PARTS, "objective", "recipe")
 # A condition that a model does not take is refused with the models that do: `options.condition`.
 TOLD_ELSEWHERE = ("condition",)
 
+# Options that nothing reads beside a value of another one
+UNREAD_BESIDE = {
+    "schedule.patience": ("schedule.until", "epochs"),
+    "schedule.batches": ("schedule.ratio", "adaptive"),
+}
+
 MARK = "set by the check that a run reads what the command line sets"
 
 
@@ -29,7 +35,7 @@ def refuse_unread(config: DictConfig, overrides: Sequence[str], model: str | Non
 
 
 def unread(config: DictConfig, overrides: Sequence[str], model: str | None) -> Iterator[str]:
-    """Yield a sentence for each override of a part that the model has not, or of an unused recipe.
+    """Yield a sentence for each override of a part that the model has not, or of an unused option.
 
     `network=linear` changes nothing of a model without a network, `recipe.beta=4` nothing under an
     objective that has no such weight. What is no option at all is not told here.
@@ -44,9 +50,12 @@ def unread(config: DictConfig, overrides: Sequence[str], model: str | None) -> I
         group = name.partition(".")[0]
         if group not in REFERRED_TO or group in TOLD_ELSEWHERE or not options.is_known(name):
             continue
-        if is_read(config, name):
+        beside, value = UNREAD_BESIDE.get(name, (None, None))
+        if beside is not None and OmegaConf.select(config, beside) == value:
+            why = f"{beside}={value} does not read it; leave it out"
+        elif is_read(config, name):
             continue
-        if model is None:
+        elif model is None:
             why = "the model was made by hand; leave it out"
         elif group != "recipe":
             why = f"model={model} takes no {group}; leave it out"

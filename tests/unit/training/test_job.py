@@ -191,6 +191,26 @@ def job(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return job
 
 
+@pytest.mark.parametrize(
+    ("mode", "override", "said"),
+    [
+        (RunMode.RUN, "hydra.sweep.dir=x", "of one run is that of hydra.run.dir="),
+        (RunMode.MULTIRUN, "hydra.run.dir=x", "of several runs is that of hydra.sweep.dir="),
+    ],
+)
+def test_a_folder_that_no_run_would_have_is_refused(
+    mode: RunMode,
+    override: str,
+    said: str,
+    compose: Compose,
+    job: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    job(tmp_path, override, mode=mode)
+    with pytest.raises(ConfigError, match=f"^{override}: has no effect, since the folder {said}"):
+        job_module.job_config(compose("model=vae", "data=digits"), tmp_path)
+
+
 def test_a_new_run_is_as_composed(
     compose: Compose, job: Callable[..., None], tmp_path: Path
 ) -> None:

@@ -89,6 +89,23 @@ def test_what_has_no_effect_is_refused_in_a_sentence(
 
 
 @pytest.mark.parametrize(
+    ("override", "beside", "reading"),
+    [
+        ("schedule.patience=3", "schedule.until=epochs", "schedule.until=mutual_information"),
+        ("schedule.batches=same", "schedule.ratio=adaptive", "schedule.ratio=3"),
+    ],
+)
+def test_what_another_option_makes_useless_is_refused(
+    override: str, beside: str, reading: str, compose: Compose
+) -> None:
+    config = compose("model=lagging", "data=digits", override, beside)
+    (said,) = unread(config, [override, beside], "lagging")
+    assert said == f"{override}: has no effect, since {beside} does not read it; leave it out."
+    config = compose("model=lagging", "data=digits", override, reading)
+    assert list(unread(config, [override, reading], "lagging")) == []
+
+
+@pytest.mark.parametrize(
     "reference",
     [
         "${recipe.beta}",

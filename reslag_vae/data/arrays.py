@@ -211,6 +211,12 @@ def read_file(path: str | Path | None) -> Mapping[str, Any]:
         found = np.load(path, allow_pickle=False)
         content = {"images": found} if isinstance(found, np.ndarray) else dict(found)
     except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
+        if "Object arrays" in str(error):  # numpy has no class of its own for it
+            raise DataError(
+                f"{printable(str(path))}: holds an array of Python objects, which are not read: "
+                "save images as numbers, and labels as whole numbers or as text, by "
+                "np.asarray(labels, dtype=str)."
+            ) from None
         raise damaged(path, first_line(error)) from None
     if "images" not in content:
         names = ", ".join(content) or "nothing"

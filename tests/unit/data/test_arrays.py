@@ -60,6 +60,15 @@ def test_black_and_white_is_known() -> None:
     assert not Arrays(PIXELS).binary
 
 
+@pytest.mark.parametrize("name", ["images", "labels"])
+def test_arrays_of_objects_are_not_called_damaged(name: str, tmp_path: Path) -> None:
+    arrays = {"images": PIXELS.numpy(), "labels": np.arange(40) % 2}
+    np.savez(tmp_path / "lab.npz", **arrays | {name: arrays[name].astype(object)})
+    with pytest.raises(DataError, match=r"lab\.npz: holds an array of Python objects") as refused:
+        Arrays(folder=tmp_path / "lab.npz")
+    assert "damaged" not in str(refused.value)
+
+
 def test_class_numbers_are_those_of_the_sorted_labels() -> None:
     labels, names = numbered([np.array([7, -1, 3]), np.array([3, 7])])
     assert labels.tolist() == [1, -1, 0, 0, 1]

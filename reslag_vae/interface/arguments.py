@@ -1,6 +1,7 @@
 """The configuration and the data of a run that is asked for in Python."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,7 +101,7 @@ def given_data(
         ConfigError: an argument is wrong, or does not go with another.
         DataError: the images are none.
     """
-    fraction = isinstance(validation, float)
+    fraction = isinstance(validation, Real) and not isinstance(validation, bool)
     words = overrides_of({"data.val_fraction": validation}) if fraction else []
     path = as_path(pictures)
     only_in_memory = {"labels": labels, "validation": None if fraction else validation}
@@ -110,6 +111,12 @@ def given_data(
                 raise ConfigError(
                     f"{name}: goes with images in memory; a folder has classes in subfolders, and "
                     "its validation split in `val`."
+                )
+    if path is None or not path.is_dir():
+        for name, value in {"size": size, "channels": channels}.items():
+            if value is not None:
+                raise ConfigError(
+                    f"{name}={value}: is of a folder of pictures; arrays and data sets keep theirs."
                 )
     if pictures is None:
         return None, words
@@ -121,9 +128,6 @@ def given_data(
         chosen = {"data.size": size, "data.channels": channels}
         named = given | {name: value for name, value in chosen.items() if value is not None}
         return None, words + overrides_of(named)
-    for name, value in {"size": size, "channels": channels}.items():
-        if value is not None:
-            raise ConfigError(f"{name}={value}: is of a folder of pictures; arrays keep theirs.")
     data = in_memory(pictures, path, labels, only_in_memory["validation"])
     return data, words + overrides_of({"data": "arrays"} | recipe_of(data))
 

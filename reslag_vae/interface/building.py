@@ -9,7 +9,7 @@ from reslag_vae import options
 from reslag_vae._runtime import process
 from reslag_vae.data import ImageDataModule
 from reslag_vae.interface.arguments import asked
-from reslag_vae.interface.fitting import new_folder
+from reslag_vae.interface.fitting import folder_of
 from reslag_vae.training import build as training
 from reslag_vae.training.callbacks import callbacks_of
 from reslag_vae.training.first_stage import begin_with_run
@@ -38,7 +38,7 @@ def build(
     """
     run = asked(None, overrides, choices)
     options.check(run.config)
-    place = new_folder(run.place) if folder is None else Path(folder).expanduser()
+    place = folder_of(run.place, folder)
     process.quiet()
     process.tune()
     process.allow_rounded_products(True)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Any, NamedTuple
 
+import numpy as np
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
@@ -128,7 +129,9 @@ def overrides_of(values: Mapping[str, Any]) -> list[str]:
 
 
 def literal(value: Any) -> str:
-    """Return a value as Hydra's grammar has it."""
+    """Return a value as Hydra's grammar has it; a number of numpy's is one of Python's."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list | tuple):

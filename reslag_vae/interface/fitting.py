@@ -80,7 +80,7 @@ def fit(
         return resumed_fit(pictures, Path(resume).expanduser(), overrides, choices)
     run_asked = asked(pictures, overrides, choices, labels, validation, size, channels)
     config, data, system = run_asked.config, run_asked.data, run_asked.system
-    place = new_folder(run_asked.place) if folder is None else Path(folder).expanduser()
+    place = folder_of(run_asked.place, folder)
     if data is not None:
         config.data.folder = str((place / IMAGES_FILE).absolute())
     options.check(config)
@@ -162,12 +162,20 @@ def kept_random_state() -> Iterator[None]:
         np.random.set_state(numbers)
 
 
-def new_folder(place: Path) -> Path:
-    """Return the path of a new folder among the runs, named by the time.
+def folder_of(place: Path, given: str | Path | None) -> Path:
+    """Return the path of a run's folder: the given one, or a new one, named by the time.
 
     Args:
         place: data and model of the run.
+        given: folder that a person names; None for a new one.
+
+    Raises:
+        ConfigError: the name is empty.
     """
+    if given == "":
+        raise ConfigError("folder='': name a folder, or leave it out for a new one in runs.")
+    if given is not None:
+        return Path(given).expanduser()
     return Path("runs") / place / datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
 
 

@@ -23,10 +23,11 @@ READ_ONCE = (
     "can be read only once, and may have no end: give an array, a list, a Dataset with a length, "
     "or a DataLoader of one"
 )
-WANTED = (
-    "a folder, an array or tensor (N, C, H, W), a list of pictures, a Dataset or a DataLoader is "
-    "wanted"
-)
+HELD = "an array or tensor (N, C, H, W), a list of pictures, a Dataset or a DataLoader is wanted"
+WANTED = {
+    "pictures": f"a folder, {HELD}",
+    "validation": f"a part of train, as 0.1, or images in memory, {HELD}",
+}
 
 
 class Given(NamedTuple):
@@ -45,10 +46,12 @@ def as_path(pictures: Any) -> Path | None:
     """Return the path of a folder or file of pictures; None if something else is given.
 
     Raises:
-        ConfigError: there is nothing of this name.
+        ConfigError: there is nothing of this name, or the name is empty.
     """
     if not isinstance(pictures, str | os.PathLike):
         return None
+    if not os.fspath(pictures):
+        raise ConfigError("pictures='': name a folder; that one is '.' in which Python is run.")
     path = Path(os.fspath(pictures)).expanduser()
     if not os.path.exists(path):
         raise ConfigError(
@@ -69,7 +72,7 @@ def gathered(pictures: Any, name: str = "pictures") -> Given:
 
     Args:
         pictures: what a person gives.
-        name: name of the argument.
+        name: name of the argument, `pictures` or `validation`.
 
     Raises:
         ConfigError: it is nothing that holds pictures.
@@ -86,15 +89,16 @@ def gathered(pictures: Any, name: str = "pictures") -> Given:
     if isinstance(pictures, Images):
         labels = pictures.labels
         return Given(pictures.images, labels if (labels >= 0).any() else None)
-    if hasattr(pictures, "__getitem__") and hasattr(pictures, "__len__"):
+    listed = hasattr(pictures, "__getitem__") and hasattr(pictures, "__len__")
+    if listed and not isinstance(pictures, str):
         if isinstance(pictures, tuple | Mapping):
             raise ConfigError(
-                f"{name}: {WANTED}, and this is a {type(pictures).__name__}; labels go into "
+                f"{name}: {WANTED[name]}, and this is a {type(pictures).__name__}; labels go into "
                 "labels=."
             )
         items = (pictures[index] for index in range(len(pictures)))
         return joined(as_pairs(items, name, batched=False), name)
-    raise ConfigError(f"{name}: {WANTED}, and this is {type(pictures).__name__}.")
+    raise ConfigError(f"{name}: {WANTED[name]}, and this is {type(pictures).__name__}.")
 
 
 def as_pairs(items: Iterable[Any], name: str, batched: bool) -> Iterator[tuple[Any, Any]]:

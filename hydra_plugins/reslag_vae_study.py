@@ -18,7 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae._runtime.errors import ConfigError, UserError, first_line
-from reslag_vae.studies.grid import Axes, Job, jobs, seed_after_seed
+from reslag_vae.studies.grid import DATA, MODEL, SEED, Axes, Job, jobs, seed_after_seed
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +80,8 @@ class StudySweeper(Sweeper):
         if type(self.retry) is not bool:
             raise ConfigError(f"hydra.sweeper.retry={self.retry}: must be true or false.")
         refuse_other_folder(self.config.hydra.overrides.hydra, multirun=True)
+        if not self.grids:
+            raise ConfigError("This study has no runs: hydra.sweeper.grids is empty.")
         folder = Path(self.config.hydra.sweep.dir)
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         asked = jobs(self.grids, chosen_by(parser.parse_overrides(arguments)))
@@ -178,11 +180,16 @@ def chosen_by(overrides: Sequence[Override]) -> dict[str, list[str]]:
     """Return the values of each option on the command line.
 
     Raises:
-        ConfigError: it is swept in a way that has no list of values.
+        ConfigError: it is swept in a way that has no list of values, or an axis that every run has
+            gets a list.
     """
     chosen = {}
     for override in overrides:
         key = override.get_key_element()
+        if key in (DATA, MODEL, SEED) and isinstance(override.value(), list):
+            raise ConfigError(
+                f"{override.input_line}: a study takes values without brackets, as in seed=0,1,2."
+            )
         if not override.is_sweep_override():
             chosen[key] = [override.get_value_element_as_str()]
         elif override.is_discrete_sweep():

@@ -17,12 +17,12 @@ from reslag_vae._runtime.invocation import enter, is_help, running
 from reslag_vae._runtime.signals import interruptible
 from reslag_vae.cli.extras import require
 from reslag_vae.cli.help import help_text
-from reslag_vae.cli.sentences import sentence, unknown_flag
+from reslag_vae.cli.sentences import sentence, several_studies, unknown_flag
 from reslag_vae.training import job_folder
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
-# How Hydra says that an argument sets what is not there.
+# What Hydra says of an argument by a ValueError: of a group that is not there, and of a flag.
 OF_HYDRA = ("Config group override must be", "flag can only be used in conjunction")
 
 
@@ -76,16 +76,16 @@ def help_or_run(main: Callable[[], object], command: str) -> None:
     """Print the help if the arguments ask for it; else run the function.
 
     Raises:
-        UserError: an argument has dashes that Hydra does not know, or the command's extra is not
-            installed.
+        UserError: an argument has dashes that Hydra does not know, or names several experiments,
+            or the command's extra is not installed.
     """
     name, arguments = running(), sys.argv[1:]
     if is_help(arguments):
         print(help_text(name, arguments))
         return
-    unknown = unknown_flag(arguments)
-    if unknown is not None:
-        raise UserError(unknown)
+    wrong = unknown_flag(arguments) or several_studies(arguments)
+    if wrong is not None:
+        raise UserError(wrong)
     require(name, command)
     main()
 

@@ -142,6 +142,15 @@ def unknown_flag(arguments: Sequence[str]) -> str | None:
     return None
 
 
+def several_studies(arguments: Sequence[str]) -> str | None:
+    """Return the sentence for an argument that names several experiments; None if none does."""
+    for argument in arguments:
+        name, _, value = argument.lstrip("+").partition("=")
+        if name == "experiment" and "," in value:
+            return f"{argument}: each is a study; start them by a command for each."
+    return None
+
+
 def did_you_mean(name: str) -> str:
     """Return `; did you mean ...` with the nearest option or group; empty if none is near."""
     if running() == "evaluate":

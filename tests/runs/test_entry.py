@@ -162,6 +162,10 @@ def test_hydras_own_variable_is_as_before(monkeypatch: pytest.MonkeyPatch) -> No
     [
         (["seed=0,1"], "seed=0,1: add -m to run one job for each value.\n"),
         (
+            ["-m", "experiment=table1,lagging"],
+            "experiment=table1,lagging: each is a study; start them by a command for each.\n",
+        ),
+        (
             ["resume=x", "experiment=lagging"],
             "resume= takes one run: leave out experiment= and -m.\n",
         ),

@@ -203,6 +203,8 @@ def test_what_was_refused_is_run_as_soon_as_it_can_be(sweep: Sweep, tmp_path: Pa
             ["model=optimal_sigma", "schedule=lagging", "schedule.epochs=3"],
             "optimal_sigma-sigma_data/seed_0: schedule.epochs=3: the aggressive phase is longer",
         ),
+        (["seed=[0,1]"], "seed=[0,1]: a study takes values without brackets, as in seed=0,1,2."),
+        (["hydra.sweeper.grids=[]"], "This study has no runs: hydra.sweeper.grids is empty."),
         (["hydra.run.dir=x"], "hydra.run.dir=x: has no effect, since the folder of several runs"),
         (["hydra.sweeper.retry=maybe"], "hydra.sweeper.retry=maybe: must be true or false."),
     ],

@@ -52,7 +52,7 @@ def resumed(folder: Path, overrides: list[str], trust: tuple[str, ...] = ()) -> 
     config = begun_config(folder)
     foreign = foreign_target(plain(config), RUN_MODULES, trust, RUN_TARGETS)
     if foreign is not None:
-        raise RunError(f"{config_path(folder)} is not gone on with: {refusal(foreign)}")
+        raise RunError(f"{config_path(folder)} is not resumed: {refusal(foreign)}")
     for own in overrides:
         apply_override(config, own)
     return config

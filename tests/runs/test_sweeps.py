@@ -109,7 +109,7 @@ def tables(study: Path) -> list[list[list[str]]]:
 
 
 def started(log: str) -> list[str]:
-    """The runs that a sweep has begun or gone on with."""
+    """The runs that a sweep has begun or resumed."""
     return [
         line.split()[1].rstrip(":")
         for line in log.splitlines()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hydra.errors import MissingConfigException
 
-from reslag_vae import __version__, cli
+from reslag_vae import __version__, cli, options
 from reslag_vae._runtime import packages
 from reslag_vae._runtime.invocation import (
     VARIABLE,
@@ -226,6 +226,12 @@ def test_help_and_slips_are_answered_before_pytorch_is_loaded(
     )
     assert done.stdout.endswith("False\n"), done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_help_of_evaluations_says_what_every_option_is() -> None:
+    text = help_text("evaluate", ["--help"])
+    listed = set(re.findall(r"^ {2,}(\w+) +\S", text, re.MULTILINE))
+    assert set(options.EVALUATE) | {"logger"} <= listed
 
 
 def test_help_shows_the_values_of_the_command_and_groups_of_ones_own(tmp_path: Path) -> None:

@@ -140,14 +140,14 @@ PLACES = [
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS.keys())
-def test_nothing_foreign_is_built_of_a_run_that_is_gone_on_with(
+def test_nothing_foreign_is_built_of_a_run_that_is_resumed(
     payload: Any, place: str, run: Path
 ) -> None:
     config = OmegaConf.load(run / "config.yaml")
     OmegaConf.update(config, place, payload, merge=False, force_add=True)
     OmegaConf.save(config, run / "config.yaml")
     with pytest.raises(
-        RunError, match=r"config\.yaml (is not gone on with: it would build|is damaged)"
+        RunError, match=r"config\.yaml (is not resumed: it would build|is damaged)"
     ) as error:
         resumed(run, [])
     assert "\n" not in str(error.value)

@@ -12,10 +12,10 @@ from reslag_vae.runs.folder import (
     FAILURE_FILE,
     is_finished,
     read_metrics,
-    read_result,
 )
 from reslag_vae.runs.formats import read_json
 from reslag_vae.runs.lock import is_occupied
+from reslag_vae.studies.record import read_record
 
 
 class State(Enum):
@@ -71,7 +71,7 @@ def run_status(folder: Path) -> RunStatus:
     """Return the state and progress of the run in a folder."""
     try:
         if is_finished(folder):
-            return status_of_finished(read_result(folder))
+            return status_of_finished(read_record(folder)[0])
         state = state_of_unfinished(folder)
         epochs, seconds = progress(folder)
         reason = failure_reason(folder) if state in (State.FAILED, State.REFUSED) else ""
@@ -82,8 +82,7 @@ def run_status(folder: Path) -> RunStatus:
 
 def status_of_finished(result: dict[str, Any]) -> RunStatus:
     """Return the status of a run with a result."""
-    epochs, seconds = result.get("epochs_run", 0), result.get("seconds", 0.0)
-    epochs = epochs if isinstance(epochs, int) else 0
+    epochs, seconds = result["epochs_run"], result.get("seconds", 0.0)
     seconds = float(seconds) if isinstance(seconds, int | float) else 0.0
     return RunStatus(State.FINISHED, epochs, epochs, seconds)
 

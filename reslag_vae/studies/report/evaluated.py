@@ -11,6 +11,7 @@ from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import EVALUATION_FILE, evaluation_images_file
 from reslag_vae.runs.formats import read_arrays, read_json
 from reslag_vae.studies.plan import RESULTS, TEST_SETS
+from reslag_vae.studies.record import is_number
 
 
 def read_evaluation(folder: Path, epoch: int) -> dict[str, Any]:
@@ -104,8 +105,3 @@ def read_per_image(path: Path) -> dict[str, np.ndarray]:
                 "each image."
             )
     return arrays
-
-
-def is_number(value: object) -> bool:
-    """Return whether a value is a number, or None as for a variant without that number."""
-    return value is None or type(value) in (int, float)

@@ -7,30 +7,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reslag_vae import likelihoods
-from reslag_vae.runs.config import read_config
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import (
-    CONFIG_FILE,
     PER_IMAGE_FILE,
     RESULT_FILE,
     figure_file,
     read_metrics,
-    read_result,
 )
 from reslag_vae.studies.plan import RESULTS, results_of
+from reslag_vae.studies.record import read_record
 from reslag_vae.studies.report.evaluated import (
     further_test_sets,
-    is_number,
     number_in,
     read_evaluated,
     read_evaluation,
     read_per_image,
 )
-
-# What metrics.json must say.
-NEEDED = ("model", "objective", "epoch", "epochs_run", "parameters", "yardstick_sigma2")
-
-GROUPS = {"recipe", "trainer", "objective", "network", "schedule", "optimizer"}
 
 SEED = re.compile(r"seed_\d+")
 
@@ -166,8 +158,7 @@ def read_run(folder: Path) -> FinishedRun:
     Raises:
         RunError: a file is damaged, or the evaluation is of another epoch than the result.
     """
-    result, config = read_result(folder), read_run_config(folder)
-    check_result(result, folder / RESULT_FILE)
+    result, config = read_record(folder)
     data, row, seed = folder.parts[-3:]
     evaluation = read_evaluation(folder, result["epoch"])
     return FinishedRun(
@@ -187,42 +178,3 @@ def read_run(folder: Path) -> FinishedRun:
             for path in further_test_sets(folder)
         },
     )
-
-
-def check_result(result: dict[str, Any], path: Path) -> None:
-    """Raise a RunError if metrics.json lacks what the report needs."""
-    images, test = result.get("images"), result.get("test")
-    terms = test if isinstance(test, dict) else {}
-    sizes = images if isinstance(images, dict) else {}
-    lacking = [name for name in NEEDED if name not in result]
-    if not all(isinstance(terms.get(name), float | int) for name in ("rec", "loss")):
-        lacking.append("rec and loss of test")
-    if not all(type(sizes.get(name)) is int for name in ("train", "val", "test")):
-        lacking.append("the number of images")
-    for name in ("val", "test", "parameters", "monitored", "versions", "inventory"):
-        if not isinstance(result.get(name, {}), dict):
-            lacking.append(f"{name} by names")
-    for name in ("epoch", "epochs_run"):
-        if name in result and type(result[name]) is not int:
-            lacking.append(f"{name} as a whole number")
-    if isinstance(test, dict) and not all(is_number(value) for value in test.values()):
-        lacking.append("numbers in test")
-    if not is_number(result.get("yardstick_sigma2")):
-        lacking.append("yardstick_sigma2 as a number")
-    if lacking:
-        raise RunError(f"{path} is damaged, or not of this package: it lacks {', '.join(lacking)}.")
-
-
-def read_run_config(folder: Path) -> dict[str, Any]:
-    """Read config.yaml.
-
-    Raises:
-        RunError: the file is missing or damaged.
-    """
-    content = read_config(folder)
-    if not content.keys() >= GROUPS:
-        raise RunError(
-            f"{folder / CONFIG_FILE} is damaged: it is not the configuration of a run of this "
-            "package."
-        )
-    return content

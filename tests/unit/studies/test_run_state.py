@@ -1,12 +1,28 @@
 """How far a run is, read from its folder."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.lock import failure_kept, occupied
+from reslag_vae.runs.migrations import SCHEMA
+from reslag_vae.studies.record import read_record
 from reslag_vae.studies.run_state import RunStatus, State, run_status
 
+RESULT = {
+    "model": "vae",
+    "objective": "elbo",
+    "epoch": 2,
+    "epochs_run": 2,
+    "parameters": {},
+    "yardstick_sigma2": 0.1,
+    "test": {"rec": 1.0, "loss": 2.0},
+    "images": {"train": 3, "val": 2, "test": 1},
+}
+GROUPS = ("recipe", "trainer", "objective", "network", "schedule", "optimizer")
+CONFIG = f"schema: {SCHEMA}\n" + "".join(f"{name}: {{a: 1}}\n" for name in GROUPS)
 ROWS = "epoch,images_seen,images_per_second\n1,1000,500\n2,2000,250\n"
 
 
@@ -55,10 +71,34 @@ def test_a_failure_that_cannot_be_read_is_one_all_the_same(tmp_path: Path) -> No
 
 def test_a_finished_run(tmp_path: Path) -> None:
     begin(tmp_path)
-    (tmp_path / "metrics.json").write_text('{"epochs_run": 2, "seconds": 12.5}')
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    (tmp_path / "metrics.json").write_text(json.dumps(RESULT | {"seconds": 12.5}))
     assert run_status(tmp_path) == RunStatus(State.FINISHED, 2, 2, 12.5)
-    (tmp_path / "metrics.json").write_text('{"epochs_run": null, "seconds": null}')
-    assert run_status(tmp_path) == RunStatus(State.FINISHED)
+    (tmp_path / "metrics.json").write_text(json.dumps(RESULT | {"seconds": None}))
+    assert run_status(tmp_path) == RunStatus(State.FINISHED, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("metrics.json", '{"a": 1}'),
+        ("config.yaml", ""),
+        ("config.yaml", None),
+    ],
+)
+def test_a_finished_run_that_a_report_refuses_is_not_called_finished(
+    name: str, content: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    (tmp_path / "metrics.json").write_text(json.dumps(RESULT))
+    assert run_status(tmp_path).state is State.FINISHED
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    assert run_status(tmp_path).state is State.DAMAGED
+    with pytest.raises(RunError) as refused:
+        read_record(tmp_path)
+    assert run_status(tmp_path).reason == str(refused.value)
 
 
 @pytest.mark.parametrize(

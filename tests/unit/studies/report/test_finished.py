@@ -134,3 +134,13 @@ def test_a_damaged_file_is_named(name: str, content: str, make_run: MakeRun, stu
     (folder / name).write_text(content)
     with pytest.raises(RunError, match=f"{folder}.* damaged"):
         read_finished_runs(study)
+
+
+@pytest.mark.parametrize("value", ["Infinity", "-1e300", "1e300"])
+def test_a_number_that_no_run_has_is_refused(value: str, make_run: MakeRun, study: Path) -> None:
+    path = make_run("mnist/vae/seed_0") / "metrics.json"
+    content = json.loads(path.read_text())
+    content["test"]["rec"] = "here"
+    path.write_text(json.dumps(content).replace('"here"', value))
+    with pytest.raises(RunError, match="is damaged"):
+        read_finished_runs(study)

@@ -209,7 +209,11 @@ def read_file(path: str | Path | None) -> Mapping[str, Any]:
         )
     try:
         found = np.load(path, allow_pickle=False)
-        content = {"images": found} if isinstance(found, np.ndarray) else dict(found)
+        if isinstance(found, np.ndarray):
+            content = {"images": found}
+        else:
+            with found:
+                content = dict(found)
     except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
         if "Object arrays" in str(error):  # numpy has no class of its own for it
             raise DataError(

@@ -83,7 +83,7 @@ def test_class_numbers_are_those_of_the_sorted_labels() -> None:
     [
         (b"no archive", "is damaged"),
         ({"pixels": np.zeros(3)}, "has no array `images`, but pixels"),
-        ({"images": np.array([{}], dtype=object)}, "is damaged"),
+        ({"images": np.array([{}], dtype=object)}, "array of Python objects"),
         (None, "there is no file"),
     ],
 )

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 # Constants of <malloc.h>.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -120,12 +121,24 @@ def kept_products() -> Iterator[None]:
     """Have products rounded after the context as before it, whatever is chosen within."""
     import torch
 
-    precision, rounded = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    backends = torch.backends
+    try:
+        precision, rounded = torch.get_float32_matmul_precision(), backends.cudnn.allow_tf32
+    except RuntimeError:  # chosen by PyTorch's newer switches, beside which it reads no older ones
+        cudnn: Any = backends.cudnn  # which types know without them
+        newer = (backends.cuda.matmul, cudnn.conv, cudnn.rnn)
+        chosen = [own.fp32_precision for own in newer]
+        try:
+            yield
+        finally:
+            for own, value in zip(newer, chosen, strict=True):
+                own.fp32_precision = value
+        return
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(precision)
-        torch.backends.cudnn.allow_tf32 = rounded
+        backends.cudnn.allow_tf32 = rounded
 
 
 @contextmanager

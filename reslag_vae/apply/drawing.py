@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reslag_vae._runtime.errors import UserError
+from reslag_vae._runtime.errors import ConfigError, UserError
 from reslag_vae.apply.neighbours import Neighbours, nearest
 from reslag_vae.apply.outputs import SHOWN, save_pictures
 from reslag_vae.apply.own_samplers import own_sampler
@@ -17,7 +17,6 @@ from reslag_vae.apply.request import (
     NEIGHBOURS_CSV,
     NEIGHBOURS_PNG,
     Request,
-    check_neighbours,
 )
 from reslag_vae.apply.samplers import PriorSampler, Sampler, fitted
 from reslag_vae.apply.subject import Subject
@@ -55,10 +54,14 @@ def write_neighbours(
         progress: shows how far the work is.
 
     Raises:
-        ConfigError: too few pictures can be read.
+        ConfigError: fewer than two pictures can be read.
     """
-    check_neighbours(request.neighbours, len(files), "that can be read")
-    found = nearest(codes, request.neighbours, progress)
+    if len(files) < 2:
+        raise ConfigError(
+            f"--neighbours: of the pictures {len(files)} can be read; two are wanted."
+        )
+    # Each of as many as were asked for, or of all others where some could not be read.
+    found = nearest(codes, min(request.neighbours, len(files) - 1), progress)
     every, count = np.array(names), found.positions.shape[1]
     begin(request, NEIGHBOURS)
     with open_table(request.out / NEIGHBOURS_CSV) as add:

@@ -171,13 +171,12 @@ def check_count(request: Request, count: int) -> None:
         )
 
 
-def check_neighbours(neighbours: int, count: int, of_what: str = "") -> None:
+def check_neighbours(neighbours: int, count: int) -> None:
     """Refuse more neighbours than a picture has others.
 
     Args:
         neighbours: number of neighbours; 0 for none.
         count: number of pictures.
-        of_what: what there are so many of, for the message; empty of all pictures.
 
     Raises:
         ConfigError: the message names the option.
@@ -185,7 +184,7 @@ def check_neighbours(neighbours: int, count: int, of_what: str = "") -> None:
     if neighbours and count <= neighbours:
         raise ConfigError(
             f"--neighbours {neighbours}: takes at least {neighbours + 1} pictures, and there are "
-            f"{f'{count} {of_what}'.strip()}."
+            f"{count}."
         )
 
 
@@ -309,6 +308,8 @@ def refuse_folders(request: Request) -> None:
 def refuse_folder(shown: str, path: Path) -> set[str]:
     """Refuse a folder that holds something else than results, or cannot be written.
 
+    Tables may lie there: they are results of an earlier request, or at least no pictures.
+
     Returns:
         the names of what it holds.
     """
@@ -316,7 +317,8 @@ def refuse_folder(shown: str, path: Path) -> set[str]:
         raise ConfigError(f"{shown}: is not a folder.")
     refuse_unwritable(shown, path)
     names = {own.name for own in path.iterdir()} if path.is_dir() else set()
-    if names and REPORT not in names:
+    others = [name for name in names if not name.lower().endswith(TABLES)]
+    if others and REPORT not in names:
         raise ConfigError(f"{shown}: holds other files; name a new folder.")
     return names
 

@@ -116,7 +116,8 @@ def given_data(
         for name, value in {"size": size, "channels": channels}.items():
             if value is not None:
                 raise ConfigError(
-                    f"{name}={value}: is of a folder of pictures; arrays and data sets keep theirs."
+                    f"{name}={value}: is of a folder of pictures, given as such; arrays keep "
+                    f"theirs, and of data= it is 'data.{name}={value}', where that has one."
                 )
     if pictures is None:
         return None, words

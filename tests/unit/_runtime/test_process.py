@@ -71,6 +71,18 @@ def test_products_are_exact_for_a_while() -> None:
         torch.backends.cudnn.allow_tf32 = before[1]
 
 
+def test_products_are_kept_that_were_chosen_by_the_newer_switches() -> None:
+    """PyTorch reads none of its older switches then; a process of its own cannot mix them."""
+    command = (
+        "import torch; from reslag_vae._runtime.process import exact_products; "
+        "matmul = torch.backends.cuda.matmul; matmul.fp32_precision = 'tf32'\n"
+        "with exact_products(): inside = torch.get_float32_matmul_precision()\n"
+        "print(inside, matmul.fp32_precision)"
+    )
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True)
+    assert done.stdout == "highest tf32\n", done.stderr
+
+
 def test_memory_of_a_gpu_is_given_back_before_the_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
     class Circle:
         """As a trainer and its model, which have each other."""

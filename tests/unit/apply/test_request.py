@@ -119,6 +119,12 @@ def test_parquet_without_pyarrow_names_what_brings_it(
         checked_inputs(asked(encode=tmp_path / "c.parquet"))
 
 
+def test_results_may_lie_beside_tables(asked: Callable[..., Request], tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "scores.csv").write_text("file,squared_error")
+    assert checked_inputs(asked(neighbours=1, out=tmp_path / "results")) is not None
+
+
 def test_folders_of_ones_own_may_be_replaced(asked: Callable[..., Request], tmp_path: Path) -> None:
     (tmp_path / "rec").mkdir()
     (tmp_path / "rec" / "applied.json").write_text("{}")

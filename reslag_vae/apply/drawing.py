@@ -58,7 +58,8 @@ def write_neighbours(
     """
     if len(files) < 2:
         raise ConfigError(
-            f"--neighbours: of the pictures {len(files)} can be read; two are wanted."
+            f"--neighbours {request.neighbours}: takes at least 2 pictures, and {len(files)} can "
+            "be read."
         )
     # Each of as many as were asked for, or of all others where some could not be read.
     found = nearest(codes, min(request.neighbours, len(files) - 1), progress)

@@ -8,7 +8,7 @@ import statistics
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,15 @@ def allow_rounded_products(allowed: bool) -> None:
 @contextmanager
 def kept_products() -> Iterator[None]:
     """Have products rounded after the context as before it, whatever is chosen within."""
+    restore = restoring_products()
+    try:
+        yield
+    finally:
+        restore()
+
+
+def restoring_products() -> Callable[[], None]:
+    """Return a function that has products rounded again as they are now."""
     import torch
 
     backends = torch.backends
@@ -128,17 +137,17 @@ def kept_products() -> Iterator[None]:
         cudnn: Any = backends.cudnn  # which types know without them
         newer = (backends.cuda.matmul, cudnn.conv, cudnn.rnn)
         chosen = [own.fp32_precision for own in newer]
-        try:
-            yield
-        finally:
+
+        def restore() -> None:
             for own, value in zip(newer, chosen, strict=True):
                 own.fp32_precision = value
-        return
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(precision)
-        backends.cudnn.allow_tf32 = rounded
+    else:
+
+        def restore() -> None:
+            torch.set_float32_matmul_precision(precision)
+            backends.cudnn.allow_tf32 = rounded
+
+    return restore
 
 
 @contextmanager

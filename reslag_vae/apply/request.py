@@ -215,7 +215,7 @@ def check_words(request: Request) -> None:
 
 
 def refuse_idle(request: Request) -> None:
-    """Refuse an option that changes nothing, for want of the one that it is of.
+    """Refuse an option that changes nothing without the one that it is of.
 
     Raises:
         ConfigError: the message names both.

@@ -17,8 +17,8 @@ from reslag_vae.latents.verdicts import verdicts_on_codes
 from reslag_vae.likelihoods import Likelihood
 from reslag_vae.models import GenerativeModel
 
-# Images in whose latents codes are exchanged, and how often each code is, at most.
-IMAGES, TIMES = 256, 4
+# How often each code is exchanged, at most.
+TIMES = 4
 
 # A decoder that tells two codes apart by less, in nats of an image, ignores which of them it is.
 TOLD_APART = 0.01
@@ -60,7 +60,7 @@ def diagnose_codes(
         seed: seed of the choice of places and codes.
         progress: shows how many exchanges are decoded.
     """
-    ignored = ignored_codes(model, codes.latents[:IMAGES], likelihood, seed, progress)
+    ignored = ignored_codes(model, codes.latents, likelihood, seed, progress)
     differing = (codes.means != codes.means[0]).any(0)
     varying = [bool(own.any()) for own in model.levels(differing[None])]
     verdicts = verdicts_on_codes(codes.usage, varying)

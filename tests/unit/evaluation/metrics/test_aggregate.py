@@ -107,6 +107,22 @@ def test_total_correlation_and_divergence_of_a_correlated_gaussian() -> None:
         assert bracket.high == pytest.approx(exact, abs=0.06)
 
 
+def test_a_prior_that_fits_does_not_limit_the_total_correlation() -> None:
+    covariance = torch.tensor([[1.0, 0.9], [0.9, 1.0]], dtype=torch.float64)
+    narrow = 0.05 * torch.eye(2, dtype=torch.float64)
+    zeros = torch.zeros(2, dtype=torch.float64)
+    means = MultivariateNormal(zeros, covariance - narrow).sample((4000,))
+    posterior = DiagonalGaussian(means, torch.full_like(means, math.log(0.05)))
+    latents = posterior.rsample()
+    # KL(q(z|x) || p(z)) of a prior that is q(z), by one sample of each posterior.
+    rates = posterior.log_prob(latents) - MultivariateNormal(zeros, covariance).log_prob(latents)
+    result = aggregate_posterior(posterior, latents, marginal_samples=4000, rates=rates)
+
+    assert result.aggregate_kl.high == pytest.approx(0, abs=0.06)
+    exact = -0.5 * math.log(1 - 0.9**2)
+    assert result.total_correlation == pytest.approx((exact, exact), abs=0.06)
+
+
 def test_posteriors_that_do_not_overlap_leave_the_bracket_open() -> None:
     means = 1e3 * torch.arange(8.0, dtype=torch.float64)[:, None]
     posterior = DiagonalGaussian(means, torch.zeros_like(means))

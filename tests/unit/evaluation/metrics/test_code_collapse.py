@@ -60,6 +60,25 @@ def test_codes_that_the_decoder_ignores_are_told(masses: bool) -> None:
     assert told.verdict.endswith("and COLLAPSED: the decoder ignores which codes they are")
 
 
+def test_a_code_that_one_of_many_images_has_is_asked_for_too() -> None:
+    model = coded()
+    spread(model)
+    with torch.no_grad():
+        for parameter in model.network.generative.parameters():
+            parameter.zero_()
+    few = encode(model, images())
+    first = model.posterior.codes_at(few.latents)  # type: ignore[operator]
+    rare = [row for row in range(len(first)) if len(first[row].unique()) > 1]
+    # All images but the last have one code.
+    same = first[rare[0], 0].expand(first.shape[1])
+    indices = torch.cat([same.expand(300, -1), first[rare[:1]]])
+    latents = model.posterior.latents_of(indices)  # type: ignore[operator]
+    usage = torch.bincount(indices.flatten(), minlength=5)
+    codes = few._replace(means=latents, latents=latents, usage=(usage,))
+    told = diagnose_codes(model, codes, None)
+    assert told.verdict.endswith("and COLLAPSED: the decoder ignores which codes they are")
+
+
 def test_a_code_that_decodes_like_the_others_is_ignored() -> None:
     """Exchanges are for another code in use, so that one must be like all others."""
     model = coded()

@@ -65,6 +65,14 @@ class PosteriorDensity(Density, Protocol):
 class LevelDensity(PosteriorDensity, Protocol):
     """Independent densities of each dimension, of a posterior or of a prior given levels above."""
 
+    def from_noise(self, noise: Tensor, temperature: float) -> Tensor:
+        """Return a (B, d) sample.
+
+        Args:
+            noise: (B, d) standard normal numbers.
+            temperature: as for `Prior.from_noise`.
+        """
+
     def log_probs(self, latents: Tensor) -> Tensor:
         """Return the (B, d) log-density of each dimension of (B, d) latents, in nats."""
 

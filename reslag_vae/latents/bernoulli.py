@@ -54,11 +54,18 @@ class Bernoulli(NamedTuple):
             noise: (B, d) standard normal numbers; drawn if None. Zeros give the likelier values.
         """
         noise = torch.randn_like(self.logits) if noise is None else noise
-        # ln u - ln(1 - u) of u = Phi(noise), finite for every noise.
-        logistic: Tensor = torch.special.log_ndtr(noise) - torch.special.log_ndtr(-noise)
-        shifted = self.logits + logistic
+        shifted = self.logits + logistic(noise)
         relaxed = (shifted / self.temperature).sigmoid()
         return straight_through((shifted > 0).to(relaxed), relaxed)
+
+    def from_noise(self, noise: Tensor, temperature: float) -> Tensor:
+        """Return a (B, d) sample of zeros and ones.
+
+        Args:
+            noise: (B, d) standard normal numbers.
+            temperature: what the logits are divided by; at 0 the likelier values are drawn.
+        """
+        return (self.logits + temperature * logistic(noise) > 0).to(self.logits)
 
     def log_prob(self, latents: Tensor) -> Tensor:
         """Return the (B,) log-mass of (B, d) latents of 0 and 1, in nats."""
@@ -89,6 +96,12 @@ class Bernoulli(NamedTuple):
     def split(self, widths: Sequence[int]) -> list[Self]:
         """Return the masses of parts of the units, of widths that sum to d."""
         return [self._replace(logits=own) for own in torch.split(self.logits, list(widths), dim=1)]
+
+
+def logistic(noise: Tensor) -> Tensor:
+    """Return ln u - ln(1 - u) of u = Phi(noise): finite for every standard normal number."""
+    numbers: Tensor = torch.special.log_ndtr(noise) - torch.special.log_ndtr(-noise)
+    return numbers
 
 
 class BernoulliPosterior(LevelPosterior):

@@ -147,7 +147,7 @@ def order_of(latent_dim: int, index: int) -> Tensor:
     """Return the (d,) order of the dimensions in a map, the same in every flow.
 
     Each second map has the reverse of the one before, so that of two couplings in a row each
-    dimension is transformed by others in one.
+    dimension, but the middle one of an odd number, is transformed by others in one.
     """
     generator = torch.Generator().manual_seed(index // 2)
     order = torch.randperm(latent_dim, generator=generator, device="cpu")

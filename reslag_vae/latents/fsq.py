@@ -74,8 +74,8 @@ class FiniteScalarQuantised(CodePosterior):
         """
         size = self.per_number.to(encoded.dtype)
         half, offset = (size - 1) * (1 + MARGIN) / 2, (size % 2 == 0).to(encoded.dtype) / 2
-        # For an even number of levels, shifted so that 0 stays at 0.
-        shift = (offset / half).atanh()
+        # For an even number of levels, shifted so that 0 stays at 0; two levels meet there.
+        shift = torch.where(size > 2, offset / half, 0).atanh()
         return ((encoded + shift).tanh() * half - offset) / self._half_width(encoded)
 
     def indices_of(self, vectors: Tensor) -> Tensor:

@@ -60,6 +60,15 @@ class DiagonalGaussian(NamedTuple):
         noise = torch.randn_like(self.mean) if noise is None else noise
         return self.mean + (self.log_variance / 2).exp() * noise
 
+    def from_noise(self, noise: Tensor, temperature: float) -> Tensor:
+        """Return a (B, d) sample.
+
+        Args:
+            noise: (B, d) standard normal numbers.
+            temperature: factor of the standard deviations.
+        """
+        return self.rsample(temperature * noise)
+
     def log_prob(self, latents: Tensor) -> Tensor:
         """Return the (B,) log-density of (B, d) latents, in nats."""
         return self.log_probs(latents).sum(-1)

@@ -91,15 +91,18 @@ class MovingVariance(VarianceRule):
         self.granularity, self.decay = granularity, decay
         averaged = (0, *_AVERAGED[granularity])
         shape = [1 if axis in averaged else size for axis, size in enumerate((1, *image_shape))]
-        self.register_buffer("running", torch.zeros(shape))
-        self.register_buffer("weight", torch.zeros(()))
+        # In float32 the weight would stop short of 1 in long runs, and the variance be too large.
+        self.register_buffer("running", torch.zeros(shape, dtype=torch.float64))
+        self.register_buffer("weight", torch.zeros((), dtype=torch.float64))
 
     @abstractmethod
     def minibatch_variance(self, images: Tensor, squares: Tensor) -> Tensor:
         """Return s2 of a training minibatch; the arguments are those of `forward`."""
 
     def forward(self, images: Tensor, squares: Tensor) -> Tensor:
-        return self.minibatch_variance(images, squares) if self.training else self.expected()
+        if self.training:
+            return self.minibatch_variance(images, squares)
+        return self.expected().to(squares.dtype)
 
     def expected(self) -> Tensor:
         # Before the first training step nothing is known: the variance of uniform noise.

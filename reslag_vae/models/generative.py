@@ -257,7 +257,8 @@ class GenerativeModel(Described, nn.Module, ABC):
         """Take note of an update of some groups that has ended."""
         if "inference" in groups:
             for posterior in self.posteriors():
-                posterior.end_update()
+                if posterior.training:
+                    posterior.end_update()
 
     # What others call: each looks at what it is given, once. `as_images` says what is taken for
     # images.

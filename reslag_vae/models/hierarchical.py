@@ -215,7 +215,7 @@ class HierarchicalModel(GenerativeModel):
         for level in range(1, len(self.level_dims)):
             above = decoder.join(level - 1, above, latents)
             prior = self.prior_given(level, above, noise[level].dtype)
-            latents.append(prior.rsample(temperature * noise[level]))
+            latents.append(prior.from_noise(noise[level], temperature))
         return tuple(latents)
 
     def groups(self) -> dict[Group, list[nn.Module]]:

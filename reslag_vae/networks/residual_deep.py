@@ -198,7 +198,7 @@ def shapes_of(image_shape: ImageShape, stages: int) -> list[Shape]:
 def levels_of_stages(stages: int, levels: int) -> list[list[int]]:
     """Return the stages of each level, top first, each from the image inwards.
 
-    The top level has the innermost stages, and one more than the others where they do not go up.
+    The top level has the innermost stages. Where they do not go up, some levels have one more.
     """
     groups: list[list[int]] = [[] for _ in range(levels)]
     for stage in range(stages):

@@ -54,12 +54,13 @@ class FreeBits(Objective):
     def forward(
         self, distortion: Distortion, inferred: Inferred, prior: Tensor | None = None
     ) -> Terms:
-        kl = require_kl(inferred)
-        cost = self.clamped(self.groups(inferred)) if self.training else kl
+        groups = self.groups(inferred)
+        kl = groups.sum(1)
+        cost = self.clamped(groups) if self.training else kl
         return self.terms(distortion.nll + cost, distortion, kl, inferred)
 
     def groups(self, inferred: Inferred) -> Tensor:
-        """Return the (B, groups) KL of images in nats, of each group of dimensions.
+        """Return the (B, groups) KL of images in nats, of each group of dimensions: all of it.
 
         If the KL is estimated, all dimensions are one group.
         """

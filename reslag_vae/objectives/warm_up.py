@@ -12,7 +12,7 @@ from reslag_vae.options import require
 
 
 class WarmUp(Objective):
-    """loss = distortion + w · KL, w rising by equal steps from `start` to 1 in the first epochs.
+    """loss = distortion + w · KL, w rising by equal steps from `start` to 1, then the ELBO's.
 
     Bowman et al. 2016, https://arxiv.org/abs/1511.06349, section 3.1, against a latent that is
     ignored before it says anything; He et al. 2019, https://arxiv.org/abs/1901.05534, raise the
@@ -20,7 +20,7 @@ class WarmUp(Objective):
 
     Args:
         start: weight of the KL in the first epoch, from 0 to 1.
-        epochs: length of the rise.
+        epochs: length of the rise: the epoch after so many is the first one of weight 1.
 
     Raises:
         ValueError: an argument is out of its range.

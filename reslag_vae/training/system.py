@@ -59,6 +59,7 @@ class BaseVAE(LightningModule):
         provides: capabilities that the parts may require.
         usual: choice of `objective=` that the thesis makes for the variant.
         images_seen: number of images seen in training, the x axis of everything that is logged.
+        validated: whether the training epoch has been validated: only then are there new metrics.
         minibatch_size: number of images in a minibatch where the loader gives several at once; None
             if it gives one.
         compilation: whether `fit` compiles the updates: True, False, or "auto", where the run is
@@ -103,6 +104,7 @@ class BaseVAE(LightningModule):
         check_requirements(self)
 
         self.images_seen = 0
+        self.validated = False
         self.minibatch_size: int | None = None
         self.stopped_because: str | None = None
         self.train_means = Means()
@@ -223,6 +225,7 @@ class BaseVAE(LightningModule):
         self.group_steps.begin_epoch()
         self.steps.begin_epoch()
         self.train_means = Means()
+        self.validated = False
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Make the steps of the schedule on one minibatch, or on several that came together.
@@ -249,8 +252,9 @@ class BaseVAE(LightningModule):
         mse = float(self.train_mse)
         metrics = with_yardstick(means.read(), self.model, self.objective, mse)
         self._log("train", metrics | self.group_steps.end_epoch(self.trainer), means)
-        self._step_schedulers()
-        self.schedule.end_epoch(self.current_epoch, self.trainer.callback_metrics)
+        if self.validated:
+            self._step_schedulers()
+            self.schedule.end_epoch(self.current_epoch, self.trainer.callback_metrics)
 
     def _step_schedulers(self) -> None:
         """Step the learning rates' schedulers, which Lightning leaves to manual optimization."""
@@ -283,6 +287,7 @@ class BaseVAE(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         self._end_evaluation("val")
+        self.validated = True
 
     def on_test_epoch_start(self) -> None:
         self.evaluation = EvaluationEpoch(self.model, self.objective)

@@ -48,7 +48,7 @@ class Updates:
     def make(self, batch: Batch, groups: tuple[Group, ...]) -> ForwardPass:
         """Make one forward pass, one backward pass and a step of each of some groups.
 
-        The other groups are frozen. Where a callback has frozen these, too, nothing moves.
+        The other groups are frozen. Where a callback has frozen these, too, no parameter moves.
 
         Args:
             batch: minibatch.

@@ -71,6 +71,22 @@ def test_samples_are_as_frequent_as_the_mass_says() -> None:
     torch.testing.assert_close(samples.mean(0), own.mean[0], rtol=0, atol=0.013)
 
 
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0, 4.0])
+def test_a_temperature_divides_the_logits(temperature: float) -> None:
+    logits = torch.tensor([-3.0, -0.5, 0.0, 1.0, 4.0], dtype=torch.float64)
+    # As many quantiles of N(0, 1) as tell a probability to 1e-4.
+    noise = torch.special.ndtri((torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000)
+    samples = Bernoulli(logits).from_noise(noise[:, None], temperature)
+    expected = (logits / temperature).sigmoid()
+    torch.testing.assert_close(samples.mean(0), expected, rtol=0, atol=1e-4)
+
+
+def test_at_temperature_0_the_likelier_value_is_drawn() -> None:
+    noise = torch.randn(50, 2, dtype=torch.float64)
+    samples = Bernoulli(torch.tensor([[-0.1, 0.1]], dtype=torch.float64)).from_noise(noise, 0.0)
+    assert torch.equal(samples, samples.new_tensor([0.0, 1.0]).expand(50, 2))
+
+
 @pytest.mark.parametrize("temperature", [0.3, 1.0])
 def test_the_gradient_is_that_of_the_relaxed_sample(temperature: float) -> None:
     posterior = BernoulliPosterior(temperature)

@@ -21,6 +21,20 @@ def test_every_level_is_reached_and_zero_is_one_of_them(levels: int) -> None:
     assert (density.mean.diff(dim=0) >= 0).all()
 
 
+@pytest.mark.parametrize("levels", [2, 3, 4, 5, 8])
+def test_ordinary_numbers_reach_several_levels_and_have_a_gradient(levels: int) -> None:
+    own = FiniteScalarQuantised(1, [levels]).double()
+    numbers = torch.special.ndtri(torch.linspace(0.01, 0.99, 99, dtype=torch.float64))[:, None]
+    numbers.requires_grad_()
+    own.bounded(numbers).sum().backward()
+    density = own(numbers)
+    assert isinstance(density, Coded)
+    shares = density.usage() / len(numbers)
+    assert shares.max() < 0.75
+    assert numbers.grad is not None
+    assert numbers.grad[49] > 0.3
+
+
 def test_the_gradient_is_that_of_the_bound() -> None:
     own = FiniteScalarQuantised(3, [8, 5, 4]).double()
     features = torch.randn(4, 3 * 2, dtype=torch.float64, requires_grad=True)

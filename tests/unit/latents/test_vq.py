@@ -42,6 +42,21 @@ def coded(own: VectorQuantised, features: Tensor) -> Coded:
     return density
 
 
+def test_a_posterior_in_evaluation_mode_stays_as_it_is() -> None:
+    own = quantiser()
+    network = GridNetwork((1, 8, 8), SIZE, [4], [1])
+    model = FlatModel(network, UnitGaussian(), own.float(), UniformCodes())
+    model.infer(torch.rand(2, 1, 8, 8))
+    model.posterior.eval()
+    before = own.codebook.clone()
+    for _ in range(3):
+        model.end_update(["inference"])
+    assert torch.equal(own.codebook, before)
+    model.posterior.train()
+    model.end_update(["inference"])
+    assert not torch.equal(own.codebook, before)
+
+
 def test_the_nearest_code_is_chosen() -> None:
     own, features = quantiser(), numbers(1)
     rows = own.at_positions(features)

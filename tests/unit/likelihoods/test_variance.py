@@ -49,6 +49,16 @@ def batch(seed: int = 0, count: int = 5) -> tuple[Tensor, Tensor]:
     return images, images + scale * (noise - 0.5)
 
 
+def test_the_weight_of_the_average_reaches_1_in_a_long_run() -> None:
+    rule = DataVariance(SHAPE)
+    rule.running.fill_(0.1 * 0.9998)
+    rule.weight.fill_(0.9998)
+    for _ in range(1000):
+        rule.observe(torch.full((1, 1, 1, 1), 0.1))
+    assert float(rule.weight) == pytest.approx(1 - 0.0002 * 0.9999**1000, rel=1e-12)
+    assert float(rule.expected()) == pytest.approx(0.1, rel=1e-7)
+
+
 def mean_nll(rule: VarianceRule, images: Tensor, reconstruction: Tensor) -> Tensor:
     nll: Tensor = Gaussian(rule)(images, reconstruction).nll
     return nll.mean()

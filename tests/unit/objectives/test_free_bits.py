@@ -1,3 +1,5 @@
+from typing import NamedTuple
+
 import pytest
 import torch
 
@@ -43,6 +45,27 @@ def test_where_the_kl_is_estimated_all_dimensions_share_the_free_nats() -> None:
     result = FreeBits(10.0)(Distortion(NLL, NLL, {}), inferred)
     assert float(rate.mean()) < 10
     assert float(result.loss.mean()) == pytest.approx(3.5 + 10)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_the_kl_that_is_told_is_that_of_the_loss_where_it_is_estimated(training: bool) -> None:
+    mean = torch.tensor([[1.0, 2.0], [0.0, -2.0]], dtype=torch.float64)
+    inferred = infer(DiagonalGaussian(mean, torch.zeros_like(mean)), mean)._replace(kls=(None,))
+
+    class Estimate(NamedTuple):
+        """A prior whose density is an estimate by new noise at each call."""
+
+        calls: list[int]
+
+        def log_prob(self, latents: torch.Tensor) -> torch.Tensor:
+            self.calls.append(0)
+            return -latents.square().sum(1) - len(self.calls)
+
+    prior = Estimate([])
+    objective = FreeBits(0.0).train(training)
+    result = objective(Distortion(NLL, NLL, {}), inferred._replace(priors=(prior,)))
+    assert len(prior.calls) == 1
+    torch.testing.assert_close(result.loss.mean(), (NLL + result.kl).mean())
 
 
 def test_evaluation_and_no_free_nats_are_the_elbo() -> None:

@@ -53,6 +53,18 @@ def test_a_saturated_estimate_of_mutual_information_does_not_end_the_phase(
     assert model.schedule.phase_ended_at == ended
 
 
+@pytest.mark.parametrize("every", [1, 2])
+def test_epochs_without_validation_say_nothing_of_the_phase_or_the_rate(
+    every: int, make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    model = make_system(
+        LaggingVAE, make_network(), "elbo", Lagging(ratio=1, epochs=6, until="mutual_information")
+    )
+    Fed(model, mutual_information=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    fit(model, make_data(), epochs=6, check_val_every_n_epoch=every)
+    assert model.schedule.phase_ended_at is None
+
+
 def test_the_phase_is_never_longer_than_its_epochs(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:

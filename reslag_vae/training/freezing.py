@@ -32,7 +32,8 @@ class averages_kept:  # noqa: N801  # a context, named as those of contextlib ar
 class frozen(averages_kept):  # noqa: N801  # the same
     """A context in which none of the parameters and stored buffers of modules changes, bitwise.
 
-    Buffers that no file holds, such as a codebook's notes of the latest minibatch, may change. No gradient is computed for the parameters. Gradients still flow through the modules to their
+    Buffers that no file holds, such as a codebook's notes of the latest minibatch, may change. No
+    gradient is computed for the parameters. Gradients still flow through the modules to their
     inputs. Batch normalisation goes on using the statistics of the minibatch, so the function is
     that of training, but leaves its running averages alone.
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from reslag_vae.studies.report.finished import FinishedRun
+from reslag_vae.studies.report.measures import is_mass
 from reslag_vae.studies.report.rows import Row, as_float
 from reslag_vae.studies.report.statistics import Estimate
 
@@ -20,6 +21,8 @@ class Column(NamedTuple):
         value: function of a row that returns its number; None if it has none.
         digits: number of digits after the point, or of significant ones if negative.
         best: `max` or `min`, whichever is better among several rows; empty if neither is.
+        depends: function of a run that returns what the number depends on beside the model: among
+            rows that differ in it none is best; None for a number that all runs have alike.
     """
 
     key: str
@@ -27,11 +30,12 @@ class Column(NamedTuple):
     value: Callable[[Row], Estimate | None]
     digits: int
     best: str = ""
+    depends: Callable[[FinishedRun], object] | None = None
 
 
 def from_evaluation(group: str, name: str) -> Callable[[Row], Estimate | None]:
     """Return a function that takes a number from evaluation.json."""
-    return lambda row: row.estimate(lambda run: run.evaluation_value(group, name))
+    return lambda row: row.evaluated(lambda run: run.evaluation_value(group, name))
 
 
 def from_result(*path: str) -> Callable[[Row], Estimate | None]:
@@ -53,7 +57,7 @@ def with_error(key: str, name: str, group: str, best: str = "") -> tuple[Column,
     with their number.
     """
     return (
-        Column(key, name, from_evaluation(group, key), 3, best),
+        Column(key, name, from_evaluation(group, key), 3, best, settings),
         Column(f"{key}_over_images", "± over images", error_over_images(group, key), -2),
     )
 
@@ -65,10 +69,20 @@ def error_over_images(group: str, name: str) -> Callable[[Row], Estimate | None]
     """
 
     def error(row: Row) -> Estimate | None:
-        found = row.estimate(lambda run: run.evaluation_error(group, name))
+        found = row.evaluated(lambda run: run.evaluation_error(group, name))
         return None if found is None else found._replace(error=None)
 
     return error
+
+
+def settings(run: FinishedRun) -> object:
+    """Return what the numbers of a run's evaluation depend on."""
+    return run.evaluation_settings
+
+
+def mass_and_settings(run: FinishedRun) -> object:
+    """Return what a bound in nats depends on."""
+    return [run.is_mass, run.evaluation_settings]
 
 
 def level_columns(rows: Sequence[Row]) -> list[Column]:
@@ -91,8 +105,10 @@ THESIS_TOTAL = Column(
 )
 
 YARDSTICK = (
-    Column("elbo", "ELBO, yardstick", from_result("test", "elbo"), 1, "max"),
-    Column("bits_per_dim", "bits/dim of it", from_result("test", "bits_per_dim"), 3, "min"),
+    Column("elbo", "ELBO, yardstick", from_result("test", "elbo"), 1, "max", is_mass),
+    Column(
+        "bits_per_dim", "bits/dim of it", from_result("test", "bits_per_dim"), 3, "min", is_mass
+    ),
     Column("rec", "Rec", lambda row: row.term("rec"), 2, "min"),
     Column("kl", "KL, nats", from_result("test", "kl"), 2),
     Column(
@@ -116,14 +132,20 @@ YARDSTICK = (
     Column("sigma2", "sigma2", from_result("test", "sigma2"), -3),
     Column(
         "importance_weighted_bound",
-        "IW bound, own likelihood",
+        "IW bound",
         from_evaluation("likelihood", "importance_weighted_bound"),
         2,
         "max",
+        mass_and_settings,
     ),
-    Column("ssim", "SSIM", from_evaluation("reconstruction", "ssim"), 3, "max"),
+    Column("ssim", "SSIM", from_evaluation("reconstruction", "ssim"), 3, "max", settings),
     Column(
-        "nearest_neighbours", "k-NN", from_evaluation("classes", "nearest_neighbours"), 3, "max"
+        "nearest_neighbours",
+        "k-NN",
+        from_evaluation("classes", "nearest_neighbours"),
+        3,
+        "max",
+        settings,
     ),
     Column(
         "frechet_prior",
@@ -131,6 +153,7 @@ YARDSTICK = (
         from_evaluation("samples", "classifier_frechet_prior"),
         2,
         "min",
+        settings,
     ),
     Column(
         "frechet_mixture",
@@ -138,6 +161,7 @@ YARDSTICK = (
         from_evaluation("samples", "classifier_frechet_mixture"),
         2,
         "min",
+        settings,
     ),
 )
 
@@ -171,8 +195,12 @@ def filled_columns(rows: Sequence[Row], columns: Sequence[Column]) -> list[Colum
 
 def best(rows: Sequence[Row], column: Column) -> float | None:
     """Return the best of the rows' means in a column; None if nothing can be best."""
-    values = [column.value(row) for row in rows]
-    found = [value.mean for value in values if value is not None]
+    values = [(row, column.value(row)) for row in rows]
+    found = {row.name: value.mean for row, value in values if value is not None}
     if not column.best or len(found) < 2:
         return None
-    return max(found) if column.best == "max" else min(found)
+    if column.depends is not None:
+        on = [column.depends(run) for row in rows if row.name in found for run in row.runs]
+        if any(own != on[0] for own in on):
+            return None
+    return (max if column.best == "max" else min)(found.values())

@@ -80,6 +80,17 @@ class Contents(NamedTuple):
                 "stands that with the variance that solves the thesis' own row, and only that one "
                 "compares with the thesis'."
             )
+        unlike = [
+            f"{row.title} on {chapter.title}"
+            for chapter in self.chapters
+            for row in chapter.rows
+            if not row.evaluated_alike
+        ]
+        if unlike:
+            notes.append(
+                "Seeds that were evaluated with different settings, so that numbers of their "
+                f"evaluations have no mean and are left out: {'; '.join(unlike)}."
+            )
         if count:
             notes.append(
                 f"The answers rest on {count} intervals at 95%, none of them corrected for their "

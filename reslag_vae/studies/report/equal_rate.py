@@ -158,12 +158,14 @@ def alone(group: Systems, bands: Iterable[Band]) -> str:
     if not found:
         return "At no rate do two systems have a Rec."
     held = {point.system for band in found for point in band.points}
-    rates = {
-        system.row.title: rate.mean
-        for system in group.systems
-        if (system.row.model, prior_of(system.row)) not in held
-        and system.row.term("rec") is not None
-        and (rate := from_result("test", "kl")(system.row)) is not None
-    }
+    points, rates = points_of(group), {}
+    for system in group.systems:
+        name = (system.row.model, prior_of(system.row))
+        own = [point for point in points if point.system == name]
+        others = [point for point in points if point.system != name]
+        best = next((point for point in own if point.row is system.row), None)
+        near = any(is_near(other, point.rate.mean) for point in own for other in others)
+        if best is not None and name not in held and not near:
+            rates[system.row.title] = best.rate.mean
     names = "; ".join(f"{title} ({rate:,.1f} nats)" for title, rate in rates.items())
     return f"No other system is near {names}." if names else ""

@@ -107,6 +107,12 @@ class FinishedRun(NamedTuple):
         path = figure_file(self.folder, name)
         return path if path.is_file() else None
 
+    @property
+    def evaluation_settings(self) -> dict[str, Any]:
+        """What the numbers of evaluation.json depend on, by name; empty without an evaluation."""
+        found = self.evaluation.get("settings", {})
+        return found if isinstance(found, dict) else {}
+
     def evaluation_value(self, group: str, name: str, test_set: str | None = None) -> float | None:
         """Return a number of evaluation.json; None if it is missing.
 

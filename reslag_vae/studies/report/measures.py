@@ -1,5 +1,6 @@
 """The measures by which a study asks whether one row is better than another."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -77,7 +78,7 @@ def settings_of_evaluation(*names: str) -> Callable[[FinishedRun], object]:
     """Return a function that gives the settings of a run's evaluation that a measure depends on."""
 
     def settings(run: FinishedRun) -> object:
-        found = run.evaluation.get("settings", {})
+        found = run.evaluation_settings
         return [found.get(name) for name in names]
 
     return settings
@@ -99,6 +100,17 @@ def yardstick(run: FinishedRun) -> np.ndarray | None:
     return np.asarray(constant - squares / (2 * sigma2) - run.per_image["kl"])
 
 
+def bits_per_dim(run: FinishedRun) -> np.ndarray | None:
+    """Return the (N,) bits/dim of the yardstick of a run's test images, up to a constant."""
+    nats = yardstick(run)
+    return None if nats is None else -nats / (run.dimensions * math.log(2))
+
+
+def is_mass(run: FinishedRun) -> object:
+    """Return whether a run's likelihood is a mass: a density's nats do not compare with one's."""
+    return run.is_mass
+
+
 def rec(run: FinishedRun) -> np.ndarray | None:
     """Return the (N,) sums of squared errors of a run's test images; None where they are none."""
     if not run.has_mean or "rec" not in run.per_image:
@@ -111,6 +123,12 @@ def importance_weighted_bound(run: FinishedRun) -> np.ndarray | None:
     return run.evaluated.get("importance_weighted_bound")
 
 
+def bound_settings(run: FinishedRun) -> object:
+    """Return what a run's importance-weighted bound depends on beside the model."""
+    own = settings_of_evaluation("split", "reference", "seed", "samples")
+    return [run.is_mass, own(run)]
+
+
 # By name in evaluation.json. That of the originals is 1: less is blurred, more is noise.
 SHARPNESS = {
     "sharpness_reconstructions": "sharpness, reconstructions",
@@ -120,14 +138,14 @@ SHARPNESS = {
 
 # By name, as in `by` of a question.
 MEASURES = {
-    "elbo": Measure("ELBO, yardstick", True, mean_of(yardstick), yardstick),
+    "elbo": Measure("ELBO, yardstick", True, mean_of(yardstick), yardstick, is_mass),
     "rec": Measure("Rec", False, mean_of(rec), rec),
     "importance_weighted_bound": Measure(
-        "IW bound, own likelihood",
+        "IW bound",
         True,
         mean_of(importance_weighted_bound),
         importance_weighted_bound,
-        settings_of_evaluation("split", "reference", "seed", "samples"),
+        bound_settings,
     ),
     "mutual_information": Measure("mutual information", True, from_test("mutual_information")),
     "active_units": Measure("active units", True, from_test("active_units")),
@@ -145,3 +163,6 @@ MEASURES = {
 }
 
 USUAL = ("elbo", "rec")
+
+# Of a question of equivalence.
+BITS = Measure("bits/dim", False, mean_of(bits_per_dim), bits_per_dim, is_mass, digits=4)

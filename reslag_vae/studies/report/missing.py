@@ -90,9 +90,11 @@ def hours_of(job: Job, runs: Sequence[FinishedRun]) -> Hours | None:
 def share_of(job: Job, run: FinishedRun) -> float | None:
     """Return how many times the work of a finished run another one on its data set has.
 
-    It is None where the updates are not known beforehand.
+    It is None where the updates are not known beforehand, or are of minibatches of another size.
     """
     settings = dict(override.partition("=")[::2] for override in job.overrides)
+    if settings.get("data.batch_size", "") not in ("", str(run.config["data"].get("batch_size"))):
+        return None
     recipe, schedule = run.config["recipe"], run.config["schedule"]
     planned = settings.get("trainer.max_epochs", run.config["trainer"]["max_epochs"])
     aggressive = settings.get("schedule.epochs", recipe.get("aggressive_epochs"))
@@ -150,6 +152,8 @@ def hours_in_all(missing: Sequence[MissingRuns]) -> str:
     known = [(own.hours.value, len(own.seeds)) for own in missing if own.hours is not None]
     total, count = sum(value * seeds for value, seeds in known), sum(seeds for _, seeds in known)
     unknown = sum(len(own.seeds) for own in missing) - count
+    if not count:
+        return f"No finished run tells how long {'they' if unknown > 1 else 'it'} would take."
     runs = f"{count} run{'s, one after another' if count > 1 else ''}"
-    left_out = f"; not counted: {unknown}, on data of which no run has finished" if unknown else ""
+    left_out = f"; not counted: {unknown}, of which no finished run tells" if unknown else ""
     return f"About {total:,.1f} hours of training for {runs}{left_out}. {HOURS_NOTE}"

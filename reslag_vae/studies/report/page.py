@@ -206,7 +206,10 @@ class ChapterView:
             elbo = curves(self.rows, "val/elbo", label)
             captioned.append((elbo, f"The yardstick's ELBO over training. {LINES}"))
         plane = rates(self.rows, self.chapter.pca)
-        caption = "Rate against distortion, a point for each run: lower left is better."
+        caption = (
+            "Rate against distortion: a point for each run, a line for one without a rate; lower "
+            "left is better."
+        )
         captioned.append((plane, caption))
         return [(data_uri(svg(figure), "image/svg+xml"), caption) for figure, caption in captioned]
 

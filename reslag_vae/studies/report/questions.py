@@ -1,6 +1,5 @@
 """Answers to whether one row is better than another, paired image by image and seed by seed."""
 
-import math
 from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
@@ -10,9 +9,15 @@ import numpy as np
 from reslag_vae.runs.differences import SEEDS, is_under, material_differences
 from reslag_vae.studies.plan import Question
 from reslag_vae.studies.report.finished import FinishedRun
-from reslag_vae.studies.report.measures import MEASURES, USUAL, Measure, yardstick
+from reslag_vae.studies.report.measures import BITS, MEASURES, USUAL, Measure
 from reslag_vae.studies.report.rows import Row
-from reslag_vae.studies.report.statistics import EQUIVALENCE_LEVEL, Interval, bootstrap, over_seeds
+from reslag_vae.studies.report.statistics import (
+    EQUIVALENCE_LEVEL,
+    LEVEL,
+    Interval,
+    bootstrap,
+    over_seeds,
+)
 
 Pair = tuple[FinishedRun, FinishedRun]
 
@@ -115,10 +120,11 @@ def answers(questions: list[Question], rows: list[Row]) -> list[AnsweredQuestion
             continue
         if question.data is not None and first.data not in question.data:
             continue
-        if question.margin is None:
-            comparisons = compare(first, second, question.by or USUAL)
-        else:
-            comparisons = equivalent(first, second, question.margin)
+        pairs = paired_runs(first, second)
+        asked = [MEASURES[name] for name in question.by or USUAL]
+        measures = asked if question.margin is None else [BITS]
+        compared = [compare_by(measure, pairs, question.margin) for measure in measures]
+        comparisons = [own for own in compared if own is not None]
         if comparisons:
             found.append(
                 AnsweredQuestion(
@@ -141,38 +147,35 @@ def setting_differences(first: Row, second: Row) -> list[str]:
     ]
 
 
-def compare(first: Row, second: Row, names: Sequence[str]) -> list[Comparison]:
-    """Compare two rows by each of some measures that both have.
+def compare_by(
+    measure: Measure, pairs: Sequence[Pair], margin: float | None = None
+) -> Comparison | None:
+    """Compare pairs of runs by a measure; None if one of them lacks it, or has another kind of it.
 
     Args:
-        first: the row that is asked about.
-        second: the row that it is compared with.
-        names: names of the measures.
+        measure: the measure.
+        pairs: runs of both rows, of equal seeds.
+        margin: largest difference of equivalent rows; None asks which is better.
     """
-    pairs = paired_runs(first, second)
-    found = [compare_by(MEASURES[name], pairs) for name in names]
-    return [own for own in found if own is not None]
-
-
-def compare_by(measure: Measure, pairs: Sequence[Pair]) -> Comparison | None:
-    """Compare pairs of runs by a measure; None if one of them lacks it."""
     both = [(measure.of_run(one), measure.of_run(other)) for one, other in pairs]
     differences = [one - other for one, other in both if one is not None and other is not None]
     alike = all(measure.compares(one, other) for one, other in pairs)
     if not pairs or len(differences) < len(pairs) or not alike:
         return None
+    level = LEVEL if margin is None else EQUIVALENCE_LEVEL
     return Comparison(
-        measure.name,
+        measure.name if margin is None else f"{measure.name}, to within {margin:g}",
         measure.higher_is_better,
         float(np.mean(differences)),
-        over_images(measure, pairs),
-        over_seeds(differences),
+        over_images(measure, pairs, level),
+        over_seeds(differences, level),
         len(pairs),
-        digits=measure.digits,
+        margin,
+        measure.digits,
     )
 
 
-def over_images(measure: Measure, pairs: Sequence[Pair]) -> Interval | None:
+def over_images(measure: Measure, pairs: Sequence[Pair], level: float) -> Interval | None:
     """Return the interval of a measure's difference over images.
 
     It is None where no image has the measure, and where an evaluation of an earlier version has
@@ -182,33 +185,20 @@ def over_images(measure: Measure, pairs: Sequence[Pair]) -> Interval | None:
         return None
     both = [(measure.of_images(one), measure.of_images(other)) for one, other in pairs]
     differences = [one - other for one, other in both if one is not None and other is not None]
-    return bootstrap(np.mean(differences, axis=0)) if len(differences) == len(pairs) else None
-
-
-def equivalent(first: Row, second: Row, margin: float) -> list[Comparison]:
-    """Compare two rows by the yardstick's bits/dim, if both have it, with a margin.
-
-    The question is whether they differ by less than the margin.
-    """
-    pairs = paired_runs(first, second)
-    both = [(yardstick(one), yardstick(other), one.dimensions) for one, other in pairs]
-    bits = [
-        (other - one) / (size * math.log(2))
-        for one, other, size in both
-        if one is not None and other is not None
-    ]
-    if not bits or len(bits) < len(pairs):
-        return []
-    by_image = bootstrap(np.mean(bits, axis=0), EQUIVALENCE_LEVEL)
-    by_seed = over_seeds([float(own.mean()) for own in bits], EQUIVALENCE_LEVEL)
-    measure, difference = f"bits/dim, to within {margin:g}", by_image.difference
-    return [Comparison(measure, False, difference, by_image, by_seed, len(pairs), margin, 4)]
+    return (
+        bootstrap(np.mean(differences, axis=0), level) if len(differences) == len(pairs) else None
+    )
 
 
 def interval_count(answered: list[AnsweredQuestion]) -> int:
-    """Return the number of 95% intervals that are given as answers."""
-    compared = [own for one in answered for own in one.comparisons if own.margin is None]
-    return sum((own.images is not None) + (own.seeds is not None) for own in compared)
+    """Return the number of 95% intervals that are given as answers, those of several once."""
+    compared = {
+        (one.first.name, one.second.name, own.measure): own
+        for one in answered
+        for own in one.comparisons
+        if own.margin is None
+    }
+    return sum((own.images is not None) + (own.seeds is not None) for own in compared.values())
 
 
 def paired_runs(first: Row, second: Row) -> list[Pair]:

@@ -225,8 +225,15 @@ def distances(row: Row, group: Systems) -> list[Estimate | None]:
 
 
 def samples_of(row: Row) -> int | None:
-    """Return the number of samples of the importance-weighted bound; None if it has none."""
-    return setting_of(row.runs[0], "samples")
+    """Return the number of samples of the importance-weighted bound; None if it has none.
+
+    Where all would be alike, as of codes and without latents, there is one, and the bound the ELBO.
+    """
+    first = row.runs[0]
+    bound, elbo = (
+        first.evaluation_value("likelihood", name) for name in ("importance_weighted_bound", "elbo")
+    )
+    return 1 if bound is not None and bound == elbo else setting_of(first, "samples")
 
 
 def bound_images_of(row: Row) -> int | None:

@@ -226,6 +226,17 @@ def test_systems_stand_together_at_an_equal_rate(in_study: InStudy, studies: Pat
     assert re.search(rf"\| \[Lagging VAE, b.* \| 20\.9.* \| 11\.00 ± {error:.2f} \| 40 \| 1 ", text)
 
 
+def test_a_system_that_no_band_has_is_not_alone_for_that(in_study: InStudy, studies: Path) -> None:
+    rates = {"vae": 96.0, "lagging": 100.0, "biva": 104.0, "vdvae": 108.0}
+    for name, rate in rates.items():
+        in_study("one", f"mnist/{name}/seed_0", model=name, kl=rate, val={"elbo": 1.0})
+    [group] = systems_of(studies)
+    [band] = bands_of(group)
+    assert "vdvae" not in [own.row.name for own in band.points]
+    # biva is within 5% of it.
+    assert alone(group, [band]) == ""
+
+
 def test_pictures_that_may_not_be_passed_on_are_not_drawn(in_study: InStudy, studies: Path) -> None:
     for model in ("vae", "lagging"):
         folder = in_study("one", f"celeba/{model}/seed_0", model=model)

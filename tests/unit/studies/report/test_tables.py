@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from reslag_vae.runs.errors import RunError
 from reslag_vae.studies.report.columns import COST, DETAIL, YARDSTICK, best, level_columns
+from reslag_vae.studies.report.contents import contents_of
 from reslag_vae.studies.report.finished import read_finished_runs
 from reslag_vae.studies.report.grouping import rows_of
 from reslag_vae.studies.report.rows import Row
@@ -186,6 +188,57 @@ def test_columns_without_a_number_are_left_out_and_the_best_is_found(
     assert best(own, elbo) == own[1].runs[0].result["test"]["elbo"]
     assert best(own[:1], rec_) is None
     assert number_table(own, COST)[1] == ["AutoEncoder", "1,234", "39", "40", "0", "100", "2,000"]
+
+
+def evaluated(folder: Path, ssim: float, **settings: int) -> None:
+    content = {
+        "numbers": {"reconstruction": {"ssim": {"value": ssim}}},
+        "epoch": 39,
+        "settings": settings,
+    }
+    (folder / "evaluation.json").write_text(json.dumps(content))
+
+
+def test_evaluations_of_different_settings_have_no_mean(make_run: MakeRun, study: Path) -> None:
+    [ssim] = [column for column in YARDSTICK if column.key == "ssim"]
+    for seed in (0, 1):
+        evaluated(make_run(f"mnist/vae/seed_{seed}", model="vae"), 0.5 + seed, reference=100)
+    [row] = rows_of(read_finished_runs(study))["mnist"]
+    assert ssim.value(row) is not None
+    assert not any("different settings" in note for note in contents_of(study).reading_notes)
+
+    (study / "results/mnist/vae/seed_1/evaluation.json").unlink()
+    assert not any("different settings" in note for note in contents_of(study).reading_notes)
+
+    evaluated(study / "results/mnist/vae/seed_1", 0.6, reference=50)
+    [row] = rows_of(read_finished_runs(study))["mnist"]
+    assert ssim.value(row) is None
+    [note] = [own for own in contents_of(study).reading_notes if "different settings" in own]
+    assert note.endswith("left out: VAE, sigma_data on MNIST.")
+
+
+def test_none_is_best_of_rows_that_were_evaluated_in_different_ways(
+    make_run: MakeRun, study: Path
+) -> None:
+    [ssim] = [column for column in YARDSTICK if column.key == "ssim"]
+    for name, value in (("vae", 0.5), ("lagging", 0.6)):
+        evaluated(make_run(f"mnist/{name}/seed_0", model=name), value, reference=100)
+    rows = rows_of(read_finished_runs(study))["mnist"]
+    assert best(rows, ssim) == 0.6
+    evaluated(study / "results/mnist/vae/seed_0", 0.5, reference=50)
+    assert best(rows_of(read_finished_runs(study))["mnist"], ssim) is None
+
+
+def test_none_is_best_of_masses_and_densities(make_run: MakeRun, study: Path) -> None:
+    [elbo] = [column for column in YARDSTICK if column.key == "elbo"]
+    for name, rec in (("vae", 9.0), ("lagging", 10.0)):
+        make_run(f"mnist/{name}/seed_0", model=name, rec=rec)
+    assert best(rows_of(read_finished_runs(study))["mnist"], elbo) is not None
+    folder = study / "results/mnist/vae/seed_0"
+    config = OmegaConf.load(folder / "config.yaml")
+    config.likelihood = {"_target_": "reslag_vae.likelihoods.Bernoulli"}
+    OmegaConf.save(config, folder / "config.yaml")
+    assert best(rows_of(read_finished_runs(study))["mnist"], elbo) is None
 
 
 def test_numbers_of_detail_have_their_error_over_images_beside_them(

@@ -74,7 +74,13 @@ def notes_on_scores(calibration: Calibration, scorer: Scorer) -> list[str]:
     elif MINUS_LOG_P not in calibration.scores and scorer.likelihood is not None:
         notes.append(f"no percentiles of {MINUS_LOG_P}: those of validation images are not finite")
     if scorer.model.condition is not None and scorer.likelihood is not None:
-        notes.append(f"{MINUS_LOG_P} is of p(x|y), given {scorer.model.condition.words}")
+        note = f"{MINUS_LOG_P} is of p(x|y), given {scorer.model.condition.words}"
+        if scorer.model.condition.kind == "label":
+            note += (
+                "; a picture of no known class is scored by the likeliest one, and so its "
+                "percentiles among validation images, by their own classes, are rather low"
+            )
+        notes.append(note)
     if scorer.model.deterministic:
         notes.append(f"{SQUARED_ERROR} alone: the model's posteriors have no density")
     elif scorer.likelihood is None:

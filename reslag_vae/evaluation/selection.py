@@ -38,13 +38,15 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
             "ELBO",
             "yardstick",
             "elbo",
-            "nats, to compare models; a Gaussian's with the variance of its errors on train",
+            "nats, to compare models; of a mass its own, else a Gaussian's with the variance of "
+            "its errors on train",
         ),
         Shown(
             "log-likelihood, at least",
             "likelihood",
             "importance_weighted_bound",
-            "nats; by importance weights, under the model's own likelihood",
+            "nats; by importance weights, under the model's own likelihood, for want of one under "
+            "that Gaussian",
         ),
         Shown(
             "bits per number", "likelihood", "bits_per_dim", "bits to code an image; less is better"

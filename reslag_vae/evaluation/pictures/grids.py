@@ -59,11 +59,10 @@ def samples(models: dict[str, dict[str, Tensor]]) -> "Figure":
     """Draw samples by the source of their latents, as in Figures 9 to 12 of the thesis.
 
     The sources stand side by side. One model has lines of 4 images for each source, so that 16 are
-    a square; several models have lines of 8.
+    a square; several models have lines of 8. The last line may have fewer.
 
     Args:
-        models: (N, C, H, W) images in [0, 1] by title, then by source, such as "prior"; N is a
-            multiple of 8.
+        models: (N, C, H, W) images in [0, 1] by title, then by source, such as "prior".
 
     Raises:
         ValueError: images have different shapes.
@@ -76,7 +75,8 @@ def samples(models: dict[str, dict[str, Tensor]]) -> "Figure":
     blocks = []
     for title, source in pairs:
         images = models[title][source]
-        lines = images.reshape(-1, columns, *images.shape[1:])
+        white = images.new_ones(-len(images) % columns, *images.shape[1:])
+        lines = torch.cat([images, white]).reshape(-1, columns, *images.shape[1:])
         rows = [title] if source == sources[0] else []
         blocks.append(Block(lines, source if title == titles[0] else "", rows))
     return draw_blocks(blocks, len(sources), SOURCES if len(sources) > 1 else "")

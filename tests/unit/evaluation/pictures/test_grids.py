@@ -72,6 +72,12 @@ def test_samples_of_several_models_are_lines_of_eight() -> None:
         assert torch.allclose(shades(axis), numbered(first, 16)[:, 0, 0, 0].view(2, 8))
 
 
+def test_a_last_line_of_few_samples_is_filled_with_white() -> None:
+    [axis] = samples({"VAE": {"prior": numbered(0, 10)}}).axes
+    assert torch.equal(shades(axis)[-1, 2:], torch.ones(2))
+    assert shades(axis).shape == (3, 4)
+
+
 def test_a_model_without_a_source_is_refused() -> None:
     sources = {"prior": numbered(0, 16), "mixture": numbered(0.5, 16)}
     with pytest.raises(KeyError, match="mixture"):

@@ -186,6 +186,8 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", message=r".*module\(s\) in eval mode.*")
     # Without widgets a notebook has no progress bar, and the epochs' lines all the same.
     warnings.filterwarnings("ignore", message='.*install "ipywidgets".*')
+    # It was asked for, or is Apple's, which is not used.
+    warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
     # The steps before a CUDA graph are made by the optimizers that it is taken of.
     warnings.filterwarnings("ignore", message=".*capturable=True.*")
     # What is logged is of all processes already.

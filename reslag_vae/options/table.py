@@ -166,7 +166,7 @@ TRAIN: dict[str, Kind] = {
     "logger.notes": either(text(10_000), NULL),
     "logger.log_model": BOOLEAN,
     "trainer.max_epochs": whole(1, 1_000_000),
-    "trainer.accelerator": word("auto", "cpu", "gpu", "cuda", "mps"),
+    "trainer.accelerator": word("auto", "cpu", "gpu", "cuda"),
     "trainer.devices": either(whole(-1, 1024), listed(whole(0, 1023), 1, 1024), DEVICES),
     "trainer.num_nodes": whole(1, 100_000),
     "trainer.precision": PRECISION,

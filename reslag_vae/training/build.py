@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Callback, Trainer
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
@@ -181,6 +182,7 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -
     options = instantiate(config.trainer)
     options.keywords.pop("compile", None)  # not Lightning's: see build
     options.keywords.setdefault("profiler", NoProfiler())
+    options.keywords["accelerator"] = accelerator_of(config.trainer.accelerator)
     if may_have_several_devices(config):
         options.keywords["strategy"] = Replicas()
     # Where ours is left out, Lightning would put its own.
@@ -193,6 +195,19 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -
     except (MisconfigurationException, RuntimeError) as error:  # the latter of Slurm's variables
         raise ValueError(f"trainer: {' '.join(str(error).split())}") from None
     return trainer
+
+
+def accelerator_of(choice: str) -> str:
+    """Return Lightning's name of the processor that is meant: a GPU is one of CUDA.
+
+    Lightning may mean one of Apple's, which refuses the float64 that averages and evaluations have.
+
+    Args:
+        choice: `auto` for a GPU, or the CPU where there is none; or the name of one.
+    """
+    if choice == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cuda" if choice == "gpu" else choice
 
 
 def plugins() -> list[Any]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data.images import Batch, as_batch
 from reslag_vae.evaluation.epoch import EvaluationEpoch, with_yardstick
 from reslag_vae.models import GenerativeModel
@@ -193,6 +194,11 @@ class BaseVAE(LightningModule):
         }
 
     def setup(self, stage: str) -> None:
+        if self.trainer.strategy.root_device.type == "mps":
+            raise ConfigError(
+                "Trainer(accelerator=...): Apple's GPU has no float64, which averages and "
+                "evaluations are computed in: accelerator='cpu'."
+            )
         at_once.arrange(self.trainer, self)
         if stage == "fit":
             self.schedule.check_length(self.trainer.max_epochs)

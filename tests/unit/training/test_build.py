@@ -10,6 +10,7 @@ import torch
 import wandb
 from hydra.errors import ConfigCompositionException
 from lightning import Trainer
+from lightning.pytorch.accelerators import MPSAccelerator
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.profilers import SimpleProfiler
 from omegaconf import DictConfig, OmegaConf
@@ -146,7 +147,7 @@ def test_values_are_plain_containers(compose: Compose, tmp_path: Path) -> None:
         (("optimizer.betas=[0.9,1]",), r"optimizer.betas=\[0.9, 1\]"),
         pytest.param(
             ("trainer.accelerator=gpu",),
-            r"trainer: No supported gpu backend found",
+            r"trainer: `CUDAAccelerator` can not run on your system",
             marks=pytest.mark.skipif(
                 torch.cuda.is_available(), reason="needs a machine without a GPU"
             ),
@@ -323,6 +324,17 @@ def test_a_trainer_that_cannot_be_built_leaves_no_dashboard_run_open(
     if left is not None:
         left.finish()
     assert left is None
+
+
+def test_apples_gpu_is_not_taken(
+    compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MPSAccelerator, "is_available", staticmethod(lambda: True))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    trainer = build(compose("model=vae", "data=digits", "logger=none"), tmp_path).trainer
+    assert trainer.strategy.root_device.type == "cpu"
+    with pytest.raises(ConfigError, match=r"trainer\.accelerator=mps: must be one of auto, cpu"):
+        build(compose("model=vae", "data=digits", "trainer.accelerator=mps"), tmp_path)
 
 
 def test_logging_is_off_without_a_logger(compose: Compose, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import math
 import operator
 import weakref
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,6 +47,16 @@ Fit = Callable[..., Trainer]
 
 NETWORKS = (PlainNetwork, ResidualNetwork, LightResidualNetwork)
 SHAPE = (1, 8, 8)
+
+
+def test_a_trainer_on_apples_gpu_is_refused_before_anything_is_moved_there(
+    make_network: MakeNetwork,
+) -> None:
+    model = make_system(VAE, make_network(), "elbo")
+    strategy = SimpleNamespace(root_device=torch.device("mps"))
+    model.trainer = SimpleNamespace(strategy=strategy)  # type: ignore[assignment]
+    with pytest.raises(ConfigError, match=r"^Trainer\(accelerator=\.\.\.\): Apple's GPU"):
+        model.setup("fit")
 
 
 def forward(model: BaseVAE, images: Tensor) -> Terms:

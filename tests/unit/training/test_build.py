@@ -331,7 +331,7 @@ def test_apples_gpu_is_not_taken(
 ) -> None:
     monkeypatch.setattr(MPSAccelerator, "is_available", staticmethod(lambda: True))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    trainer = build(compose("model=vae", "data=digits", "logger=none"), tmp_path).trainer
+    _, _, trainer = build(compose("model=vae", "data=digits", "logger=none"), tmp_path)
     assert trainer.strategy.root_device.type == "cpu"
     with pytest.raises(ConfigError, match=r"trainer\.accelerator=mps: must be one of auto, cpu"):
         build(compose("model=vae", "data=digits", "trainer.accelerator=mps"), tmp_path)

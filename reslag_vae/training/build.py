@@ -26,6 +26,7 @@ from reslag_vae.runs.migrations import SCHEMA
 from reslag_vae.runs.option_names import flat_names
 from reslag_vae.runs.tracking import trackers
 from reslag_vae.training.at_once import AtOnce
+from reslag_vae.training.callbacks.pace import Drawing
 from reslag_vae.training.checkpoint_io import WholeCheckpoints
 from reslag_vae.training.checks import (
     check_devices,
@@ -102,6 +103,7 @@ def build(
         data = build_data(config, model.model, data)
         check_pixels(model, data)
         callbacks = [instantiate(node) for node in config.callbacks.values() if node]
+        callbacks.sort(key=lambda own: isinstance(own, Drawing))
         trainer = build_trainer(config, [AtOnce(), *callbacks], folder)
         check_devices(config, trainer)
         check_loggers(config.logger)

@@ -22,6 +22,7 @@ from reslag_vae.runs.folder import (
     IMAGES_FILE,
     METRICS_CSV,
     RESULT_FILE,
+    STEPS_CSV,
     clean,
 )
 from reslag_vae.training.build import add_logger, sign_checkpoints
@@ -104,7 +105,7 @@ def check_places(folder: Path) -> None:
     for name in (CHECKPOINTS, FIGURES):
         if os.path.lexists(folder / name) and not (folder / name).is_dir():
             raise RunError(f"{folder / name} is in the way: it is not a folder.")
-    for name in (METRICS_CSV, RESULT_FILE, IDENTITY_FILE, IMAGES_FILE):
+    for name in (METRICS_CSV, STEPS_CSV, RESULT_FILE, IDENTITY_FILE, IMAGES_FILE):
         if (folder / name).is_dir():
             raise RunError(f"{folder / name} is in the way: it is a folder.")
 

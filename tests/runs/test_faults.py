@@ -14,14 +14,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import DictConfig
 
 from reslag_vae.runs.checkpoints import checkpoint_to_resume, read_checkpoint
 from reslag_vae.runs.errors import RunError
+from reslag_vae.training.callbacks import CollapseMonitor, ImageGrids, TrainingCurves
+from reslag_vae.training.callbacks.pace import Drawing
 from reslag_vae.training.resume import resumed
-from tests.running import BARE, assert_same_runs, command, fork, rows, wandb_records
+from tests.running import BARE, SMALL, assert_same_runs, command, fork, rows, wandb_records
 
 Compose = Callable[..., DictConfig]
 Train = Callable[[DictConfig, Path], float]
@@ -422,6 +425,26 @@ def test_a_full_disk_leaves_no_half_of_a_cache(
 
 
 # Checkpoints
+
+
+@pytest.mark.parametrize("callback", [ImageGrids, CollapseMonitor, TrainingCurves])
+def test_a_picture_that_fails_costs_no_epoch(
+    callback: type[Drawing],
+    compose: Compose,
+    train: Train,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("no picture")
+
+    monkeypatch.setattr(callback, "draw", fail)
+    config = compose(*SMALL, "model=vae", "callbacks.progress=null", "trainer.max_epochs=2")
+    with pytest.raises(RuntimeError, match="no picture"):
+        train(config, tmp_path / "run")
+    for name in ("best", "last"):
+        path = tmp_path / "run" / "checkpoints" / f"{name}.ckpt"
+        assert read_checkpoint(path)["epoch"] == 0
 
 
 def test_a_damaged_last_checkpoint_is_refused_and_the_one_before_offered(

@@ -3,18 +3,17 @@
 from pathlib import Path
 
 from lightning import Trainer
-from lightning.pytorch.callbacks import Callback
 
 from reslag_vae.evaluation.pictures.figures import kl_bars, save_figure, usage_bars
 from reslag_vae.latents.verdicts import FEWEST_UPDATES, reservation
 from reslag_vae.runs.folder import figure_file
 from reslag_vae.runs.tracking import log_picture
 from reslag_vae.training.at_once import minibatches_of_epoch
-from reslag_vae.training.callbacks.pace import DrawingPace
+from reslag_vae.training.callbacks.pace import Drawing
 from reslag_vae.training.system import BaseVAE
 
 
-class CollapseMonitor(Callback):
+class CollapseMonitor(Drawing):
     """A callback that judges after every epoch whether the latent has collapsed.
 
     It waits for 500 updates of the decoder, one for each minibatch: a latent that comes into use
@@ -31,8 +30,8 @@ class CollapseMonitor(Callback):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.verdict = ""
-        self.pace = DrawingPace()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
         """Judge the epoch, and draw it if a picture is due, in the first process only."""

@@ -3,27 +3,22 @@
 from pathlib import Path
 
 from lightning import Trainer
-from lightning.pytorch.callbacks import Checkpoint
 
 from reslag_vae.evaluation.pictures.figures import save_figure
 from reslag_vae.evaluation.pictures.history import training_curves
 from reslag_vae.runs.folder import CURVES, METRICS_CSV, STEPS_CSV, figure_file, read_rows
 from reslag_vae.runs.tracking import log_picture
 from reslag_vae.training.callbacks.checkpoint import BestAndLast
-from reslag_vae.training.callbacks.pace import DrawingPace
+from reslag_vae.training.callbacks.pace import Drawing
 from reslag_vae.training.lookup import callback_of
 from reslag_vae.training.system import BaseVAE
 
 
-class TrainingCurves(Checkpoint):
+class TrainingCurves(Drawing):
     """A callback that draws `figures/curves.png` from metrics.csv and steps.csv, as it grows.
 
-    The class is a `Checkpoint` because Lightning calls those after the model has logged its epoch;
-    it must come after the callback that writes metrics.csv.
+    It must come after the callback that writes metrics.csv.
     """
-
-    def __init__(self) -> None:
-        self.pace = DrawingPace()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
         """Draw the epochs so far, in the first process only."""

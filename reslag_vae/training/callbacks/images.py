@@ -4,7 +4,6 @@ from pathlib import Path
 
 import torch
 from lightning import Trainer
-from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from reslag_vae.data.images import Batch, as_batch
@@ -16,11 +15,11 @@ from reslag_vae.options import require
 from reslag_vae.runs.folder import drawn_images_file, figure_file
 from reslag_vae.runs.formats import write_arrays
 from reslag_vae.runs.tracking import log_picture
-from reslag_vae.training.callbacks.pace import DrawingPace
+from reslag_vae.training.callbacks.pace import Drawing
 from reslag_vae.training.system import BaseVAE
 
 
-class ImageGrids(Callback):
+class ImageGrids(Drawing):
     """A callback that draws reconstructions and samples of the prior, and tracks them.
 
     They are `figures/reconstructions.png` and `figures/prior_samples.png`; their images are in
@@ -42,9 +41,9 @@ class ImageGrids(Callback):
     def __init__(self, count: int = 16, every: int = 1) -> None:
         require("callbacks.images.count", count)
         require("callbacks.images.every", every)
+        super().__init__()
         self.count, self.every = count, every
         self.originals: Batch | None = None
-        self.pace = DrawingPace()
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: BaseVAE) -> None:
         """Forget the images of the epoch before."""

@@ -28,12 +28,21 @@ class MetricsCSV(Checkpoint):
         """The name under which the checkpoints of every version hold the rows."""
         return "MetricsFile"
 
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the rows of a resumed run anew, whatever has become of its file."""
+        if self.rows and trainer.is_global_zero:
+            self.write(trainer)
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the epoch's row and write the file."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.rows.append({"epoch": trainer.current_epoch + 1} | metrics)
         if trainer.is_global_zero:
-            write_atomically(Path(trainer.default_root_dir) / METRICS_CSV, as_csv(self.rows))
+            self.write(trainer)
+
+    def write(self, trainer: Trainer) -> None:
+        """Write all rows."""
+        write_atomically(Path(trainer.default_root_dir) / METRICS_CSV, as_csv(self.rows))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the rows so far."""

@@ -1,9 +1,11 @@
-"""The pace at which pictures are drawn during training."""
+"""When pictures are drawn during training: after each epoch is saved, and at what pace."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
 from time import monotonic
+
+from lightning.pytorch.callbacks import Checkpoint
 
 # Of the time that has passed, for each callback that draws: all of them stay below 2%
 SHARE = 0.005
@@ -36,3 +38,17 @@ class DrawingPace:
         yield
         end = monotonic()
         self.next = end + (end - start) / self.share
+
+
+class Drawing(Checkpoint):
+    """A callback that draws an epoch once that is saved: no error in a picture loses the epoch.
+
+    The class is a `Checkpoint` because Lightning calls those after the model has logged its epoch;
+    `build` puts it behind the callback that saves.
+
+    Attributes:
+        pace: pace at which it draws.
+    """
+
+    def __init__(self) -> None:
+        self.pace = DrawingPace()

@@ -12,7 +12,7 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from reslag_vae.options import require
 from reslag_vae.training.at_once import minibatches_of_epoch
-from reslag_vae.training.callbacks.collapse import CollapseMonitor
+from reslag_vae.training.callbacks.collapse import CollapseMonitor, lacking_at
 from reslag_vae.training.callbacks.duration import (
     WORTH_TELLING,
     Duration,
@@ -135,7 +135,9 @@ class EpochReport(Checkpoint):
             else ""
         )
         collapse = callback_of(trainer, CollapseMonitor)
-        parts.append(collapse.verdict if collapse else "")
+        if collapse:  # which draws its verdict, once the epoch is saved
+            collapse.judge(pl_module, lacking_at(trainer, trainer.current_epoch + 1))
+            parts.append(collapse.verdict)
         floored = float(metrics.get("train/sigma2_floored", 0.0))
         parts.append(f"sigma2 at its floor: {floored:.1%} of its entries" if floored else "")
         duration = callback_of(trainer, Duration)

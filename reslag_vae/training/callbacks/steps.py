@@ -53,14 +53,24 @@ class StepMetrics(Callback):
         self.next, self.made, self.count = inf, 0, 0
         self.sums: dict[str, float] = {}
 
-    def on_train_start(self, trainer: Trainer, pl_module: BaseVAE) -> None:
-        """Take up the entries of a resumed run, up to where it is resumed."""
+    def on_fit_start(self, trainer: Trainer, pl_module: BaseVAE) -> None:
+        """Take up the entries of a resumed run, up to where it is resumed.
+
+        The file is left with these alone: pictures are drawn from it, which a damaged one prevents.
+        """
+        if not trainer.is_global_zero:
+            return
+        path = Path(trainer.default_root_dir) / STEPS_CSV
         try:
-            rows = read_rows(Path(trainer.default_root_dir) / STEPS_CSV)
+            rows = read_rows(path)
         except RunError as error:
             log.warning("%s The entries within epochs begin anew.", error)
             rows = []
-        self.rows = [row for row in rows if row["images_seen"] <= pl_module.images_seen]
+        self.rows = [row for row in rows if row.get("images_seen", inf) <= pl_module.images_seen]
+        if self.rows:
+            self.write(trainer)
+        else:
+            path.unlink(missing_ok=True)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: BaseVAE) -> None:
         """Begin the epoch's first window."""

@@ -21,7 +21,7 @@ from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.data import build_data
 from reslag_vae.runs.option_names import flatten
 from reslag_vae.training.build import add_logger, build, build_system
-from reslag_vae.training.callbacks import BestAndLast
+from reslag_vae.training.callbacks import BestAndLast, CollapseMonitor, ImageGrids, TrainingCurves
 from reslag_vae.training.checks import check_pixels
 from reslag_vae.training.compiled import is_repaid
 from reslag_vae.training.optimizers import AdamSettings, Plateau
@@ -49,7 +49,9 @@ def test_a_run_is_built_of_what_was_asked_for(compose: Compose, tmp_path: Path) 
     assert (data.name, data.batch_size, trainer.max_epochs) == ("digits", 32, 7)
     assert Path(trainer.default_root_dir) == tmp_path
     assert trainer.loggers == []
-    assert isinstance(trainer.callbacks[-1], BestAndLast)
+    kinds = [type(own) for own in trainer.callbacks]
+    drawing = [ImageGrids, CollapseMonitor, TrainingCurves]
+    assert kinds[-4:] == [BestAndLast, *drawing], "what is drawn is saved before"
     assert list(tmp_path.iterdir()) == []
 
 

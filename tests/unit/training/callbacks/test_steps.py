@@ -11,7 +11,13 @@ from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
 from reslag_vae.runs.folder import read_rows
 from reslag_vae.runs.lightning_tracker import LightningTracker
-from reslag_vae.training.callbacks import BestAndLast, MetricsCSV, StepMetrics, steps
+from reslag_vae.training.callbacks import (
+    BestAndLast,
+    MetricsCSV,
+    StepMetrics,
+    TrainingCurves,
+    steps,
+)
 from reslag_vae.variants import VAE
 from tests.recorder import Recorder
 from tests.systems import make_system
@@ -101,3 +107,27 @@ def test_damaged_entries_begin_anew_with_a_word(
     fit(make_system(VAE, make_network(), "elbo"), data, 1, [StepMetrics(every=3)])
     assert len(read_rows(tmp_path / "steps.csv")) == 1
     assert "steps.csv is damaged" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["steps.csv", "metrics.csv"])
+def test_damaged_tables_cost_no_epoch(
+    name: str, make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
+) -> None:
+    def train(epochs: int, last: Path | None = None) -> None:
+        callbacks = [StepMetrics(every=2), MetricsCSV(), TrainingCurves(), BestAndLast()]
+        model, data = make_system(VAE, make_network(), "elbo"), make_data(train=20, batch_size=4)
+        fit(model, data, epochs, callbacks, ckpt_path=last)
+
+    train(1)
+    (tmp_path / name).write_text("garbage\n")
+    train(2, tmp_path / "checkpoints" / "last.ckpt")
+    assert [row["epoch"] for row in read_rows(tmp_path / "metrics.csv")] == [1, 2]
+    assert read_rows(tmp_path / "steps.csv")[-1]["epoch"] == pytest.approx(1.8)
+
+
+def test_entries_without_their_place_are_left_out(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
+) -> None:
+    (tmp_path / "steps.csv").write_text("epoch,images_seen,step/loss\n0.5,,1.0\n")
+    fit(make_system(VAE, make_network(), "elbo"), make_data(), 1, [StepMetrics()])
+    assert not (tmp_path / "steps.csv").exists()

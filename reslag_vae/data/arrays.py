@@ -1,7 +1,6 @@
 """The data module of images that are in memory already, or in a file of arrays."""
 
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +35,12 @@ class Arrays(ImageDataModule):
         images: (N, C, H, W), (N, H, W, C) or (N, H, W) images, with one channel or three: a tensor
             or an array of whole numbers in 0..255, of floating point in [0, 1] or of bool, or a
             list of pictures. None reads them from `folder`.
-        labels: (N,) class numbers, or names; None if there are none.
-        validation: images of the validation split, or a pair of images and labels; None takes a
-            part of train.
+        labels: (N,) class numbers, or names; None if there are none, or takes those of the file.
+        validation: images of the validation split, or a pair of images and labels; None takes that
+            of the file, or a part of train.
         folder: file of the images if none are given: `.npy` with images, or `.npz` with `images`
-            and, if there are any, `labels`.
+            and, if there are any, `labels`; how many of the last images are the validation split,
+            in `validation`; and the names of numbered classes in order, in `class_names`.
         root: folder of all data sets, in which evaluations keep what they may need again.
         batch_size: number of images in a minibatch, in every split.
         val_fraction: part of train that is taken for validation, in (0, 1).
@@ -71,11 +71,16 @@ class Arrays(ImageDataModule):
         super().__init__(root, batch_size, val_fraction, seed, passes)
         self.notes: list[str] = []
         self.given = images is not None
-        own = {"images": images, "labels": labels} if images is not None else read_file(folder)
+        own = {"images": images} if images is not None else read_file(folder)
+        if labels is not None:
+            own = {name: own[name] for name in ("images", "validation") if name in own}
+            own["labels"] = labels
         store = self._checked(own["images"], "images")
         given = [labels_of(own.get("labels"), len(store))]
         self.held_out = int(own.get("validation", 0))
         if validation is not None:
+            if self.held_out:
+                raise DataError("validation: the file of the images has a split of its own.")
             pair = validation if isinstance(validation, tuple) else (validation, None)
             others = self._checked(pair[0], "validation", tuple(store.shape[1:]))
             given.append(labels_of(pair[1], len(others), "validation"))
@@ -192,7 +197,7 @@ def refuse_black(images: Tensor) -> None:
         raise DataError(f"images: all {len(images)} are of one colour each.")
 
 
-def read_file(path: str | Path | None) -> Mapping[str, Any]:
+def read_file(path: str | Path | None) -> dict[str, Any]:
     """Read the arrays of a file by their names; no code in it is run.
 
     Raises:

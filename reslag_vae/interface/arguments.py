@@ -143,16 +143,16 @@ def in_memory(pictures: Any, path: Path | None, labels: Any, validation: Any) ->
         validation: images of the validation split, or a pair of images and labels; None takes a
             part of train.
     """
-    if path is not None:
-        file = Arrays(folder=path)
-        own = None if (file.store_labels < 0).all() else file.store_labels
-        return Arrays(file.store, own if labels is None else labels, validation)
-    given = gathered(pictures)
     others = None
     if validation is not None:
         pair = validation if isinstance(validation, tuple) else (validation, None)
         held = gathered(pair[0], "validation")
         others = (held.images, held.labels if pair[1:] in ((), (None,)) else pair[1])
+    if path is not None:
+        data = Arrays(labels=labels, validation=others, folder=path)
+        data.given = True  # the run keeps them, wherever the file goes
+        return data
+    given = gathered(pictures)
     return Arrays(given.images, given.labels if labels is None else labels, others)
 
 

@@ -49,6 +49,19 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     assert not (tmp_path / "twice.npz").exists(), "a file is kept twice"
 
 
+def test_labels_and_a_validation_split_may_be_given_beside_a_file(tmp_path: Path) -> None:
+    labels = np.array(["cat", "dog"])[np.arange(40) % 2]
+    Arrays(PIXELS, np.arange(40) % 2 * 5, validation=PIXELS[:9] // 2).keep(tmp_path / "split.npz")
+    names = [*labels, *labels[:9]]
+    data = Arrays(labels=names, folder=tmp_path / "split.npz")
+    assert (data.classes, data.held_out) == (["cat", "dog"], 9)
+    with pytest.raises(DataError, match=r"^validation: the file of the images has a split"):
+        Arrays(validation=PIXELS[:9], folder=tmp_path / "split.npz")
+    np.savez(tmp_path / "whole.npz", images=PIXELS.numpy(), labels=labels)
+    data = Arrays(validation=(PIXELS[:9], labels[:9]), folder=tmp_path / "whole.npz")
+    assert (data.classes, data.held_out) == (["cat", "dog"], 9)
+
+
 def test_too_many_images_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reslag_vae.data.arrays.MOST_KEPT", 100)
     Arrays(PIXELS).keep(tmp_path / "images.npz")

@@ -25,6 +25,7 @@ from reslag_vae.training.callbacks import (
     TrainingCurves,
     callback_of,
 )
+from reslag_vae.training.callbacks.checkpoint import score_of
 from reslag_vae.training.measure import measure, per_image
 from reslag_vae.training.metrics_json import summary
 from reslag_vae.training.system import BaseVAE
@@ -118,8 +119,9 @@ def finish(
     epochs_run = read_checkpoint(last)["epoch"] + 1
     keeper = callback_of(trainer, BestAndLast)
     assert keeper is not None, "the configuration keeps no checkpoints"
-    assert keeper.best_score is not None, "there is a best checkpoint, so it has a score"
-    monitored = {"name": keeper.monitor, "value": keeper.best_score}
+    score = score_of(checkpoint)
+    assert score is not None, "a best checkpoint has a finite value"
+    monitored = {"name": keeper.monitor, "value": score}
     result = (
         metrics
         | summary(trainer, model, data, checkpoint["epoch"] + 1, epochs_run)
@@ -133,4 +135,4 @@ def finish(
     write_result(folder, result | origin)
     track_result(trainer, result, folder)
     show_result(result, folder, mass)
-    return keeper.best_score
+    return score

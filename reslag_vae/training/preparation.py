@@ -23,9 +23,11 @@ from reslag_vae.runs.folder import (
     METRICS_CSV,
     RESULT_FILE,
     STEPS_CSV,
+    checkpoint_file,
     clean,
 )
 from reslag_vae.training.build import add_logger, sign_checkpoints
+from reslag_vae.training.callbacks.checkpoint import state_of
 from reslag_vae.training.first_stage import refuse_other_data
 from reslag_vae.training.remainder import record
 from reslag_vae.training.second_stage import is_second_stage
@@ -136,7 +138,7 @@ def check_checkpoint(config: DictConfig, folder: Path, last: Path) -> None:
         last: checkpoint to resume from.
 
     Raises:
-        RunError: the checkpoint is of another run.
+        RunError: the checkpoint is of another run, or the best one is, is gone or damaged.
         ConfigError: the run has more epochs already than it is to have.
     """
     checkpoint = read_checkpoint(last)
@@ -147,6 +149,35 @@ def check_checkpoint(config: DictConfig, folder: Path, last: Path) -> None:
             f"trainer.max_epochs={config.trainer.max_epochs}: {folder} has {epochs} epochs "
             f"already; give {epochs} or more."
         )
+    check_best(config, folder, last, checkpoint)
+
+
+def check_best(config: DictConfig, folder: Path, last: Path, checkpoint: dict[str, Any]) -> None:
+    """Refuse a run whose best checkpoint is gone or spoilt, which would be measured at the end.
+
+    Args:
+        config: configuration of the run.
+        folder: folder of the run.
+        last: checkpoint to resume from.
+        checkpoint: its content.
+
+    Raises:
+        RunError: the best checkpoint is gone, damaged, or of another run.
+    """
+    best = checkpoint_file(folder, "best")
+    if state_of(checkpoint).get("best_score") is None and not best.exists():
+        return  # no epoch has had a finite value
+    remedy = (
+        f"put it back, or copy {last.name} to {best.name}: of its epoch and those to come the best "
+        "is kept then."
+    )
+    if not best.exists():
+        raise RunError(f"{best} is gone: {remedy}")
+    try:
+        content = read_checkpoint(best)
+    except RunError as error:
+        raise RunError(f"{str(error).rstrip('.')}; {remedy}") from None
+    identity.refuse_other(folder, content, best, OmegaConf.to_container(config, resolve=True))
 
 
 def begin(

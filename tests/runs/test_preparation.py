@@ -19,6 +19,7 @@ from reslag_vae.data import DataError
 from reslag_vae.evaluation.main import evaluate
 from reslag_vae.evaluation.metrics import classifier
 from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.folder import read_metrics
 from reslag_vae.training import job_folder
 from reslag_vae.training.resume import resumed
 from tests.running import BARE
@@ -210,6 +211,26 @@ def test_a_run_without_its_checkpoints_does_not_begin_anew(
     with pytest.raises(RunError, match=r"last\.ckpt and previous\.ckpt are gone"):
         train(resumed(place / "run", moved), place / "run")
     assert content(place / "run") == before
+
+
+@pytest.mark.parametrize("spoilt", [b"half of it", None])
+def test_a_run_without_its_best_checkpoint_says_so_before_it_trains(
+    spoilt: bytes | None, place: Path, moved: list[str], train: Train
+) -> None:
+    best = place / "run" / "checkpoints" / "best.ckpt"
+    best.unlink() if spoilt is None else best.write_bytes(spoilt)
+    before = content(place / "run")
+    longer = [*moved, "trainer.max_epochs=4"]
+    with pytest.raises(RunError, match=r"best\.ckpt is .*copy last\.ckpt to best\.ckpt") as error:
+        train(resumed(place / "run", longer), place / "run")
+    assert "\n" not in str(error.value)
+    assert content(place / "run") == before
+    shutil.copy(best.with_name("last.ckpt"), best)
+    value = train(resumed(place / "run", longer), place / "run")
+    losses = {row["epoch"]: row["val/loss"] for row in read_metrics(place / "run")}
+    result = json.loads((place / "run" / "metrics.json").read_text())
+    assert value == result["monitored"]["value"] == min(losses[3], losses[4])
+    assert losses[result["epoch"]] == value
 
 
 def other_run(checkpoint: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae._runtime.files import UNFINISHED, WriteError
+from reslag_vae.runs.checkpoints import read_checkpoint
 from reslag_vae.runs.folder import checkpoint_file
 
 
@@ -25,11 +26,19 @@ class BestAndLast(Checkpoint):
 
     Attributes:
         best_score: the smallest value so far; None before the first finite one.
+        score: the value of the latest epoch; None if that is not finite.
     """
 
     def __init__(self, monitor: str = "val/loss") -> None:
         self.monitor = monitor
         self.best_score: float | None = None
+        self.score: float | None = None
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the value that best.ckpt has: a kill may have left it younger than the last one."""
+        best = checkpoint_file(Path(trainer.default_root_dir), "best")
+        if self.best_score is not None and best.exists():
+            self.best_score = score_of(read_checkpoint(best))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the epoch as last, and as best if it is.
@@ -43,18 +52,34 @@ class BestAndLast(Checkpoint):
                 f"monitor={self.monitor}: there is no such metric; there are {names}."
             )
         score = float(trainer.callback_metrics[self.monitor])
-        if math.isfinite(score) and (self.best_score is None or score < self.best_score):
-            self.best_score = score
+        self.score = score if math.isfinite(score) else None
+        if self.score is not None and (self.best_score is None or self.score < self.best_score):
+            self.best_score = self.score
             save(trainer, "best")
         save(trainer, "last", before="previous")
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the smallest value so far."""
-        return {"best_score": self.best_score}
+        """Return the smallest value so far, and that of the epoch."""
+        return {"best_score": self.best_score, "score": self.score}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the smallest value so far."""
         self.best_score = state_dict["best_score"]
+
+
+def score_of(checkpoint: dict[str, Any]) -> float | None:
+    """Return the monitored value of a checkpoint's epoch; None if that is not finite.
+
+    Those of earlier versions do not hold it: of a best checkpoint it is the smallest value.
+    """
+    state = state_of(checkpoint)
+    return state.get("score", state.get("best_score"))
+
+
+def state_of(checkpoint: dict[str, Any]) -> dict[str, float | None]:
+    """Return what a checkpoint holds of the callback that wrote it."""
+    state: dict[str, float | None] = checkpoint.get("callbacks", {}).get(BestAndLast.__name__, {})
+    return state
 
 
 def save(trainer: Trainer, name: str, before: str | None = None) -> None:

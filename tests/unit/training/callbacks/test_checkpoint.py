@@ -15,6 +15,7 @@ from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
 from reslag_vae.training.callbacks import BestAndLast
+from reslag_vae.training.callbacks.checkpoint import score_of
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import VAE
 from tests.systems import Fed, make_system
@@ -111,6 +112,20 @@ def test_the_best_epoch_outlives_a_move_of_the_folder(
     assert keeper.best_score == score
     assert not old.exists()
     assert sorted(path.name for path in (new / "checkpoints").iterdir()) == NAMES
+
+
+def test_the_best_epoch_has_its_own_value_where_a_kill_came_before_the_last_one(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
+) -> None:
+    fit(fed(make_network(), [3.0, 1.0]), make_data(), 2, [BestAndLast()])
+    checkpoints = tmp_path / "checkpoints"
+    (checkpoints / "previous.ckpt").replace(checkpoints / "last.ckpt")
+    keeper, last = BestAndLast(), checkpoints / "last.ckpt"
+    # As on a GPU, the second epoch is not bitwise what it was.
+    fit(fed(make_network(), [2.0, 1.5]), make_data(), 3, [keeper], ckpt_path=last)
+    assert keeper.best_score == 1.0
+    best = read(tmp_path, "best")
+    assert (best["epoch"], score_of(best), score_of(read(tmp_path, "last"))) == (1, 1.0, 1.5)
 
 
 def test_another_value_can_be_monitored(

@@ -183,7 +183,7 @@ def check_best(config: DictConfig, folder: Path, last: Path, checkpoint: dict[st
 def begin(
     start: Start, config: DictConfig, trainer: Trainer, data: ImageDataModule, model: BaseVAE
 ) -> None:
-    """Write what a run begins with, and show it.
+    """Write what a run begins with, and show it; one that was finished is so no more.
 
     Args:
         start: what `prepare` has found.
@@ -205,3 +205,5 @@ def begin(
     for note in data.inventory.notes:
         log.warning("Data: %s", printable(note))
     show_card(model)
+    # What was measured is not of the epochs to come.
+    (start.folder / RESULT_FILE).unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from reslag_vae._runtime.errors import printable
 from reslag_vae.runs.checkpoints import checkpoint_path, epoch_of, read_checkpoint
-from reslag_vae.runs.folder import monitored_value, read_result
+from reslag_vae.runs.folder import checkpoint_file, monitored_value, read_result
 from reslag_vae.training.stored_config import begun_config
 from reslag_vae.training.system import BaseVAE
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def is_over(config: DictConfig, folder: Path, last: Path | None) -> bool:
-    """Return whether a run has all of its epochs, and is measured after the last of them.
+    """Return whether a run has all of its epochs, and its best is measured after the last of them.
 
     Args:
         config: configuration of the run.
@@ -25,8 +25,11 @@ def is_over(config: DictConfig, folder: Path, last: Path | None) -> bool:
     """
     if last is None:
         return False
-    measured = read_result(folder).get("epochs_run") == epoch_of(read_checkpoint(last), last)
-    return measured and not has_epochs_left(config, last)
+    result, best = read_result(folder), checkpoint_file(folder, "best")
+    measured = result.get("epochs_run") == epoch_of(read_checkpoint(last), last)
+    if not measured or has_epochs_left(config, last):
+        return False
+    return result.get("epoch") == epoch_of(read_checkpoint(best), best)
 
 
 def has_epochs_left(config: DictConfig, last: Path) -> bool:

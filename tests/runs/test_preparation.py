@@ -233,6 +233,19 @@ def test_a_run_without_its_best_checkpoint_says_so_before_it_trains(
     assert losses[result["epoch"]] == value
 
 
+def test_a_finished_run_with_another_best_checkpoint_is_measured_anew(
+    place: Path, moved: list[str], train: Train
+) -> None:
+    run = place / "run"
+    result = json.loads((run / "metrics.json").read_text())
+    other = "previous" if result["epoch"] == 3 else "last"
+    shutil.copy(run / "checkpoints" / f"{other}.ckpt", run / "checkpoints" / "best.ckpt")
+    train(resumed(run, moved), run)
+    after = json.loads((run / "metrics.json").read_text())
+    assert after["epoch"] == {"previous": 2, "last": 3}[other]
+    assert after["monitored"] != result["monitored"]
+
+
 def other_run(checkpoint: dict[str, Any]) -> None:
     checkpoint["hyper_parameters"]["run"] = "0" * 16
 

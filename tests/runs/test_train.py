@@ -21,11 +21,12 @@ from torch import Tensor
 import reslag_vae
 from reslag_vae.objectives.averages import Means
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.folder import TRAVELLING
+from reslag_vae.runs.folder import TRAVELLING, is_finished
 from reslag_vae.runs.formats import read_arrays
 from reslag_vae.training import gradient_skip
 from reslag_vae.training.forward import ForwardPass
 from reslag_vae.training.resume import resumed
+from reslag_vae.training.second_stage import staged
 from reslag_vae.training.steps import TrainingSteps
 from reslag_vae.training.system import BaseVAE
 from tests.running import (
@@ -356,6 +357,24 @@ def test_a_finished_run_can_be_made_longer(compose: Compose, train: Train, tmp_p
     config.trainer.max_epochs = 2
     train(config, tmp_path / "whole")
     assert_same_runs(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_finished_run_that_goes_on_is_not_finished_until_it_has_ended(
+    compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    train(compose(*BARE, "model=vae", "trainer.max_epochs=1"), folder)
+    with monkeypatch.context() as context:
+        interrupt(context, 2, 1)
+        with pytest.raises(InterruptedRunError):
+            train(resumed(folder, ["trainer.max_epochs=3"]), folder)
+    assert not is_finished(folder)
+    config = compose("model=fitted_prior", f"run={folder}", *BARE[5:])
+    with pytest.raises(RunError, match="has not finished"):
+        staged(config, [], tmp_path / "second")
+    # It may also end where it was interrupted.
+    train(resumed(folder, ["trainer.max_epochs=2"]), folder)
+    assert metrics(folder)["epochs_run"] == 2
 
 
 def test_seeds_give_different_runs_and_one_seed_the_same(

@@ -104,13 +104,33 @@ class Arrays(ImageDataModule):
         val = images.part(rows[first:]) if self.held_out else None
         return Source(images.part(rows[:first]), val, None, self.classes, notes=self.notes)
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether a run keeps the images: those that were given in Python, unless too many."""
+        return self.given and self.store.nbytes <= MOST_KEPT
+
+    def check_place(self, path: Path) -> None:
+        if self.is_kept and path.exists() and not self.equals(Arrays(folder=path)):
+            raise DataError(
+                f"{printable(str(path))} is in the way: it holds other images; choose another "
+                "folder, or move it away."
+            )
+
+    def equals(self, other: "Arrays") -> bool:
+        """Return whether other arrays are the same images, labels and validation split."""
+        return (
+            torch.equal(self.store, other.store)
+            and torch.equal(self.store_labels, other.store_labels)
+            and (self.classes, self.held_out) == (other.classes, other.held_out)
+        )
+
     def keep(self, path: Path) -> None:
         """Write images that were given in Python to a file, unless they are too many.
 
         Args:
             path: path of the file, `.npz`.
         """
-        if not self.given or self.store.nbytes > MOST_KEPT or path.exists():
+        if not self.is_kept or path.exists():
             return
         content: dict[str, Any] = {
             "images": self.store.contiguous().numpy(),

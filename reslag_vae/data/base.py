@@ -119,6 +119,16 @@ class ImageDataModule(LightningDataModule, ABC):
             path: path of the file, in the folder of a run.
         """
 
+    def check_place(self, path: Path) -> None:
+        """Refuse a file that is in the way of what `keep` writes.
+
+        Args:
+            path: path of the file, in the folder of a run.
+
+        Raises:
+            DataError: there is a file, and it holds something else.
+        """
+
     def setup(self, stage: str | None = None) -> None:
         """Read every split, whatever the stage; later calls do nothing.
 

@@ -80,6 +80,7 @@ def prepare(config: DictConfig, folder: Path, last: Path | None, data: ImageData
         check_checkpoint(config, folder, last)
     check_places(folder)
     data.prepare_data()
+    data.check_place(folder / IMAGES_FILE)
     check_limits(config, data)
     if not began and is_second_stage(config):
         refuse_other_data(config, data.inventory)
@@ -193,9 +194,10 @@ def begin(
         model: model of the run, whose checkpoints get the run's identity.
     """
     clean(start.folder)
+    # First, for it may take long: with a configuration there is a run, which needs its images.
+    data.keep(start.folder / IMAGES_FILE)
     save_config(start.config, start.folder)
     identity.write_identity(start.folder, start.identity)
-    data.keep(start.folder / IMAGES_FILE)
     sign_checkpoints(model, config, start.identity["id"])
     add_logger(trainer, config, data, model)
     log.info(

@@ -132,6 +132,29 @@ def test_a_second_run_is_not_mixed_with_the_first_one_which_goes_on(run: tuple[P
     assert len((folder / "metrics.csv").read_text().splitlines()) == 7
 
 
+@pytest.mark.parametrize("stopped", ["identity.write_identity", "save_config"])
+def test_a_run_in_python_that_stops_before_it_begins_can_begin_again(
+    stopped: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its images, which may take long to write, are whole before there is a run that needs them."""
+    folder = tmp_path / "run"
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(f"reslag_vae.training.preparation.{stopped}", stop)
+        with pytest.raises(KeyboardInterrupt):
+            reslag_vae.fit(PIXELS, *SHORT, model="vae", folder=folder)
+    if (folder / "config.yaml").exists():
+        reslag_vae.fit(resume=folder)
+    else:
+        with pytest.raises(reslag_vae.data.DataError, match=r"images\.npz is in the way: it holds"):
+            reslag_vae.fit(PIXELS / 2, *SHORT, model="vae", folder=folder)
+        reslag_vae.fit(PIXELS, *SHORT, model="vae", folder=folder)
+    assert (folder / "metrics.json").exists()
+
+
 def test_labels_and_a_loader_train_as_an_array_does(tmp_path: Path) -> None:
     labels = torch.arange(150) % 3
     loader = DataLoader(TensorDataset(PIXELS, labels), batch_size=40)

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
 
 ImageShape = tuple[int, int, int]
 
@@ -116,7 +119,7 @@ def as_tensor(given: Any, shape: ImageShape | None) -> Tensor:
 
 
 def from_picture(picture: Any, shape: ImageShape | None) -> Tensor:
-    """Return the (C, H, W) uint8 pixels of a PIL picture, with the wanted channels.
+    """Return the (C, H, W) uint8 pixels of a PIL picture over white, with the wanted channels.
 
     Raises:
         ValueError: the picture has another size, or more than 8 bits.
@@ -132,8 +135,18 @@ def from_picture(picture: Any, shape: ImageShape | None) -> Tensor:
             "give it as an array of floating point in [0, 1]."
         )
     grey = shape[0] == 1 if shape is not None else picture.mode in ("1", "L")
-    pixels = np.asarray(picture.convert("L" if grey else "RGB"))
+    pixels = np.asarray(over_white(picture, "L" if grey else "RGB"))
     return torch.from_numpy(pixels.copy()).reshape(*pixels.shape[:2], -1).permute(2, 0, 1)
+
+
+def over_white(picture: "PillowImage", mode: str) -> "PillowImage":
+    """Return a PIL picture in a mode without transparency, its transparent parts over white."""
+    from PIL import Image
+
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert(mode)
 
 
 def refuse_out_of_range(images: Tensor) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reslag_vae._runtime.images import over_white
 from reslag_vae.data.bit_depth import Range, depth_of, in_eight_bits
 from reslag_vae.data.budget import Budget
 from reslag_vae.data.formats import formats
@@ -94,7 +95,7 @@ def decode(
             frames = int(getattr(file, "n_frames", 1))
             depth = depth_of(file)
             upright, peak, cut = in_eight_bits(ImageOps.exif_transpose(file), depth, scale)
-            picture = _to_mode(upright, "L" if channels == 1 else "RGB")
+            picture = over_white(upright, "L" if channels == 1 else "RGB")
             # Not resize(box=...), which lets pixels around the region into its border.
             part = picture.crop(region(*picture.size))
             square = part.resize((size, size), Image.Resampling.BILINEAR)
@@ -114,13 +115,3 @@ def _decode_smaller(file: "PillowImage", size: int, region: Region) -> None:
         math.ceil(2 * size * height / (bottom - top)),
     )
     file.draft(file.mode, least)
-
-
-def _to_mode(picture: "PillowImage", mode: str) -> "PillowImage":
-    """Return a picture in a mode without transparency, its transparent parts over white."""
-    from PIL import Image
-
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture.convert(mode)

@@ -1,6 +1,7 @@
 """The inputs of the public functions: all that can be meant is taken, the rest is one sentence."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from reslag_vae import evaluation
 from reslag_vae._runtime.images import as_images
-from reslag_vae.data import Images
+from reslag_vae.data import Images, pictures
 from reslag_vae.evaluation.adapters import EncoderDecoder
 from reslag_vae.evaluation.codes import Codes
 from reslag_vae.evaluation.metrics.mixture import CodeMixture
@@ -431,3 +432,20 @@ def test_every_kind_of_number_is_taken(dtype: str) -> None:
     value = 200 if "u" in dtype and "long" not in dtype else 0.5
     images = as_images(np.full((1, 1, 4, 4), value, dtype), (1, 4, 4))
     assert float(images[0, 0, 0, 0]) == value
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 8, 8), None])
+def test_transparent_pictures_lie_over_white_as_those_of_a_folder(
+    mode: str, shape: tuple[int, int, int] | None, tmp_path: Path
+) -> None:
+    picture = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    picture.paste((200, 10, 10, 255), (0, 0, 4, 8))
+    picture.convert(mode).save(tmp_path / "picture.png")
+    with Image.open(tmp_path / "picture.png") as file:
+        images = as_images(file, shape)
+    channels = images.shape[1]
+    decoded = pictures.decode(tmp_path / "picture.png", 8, channels, pictures.whole).pixels
+    assert torch.equal(images[0].permute(1, 2, 0), torch.from_numpy(decoded.copy()))
+    assert (images[..., 4:] == 255).all()
+    assert (images[..., :4] < 255).any()

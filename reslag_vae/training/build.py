@@ -10,7 +10,7 @@ from lightning import Callback, Trainer
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.callbacks import ProgressBar, Timer
 from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae import options
@@ -183,6 +183,9 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], folder: Path) -
     """
     options = instantiate(config.trainer)
     options.keywords.pop("compile", None)  # not Lightning's: see build
+    # Lightning would stop within an epoch, and count that as a whole one.
+    if (most := options.keywords.pop("max_time", None)) is not None:
+        callbacks = [Timer(most, interval="epoch"), *callbacks]
     options.keywords.setdefault("profiler", NoProfiler())
     options.keywords["accelerator"] = accelerator_of(config.trainer.accelerator)
     if may_have_several_devices(config):

@@ -102,8 +102,8 @@ def finish(
     """
     if not checkpoint_file(folder, "last").exists():
         raise RunError(
-            f"{folder}: training ended before its first epoch did, as by a short trainer.max_time; "
-            f"{override('resume', folder)} goes on, with a longer one."
+            f"{folder}: training ended before its first epoch did, as by a callback that stops it; "
+            f"{override('resume', folder)} goes on."
         )
     checkpoint = read_checkpoint(checkpoint_path(folder, "best"))
     model.load_state_dict(checkpoint["state_dict"])

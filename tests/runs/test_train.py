@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.callbacks import Timer
 from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
@@ -375,6 +376,27 @@ def test_a_finished_run_that_goes_on_is_not_finished_until_it_has_ended(
     # It may also end where it was interrupted.
     train(resumed(folder, ["trainer.max_epochs=2"]), folder)
     assert metrics(folder)["epochs_run"] == 2
+
+
+def test_a_time_that_is_over_ends_a_run_with_its_epoch(
+    compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int] = []
+    step = TrainingSteps._step
+
+    def counted(self: TrainingSteps, images: Tensor) -> ForwardPass:
+        steps.append(self.system.current_epoch)
+        return step(self, images)
+
+    monkeypatch.setattr(TrainingSteps, "_step", counted)
+    monkeypatch.setattr(Timer, "time_elapsed", lambda *_: 60.0 * len(steps))
+    options = (*BARE, "model=vae", "trainer.max_epochs=3", "+trainer.max_time=00:00:02:00")
+    train(compose(*options), tmp_path)
+    result = metrics(tmp_path)
+    assert result["stopped_because"] == "the trainer was told to stop after 1 of 3 epochs"
+    assert steps == [0] * len(steps)
+    seen = checkpoint(tmp_path, "last")["progress"]["images_seen"]
+    assert seen == result["images"]["train"]
 
 
 def test_seeds_give_different_runs_and_one_seed_the_same(

@@ -34,15 +34,17 @@ from reslag_vae.training.tables import show_result
 log = logging.getLogger(__name__)
 
 
-def draw_best(trainer: Trainer, model: BaseVAE, epoch: int) -> None:
+def draw_best(trainer: Trainer, model: BaseVAE, data: ImageDataModule, epoch: int) -> None:
     """Replace the pictures that were drawn last by those of the best epoch, and draw all epochs.
 
     Args:
         trainer: trainer whose callbacks draw the pictures.
         model: model with the weights of the best epoch.
+        data: data that it was trained on.
         epoch: number of the best epoch, from 1.
     """
     if images := callback_of(trainer, ImageGrids):
+        images.take(data)  # a resumed run that had all epochs has validated none
         images.draw(trainer, model, epoch)
     if collapse := callback_of(trainer, CollapseMonitor):
         collapse.draw(trainer, model, epoch)
@@ -113,7 +115,7 @@ def finish(
     with exact_products():
         metrics = measure(model, data, parts.append)
         scores = calibrate(model.model, model.objective, data.split("val"))
-    draw_best(trainer, model, checkpoint["epoch"] + 1)
+    draw_best(trainer, model, data, checkpoint["epoch"] + 1)
     last = checkpoint_to_resume(folder)
     assert last is not None, "there is a best checkpoint, so there is a last one"
     epochs_run = read_checkpoint(last)["epoch"] + 1

@@ -399,6 +399,18 @@ def test_a_time_that_is_over_ends_a_run_with_its_epoch(
     assert seen == result["images"]["train"]
 
 
+def test_a_run_that_was_not_measured_is_drawn_as_one_that_was(
+    compose: Compose, train: Train, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    train(compose(*SMALL, "model=vae", "callbacks.progress=null", "trainer.max_epochs=1"), folder)
+    before = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
+    shutil.rmtree(folder / "figures")
+    (folder / "metrics.json").unlink()
+    train(resumed(folder, []), folder)
+    assert {path.name: path.read_bytes() for path in (folder / "figures").iterdir()} == before
+
+
 def test_seeds_give_different_runs_and_one_seed_the_same(
     compose: Compose, train: Train, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import torch
 from lightning import Trainer
 from torch import Tensor
 
+from reslag_vae.data import ImageDataModule
 from reslag_vae.data.images import Batch, as_batch
 from reslag_vae.evaluation.pictures.figures import image_grid, save_figure
 from reslag_vae.evaluation.pictures.trained import reconstruction_rows, sample_rows
@@ -61,6 +62,11 @@ class ImageGrids(Drawing):
             more = as_batch(batch).split(missing)[0]
             parts = zip(*held, more._replace(images=unit_interval(more.images)), strict=True)
             self.originals = Batch(*(torch.cat(own) for own in parts))
+
+    def take(self, data: ImageDataModule) -> None:
+        """Take the first images of the validation split from the data, whatever was validated."""
+        first = as_batch(next(iter(data.in_order("val", self.count))))
+        self.originals = first._replace(images=unit_interval(first.images))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: BaseVAE) -> None:
         """Draw the pictures if the epoch is one of those that have them."""

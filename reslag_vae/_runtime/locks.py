@@ -1,17 +1,26 @@
 """Locks between processes; a lock ends with the process that holds it, however that ends."""
 
+import errno
 import fcntl
+import functools
 import logging
 import math
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 log = logging.getLogger(__name__)
 
 # Seconds between two attempts.
 PAUSE = 0.05
+
+# What file systems without locks say, such as Lustre and NFS 3.
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 class HeldError(Exception):
@@ -23,6 +32,7 @@ def held(path: Path, patience: float) -> Iterator[None]:
     """Hold a lock within the context, so that other processes cannot.
 
     The lock's file exists as long as a process holds the lock, or if one was killed while it did.
+    Where the file system has no locks it goes on without one, with a word.
 
     Args:
         path: path of the lock's file, in a folder that exists.
@@ -30,7 +40,29 @@ def held(path: Path, patience: float) -> Iterator[None]:
 
     Raises:
         HeldError: another process holds the lock.
-        OSError: the file cannot be written, or its file system has no locks.
+        OSError: the file cannot be written.
+    """
+    lock = taken(path, patience)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            # filelock leaves the file. Whoever waits for it sees that it is gone, and makes
+            # another.
+            path.unlink(missing_ok=True)
+            lock.release()
+
+
+def taken(path: Path, patience: float) -> "FileLock | None":
+    """Return a lock once it is this process's; None where the file system has no locks.
+
+    Args:
+        path: path of the lock's file, in a folder that exists.
+        patience: seconds to wait at most for another process; infinity waits as long as it takes.
+
+    Raises:
+        HeldError: another process holds the lock.
+        OSError: the file cannot be written.
     """
     from filelock import FileLock, Timeout
 
@@ -44,12 +76,21 @@ def held(path: Path, patience: float) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise HeldError from None
-    try:
-        yield
-    finally:
-        # filelock leaves the file. Whoever waits for it sees that it is gone, and makes another.
-        path.unlink(missing_ok=True)
-        lock.release()
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        tell_of_no_locks(path.parent)
+        return None
+    return lock
+
+
+@functools.cache
+def tell_of_no_locks(folder: Path) -> None:
+    """Log once that nothing keeps two processes from working in a folder."""
+    log.warning(
+        "%s is on a file system without locks: see to it that no two processes work in it at once.",
+        folder,
+    )
 
 
 @contextmanager
@@ -63,7 +104,7 @@ def alone(path: Path, doing: str) -> Iterator[None]:
         doing: what is done, in the words of the log: "decoding ...".
 
     Raises:
-        OSError: the file cannot be written, or its file system has no locks.
+        OSError: the file cannot be written.
     """
     with ExitStack() as stack:
         try:
@@ -88,6 +129,8 @@ def is_held(path: Path) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    except OSError:  # a file system without locks
+        return False
     finally:
         os.close(descriptor)
     return False

@@ -15,7 +15,7 @@ from time import sleep
 import pytest
 
 from reslag_vae._runtime import locks
-from reslag_vae._runtime.locks import HeldError, held, is_held
+from reslag_vae._runtime.locks import HeldError, alone, held, is_held
 
 HOLD = "import sys, time, pathlib; from reslag_vae._runtime.locks import held\n"
 HOLD += "with held(pathlib.Path(sys.argv[1]), 5): print('held', flush=True); time.sleep(60)"
@@ -110,3 +110,25 @@ def test_no_two_are_ever_in_it_although_its_file_comes_and_goes(
         list(pool.map(enter, range(6)))
     assert len(most) == 240
     assert set(most) == {1}
+
+
+@pytest.mark.parametrize("number", locks.NO_LOCKS)
+def test_without_locks_there_is_a_word_and_work_goes_on(
+    number: int, lock: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def flock(*_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    for _ in range(2):
+        with held(lock, 0), alone(lock, "decoding"):
+            assert not is_held(lock)
+    assert not is_held(lock)
+    (message,) = caplog.messages
+    assert message.startswith(f"{lock.parent} is on a file system without locks")
+
+
+def test_any_other_error_is_one(lock: Path) -> None:
+    lock.mkdir()
+    with pytest.raises(IsADirectoryError), held(lock, 0):
+        pass

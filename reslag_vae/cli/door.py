@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from reslag_vae import options
-from reslag_vae._runtime import terminal
+from reslag_vae._runtime import ranks, terminal
 from reslag_vae._runtime.errors import UserError, permission_errors, printable_lines
 from reslag_vae._runtime.invocation import enter, is_help, running
 from reslag_vae._runtime.signals import interruptible
@@ -77,8 +77,9 @@ def help_or_run(main: Callable[[], object], command: str) -> None:
 
     Raises:
         UserError: an argument has dashes that Hydra does not know, or names several experiments,
-            or the command's extra is not installed.
+            the command's extra is not installed, or the environment has ranks that are none.
     """
+    ranks.forget_others()
     name, arguments = running(), sys.argv[1:]
     if is_help(arguments):
         print(help_text(name, arguments))

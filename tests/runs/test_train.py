@@ -600,6 +600,33 @@ def test_processes_started_together_need_the_name_of_their_folder(tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "left", [{"RANK": "1"}, {"LOCAL_RANK": "1", "WORLD_SIZE": "1"}, {"SLURM_PROCID": "3"}], ids=str
+)
+def test_a_rank_that_was_left_to_a_single_process_is_none(
+    left: dict[str, str], tmp_path: Path
+) -> None:
+    done = start(tmp_path, *BARE, "model=vae", "trainer.precision=16", **left)
+    assert (done.returncode, "trainer.precision=16" in done.stderr) == (1, True)
+    done = start(tmp_path, *BARE, "model=vae", "trainer.max_epochs=1", "hydra.run.dir=run", **left)
+    assert done.returncode == 0, done.stderr
+    assert "objective card" in done.stdout
+    assert "Training in" in (tmp_path / "run" / "train.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("rank", "size", "said"),
+    [("0", "abc", "WORLD_SIZE=abc: must be"), ("one", "2", "RANK=one: must be")],
+)
+def test_ranks_that_are_none_are_one_sentence(
+    rank: str, size: str, said: str, tmp_path: Path
+) -> None:
+    done = start(tmp_path, *BARE, RANK=rank, WORLD_SIZE=size)
+    assert done.returncode == 1
+    assert done.stderr.startswith(said)
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_the_other_jobs_of_a_multirun_go_on_after_one_fails(tmp_path: Path) -> None:
     options = (
         *BARE,

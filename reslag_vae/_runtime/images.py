@@ -1,7 +1,7 @@
 """The conversion of what a user gives to images, with clear errors."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,12 +110,28 @@ def as_tensor(given: Any, shape: ImageShape | None) -> Tensor:
             raise ValueError("images: this is a list that holds itself.") from None
         shapes = {tuple(part.shape) for part in parts}
         if len(shapes) > 1:
-            raise ValueError(f"images: all of one size are wanted, and these are {sorted(shapes)}.")
+            raise ValueError(f"images: {unlike(shapes)}")
         return torch.stack(parts)
     raise ValueError(
         "images: a tensor, a numpy array, a PIL picture or a list of these is wanted, and this is "
         f"{type(given).__name__}."
     )
+
+
+def unlike(shapes: Collection[tuple[int, ...]]) -> str:
+    """Return in words how images of several shapes differ, which should have one.
+
+    Args:
+        shapes: shapes that end with height and width, before which are the channels, if any.
+    """
+    channels = {shape[-3] for shape in shapes if len(shape) > 2}
+    if len({shape[-2:] for shape in shapes}) == 1 and len(channels) > 1:
+        counts = " and ".join(map(str, sorted(channels)))
+        return (
+            f"all with as many channels are wanted, and these have {counts}; pictures become alike "
+            "by picture.convert('RGB') or convert('L')."
+        )
+    return f"all of one size are wanted, and these are {sorted(shapes)}."
 
 
 def from_picture(picture: Any, shape: ImageShape | None) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from reslag_vae._runtime.errors import ConfigError, printable
-from reslag_vae._runtime.images import as_images
+from reslag_vae._runtime.images import as_images, unlike
 from reslag_vae.data import DataError, Images
 from reslag_vae.data.arrays import as_bytes, channels_first
 
@@ -151,11 +151,9 @@ def joined(pairs: Iterable[tuple[Any, Any]], name: str) -> Given:
         labels += list(np.asarray(label)) if many else [label] * len(images[-1])
     if not images:
         raise DataError(f"{name}: they hold no image.")
-    shapes = sorted({tuple(own.shape[1:]) for own in images})
+    shapes = {tuple(own.shape[1:]) for own in images}
     if len(shapes) > 1:
-        raise DataError(
-            f"{name}: images of one size are wanted, and these are of {shapes[0]} and {shapes[1]}."
-        )
+        raise DataError(f"{name}: {unlike(shapes)}")
     known = all(own is not None for own in labels)
     return Given(torch.cat(images), np.asarray(labels) if known else None)
 

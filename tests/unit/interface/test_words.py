@@ -144,7 +144,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "structure": (lambda: reslag_vae.fit(Items({"pixels": 1})), "a dict with pixels"),
     "loader": (lambda: reslag_vae.fit(DataLoader(Items(1))), "each batch of a DataLoader"),
     "normalised": (lambda: reslag_vae.fit(Items(*(PIXELS / 127 - 1))), "leave that out"),
-    "sizes": (lambda: reslag_vae.fit([GREY[0], GREY[1, :7]]), "images of one size"),
+    "sizes": (lambda: reslag_vae.fit([GREY[0], GREY[1, :7]]), "all of one size"),
+    "grey and colour": (
+        lambda: reslag_vae.fit([Image.new("L", (8, 8)), Image.new("RGB", (8, 8))]),
+        r"^pictures: all with as many channels are wanted, and these have 1 and 3",
+    ),
     "iterator": (lambda: reslag_vae.fit(iter(PIXELS)), "can be read only once"),
     "endless": (lambda: reslag_vae.fit(DataLoader(Endless())), "can be read only once"),
     "pair": (lambda: reslag_vae.fit((PIXELS, [1])), "labels go into labels="),

@@ -70,6 +70,7 @@ BAD_IMAGES: dict[str, tuple[Any, str]] = {
     "an empty list": ([], "a tensor, a numpy array, a PIL picture"),
     "a list of numbers": ([1, 2], "a tensor, a numpy array, a PIL picture"),
     "sizes that differ": ([rand(1, 8, 8), rand(1, 9, 9)], "all of one size"),
+    "channels that differ": ([rand(1, 8, 8), rand(3, 8, 8)], "as many channels .* have 1 and 3"),
     "texts": (np.array([["a"]]), "a tensor, a numpy array, a PIL picture"),
     "a picture of another size": (Image.new("L", (9, 8)), "pictures of 8 x 8 are wanted"),
 }

@@ -1,11 +1,13 @@
 """The data module of images that are in memory already, or in a file of arrays."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from reslag_vae._runtime.errors import first_line, printable
@@ -250,4 +252,31 @@ def read_file(path: str | Path | None) -> dict[str, Any]:
     if "images" not in content:
         names = ", ".join(content) or "nothing"
         raise DataError(f"{printable(str(path))}: has no array `images`, but {names}.")
+    check_split_and_names(content, path)
     return content
+
+
+def check_split_and_names(content: Mapping[str, NDArray[Any]], path: Path) -> None:
+    """Refuse a validation split and names of classes, beside images, that are none.
+
+    Raises:
+        DataError: the message names the file and the array.
+    """
+    held_out = content.get("validation", np.array(0))
+    count = len(content["images"]) if content["images"].ndim else 0
+    if held_out.ndim or held_out.dtype.kind not in "iu" or not 0 <= held_out <= count:
+        raise DataError(
+            f"{printable(str(path))}: its array `validation` must say how many of the last images "
+            f"are for validation, and is {described(held_out)}."
+        )
+    names = content.get("class_names", np.array([], dtype=np.str_))
+    if names.ndim != 1 or names.dtype.kind not in "iuU":
+        raise DataError(
+            f"{printable(str(path))}: its array `class_names` must hold the name of each class, "
+            f"and is {described(names)}."
+        )
+
+
+def described(array: NDArray[Any]) -> str:
+    """Return an array in words: its number, or its kind and shape."""
+    return f"{array}" if array.ndim == 0 else f"{array.dtype} of {array.shape}"

@@ -47,9 +47,20 @@ def numbered(
 
     Returns:
         The (N,) int64 class numbers of all parts, -1 where there is none, and the names.
+
+    Raises:
+        DataError: there are names, and the labels are not their numbers.
     """
     if names is not None:
-        return torch.from_numpy(np.concatenate(parts).astype(np.int64)), list(map(str, names))
+        for part in parts:
+            largest = max(part.tolist())
+            if part.dtype.kind == "U" or largest >= len(names):
+                raise DataError(
+                    f"labels: beside class_names they are the numbers of {len(names)} classes, "
+                    f"from 0, or -1 for none, and these go up to {largest}."
+                )
+        numbers = [part.astype(np.int64).clip(-1) for part in parts]
+        return torch.from_numpy(np.concatenate(numbers)), list(map(str, names))
     values = [value for part in parts for value in part.tolist()]
     known = sorted({value for value in values if not is_missing(value)}, key=order)
     number = {value: index for index, value in enumerate(known)}

@@ -92,6 +92,27 @@ def test_class_numbers_are_those_of_the_sorted_labels() -> None:
 
 
 @pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"validation": PIXELS[:3].numpy()}, r"images\.npz: its array `validation` must say how"),
+        ({"validation": np.array("a tenth")}, "`validation` must .* and is a tenth"),
+        ({"validation": np.array(41)}, "`validation` must .* and is 41"),
+        ({"validation": np.array(-1)}, "`validation` must .* and is -1"),
+        ({"class_names": np.array("cat")}, "`class_names` must hold .* and is cat"),
+        ({"labels": np.array(["a", "b"] * 20), "class_names": ["a", "b"]}, "up to b"),
+        ({"labels": np.arange(40) % 2 + 1, "class_names": ["a", "b"]}, "^labels: .* up to 2"),
+    ],
+)
+def test_what_a_file_says_beside_its_images_is_checked_at_once(
+    own: dict[str, object], said: str, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "images.npz", images=PIXELS.numpy(), **own)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=said) as refused:
+        Arrays(folder=tmp_path / "images.npz")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"no archive", "is damaged"),

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,8 +13,9 @@ from reslag_vae.apply.reading import read_batches
 from reslag_vae.apply.scale import refuse_unknown_scale
 from reslag_vae.apply.subject import Subject
 from reslag_vae.explore.request import SPLITS
-from reslag_vae.runs.folder import CONFIG_FILE, EXAMPLES_FILE
+from reslag_vae.runs.folder import CONFIG_FILE
 from reslag_vae.runs.identity import changes
+from reslag_vae.runs.picture_format import read_examples
 
 # Files that are decoded at a time
 AT_A_TIME = 256
@@ -233,25 +233,19 @@ def examples_of(subject: Subject) -> Pictures:
     """Return the example pictures of an export.
 
     Raises:
-        UserError: it has none.
+        UserError: it has none, or they are damaged.
     """
-    path = subject.folder / EXAMPLES_FILE
-    if (subject.folder / CONFIG_FILE).is_file() or not path.is_file():
+    model, folder = subject.model, subject.folder
+    found = None
+    if not (folder / CONFIG_FILE).is_file():
+        found = read_examples(folder, model.image_shape, model.likelihood.binary)
+    if found is None:
         raise UserError(
-            f"{printable(str(subject.folder))} has no pictures of its own: name some by "
-            "--pictures FOLDER."
+            f"{printable(str(folder))} has no pictures of its own: name some by --pictures FOLDER."
         )
-    from PIL import Image
-
-    channels, size, _ = subject.model.image_shape
-    with Image.open(path) as opened:
-        strip = np.asarray(opened.convert("L" if channels == 1 else "RGB"))
-    count = strip.shape[1] // size
-    if strip.shape[0] != size or strip.shape[1] % size or not count:
-        raise UserError(f"{printable(str(path))} is damaged: it holds no examples of the model's.")
-    squares = torch.from_numpy(strip.reshape(size, count, size, channels).copy())
+    count = len(found)
     return Pictures(
-        images=squares.permute(1, 3, 0, 2).contiguous(),
+        images=found,
         names=[f"example {number}" for number in range(1, count + 1)],
         labels=torch.full((count,), -1),
         source=f"{count} example pictures of the export",

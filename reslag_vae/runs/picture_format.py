@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from reslag_vae._runtime.errors import UserError
+from reslag_vae._runtime.errors import UserError, first_line
 from reslag_vae._runtime.files import write_atomically
+from reslag_vae._runtime.images import ImageShape
 from reslag_vae.data.bit_depth import Range
 from reslag_vae.data.images import Images
 from reslag_vae.data.pictures import Region, centre_share, centre_square, whole
@@ -130,6 +132,36 @@ def write_examples(path: Path, images: Images) -> None:
     content = io.BytesIO()
     Image.fromarray(strip[..., 0] if strip.shape[2] == 1 else strip).save(content, format="png")
     write_atomically(path, content.getvalue())
+
+
+def read_examples(folder: Path, shape: ImageShape, binary: bool) -> Tensor | None:
+    """Return the (N, C, H, W) uint8 example pictures of a run or an export; None if it has none.
+
+    Args:
+        folder: folder of the run or the export, which may come from anywhere.
+        shape: (C, H, W) of its model's images, in grey or colour.
+        binary: whether each pixel of these is black or white.
+
+    Raises:
+        RunError: they are damaged, or of another size than the model's images.
+    """
+    from PIL import Image
+
+    path = folder / EXAMPLES_FILE
+    channels, height, width = shape
+    try:
+        with Image.open(io.BytesIO(read_bytes(path, MOST_BYTES)), formats=("PNG",)) as strip:
+            count, rest = divmod(strip.width, width)
+            if strip.height != height or rest or not 1 <= count <= EXAMPLES:
+                raise ValueError(f"it is of {strip.width} x {strip.height} pixels")
+            pixels = np.array(strip.convert("L" if channels == 1 else "RGB"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise RunError(f"{path} is damaged: {first_line(error)}") from None
+    lines = torch.from_numpy(pixels).reshape(height, count, width, channels)
+    images = lines.permute(1, 3, 0, 2).contiguous()
+    return 255 * (images > 127).byte() if binary else images
 
 
 def travelling(run: Path, examples: bool = True) -> dict[str, bytes]:

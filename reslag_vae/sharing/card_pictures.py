@@ -1,7 +1,5 @@
 """The pictures of a model card, drawn as those of a run's training."""
 
-import io
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -12,12 +10,9 @@ from reslag_vae.evaluation.pictures.figures import image_grid, png
 from reslag_vae.evaluation.pictures.trained import Rows, reconstruction_rows, sample_rows
 from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.models import GenerativeModel
-from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.exported import RECONSTRUCTIONS_FILE, SAMPLES_FILE
-from reslag_vae.runs.folder import EXAMPLES_FILE
-from reslag_vae.runs.formats import MOST_BYTES, read_bytes
 from reslag_vae.runs.load import Run
-from reslag_vae.runs.picture_format import EXAMPLES
+from reslag_vae.runs.picture_format import read_examples
 
 SAMPLES = 16
 
@@ -52,9 +47,11 @@ def draw(run: Run, examples: bool) -> Drawn:
     """
     if run.model.image_shape[0] not in (1, 3):
         return Drawn(None, None)
-    originals = read_examples(run.folder, run.model) if examples else None
+    shape, binary = run.model.image_shape, run.model.likelihood.binary
+    found = read_examples(run.folder, shape, binary) if examples else None
     reconstructed = None
-    if originals is not None and run.model.latent_dim:
+    if found is not None and run.model.latent_dim:
+        originals = unit_interval(found)
         rows = reconstruction_rows(told_of_examples(run, originals), originals)
         reconstructed = picture(run, "reconstructions", rows)
     model = without_attributes(run.model)
@@ -86,29 +83,3 @@ def without_attributes(model: GenerativeModel) -> GenerativeModel:
 def picture(run: Run, name: str, rows: Rows) -> bytes:
     """Return rows of images of a run's model, under its title, as PNG."""
     return png(image_grid(rows, f"{name}: {run.title}, epoch {run.epoch}"))
-
-
-def read_examples(folder: Path, model: GenerativeModel) -> Tensor | None:
-    """Return the (N, C, H, W) example pictures of a run in [0, 1]; None if it has none.
-
-    Raises:
-        RunError: they are damaged, or of another size than the model's images.
-    """
-    import numpy as np
-    from PIL import Image
-
-    path = folder / EXAMPLES_FILE
-    channels, height, width = model.image_shape
-    try:
-        with Image.open(io.BytesIO(read_bytes(path, MOST_BYTES)), formats=("PNG",)) as strip:
-            count, rest = divmod(strip.width, width)
-            if strip.height != height or rest or not 1 <= count <= EXAMPLES:
-                raise ValueError(f"it is of {strip.width} x {strip.height} pixels")
-            pixels = np.array(strip.convert("L" if channels == 1 else "RGB"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise RunError(f"{path} is damaged: {error}") from None
-    lines = torch.from_numpy(pixels).reshape(height, count, width, channels)
-    images = lines.permute(1, 3, 0, 2).contiguous()
-    return unit_interval(255 * (images > 127).byte() if model.likelihood.binary else images)

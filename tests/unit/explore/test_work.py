@@ -143,6 +143,24 @@ def test_a_model_without_latents_has_nothing_to_explore(
         read_explorers(Request([tmp_path / "pixels"]), None)
 
 
+@pytest.mark.parametrize("kind", ["no picture", "cut short", "of another height", "too many"])
+def test_damaged_examples_of_an_export_are_one_sentence(
+    kind: str, run: Path, tmp_path: Path
+) -> None:
+    export(run, tmp_path / "exported")
+    path = tmp_path / "exported" / "examples.png"
+    if kind == "no picture":
+        path.write_bytes(b"no picture")
+    elif kind == "cut short":
+        path.write_bytes(path.read_bytes()[:-300])
+    else:
+        size = (28, 20) if kind == "of another height" else (28 * 9, 28)
+        Image.new("L", size).save(path)
+    with pytest.raises(UserError, match=r"examples\.png is damaged: ") as refused:
+        read_explorers(Request([tmp_path / "exported"]), None)
+    assert "\n" not in str(refused.value)
+
+
 def test_an_export_on_the_hub_is_downloaded_and_shown_with_its_examples(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

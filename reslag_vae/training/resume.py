@@ -26,6 +26,9 @@ RESUMABLE = (
     "changed_data=",
 )
 
+# Parts of a run that may take so many of its epochs.
+PARTS_WITH_A_LENGTH = ("schedule", "objective")
+
 
 def resumed(folder: Path, overrides: list[str], trust: tuple[str, ...] = ()) -> DictConfig:
     """Return the configuration of a resumed run: the one that it was begun with, and overrides.
@@ -38,8 +41,8 @@ def resumed(folder: Path, overrides: list[str], trust: tuple[str, ...] = ()) -> 
     Raises:
         RunError: the folder holds no run, or a run that is made of classes and functions that are
             neither this package's nor trusted.
-        ConfigError: an override would make it another run, or names an option that it does not
-            have.
+        ConfigError: an override would make it another run, or too short a one, or names an option
+            that it does not have.
     """
     changes = [own.lstrip("+") for own in overrides if not own.startswith("resume=")]
     fixed = [change for change in changes if not change.startswith(RESUMABLE)]
@@ -55,7 +58,26 @@ def resumed(folder: Path, overrides: list[str], trust: tuple[str, ...] = ()) -> 
         raise RunError(f"{config_path(folder)} is not resumed: {refusal(foreign)}")
     for own in overrides:
         apply_override(config, own)
+    check_length(config)
     return config
+
+
+def check_length(config: DictConfig) -> None:
+    """Refuse a resumed run that is shorter than its schedule, or what rises in its objective.
+
+    A new run may shorten these.
+
+    Raises:
+        ConfigError: the message says how long it must be.
+    """
+    length = config.trainer.get("max_epochs")
+    for part in PARTS_WITH_A_LENGTH:
+        least = OmegaConf.select(config, f"{part}.epochs")
+        if isinstance(length, int) and isinstance(least, int) and 0 < length < least:
+            raise ConfigError(
+                f"trainer.max_epochs={length}: a resumed run keeps its {part}.epochs={least}, and "
+                f"cannot be shorter; give {least} or more."
+            )
 
 
 def apply_override(config: DictConfig, override: str) -> None:

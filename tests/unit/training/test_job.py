@@ -80,6 +80,25 @@ def test_what_would_make_it_another_run_is_refused(override: str, folder: Path) 
 
 
 @pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (("model=lagging", "schedule.epochs=4"), "schedule"),
+        (("model=vae", "objective=warm_up", "objective.epochs=4"), "objective"),
+    ],
+    ids=["schedule", "objective"],
+)
+def test_how_long_a_resumed_run_must_be_can_be_given(
+    options: tuple[str, ...], part: str, compose: Compose, tmp_path: Path
+) -> None:
+    save_config(compose(*options, "data=digits", "trainer.max_epochs=6"), tmp_path)
+    with pytest.raises(
+        ConfigError, match=rf"^trainer\.max_epochs=3: .* {part}\.epochs=4.*give 4 or more"
+    ):
+        resumed(tmp_path, ["trainer.max_epochs=3"])
+    assert resumed(tmp_path, ["trainer.max_epochs=4"]).trainer.max_epochs == 4
+
+
+@pytest.mark.parametrize(
     ("written", "root"),
     [
         (r"data.root='/tmp/it\'s'", "/tmp/it's"),

@@ -1,5 +1,6 @@
 """The callback by which a trainer leaves a whole run behind, whoever calls it."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from omegaconf import DictConfig
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import ImageDataModule
 from reslag_vae.runs import provenance
+from reslag_vae.runs.lock import occupied
 from reslag_vae.training import finish, preparation
 from reslag_vae.training.checks import check_surroundings
 from reslag_vae.training.job import refuse_mixing
@@ -19,6 +21,8 @@ from reslag_vae.training.system import BaseVAE
 class WholeRun(Callback):
     """A callback that begins a run's folder before training, and measures its best epoch after it.
 
+    From one to the other no other process can work in the folder.
+
     Args:
         config: configuration of the run, with its length in epochs.
         folder: folder of the run.
@@ -27,6 +31,7 @@ class WholeRun(Callback):
     def __init__(self, config: DictConfig, folder: Path) -> None:
         self.config, self.folder = config, folder
         self.origin: dict[str, Any] = {}
+        self.lock = ExitStack()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Check what is trained on what, and write what a run begins with.
@@ -34,7 +39,7 @@ class WholeRun(Callback):
         Raises:
             ConfigError: the model or the data are none of this package's, or the program has set
                 PyTorch to what would change the run.
-            RunError: the folder holds a run already.
+            RunError: the folder holds a run already, or another process is at work in it.
         """
         if stage != "fit" or not trainer.is_global_zero:
             return
@@ -47,6 +52,8 @@ class WholeRun(Callback):
             "commit": provenance.commit(),
         }
         start = preparation.prepare(self.config, self.folder, None, data)
+        self.lock.enter_context(occupied(self.folder))
+        refuse_mixing(self.folder)  # which another process may have begun while the data were read
         preparation.begin(start, self.config, trainer, data, model)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -54,6 +61,16 @@ class WholeRun(Callback):
         if trainer.is_global_zero:
             model, data = self.parts(trainer, pl_module)
             finish.finish(trainer, model, data, self.folder, self.origin)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave the folder to others."""
+        self.lock.close()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Leave the folder to others."""
+        self.lock.close()
 
     def parts(self, trainer: Trainer, module: LightningModule) -> tuple[BaseVAE, ImageDataModule]:
         """Return the model and the data of a trainer.

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lightning import Trainer
+from lightning import Callback, Trainer
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -28,6 +28,7 @@ from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network, PlainNetwork
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import IMAGES_FILE
+from reslag_vae.runs.lock import is_occupied, occupied
 from reslag_vae.sharing.export import export
 from reslag_vae.variants import OptimalSigmaVAE
 from tests.running import ROOT
@@ -224,6 +225,26 @@ def test_what_build_returns_is_a_whole_run(tmp_path: Path) -> None:
     images = data.split("test").images[:5]
     assert torch.equal(model.model.encode(images), loaded.encode(images))
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["epoch"] == 1
+    assert not is_occupied(tmp_path / "run")
+
+
+def test_what_build_returns_has_its_folder_to_itself(tmp_path: Path) -> None:
+    class Other(Callback):
+        """Another process that would go on with the run, and then an error."""
+
+        def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+            with pytest.raises(RunError, match="another process is at work in this folder"):
+                reslag_vae.fit(resume=tmp_path / "run")
+            raise InterruptedError
+
+    data, model, trainer = reslag_vae.build(*SHORT, "data=digits", folder=tmp_path / "run")
+    trainer.callbacks.append(Other())  # type: ignore[attr-defined]
+    with pytest.raises(InterruptedError):
+        trainer.fit(model, data)
+    assert not is_occupied(tmp_path / "run")
+    data, model, trainer = reslag_vae.build(*SHORT, "data=digits", folder=tmp_path / "other")
+    with occupied(tmp_path / "other"), pytest.raises(RunError, match="another process is at work"):
+        trainer.fit(model, data)
 
 
 def test_a_second_stage_begins_with_its_run(run: tuple[Path, Any], tmp_path: Path) -> None:

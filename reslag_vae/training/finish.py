@@ -133,8 +133,8 @@ def finish(
     save_calibration(folder, scores, model.model)
     mass = model.model.likelihood.discrete
     write_arrays(folder / PER_IMAGE_FILE, per_image(parts, mass))
+    track_result(trainer, result, folder)
     # Last, for it says that the run is finished (`runs.folder.is_finished`).
     write_result(folder, result | origin)
-    track_result(trainer, result, folder)
     show_result(result, folder, mass)
     return score

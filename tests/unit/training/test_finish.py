@@ -19,6 +19,7 @@ from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network
 from reslag_vae.objectives import ELBO
 from reslag_vae.runs.errors import RunError
+from reslag_vae.runs.lightning_tracker import LightningTracker
 from reslag_vae.training import finish, metrics_json
 from reslag_vae.training.callbacks import (
     BestAndLast,
@@ -34,6 +35,7 @@ from reslag_vae.training.schedules import Lagging
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.training.tables import show_card
 from reslag_vae.variants import AutoEncoder, LaggingVAE, OptimalSigmaVAE
+from tests.recorder import Recorder
 from tests.systems import Fed, make_system, measured, network_of
 
 MakeNetwork = Callable[..., Network]
@@ -174,6 +176,30 @@ def test_the_last_pictures_are_of_the_best_epoch(
     per_dimension = latents.kl_per_dimension()
     assert per_dimension is not None
     assert kl == pytest.approx(per_dimension.tolist())
+
+
+def test_a_run_is_finished_once_its_result_is_tracked(
+    make_network: MakeNetwork,
+    make_data: MakeData,
+    fit: Fit,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A kill between the two is mended by `resume=`, which measures what is not finished."""
+    model, data = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal"), make_data()
+    recorder = Recorder(str(tmp_path))
+    trainer = fit(
+        model, data, 1, [BestAndLast()], logger=LightningTracker(recorder), log_every_n_steps=1
+    )
+
+    def kill(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(finish, "write_result", kill)
+    with pytest.raises(KeyboardInterrupt):
+        finish.finish(trainer, model, data, tmp_path, {"seed": 0})
+    assert not (tmp_path / "metrics.json").exists()
+    assert any("best/test/loss" in row for row, _ in recorder.rows)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,13 @@ def write_identity(folder: Path, identity: dict[str, Any]) -> None:
     write_json(folder / IDENTITY_FILE, identity)
 
 
+def id_of(checkpoint: dict[str, Any]) -> str | None:
+    """Return the id of the run that a checkpoint is of; None if it has none, as of version 0.1."""
+    parameters = checkpoint.get("hyper_parameters")
+    own = parameters.get("run") if isinstance(parameters, dict) else None
+    return own if isinstance(own, str) else None
+
+
 def refuse_other(folder: Path, checkpoint: dict[str, Any], path: Path, config: Any) -> None:
     """Refuse a checkpoint that does not belong to a run.
 
@@ -63,7 +70,7 @@ def refuse_other(folder: Path, checkpoint: dict[str, Any], path: Path, config: A
     if own.get("model") != config["model"]:
         raise RunError(f"{path} is of another model than {config_path(folder)}.")
     identity = read_identity(folder).get("id")
-    if identity is not None and own.get("run") not in (None, identity):
+    if identity is not None and id_of(checkpoint) not in (None, identity):
         raise RunError(f"{path} is of another run than {folder / IDENTITY_FILE}.")
 
 

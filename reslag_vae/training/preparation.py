@@ -94,7 +94,8 @@ def prepare(config: DictConfig, folder: Path, last: Path | None, data: ImageData
             changed,
         )
     if changed or not own:
-        own = {**identity.new_identity(data.inventory), **{key: own[key] for key in ("id",) if own}}
+        known = own.get("id") or (None if last is None else identity.id_of(read_checkpoint(last)))
+        own = identity.new_identity(data.inventory) | ({} if known is None else {"id": known})
     own["changed_data"] = bool(changed) or bool(own.get("changed_data"))
     return Start(folder, record(config, folder, last), last, own)
 

@@ -21,6 +21,7 @@ from reslag_vae.evaluation.metrics import classifier
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import read_metrics
 from reslag_vae.training import job_folder
+from reslag_vae.training.callbacks import BestAndLast
 from reslag_vae.training.resume import resumed
 from tests.running import BARE
 
@@ -171,6 +172,26 @@ def test_a_run_of_an_earlier_version_is_compared_by_its_numbers(
     (place / "pictures" / "zz.png").unlink()
     train(resumed(place / "run", [*moved, "trainer.max_epochs=4"]), place / "run")
     assert (place / "run" / "run.json").exists()
+
+
+def test_a_run_that_has_lost_its_identity_takes_that_of_its_checkpoints(
+    place: Path, moved: list[str], train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is interrupted before it has saved a further one."""
+    run = place / "run"
+    identity = json.loads((run / "run.json").read_text())
+    (run / "run.json").unlink()
+    longer = [*moved, "trainer.max_epochs=4"]
+
+    def stop(*_: Any) -> None:
+        raise InterruptedError
+
+    with monkeypatch.context() as context:
+        context.setattr(BestAndLast, "on_train_epoch_end", stop)
+        with pytest.raises(InterruptedError):
+            train(resumed(run, longer), run)
+    assert json.loads((run / "run.json").read_text()) == identity
+    train(resumed(run, longer), run)
 
 
 def test_a_root_that_is_not_here_is_not_made(

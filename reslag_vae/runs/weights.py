@@ -102,7 +102,9 @@ def refuse_other_tensors(wanted: dict[str, Tensor], state: dict[str, Tensor]) ->
             f"its model has {'no' if name in state else 'a'} tensor {name}, unlike its weights"
         )
     for name, value in wanted.items():
-        if (value.shape, value.dtype) != (state[name].shape, state[name].dtype):
+        # Averages of a variance were kept in float32 before; a half model's are written in it.
+        kinds = {value.dtype, torch.float32 if value.dtype == torch.float64 else value.dtype}
+        if value.shape != state[name].shape or state[name].dtype not in kinds:
             raise ValueError(
                 f"{name} is {tuple(state[name].shape)} of {state[name].dtype}, where its model has "
                 f"{tuple(value.shape)} of {value.dtype}"

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from reslag_vae._runtime.described import Described
 from reslag_vae.latents import Inferred
+from reslag_vae.latents.inferred import total
 from reslag_vae.likelihoods import Distortion
 
 
@@ -137,9 +138,18 @@ def require_kl(inferred: Inferred) -> Tensor:
     Raises:
         TypeError: a posterior is a point, which has no KL.
     """
-    kl = inferred.rate()
-    if kl is None:
+    return total(list(require_level_rates(inferred)))
+
+
+def require_level_rates(inferred: Inferred) -> tuple[Tensor, ...]:
+    """Return the (B,) KL of each level to its prior in nats.
+
+    Raises:
+        TypeError: a posterior is a point, which has no KL.
+    """
+    rates = inferred.level_rates()
+    if not rates:
         raise TypeError(
             "This objective holds a KL, and a point posterior (model=autoencoder) has none."
         )
-    return kl
+    return rates

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae.latents import Inferred
+from reslag_vae.objectives.base import require_level_rates
 from reslag_vae.objectives.free_bits import FreeBits
 
 
@@ -36,4 +37,4 @@ class LevelFreeBits(FreeBits):
         return {"KL_l": "of a level of latents, mean over the minibatch; unclamped at evaluation"}
 
     def groups(self, inferred: Inferred) -> Tensor:
-        return torch.stack(inferred.level_rates(), dim=1)
+        return torch.stack(require_level_rates(inferred), dim=1)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from reslag_vae.studies.report.finished import FinishedRun
-from reslag_vae.studies.report.measures import is_mass
+from reslag_vae.studies.report.measures import bound_settings, is_mass
 from reslag_vae.studies.report.rows import Row, as_float
 from reslag_vae.studies.report.statistics import Estimate
 
@@ -35,7 +35,7 @@ class Column(NamedTuple):
 
 def from_evaluation(group: str, name: str) -> Callable[[Row], Estimate | None]:
     """Return a function that takes a number from evaluation.json."""
-    return lambda row: row.evaluated(lambda run: run.evaluation_value(group, name))
+    return lambda row: row.evaluated(group, lambda run: run.evaluation_value(group, name))
 
 
 def from_result(*path: str) -> Callable[[Row], Estimate | None]:
@@ -57,7 +57,7 @@ def with_error(key: str, name: str, group: str, best: str = "") -> tuple[Column,
     with their number.
     """
     return (
-        Column(key, name, from_evaluation(group, key), 3, best, settings),
+        Column(key, name, from_evaluation(group, key), 3, best, settings_of(group)),
         Column(f"{key}_over_images", "± over images", error_over_images(group, key), -2),
     )
 
@@ -69,20 +69,15 @@ def error_over_images(group: str, name: str) -> Callable[[Row], Estimate | None]
     """
 
     def error(row: Row) -> Estimate | None:
-        found = row.evaluated(lambda run: run.evaluation_error(group, name))
+        found = row.evaluated(group, lambda run: run.evaluation_error(group, name))
         return None if found is None else found._replace(error=None)
 
     return error
 
 
-def settings(run: FinishedRun) -> object:
-    """Return what the numbers of a run's evaluation depend on."""
-    return run.evaluation_settings
-
-
-def mass_and_settings(run: FinishedRun) -> object:
-    """Return what a bound in nats depends on."""
-    return [run.is_mass, run.evaluation_settings]
+def settings_of(group: str) -> Callable[[FinishedRun], object]:
+    """Return a function that returns what a group of numbers of evaluation.json depends on."""
+    return lambda run: run.evaluation_settings(group)
 
 
 def level_columns(rows: Sequence[Row]) -> list[Column]:
@@ -136,16 +131,23 @@ YARDSTICK = (
         from_evaluation("likelihood", "importance_weighted_bound"),
         2,
         "max",
-        mass_and_settings,
+        bound_settings,
     ),
-    Column("ssim", "SSIM", from_evaluation("reconstruction", "ssim"), 3, "max", settings),
+    Column(
+        "ssim",
+        "SSIM",
+        from_evaluation("reconstruction", "ssim"),
+        3,
+        "max",
+        settings_of("reconstruction"),
+    ),
     Column(
         "nearest_neighbours",
         "k-NN",
         from_evaluation("classes", "nearest_neighbours"),
         3,
         "max",
-        settings,
+        settings_of("classes"),
     ),
     Column(
         "frechet_prior",
@@ -153,7 +155,7 @@ YARDSTICK = (
         from_evaluation("samples", "classifier_frechet_prior"),
         2,
         "min",
-        settings,
+        settings_of("samples"),
     ),
     Column(
         "frechet_mixture",
@@ -161,7 +163,7 @@ YARDSTICK = (
         from_evaluation("samples", "classifier_frechet_mixture"),
         2,
         "min",
-        settings,
+        settings_of("samples"),
     ),
 )
 

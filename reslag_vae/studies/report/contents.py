@@ -6,7 +6,7 @@ from typing import NamedTuple
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.formats import MOST_BYTES, read_bytes
 from reslag_vae.studies.plan import STUDY_FILE, Plan, read_plan, results_of
-from reslag_vae.studies.report.finished import FinishedRun, read_finished_runs
+from reslag_vae.studies.report.finished import DEPENDS, FinishedRun, read_finished_runs
 from reslag_vae.studies.report.grouping import rows_of
 from reslag_vae.studies.report.missing import MissingRuns, missing_runs
 from reslag_vae.studies.report.questions import AnsweredQuestion, answers, interval_count
@@ -84,7 +84,7 @@ class Contents(NamedTuple):
             f"{row.title} on {chapter.title}"
             for chapter in self.chapters
             for row in chapter.rows
-            if not row.evaluated_alike
+            if not all(map(row.evaluated_alike, ("", *DEPENDS)))
         ]
         if unlike:
             notes.append(

@@ -28,6 +28,16 @@ SEED = re.compile(r"seed_\d+")
 
 SECONDS_PER_HOUR = 3600
 
+# Settings of an evaluation that a group of its numbers depends on; the others depend on all.
+DEPENDS = {
+    "thesis": ("split", "seed"),
+    "yardstick": ("split", "seed"),
+    "reconstruction": ("split", "seed"),
+    "likelihood": ("split", "reference", "seed", "samples"),
+    "sharpness": ("split", "reference", "seed"),
+    "perceptual": ("split", "reference", "seed"),
+}
+
 
 class FinishedRun(NamedTuple):
     """A finished run of a study.
@@ -107,11 +117,13 @@ class FinishedRun(NamedTuple):
         path = figure_file(self.folder, name)
         return path if path.is_file() else None
 
-    @property
-    def evaluation_settings(self) -> dict[str, Any]:
-        """What the numbers of evaluation.json depend on, by name; empty without an evaluation."""
+    def evaluation_settings(self, group: str) -> dict[str, Any]:
+        """Return what a group of numbers of evaluation.json depends on, by name.
+
+        It is empty without an evaluation.
+        """
         found = self.evaluation.get("settings", {})
-        return found if isinstance(found, dict) else {}
+        return {name: found.get(name) for name in DEPENDS.get(group, found)} if found else {}
 
     def evaluation_value(self, group: str, name: str, test_set: str | None = None) -> float | None:
         """Return a number of evaluation.json; None if it is missing.

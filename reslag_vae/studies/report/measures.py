@@ -74,14 +74,9 @@ def distances_from_one(name: str) -> OfImages:
     return distances
 
 
-def settings_of_evaluation(*names: str) -> Callable[[FinishedRun], object]:
-    """Return a function that gives the settings of a run's evaluation that a measure depends on."""
-
-    def settings(run: FinishedRun) -> object:
-        found = run.evaluation_settings
-        return [found.get(name) for name in names]
-
-    return settings
+def sharpness_settings(run: FinishedRun) -> object:
+    """Return what the sharpness of a run's images depends on beside the model."""
+    return run.evaluation_settings("sharpness")
 
 
 def yardstick(run: FinishedRun) -> np.ndarray | None:
@@ -125,8 +120,7 @@ def importance_weighted_bound(run: FinishedRun) -> np.ndarray | None:
 
 def bound_settings(run: FinishedRun) -> object:
     """Return what a run's importance-weighted bound depends on beside the model."""
-    own = settings_of_evaluation("split", "reference", "seed", "samples")
-    return [run.is_mass, own(run)]
+    return [run.is_mass, run.evaluation_settings("likelihood")]
 
 
 # By name in evaluation.json. That of the originals is 1: less is blurred, more is noise.
@@ -155,7 +149,7 @@ MEASURES = {
             False,
             distance_from_one(name),
             distances_from_one(name),
-            settings_of_evaluation("split", "reference", "seed"),
+            sharpness_settings,
             digits=3,
         )
         for name, title in SHARPNESS.items()

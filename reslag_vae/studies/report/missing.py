@@ -93,7 +93,10 @@ def share_of(job: Job, run: FinishedRun) -> float | None:
     It is None where the updates are not known beforehand, or are of minibatches of another size.
     """
     settings = dict(override.partition("=")[::2] for override in job.overrides)
-    if settings.get("data.batch_size", "") not in ("", str(run.config["data"].get("batch_size"))):
+    # One that is not asked for is that of the experiment, as of rows whose names have none.
+    own = str(run.config["data"].get("batch_size"))
+    usual = "" if "batch_size_" in run.row else own
+    if settings.get("data.batch_size", usual) != own:
         return None
     recipe, schedule = run.config["recipe"], run.config["schedule"]
     planned = settings.get("trainer.max_epochs", run.config["trainer"]["max_epochs"])

@@ -75,18 +75,19 @@ class Row(NamedTuple):
         known = [number for number in values if number is not None]
         return estimate(known) if len(known) == len(values) else None
 
-    @property
-    def evaluated_alike(self) -> bool:
-        """Whether all evaluated runs were so with one number of images, samples and the like."""
-        found = [run.evaluation_settings for run in self.runs if run.evaluation]
+    def evaluated_alike(self, group: str) -> bool:
+        """Return whether a group of evaluation.json has the same settings in all evaluated runs."""
+        found = [run.evaluation_settings(group) for run in self.runs if run.evaluation]
         return all(own == found[0] for own in found)
 
-    def evaluated(self, value: Callable[[FinishedRun], float | None]) -> Estimate | None:
-        """Return the estimate of a number of evaluation.json over the runs.
+    def evaluated(
+        self, group: str, value: Callable[[FinishedRun], float | None]
+    ) -> Estimate | None:
+        """Return the estimate of a number of a group of evaluation.json over the runs.
 
         It is None if a run lacks it, or if they were not evaluated alike.
         """
-        return self.estimate(value) if self.evaluated_alike else None
+        return self.estimate(value) if self.evaluated_alike(group) else None
 
     def term(self, name: str) -> Estimate | None:
         """Return Rec, Lat, MMD or Total of the test split in the thesis' conventions."""

@@ -244,7 +244,7 @@ def bound_images_of(row: Row) -> int | None:
 
 def setting_of(run: FinishedRun, name: str) -> int | None:
     """Return a setting of a run's evaluation; None if it was not evaluated."""
-    found = run.evaluation.get("settings", {}).get(name)
+    found = run.evaluation_settings("").get(name)
     return found if type(found) is int else None
 
 

@@ -88,6 +88,13 @@ def test_hours_are_those_of_the_nearest_runs(
         assert found.basis == expected.basis
 
 
+def test_runs_of_a_minibatch_of_their_own_say_nothing_of_others(
+    make_run: MakeRun, study: Path
+) -> None:
+    make(make_run, "mnist/vae-batch_size_16/seed_0", 1.0)
+    assert hours_of(job("vae-c/seed_0", "model=vae"), read_finished_runs(study)) is None
+
+
 def test_runs_that_differ_in_their_seeds_share_a_line(study_of_four: Path) -> None:
     jobs = [job(f"vae-a/seed_{seed}") for seed in range(4)]
     found = missing_runs(study_of_four, jobs, read_finished_runs(study_of_four))

@@ -124,7 +124,7 @@ def unlike(shapes: Collection[tuple[int, ...]]) -> str:
     Args:
         shapes: shapes that end with height and width, before which are the channels, if any.
     """
-    channels = {shape[-3] for shape in shapes if len(shape) > 2}
+    channels = {shape[-3] if len(shape) > 2 else 1 for shape in shapes}
     if len({shape[-2:] for shape in shapes}) == 1 and len(channels) > 1:
         counts = " and ".join(map(str, sorted(channels)))
         return (

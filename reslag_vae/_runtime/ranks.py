@@ -29,7 +29,8 @@ def forget_others() -> None:
         if name not in os.environ:
             continue
         if size_of(name) > 1:
-            whole(name, least=0)
+            # Without zeros before it, as `is_first` reads it.
+            os.environ[name] = str(whole(name, least=0, most=size_of(name) - 1))
         elif os.environ[name] != "0":
             del os.environ[name]
 
@@ -60,16 +61,17 @@ def size_of(rank: str) -> int:
     return whole(SIZES[rank], least=1) if SIZES[rank] in os.environ else 1
 
 
-def whole(name: str, least: int) -> int:
+def whole(name: str, least: int, most: int | None = None) -> int:
     """Return the whole number in a variable of the environment.
 
     Raises:
-        UserError: it is none, or a smaller one.
+        UserError: it is none, a smaller or a larger one.
     """
     value = os.environ[name]
-    if not value.isdecimal() or int(value) < least:
+    if not value.isdecimal() or int(value) < least or (most is not None and int(value) > most):
+        range_ = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise UserError(
-            f"{name}={value}: must be a whole number of at least {least} in the environment, as "
-            "torchrun and srun set it; a single process needs none."
+            f"{name}={value}: must be a whole number {range_} in the environment, as torchrun and "
+            "srun set it; a single process needs none."
         )
     return int(value)

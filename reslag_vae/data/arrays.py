@@ -270,7 +270,7 @@ def check_split_and_names(content: Mapping[str, NDArray[Any]], path: Path) -> No
             f"are for validation, and is {described(held_out)}."
         )
     names = content.get("class_names", np.array([], dtype=np.str_))
-    if names.ndim != 1 or names.dtype.kind not in "iuU":
+    if names.ndim != 1 or (names.size and names.dtype.kind not in "iuU"):
         raise DataError(
             f"{printable(str(path))}: its array `class_names` must hold the name of each class, "
             f"and is {described(names)}."

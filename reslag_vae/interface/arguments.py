@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.data import Arrays, ImageDataModule
+from reslag_vae.data import Arrays, DataError, ImageDataModule
 from reslag_vae.interface.compose import as_overrides, check_overrides, composed, overrides_of
 from reslag_vae.interface.given import as_path, gathered
 from reslag_vae.interface.recipe import recipe_of
@@ -130,6 +130,8 @@ def given_data(
         named = given | {name: value for name, value in chosen.items() if value is not None}
         return None, words + overrides_of(named)
     data = in_memory(pictures, path, labels, only_in_memory["validation"])
+    if fraction and data.held_out:
+        raise DataError("validation: the file of the images has a split of its own.")
     return data, words + overrides_of({"data": "arrays"} | recipe_of(data))
 
 
@@ -147,7 +149,7 @@ def in_memory(pictures: Any, path: Path | None, labels: Any, validation: Any) ->
     if validation is not None:
         pair = validation if isinstance(validation, tuple) else (validation, None)
         held = gathered(pair[0], "validation")
-        others = (held.images, held.labels if pair[1:] in ((), (None,)) else pair[1])
+        others = (held.images, held.labels if len(pair) < 2 or pair[1] is None else pair[1])
     if path is not None:
         data = Arrays(labels=labels, validation=others, folder=path)
         data.given = True  # the run keeps them, wherever the file goes

@@ -91,7 +91,7 @@ class MovingVariance(VarianceRule):
         self.granularity, self.decay = granularity, decay
         averaged = (0, *_AVERAGED[granularity])
         shape = [1 if axis in averaged else size for axis, size in enumerate((1, *image_shape))]
-        # In float32 the weight would stop short of 1 in long runs, and the variance be too large.
+        # In float32 both would stop short of their ends in long runs, by some 1e-4 of them.
         self.register_buffer("running", torch.zeros(shape, dtype=torch.float64))
         self.register_buffer("weight", torch.zeros((), dtype=torch.float64))
 

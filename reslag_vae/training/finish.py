@@ -121,7 +121,7 @@ def finish(
     epochs_run = read_checkpoint(last)["epoch"] + 1
     keeper = callback_of(trainer, BestAndLast)
     assert keeper is not None, "the configuration keeps no checkpoints"
-    score = score_of(checkpoint)
+    score = score_of(checkpoint, keeper.monitor)
     assert score is not None, "a best checkpoint has a finite value"
     monitored = {"name": keeper.monitor, "value": score}
     result = (

@@ -117,7 +117,7 @@ def job_config(config: DictConfig, folder: Path) -> DictConfig:
         if multirun:
             raise ConfigError("resume= takes one run: leave out -m.")
         elsewhere = [own for own in hydra.overrides.hydra if own.startswith("hydra.run.dir=")]
-        if elsewhere:
+        if elsewhere and ranks.is_first():  # Lightning names the folder to those that it starts
             raise ConfigError(
                 f"{elsewhere[0]} cannot be set beside resume=: a run goes on in its own folder."
             )

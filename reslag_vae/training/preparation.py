@@ -176,10 +176,10 @@ def check_best(config: DictConfig, folder: Path, last: Path, checkpoint: dict[st
     if not best.exists():
         raise RunError(f"{best} is gone: {remedy}")
     try:
-        content = read_checkpoint(best)
+        own = OmegaConf.to_container(config, resolve=True)
+        identity.refuse_other(folder, read_checkpoint(best), best, own)
     except RunError as error:
         raise RunError(f"{str(error).rstrip('.')}; {remedy}") from None
-    identity.refuse_other(folder, content, best, OmegaConf.to_container(config, resolve=True))
 
 
 def begin(

@@ -516,8 +516,7 @@ def test_two_devices_train_what_one_does(compose: Compose, train: Train, tmp_pat
     assert begun.returncode == 0, begun.stderr
     assert (both / "train.log").read_text().count("epoch 1/1") == 1  # one process says it
     assert metrics(both)["epochs_run"] == 1
-    # The first process goes on alone.
-    resumed = start(tmp_path, f"resume={both}", "trainer.max_epochs=2", "trainer.devices=1")
+    resumed = start(tmp_path, f"resume={both}", "trainer.max_epochs=2", "trainer.devices=2")
     assert resumed.returncode == 0, resumed.stderr
     train(compose(*options, "trainer.max_epochs=2"), tmp_path / "alone")
     for one, two in zip(rows(tmp_path / "alone"), rows(both), strict=True):
@@ -616,7 +615,11 @@ def test_a_rank_that_was_left_to_a_single_process_is_none(
 
 @pytest.mark.parametrize(
     ("rank", "size", "said"),
-    [("0", "abc", "WORLD_SIZE=abc: must be"), ("one", "2", "RANK=one: must be")],
+    [
+        ("0", "abc", "WORLD_SIZE=abc: must be"),
+        ("one", "2", "RANK=one: must be"),
+        ("2", "2", "RANK=2: must be a whole number from 0 to 1"),
+    ],
 )
 def test_ranks_that_are_none_are_one_sentence(
     rank: str, size: str, said: str, tmp_path: Path

@@ -12,6 +12,9 @@ from reslag_vae._runtime.files import UNFINISHED, WriteError
 from reslag_vae.runs.checkpoints import read_checkpoint
 from reslag_vae.runs.folder import checkpoint_file
 
+# Under which every version's checkpoints hold the metrics of all epochs: see `MetricsCSV`.
+METRICS = "MetricsFile"
+
 
 class BestAndLast(Checkpoint):
     """A callback that keeps the checkpoints of the best, the last and the previous epoch.
@@ -34,11 +37,16 @@ class BestAndLast(Checkpoint):
         self.best_score: float | None = None
         self.score: float | None = None
 
+    @property
+    def state_key(self) -> str:
+        """The name under which checkpoints hold the values, of subclasses, too."""
+        return BestAndLast.__name__
+
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the value that best.ckpt has: a kill may have left it younger than the last one."""
         best = checkpoint_file(Path(trainer.default_root_dir), "best")
         if self.best_score is not None and best.exists():
-            self.best_score = score_of(read_checkpoint(best))
+            self.best_score = score_of(read_checkpoint(best), self.monitor)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the epoch as last, and as best if it is.
@@ -67,13 +75,22 @@ class BestAndLast(Checkpoint):
         self.best_score = state_dict["best_score"]
 
 
-def score_of(checkpoint: dict[str, Any]) -> float | None:
+def score_of(checkpoint: dict[str, Any], monitor: str) -> float | None:
     """Return the monitored value of a checkpoint's epoch; None if that is not finite.
 
-    Those of earlier versions do not hold it: of a best checkpoint it is the smallest value.
+    Those of earlier versions hold it among the metrics of all epochs, or else the smallest value,
+    which is that of a best checkpoint.
+
+    Args:
+        checkpoint: content of the file.
+        monitor: name of the monitored value.
     """
     state = state_of(checkpoint)
-    return state.get("score", state.get("best_score"))
+    if "score" in state:
+        return state["score"]
+    rows = checkpoint.get("callbacks", {}).get(METRICS, {}).get("rows") or [{}]
+    value = float(rows[-1].get(monitor, math.inf))
+    return value if math.isfinite(value) else state.get("best_score")
 
 
 def state_of(checkpoint: dict[str, Any]) -> dict[str, float | None]:

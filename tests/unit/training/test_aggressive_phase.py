@@ -54,7 +54,7 @@ def test_a_saturated_estimate_of_mutual_information_does_not_end_the_phase(
 
 
 @pytest.mark.parametrize("every", [1, 2])
-def test_epochs_without_validation_say_nothing_of_the_phase_or_the_rate(
+def test_epochs_without_validation_say_nothing_of_the_phase(
     every: int, make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:
     model = make_system(

@@ -98,6 +98,16 @@ def test_how_long_a_resumed_run_must_be_can_be_given(
     assert resumed(tmp_path, ["trainer.max_epochs=4"]).trainer.max_epochs == 4
 
 
+def test_the_epochs_of_a_part_of_the_users_own_are_no_length(
+    compose: Compose, tmp_path: Path
+) -> None:
+    options = ("model=vae", "objective=warm_up", "objective.epochs=4", "data=digits")
+    config = compose(*options, "objective._target_=mine.Objective")
+    save_config(config, tmp_path)
+    again = resumed(tmp_path, ["trainer.max_epochs=3"], trust=("mine",))
+    assert (again.trainer.max_epochs, again.objective.epochs) == (3, 4)
+
+
 @pytest.mark.parametrize(
     ("written", "root"),
     [

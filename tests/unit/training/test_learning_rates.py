@@ -65,6 +65,17 @@ def test_the_learning_rate_halves_on_a_plateau_and_ends_the_run(
     assert model.stopped_because == "learning rate 0.0005 fell below 0.0009"
 
 
+def test_epochs_without_validation_are_none_without_improvement(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit
+) -> None:
+    plateau = Plateau(patience=1, stop_below=1e-9)
+    model = make_system(VAE, make_network(), "elbo", optimizer=AdamSettings(plateau=plateau))
+    Fed(model, loss=[3.0, 2.0, 1.0])
+    rates = Rates()
+    fit(model, make_data(), epochs=6, callbacks=[rates], check_val_every_n_epoch=2)
+    assert len({rate for epoch in rates.rates for rate in epoch.values()}) == 1
+
+
 def test_without_a_plateau_the_learning_rate_stays(
     make_network: MakeNetwork, make_data: MakeData, fit: Fit
 ) -> None:

@@ -124,8 +124,28 @@ def test_the_best_epoch_has_its_own_value_where_a_kill_came_before_the_last_one(
     # As on a GPU, the second epoch is not bitwise what it was.
     fit(fed(make_network(), [2.0, 1.5]), make_data(), 3, [keeper], ckpt_path=last)
     assert keeper.best_score == 1.0
-    best = read(tmp_path, "best")
-    assert (best["epoch"], score_of(best), score_of(read(tmp_path, "last"))) == (1, 1.0, 1.5)
+    best, last = read(tmp_path, "best"), read(tmp_path, "last")
+    values = score_of(best, "val/loss"), score_of(last, "val/loss")
+    assert (best["epoch"], *values) == (1, 1.0, 1.5)
+
+
+def test_a_checkpoint_of_before_has_its_value_among_its_metrics() -> None:
+    rows = [{"epoch": 1, "val/loss": 1.0}, {"epoch": 2, "val/loss": 1.5}]
+    state = {"BestAndLast": {"best_score": 1.0}}
+    assert score_of({"callbacks": state | {"MetricsFile": {"rows": rows}}}, "val/loss") == 1.5
+    assert score_of({"callbacks": state}, "val/loss") == 1.0
+
+
+def test_a_subclass_keeps_the_best_epoch_when_it_goes_on(
+    make_network: MakeNetwork, make_data: MakeData, fit: Fit, tmp_path: Path
+) -> None:
+    class Own(BestAndLast):
+        pass
+
+    fit(fed(make_network(), [1.0, 2.0]), make_data(), 2, [Own()])
+    keeper, last = Own(), tmp_path / "checkpoints" / "last.ckpt"
+    fit(fed(make_network(), [1.5]), make_data(), 3, [keeper], ckpt_path=last)
+    assert (keeper.best_score, read(tmp_path, "best")["epoch"]) == (1.0, 0)
 
 
 def test_another_value_can_be_monitored(

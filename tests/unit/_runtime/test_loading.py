@@ -51,7 +51,7 @@ def test_where_pytorch_is_loaded_all_is_searched_as_before(monkeypatch: pytest.M
     before, own = gc.get_freeze_count(), [[]]
     with loading():
         assert gc.isenabled()
-    assert gc.get_freeze_count() == before
+    assert gc.get_freeze_count() <= before  # some of the frozen may have died since
     assert any(tracked is own for tracked in gc.get_objects())
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from lightning import Trainer
+from lightning.pytorch.callbacks import Timer
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.models.generative import GROUPS
@@ -58,4 +59,7 @@ def stopped_because(trainer: Trainer, model: BaseVAE, epochs_run: int) -> str:
         return model.stopped_because
     if epochs_run == trainer.max_epochs:
         return f"all {epochs_run} epochs were run" if epochs_run > 1 else "its one epoch was run"
-    return f"the trainer was told to stop after {epochs_run} of {trainer.max_epochs} epochs"
+    reason = f"the trainer was told to stop after {epochs_run} of {trainer.max_epochs} epochs"
+    timer = callback_of(trainer, Timer)
+    left = None if timer is None else timer.time_remaining()
+    return f"{reason}, by trainer.max_time" if left is not None and left <= 0 else reason

@@ -393,7 +393,8 @@ def test_a_time_that_is_over_ends_a_run_with_its_epoch(
     options = (*BARE, "model=vae", "trainer.max_epochs=3", "+trainer.max_time=00:00:02:00")
     train(compose(*options), tmp_path)
     result = metrics(tmp_path)
-    assert result["stopped_because"] == "the trainer was told to stop after 1 of 3 epochs"
+    stopped = "the trainer was told to stop after 1 of 3 epochs, by trainer.max_time"
+    assert result["stopped_because"] == stopped
     assert steps == [0] * len(steps)
     seen = checkpoint(tmp_path, "last")["progress"]["images_seen"]
     assert seen == result["images"]["train"]

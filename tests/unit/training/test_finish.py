@@ -212,7 +212,8 @@ def test_a_run_is_finished_once_its_result_is_tracked(
     ],
 )
 def test_why_training_ended(own: str | None, epochs_run: int, max_epochs: int, words: str) -> None:
-    trainer, model = SimpleNamespace(max_epochs=max_epochs), SimpleNamespace(stopped_because=own)
+    trainer = SimpleNamespace(max_epochs=max_epochs, callbacks=[])
+    model = SimpleNamespace(stopped_because=own)
     assert (
         metrics_json.stopped_because(cast(Trainer, trainer), cast(BaseVAE, model), epochs_run)
         == words

@@ -40,6 +40,12 @@ NO_DENSITY = "the posterior is a point, without a density"
 NO_LATENTS = "the model has no latents"
 
 
+def standard_error(values: Tensor) -> float | None:
+    """Return the standard error of the mean of (N,) values, computed in float64; None of one."""
+    count = len(values)
+    return float(values.double().std() / math.sqrt(count)) if count > 1 else None
+
+
 def mean_over_images(values: Tensor, unit: str, protocol: str) -> Number:
     """Return the mean of values with its standard error.
 
@@ -48,8 +54,7 @@ def mean_over_images(values: Tensor, unit: str, protocol: str) -> Number:
         unit: unit of the values.
         protocol: how they were measured.
     """
-    error = float(values.double().std() / math.sqrt(len(values))) if len(values) > 1 else None
-    return Number(float(values.double().mean()), unit, protocol, error)
+    return Number(float(values.double().mean()), unit, protocol, standard_error(values))
 
 
 def mean_over_classifiers(values: Sequence[float], unit: str, protocol: str) -> Number:

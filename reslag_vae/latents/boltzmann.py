@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from reslag_vae.latents.base import Density, PosteriorDensity, Prior
 from reslag_vae.latents.bernoulli import Bernoulli
+from reslag_vae.latents.noise import categories
 from reslag_vae.options.kinds import Kind, whole
 
 MOST_UNITS = 32
@@ -123,9 +124,8 @@ class BoltzmannPrior(Prior):
             context: nothing that the machine depends on.
         """
         machine = self.machine(temperature)
-        edges = machine.log_masses.double().softmax(0).cumsum(0)
         uniform = torch.special.ndtr(noise[:, 0].double())
-        chosen = torch.searchsorted(edges, uniform).clamp_max(len(edges) - 1)
+        chosen = categories(machine.log_masses.double().softmax(0), uniform)
         first = Bernoulli(machine.fields[chosen]).rsample(noise[:, 1:])
         return torch.cat([first, machine.states[chosen]], dim=1)
 

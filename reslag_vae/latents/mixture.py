@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from reslag_vae.latents.base import Density, Prior
 from reslag_vae.latents.gaussian import bounded
+from reslag_vae.latents.noise import categories
 from reslag_vae.options.kinds import whole
 
 COMPONENTS = whole(1, 10_000)
@@ -63,8 +64,7 @@ class Mixture(NamedTuple):
             temperature: factor of the components' standard deviations.
         """
         uniform = torch.special.ndtr(noise[:, 0])
-        edges = self.log_weights.exp().cumsum(0)
-        chosen = torch.searchsorted(edges, uniform).clamp_max(len(edges) - 1)
+        chosen = categories(self.log_weights.exp(), uniform)
         spread = (self.log_variances[chosen] / 2).exp()
         return self.means[chosen] + temperature * spread * noise[:, 1:]
 

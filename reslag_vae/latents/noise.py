@@ -15,6 +15,18 @@ def normal_rows(count: int, width: int, generator: torch.Generator) -> Tensor:
     return torch.randn(count, 16 * math.ceil(width / 16), generator=generator)[:, :width]
 
 
+def categories(masses: Tensor, uniforms: Tensor) -> Tensor:
+    """Return the categories in whose parts of [0, 1], one after the other, numbers lie.
+
+    Args:
+        masses: (K,) masses of the categories, or (B, K) of B rows of numbers.
+        uniforms: (N,) numbers from 0 to 1, or (B, N).
+    """
+    edges = masses.cumsum(-1)
+    # The last edge may be below 1 by rounding.
+    return torch.searchsorted(edges, uniforms.contiguous()).clamp_max(edges.shape[-1] - 1)
+
+
 def balanced_normal_rows(count: int, width: int) -> Tensor:
     """Return (count, width) normal numbers in float64, the same ones at every call.
 

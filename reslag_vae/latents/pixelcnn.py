@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from reslag_vae.latents.base import Level
 from reslag_vae.latents.code_prior import CodePrior
 from reslag_vae.latents.codes import CodePosterior
+from reslag_vae.latents.noise import categories
 from reslag_vae.networks.pixelcnn import GatedPixelCNN
 from reslag_vae.networks.pixelcnn_sampling import generate
 from reslag_vae.options import require
@@ -121,6 +122,5 @@ def drawn(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
     """
     if temperature == 0:
         return logits.argmax(1)
-    edges = (logits.double() / temperature).softmax(1).cumsum(1)
-    passed = torch.searchsorted(edges, uniform[:, None].contiguous()).squeeze(1)
-    return passed.clamp_max(logits.shape[1] - 1)
+    masses = (logits.double() / temperature).softmax(1)
+    return categories(masses, uniform[:, None]).squeeze(1)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from reslag_vae.evaluation.numbers import standard_error
 from reslag_vae.latents import DiagonalGaussian, PosteriorDensity
 from reslag_vae.latents.statistics import aggregate_log_prob
 from reslag_vae.models.latent_inputs import as_latents
@@ -27,6 +28,18 @@ class Bracket(NamedTuple):
     high: float
 
 
+class Errors(NamedTuple):
+    """The standard errors over images of the ends of a bracket.
+
+    Attributes:
+        low: that of the lower estimate; None where it is of a single latent.
+        high: that of the higher estimate.
+    """
+
+    low: float | None
+    high: float | None
+
+
 class Aggregate(NamedTuple):
     """Statistics of the aggregate of N posteriors, all in nats.
 
@@ -45,7 +58,7 @@ class Aggregate(NamedTuple):
     ceiling: float
     aggregate_kl: Bracket
     total_correlation: Bracket
-    errors: dict[str, Bracket]
+    errors: dict[str, Errors]
 
 
 def aggregate_posterior(
@@ -129,15 +142,10 @@ def _bracket(low: Tensor, high: Tensor, most: float = math.inf) -> Bracket:
     return Bracket(*sorted(max(0.0, min(float(values.mean()), most)) for values in (low, high)))
 
 
-def _errors(low: Tensor, high: Tensor) -> Bracket:
+def _errors(low: Tensor, high: Tensor) -> Errors:
     """Return the standard errors of the lower and of the higher mean."""
     lower, higher = sorted((low, high), key=lambda values: float(values.mean()))
-    return Bracket(standard_error(lower), standard_error(higher))
-
-
-def standard_error(values: Tensor) -> float:
-    """Return the standard error of the mean of (M,) values; 0 for a single one."""
-    return float(values.std() / math.sqrt(len(values))) if len(values) > 1 else 0.0
+    return Errors(standard_error(lower), standard_error(higher))
 
 
 def marginal_log_probs(posterior: DiagonalGaussian, latents: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,6 +25,7 @@ from reslag_vae.evaluation.metrics.spectra import (
     spectra_of,
     transform,
 )
+from reslag_vae.evaluation.numbers import standard_error
 from reslag_vae.evaluation.progress import Progress, silent
 
 # Powers below are those of rounding, about (1e-16)².
@@ -185,9 +186,3 @@ def estimate(values: Tensor | None) -> Estimate | None:
 def has_power(powers: Tensor) -> bool:
     """Return whether the mean of (N,) powers is more than rounding."""
     return float(powers.mean()) > ROUNDING
-
-
-def standard_error(influences: Tensor) -> float | None:
-    """Return the standard error of the mean of (N,) values; None of a single one."""
-    count = len(influences)
-    return float(influences.std() / math.sqrt(count)) if count > 1 else None

@@ -132,6 +132,13 @@ def test_posteriors_that_do_not_overlap_leave_the_bracket_open() -> None:
     assert result.aggregate_kl.high == pytest.approx(result.kl - math.log(8), rel=1e-3)
 
 
+def test_a_single_latent_has_no_standard_error() -> None:
+    posterior = DiagonalGaussian(torch.randn(4, 2), torch.zeros(4, 2))
+    result = aggregate_posterior(posterior, posterior.rsample(), marginal_samples=1)
+    assert result.errors["total_correlation"] == (None, None)
+    assert all(own > 0 for own in result.errors["mutual_information"])
+
+
 def test_posteriors_that_are_all_the_same_say_nothing() -> None:
     same = DiagonalGaussian(torch.ones(50, 2).double(), torch.zeros(50, 2).double())
     result = aggregate_posterior(same, same.rsample())

@@ -1,7 +1,7 @@
 """The importance-weighted bound on the log-likelihood that a model gives images."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from reslag_vae.evaluation.iteration import (
 from reslag_vae.evaluation.progress import Progress, silent
 from reslag_vae.latents.noise import normal_rows
 from reslag_vae.likelihoods import FixedVariance, Gaussian, Likelihood
+from reslag_vae.models import GenerativeModel
 from reslag_vae.models.number_inputs import check_count
 
 # Latents held at a time: those of one image, or of as many images as this allows.
@@ -82,8 +83,7 @@ def importance_weighted_bound(
     shift = torch.Generator().manual_seed(seed + 1)
     parts = []
     with evaluating(model), progress("importance-weighted bound", len(images)) as advance:
-        # The samples of a hierarchy go through a network before the last ones are inferred.
-        rows = CHUNK if getattr(model, "top_down", False) else LATENTS
+        rows = CHUNK if is_top_down(model) else LATENTS
         for given, part in given_chunks(model, images, rows // samples):
             parts.append(_bounds(given, part, own.to(device), samples, noise, shift))
             advance(len(part))
@@ -143,7 +143,11 @@ def _bounds(
     """Return the (3, B) bounds of B images."""
     count = len(images)
     rows = normal_rows(count * samples, latent_dim_of(model, images), noise).to(images)
-    inferred = model.infer(images, noise_of_levels(model, rows))
+    levels = noise_of_levels(model, rows)
+    if is_top_down(model):
+        inferred, parameters = model.infer_and_decode(images, levels)
+    else:
+        inferred, parameters = model.infer(images, levels), None
     if not inferred.has_density:
         raise ValueError(
             "The importance-weighted bound needs a posterior with a density: means and "
@@ -153,22 +157,35 @@ def _bounds(
     if not likelihood.discrete:
         uniform = torch.rand(images.shape, generator=shift).to(images)
         targets.append(images + (uniform - 0.5) / 255)
-    values = _log_likelihoods(model, torch.stack(targets), inferred.code, likelihood, samples)
+    values = _log_likelihoods(
+        model, torch.stack(targets), inferred.code, parameters, likelihood, samples
+    )
     ratio = inferred.log_ratio().view(count, samples)
     weights = values.double() + ratio.double()
     bounds = [log_mean_exp(weights[0]), log_mean_exp(weights[-1]), weights[0].mean(1)]
     return torch.stack(bounds).cpu()
 
 
+def is_top_down(model: LatentModel) -> TypeGuard[GenerativeModel]:
+    """Return whether a model infers latents by the pass downwards that also decodes them."""
+    return isinstance(model, GenerativeModel) and model.top_down
+
+
 def _log_likelihoods(
-    model: LatentModel, targets: Tensor, latents: Tensor, likelihood: Likelihood, samples: int
+    model: LatentModel,
+    targets: Tensor,
+    latents: Tensor,
+    given: Tensor | None,
+    likelihood: Likelihood,
+    samples: int,
 ) -> Tensor:
     """Return (T, B, K) log p(target|z) of T versions of B images, in nats.
 
     Args:
         model: any model.
         targets: (T, B, C, H, W) images.
-        latents: (B · K, d) latents, K of each image next to each other; each is decoded once.
+        latents: (B · K, d) latents, K of each image next to each other.
+        given: the likelihood's (B · K, P, H, W) parameters for them; None decodes each once.
         likelihood: p(x|z).
         samples: K, the number of latents of each image.
     """
@@ -176,8 +193,13 @@ def _log_likelihoods(
     owners = torch.arange(count, device=latents.device).repeat_interleave(samples)
     size = chunk_size(targets[0, 0].numel(), targets.device)
     parts = []
-    for z, owner in zip(torch.split(latents, size), torch.split(owners, size), strict=True):
-        parameters = of_rows(model, owner).parameters_at(z)
+    for first in range(0, len(latents), size):
+        rows = slice(first, first + size)
+        owner = owners[rows]
+        if given is None:
+            parameters = of_rows(model, owner).parameters_at(latents[rows])
+        else:
+            parameters = given[rows]
         mean, expected = likelihood.mean(parameters), targets.shape[2:]
         decoded = expected if mean is None else mean.shape[1:]
         if decoded != expected:

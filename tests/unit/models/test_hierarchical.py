@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from reslag_vae.latents import (
 )
 from reslag_vae.latents.inferred import joined
 from reslag_vae.likelihoods import Bernoulli, Gaussian, OptimalVariance
-from reslag_vae.models import HierarchicalModel
+from reslag_vae.models import GenerativeModel, HierarchicalModel
 from reslag_vae.networks import LadderNetwork, PlainNetwork
 from reslag_vae.networks.hierarchy import BottomUp, HierarchicalNetwork
 from reslag_vae.training.build import build_system
@@ -343,6 +344,21 @@ def test_numbers_of_an_evaluation_do_not_depend_on_the_chunks(
     torch.testing.assert_close(parts[1].level_rates, whole[1].level_rates)
     torch.testing.assert_close(parts[1].activity, whole[1].activity)
     assert parts[1].posterior is None
+
+
+def test_the_bound_decodes_in_the_pass_that_infers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def again(*_: Any) -> Tensor:
+        raise AssertionError("a second pass downwards")
+
+    model, images = make_model(), draw_images()
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "infer_and_decode", partial(GenerativeModel.infer_and_decode, model))
+        expected = importance_weighted_bound(model, images, samples=3)
+    monkeypatch.setattr(model, "parameters_of", again)
+    found = importance_weighted_bound(model, images, samples=3)
+
+    assert torch.equal(found.importance_weighted, expected.importance_weighted)
+    assert torch.equal(found.elbo, expected.elbo)
 
 
 @torch.no_grad()

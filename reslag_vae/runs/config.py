@@ -216,8 +216,8 @@ def refusal(target: str) -> str:
     if not MODULE_NAME.fullmatch(module) or is_installed(module):
         return reason
     return (
-        f"{reason} If that is code of your own that you trust: trust=[{module}] on the command "
-        f"line, trust=({module!r},) in Python."
+        f"{reason} If that is code of your own that you trust: --trust {module} on the command "
+        f"line, trust=[{module}] of train and evaluate, trust=({module!r},) in Python."
     )
 
 

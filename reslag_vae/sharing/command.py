@@ -56,10 +56,10 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--trust",
-        nargs="*",
+        action="append",
         default=[],
         metavar="MODULE",
-        help="your own, that the model is made of",
+        help="a module of your own that the model is made of; may be given again",
     )
 
 

@@ -191,6 +191,12 @@ def test_nobody_is_told_to_trust_what_is_installed(target: str) -> None:
     assert "trust=[mymodels]" in refusal("mymodels.MyVAE")
 
 
+def test_a_refusal_says_how_each_command_is_told_to_trust() -> None:
+    said = refusal("mymodels.MyVAE")
+    for words in ("--trust mymodels", "trust=[mymodels] of train and evaluate", "('mymodels',)"):
+        assert words in said
+
+
 @pytest.mark.parametrize(
     "trust", [3, {"a": 1}, ["a b"], ["os; x"], [""], ["a."], [None], "../x", ["a/b"]]
 )

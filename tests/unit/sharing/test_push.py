@@ -50,6 +50,12 @@ def login(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", OWNER)
 
 
+def test_modules_are_trusted_before_or_after_what_is_named() -> None:
+    for words in (["--trust", "mymodels", "run", "me/it"], ["run", "me/it", "--trust", "mymodels"]):
+        options = push.parser().parse_args([*words, "--trust", "others"])
+        assert (options.model, options.trust) == (Path("run"), ["mymodels", "others"])
+
+
 @pytest.mark.usefixtures("login")
 def test_an_export_is_uploaded_private_and_loads_from_there(
     hub: Hub, export: Path, pushed: Push

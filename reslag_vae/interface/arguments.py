@@ -1,5 +1,6 @@
 """The configuration and the data of a run that is asked for in Python."""
 
+import os
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from reslag_vae._runtime.errors import ConfigError
+from reslag_vae._runtime.errors import ConfigError, printable
 from reslag_vae.data import Arrays, DataError, ImageDataModule
 from reslag_vae.interface.compose import as_overrides, check_overrides, composed, overrides_of
 from reslag_vae.interface.given import as_path, gathered
@@ -254,12 +255,27 @@ def refuse_two_values(arguments: Mapping[str, Any], named: Sequence[str]) -> Non
             raise ConfigError(f"data.{option}: is set by the argument {of}, too; give one of them.")
 
 
+def refuse_option(pictures: Any) -> None:
+    """Refuse an option that stands where the pictures do, in a run that has its pictures already.
+
+    Raises:
+        ConfigError: the message says what to give.
+    """
+    if isinstance(pictures, str) and "=" in pictures and not os.path.exists(pictures):
+        raise ConfigError(
+            f"{printable(pictures)}: stands where the pictures do; in a run that has its own give "
+            "None for them, and options after it."
+        )
+
+
 def refuse_two_data(pictures: Any, named: Sequence[str]) -> None:
     """Refuse pictures beside a data set or the run of a second stage, and none of these.
 
     Raises:
         ConfigError: the message says what to give.
     """
+    if {"data", "run"} & set(named):
+        refuse_option(pictures)
     if pictures is not None and "run" in named:
         raise ConfigError("pictures: a second stage has those of its run; leave others out.")
     if pictures is not None and "data" in named:

@@ -16,7 +16,7 @@ from reslag_vae import options
 from reslag_vae._runtime.errors import ConfigError, permission_errors
 from reslag_vae._runtime.process import kept_products
 from reslag_vae._runtime.signals import interruptible
-from reslag_vae.interface.arguments import asked
+from reslag_vae.interface.arguments import asked, refuse_option
 from reslag_vae.interface.compose import as_overrides, check_overrides
 from reslag_vae.interface.folder import logged, made
 from reslag_vae.models import GenerativeModel
@@ -105,6 +105,7 @@ def resumed_fit(
         ConfigError: there is something beside the folder that a resumed run cannot have.
         RunError: the folder holds no run.
     """
+    refuse_option(pictures)
     if pictures is not None:
         raise ConfigError("resume: goes on with the pictures of the run; leave others out.")
     words = [*check_overrides(overrides), *as_overrides(choices)]

@@ -154,6 +154,18 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "pair": (lambda: reslag_vae.fit((PIXELS, [1])), "labels go into labels="),
     "number": (lambda: reslag_vae.fit(3), "and this is int"),
     "nothing": (lambda: reslag_vae.fit(), "pictures: give a folder"),
+    "an option for pictures": (
+        lambda: reslag_vae.fit("trainer.max_epochs=1", data="digits"),
+        "^trainer.max_epochs=1: stands where the pictures do; .*None",
+    ),
+    "an option for pictures of a run that goes on": (
+        lambda: reslag_vae.fit("trainer.max_epochs=9", resume="."),
+        "^trainer.max_epochs=9: stands where the pictures do",
+    ),
+    "an option for pictures of a run": (
+        lambda: reslag_vae.fit("trainer.max_epochs=1", model="fitted_prior", run="."),
+        "^trainer.max_epochs=1: stands where the pictures do",
+    ),
     "two": (lambda: reslag_vae.fit(PIXELS, data="digits"), "give one of them"),
     "two folders": (lambda: reslag_vae.fit(".", "data.folder=x"), "set by the argument pictures"),
     "a folder": (lambda: reslag_vae.fit(PIXELS, "+data.folder=x"), "set by the argument pictures"),

@@ -44,6 +44,7 @@ def test_a_part_of_ones_own_trains(guide: str, project: Path) -> None:
         config = compose("train", [*words, *SMALL, f"hydra.searchpath=[{place}]"])
     data, system, trainer = build(config, project / "run")
     trainer.fit(system, data)
+    assert data.inventory.notes == []  # nothing that would surprise who follows the guide
     images = next(iter(data.in_order("test"))).images[:4]
     samples = system.model.sample(2)
     assert samples.shape == (2, *system.model.image_shape)

@@ -78,8 +78,9 @@ def base_of(given: Sequence[Path]) -> Path:
     folders = [path if path.is_dir() else path.parent for path in given]
     if len(folders) == 1:
         return folders[0]
-    parents = [path.parent if path.is_dir() else path for path in map(Path.absolute, given)]
-    return Path(os.path.commonpath([own if own.is_dir() else own.parent for own in parents]))
+    # Without `..`, which would be taken for a folder that lies within the one above it: names that
+    # lead out of their folder are those of files that are not ours to write.
+    return Path(os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in given]))
 
 
 def name_of(path: Path, base: Path) -> str:

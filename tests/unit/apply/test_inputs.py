@@ -45,6 +45,17 @@ def test_several_folders_keep_their_names(tmp_path: Path) -> None:
     assert found.names == ["usual/a.png", "odd/a.png"]
 
 
+def test_no_name_leads_out_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(tmp_path / "photos" / "a.png"), picture(tmp_path / "work" / "in" / "a.png")
+    monkeypatch.chdir(tmp_path / "work")
+    for beside in (Path("../photos"), Path("../photos/a.png"), Path("../work/../photos")):
+        found = find_inputs([beside, Path("in")])
+        assert found.names == ["photos/a.png", "work/in/a.png"]
+        assert found.base == tmp_path
+    monkeypatch.chdir(tmp_path / "photos")
+    assert find_inputs([Path(".."), Path("../work/in")]).base == tmp_path.parent
+
+
 def test_names_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/k\xe4se.png"
     os.rename(picture(tmp_path / "x.png"), path)

@@ -70,13 +70,16 @@ class Reconstructions:
     ) -> None:
         self.model, self.folder, self.names = model, folder, picture_names(names)
         self.begin, self.begun = begin, False
+        # One for all batches, whose size then changes nothing where images are samples.
+        self.generator = torch.Generator().manual_seed(0)
         self.shown = set(np.linspace(0, len(names) - 1, min(SHOWN, len(names))).round().tolist())
         self.originals: list[Tensor] = []
         self.decoded: list[Tensor] = []
 
     def __call__(self, seen: Seen) -> None:
         """Write the reconstructions of a batch."""
-        images = eight_bits(self.model.likelihood.image(seen.encoded.parameters)).cpu()
+        decoded = self.model.likelihood.image(seen.encoded.parameters, self.generator)
+        images = eight_bits(decoded).cpu()
         if not self.begun:
             self.begin()
             self.begun = True

@@ -1,19 +1,24 @@
 """What becomes of batches of pictures."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from omegaconf import DictConfig
+from PIL import Image
 
 from reslag_vae.apply.codes import encoded
-from reslag_vae.apply.outputs import Seen, keep_latents
+from reslag_vae.apply.outputs import Reconstructions, Seen, keep_latents
 from reslag_vae.apply.tables import Spool
 from reslag_vae.evaluation import encode
 from reslag_vae.latents import PrecisionWeightedPosterior, StandardNormal
 from reslag_vae.likelihoods import Bernoulli
 from reslag_vae.models import GenerativeModel, HierarchicalModel
 from reslag_vae.networks import LadderNetwork, Network
-from tests.systems import make_model
+from reslag_vae.training.build import build_system
+from tests.systems import TINY, make_model
 
 
 def ladder() -> GenerativeModel:
@@ -40,3 +45,23 @@ def test_a_sample_is_of_its_picture_alone(
             found = torch.from_numpy(spool.rows().copy())
         rows = [position for positions in batches for position in positions]
         torch.testing.assert_close(found, expected[rows])
+
+
+@torch.no_grad()
+def test_reconstructions_that_are_samples_do_not_depend_on_the_batches(
+    compose: Callable[..., DictConfig], tmp_path: Path
+) -> None:
+    small = ("likelihood.channels=4", "likelihood.layers=1", "likelihood.pixels=logistic_mixture")
+    model = build_system(compose("model=pixelvae", *TINY, *small)).model.eval()
+    pixels = torch.randint(256, (3, *model.image_shape), dtype=torch.uint8)
+    names, written = ["a.png", "b.png", "c.png"], []
+    for batches in ([[0, 1, 2]], [[0], [1, 2]]):
+        folder = tmp_path / str(len(batches))
+        draw = Reconstructions(model, folder, names, folder.mkdir)
+        for rows in batches:
+            images = pixels[rows] / 255
+            own = [names[row] for row in rows]
+            draw(Seen(rows, own, pixels[rows], images, encoded(model, images), model))
+        written.append([np.array(Image.open(folder / name)) for name in names])
+    for whole, parts in zip(*written, strict=True):
+        np.testing.assert_array_equal(whole, parts)

@@ -31,6 +31,12 @@ class Inputs(NamedTuple):
         """The names of the files within `base`, with forward slashes."""
         return [name_of(path, self.base) for path in self.files]
 
+    @property
+    def places(self) -> list[str]:
+        """The names, each after that of `base` itself, which may be that of a class."""
+        folder = os.path.basename(os.path.abspath(self.base))
+        return [f"{folder}/{name}" for name in self.names]
+
 
 def find_inputs(given: Sequence[Path]) -> Inputs:
     """Return the pictures in folders and beside them.

@@ -40,7 +40,7 @@ def classes_of(model: GenerativeModel, names: Sequence[str]) -> list[int]:
 
     Args:
         model: a model that is told classes.
-        names: names of the pictures, with forward slashes.
+        names: names of the pictures within their folders, with forward slashes.
     """
     known = {} if model.condition is None else {n: k for k, n in enumerate(model.condition.names)}
     numbers = []
@@ -65,7 +65,7 @@ def told_of_pictures(
     Args:
         model: any model, in evaluation mode.
         images: (B, C, H, W) images in [0, 1], on the model's device.
-        names: names of their files.
+        names: names of their files within their folders: see `Inputs.places`.
         given: names of a class, or of attributes, that all of them have.
         objective: the objective that it was trained with; None if it is not known.
 

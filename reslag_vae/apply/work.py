@@ -172,7 +172,7 @@ def go_through(
     Raises:
         UserError: none of the pictures can be read, or the model is not told what it must be.
     """
-    model, files, names = subject.model, inputs.files, inputs.names
+    model, files, names, places = subject.model, inputs.files, inputs.names, inputs.places
     read: list[int] = []
     failures: dict[int, str] = {}
     size = chunk_size(model.dimensions, model.parameter.device)
@@ -183,7 +183,8 @@ def go_through(
             if pixels is not None:
                 images = unit_interval(pixels.to(model.parameter.device))
                 own = [names[position] for position in positions]
-                told = told_of_pictures(model, images, own, request.given, subject.objective)
+                within = [places[position] for position in positions]
+                told = told_of_pictures(model, images, within, request.given, subject.objective)
                 seen = Seen(positions, own, pixels, images, encoded(told, images), told)
                 for consume in consumers:
                     consume(seen)

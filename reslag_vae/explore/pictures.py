@@ -34,6 +34,8 @@ class Pictures(NamedTuple):
         trained: (N,) whether the model was trained on each; None if it was on all or on none.
         source: where they come from, in words.
         notes: sentences on what is missing.
+        places: names of picture files within their folders, one of which may be that of a class a
+            conditional model knows: see `Inputs.places`; empty of other pictures.
     """
 
     images: Tensor
@@ -45,6 +47,7 @@ class Pictures(NamedTuple):
     trained: Tensor | None = None
     source: str = ""
     notes: Sequence[str] = ()
+    places: Sequence[str] = ()
 
     @property
     def size(self) -> int:
@@ -217,7 +220,7 @@ def pictures_of_files(subject: Subject, inputs: Inputs, most: int) -> Pictures:
         first, reason = next(iter(failures.items()))
         name = printable(names[first])
         notes.append(f"{len(failures):,} files cannot be read, such as {name}: {reason}")
-    kept = [names[place] for place in read]
+    kept, places = [names[place] for place in read], inputs.places
     labels, classes = folders_of(kept)
     return Pictures(
         images=torch.cat(parts),
@@ -226,6 +229,7 @@ def pictures_of_files(subject: Subject, inputs: Inputs, most: int) -> Pictures:
         classes=classes,
         source=f"{len(read):,} pictures of {printable(str(inputs.base))}",
         notes=notes,
+        places=[places[rows[place]] for place in read],
     )
 
 

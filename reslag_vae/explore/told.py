@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from reslag_vae.apply.told import classes_of
 from reslag_vae.evaluation.iteration import chunks, device_of, evaluating
 from reslag_vae.evaluation.likeliest import likeliest_classes
 from reslag_vae.explore.pictures import Pictures
@@ -15,7 +16,8 @@ def conditions_of(
 ) -> Tensor | None:
     """Return the (N, K) numbers that a conditional model is told of pictures; None for others.
 
-    A picture without a known class is of the likeliest one; one without known attributes has none.
+    A picture file is of the class that one of its folders is named by. A picture without a known
+    class is of the likeliest one; one without known attributes has none.
 
     Args:
         model: any model.
@@ -30,8 +32,12 @@ def conditions_of(
             return torch.zeros(pictures.size, condition.count)
         columns = [list(pictures.attributes).index(name) for name in condition.names]
         return pictures.members[:, columns].float()
-    known = {name: number for number, name in enumerate(condition.names)}
-    numbers = torch.tensor([known.get(pictures.label(row), -1) for row in range(pictures.size)])
+    if pictures.places:
+        found = classes_of(model, pictures.places)
+    else:
+        known = {name: number for number, name in enumerate(condition.names)}
+        found = [known.get(pictures.label(row), -1) for row in range(pictures.size)]
+    numbers = torch.tensor(found)
     unknown = numbers < 0
     if unknown.any():
         numbers[unknown] = likeliest(model, pictures.images[unknown], objective)

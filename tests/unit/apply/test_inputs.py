@@ -56,6 +56,18 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path, monkeypatch: pytest.Mon
     assert find_inputs([Path(".."), Path("../work/in")]).base == tmp_path.parent
 
 
+def test_places_begin_with_the_folder_that_names_begin_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = picture(tmp_path / "cats" / "old" / "a.png").parent.parent
+    for given in ([folder], [folder, folder / "old"]):
+        (place,) = find_inputs(given).places
+        assert place.endswith("cats/old/a.png")
+    assert find_inputs([folder / "old" / "a.png"]).places == ["old/a.png"]
+    monkeypatch.chdir(folder)
+    assert find_inputs([Path()]).places == ["cats/old/a.png"]
+
+
 def test_names_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/k\xe4se.png"
     os.rename(picture(tmp_path / "x.png"), path)

@@ -5,21 +5,27 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import DictConfig
 from PIL import Image
 
 from reslag_vae._runtime.errors import UserError
 from reslag_vae.apply import subject as subject_module
 from reslag_vae.apply.inputs import find_inputs
+from reslag_vae.apply.subject import Subject
 from reslag_vae.explore import pictures as pictures_module
-from reslag_vae.explore.pictures import names_of
+from reslag_vae.explore.pictures import names_of, pictures_of_files
 from reslag_vae.explore.request import Request
+from reslag_vae.explore.told import conditions_of
 from reslag_vae.explore.work import read_explorers
 from reslag_vae.models import GenerativeModel
 from reslag_vae.networks import Network
+from reslag_vae.options.condition import named
 from reslag_vae.runs.data import load_data
 from reslag_vae.runs.hub import HubAddress
+from reslag_vae.runs.picture_format import PictureFormat
 from reslag_vae.sharing.export import export
-from tests.systems import make_model
+from reslag_vae.training.build import build_system
+from tests.systems import TINY, make_model
 
 FirstStage = Callable[..., Path]
 
@@ -104,6 +110,27 @@ def test_pictures_of_files_have_their_folders_as_classes(saved: Path, tmp_path: 
     assert [pictures.label(place) for place in range(3)] == ["cats", "cats", "dogs"]
     assert any("dogs/d.png" in note for note in pictures.notes)
     assert list(explorer.vectors) == ["cats", "dogs"]
+
+
+def test_a_conditional_model_is_told_the_folders_of_files(
+    tmp_path: Path, compose: Callable[..., DictConfig]
+) -> None:
+    config = named(compose("model=vae", "condition=label", *TINY), ["cat", "dog"])
+    model = build_system(config).model.eval()
+    subject = Subject(model, None, tmp_path, PictureFormat())
+    for name in ("test/dog/a.png", "test/cat/b.png", "train/dog/c.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (12, 12), "red").save(tmp_path / name)
+    (tmp_path / "test" / "broken.png").write_text("no picture")
+    for given, classes in (
+        ([tmp_path / "test" / "dog"], [1]),
+        ([tmp_path / "test"], [0, 1]),
+        ([tmp_path], [0, 1, 1]),
+    ):
+        pictures = pictures_of_files(subject, find_inputs(given), 10)
+        told = conditions_of(model, pictures, None)
+        assert told is not None
+        assert told.argmax(1).tolist() == classes
 
 
 def test_pictures_of_an_unknown_scale_are_refused(saved: Path, tmp_path: Path) -> None:

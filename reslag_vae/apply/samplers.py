@@ -55,8 +55,10 @@ class PriorSampler(NamedTuple):
 
     def __call__(self, count: int, seed: int, temperature: float = 1.0) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
-        rows = [normal_rows(count, width, generator) for width in self.model.noise_dims]
-        noise = tuple(own.to(self.model.parameter) for own in rows)
+        # Those of all levels in one row: level after level they would depend on the count.
+        widths = self.model.noise_dims
+        rows = normal_rows(count, sum(widths), generator).to(self.model.parameter)
+        noise = torch.split(rows, list(widths), dim=1)
         return joined(self.model.from_noise(noise, temperature)).cpu()
 
 

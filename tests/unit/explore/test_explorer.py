@@ -115,9 +115,10 @@ def test_sums_of_classes_and_attributes(explorer: Explorer) -> None:
 def test_samples_of_the_prior_are_the_models_own(explorer: Explorer) -> None:
     found = explorer.samples("prior", 3, 0.5, seed=1)
     model, generator = explorer.model, torch.Generator().manual_seed(1)
-    noise = tuple(normal_rows(3, width, generator) for width in model.noise_dims)
+    noise = normal_rows(3, sum(model.noise_dims), generator).split(model.noise_dims, dim=1)
     latents = model.from_noise(noise, 0.5)
     assert nearly(found, explorer.images(torch.cat(latents, dim=1)))
+    assert nearly(explorer.samples("prior", 5, 0.5, seed=1)[:3], found)
 
 
 def test_neighbours_are_the_nearest(small: Explorer) -> None:

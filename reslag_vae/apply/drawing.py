@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from reslag_vae._runtime.errors import ConfigError, UserError
+from reslag_vae._runtime.files import WriteError
 from reslag_vae.apply.neighbours import Neighbours, nearest
 from reslag_vae.apply.outputs import SHOWN, save_pictures
 from reslag_vae.apply.own_samplers import own_sampler
@@ -112,8 +113,8 @@ def draw_samples(
 
     Raises:
         RunError: the samplers that the model brings along are damaged.
-        UserError: the sampler cannot be fitted or draws no finite numbers, or the model is not
-            told what its samples are to be.
+        UserError: the sampler cannot be fitted or draws no finite numbers, the model is not told
+            what its samples are to be, or a file cannot be written.
     """
     model = subject.model
     own = told_of_samples(model, request.given, request.sample)
@@ -121,9 +122,10 @@ def draw_samples(
     latents = sampler(request.sample, request.seed, request.temperature).to(model.parameter)
     if not latents.isfinite().all():
         raise UserError(f"--sampler {request.sampler}: draws no finite numbers.")
-    generator = torch.Generator().manual_seed(request.seed)
+    generator = generator_of_pixels(request.seed)
     folder, digits = request.out / request.samples, len(str(request.sample))
     begin(request, request.samples)
+    remove_samples(folder)
     first: list[Tensor] = []
     with progress("samples", request.sample) as advance:
         size = chunk_size(model.dimensions, latents.device)
@@ -139,6 +141,36 @@ def draw_samples(
     if request.temperature != 1:
         notes = [*notes, f"samples are drawn at temperature {request.temperature:g}"]
     return notes
+
+
+def generator_of_pixels(seed: int) -> torch.Generator:
+    """Return the generator of images that are samples of p(x|z).
+
+    Its numbers are others than those of the same seed, which the latents are made of: from the same
+    ones an image would depend on its latent twice.
+
+    Args:
+        seed: seed of the samples.
+    """
+    latents = torch.Generator().manual_seed(seed)
+    return torch.Generator().manual_seed(int(torch.randint(2**32, (), generator=latents)))
+
+
+def remove_samples(folder: Path) -> None:
+    """Remove the samples of an earlier request, of which there may have been more.
+
+    Args:
+        folder: folder of samples, which need not be there.
+
+    Raises:
+        WriteError: one cannot be removed.
+    """
+    try:
+        for path in folder.glob("*.png"):
+            if path.stem.isdecimal():
+                path.unlink()
+    except OSError as error:
+        raise WriteError(f"{error.filename} cannot be removed: {error.strerror}.") from None
 
 
 def sampler_of(

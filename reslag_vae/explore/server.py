@@ -3,10 +3,12 @@
 import os
 import threading
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from ipaddress import ip_address
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 from reslag_vae._runtime.errors import UserError, printable
 from reslag_vae.apply.subject import Subject
@@ -16,6 +18,14 @@ from reslag_vae.explore.explorer import Explorer
 POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; form-action 'self'; "
     "base-uri 'self'"
+)
+
+# Names of this computer in its own browsers
+LOCAL = ("localhost", "127.0.0.1", "::1")
+
+REFUSED = (
+    "Refused: reslag explore answers its own page alone, at the address that it has printed; "
+    "--host serves it to others."
 )
 
 
@@ -39,6 +49,55 @@ class Offline:
             await send(message)
 
         await self.app(scope, receive, answer if scope["type"] == "http" else send)
+
+
+class OwnRequests:
+    """Middleware that refuses what pages of other sites ask for, in the browser of a user.
+
+    Such a page may have the name of its own site lead to this computer, and would then read all
+    pictures; a page that is served at this computer alone is asked for by names of this computer.
+
+    Args:
+        app: the application that it stands before.
+        host: address that the page is served at.
+    """
+
+    def __init__(self, app: Any, host: str) -> None:
+        self.app = app
+        self.names = {host.lower(), *LOCAL} if is_local(host) else None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] != "http" or self.takes(dict(scope["headers"])):
+            await self.app(scope, receive, send)
+            return
+        kind = (b"content-type", b"text/plain; charset=utf-8")
+        await send({"type": "http.response.start", "status": 403, "headers": [kind]})
+        await send({"type": "http.response.body", "body": REFUSED.encode()})
+
+    def takes(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Return whether a request with these headers is one of the page's own."""
+        asked = name_in("//" + headers.get(b"host", b"").decode("latin-1"))
+        if self.names is not None and asked not in self.names:
+            return False
+        origin = headers.get(b"origin")
+        return origin is None or name_in(origin.decode("latin-1")) == asked
+
+
+def is_local(host: str) -> bool:
+    """Return whether an address is of this computer alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def name_in(address: str) -> str | None:
+    """Return the name of the computer in a URL, in small letters; None if there is none."""
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
 
 
 def serve(
@@ -96,7 +155,7 @@ def launch(found: Sequence[tuple[Subject, Explorer]], host: str, port: int) -> A
             # Fonts of the computer: Gradio's own come from elsewhere.
             theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
             css=part("page.css"),
-            app_kwargs={"middleware": [Middleware(Offline)]},
+            app_kwargs={"middleware": [Middleware(OwnRequests, host=host), Middleware(Offline)]},
         )
     except OSError:
         raise UserError(

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Callable, Iterator
@@ -143,6 +144,9 @@ def test_it_is_served_here_alone_until_it_is_stopped(
         assert answer.headers["content-security-policy"].startswith("default-src 'self'")
         text = answer.read().decode()
     assert "fonts.googleapis.com/css" not in text
+    foreign = urllib.request.Request(address, headers={"Host": f"elsewhere.example:{port}"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(foreign, timeout=20)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert errors.strip().splitlines()[-1] == "Stopped."

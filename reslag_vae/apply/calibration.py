@@ -120,7 +120,7 @@ def is_rising(values: np.ndarray) -> bool:
 
 
 def calibration_of(
-    folder: Path, model: GenerativeModel, objective: Objective | None
+    folder: Path, model: GenerativeModel, objective: Objective | None, keep: bool = True
 ) -> Calibration:
     """Return the calibration of a run or an export.
 
@@ -130,6 +130,7 @@ def calibration_of(
         folder: folder of the run or the export.
         model: its model.
         objective: the objective that it was trained with; None if it is not known.
+        keep: whether new scores take the place of those that the run has: see `Subject.best`.
 
     Raises:
         RunError: scores.json is damaged.
@@ -145,6 +146,7 @@ def calibration_of(
         # Advice that follows names the options of other commands.
         return Calibration({}, missing=first_line(error).partition(". ")[0])
     calibration = calibrate(model, objective, images)
-    with suppress(WriteError):  # of another user's run
-        save_calibration(folder, calibration, model)
+    if keep:
+        with suppress(WriteError):  # of another user's run
+            save_calibration(folder, calibration, model)
     return calibration

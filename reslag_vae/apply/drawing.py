@@ -180,7 +180,7 @@ def sampler_of(
     if request.sampler == "prior":
         return PriorSampler(subject.model), []
     if codes is None:
-        return own_sampler(request.sampler, subject.folder, subject.model, progress)
+        return own_sampler(request.sampler, subject.folder, subject.model, progress, subject.best)
     return fitted(request.sampler, codes, "that can be read", progress), []
 
 

@@ -43,7 +43,11 @@ class Brought(NamedTuple):
 
 
 def own_sampler(
-    name: str, folder: Path, model: GenerativeModel, progress: Progress = silent
+    name: str,
+    folder: Path,
+    model: GenerativeModel,
+    progress: Progress = silent,
+    keep: bool = True,
 ) -> Brought:
     """Return the sampler that a run or an export brings along.
 
@@ -55,6 +59,7 @@ def own_sampler(
         folder: folder of the run or the export.
         model: its model.
         progress: shows how far encoding and fit are.
+        keep: whether the run keeps it, in place of those of other weights: see `Subject.best`.
 
     Raises:
         RunError: samplers.safetensors is damaged.
@@ -79,6 +84,8 @@ def own_sampler(
     rows = torch.randperm(len(images), generator=generator)[:MOST_CODES]
     codes = encode(model, images.part(rows.sort().values), progress=progress)
     made = fitted(name, codes.latents.numpy(), "training images", progress)
+    if not keep:
+        return Brought(made, [f"the {name} is not kept: exports carry that of the best epoch"])
     try:
         # Read again: another process may have kept another sampler meanwhile.
         save_samplers(folder, read_samplers(folder, model) | {name: made}, model)

@@ -12,7 +12,7 @@ from reslag_vae.apply.scores import MINUS_LOG_P, SQUARED_ERROR, Scorer
 from reslag_vae.data.pictures import Picture, decode
 from reslag_vae.models import GenerativeModel
 from reslag_vae.objectives import Objective
-from reslag_vae.runs.folder import CHECKPOINTS
+from reslag_vae.runs.folder import CHECKPOINTS, checkpoint_file
 from reslag_vae.runs.hub import download
 from reslag_vae.runs.load import load_parts
 from reslag_vae.runs.picture_format import PictureFormat, read_format, refuse_shape
@@ -29,12 +29,15 @@ class Subject(NamedTuple):
         objective: the objective that it was trained with; None if it is not known.
         folder: folder of its run or export.
         form: how pictures become its images.
+        best: whether it is the model that its run or export is loaded as. Scores and samplers of a
+            run are those of this one: another checkpoint's would take their place in exports.
     """
 
     model: GenerativeModel
     objective: Objective | None
     folder: Path
     form: PictureFormat
+    best: bool = True
 
     def decode(self, path: Path) -> Picture:
         """Return a picture file as an image of the model's."""
@@ -50,7 +53,9 @@ def read_subject(request: Request) -> Subject:
         UserError: no picture can be fitted to its images, or it has no latents.
     """
     path = request.model if isinstance(request.model, Path) else download(request.model)
-    folder = path.parent.parent if path.is_file() and path.parent.name == CHECKPOINTS else path
+    # Of best.ckpt alone, named from within its folder, only the whole path tells the run.
+    whole = path.absolute()
+    folder = whole.parent.parent if path.is_file() and whole.parent.name == CHECKPOINTS else path
     parts = load_parts(path, trust=request.trust)
     model = parts.model
     refuse_shape(model.image_shape)
@@ -61,7 +66,8 @@ def read_subject(request: Request) -> Subject:
             "of --sampler prior, are what there is."
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return Subject(model.to(device), parts.objective, folder, read_format(folder))
+    best = path == folder or whole == checkpoint_file(folder, "best")
+    return Subject(model.to(device), parts.objective, folder, read_format(folder), best)
 
 
 def notes_on_scores(calibration: Calibration, scorer: Scorer) -> list[str]:

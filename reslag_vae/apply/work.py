@@ -143,7 +143,7 @@ def consumers_of(request: Request, inputs: Inputs, subject: Subject, stack: Exit
         parts = parts._replace(drawn=drawn)
     if request.score is not None:
         table = stack.enter_context(open_table(request.score))
-        calibration = calibration_of(subject.folder, model, subject.objective)
+        calibration = calibration_of(subject.folder, model, subject.objective, subject.best)
         scorer = scorer_of(model, subject.objective, calibration.variance)
         parts = parts._replace(
             scores=Scores(scorer, calibration, inputs.odd, table),

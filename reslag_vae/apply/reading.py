@@ -12,9 +12,7 @@ from torch import Tensor
 
 from reslag_vae._runtime.errors import first_line
 from reslag_vae.data.pictures import Picture
-
-# Grey values from here on are white for a model of black and white.
-WHITE_FROM = 128
+from reslag_vae.likelihoods.pixels import WHITE_FROM
 
 
 class Batch(NamedTuple):

@@ -11,6 +11,9 @@ Nats = TypeVar("Nats", float, Tensor)
 # Nats that a pixel's cell of 1/256 adds to a density on [0, 1], in bits.
 BITS_OF_A_PIXEL = 8
 
+# Grey values of 8 bits from here on are white for a model of black and white.
+WHITE_FROM = 128
+
 
 def unit_interval(images: Tensor) -> Tensor:
     """Return (B, C, H, W) images as floating point in [0, 1].

@@ -16,6 +16,7 @@ from reslag_vae._runtime.images import ImageShape
 from reslag_vae.data.bit_depth import Range
 from reslag_vae.data.images import Images
 from reslag_vae.data.pictures import Region, centre_share, centre_square, whole
+from reslag_vae.likelihoods.pixels import WHITE_FROM
 from reslag_vae.runs.config import read_config
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import (
@@ -161,7 +162,7 @@ def read_examples(folder: Path, shape: ImageShape, binary: bool) -> Tensor | Non
         raise RunError(f"{path} is damaged: {first_line(error)}") from None
     lines = torch.from_numpy(pixels).reshape(height, count, width, channels)
     images = lines.permute(1, 3, 0, 2).contiguous()
-    return 255 * (images > 127).byte() if binary else images
+    return 255 * (images >= WHITE_FROM).byte() if binary else images
 
 
 def travelling(run: Path, examples: bool = True) -> dict[str, bytes]:

@@ -151,5 +151,7 @@ def facts_of(
         licence=choices.licence,
         pictures=tuple(drawn_files(drawn)),
         examples=has_examples,
-        onnx="" if graphs is None else described(graphs, read.model.image_shape),
+        onnx=""
+        if graphs is None
+        else described(graphs, read.model.image_shape, read.model.likelihood.binary),
     )

@@ -11,6 +11,7 @@ from reslag_vae import __version__
 from reslag_vae._runtime.errors import UserError, first_line
 from reslag_vae._runtime.packages import is_installed
 from reslag_vae.latents.inferred import Inferred, joined
+from reslag_vae.likelihoods.pixels import WHITE_FROM
 from reslag_vae.models import GenerativeModel
 from reslag_vae.runs.exported import DECODER_FILE, ENCODER_FILE
 
@@ -104,20 +105,31 @@ def graphs_of(model: GenerativeModel) -> Graphs:
     return Graphs(files, outputs, max(found))
 
 
-def described(graphs: Graphs, shape: tuple[int, int, int]) -> str:
+def described(graphs: Graphs, shape: tuple[int, int, int], binary: bool = False) -> str:
     """Return what a card says of a model's graphs.
 
     Args:
         graphs: the graphs.
         shape: (C, H, W) of its images.
+        binary: whether their pixels must be 0 or 1.
     """
     returned = " and ".join(f"`{name}`" for name in graphs.outputs)
     sizes = " x ".join(map(str, shape))
     return (
-        f"`{ENCODER_FILE}` takes `images`, float32 of B x {sizes} from 0 to 1 (uint8 pixels "
-        f"divided by 255), and returns {returned}; `{DECODER_FILE}` takes `latents` and returns "
-        f"`images`, the mean of p(x|z). {compared(graphs)}"
+        f"`{ENCODER_FILE}` takes `images`, float32 of B x {sizes}, {values_of(binary)}, and "
+        f"returns {returned}; `{DECODER_FILE}` takes `latents` and returns `images`, the mean of "
+        f"p(x|z). {compared(graphs)}"
     )
+
+
+def values_of(binary: bool) -> str:
+    """Return what the pixels of an encoder's images are, in words.
+
+    A graph cannot refuse greys, as `GenerativeModel.encode` does where pixels must be 0 or 1.
+    """
+    if binary:
+        return f"0 or 1 and no greys (1 of uint8 pixels from {WHITE_FROM} on, as `reslag apply`)"
+    return "from 0 to 1 (uint8 pixels divided by 255)"
 
 
 def compared(graphs: Graphs) -> str:
@@ -160,7 +172,8 @@ def notes(model: GenerativeModel) -> dict[str, str]:
     channels, height, width = model.image_shape
     return {
         "reslag_vae": __version__,
-        "images": f"float32 (B, {channels}, {height}, {width}) in [0, 1]: uint8 pixels / 255",
+        "images": f"float32 (B, {channels}, {height}, {width}), "
+        f"{values_of(model.likelihood.binary)}",
         "latents": f"float32 (B, {model.latent_dim}): posterior means, of all levels, top first",
     }
 

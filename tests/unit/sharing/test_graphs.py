@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from reslag_vae._runtime.errors import UserError
+from reslag_vae.likelihoods import Bernoulli
 from reslag_vae.networks import Network
 from reslag_vae.sharing import graphs as module
 from reslag_vae.sharing.command import main
@@ -19,6 +20,7 @@ from reslag_vae.sharing.graphs import (
     described,
     difference,
     graphs_of,
+    notes,
 )
 from tests.systems import make_model
 
@@ -55,7 +57,7 @@ def test_a_run_is_exported_with_its_graphs(
     assert f"encoder.onnx and decoder.onnx: {said}\n" in capsys.readouterr().err
     assert {name: (out / name).read_bytes() for name in FILES} == FILES
     text = (out / "README.md").read_text()
-    assert "takes `images`, float32 of B x 1 x 28 x 28 from 0 to 1 (uint8 pixels" in text
+    assert "takes `images`, float32 of B x 1 x 28 x 28, from 0 to 1 (uint8 pixels" in text
     assert "returns `mean` and `standard_deviation`" in text
     assert said in text
 
@@ -73,6 +75,13 @@ def test_a_missing_package_is_told_before_the_run_is_read(
         "--onnx needs onnx, onnxscript: pip install 'reslag_vae[onnx]'\n"
     )
     assert not out.exists()
+
+
+def test_graphs_of_black_and_white_say_so(make_network: MakeNetwork) -> None:
+    graphs, model = Graphs(FILES, ("mean",), 1e-7), make_model(make_network(), "elbo", Bernoulli())
+    for text in (described(graphs, (1, 8, 8), binary=True), notes(model)["images"]):
+        assert "0 or 1 and no greys (1 of uint8 pixels from 128 on, as `reslag apply`)" in text
+        assert "divided by 255" not in text
 
 
 def test_graphs_that_were_not_compared_say_so() -> None:

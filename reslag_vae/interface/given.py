@@ -101,8 +101,10 @@ def gathered(pictures: Any, name: str = "pictures") -> Given:
     raise ConfigError(f"{name}: {WANTED[name]}, and this is {type(pictures).__name__}.")
 
 
-def as_pairs(items: Iterable[Any], name: str, batched: bool) -> Iterator[tuple[Any, Any]]:
-    """Yield arrays of images, or pictures, and their labels.
+def as_pairs(
+    items: Iterable[Any], name: str, batched: bool
+) -> Iterator[tuple[Any, list[Any] | None]]:
+    """Yield arrays of images, or pictures, and their labels; None where they have none.
 
     Args:
         items: items of a data set, or batches of a loader.
@@ -128,10 +130,10 @@ def as_pairs(items: Iterable[Any], name: str, batched: bool) -> Iterator[tuple[A
                 f"`image`, and this is {shape_of(item)}."
             )
         alone = not batched and not picture
-        yield image[None] if alone else image, label if is_label(label) else None
+        yield image[None] if alone else image, labels_of(label, len(image) if batched else 1)
 
 
-def joined(pairs: Iterable[tuple[Any, Any]], name: str) -> Given:
+def joined(pairs: Iterable[tuple[Any, list[Any] | None]], name: str) -> Given:
     """Return all images as one uint8 tensor, and their labels.
 
     Raises:
@@ -139,7 +141,7 @@ def joined(pairs: Iterable[tuple[Any, Any]], name: str) -> Given:
     """
     images: list[Tensor] = []
     labels: list[Any] = []
-    for given, label in pairs:
+    for given, own in pairs:
         try:
             images.append(as_bytes(as_images(channels_first(given))))
         except ValueError as error:
@@ -147,23 +149,32 @@ def joined(pairs: Iterable[tuple[Any, Any]], name: str) -> Given:
                 f"{str(error).replace('images:', f'{name}:', 1)} (Where the data set normalises "
                 "its images, leave that out.)"
             ) from None
-        many = label is not None and np.ndim(label) == 1
-        labels += list(np.asarray(label)) if many else [label] * len(images[-1])
+        labels += [None] * len(images[-1]) if own is None else own
     if not images:
         raise DataError(f"{name}: they hold no image.")
     shapes = {tuple(own.shape[1:]) for own in images}
     if len(shapes) > 1:
         raise DataError(f"{name}: {unlike(shapes)}")
-    known = all(own is not None for own in labels)
+    known = all(label is not None for label in labels)
     return Given(torch.cat(images), np.asarray(labels) if known else None)
 
 
-def is_label(label: Any) -> bool:
-    """Return whether something beside an image is a class number or name, or (B,) of these."""
+def labels_of(label: Any, count: int) -> list[Any] | None:
+    """Return the class number or name of each image, of what is beside them.
+
+    None if that is something else, such as attributes, of which an image has several.
+
+    Args:
+        label: what is beside the images.
+        count: number of the images.
+    """
     if isinstance(label, bool | float) or label is None:
-        return False
-    kind = np.asarray(label).dtype.kind
-    return kind in "iuU" and np.ndim(label) < 2
+        return None
+    try:
+        own = np.asarray(label)
+    except ValueError:  # lists of several lengths
+        return None
+    return list(own.reshape(-1)) if own.dtype.kind in "iuU" and own.size == count else None
 
 
 def shape_of(item: Any) -> str:

@@ -84,6 +84,17 @@ HELD: dict[str, tuple[Any, bool]] = {
     "data set of pictures": (Items(*[(Image.fromarray(own), "a") for own in GREY]), True),
     "data set of dicts": (Items(*[{"img": own, "label": 1} for own in GREY]), True),
     "loader": (DataLoader(TensorDataset(PIXELS, torch.full((12,), 3)), batch_size=5), True),
+    "data set of a number in a row": (Items(*[(own, np.array([3])) for own in PIXELS]), True),
+    "loader of a number in each row": (
+        DataLoader(TensorDataset(PIXELS, torch.full((12, 1), 3)), batch_size=5),
+        True,
+    ),
+    "data set of attributes": (Items(*[(own, torch.tensor([1, 0, 1])) for own in PIXELS]), False),
+    "loader of attributes": (
+        DataLoader(TensorDataset(PIXELS, torch.ones(12, 3, dtype=torch.int64)), batch_size=5),
+        False,
+    ),
+    "data set of boxes": (Items(*[(own, [[1, 2], [3]]) for own in PIXELS]), False),
     "loader without labels": (DataLoader(TensorDataset(PIXELS / 255), batch_size=5), False),
 }
 

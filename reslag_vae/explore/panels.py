@@ -11,6 +11,7 @@ from torch import Tensor
 
 from reslag_vae._runtime.errors import UserError, printable
 from reslag_vae.apply.reading import read_batches
+from reslag_vae.apply.scale import refuse_unknown_scale
 from reslag_vae.apply.subject import Subject
 from reslag_vae.evaluation.pictures.palette import COLORS
 from reslag_vae.explore.contents import places_of, taken, trained_values
@@ -74,9 +75,10 @@ class Panels:
         """Return a picture that a user brings along, fitted as in training.
 
         Raises:
-            UserError: it cannot be read.
+            UserError: it cannot be read, or nobody knows which value of it is white.
         """
         subject = self.subjects[0]
+        refuse_unknown_scale(subject, [path], [path.name])
         (batch,) = read_batches([path], subject.decode, 1, subject.model.likelihood.binary)
         if batch.images is None:
             reason = batch.failures[0].replace(str(path), path.name)

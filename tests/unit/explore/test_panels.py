@@ -114,6 +114,9 @@ def test_a_picture_from_elsewhere_is_fitted_and_encoded(panels: Panels, tmp_path
     assert torch.equal(item.image, panels.pictures.images[7])
     # It is no picture of the map, and so its twin there is its nearest.
     assert 'data-position="7"' in panels.neighbours(0, item).partition("</button>")[0]
+    Image.new("I;16", (8, 8), 4000).save(tmp_path / "dark.png")
+    with pytest.raises(UserError, match=r"no value above 4000 of 65535 \(dark\.png has it\)"):
+        panels.brought(tmp_path / "dark.png")
     (tmp_path / "bad.png").write_text("no picture")
     with pytest.raises(UserError, match=r"bad\.png cannot be read: ") as raised:
         panels.brought(tmp_path / "bad.png")

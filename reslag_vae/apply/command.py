@@ -53,7 +53,7 @@ def parser() -> Parser:
         type=path_or_address,
         help="a run, an export or a checkpoint, or hf://user/name on the hub",
     )
-    own.add_argument("pictures", type=path, nargs="*", help="folders and files")
+    own.add_argument("pictures", type=path, nargs="*", default=[], help="folders and files")
     add_tables(own)
     add_drawings(own)
     add_sampling(own)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from reslag_vae._runtime.errors import UserError
+from reslag_vae.apply.command import parser
 from reslag_vae.apply.labels import odd_ones
 from reslag_vae.apply.request import SAMPLERS, Request, checked_inputs
 
@@ -177,3 +178,11 @@ def test_labels_of_no_picture_are_told(asked: Callable[..., Request], tmp_path: 
     assert inputs is not None
     (note,) = inputs.notes
     assert note.endswith("1 of its 3 files are none of the pictures, such as odd/B.png")
+
+
+def test_pictures_are_none_of_the_required_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_intermixed_args([])
+    assert capsys.readouterr().err.endswith("the following arguments are required: model\n")
+    options = parser().parse_intermixed_args(["run", "a", "--encode", "c.csv", "b"])
+    assert options.pictures == [Path("a"), Path("b")]

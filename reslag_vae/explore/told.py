@@ -17,7 +17,7 @@ def conditions_of(
     """Return the (N, K) numbers that a conditional model is told of pictures; None for others.
 
     A picture file is of the class that one of its folders is named by. A picture without a known
-    class is of the likeliest one; one without known attributes has none.
+    class is of the likeliest one; an attribute that is not known of pictures none of them has.
 
     Args:
         model: any model.
@@ -28,10 +28,12 @@ def conditions_of(
     if condition is None:
         return None
     if condition.kind == "attributes":
-        if pictures.members is None:
-            return torch.zeros(pictures.size, condition.count)
-        columns = [list(pictures.attributes).index(name) for name in condition.names]
-        return pictures.members[:, columns].float()
+        told = torch.zeros(pictures.size, condition.count)
+        # Pictures of another model's data may have other attributes.
+        for column, name in enumerate(condition.names):
+            if pictures.members is not None and name in pictures.attributes:
+                told[:, column] = pictures.members[:, pictures.attributes.index(name)]
+        return told
     if pictures.places:
         found = classes_of(model, pictures.places)
     else:

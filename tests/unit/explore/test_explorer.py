@@ -13,6 +13,7 @@ from reslag_vae.evaluation.likeliest import likeliest_classes
 from reslag_vae.explore.axes import pca_map, principal
 from reslag_vae.explore.explorer import Explorer
 from reslag_vae.explore.pictures import Pictures
+from reslag_vae.explore.told import conditions_of
 from reslag_vae.latents.noise import normal_rows
 from reslag_vae.likelihoods.pixels import eight_bits, unit_interval
 from reslag_vae.models import GenerativeModel
@@ -63,6 +64,22 @@ def test_a_conditional_model_is_told_what_pictures_are(
     brought = explorer.point_of(images[4])
     torch.testing.assert_close(brought, explorer.points[4], rtol=1e-4, atol=1e-5)
     assert explorer.samples("prior", 4).shape == (4, *model.image_shape)
+
+
+def test_attributes_that_are_not_known_of_pictures_none_has(
+    compose: Callable[..., DictConfig],
+) -> None:
+    words = ("model=vae", "condition=attributes", *TINY)
+    config = named(compose(*words), ["old", "bald", "smiling"])
+    model = build_system(config).model.eval().requires_grad_(False)
+    pictures = some_pictures(model.image_shape, 6)
+    assert pictures.members is not None
+    told = conditions_of(model, pictures, None)
+    assert told is not None
+    expected = torch.stack([pictures.members[:, 1], torch.zeros(6), pictures.members[:, 0]], dim=1)
+    assert torch.equal(told, expected)
+    told = conditions_of(model, pictures._replace(members=None, attributes=()), None)
+    assert torch.equal(told, torch.zeros(6, 3))
 
 
 def test_a_slider_moves_one_place_and_no_other(explorer: Explorer) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -77,7 +77,10 @@ def fit(
             run can go on.
     """
     if resume is not None:
-        return resumed_fit(pictures, Path(resume).expanduser(), overrides, choices)
+        refuse_option(pictures)
+        beside = {"labels": labels, "validation": validation, "size": size, "channels": channels}
+        refuse_beside_resume({"pictures": pictures, **beside, "folder": folder})
+        return resumed_fit(Path(resume).expanduser(), overrides, choices)
     run_asked = asked(pictures, overrides, choices, labels, validation, size, channels)
     config, data, system = run_asked.config, run_asked.data, run_asked.system
     place = folder_of(run_asked.place, folder)
@@ -96,18 +99,30 @@ def fit(
         return in_folder(config, place, data, system)
 
 
+def refuse_beside_resume(arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments that a resumed run would pass over: it has its pictures and its folder.
+
+    Args:
+        arguments: values of the arguments by name; None where they are left out.
+
+    Raises:
+        ConfigError: one is given; the message names it.
+    """
+    for name, value in arguments.items():
+        if value is not None:
+            whose = "in the folder" if name == "folder" else "with the pictures"
+            raise ConfigError(f"resume: goes on {whose} of the run; leave {name} out.")
+
+
 def resumed_fit(
-    pictures: Any, folder: Path, overrides: tuple[str, ...], choices: dict[str, Any]
+    folder: Path, overrides: tuple[str, ...], choices: dict[str, Any]
 ) -> GenerativeModel:
     """Go on with a run, and return its model.
 
     Raises:
-        ConfigError: there is something beside the folder that a resumed run cannot have.
+        ConfigError: an option is one that a resumed run cannot have.
         RunError: the folder holds no run.
     """
-    refuse_option(pictures)
-    if pictures is not None:
-        raise ConfigError("resume: goes on with the pictures of the run; leave others out.")
     words = [*check_overrides(overrides), *as_overrides(choices)]
     trust = check_trust(plain(choices.get("trust", [])))
     config = resumed(folder, words, trust)

@@ -239,6 +239,27 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         "nothing of this run reads it",
     ),
     "two models": (lambda: reslag_vae.fit(PIXELS, "model=vae", model=by_hand()), "made by hand"),
+    "pictures of a resumed run": (
+        lambda: reslag_vae.fit(PIXELS, resume="x"),
+        "resume: goes on with the pictures of the run; leave pictures out",
+    ),
+    "labels of a resumed run": (
+        lambda: reslag_vae.fit(resume="x", labels=[1]),
+        "resume: goes on with the pictures of the run; leave labels out",
+    ),
+    "validation of a resumed run": (
+        lambda: reslag_vae.fit(resume="x", validation=0.1),
+        "leave validation out",
+    ),
+    "size of a resumed run": (lambda: reslag_vae.fit(resume="x", size=8), "leave size out"),
+    "channels of a resumed run": (
+        lambda: reslag_vae.fit(resume="x", channels=1),
+        "leave channels out",
+    ),
+    "another folder of a resumed run": (
+        lambda: reslag_vae.fit(resume="x", folder="y"),
+        "resume: goes on in the folder of the run; leave folder out",
+    ),
     "no run": (lambda: reslag_vae.fit(resume="nowhere"), "is not the folder of a run"),
     "no first run": (
         lambda: reslag_vae.fit(model="fitted_prior", run="nowhere"),

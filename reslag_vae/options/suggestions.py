@@ -44,7 +44,10 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
         found = get_close_matches(name, known, 1, 0.75)
     else:
         found = get_close_matches(name, [own for own in known if "." in own], 1, 0.75)
-    return found[0] if found else None
+    if found:
+        return found[0]
+    # Of a short name two letters that have changed places are a large part.
+    return next((own for own in known if sorted(own) == sorted(name)), None)
 
 
 def did_you_mean(name: str, names: tuple[str, ...] = ()) -> str:

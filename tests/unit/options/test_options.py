@@ -31,6 +31,7 @@ from reslag_vae.options import (
 from reslag_vae.options.length import settled
 from reslag_vae.options.renamed import RENAMED
 from reslag_vae.options.resolution import resolved
+from reslag_vae.options.suggestions import nearest
 from reslag_vae.training.build import build
 from tests.running import ROOT
 
@@ -306,6 +307,11 @@ def test_the_plateau_rule_must_be_able_to_hold(compose: Compose) -> None:
 def test_the_nearest_name_is_offered(name: str, meant: str) -> None:
     assert did_you_mean(name) == f"; did you mean {meant}"
     assert did_you_mean("zzzzzz") == ""
+
+
+def test_two_letters_that_have_changed_places_are_found_in_a_short_name() -> None:
+    assert nearest("vea", ["beta_vae", "vdvae", "vae"]) == "vae"
+    assert nearest("veb", ["beta_vae", "vdvae", "vae"]) is None
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,12 @@ def names_of(models: Sequence[Path]) -> list[str]:
         shown = [path.parts[-3:] if path.is_absolute() else path.parts for path in models]
         return [str(Path(*parts)) for parts in shown]
     common = os.path.commonpath(paths)
-    names = [os.path.relpath(path, common) for path in paths]
+    # Of a run beside a checkpoint of its own nothing is left.
+    within = [os.path.relpath(path, common) for path in paths]
+    names = [
+        os.path.basename(path) if name == os.curdir else name
+        for path, name in zip(paths, within, strict=True)
+    ]
     # Runs of a study end alike: `seed_0` says nothing.
     ends = [os.path.basename(name) for name in names]
     alike = len(set(ends)) == 1 and ends[0] not in names

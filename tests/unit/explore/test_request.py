@@ -103,6 +103,8 @@ def test_a_port_that_is_taken_and_a_host_that_is_none(
         (["study/a/seed_0", "study/a/seed_1"], ["seed_0", "seed_1"]),
         (["x/a", "y/b"], ["x/a", "y/b"]),
         (["a", "a"], ["a", "a"]),
+        (["runs/a", "runs/a/checkpoints/last.ckpt"], ["a", "checkpoints/last.ckpt"]),
+        (["a", "a/b/a"], ["a", "b/a"]),
     ],
 )
 def test_titles_are_what_paths_do_not_share(paths: list[str], titles: list[str]) -> None:

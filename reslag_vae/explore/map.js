@@ -185,7 +185,10 @@ function showMap(root, data, pick) {
   });
   canvas.addEventListener("blur", () => hover(-1));
   if (data.classes.length || data.trained) root.append(legend(data));
-  new ResizeObserver(resize).observe(root);
+  // That of the map before, which would go on drawing it.
+  root.resizing?.disconnect();
+  root.resizing = new ResizeObserver(resize);
+  root.resizing.observe(root);
   resize();
   return (index) => { picked = index; draw(); };
 }

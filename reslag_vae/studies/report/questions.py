@@ -150,7 +150,7 @@ def setting_differences(first: Row, second: Row) -> list[str]:
 def compare_by(
     measure: Measure, pairs: Sequence[Pair], margin: float | None = None
 ) -> Comparison | None:
-    """Compare pairs of runs by a measure; None if one of them lacks it, or has another kind of it.
+    """Compare pairs of runs by a measure; None if a run lacks it, or has another kind of it.
 
     Args:
         measure: the measure.
@@ -159,7 +159,8 @@ def compare_by(
     """
     both = [(measure.of_run(one), measure.of_run(other)) for one, other in pairs]
     differences = [one - other for one, other in both if one is not None and other is not None]
-    alike = all(measure.compares(one, other) for one, other in pairs)
+    # Also between seeds: a mean over pairs is of the same images and samples in each.
+    alike = all(measure.compares(pairs[0][0], own) for pair in pairs for own in pair)
     if not pairs or len(differences) < len(pairs) or not alike:
         return None
     level = LEVEL if margin is None else EQUIVALENCE_LEVEL

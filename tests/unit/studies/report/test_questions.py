@@ -119,9 +119,9 @@ def test_an_interval_that_answers_two_questions_is_counted_once(
     assert interval_count(answers([ASKED, again], rows)) == 2
 
 
-def evaluated(folder: Path, bound: float, **settings: int) -> None:
+def evaluated(folder: Path, bound: float, count: int = 20, **settings: int) -> None:
     """Give a run an evaluation whose bounds of images differ from those of others by a constant."""
-    values = bound + np.random.default_rng(0).normal(size=20)
+    values = bound + np.random.default_rng(0).normal(size=count)
     write_arrays(folder / "evaluation.npz", {"importance_weighted_bound": values})
     number = {"importance_weighted_bound": {"value": float(values.mean())}}
     content = {"numbers": {"likelihood": number}, "epoch": 39, "settings": settings}
@@ -176,6 +176,15 @@ def test_sharpness_of_other_images_is_not_compared(
     found = compared(study, ASKED._replace(by=("sharpness_samples", "mutual_information")))
     sharpness = ["sharpness, samples: distance from 1"] if compares else []
     assert list(found) == [*sharpness, "mutual information"]
+
+
+def test_pairs_of_other_images_have_no_mean_difference(make_run: MakeRun, study: Path) -> None:
+    """Each pair compares, and the seeds' images are not the same, nor even as many."""
+    for seed, count in enumerate((20, 30)):
+        for name in ("a", "b"):
+            folder = make_run(f"mnist/{name}/seed_{seed}", mutual_information=1.0)
+            evaluated(folder, -80.0, count, reference=count)
+    assert list(compared(study, KEPT)) == ["mutual information", "active units"]
 
 
 def test_of_a_decoder_without_a_mean_there_is_no_rec(make_run: MakeRun, study: Path) -> None:

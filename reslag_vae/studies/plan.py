@@ -53,6 +53,10 @@ class Question(NamedTuple):
     margin: float | None = None
     by: tuple[str, ...] | None = None
 
+    def is_asked_on(self, data: str) -> bool:
+        """Return whether the question is asked on a data set."""
+        return self.data is None or data in self.data
+
 
 class Plan(NamedTuple):
     """The runs and questions of a study.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.formats import MOST_BYTES, read_bytes
-from reslag_vae.studies.plan import STUDY_FILE, Plan, read_plan, results_of
+from reslag_vae.studies.plan import Plan, planned, results_of
 from reslag_vae.studies.report.finished import DEPENDS, FinishedRun, read_finished_runs
 from reslag_vae.studies.report.grouping import rows_of
 from reslag_vae.studies.report.missing import MissingRuns, missing_runs
@@ -124,16 +124,10 @@ def contents_of(study: Path) -> Contents:
         RunError: the study has no finished run, or a file is damaged.
     """
     runs = read_finished_runs(study)
-    plan = plan_of(study)
+    plan = planned(results_of(study))
     chapters = [build_chapter(data, rows, plan) for data, rows in rows_of(runs).items()]
     missing = missing_runs(study, plan.jobs, runs)
     return Contents(study.resolve().name, question_of(study), chapters, missing, runs)
-
-
-def plan_of(study: Path) -> Plan:
-    """Return the study's plan; an empty one if there are results without a plan."""
-    results = results_of(study)
-    return read_plan(results) if (results / STUDY_FILE).exists() else Plan([], [])
 
 
 def build_chapter(data: str, rows: list[Row], plan: Plan) -> Chapter:
@@ -148,7 +142,9 @@ def build_chapter(data: str, rows: list[Row], plan: Plan) -> Chapter:
     unanswered = [
         question.text
         for question in plan.questions
-        if {question.first, question.second} <= asked and question not in done
+        if {question.first, question.second} <= asked
+        and question.is_asked_on(data)
+        and question not in done
     ]
     return Chapter(data, title_of(data), rows, answered, unanswered, pca, images)
 

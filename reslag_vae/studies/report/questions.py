@@ -116,9 +116,7 @@ def answers(questions: list[Question], rows: list[Row]) -> list[AnsweredQuestion
     found = []
     for question in questions:
         first, second = by_name.get(question.first), by_name.get(question.second)
-        if first is None or second is None:
-            continue
-        if question.data is not None and first.data not in question.data:
+        if first is None or second is None or not question.is_asked_on(first.data):
             continue
         pairs = paired_runs(first, second)
         asked = [MEASURES[name] for name in question.by or USUAL]

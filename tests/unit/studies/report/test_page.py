@@ -13,6 +13,7 @@ from PIL import Image
 from reslag_vae.studies.grid import Job
 from reslag_vae.studies.plan import Question, add_to_plan
 from reslag_vae.studies.report.command import build
+from reslag_vae.studies.report.contents import contents_of
 
 MakeRun = Callable[..., Path]
 
@@ -144,6 +145,17 @@ def test_a_difference_beside_a_margin_has_as_many_digits_as_in_the_text(
     assert (
         f"{difference}; over images {over_images}; one seed" in (study / "report.html").read_text()
     )
+
+
+def test_a_question_is_open_on_the_data_alone_that_it_is_asked_on(
+    make_run: MakeRun, study: Path
+) -> None:
+    jobs = [Job(f"{data}/{row}/seed_0", ()) for data in ("mnist", "cifar10") for row in ("a", "b")]
+    for job in jobs[::2]:
+        make_run(job.folder)
+    add_to_plan(study / "results", jobs, [Question("Is it?", "a", "b", ("cifar10",))])
+    chapters = {own.data: own.unanswered for own in contents_of(study).chapters}
+    assert chapters == {"mnist": [], "cifar10": ["Is it?"]}
 
 
 def test_pictures_that_may_not_be_passed_on_stay_out(make_run: MakeRun, study: Path) -> None:

@@ -19,7 +19,7 @@ from reslag_vae.evaluation.progress import progress_bar
 from reslag_vae.evaluation.record import EvaluatedRun, Outputs, evaluate_run
 from reslag_vae.evaluation.settings import Settings
 from reslag_vae.options import check_evaluation
-from reslag_vae.runs.config import check_trust, plain
+from reslag_vae.runs.config import check_trust, plain, point_to_own_images
 from reslag_vae.runs.data import load_data
 from reslag_vae.runs.folder import ID_FILE
 from reslag_vae.runs.load import Run, read_run
@@ -86,19 +86,27 @@ def compare_runs(results: list[EvaluatedRun], folder: Path) -> None:
 
 
 def read_data(runs: list[Run], config: DictConfig, trust: tuple[str, ...]) -> list[ImageDataModule]:
-    """Return the data of each run; runs of the same data and seed share them.
+    """Return the data of each run; those share them whose data would be the same.
 
     Args:
         runs: the runs, as read from their folders.
-        config: the configuration of the evaluation, which may say where the data lie now.
+        config: configuration of the evaluation, which may say where the data lie now.
         trust: foreign modules that data modules may come from.
     """
     datasets: dict[str, ImageDataModule] = {}
     for run in runs:
-        key = OmegaConf.to_yaml(run.config.data)
+        key = data_key(run)
         if key not in datasets:
             datasets[key] = load_data(run.folder, config.root, config.folder, trust)
-    return [datasets[OmegaConf.to_yaml(run.config.data)] for run in runs]
+    return [datasets[data_key(run)] for run in runs]
+
+
+def data_key(run: Run) -> str:
+    """Return what the data of a run depend on: their options, and what they tell its model."""
+    data = plain(run.config.data)
+    point_to_own_images(data, run.folder)
+    condition = plain(OmegaConf.select(run.config, "model.model.condition"))
+    return str([data, condition])
 
 
 def settings_of(config: DictConfig) -> Settings:

@@ -60,6 +60,7 @@ WRITTEN = {
         PER_IMAGE_FILE,
         IMAGES_FILE,
         ID_FILE,
+        STEP_FILE,
         FAILURE_FILE,
         *TRAVELLING,
         SAMPLERS_FILE,

@@ -13,7 +13,7 @@ import torch
 
 from reslag_vae.runs.checkpoints import checkpoint_path, read_checkpoint
 from reslag_vae.runs.errors import RunError
-from reslag_vae.runs.folder import config_path, monitored_value, write_result
+from reslag_vae.runs.folder import clean, config_path, monitored_value, write_result
 from reslag_vae.runs.formats import finite_or_null, read_arrays, write_arrays
 
 CHECKPOINT = {
@@ -199,3 +199,16 @@ def test_the_value_that_chose_the_epoch(tmp_path: Path) -> None:
     write_result(tmp_path, {"epoch": 3})
     with pytest.raises(RunError, match=r"metrics\.json does not say by which value"):
         monitored_value(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["metrics.csv", "wandb_id.txt", "wandb_step.txt", "figures/curves.png"]
+)
+def test_what_a_killed_process_has_left_is_removed(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    left = path.with_name(f".{path.name}.0123abcd.unfinished")
+    left.parent.mkdir(exist_ok=True)
+    for own in (path, left):
+        own.write_bytes(b"")
+    clean(tmp_path)
+    assert (path.exists(), left.exists()) == (True, False)

@@ -70,7 +70,7 @@ def setting_caveats(run: FinishedRun) -> list[str]:
     if "beta" in objective:
         pairs += [("beta", objective["beta"], setting.beta)]
     found = [
-        f"{name} {ours:g}, the thesis' {printed:g}"
+        f"{name} {shown(ours)}, the thesis' {printed:g}"
         for name, ours, printed in pairs
         if ours != printed
     ]
@@ -78,3 +78,8 @@ def setting_caveats(run: FinishedRun) -> list[str]:
     if own != BATCH_SIZE:
         found.append(f"batch size {own}, where the thesis' Figure 5 speaks for {BATCH_SIZE}")
     return found
+
+
+def shown(value: object) -> str:
+    """Return the value of a setting as text; a ratio may be a word."""
+    return f"{value:g}" if isinstance(value, int | float) else str(value)

@@ -108,6 +108,7 @@ def test_the_thesis_printed_its_own_objectives_alone(make_run: MakeRun, study: P
         ({"network.blocks": [2, 2, 1]}, "convolution blocks 5, the thesis' 3"),
         ({"optimizer.lr": 0.001}, "learning rate 0.001, the thesis' 0.002"),
         ({"schedule.ratio": 1}, "ratio 1, the thesis' 3"),
+        ({"schedule.ratio": "adaptive"}, "ratio adaptive, the thesis' 3"),
         ({"schedule.epochs": 20}, "aggressive epochs 20, the thesis' 5"),
         ({"condition.kind": "label"}, "p(x|y), y the image's label"),
     ],

@@ -80,7 +80,7 @@ def time_left(found: RunStatuses) -> str:
     if not going:
         return ""
     left, unknown = seconds_left(found)
-    if left == 0:
+    if unknown and not left:
         return "how much time is left is not known before the first epoch has ended"
     side_by_side = max(1, sum(own.state is State.RUNNING for own in going))
     words = f"about {duration(left / side_by_side)} of training left"

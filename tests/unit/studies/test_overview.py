@@ -52,6 +52,11 @@ def test_nothing_is_known_before_the_first_epoch() -> None:
     assert time_left(found) == "how much time is left is not known before the first epoch has ended"
 
 
+def test_a_run_that_is_measured_has_no_training_left() -> None:
+    found = {job("vae"): RunStatus(State.RUNNING, 40, 40, 100.0)}
+    assert time_left(found) == "about 0 s of training left"
+
+
 def test_nothing_is_left_of_a_finished_study() -> None:
     assert time_left({job("vae"): FOUND[job("vae")], job("mmd"): FOUND[job("mmd")]}) == ""
 

@@ -10,6 +10,7 @@ from reslag_vae._runtime.process import exact_products
 from reslag_vae._runtime.terminal import override
 from reslag_vae.apply.calibration import calibrate, save_calibration
 from reslag_vae.data import ImageDataModule
+from reslag_vae.latents.verdicts import reservation
 from reslag_vae.objectives import Terms
 from reslag_vae.runs.checkpoints import checkpoint_path, checkpoint_to_resume, read_checkpoint
 from reslag_vae.runs.errors import RunError
@@ -17,6 +18,7 @@ from reslag_vae.runs.folder import PER_IMAGE_FILE, checkpoint_file, write_result
 from reslag_vae.runs.formats import write_arrays
 from reslag_vae.runs.picture_format import write_format
 from reslag_vae.runs.tracking import trackers
+from reslag_vae.training.at_once import minibatches_of_epoch
 from reslag_vae.training.callbacks import (
     BestAndLast,
     CodeTable,
@@ -47,7 +49,8 @@ def draw_best(trainer: Trainer, model: BaseVAE, data: ImageDataModule, epoch: in
         images.take(data)  # a resumed run that had all epochs has validated none
         images.draw(trainer, model, epoch)
     if collapse := callback_of(trainer, CollapseMonitor):
-        collapse.draw(trainer, model, epoch)
+        lacking = reservation(epoch * minibatches_of_epoch(trainer))
+        collapse.draw(trainer, model, epoch, lacking)
     if curves := callback_of(trainer, TrainingCurves):
         curves.draw(trainer, model)
     if codes := callback_of(trainer, CodeTable):

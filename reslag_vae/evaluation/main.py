@@ -1,6 +1,7 @@
 """The evaluation of finished runs from their checkpoints, and their comparison."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -63,7 +64,9 @@ def evaluate(config: DictConfig) -> list[EvaluatedRun]:
     results = []
     for run, data in zip(runs, datasets, strict=True):
         subject = Subject(run.model.to(device), run.objective, data, settings, progress_bar)
-        results.append(evaluate_run(run, subject, outputs))
+        result = evaluate_run(run, subject, outputs)
+        # Without what was computed of it: codes of many runs would fill the memory.
+        results.append(result._replace(subject=replace(subject)))
         run.model.cpu()
         print_run(results[-1])
         if config.logger:

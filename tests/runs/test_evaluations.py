@@ -108,8 +108,10 @@ def result(folder: Path, name: str = "evaluation.json") -> dict[str, Any]:
 
 def test_every_number_and_picture_of_several_runs(copies: Path, options: Any, capsys: Any) -> None:
     before = {path: path.read_bytes() for path in copies.rglob("*") if path.is_file()}
-    evaluate(options(f"run='{copies}/*'", f"out={copies}/comparison"))
+    results = evaluate(options(f"run='{copies}/*'", f"out={copies}/comparison"))
     printed = capsys.readouterr().out
+    # Codes of every run would fill the memory.
+    assert not any({"codes", "train_codes"} & vars(own.subject).keys() for own in results)
     for model in MODELS:
         evaluation, trained = (
             result(copies / model),

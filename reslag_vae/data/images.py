@@ -158,6 +158,14 @@ class Images(Dataset[Batch]):
         """
         return Images(self.store, self.store_labels, self.rows[chosen], self.store_attributes)
 
+    def evenly_spaced(self, count: int) -> "Images":
+        """Return `count` images evenly spaced over the split, or all of a smaller one.
+
+        They are then of every class also where the split is sorted.
+        """
+        count = min(count, len(self))
+        return self.part(torch.arange(count) * len(self) // count)
+
     def on(self, store: Tensor) -> "Images":
         """Return the same split with the pixels of another store, of the same images."""
         return Images(store, self.store_labels, self.rows, self.store_attributes)

@@ -8,7 +8,7 @@ from reslag_vae._runtime.files import write_atomically
 from reslag_vae.evaluation.numbers import format_measured
 from reslag_vae.evaluation.pictures import gallery
 from reslag_vae.evaluation.pictures.gallery import RunMaterial
-from reslag_vae.evaluation.pictures.material import GRID_IMAGES, evenly_spaced
+from reslag_vae.evaluation.pictures.material import GRID_IMAGES
 from reslag_vae.evaluation.printing import notes
 from reslag_vae.evaluation.record import EvaluatedRun, save_all
 
@@ -80,7 +80,7 @@ def by_images(results: list[EvaluatedRun]) -> dict[str, list[EvaluatedRun]]:
     groups: dict[tuple[str, int, bytes], list[EvaluatedRun]] = defaultdict(list)
     for result in results:
         images = result.subject.images
-        content = evenly_spaced(images, GRID_IMAGES).images.numpy().tobytes()
+        content = images.evenly_spaced(GRID_IMAGES).images.numpy().tobytes()
         groups[result.subject.data.key, len(images), content].append(result)
     seen: Counter[str] = Counter()
     named = {}

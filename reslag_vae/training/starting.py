@@ -44,9 +44,8 @@ def images_to_start_from(system: "BaseVAE") -> Tensor:
     """
     data = getattr(system.trainer, "datamodule", None)
     if isinstance(data, ImageDataModule):
-        train = data.split("train")
-        count = min(IMAGES, len(train))
-        return train[torch.arange(count) * len(train) // count].images
+        train = data.split("train").evenly_spaced(IMAGES)
+        return train[torch.arange(len(train))].images
     found: list[Tensor] = []
     loader: Any = system.trainer.train_dataloader  # one of a stream has no length
     for given in loader:

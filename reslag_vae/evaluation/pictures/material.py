@@ -66,7 +66,7 @@ def model_material(subject: Subject, tsne: int) -> ModelMaterial:
         tsne: the number of codes, at most, that get a t-SNE; 0 leaves it out.
     """
     latents = subject.codes.latents
-    originals = evenly_spaced(subject.images, GRID_IMAGES)
+    originals = subject.images.evenly_spaced(GRID_IMAGES)
     model = told_of_split(subject.model, originals)
     ends = corners(subject.images)
     at_ends = told_of_split(subject.model, ends)
@@ -113,18 +113,9 @@ def powers_of_images(subject: Subject) -> dict[str, Tensor]:
     return {"reconstructions": own.radial.mean(0)} | samples
 
 
-def evenly_spaced(images: Images, count: int) -> Images:
-    """Return `count` images evenly spaced over a split, or all images of a smaller one.
-
-    They are then of every class also where the split is sorted.
-    """
-    count = min(count, len(images))
-    return images.part(torch.arange(count) * len(images) // count)
-
-
 def corners(images: Images) -> Images:
     """Return four images of a split, of different classes if there are so many."""
-    candidates = evenly_spaced(images, 10 * GRID_IMAGES)
+    candidates = images.evenly_spaced(10 * GRID_IMAGES)
     _, order = np.unique(candidates.labels.numpy(), return_index=True)
     others = np.setdiff1d(np.arange(len(candidates)), order)
     return candidates.part(torch.from_numpy(np.concatenate([np.sort(order), others])[:4]))

@@ -10,7 +10,7 @@ from reslag_vae.evaluation.codes import decode, decode_alike, encode
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.iteration import told_of_split
 from reslag_vae.evaluation.pictures import Translation, extreme_images, traverse
-from reslag_vae.evaluation.pictures.material import GRID_IMAGES, evenly_spaced
+from reslag_vae.evaluation.pictures.material import GRID_IMAGES
 from reslag_vae.evaluation.pictures.translation import (
     attribute_directions,
     class_mean_codes,
@@ -69,7 +69,7 @@ def other_latents(subject: Subject) -> tuple[Tensor, dict[str, Tensor]]:
     Both are samples of p(x|z) by the same random numbers: a decoder that ignores the latent draws
     the same images twice.
     """
-    originals = evenly_spaced(subject.images, GRID_IMAGES)
+    originals = subject.images.evenly_spaced(GRID_IMAGES)
     model = told_of_split(subject.model, originals)
     own = encode(model, originals).means
     return originals.images, {

@@ -9,7 +9,6 @@ from reslag_vae.evaluation.codes import decode_alike, encode
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.iteration import told_of_split
 from reslag_vae.evaluation.pictures.blocks import Block, draw_blocks
-from reslag_vae.evaluation.pictures.material import evenly_spaced
 from reslag_vae.likelihoods.pixels import unit_interval
 from reslag_vae.models import Condition
 
@@ -53,7 +52,7 @@ def exchanges(subject: Subject) -> "Figure":
     """Draw images whose latents are decoded with other classes, or with an attribute changed."""
     condition, model = subject.model.condition, subject.model
     assert condition is not None, "a conditional model"
-    originals = evenly_spaced(subject.images, EXCHANGED)
+    originals = subject.images.evenly_spaced(EXCHANGED)
     own = told_of_split(model, originals)
     assert own.conditions is not None, "told of the images"
     latents, numbers = encode(own, originals).means, own.conditions

@@ -37,9 +37,7 @@ class CodeTable(Callback):
         data = getattr(trainer, "datamodule", None)
         if not found or not model.model.latent_dim or not isinstance(data, ImageDataModule):
             return
-        split = data.split("val")
-        count = min(self.count, len(split))
-        part = split.part(torch.arange(count) * len(split) // count)
+        part = data.split("val").evenly_spaced(self.count)
         model.eval()
         images = part.images
         codes = torch.cat(

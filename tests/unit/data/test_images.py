@@ -28,6 +28,12 @@ def test_the_channels_of_a_batch_lie_last_and_every_pixel_is_in_its_place() -> N
     assert batch.images.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_some_images_are_taken_from_all_over_the_split() -> None:
+    images = numbered(40).part(torch.arange(7, 40))
+    assert images.evenly_spaced(16).labels.tolist() == [7 + i * 33 // 16 for i in range(16)]
+    assert images.evenly_spaced(50).rows.tolist() == images.rows.tolist()
+
+
 def test_divided_parts_are_disjoint_and_complete_and_the_second_is_mixed() -> None:
     rest, part = numbered(101).divide(0.2, seed=3)
     assert (len(rest), len(part)) == (81, 20)

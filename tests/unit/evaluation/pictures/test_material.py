@@ -11,7 +11,7 @@ from torch import Tensor
 from reslag_vae.data import CelebA, ImageDataModule, Images
 from reslag_vae.data.images import Source
 from reslag_vae.evaluation.context import Subject
-from reslag_vae.evaluation.pictures.material import MIXTURE, corners, evenly_spaced, model_material
+from reslag_vae.evaluation.pictures.material import MIXTURE, corners, model_material
 from reslag_vae.evaluation.pictures.single import (
     DEVIATIONS,
     STRENGTHS,
@@ -83,7 +83,7 @@ def test_exhibits_are_what_the_model_makes_of_the_images(
 ) -> None:
     subject = make_subject(deterministic=deterministic)
     shown, model = model_material(subject, 60), subject.model
-    assert torch.equal(shown.originals, evenly_spaced(subject.images, 16).images)
+    assert torch.equal(shown.originals, subject.images.evenly_spaced(16).images)
     torch.testing.assert_close(shown.reconstructions, model.reconstruct(shown.originals))
     torch.testing.assert_close(shown.samples["prior"], model.decode(subject.prior_latents[:16]))
     torch.testing.assert_close(shown.samples[MIXTURE], model.decode(subject.mixture_latents[:16]))
@@ -110,12 +110,6 @@ def test_a_tsne_is_left_out_where_it_is_not_wanted_or_there_are_too_few(
 ) -> None:
     assert model_material(make_subject(), 0).neighbours is None
     assert model_material(make_subject(), 20).neighbours is None
-
-
-def test_images_are_taken_from_all_over_the_split() -> None:
-    images = random_images(33)
-    assert evenly_spaced(images, 16).rows.tolist() == [i * 33 // 16 for i in range(16)]
-    assert evenly_spaced(images, 50).rows.tolist() == list(range(33))
 
 
 @pytest.mark.parametrize("deterministic", [True, False])

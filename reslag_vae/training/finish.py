@@ -96,7 +96,7 @@ def finish(
         model: trained model, which gets the best checkpoint's weights.
         data: data that it was trained on.
         folder: folder of the run.
-        origin: seed, commit and whatever else was known at the start, for metrics.json.
+        origin: what was known at the start, for metrics.json: see `metrics_json.origin`.
 
     Returns:
         The monitored value of the best epoch.

@@ -16,7 +16,6 @@ from reslag_vae._runtime.invocation import configuration_folder, invocation
 from reslag_vae._runtime.jobs import job_end
 from reslag_vae._runtime.loading import loading
 from reslag_vae._runtime.signals import interruptible
-from reslag_vae.runs import provenance
 from reslag_vae.runs.checkpoints import checkpoint_to_resume
 from reslag_vae.runs.folder import monitored_value
 from reslag_vae.runs.lock import OccupiedError, failure_kept, occupied
@@ -116,13 +115,9 @@ def fit(
     Returns:
         The monitored value of the best epoch; NaN in all processes but the first.
     """
-    from reslag_vae.training import finish
+    from reslag_vae.training import finish, metrics_json
 
-    origin = {
-        "seed": config.seed,
-        "precision": config.trainer.precision,
-        "commit": provenance.commit(),
-    }
+    origin = metrics_json.origin(config)
     trainer.fit(model, data, ckpt_path=last, weights_only=True)
     if not trainer.is_global_zero:
         return math.nan

@@ -5,12 +5,26 @@ from typing import Any
 import torch
 from lightning import Trainer
 from lightning.pytorch.callbacks import Timer
+from omegaconf import DictConfig
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.models.generative import GROUPS
 from reslag_vae.runs import provenance
 from reslag_vae.training.callbacks import Throughput, callback_of
 from reslag_vae.training.system import BaseVAE
+
+
+def origin(config: DictConfig) -> dict[str, Any]:
+    """Return what metrics.json holds that is known at a run's start: how it began, by which code.
+
+    Args:
+        config: configuration of the run.
+    """
+    return {
+        "seed": config.seed,
+        "precision": config.trainer.precision,
+        "commit": provenance.commit(),
+    }
 
 
 def summary(

@@ -10,9 +10,8 @@ from omegaconf import DictConfig
 
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import ImageDataModule
-from reslag_vae.runs import provenance
 from reslag_vae.runs.lock import occupied
-from reslag_vae.training import finish, preparation
+from reslag_vae.training import finish, metrics_json, preparation
 from reslag_vae.training.checks import check_surroundings
 from reslag_vae.training.job import refuse_mixing
 from reslag_vae.training.system import BaseVAE
@@ -46,11 +45,7 @@ class WholeRun(Callback):
         check_surroundings()
         model, data = self.parts(trainer, pl_module)
         refuse_mixing(self.folder)
-        self.origin = {
-            "seed": self.config.seed,
-            "precision": self.config.trainer.precision,
-            "commit": provenance.commit(),
-        }
+        self.origin = metrics_json.origin(self.config)
         start = preparation.prepare(self.config, self.folder, None, data)
         self.lock.enter_context(occupied(self.folder))
         refuse_mixing(self.folder)  # which another process may have begun while the data were read

@@ -196,6 +196,7 @@ def decode(
     with evaluating(model), progress("decoding", len(latents)) as advance:
         # The first alone: of a foreign model only a decoded image tells how large its images are.
         images.append(of_rows(model, slice(0, 1)).decode(latents[:1], source).cpu())
+        advance(1)
         size = chunk_size(images[0].numel(), latents.device)
         for first in range(1, len(latents), size):
             rows = slice(first, min(first + size, len(latents)))

@@ -86,7 +86,11 @@ def test_progress_counts_every_image(linear: Any) -> None:
 
         def __exit__(self, *_: object) -> None: ...
 
-    encode(linear.exact(), linear.images(1030), progress=Bar())
+    codes = encode(linear.exact(), linear.images(1030), progress=Bar())
+    assert seen[0] == -1030
+    assert sum(seen[1:]) == 1030
+    seen.clear()
+    decode(linear.exact(), codes.means, progress=Bar())
     assert seen[0] == -1030
     assert sum(seen[1:]) == 1030
 

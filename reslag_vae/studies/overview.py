@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from statistics import mean
 
 from rich.console import Console
@@ -140,5 +140,5 @@ def seed_status(job: Job, own: RunStatus) -> str:
     """Return a run's seed and state, with the epochs of a run that has begun and not ended."""
     begun = own.state in (State.RUNNING, State.INTERRUPTED)
     epochs = f" ({own.epochs} of {own.planned} epochs)" if begun else ""
-    seed = escape(PurePosixPath(job.folder).name.replace("_", " "))
+    seed = escape(job.seed.replace("_", " "))
     return f"{seed} [{MARKS[own.state]}]{own.state.value}{epochs}[/]"

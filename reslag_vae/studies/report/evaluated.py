@@ -46,7 +46,7 @@ def are_spectra(found: object) -> bool:
     if not isinstance(found, dict):
         return False
     lists = {name: own for name, own in found.items() if isinstance(own, list)}
-    numbers = all(own is None or is_number(own) for values in lists.values() for own in values)
+    numbers = all(is_number(own) for values in lists.values() for own in values)
     alike = len({len(own) for own in lists.values()}) <= 1
     return not found or (numbers and alike and lists.keys() >= {"frequencies", "originals"})
 

@@ -29,10 +29,11 @@ def data_caveats(run: FinishedRun) -> list[str]:
     """Return what a run did not see of its data, and what is unusual about them."""
     found = [str(note) for note in run.notes]
     trainer = run.config["trainer"]
+    # 1.0 is all minibatches, and 1 is one.
     found += [
         f"{name} {trainer[name]}"
         for name in sorted(trainer)
-        if name.startswith("limit_") and trainer[name] != 1
+        if name.startswith("limit_") and (isinstance(trainer[name], int) or trainer[name] != 1.0)
     ]
     seen = run.history[-1].get("images_seen") if run.history else None
     expected = run.result["images"]["train"] * int(run.result["epochs_run"])

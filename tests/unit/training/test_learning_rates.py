@@ -33,6 +33,7 @@ def test_each_group_is_clipped_by_itself(
     recorders = Recorder(free), Recorder(clipped)
     for recorder in recorders:
         fit(recorder.system, make_data(), precision=precision)
+    assert [len(recorder.norms) for recorder in recorders] == [3, 3]
     for name in GROUPS:
         assert all(norms[name] > 2e-3 for norms in recorders[0].norms)
         assert all(norms[name] == pytest.approx(1e-3, rel=1e-3) for norms in recorders[1].norms)

@@ -233,6 +233,18 @@ def test_a_run_that_saw_a_part_of_its_data_says_so(make_run: MakeRun, study: Pat
     ]
 
 
+@pytest.mark.parametrize(
+    ("limit", "caveats"),
+    [(1, ["limit_val_batches 1"]), (1.0, []), (0.5, ["limit_val_batches 0.5"])],
+)
+def test_a_limit_of_one_is_that_of_one_minibatch(
+    limit: float, caveats: list[str], make_run: MakeRun, study: Path
+) -> None:
+    settings = {"trainer.limit_val_batches": limit}
+    make_run("fashion_mnist/vae/seed_0", model="vae", objective="elbo", settings=settings)
+    assert rows(study)["fashion_mnist"][0].caveats == caveats
+
+
 def test_what_is_unusual_about_the_data_is_told(make_run: MakeRun, study: Path) -> None:
     folder = make_run("zebras/vae/seed_0", objective="elbo")
     rewrite(

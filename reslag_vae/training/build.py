@@ -33,7 +33,6 @@ from reslag_vae.training.checks import (
     check_monitors,
     check_pixels,
     check_surroundings,
-    note_slow_precision,
 )
 from reslag_vae.training.job import may_have_several_devices
 from reslag_vae.training.profiler import NoProfiler
@@ -107,7 +106,6 @@ def build(
         trainer = build_trainer(config, [AtOnce(), *callbacks], folder)
         check_devices(config, trainer)
         check_loggers(config.logger)
-    note_slow_precision(config, trainer)
     data.passes = config.data.get("passes") or 1
     model.compilation = config.trainer.get("compile", False)
     return data, model, trainer

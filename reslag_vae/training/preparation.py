@@ -28,6 +28,7 @@ from reslag_vae.runs.folder import (
 )
 from reslag_vae.training.build import add_logger, sign_checkpoints
 from reslag_vae.training.callbacks.checkpoint import state_of
+from reslag_vae.training.checks import note_slow_precision
 from reslag_vae.training.first_stage import refuse_other_data
 from reslag_vae.training.remainder import record
 from reslag_vae.training.second_stage import is_second_stage
@@ -207,6 +208,7 @@ def begin(
     log.info("Data: %s", printable(data.inventory.line()))
     for note in data.inventory.notes:
         log.warning("Data: %s", printable(note))
+    note_slow_precision(config, trainer)
     show_card(model)
     # What was measured is not of the epochs to come.
     (start.folder / RESULT_FILE).unlink(missing_ok=True)

@@ -38,6 +38,7 @@ Numbers = dict[str, Number]
 
 NO_DENSITY = "the posterior is a point, without a density"
 NO_LATENTS = "the model has no latents"
+NO_CLASSES = "the images have no classes"
 
 
 def standard_error(values: Tensor) -> float | None:

@@ -15,6 +15,7 @@ from reslag_vae.evaluation.metrics.classifier import Classifier, cached_classifi
 from reslag_vae.evaluation.metrics.frechet import frechet_distance, frechet_error
 from reslag_vae.evaluation.metrics.mixture import COMPONENTS
 from reslag_vae.evaluation.numbers import (
+    NO_CLASSES,
     NO_LATENTS,
     Number,
     Numbers,
@@ -47,7 +48,7 @@ def samples(subject: Subject) -> Numbers:
     the standard deviation over the classifiers.
     """
     targets = labels_of(subject.data, subject.settings.split)
-    if targets is None:
+    if targets is None or not can_classify(subject.data):
         names = [*(f"classifier_frechet_{source}" for source in WORDS), "classifier_accuracy"]
         return dict.fromkeys(names, missing(UNIT, NO_LABELS))
     classifiers = classifiers_of(subject)
@@ -55,13 +56,26 @@ def samples(subject: Subject) -> Numbers:
     numbers = distances(subject, classifiers, features)
     if subject.model.condition is not None:
         numbers["told_accuracy"] = told_accuracy(subject, classifiers, features["prior"])
+    return numbers | {"classifier_accuracy": accuracy_of(subject, classifiers, targets)}
+
+
+def accuracy_of(subject: Subject, classifiers: Sequence[Classifier], targets: Tensor) -> Number:
+    """Return the share of right answers on the images of the split that have a class.
+
+    Args:
+        subject: the data, and the split.
+        classifiers: the classifiers.
+        targets: (N,) class numbers or (N, A) attributes of the split's images.
+    """
+    known = are_known(targets)
+    if not known.any():
+        return missing("accuracy", NO_CLASSES)
     if not subject.classes_are_trained_on:
-        accuracy = missing("accuracy", subject.other_classes_protocol)
-    else:
-        values = [own.accuracy(subject.images, targets, subject.progress) for own in classifiers]
-        protocol = f"{subject.split_words}; {trained_protocol(subject)}"
-        accuracy = mean_over_classifiers(values, "accuracy", protocol)
-    return numbers | {"classifier_accuracy": accuracy}
+        return missing("accuracy", subject.other_classes_protocol)
+    images, targets = subject.images.part(known), targets[known]
+    values = [own.accuracy(images, targets, subject.progress) for own in classifiers]
+    words = f"{subject.settings.split} split, {len(images):,} images"
+    return mean_over_classifiers(values, "accuracy", f"{words}; {trained_protocol(subject)}")
 
 
 def trained_protocol(subject: Subject) -> str:
@@ -157,7 +171,7 @@ def distance(
 
 def prior_distance(subject: Subject) -> Number:
     """Return the classifier Fréchet distance of samples of the prior alone."""
-    if labels_of(subject.data, subject.settings.split) is None:
+    if not can_classify(subject.data):
         return missing(UNIT, NO_LABELS)
     classifiers = classifiers_of(subject)
     reals = [own.features(subject.reference, subject.progress) for own in classifiers]
@@ -211,6 +225,20 @@ def labels_of(data: ImageDataModule, split: SplitName) -> Tensor | None:
     return data.attributes(split) if isinstance(data, CelebA) else None
 
 
+def can_classify(data: ImageDataModule) -> bool:
+    """Return whether train and val have classes or attributes to train a classifier on."""
+    return labels_of(data, "train") is not None and len(development_images(data)[0]) > 0
+
+
+def are_known(targets: Tensor) -> Tensor:
+    """Return (N,) bool, whether an image has a class, or attributes.
+
+    Args:
+        targets: (N,) class numbers, -1 of an image without; or (N, A) attributes.
+    """
+    return targets >= 0 if targets.dim() == 1 else torch.ones(len(targets), dtype=torch.bool)
+
+
 def classifier_of(subject: Subject, seed: int) -> Classifier:
     """Return the classifier of the data set: trained once, then the same for every model.
 
@@ -230,7 +258,7 @@ def classifier_of(subject: Subject, seed: int) -> Classifier:
 
 
 def development_images(data: ImageDataModule) -> tuple[Images, Tensor]:
-    """Return training and validation images together, and their labels.
+    """Return training and validation images together, and their labels; none without a class.
 
     Their order does not depend on the seed that parts them.
     """
@@ -239,8 +267,9 @@ def development_images(data: ImageDataModule) -> tuple[Images, Tensor]:
     targets = [found for name in SPLITS if (found := labels_of(data, name)) is not None]
     assert len(targets) == 2, "there are labels in every split or in none"
     rows = torch.cat([train.rows, val.rows])
-    order = rows.argsort()
-    return Images(train.store, train.store_labels, rows[order]), torch.cat(targets)[order]
+    labels, order = torch.cat(targets), rows.argsort()
+    order = order[are_known(labels)[order]]
+    return Images(train.store, train.store_labels, rows[order]), labels[order]
 
 
 def classifier_path(data: ImageDataModule, images: Images, targets: Tensor, seed: int = 0) -> Path:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+from torch import Tensor
 
 from reslag_vae.evaluation import pictures
 from reslag_vae.evaluation.codes import decode
@@ -95,7 +96,7 @@ def scatters(runs: dict[str, RunMaterial]) -> Pictures:
     if plane:
         dimensions = {run.latent_dim for run in runs.values()}
         axes = pictures.axis_names(first.latent_dim) if len(dimensions) == 1 else PRINCIPAL
-        yield "posterior", pictures.posterior_scatter(plane, labels, names, axes)
+        yield "posterior", scatter(plane, labels, names, axes)
     tsne = {
         title: run.material.neighbours
         for title, run in runs.items()
@@ -104,7 +105,25 @@ def scatters(runs: dict[str, RunMaterial]) -> Pictures:
     if tsne:
         count = len(next(iter(tsne.values())))
         axes = ("t-SNE 1", "t-SNE 2")
-        yield "tsne", pictures.posterior_scatter(tsne, labels[:count], names, axes)
+        yield "tsne", scatter(tsne, labels[:count], names, axes)
+
+
+def scatter(
+    points: dict[str, Tensor], labels: Tensor, names: list[str], axes: tuple[str, str]
+) -> "Figure":
+    """Draw codes in two dimensions; images without a class are left out, unless none has any.
+
+    Args:
+        points: (N, 2) by title.
+        labels: (N,) class numbers, -1 of an image without.
+        names: names of the classes.
+        axes: names of the two dimensions.
+    """
+    known = labels >= 0
+    if not known.any():
+        names, known = [], ~known
+    own = {title: coordinates[known] for title, coordinates in points.items()}
+    return pictures.posterior_scatter(own, labels[known], names, axes)
 
 
 def without_latents(subject: Subject, title: str) -> Pictures:

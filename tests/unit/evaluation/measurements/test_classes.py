@@ -7,7 +7,12 @@ from reslag_vae.data import ImageDataModule
 from reslag_vae.data.images import Source
 from reslag_vae.evaluation.context import Subject
 from reslag_vae.evaluation.measurements import measure
+from reslag_vae.evaluation.measurements.classes import classes
+from reslag_vae.evaluation.metrics.probes import linear_probe
 from reslag_vae.evaluation.numbers import missing
+from reslag_vae.evaluation.pictures import RatePoint
+from reslag_vae.evaluation.pictures.gallery import RunMaterial, scatters
+from reslag_vae.evaluation.pictures.material import model_material
 
 MakeSubject = Callable[..., Subject]
 
@@ -55,3 +60,59 @@ def test_of_classes_that_are_not_trained_on_no_accuracy_is_given(
     validated = measure(make_subject(data=data, split="val"))
     assert validated["classes"]["linear_probe"].value is not None
     assert validated["samples"]["classifier_accuracy"].value is not None
+
+
+def drawn(subject: Subject, data: ImageDataModule) -> list[str]:
+    """Names of the pictures of codes in two dimensions."""
+    point = RatePoint("VAE", 1.0, 2.0)
+    material = RunMaterial(
+        model_material(subject, 0), data.class_names, 2, [], point, None, has_mean=True
+    )
+    return [name for name, _ in scatters({"VAE": material})]
+
+
+def test_images_without_a_class_are_left_out_of_what_asks_for_one(
+    make_subject: MakeSubject, make_stripes: Callable[..., Any]
+) -> None:
+    data = make_stripes()
+    for split in ("train", "test"):
+        data.split(split).store_labels[::4] = -1
+    subject = make_subject(data=data)
+    groups = measure(subject)
+    train, test = subject.train_images.labels, subject.reference.labels
+    expected = linear_probe(
+        subject.train_codes.means[train >= 0],
+        train[train >= 0],
+        subject.codes.means[test >= 0],
+        test[test >= 0],
+    )
+    assert groups["classes"]["linear_probe"].value == expected
+    assert "test split, 45 images; fitted on" in groups["classes"]["linear_probe"].protocol
+    accuracy = groups["samples"]["classifier_accuracy"]
+    assert accuracy.value is not None
+    assert "test split, 45 images; features of a classifier trained on the 135 images" in (
+        accuracy.protocol
+    )
+    assert drawn(subject, data) == ["posterior"]
+
+
+def test_fewer_classes_than_vote_have_no_accuracy(
+    make_subject: MakeSubject, make_stripes: Callable[..., Any]
+) -> None:
+    data = make_stripes()
+    data.split("train").store_labels[4:] = -1
+    assert classes(make_subject(data=data))["nearest_neighbours"].value is None
+
+
+def test_a_split_without_any_class_has_no_accuracy(
+    make_subject: MakeSubject, make_stripes: Callable[..., Any]
+) -> None:
+    data = make_stripes()
+    data.split("test").store_labels[:] = -1
+    subject = make_subject(data=data)
+    groups = measure(subject)
+    none = missing("accuracy", "the images have no classes")
+    assert groups["classes"] == {"linear_probe": none, "nearest_neighbours": none}
+    assert groups["samples"]["classifier_frechet_prior"].value is not None
+    assert groups["samples"]["classifier_accuracy"] == none
+    assert drawn(subject, data) == ["posterior"]

@@ -80,6 +80,7 @@ class WandbTracker(Tracker, WandbLogger):
     @rank_zero_only
     def close(self, exit_code: int = 0) -> None:
         self.attempt(lambda: self.experiment.finish(exit_code=exit_code))
+        self.off = True  # what is logged later, as by trainer.validate, is no failure
 
     @rank_zero_only
     def _keep_step(self) -> None:

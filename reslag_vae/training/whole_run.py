@@ -12,6 +12,7 @@ from reslag_vae._runtime.errors import ConfigError
 from reslag_vae.data import ImageDataModule
 from reslag_vae.runs.lock import occupied
 from reslag_vae.training import finish, metrics_json, preparation
+from reslag_vae.training.build import finished_loggers
 from reslag_vae.training.checks import check_surroundings
 from reslag_vae.training.job import refuse_mixing
 from reslag_vae.training.system import BaseVAE
@@ -20,7 +21,7 @@ from reslag_vae.training.system import BaseVAE
 class WholeRun(Callback):
     """A callback that begins a run's folder before training, and measures its best epoch after it.
 
-    From one to the other no other process can work in the folder.
+    From one to the other no other process can work in the folder. Then its loggers are closed.
 
     Args:
         config: configuration of the run, with its length in epochs.
@@ -30,7 +31,8 @@ class WholeRun(Callback):
     def __init__(self, config: DictConfig, folder: Path) -> None:
         self.config, self.folder = config, folder
         self.origin: dict[str, Any] = {}
-        self.lock = ExitStack()
+        # What ends with the run: the lock on its folder, and its loggers.
+        self.held = ExitStack()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Check what is trained on what, and write what a run begins with.
@@ -47,7 +49,8 @@ class WholeRun(Callback):
         refuse_mixing(self.folder)
         self.origin = metrics_json.origin(self.config)
         start = preparation.prepare(self.config, self.folder, None, data)
-        self.lock.enter_context(occupied(self.folder))
+        self.held.enter_context(occupied(self.folder))
+        self.held.enter_context(finished_loggers(trainer))
         refuse_mixing(self.folder)  # which another process may have begun while the data were read
         preparation.begin(start, self.config, trainer, data, model)
 
@@ -58,14 +61,14 @@ class WholeRun(Callback):
             finish.finish(trainer, model, data, self.folder, self.origin)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Leave the folder to others."""
-        self.lock.close()
+        """Close the loggers, and leave the folder to others."""
+        self.held.close()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Leave the folder to others."""
-        self.lock.close()
+        """Close the loggers of a run that has failed, and leave the folder to others."""
+        self.held.__exit__(type(exception), exception, exception.__traceback__)
 
     def parts(self, trainer: Trainer, module: LightningModule) -> tuple[BaseVAE, ImageDataModule]:
         """Return the model and the data of a trainer.

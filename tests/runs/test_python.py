@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,11 @@ from reslag_vae.models import FlatModel
 from reslag_vae.networks import Network, PlainNetwork
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import IMAGES_FILE
+from reslag_vae.runs.lightning_tracker import LightningTracker
 from reslag_vae.runs.lock import is_occupied, occupied
 from reslag_vae.sharing.export import export
 from reslag_vae.variants import OptimalSigmaVAE
+from tests.recorder import Recorder
 from tests.running import ROOT
 
 SHAPE = (1, 8, 8)
@@ -245,6 +248,32 @@ def test_what_build_returns_has_its_folder_to_itself(tmp_path: Path) -> None:
     data, model, trainer = reslag_vae.build(*SHORT, "data=digits", folder=tmp_path / "other")
     with occupied(tmp_path / "other"), pytest.raises(RunError, match="another process is at work"):
         trainer.fit(model, data)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_loggers_of_what_build_returns_are_closed(
+    fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next run of the process would be written into a run of W&B's that is still open."""
+    codes = []
+
+    class Closed(LightningTracker):
+        def close(self, exit_code: int = 0) -> None:
+            codes.append(exit_code)
+
+    class Failing(Callback):
+        def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+            raise InterruptedError
+
+    trackers = [Closed(Recorder(str(tmp_path)))]
+    monkeypatch.setattr("reslag_vae.training.build.build_trackers", lambda *_: trackers)
+    words = (*SHORT, "data=digits", "logger=csv", "+trainer.limit_train_batches=2")
+    data, model, trainer = reslag_vae.build(*words, folder=tmp_path / "run")
+    if fails:
+        trainer.callbacks.append(Failing())  # type: ignore[attr-defined]
+    with pytest.raises(InterruptedError) if fails else nullcontext():
+        trainer.fit(model, data)
+    assert codes == [int(fails)]
 
 
 def test_a_second_stage_begins_with_its_run(run: tuple[Path, Any], tmp_path: Path) -> None:

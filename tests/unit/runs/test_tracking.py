@@ -16,7 +16,7 @@ from PIL import Image
 
 from reslag_vae.runs.tracking import add_evaluation
 from reslag_vae.runs.wandb_service import logged_in
-from reslag_vae.runs.wandb_tracker import WandbTracker, wandb_logger
+from reslag_vae.runs.wandb_tracker import wandb_logger
 from reslag_vae.training.build import add_logger, build, finished_loggers
 from tests.running import wandb_records
 
@@ -132,8 +132,8 @@ def fresh() -> Iterator[None]:
     wandb.teardown()
 
 
-def used(folder: Path, project: Any = "project", number: int = 0) -> WandbTracker:
-    """A logger after everything that a run and its evaluation do with one."""
+def used(folder: Path, project: Any = "project", number: int = 0) -> bool:
+    """Whether a logger got all that a run and its evaluation have for one."""
     Image.new("L", (4, 4)).save(folder.parent / "picture.png")
     logger = wandb_logger(project, "auto", None, folder, CONFIG)
     assert hasattr(logger, "experiment")  # as Lightning asks
@@ -141,8 +141,10 @@ def used(folder: Path, project: Any = "project", number: int = 0) -> WandbTracke
     logger.log_metrics({"images_seen": 10.0 * number, "val/loss": 1.0}, step=7)
     add_evaluation(logger, "evaluation", {"rec": 2.0}, {"samples": folder.parent / "picture.png"})
     logger.finalize("success")
+    got = not logger.off
     logger.close()
-    return logger
+    logger.log_metrics({"images_seen": 1.0}, step=8)  # as by trainer.validate
+    return got
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -192,7 +194,7 @@ def test_what_keeps_wandb_from_starting_is_told_in_one_line(
         spoil[0](tmp_path / "run", spoil[1])
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert used(tmp_path / "run", project).off
+    assert not used(tmp_path / "run", project)
     [line] = said(caplog)
     assert line.startswith("W&B does not start (")
     assert line.endswith("the run goes on without, and its folder gets everything.")
@@ -208,7 +210,7 @@ def test_disabled_is_not_told_as_offline(
     monkeypatch.setenv("WANDB_MODE", "disabled")
     caplog.set_level(logging.INFO, "reslag_vae")
     (tmp_path / "run").mkdir()
-    assert used(tmp_path / "run").off
+    assert not used(tmp_path / "run")
     assert said(caplog) == ["W&B: disabled"]
     assert not (tmp_path / "run" / "wandb").exists()
 
@@ -221,7 +223,7 @@ def test_a_damaged_id_is_replaced_and_told(
     path = tmp_path / "run" / "wandb_id.txt"
     path.write_bytes(content)
     caplog.set_level(logging.WARNING, "reslag_vae")
-    assert not used(tmp_path / "run").off
+    assert used(tmp_path / "run")
     new = path.read_text()
     assert len(new) == 8
     [line] = said(caplog)
@@ -253,7 +255,7 @@ def test_without_a_home_wandb_keeps_its_files_with_the_run(
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
     (tmp_path / "run").mkdir()
-    assert not used(tmp_path / "run").off
+    assert used(tmp_path / "run")
     assert os.environ["WANDB_CONFIG_DIR"] == str(tmp_path / "run" / "wandb")
 
 
@@ -287,7 +289,7 @@ def test_the_segments_of_an_offline_run_count_on(
 def test_a_damaged_count_of_steps_ends_nothing(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "wandb_step.txt").write_bytes(b"\xff")
-    assert not used(tmp_path / "run").off
+    assert used(tmp_path / "run")
     assert steps(tmp_path / "run") == [[0, 1]]
 
 

@@ -137,7 +137,9 @@ def build_chapter(data: str, rows: list[Row], plan: Plan) -> Chapter:
     pca = next(filter(None, limits), None)
     images = rows[0].runs[0].result["images"]
     answered = answers(plan.questions, rows)
-    asked = {job.row for job in plan.jobs if job.data == data}
+    # A data set has a folder of its name, but for versions such as those of a binarisation.
+    folders = {run.folder.parts[-3] for run in runs}
+    asked = {job.row for job in plan.jobs if job.data in folders}
     done = [own.question for own in answered]
     unanswered = [
         question.text

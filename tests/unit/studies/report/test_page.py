@@ -1,5 +1,6 @@
 """The page: whole by itself, and right in a browser."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -156,6 +157,18 @@ def test_a_question_is_open_on_the_data_alone_that_it_is_asked_on(
     add_to_plan(study / "results", jobs, [Question("Is it?", "a", "b", ("cifar10",))])
     chapters = {own.data: own.unanswered for own in contents_of(study).chapters}
     assert chapters == {"mnist": [], "cifar10": ["Is it?"]}
+
+
+def test_a_question_is_open_where_a_binarisation_names_the_data(
+    make_run: MakeRun, study: Path
+) -> None:
+    jobs = [Job(f"omniglot/{row}/seed_0", ()) for row in ("a", "b")]
+    path = make_run(jobs[0].folder) / "metrics.json"
+    result = json.loads(path.read_text())
+    path.write_text(json.dumps(result | {"data": "omniglot_dynamic"}))
+    add_to_plan(study / "results", jobs, [Question("Is it?", "a", "b")])
+    (chapter,) = contents_of(study).chapters
+    assert (chapter.data, chapter.unanswered) == ("omniglot_dynamic", ["Is it?"])
 
 
 def test_pictures_that_may_not_be_passed_on_stay_out(make_run: MakeRun, study: Path) -> None:

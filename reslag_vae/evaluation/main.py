@@ -50,7 +50,7 @@ def evaluate(config: DictConfig) -> list[EvaluatedRun]:
     """
     check_evaluation(config)
     allow_rounded_products(False)
-    settings, outputs, device = settings_of(config), outputs_of(config), device_of(config.device)
+    settings, outputs, device = settings_of(config), outputs_of(config), device_named(config.device)
     if outputs.perceptual:
         prepare(outputs.weights, outputs.inception)
     trust = check_trust(plain(config.trust))
@@ -137,7 +137,7 @@ def outputs_of(config: DictConfig) -> Outputs:
     )
 
 
-def device_of(name: str) -> torch.device:
+def device_named(name: str) -> torch.device:
     """Return the device of a name; `auto` is a GPU if there is one.
 
     Raises:

@@ -213,7 +213,7 @@ def refusal(target: str) -> str:
     """Return why a class is not built, and how the user can allow it if it may be their own."""
     reason = f"it would build {target}, which is none of this package's parts."
     module = target.rpartition(".")[0]
-    if not MODULE_NAME.fullmatch(module) or is_installed(module):
+    if not MODULE_NAME.fullmatch(module) or comes_with_a_package(module):
         return reason
     return (
         f"{reason} If that is code of your own that you trust: --trust {module} on the command "
@@ -221,7 +221,7 @@ def refusal(target: str) -> str:
     )
 
 
-def is_installed(module: str) -> bool:
+def comes_with_a_package(module: str) -> bool:
     """Return whether a module belongs to Python or to an installed package.
 
     Such a module is not the user's own.

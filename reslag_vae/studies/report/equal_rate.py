@@ -119,8 +119,8 @@ def cells_of(point: Point, group: Systems) -> list[str]:
     frechet = distances(row, group)[0]
     return [
         row.title,
-        text_of(or_over_images(point.rate, error_over_images(first, "kl")), 1),
-        text_of(or_over_images(point.rec, error_over_images(first, "rec")), 2),
+        text_of(or_over_images(point.rate, error_of_mean(first, "kl")), 1),
+        text_of(or_over_images(point.rec, error_of_mean(first, "rec")), 2),
         text_of(
             or_over_images(
                 frechet, first.evaluation_error("samples", "classifier_frechet_reconstructions")
@@ -144,7 +144,7 @@ def or_over_images(own: Estimate | None, error: float | None) -> Estimate | None
     return own._replace(error=error) if own is not None and own.runs == 1 else own
 
 
-def error_over_images(run: FinishedRun, name: str) -> float | None:
+def error_of_mean(run: FinishedRun, name: str) -> float | None:
     """Return the standard error of a mean over test images; None without their values."""
     values = run.per_image.get(name)
     if values is None or len(values) < 2:

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae import options
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.evaluation.main import device_of
+from reslag_vae.evaluation.main import device_named
 from reslag_vae.options import (
     REFUSED,
     TRAIN,
@@ -158,7 +158,7 @@ def test_every_option_of_evaluation_takes_a_value_or_says_why_not(compose: Compo
         config = OmegaConf.create(OmegaConf.to_container(base))
         OmegaConf.update(config, name, value, merge=False)
         check_evaluation(config)
-        device_of(config.device)
+        device_named(config.device)
 
     for name in names(OmegaConf.to_container(base, resolve=False)):
         for value in VALUES:

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from reslag_vae.latents.base import Density, PosteriorDensity, Prior
 from reslag_vae.latents.bernoulli import Bernoulli
 from reslag_vae.latents.noise import categories
+from reslag_vae.latents.products import product
 from reslag_vae.options.kinds import Kind, whole
 
 MOST_UNITS = 32
@@ -24,7 +25,8 @@ LOWEST_TEMPERATURE = 1e-6
 class BoltzmannMachine(NamedTuple):
     """The mass p(v, h) = exp(a·v + b·h + v·W h) / Z of n + m binary units, z = (v, h).
 
-    Z is summed over all states of h; for each of them the units of v are independent.
+    Z is summed over all states of h; for each of them the units of v are independent. All of it is
+    computed in the precision of its numbers, also under autocast.
 
     Attributes:
         biases: (n + m,), a and b.
@@ -39,19 +41,19 @@ class BoltzmannMachine(NamedTuple):
     @property
     def fields(self) -> Tensor:
         """The (2^m, n) logits of v for each state of h."""
-        return self.biases[: len(self.weights)] + self.states @ self.weights.T
+        return self.biases[: len(self.weights)] + product(self.states, self.weights.T)
 
     @property
     def log_masses(self) -> Tensor:
         """The (2^m,) logarithms of Z p(h) of each state of h."""
-        own = self.states @ self.biases[len(self.weights) :]
+        own = product(self.states, self.biases[len(self.weights) :])
         return own + F.softplus(self.fields).sum(1)
 
     @property
     def mean(self) -> Tensor:
         """The (n + m,) probabilities of 1."""
         masses = self.log_masses.softmax(0)
-        return torch.cat([masses @ self.fields.sigmoid(), masses @ self.states])
+        return torch.cat([product(masses, self.fields.sigmoid()), product(masses, self.states)])
 
     @property
     def variance(self) -> Tensor:
@@ -61,7 +63,7 @@ class BoltzmannMachine(NamedTuple):
     def score(self, latents: Tensor) -> Tensor:
         """Return the (B,) logarithms of Z p(z), which are linear in each unit of (B, d) latents."""
         first, second = torch.split(latents, list(self.weights.shape), dim=-1)
-        return latents @ self.biases + (first @ self.weights * second).sum(-1)
+        return product(latents, self.biases) + (product(first, self.weights) * second).sum(-1)
 
     def log_prob(self, latents: Tensor) -> Tensor:
         """Return the (B,) log-mass of (B, d) latents of 0 and 1, in nats."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from reslag_vae.latents.base import Density, Prior
 from reslag_vae.latents.gaussian import bounded
 from reslag_vae.latents.noise import categories
+from reslag_vae.latents.products import product
 from reslag_vae.options.kinds import whole
 
 COMPONENTS = whole(1, 10_000)
@@ -33,13 +34,13 @@ class Mixture(NamedTuple):
     @property
     def mean(self) -> Tensor:
         """The (d,) mean of the whole mixture."""
-        return self.log_weights.exp() @ self.means
+        return product(self.log_weights.exp(), self.means)
 
     @property
     def variance(self) -> Tensor:
         """(d,) of the whole mixture: within its components, and between their means."""
         spread = self.log_variances.exp() + (self.means - self.mean).square()
-        return self.log_weights.exp() @ spread
+        return product(self.log_weights.exp(), spread)
 
     def log_prob(self, latents: Tensor) -> Tensor:
         """Return the (B,) log-density of (B, d) latents, in nats.

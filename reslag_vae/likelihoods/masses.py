@@ -98,7 +98,9 @@ class LevelsMass(PixelMass):
 
     def mean(self, outputs: Tensor) -> Tensor:
         values = torch.linspace(0, 1, LEVELS, dtype=outputs.dtype, device=outputs.device)
-        return torch.einsum("bvhw,v->bhw", outputs.softmax(1), values)[:, None]
+        # Half precision would round the mean of white to a whole level.
+        with torch.autocast(outputs.device.type, enabled=False):
+            return torch.einsum("bvhw,v->bhw", outputs.softmax(1), values)[:, None]
 
     def draw(self, outputs: Tensor, uniforms: Tensor) -> Tensor:
         return invert(outputs, uniforms).to(outputs) / (LEVELS - 1)

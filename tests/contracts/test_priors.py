@@ -16,6 +16,7 @@ from reslag_vae.latents import (
     Point,
     PosteriorDensity,
     Prior,
+    VampPrior,
 )
 from tests.contracts.numbers import (
     assert_mean,
@@ -172,6 +173,29 @@ def test_a_sample_is_a_function_of_its_own_noise(case: Case) -> None:
     torch.testing.assert_close(together, apart, rtol=1e-9, atol=1e-9)
     assert len(together.unique(dim=0)) == (2**LATENT_DIM if is_binary(case) else 23)
     assert torch.equal(torch.get_rng_state(), before), "the global generator was used"
+
+
+@every_prior
+@torch.no_grad()
+def test_half_precision_around_it_changes_nothing(case: Case) -> None:
+    if case.kind is VampPrior:
+        pytest.skip("it is made of an encoder, which runs in half precision")
+    prior = trained(case).float()
+    latents = prior.from_noise(drawn(prior, 23).float())
+    q = posterior_of(case, torch.randn(2, 23, LATENT_DIM, generator=seeded(5)))
+
+    def results() -> list[Tensor | None]:
+        own = prior()
+        samples = prior.from_noise(drawn(prior, 23).float())
+        return [own.log_prob(latents), own.mean, own.variance, samples, prior.kl(q)]
+
+    expected = results()
+    with torch.autocast("cpu", torch.bfloat16):
+        for own, other in zip(results(), expected, strict=True):
+            assert (own is None) == (other is None)
+            if own is not None and other is not None:
+                assert own.dtype == other.dtype
+                assert torch.equal(own, other)
 
 
 @every_prior

@@ -93,6 +93,22 @@ def test_the_mean(mass: PixelMass) -> None:
         assert mean.max() <= 1
 
 
+@each_mass
+def test_half_precision_around_it_changes_nothing(mass: PixelMass) -> None:
+    outputs, values = outputs_for(mass).float(), values_of(mass)[-COUNT:].float()
+    uniforms = torch.rand(COUNT, mass.uniforms, generator=seeded(2))
+
+    def results() -> list[Tensor]:
+        log_prob = mass.log_prob(pixels(values), outputs)
+        return [log_prob, mass.mean(outputs), mass.draw(outputs[:, :, 0, 0], uniforms)]
+
+    expected = results()
+    with torch.autocast("cpu", torch.bfloat16):
+        for own, other in zip(results(), expected, strict=True):
+            assert own.dtype == other.dtype
+            assert torch.equal(own, other)
+
+
 def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 

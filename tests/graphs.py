@@ -40,12 +40,21 @@ def uncounted() -> Iterator[None]:
 
 
 class Graphs(Callback):
-    """Has a system make its steps as graphs, where a GPU would."""
+    """Has a system make its steps as graphs, where a GPU would.
+
+    Attributes:
+        sizes: numbers of images of the graphs that there are at the end of each epoch.
+    """
 
     def __init__(self, capture: Capture) -> None:
         self.capture = capture
+        self.sizes: list[set[int]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Set the graphs up; the system's own hook comes after this one, and finds no GPU."""
         assert isinstance(pl_module, BaseVAE)
         self.graphed = pl_module.graphed = GraphedSteps(pl_module, self.capture)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note which graphs there are: after training there are none."""
+        self.sizes.append({shape[0] for _, shape in self.graphed.graphs})

@@ -90,6 +90,10 @@ class GraphedSteps:
             return self.steps(batch)
         return graph.launch(batch)
 
+    def release(self) -> None:
+        """Give back the memory of the graphs, which what is measured after training may need."""
+        self.graphs = {}
+
     def _current(self, batch: Batch) -> "Graph":
         """Return the graph of the steps on as many images, as the system is now.
 

@@ -253,6 +253,10 @@ class BaseVAE(LightningModule):
         """Make one update on a minibatch."""
         return self.updates.make(batch, update.groups)
 
+    def on_train_end(self) -> None:
+        if self.graphed:
+            self.graphed.release()
+
     def on_train_epoch_end(self) -> None:
         means = self.train_means.gathered()
         mse = float(self.train_mse)

@@ -23,7 +23,7 @@ from reslag_vae.training.callbacks import CollapseMonitor
 from reslag_vae.training.capture import Capture
 from reslag_vae.training.compiled import Compile
 from reslag_vae.training.freezing import normalisations
-from reslag_vae.training.graphed import GraphedSteps, are_near, may_be_graphs
+from reslag_vae.training.graphed import are_near, may_be_graphs
 from reslag_vae.training.optimizers import AdamSettings
 from reslag_vae.training.schedules import Joint, Lagging, Schedule
 from reslag_vae.training.system import BaseVAE
@@ -42,13 +42,13 @@ def trained(
     data: ImageDataModule,
     fit: Fit,
     capture: Capture | None,
-) -> tuple[BaseVAE, Trainer, GraphedSteps | None]:
+) -> tuple[BaseVAE, Trainer, Graphs | None]:
     torch.manual_seed(0)
     system = make()
     graphs = Graphs(capture) if capture else None
     torch.manual_seed(1)
     trainer = fit(system, data, epochs=3, callbacks=[AtOnce(2), *([graphs] if graphs else [])])
-    return system, trainer, graphs.graphed if graphs else None
+    return system, trainer, graphs
 
 
 SETTINGS = AdamSettings(clip_norm=1.0, skip_above=4.0)
@@ -73,11 +73,12 @@ def test_training_is_bitwise_that_of_python(
         return system
 
     alone, python, _ = trained(make, make_data(), fit, None)
-    system, trainer, graphed = trained(make, make_data(), fit, repeated)
-    assert graphed is not None
-    assert not graphed.failed
+    system, trainer, graphs = trained(make, make_data(), fit, repeated)
+    assert graphs is not None
+    assert not graphs.graphed.failed
     # Of the last phase: two minibatches of 8 at once, and the 6 images that remain.
-    assert {shape[0] for _, shape in graphed.graphs} == {16, 6}
+    assert graphs.sizes[-1] == {16, 6}
+    assert not graphs.graphed.graphs, "their memory is kept after training"
     assert equal(shared_state(alone), shared_state(system))
     for first, second in zip(python.optimizers, trainer.optimizers, strict=True):
         states = zip(first.state.values(), second.state.values(), strict=True)
@@ -309,9 +310,9 @@ def test_where_a_graph_cannot_be_trusted_training_goes_on_with_a_word(
 
     alone, _, _ = trained(make, make_data(), fit, None)
     with caplog.at_level(logging.WARNING, "reslag_vae"):
-        system, _, graphed = trained(make, make_data(), fit, capture)
-    assert graphed is not None
-    assert graphed.failed
+        system, _, graphs = trained(make, make_data(), fit, capture)
+    assert graphs is not None
+    assert graphs.graphed.failed
     assert message in caplog.text
     assert caplog.text.count("goes on without CUDA graphs") == 1
     assert equal(shared_state(alone), shared_state(system))
@@ -383,10 +384,16 @@ def test_auto_takes_graphs_of_runs_that_are_too_short_to_be_compiled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("reslag_vae.training.system.may_be_graphs", lambda *_: True)
-    monkeypatch.setattr("reslag_vae.training.graphed.cuda_graph", repeated)
+    taken: list[Work] = []
+
+    def noted(work: Work) -> Work:
+        taken.append(work)
+        return repeated(work)
+
+    monkeypatch.setattr("reslag_vae.training.graphed.cuda_graph", noted)
     system = make_system(OptimalSigmaVAE, make_network(), "sigma_optimal")
     system.compilation = compilation
     fit(system, make_data())
     assert system.compiled is None
     assert (system.graphed is not None) is graphs
-    assert system.graphed is None or system.graphed.graphs
+    assert bool(taken) is graphs

@@ -13,6 +13,8 @@ from reslag_vae.training.gradient_skip import WINDOW
 
 __all__ = ["AdamSettings", "Plateau"]
 
+ROUNDING = 1e-6
+
 
 @dataclass(frozen=True)
 class Plateau:
@@ -49,7 +51,8 @@ class Plateau:
 
     def reason_to_stop(self, lr: float) -> str | None:
         """Return why training ends at a learning rate, in words; None if it goes on."""
-        if lr >= self.stop_below:
+        # A GPU holds it in float32, which may round it below what it is cut to.
+        if lr >= (1 - ROUNDING) * self.stop_below:
             return None
         return f"learning rate {lr:.2g} fell below {self.stop_below:.2g}"
 

@@ -164,3 +164,11 @@ def test_a_step_counts_as_a_write_to_its_parameters() -> None:
     prior().log_prob(torch.randn(5, 3)).mean().backward()
     optimizer.step()
     assert not torch.equal(prior.moments()[0], before[0])
+
+
+def test_a_rate_that_a_gpu_rounds_below_the_last_one_is_that_one() -> None:
+    plateau = Plateau(stop_below=1e-4)
+    rounded = float(torch.tensor(1e-4, dtype=torch.float32))
+    assert rounded < 1e-4
+    assert plateau.reason_to_stop(rounded) is None
+    assert plateau.reason_to_stop(0.9999e-4) is not None

@@ -1,6 +1,7 @@
 """The server of the page: at this computer alone unless told otherwise, and offline."""
 
 import os
+import socket
 import threading
 import webbrowser
 from collections.abc import Mapping, Sequence
@@ -64,7 +65,7 @@ class OwnRequests:
 
     def __init__(self, app: Any, host: str) -> None:
         self.app = app
-        self.names = {host.lower(), *LOCAL} if is_local(host) else None
+        self.names = local_names(host)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Pass a request on, or refuse it."""
@@ -84,12 +85,20 @@ class OwnRequests:
         return origin is None or name_in(origin.decode("latin-1")) == asked
 
 
-def is_local(host: str) -> bool:
-    """Return whether an address is of this computer alone."""
+def local_names(host: str) -> set[str] | None:
+    """Return the names by which a page of this computer alone is asked for; None of any other page.
+
+    Args:
+        host: name or address that the page is served at. A name may lead to this computer alone, as
+            `localhost` and often the computer's own do, and an address may be shortened: `127.1`.
+    """
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
+        found = {str(own[4][0]) for own in socket.getaddrinfo(host, None)}
+    except OSError:
+        return None
+    if not all(ip_address(own).is_loopback for own in found):
+        return None
+    return {host.lower(), *found, *LOCAL}
 
 
 def name_in(address: str) -> str | None:
@@ -118,7 +127,7 @@ def serve(
     with TemporaryDirectory(prefix="reslag_explore_") as folder:
         os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
         blocks = launch(found, host, port)
-        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        address = f"http://{in_address(host)}:{port}"
         print(f"The page is at {printable(address)} until Ctrl-C ends it.", flush=True)
         if open_browser and not opened(address):
             print(f"No browser can be opened here: open {printable(address)} yourself.", flush=True)
@@ -144,7 +153,7 @@ def launch(found: Sequence[tuple[Subject, Explorer]], host: str, port: int) -> A
     blocks = Page(Panels(found)).blocks
     try:
         blocks.launch(
-            server_name=host,
+            server_name=in_address(host),
             server_port=port,
             prevent_thread_lock=True,
             share=False,
@@ -162,6 +171,11 @@ def launch(found: Sequence[tuple[Subject, Explorer]], host: str, port: int) -> A
             f"--port {port}: the page cannot be served at {printable(host)}; choose another one."
         ) from None
     return blocks
+
+
+def in_address(host: str) -> str:
+    """Return a host as it is written in a URL: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def opened(address: str) -> bool:

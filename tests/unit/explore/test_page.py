@@ -158,7 +158,8 @@ def test_a_port_that_is_taken_meanwhile_is_told(
 ) -> None:
     from reslag_vae.explore.server import launch
 
-    def taken(*_: Any, **__: Any) -> None:
+    def taken(*_: Any, **options: Any) -> None:
+        assert options["server_name"] == "[::1]"  # Gradio makes an address of it
         raise OSError("Cannot find empty port")
 
     monkeypatch.setattr(gradio.Blocks, "launch", taken)

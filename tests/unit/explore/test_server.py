@@ -27,7 +27,7 @@ def answered(host: str, /, **headers: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.0.0.2"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.0.0.2", "127.1"])
 def test_a_page_of_this_computer_is_asked_for_by_its_names(host: str) -> None:
     own = f"[{host}]:7860" if ":" in host else f"{host}:7860"
     for name in (own, "localhost:7860", "127.0.0.1", "[::1]:80", "LOCALHOST"):
@@ -40,6 +40,23 @@ def test_a_page_of_this_computer_is_asked_for_by_its_names(host: str) -> None:
         assert not answered(host, host=name)
         assert not answered(host, host=name, origin=f"http://{name}")
     assert not answered(host)
+
+
+def test_a_name_that_leads_to_this_computer_alone_is_one_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    addresses = ["127.0.1.1"]  # as that of a computer's own name often is
+
+    def resolved(host: str, port: None) -> list[Any]:
+        assert (host, port) == ("Desk", None)
+        return [(None, None, 0, "", (address, 0)) for address in addresses]
+
+    monkeypatch.setattr("reslag_vae.explore.server.socket.getaddrinfo", resolved)
+    for name in ("desk:7860", "127.0.1.1:7860", "localhost:7860"):
+        assert answered("Desk", host=name, origin=f"http://{name}")
+    assert not answered("Desk", host="elsewhere.example:7860")
+    addresses.append("192.0.2.7")
+    assert answered("Desk", host="desk.example:7860")
 
 
 def test_a_page_of_the_network_is_asked_for_by_any_name_but_from_no_other_page() -> None:

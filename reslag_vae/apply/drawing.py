@@ -18,6 +18,7 @@ from reslag_vae.apply.request import (
     NEIGHBOURS_CSV,
     NEIGHBOURS_PNG,
     Request,
+    samples_in,
 )
 from reslag_vae.apply.samplers import PriorSampler, Sampler, fitted
 from reslag_vae.apply.subject import Subject
@@ -166,9 +167,8 @@ def remove_samples(folder: Path) -> None:
         WriteError: one cannot be removed.
     """
     try:
-        for path in folder.glob("*.png"):
-            if path.stem.isdecimal():
-                path.unlink()
+        for path in samples_in(folder):
+            path.unlink()
     except OSError as error:
         raise WriteError(f"{error.filename} cannot be removed: {error.strerror}.") from None
 

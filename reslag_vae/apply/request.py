@@ -270,6 +270,18 @@ def check_outputs(request: Request) -> None:
     refuse_folders(request)
     for option, path in request.files.items():
         refuse_place(option, path, request.overwrite)
+    folder = request.out / request.samples
+    # Also where their grid has been moved away
+    if request.sample and not request.overwrite and samples_in(folder):
+        raise ConfigError(
+            f"--sample {printable(str(folder))}: holds samples already; add --overwrite to replace "
+            "them."
+        )
+
+
+def samples_in(folder: Path) -> list[Path]:
+    """Return the samples in a folder, which need not be there: pictures named by a number."""
+    return [path for path in folder.glob("*.png") if path.stem.isdecimal()]
 
 
 def refuse_place(option: str, path: Path, overwrite: bool) -> None:

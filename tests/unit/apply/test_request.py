@@ -171,6 +171,22 @@ def test_labels_by_folder_and_by_file(tmp_path: Path) -> None:
         odd_ones([], table, names)
 
 
+def test_samples_are_replaced_when_it_is_asked_for_alone(
+    asked: Callable[..., Request], tmp_path: Path
+) -> None:
+    """Also where their grid has been moved away: those beyond the new ones are removed."""
+    folder = tmp_path / "out" / "samples_prior"
+    folder.mkdir(parents=True)
+    (tmp_path / "out" / "applied.json").write_text("{}")
+    (folder / "mine.png").touch()
+    wanted: dict[str, object] = {"pictures": (), "sample": 3}
+    checked_inputs(asked(**wanted))
+    (folder / "07.png").touch()
+    with pytest.raises(UserError, match="samples_prior: holds samples already; add --overwrite"):
+        checked_inputs(asked(**wanted))
+    checked_inputs(asked(**wanted, overwrite=True))
+
+
 def test_labels_of_no_picture_are_told(asked: Callable[..., Request], tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
     table.write_text("file,label\nusual/a.png,0\nodd/b.png,1\nodd/B.png,1\n")

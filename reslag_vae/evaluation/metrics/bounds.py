@@ -60,7 +60,8 @@ def importance_weighted_bound(
 
     Burda et al. 2016, https://arxiv.org/abs/1509.00519, Eq. 8. The bound tightens as K grows. Every
     constant of the likelihood is included. The result does not depend on the size of the chunks;
-    their memory is that of 32,768 latents or, if there are more, those of one image.
+    their memory is that of 32,768 latents or, if there are more, those of one image. Of a hierarchy
+    it is that of 512 samples, which go through its networks together, or of one image's.
 
     Args:
         model: any model whose posterior has a density.

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
-from PIL import Image
 
 from reslag_vae.data import Arrays, CelebA
 from reslag_vae.evaluation.main import read_data
 from reslag_vae.runs.config import load_config
 from reslag_vae.runs.folder import CONFIG_FILE, IMAGES_FILE
 from reslag_vae.runs.load import Run
+from tests.faces import write_faces
 
 Compose = Callable[..., DictConfig]
 
@@ -31,15 +31,7 @@ def begun(folder: Path, data: dict[str, Any], condition: dict[str, Any] | None =
 @pytest.fixture
 def faces(tmp_path: Path) -> dict[str, Any]:
     """The node of a small CelebA with two attributes."""
-    folder = tmp_path / "celeba" / "img_align_celeba"
-    folder.mkdir(parents=True)
-    stream, lines = np.random.default_rng(0), ["30", "Smiling Young"]
-    for number in range(1, 31):
-        pixels = stream.integers(256, size=(16, 16, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:06d}.png")
-        has = ["1" if own else "-1" for own in stream.integers(2, size=2)]
-        lines.append(" ".join([f"{number:06d}.jpg", *has]))
-    (folder.parent / "list_attr_celeba.txt").write_text("\n".join(lines))
+    write_faces(tmp_path, ["Smiling", "Young"])
     return {
         "_target_": "reslag_vae.data.CelebA",
         "root": str(tmp_path),

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from lightning import Trainer
@@ -28,6 +27,7 @@ from reslag_vae.options.condition import named
 from reslag_vae.runs.data import load_data, tell_condition
 from reslag_vae.runs.formats import read_json
 from reslag_vae.training.build import build, measured
+from tests.faces import write_faces
 from tests.systems import QUICK, TINY
 
 Compose = Callable[..., DictConfig]
@@ -258,18 +258,7 @@ def test_other_classes_than_those_of_the_run_are_refused(run: Path) -> None:
 
 @pytest.fixture
 def faces(tmp_path: Path) -> CelebA:
-    from PIL import Image
-
-    folder = tmp_path / "celeba" / "img_align_celeba"
-    folder.mkdir(parents=True)
-    lines = ["30", "Smiling Young Hat"]
-    stream = np.random.default_rng(0)
-    for number in range(1, 31):
-        pixels = stream.integers(256, size=(16, 16, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:06d}.png")
-        has = ["1" if own else "-1" for own in stream.integers(2, size=3)]
-        lines.append(" ".join([f"{number:06d}.jpg", *has]))
-    (folder.parent / "list_attr_celeba.txt").write_text("\n".join(lines))
+    write_faces(tmp_path, ["Smiling", "Young", "Hat"])
     data = CelebA(tmp_path, 8, 0.3, 0, size=16)
     data.setup()
     return data

@@ -1,6 +1,5 @@
 """The distance of samples from images, and the classifier behind it."""
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,18 +9,17 @@ import torch
 from reslag_vae.data import Arrays
 from reslag_vae.evaluation import context
 from reslag_vae.evaluation.context import Subject
-from reslag_vae.evaluation.measurements.samples import (
-    WORDS,
+from reslag_vae.evaluation.measurements import data_classifiers
+from reslag_vae.evaluation.measurements.data_classifiers import (
     classifier_of,
     classifier_path,
     development_images,
-    samples,
 )
+from reslag_vae.evaluation.measurements.samples import WORDS, samples
 from reslag_vae.evaluation.settings import Settings
 
 MakeSubject = Callable[..., Subject]
-# The room exports the function of that name.
-module: Any = sys.modules[samples.__module__]
+module: Any = data_classifiers
 
 
 def test_the_classifier_is_the_same_for_every_seed_of_the_split(

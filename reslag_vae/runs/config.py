@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
+from omegaconf._utils import get_yaml_loader
 
 from reslag_vae._runtime.errors import ConfigError, first_line
 from reslag_vae.runs.errors import RunError
@@ -63,15 +64,15 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = config_path(folder)
     content = read_bytes(path, MOST_BYTES)
     try:
-        text = content.decode("utf-8")
-        refuse_unplain(text)
-        tree = OmegaConf.to_container(OmegaConf.create(text))
+        tree = yaml.load(content.decode("utf-8"), Loader=PlainLoader)
     except Exception as error:  # damaged bytes fail anywhere in the reader, with any exception
         raise RunError(f"{path} is damaged: {first_line(error)}") from None
     if not isinstance(tree, dict) or not tree:
         raise RunError(f"{path} is damaged: it is not the configuration of a run.")
     if not is_final(tree):
-        raise RunError(f"{path} is not the configuration of a run: it holds references.")
+        raise RunError(
+            f"{path} is not the configuration of a run: it holds references, or values of no name."
+        )
     return current_config({str(name): value for name, value in tree.items()}, path)
 
 
@@ -88,23 +89,33 @@ def load_config(folder: str | Path) -> DictConfig:
     return OmegaConf.create(tree)
 
 
-def refuse_unplain(text: str) -> None:
-    """Refuse YAML that grows when it is read, names types, or is larger than any configuration.
+class PlainLoader(get_yaml_loader()):  # type: ignore[misc]
+    """OmegaConf's reader of YAML, which refuses what no configuration of a run holds.
+
+    That is YAML that grows when it is read, names types, or is larger than any configuration. It
+    is refused as its text goes by, before anything is made of it.
 
     Raises:
         ValueError: the message says what the text holds.
         yaml.YAMLError: the text is not YAML.
     """
-    level = 0
-    for count, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.level = self.count = 0
+
+    def get_event(self) -> Any:
+        event = super().get_event()
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise ValueError("it holds references to its own parts")
         if getattr(event, "tag", None) is not None:
             raise ValueError(f"it names a type, {event.tag}")
-        level += isinstance(event, yaml.CollectionStartEvent)
-        level -= isinstance(event, yaml.CollectionEndEvent)
-        if level > MOST_LEVELS or count > MOST_VALUES:
+        self.level += isinstance(event, yaml.CollectionStartEvent)
+        self.level -= isinstance(event, yaml.CollectionEndEvent)
+        self.count += 1
+        if self.level > MOST_LEVELS or self.count > MOST_VALUES:
             raise ValueError("it is larger than the configuration of a run")
+        return event
 
 
 def is_final(tree: Any) -> bool:
@@ -120,6 +131,8 @@ def is_final(tree: Any) -> bool:
         if count > MOST_VALUES or level > MOST_LEVELS:
             return False
         if isinstance(node, dict):
+            if None in node:
+                return False  # no name
             left += [(part, level + 1) for own in node.items() for part in own]
         elif isinstance(node, list):
             left += [(part, level + 1) for part in node]

@@ -60,6 +60,8 @@ DAMAGED = {
     "a tab": b"a:\n\t- b\n",
     "a zero": b"a: \x00\n",
     "a name twice": b"seed: 1\nseed: 2\n",
+    "no name": b"a:\n  ~: 1\n",
+    "a list for a name": b"[a]: 1\n",
     "code": b"a: !!python/object/apply:os.system ['true']\n",
     "a type": b"a: !!binary aGVsbG8=\n",
     "a path": b"a: !!python/object/apply:pathlib.Path [/]\n",

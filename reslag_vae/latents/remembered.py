@@ -19,10 +19,16 @@ class Remembered(Generic[Value]):
     def get(self, tensors: Iterable[Tensor], compute: Callable[[], Value]) -> Value:
         """Return the value, computed anew if a tensor is another one or was written to.
 
+        Of tensors that were made in `torch.inference_mode` nothing is kept: PyTorch does not count
+        how often these are written to.
+
         Args:
             tensors: everything that the value depends on, always in the same order.
             compute: function that returns the value.
         """
+        tensors = list(tensors)
+        if any(tensor.is_inference() for tensor in tensors):
+            return compute()
         state = [state_of(tensor) for tensor in tensors]
         if self.value is None or state != self.state:
             self.state, self.value = state, compute()

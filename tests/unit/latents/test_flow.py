@@ -153,6 +153,15 @@ def test_what_is_remembered_depends_on_every_tensor() -> None:
     assert remembered.get((first, second.clone()), lambda: 4) == 4
 
 
+def test_of_tensors_made_in_inference_mode_nothing_is_remembered() -> None:
+    remembered: Remembered[int] = Remembered()
+    with torch.inference_mode():
+        tensor = torch.zeros(2)
+        assert remembered.get([tensor], lambda: 1) == 1
+        tensor.add_(1)
+        assert remembered.get([tensor], lambda: 2) == 2
+
+
 def test_it_is_as_exact_under_autocast() -> None:
     prior, latents = trained("coupling").float(), torch.randn(5, 4)
     expected = prior().log_prob(latents), prior.from_noise(latents)

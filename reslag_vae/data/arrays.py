@@ -177,7 +177,8 @@ def channels_first(given: Any) -> Any:
     """Return arrays of (N, H, W) and (N, H, W, C) images as (N, C, H, W), and others as they are.
 
     Raises:
-        ValueError: an array has another number of dimensions, or none of its images.
+        ValueError: an array has another number of dimensions, or none of its images, or is one
+            picture (H, W, C).
     """
     if not isinstance(given, Tensor | np.ndarray):
         return given
@@ -186,6 +187,10 @@ def channels_first(given: Any) -> Any:
         raise ValueError(
             "images: (N, C, H, W), (N, H, W, C) or (N, H, W) are wanted, and these are "
             f"{shape}{', which holds none' if 0 in shape else ''}."
+        )
+    if len(shape) == 3 and shape[2] in (1, 3, 4) and shape[2] < shape[1]:
+        raise ValueError(
+            f"images: several are wanted, and these are {shape}, as one picture (H, W, C) is."
         )
     if len(shape) == 3:
         return given[:, None]

@@ -81,7 +81,9 @@ def gathered(pictures: Any, name: str = "pictures") -> Given:
     if isinstance(pictures, DataLoader):
         if isinstance(pictures.dataset, IterableDataset):
             raise ConfigError(f"{name}: a DataLoader of an IterableDataset {READ_ONCE}.")
-        return joined(as_pairs(pictures, name, batched=True), name)
+        # Without a batch size a loader gives the items of its data set as they are.
+        dimensions = (3, 4) if pictures.batch_sampler is not None else (2, 3, 4)
+        return joined(as_pairs(pictures, name, dimensions), name)
     if isinstance(pictures, Tensor | np.ndarray):
         return Given(pictures, None)
     if isinstance(pictures, Iterator | IterableDataset):
@@ -97,19 +99,20 @@ def gathered(pictures: Any, name: str = "pictures") -> Given:
                 "labels=."
             )
         items = (pictures[index] for index in range(len(pictures)))
-        return joined(as_pairs(items, name, batched=False), name)
+        return joined(as_pairs(items, name, (2, 3)), name)
     raise ConfigError(f"{name}: {WANTED[name]}, and this is {type(pictures).__name__}.")
 
 
 def as_pairs(
-    items: Iterable[Any], name: str, batched: bool
+    items: Iterable[Any], name: str, dimensions: tuple[int, ...]
 ) -> Iterator[tuple[Any, list[Any] | None]]:
     """Yield arrays of images, or pictures, and their labels; None where they have none.
 
     Args:
         items: items of a data set, or batches of a loader.
         name: name of the argument, for the messages.
-        batched: whether an item holds several images.
+        dimensions: numbers of dimensions that the images of an item may have: 2 where it may be
+            one grey image, and one of 3 is then one image, too; else it is several grey ones.
 
     Raises:
         ConfigError: an item is nothing that holds images.
@@ -123,14 +126,15 @@ def as_pairs(
             image, label = item[0], item[1] if len(item) > 1 else None
         dims = getattr(image, "ndim", None)
         picture = type(image).__module__.startswith("PIL.")
-        if not (picture and not batched) and dims not in ((3, 4) if batched else (2, 3)):
-            what = "batch of a DataLoader" if batched else "item of a Dataset"
+        if not (picture and 2 in dimensions) and dims not in dimensions:
+            what = "item of a Dataset" if 4 not in dimensions else "batch of a DataLoader"
             raise ConfigError(
                 f"{name}: each {what} must be images, a pair of images and labels, or a dict with "
                 f"`image`, and this is {shape_of(item)}."
             )
-        alone = not batched and not picture
-        yield image[None] if alone else image, labels_of(label, len(image) if batched else 1)
+        alone = picture or dims == 2 or (dims == 3 and 2 in dimensions)
+        count = 1 if alone else len(image)
+        yield image[None] if alone and not picture else image, labels_of(label, count)
 
 
 def joined(pairs: Iterable[tuple[Any, list[Any] | None]], name: str) -> Given:

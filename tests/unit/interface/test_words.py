@@ -94,6 +94,18 @@ HELD: dict[str, tuple[Any, bool]] = {
         DataLoader(TensorDataset(PIXELS, torch.ones(12, 3, dtype=torch.int64)), batch_size=5),
         False,
     ),
+    "loader without batches": (
+        DataLoader(TensorDataset(PIXELS, torch.full((12,), 3)), batch_size=None),
+        True,
+    ),
+    "loader without batches, of greys": (
+        DataLoader(TensorDataset(PIXELS[:, 0], torch.full((12,), 3)), batch_size=None),
+        True,
+    ),
+    "loader whose data set has batches": (
+        DataLoader(TensorDataset(PIXELS[None], torch.full((1, 12), 3)), batch_size=None),
+        True,
+    ),
     "data set of boxes": (Items(*[(own, [[1, 2], [3]]) for own in PIXELS]), False),
     "loader without labels": (DataLoader(TensorDataset(PIXELS / 255), batch_size=5), False),
 }
@@ -107,6 +119,14 @@ def test_whatever_holds_images_is_read(name: str) -> None:
     assert torch.equal(data.store, PIXELS)
     assert bool(data.classes) == labelled
     assert ((data.store_labels >= 0) == labelled).all()
+
+
+def test_a_loader_without_batches_gives_images_and_not_their_channels() -> None:
+    colours = torch.randint(256, (6, 3, 8, 8), dtype=torch.uint8)
+    labels = torch.arange(6)
+    given = gathered(DataLoader(TensorDataset(colours, labels), batch_size=None))
+    assert torch.equal(given.images, colours)
+    assert given.labels.tolist() == labels.tolist()
 
 
 def by_hand() -> VAE:
@@ -150,6 +170,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "one colour": (lambda: reslag_vae.fit(BLACK + 99), "of one colour each"),
     "rank": (lambda: reslag_vae.fit(PIXELS.flatten(1)), r"and these are \(12, 64\)"),
     "channels": (lambda: reslag_vae.fit(torch.rand(9, 4, 8, 8)), "1 or 3 channels"),
+    "one picture": (lambda: reslag_vae.fit(np.ones((32, 32, 3))), "as one picture"),
     "labels": (lambda: reslag_vae.fit(PIXELS, labels=[1]), "one for each of 12 images"),
     "one-hot": (lambda: reslag_vae.fit(PIXELS, labels=np.eye(12)), "whole numbers or names"),
     "structure": (lambda: reslag_vae.fit(Items({"pixels": 1})), "a dict with pixels"),

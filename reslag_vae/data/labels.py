@@ -24,7 +24,13 @@ def labels_of(given: Any, count: int, name: str = "labels") -> NDArray[Any]:
     """
     if given is None:
         return np.full(count, -1)
-    labels = given.detach().cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
+    try:
+        labels = as_array(given)
+    except ValueError:
+        raise DataError(
+            f"{name}: (N,) whole numbers or names are wanted, one for each image, and these are "
+            "rows of several lengths."
+        ) from None
     if labels.ndim != 1 or labels.dtype.kind not in "iubU":
         raise DataError(
             f"{name}: (N,) whole numbers or names are wanted, one for each image, and these are "
@@ -32,6 +38,23 @@ def labels_of(given: Any, count: int, name: str = "labels") -> NDArray[Any]:
         )
     if len(labels) != count:
         raise DataError(f"{name}: one for each of {count:,} images is wanted, not {len(labels):,}.")
+    return labels
+
+
+def as_array(given: Any) -> NDArray[Any]:
+    """Return labels as an array; of Python's texts or whole numbers, as pandas has them, numpy's.
+
+    Args:
+        given: labels in whatever holds them.
+
+    Raises:
+        ValueError: they are rows of several lengths.
+    """
+    labels = given.detach().cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
+    if labels.dtype.kind in "OT":  # objects, or numpy's texts of any length
+        for kind in (str, int):
+            if all(isinstance(own, kind) for own in labels.flat):
+                return np.asarray(labels.tolist())
     return labels
 
 

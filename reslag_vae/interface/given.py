@@ -14,6 +14,7 @@ from reslag_vae._runtime.errors import ConfigError, printable
 from reslag_vae._runtime.images import as_images, unlike
 from reslag_vae.data import DataError, Images
 from reslag_vae.data.arrays import as_bytes, channels_first
+from reslag_vae.data.labels import as_array
 
 # Names of what a data set's items hold, in the order in which they are looked for.
 IMAGE_NAMES = ("image", "images", "img", "pixel_values", "x")
@@ -172,13 +173,13 @@ def labels_of(label: Any, count: int) -> list[Any] | None:
         label: what is beside the images.
         count: number of the images.
     """
-    if isinstance(label, bool | float) or label is None:
+    if label is None:
         return None
     try:
-        own = np.asarray(label)
+        own = as_array(label)
     except ValueError:  # lists of several lengths
         return None
-    return list(own.reshape(-1)) if own.dtype.kind in "iuU" and own.size == count else None
+    return list(own.reshape(-1)) if own.dtype.kind in "iubU" and own.size == count else None
 
 
 def shape_of(item: Any) -> str:

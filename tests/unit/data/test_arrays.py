@@ -82,6 +82,15 @@ def test_arrays_of_objects_are_not_called_damaged(name: str, tmp_path: Path) -> 
     assert "damaged" not in str(refused.value)
 
 
+@pytest.mark.parametrize(("pair", "classes"), [(["b", "a"], ["a", "b"]), ([20, 3], ["3", "20"])])
+def test_labels_may_be_objects_of_python_as_those_of_pandas(
+    pair: list[object], classes: list[str]
+) -> None:
+    data = Arrays(PIXELS, np.array(20 * pair, dtype=object))
+    assert data.classes == classes
+    assert data.store_labels.tolist() == 20 * [1, 0]
+
+
 def test_class_numbers_are_those_of_the_sorted_labels() -> None:
     labels, names = numbered([np.array([7, -1, 3]), np.array([3, 7])])
     assert labels.tolist() == [1, -1, 0, 0, 1]

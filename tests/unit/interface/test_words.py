@@ -106,6 +106,12 @@ HELD: dict[str, tuple[Any, bool]] = {
         DataLoader(TensorDataset(PIXELS[None], torch.full((1, 12), 3)), batch_size=None),
         True,
     ),
+    "data set of truth values": (Items(*[(own, True) for own in PIXELS]), True),
+    "loader of truth values": (
+        DataLoader(TensorDataset(PIXELS, torch.ones(12, dtype=torch.bool)), batch_size=5),
+        True,
+    ),
+    "data set of numbers with a fraction": (Items(*[(own, 0.5) for own in PIXELS]), False),
     "data set of boxes": (Items(*[(own, [[1, 2], [3]]) for own in PIXELS]), False),
     "loader without labels": (DataLoader(TensorDataset(PIXELS / 255), batch_size=5), False),
 }
@@ -172,6 +178,14 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "channels": (lambda: reslag_vae.fit(torch.rand(9, 4, 8, 8)), "1 or 3 channels"),
     "one picture": (lambda: reslag_vae.fit(np.ones((32, 32, 3))), "as one picture"),
     "labels": (lambda: reslag_vae.fit(PIXELS, labels=[1]), "one for each of 12 images"),
+    "labels of several lengths": (
+        lambda: reslag_vae.fit(PIXELS, labels=[[1], [1, 2]] * 6),
+        "^labels: .* rows of several lengths",
+    ),
+    "labels of several kinds": (
+        lambda: reslag_vae.fit(PIXELS, labels=np.array(["a", None] * 6)),
+        "these are object",
+    ),
     "one-hot": (lambda: reslag_vae.fit(PIXELS, labels=np.eye(12)), "whole numbers or names"),
     "structure": (lambda: reslag_vae.fit(Items({"pixels": 1})), "a dict with pixels"),
     "loader": (lambda: reslag_vae.fit(DataLoader(Items(1))), "each batch of a DataLoader"),

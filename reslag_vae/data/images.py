@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from reslag_vae._runtime.images import ImageShape, as_images
 from reslag_vae.data.errors import DataError
 
 
@@ -43,14 +44,39 @@ def as_batch(given: Any) -> Batch:
     parts = list(given) if isinstance(given, list | tuple) else [given]
     labels = parts[1] if len(parts) > 1 else None
     if not parts or not isinstance(parts[0], Tensor) or parts[0].dim() != 4:
+        shape = f", of {tuple(parts[0].shape)}" if parts and isinstance(parts[0], Tensor) else ""
         raise ValueError(
             "A minibatch is (B, C, H, W) images, or a pair of these and (B,) labels; this is "
-            f"{type(given).__name__}."
+            f"{type(given).__name__}{shape}."
         )
     images: Tensor = parts[0]
     if not isinstance(labels, Tensor) or labels.dim() not in (1, 2):
         labels = torch.full((len(images),), -1, device=images.device)
     return Batch(images, labels.long())
+
+
+def check_images(images: Tensor, shape: ImageShape, dtype: torch.dtype, binary: bool) -> None:
+    """Look whether a model can take the images of a loader as they are.
+
+    Args:
+        images: (B, C, H, W) images; a process without images has none.
+        shape: (C, H, W) of the model's images.
+        dtype: type of the model's parameters.
+        binary: whether each pixel must be black or white.
+
+    Raises:
+        ValueError: they have another shape or type, or values that pixels cannot have.
+    """
+    if not len(images):
+        return
+    taken = as_images(images, shape, binary)
+    if images.dtype not in (torch.uint8, dtype):
+        raise ValueError(
+            f"images: uint8, or {dtype} in [0, 1], is wanted of a loader, and these are "
+            f"{images.dtype}."
+        )
+    if taken is not images and not torch.equal(taken, images):
+        raise ValueError("images: black and white in uint8 is 0 and 255, and these are of 0 and 1.")
 
 
 class Images(Dataset[Batch]):

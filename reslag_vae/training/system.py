@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from reslag_vae._runtime.errors import ConfigError
-from reslag_vae.data.images import Batch, as_batch
+from reslag_vae.data.images import Batch, as_batch, check_images
 from reslag_vae.evaluation.epoch import EvaluationEpoch, with_yardstick
 from reslag_vae.models import GenerativeModel
 from reslag_vae.models.card import objective_card, preset
@@ -239,7 +239,7 @@ class BaseVAE(LightningModule):
         Returns:
             `loss`, the mean loss of the last update.
         """
-        batch, condition = as_batch(batch), self.model.condition
+        batch, condition = self.taken(batch, batch_idx), self.model.condition
         # Of a data module all labels were looked at before the run.
         if condition is not None and getattr(self.trainer, "datamodule", None) is None:
             condition.check(batch.labels)
@@ -248,6 +248,22 @@ class BaseVAE(LightningModule):
         self.train_means.add_rows(self.steps.names, rows, counts)
         self.images_seen += sum(counts) * self.trainer.world_size
         return {"loss": rows[-1, 0]}
+
+    def taken(self, given: Any, index: int) -> Batch:
+        """Return a minibatch of whatever a loader gives; of its first one the images are checked.
+
+        Args:
+            given: what the loader gives.
+            index: number of the minibatch in the loader, from 0.
+
+        Raises:
+            ValueError: it is no minibatch, or the model cannot take its images.
+        """
+        batch = as_batch(given)
+        if index == 0:
+            own = self.model
+            check_images(batch.images, own.image_shape, own.parameter.dtype, own.likelihood.binary)
+        return batch
 
     def update(self, batch: Batch, update: Update) -> ForwardPass:
         """Make one update on a minibatch."""
@@ -293,7 +309,8 @@ class BaseVAE(LightningModule):
         self.evaluation = EvaluationEpoch(self.model, self.objective)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        add_in_turn(self.evaluation, as_batch(batch), batch_idx, self.trainer.val_dataloaders)
+        taken = self.taken(batch, batch_idx)
+        add_in_turn(self.evaluation, taken, batch_idx, self.trainer.val_dataloaders)
 
     def on_validation_epoch_end(self) -> None:
         self._end_evaluation("val")
@@ -303,7 +320,8 @@ class BaseVAE(LightningModule):
         self.evaluation = EvaluationEpoch(self.model, self.objective)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        add_in_turn(self.evaluation, as_batch(batch), batch_idx, self.trainer.test_dataloaders)
+        taken = self.taken(batch, batch_idx)
+        add_in_turn(self.evaluation, taken, batch_idx, self.trainer.test_dataloaders)
 
     def on_test_epoch_end(self) -> None:
         self._end_evaluation("test")

@@ -98,7 +98,8 @@ def as_tensor(given: Any, shape: ImageShape | None) -> Tensor:
             return 255 * given.to(torch.uint8)
         return given.long() if given.dtype in UNSIGNED else given
     if isinstance(given, np.ndarray) and given.dtype.kind in "fiub":
-        own = given.astype(given.dtype.newbyteorder("="))
+        # PyTorch warns of arrays that cannot be written to.
+        own = given.astype(given.dtype.newbyteorder("="), copy=not given.flags.writeable)
         native = np.ascontiguousarray(own, np.float64 if own.dtype == np.longdouble else None)
         return as_tensor(torch.from_numpy(native), shape)
     if type(given).__module__.startswith("PIL."):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from reslag_vae.data import Arrays, DataError
+from reslag_vae.data import Arrays, DataError, arrays
 from reslag_vae.data.labels import numbered
 
 PIXELS = torch.randint(256, (40, 3, 8, 8), generator=torch.Generator().manual_seed(0)).byte()
@@ -34,6 +34,22 @@ def test_images_are_copied_and_floating_point_is_rounded() -> None:
     assert torch.equal(data.store, PIXELS)
     assert torch.equal(floats.store, PIXELS)
     assert floats.notes == ["floating point was rounded to 256 levels"]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32, np.float64])
+def test_images_are_held_once_and_those_that_were_given_stay(
+    kind: type[np.generic], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrays, "AT_ONCE", 600)  # of three images at a time
+    pixels = PIXELS.numpy() if kind is np.uint8 else (PIXELS.numpy() / 255).astype(kind)
+    given = pixels.copy()
+    data = Arrays(given)
+    data.setup()
+    assert np.array_equal(given, pixels)
+    assert torch.equal(data.store, PIXELS)
+    assert data.split("train").store is data.store
+    data.store.zero_()
+    assert np.array_equal(given, pixels)
 
 
 def test_what_is_kept_is_read_again(tmp_path: Path) -> None:

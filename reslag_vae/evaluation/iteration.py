@@ -161,7 +161,7 @@ def given_chunks(
     """Yield a model that is told of some images, and these: see `chunks`.
 
     Args:
-        model: any model, on whose device the images are.
+        model: any model, on whose device and in whose precision the images are.
         images: images as `checked_images` returns them.
         most: the number of images at a time, at most; None is as many as fit.
 
@@ -174,9 +174,11 @@ def given_chunks(
         raise ValueError(
             f"the model was told of {len(conditions)} images, and these are {len(images)}."
         )
+    parameter = next(model.parameters(), None)
     for part in chunks(images, device_of(model), most):
-        yield of_rows(model, slice(first, first + len(part))), part
-        first += len(part)
+        own = part if parameter is None else part.to(parameter.dtype)
+        yield of_rows(model, slice(first, first + len(own))), own
+        first += len(own)
 
 
 def checked_images(images: Any, model: LatentModel | None = None) -> Tensor | Images:
@@ -188,8 +190,15 @@ def checked_images(images: Any, model: LatentModel | None = None) -> Tensor | Im
 
     Raises:
         ValueError: they are not images, not of the model's shape, not in the range of pixels, or
-            greys of which the model's likelihood gives no probability.
+            greys of which the model's likelihood gives no probability; or the model is in half
+            precision.
     """
+    parameter = None if model is None else next(model.parameters(), None)
+    if parameter is not None and parameter.dtype in (torch.float16, torch.bfloat16):
+        raise ValueError(
+            f"model: its parameters are {parameter.dtype}, in which the sums over pixels are off "
+            "by whole nats: call its float()."
+        )
     shape = getattr(model, "image_shape", None)
     binary: bool = getattr(getattr(model, "likelihood", None), "binary", False)
     if isinstance(images, Images):
@@ -202,7 +211,6 @@ def checked_images(images: Any, model: LatentModel | None = None) -> Tensor | Im
             refuse_greys(images)
         return images
     given = as_images(images, shape, binary)
-    parameter = None if model is None else next(model.parameters(), None)
     if parameter is None or not given.is_floating_point():
         return given
     return given.to(parameter.dtype)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from reslag_vae.data.images import Images
 from reslag_vae.evaluation import iteration
 from reslag_vae.evaluation.adapters import EncoderDecoder
 from reslag_vae.evaluation.metrics import bounds as module
@@ -153,6 +154,28 @@ def test_images_of_8_bits_are_taken_as_numbers_in_0_to_1(make_network: MakeNetwo
     b = importance_weighted_bound(model, images / 255, 4)
     torch.testing.assert_close(a.importance_weighted, b.importance_weighted)
     assert model.training
+
+
+@pytest.mark.parametrize("held", ["array", "split"])
+def test_images_of_8_bits_are_given_to_a_model_in_its_precision(
+    held: str, make_network: MakeNetwork
+) -> None:
+    model = make_model(make_network(), "sigma_optimal")
+    pixels = torch.randint(256, (4, 1, 8, 8), dtype=torch.uint8)
+    images = pixels if held == "array" else Images(pixels)
+    expected = importance_weighted_bound(model, images, 3).importance_weighted
+    found = importance_weighted_bound(model.double(), images, 3).importance_weighted
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
+def test_a_model_in_half_precision_is_refused(
+    precision: torch.dtype, make_network: MakeNetwork
+) -> None:
+    """Its bounds would be whole nats off."""
+    model = make_model(make_network(), "sigma_optimal").to(precision)
+    with pytest.raises(ValueError, match="call its float"):
+        importance_weighted_bound(model, torch.rand(4, 1, 8, 8), 3)
 
 
 @pytest.mark.parametrize(("choice", "parameters"), [("mmd", 2), ("reconstruction", 1)])

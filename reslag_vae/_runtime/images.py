@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -98,10 +99,7 @@ def as_tensor(given: Any, shape: ImageShape | None) -> Tensor:
             return 255 * given.to(torch.uint8)
         return given.long() if given.dtype in UNSIGNED else given
     if isinstance(given, np.ndarray) and given.dtype.kind in "fiub":
-        # PyTorch warns of arrays that cannot be written to.
-        own = given.astype(given.dtype.newbyteorder("="), copy=not given.flags.writeable)
-        native = np.ascontiguousarray(own, np.float64 if own.dtype == np.longdouble else None)
-        return as_tensor(torch.from_numpy(native), shape)
+        return as_tensor(from_array(given), shape)
     if type(given).__module__.startswith("PIL."):
         return from_picture(given, shape)
     if isinstance(given, Sequence) and not isinstance(given, str | bytes) and len(given):
@@ -117,6 +115,14 @@ def as_tensor(given: Any, shape: ImageShape | None) -> Tensor:
         "images: a tensor, a numpy array, a PIL picture or a list of these is wanted, and this is "
         f"{type(given).__name__}."
     )
+
+
+def from_array(given: NDArray[Any]) -> Tensor:
+    """Return an array of numbers as a tensor, whatever its order of bytes, strides or width."""
+    # PyTorch warns of arrays that cannot be written to.
+    own = given.astype(given.dtype.newbyteorder("="), copy=not given.flags.writeable)
+    native = np.ascontiguousarray(own, np.float64 if own.dtype == np.longdouble else None)
+    return torch.from_numpy(native)
 
 
 def unlike(shapes: Collection[tuple[int, ...]]) -> str:

@@ -2,8 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from reslag_vae._runtime.images import from_array
+
+# What a list may hold of each image.
+HELD = (Tensor, np.ndarray)
 
 
 def as_latents(
@@ -12,7 +18,8 @@ def as_latents(
     """Return (B, d) latents in the precision and on the device of a model.
 
     Args:
-        given: a tensor, a numpy array or lists of numbers, of (B, d) or, as a batch of one, (d,).
+        given: a tensor, a numpy array or lists of numbers, of (B, d) or, as a batch of one, (d,);
+            or a list of tensors or arrays, one for each image.
         dimensions: d that the latents must have; None for any.
         parameter: a parameter of the model; None keeps the latents' own precision and device.
 
@@ -21,7 +28,7 @@ def as_latents(
     """
     wanted = f"(B, {'d' if dimensions is None else dimensions})"
     try:
-        latents = torch.as_tensor(given)
+        latents = as_tensor(given)
         if latents.layout != torch.strided or latents.is_meta or latents.is_quantized:
             raise TypeError
     except (TypeError, ValueError, RuntimeError):
@@ -43,3 +50,16 @@ def as_latents(
     if not latents.detach().isfinite().all():
         raise ValueError("latents: finite numbers are wanted, and these hold infinities or NaN.")
     return latents
+
+
+def as_tensor(given: Any) -> Tensor:
+    """Return the numbers that an object holds as a tensor.
+
+    Raises:
+        TypeError: it holds none. PyTorch raises ValueError and RuntimeError, too.
+    """
+    if isinstance(given, np.ndarray) and given.dtype.kind in "fiub":
+        return from_array(given)
+    if isinstance(given, list | tuple) and any(isinstance(own, HELD) for own in given):
+        return torch.stack([as_tensor(own) for own in given])
+    return torch.as_tensor(given)

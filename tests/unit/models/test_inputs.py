@@ -278,6 +278,28 @@ def test_latents_are_converted(latents: Any, model: FlatModel) -> None:
     assert torch.equal(model.decode(latents), model.decode(torch.zeros(2, 3)))
 
 
+CODES = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+@pytest.mark.parametrize(
+    "latents",
+    [
+        CODES[::-1].copy()[::-1],
+        CODES.astype(">f4"),
+        CODES.astype(np.longdouble),
+        np.lib.stride_tricks.as_strided(CODES, writeable=False),
+        list(CODES),
+        tuple(torch.from_numpy(CODES)),
+        [list(CODES[0]), torch.from_numpy(CODES[1])],
+    ],
+    ids=["backwards", "big endian", "long", "to be read only", "arrays", "tensors", "mixed"],
+)
+def test_latents_may_be_arrays_of_any_layout_and_lists_of_them(
+    latents: Any, model: FlatModel
+) -> None:
+    assert torch.equal(model.decode(latents), model.decode(torch.from_numpy(CODES)))
+
+
 COUNTS = [
     0,
     -1,

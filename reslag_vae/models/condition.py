@@ -85,14 +85,16 @@ class Condition:
         """Return the (B, K) numbers of what a user tells of B images.
 
         Args:
-            given: the name of a class or its number, from 0, or a list of these, one for each
-                image; or attributes by name, as in {"Smiling": True}, or a list of the names that
-                an image has, or (B, K) numbers from 0 to 1.
+            given: the name of a class or its number, from 0, or a list or an array of these, one
+                for each image; or attributes by name, as in {"Smiling": True}, or a list of the
+                names that an image has, or (B, K) numbers from 0 to 1.
 
         Raises:
             ValueError: there is no such class or attribute, the numbers have another shape, or a
                 number is the name of another class.
         """
+        if hasattr(given, "tolist") and not isinstance(given, Tensor):
+            given = given.tolist()  # an array of numpy's, or a column of pandas
         if isinstance(given, Mapping):
             row: list[Any] = [0.0] * self.count
             for name, value in given.items():

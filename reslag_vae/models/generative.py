@@ -157,9 +157,9 @@ class GenerativeModel(Described, nn.Module, ABC):
         It shares all weights with this one.
 
         Args:
-            conditions: the name or the number of a class, or a list of these, one for each image;
-                attributes by name, as in {"Smiling": True}, or a list of the names that an image
-                has, or (B, K) numbers from 0 to 1.
+            conditions: the name or the number of a class, or a list or an array of these, one for
+                each image; attributes by name, as in {"Smiling": True}, or a list of the names that
+                an image has, or (B, K) numbers from 0 to 1.
 
         Raises:
             ValueError: the model is not conditional, or knows no such class or attribute.

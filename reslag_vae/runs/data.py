@@ -41,9 +41,11 @@ def build_data(
     if not isinstance(data, ImageDataModule):
         raise ValueError(f"data._target_={config.data.get('_target_')}: is not a data module.")
     if tuple(data.image_shape) != model.image_shape:
+        shape = ",".join(map(str, data.image_shape))
         raise ValueError(
-            f"The network is built for images of {model.image_shape}, and "
-            f"data={data.name} has {tuple(data.image_shape)}: set recipe.image_shape."
+            f"The network is built for images of {model.image_shape}, and data={data.name} has "
+            f"{tuple(data.image_shape)}: recipe.image_shape=[{shape}], or, of a network that was "
+            "made by hand, one for these."
         )
     return data
 

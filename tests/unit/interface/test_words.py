@@ -269,6 +269,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: reslag_vae.fit(PIXELS, model=by_hand(), objective="beta"),
         "objective=beta: has no effect, since the model was made by hand",
     ),
+    "other images than those of a network by hand": (
+        lambda: reslag_vae.fit(PIXELS[..., 1:], model=by_hand()),
+        r"recipe.image_shape=\[1,8,7\], or, of a network that was made by hand, one for these",
+    ),
     "unread": (
         lambda: reslag_vae.fit(PIXELS, "recipe.beta=4", model="vae"),
         "nothing of this run reads it",

@@ -1,9 +1,10 @@
 """The base class of networks: an inference and a generative module that share only the latent."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedTensorMixin
 
 from reslag_vae._runtime.described import Described
 from reslag_vae.options import require
@@ -52,7 +53,8 @@ class Network(Described, nn.Module):
 
     Raises:
         ValueError: the latent is not smaller than the image, so nothing would be compressed, or the
-            stages do not fit the image.
+            stages do not fit the image; or inference or generative is no module, or has lazy layers
+            that were not called yet.
     """
 
     name: ClassVar[str]
@@ -70,6 +72,8 @@ class Network(Described, nn.Module):
         conditions: int = 0,
     ) -> None:
         super().__init__()
+        check_module("inference", inference)
+        check_module("generative", generative)
         self.inference, self.generative = inference, generative
         channels, height, width = image_shape
         self.image_shape, self.latent_dim = (channels, height, width), latent_dim
@@ -83,6 +87,25 @@ class Network(Described, nn.Module):
     def extra_repr(self) -> str:
         """Return the shapes that the printed module shows."""
         return f"image_shape={self.image_shape}, latent_dim={self.latent_dim}"
+
+
+def check_module(name: str, given: Any) -> None:
+    """Refuse what is no module, or one whose parameters have no shapes yet.
+
+    Args:
+        name: name of the argument.
+        given: value of the argument.
+
+    Raises:
+        ValueError: the message says what is wanted.
+    """
+    if not isinstance(given, nn.Module):
+        raise ValueError(
+            f"{name}: a torch.nn.Module is wanted, whose parameters are trained, and this is "
+            f"{type(given).__name__}."
+        )
+    if any(isinstance(own, UninitializedTensorMixin) for own in given.parameters()):
+        raise ValueError(f"{name}: its lazy layers have no weights yet: call it once before.")
 
 
 def check_sizes(

@@ -4,6 +4,8 @@ import importlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from reslag_vae.models import GenerativeModel
+
 if TYPE_CHECKING:
     from reslag_vae.training.system import BaseVAE
 
@@ -27,7 +29,8 @@ def check_requirements(system: "BaseVAE") -> None:
 
     Raises:
         ValueError: the variant or a part requires a capability that no part provides. The message
-            names the choices that provide it, and those that do not require it.
+            names the choices that provide it, and those that do not require it. Or a parameter of
+            the model is not in exactly one group.
     """
     parts, provided = system.parts(), provided_by(system)
     # The rule for sigma first: it says which of the objectives will do.
@@ -39,6 +42,28 @@ def check_requirements(system: "BaseVAE") -> None:
                 f"{group}={chosen(system, group)} does not take "
                 f"{alternatives(system, missing, doing_without(system, group))}."
             )
+    check_groups(system.model)
+
+
+def check_groups(model: GenerativeModel) -> None:
+    """Refuse a model with a parameter that no optimizer would move, or that two would.
+
+    Raises:
+        ValueError: the message names the parameter.
+    """
+    groups = [
+        {id(own) for module in modules for own in module.parameters()}
+        for modules in model.groups().values()
+    ]
+    for name, parameter in model.named_parameters():
+        count = sum(id(parameter) in group for group in groups)
+        if parameter.requires_grad and count != 1:
+            reason = (
+                "is neither of the encoder nor of the decoder, and nothing would train it"
+                if not count
+                else "is of the encoder and of the decoder, each of which has its own optimizer"
+            )
+            raise ValueError(f"{name}: {reason}; call its requires_grad_(False), or move it.")
 
 
 def chosen(system: "BaseVAE", group: str) -> str:

@@ -1,9 +1,11 @@
 """What all networks share."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from reslag_vae.networks import LightResidualNetwork, Network, PlainNetwork, ResidualNetwork
 
@@ -25,3 +27,15 @@ def test_channels_last_changes_nothing_but_rounding(kind: type[Network]) -> None
     assert any(not weight.is_contiguous() for weight in network.parameters())
     assert all(weight.is_contiguous() for weight in usual.parameters())
     torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "said"),
+    [
+        (lambda images: images, "^inference: a torch.nn.Module is wanted, .* this is function"),
+        (nn.Sequential(nn.Flatten(), nn.LazyLinear(4)), "^inference: its lazy layers have no"),
+    ],
+)
+def test_what_has_no_weights_to_train_is_no_encoder(encoder: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Network(encoder, nn.Identity(), (1, 8, 8), 2)

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from reslag_vae.latents import (
     GaussianPosterior,
@@ -94,6 +96,38 @@ def test_every_parameter_is_in_one_group_and_reached_by_a_gradient(
         found = gradients(system, name)
         assert all(gradient is not None and gradient.isfinite().all() for gradient in found)
         assert norm(found) > 0
+
+
+class Scaled(PlainNetwork):
+    """With a parameter beside its encoder and its decoder."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.scale = nn.Parameter(torch.ones(()))
+
+
+class Tied(PlainNetwork):
+    """Whose decoder begins with the encoder's last weights."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.generative.tied = self.inference[-1]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Scaled, "^network.scale: is neither of the encoder nor of the decoder"),
+        (Tied, "^network.inference.2.weight: is of the encoder and of the decoder"),
+    ],
+)
+def test_a_parameter_outside_of_the_groups_or_in_both_is_refused(
+    kind: type[PlainNetwork], said: str
+) -> None:
+    network = kind((1, 8, 8), 2, [4], [1])
+    with pytest.raises(ValueError, match=said):
+        VAE(network)
+    VAE(network.requires_grad_(False))
 
 
 @pytest.mark.parametrize(

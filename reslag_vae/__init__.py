@@ -24,3 +24,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(interface, name)
     raise AttributeError(f"module 'reslag_vae' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return all names, also of what is not imported yet: a notebook offers them."""
+    return sorted({*globals(), *__all__})

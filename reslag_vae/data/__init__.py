@@ -57,3 +57,8 @@ def __getattr__(name: str) -> Any:
     if name in MODULES:
         return getattr(import_module(f"reslag_vae.data.{MODULES[name]}"), name)
     raise AttributeError(f"module 'reslag_vae.data' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return all names, also of what is not imported yet: a notebook offers them."""
+    return sorted({*globals(), *__all__})

@@ -18,3 +18,8 @@ def __getattr__(name: str) -> Any:
     if name in public.__all__:
         return getattr(public, name)
     raise AttributeError(f"module 'reslag_vae.evaluation' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return all names, also of what is not imported yet: a notebook offers them."""
+    return sorted({*globals(), *import_module("reslag_vae.evaluation.public").__all__})

@@ -1,10 +1,15 @@
-"""The walks of docs/architecture.md lead through code that is there."""
+"""The walks of docs/architecture.md lead through code that is there, and names can be found."""
 
 import ast
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+import reslag_vae
+from reslag_vae import data, evaluation
+from reslag_vae.evaluation import public
 
 ROOT = Path(__file__).parents[2]
 WALKS = (
@@ -39,3 +44,15 @@ def test_every_step_of_a_walk_is_there(walk: str) -> None:
     found = steps(walk)
     assert len(found) > 5
     assert [step for step in found if not is_there(*step)] == []
+
+
+@pytest.mark.parametrize(
+    ("room", "names"),
+    [
+        (reslag_vae, reslag_vae.__all__),
+        (data, data.__all__),
+        (evaluation, public.__all__),
+    ],
+)
+def test_a_notebook_offers_what_is_imported_late(room: ModuleType, names: list[str]) -> None:
+    assert set(names) <= set(dir(room))

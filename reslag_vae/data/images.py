@@ -125,8 +125,17 @@ class Images(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: Tensor) -> Batch:
-        """Return the whole batch at (B,) int64 positions in this split."""
+    def __getitem__(self, index: Any) -> Batch:
+        """Return the whole batch at (B,) int64 positions in this split.
+
+        Lists, slices and masks choose as from a tensor. At a single position it is one image,
+        (C, H, W), and its label, so that any DataLoader makes batches of a split.
+        """
+        if not isinstance(index, Tensor) or index.dtype == torch.bool:
+            index = torch.arange(len(self), device=self.rows.device)[index]
+        if not index.dim():
+            images, labels = self[index[None]]
+            return Batch(images[0], labels[0])
         # On the CPU index_select copies whole images, where indexing by [] goes through them byte
         # by byte.
         rows = self.rows.index_select(0, index)

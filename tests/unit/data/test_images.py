@@ -1,9 +1,14 @@
 """Splits: disjoint, complete, seeded."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from reslag_vae.data import DataError, Images
+from reslag_vae.data.images import Batch
 from reslag_vae.data.sampling import SequentialBatches, ShuffledBatches
 
 
@@ -18,6 +23,28 @@ def test_one_index_gives_a_whole_batch() -> None:
     assert batch.images.shape == (2, 1, 2, 2)
     assert batch.images.dtype == torch.uint8
     assert batch.images[:, 0, 0, 0].tolist() == batch.labels.tolist() == [7, 3]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [slice(1, 9, 3), [1, 4, 7], np.array([1, 4, 7]), torch.arange(9) % 3 == 1],
+    ids=["slice", "list", "array", "mask"],
+)
+def test_a_split_is_indexed_as_a_tensor_is(index: Any) -> None:
+    images = Images(torch.arange(9 * 12, dtype=torch.uint8).view(9, 3, 2, 2), torch.arange(9))
+    found = images[index]
+    assert found.labels.tolist() == [1, 4, 7]
+    assert torch.equal(found.images, images.images[[1, 4, 7]])
+
+
+def test_any_loader_makes_batches_of_a_split() -> None:
+    images = Images(torch.arange(9 * 12, dtype=torch.uint8).view(9, 3, 2, 2), torch.arange(9))
+    assert images[-1].images.shape == (3, 2, 2)
+    assert [int(own.labels) for own in images] == list(range(9))  # type: ignore[attr-defined]
+    first, *_ = DataLoader(images, batch_size=4)
+    assert isinstance(first, Batch)
+    assert torch.equal(first.images, images.images[:4])
+    assert first.labels.tolist() == [0, 1, 2, 3]
 
 
 def test_the_channels_of_a_batch_lie_last_and_every_pixel_is_in_its_place() -> None:

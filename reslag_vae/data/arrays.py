@@ -211,7 +211,8 @@ def as_bytes(images: Tensor) -> Tensor:
         images.shape, dtype=torch.uint8, device="cpu", memory_format=torch.channels_last
     )
     count = max(1, AT_ONCE * len(images) // images.numel())
-    for place, part in zip(found.split(count), images.detach().split(count), strict=True):
+    parts = torch.split(found, count), torch.split(images.detach(), count)
+    for place, part in zip(*parts, strict=True):
         own = part.cpu()
         place.copy_(
             own if own.dtype == torch.uint8 else (own.double() * 255).round_().clamp_(0, 255)

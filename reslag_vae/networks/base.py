@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedTensorMixin
 
 from reslag_vae._runtime.described import Described
 from reslag_vae.options import require
@@ -104,7 +103,7 @@ def check_module(name: str, given: Any) -> None:
             f"{name}: a torch.nn.Module is wanted, whose parameters are trained, and this is "
             f"{type(given).__name__}."
         )
-    if any(isinstance(own, UninitializedTensorMixin) for own in given.parameters()):
+    if any(isinstance(own, nn.UninitializedParameter) for own in given.parameters()):
         raise ValueError(f"{name}: its lazy layers have no weights yet: call it once before.")
 
 

@@ -29,6 +29,9 @@ from reslag_vae.runs.weights import as_in_training, plain_tensors, refuse_other_
 
 SCHEMA = "1"
 
+# Those that are fitted to codes.
+KINDS = ("mixture", *LEARNED)
+
 
 class Brought(NamedTuple):
     """A sampler that a model brings along.
@@ -44,7 +47,7 @@ class Brought(NamedTuple):
 
 def own_sampler(
     name: str,
-    folder: Path,
+    folder: str | Path,
     model: GenerativeModel,
     progress: Progress = silent,
     keep: bool = True,
@@ -64,7 +67,11 @@ def own_sampler(
     Raises:
         RunError: samplers.safetensors is damaged.
         UserError: there is none, and none can be fitted; the message says why.
+        ValueError: there is no sampler of the name.
     """
+    if name not in KINDS:
+        raise ValueError(f"name={name!r}: choose one of {', '.join(KINDS)}.")
+    folder = Path(folder).expanduser()
     known = read_samplers(folder, model)
     if name in known:
         return Brought(known[name], [])

@@ -54,3 +54,15 @@ def test_scores_and_samplers_of_another_checkpoint_take_the_place_of_none(
     assert {name: (run / name).read_bytes() for name in kept} == kept
     calibration_of(run, model, None)
     assert read_json(run / "scores.json")["weights"] != weights
+
+
+def test_a_sampler_is_asked_for_by_its_name_and_the_folder_as_text(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FEWEST, "flow", 10)
+    monkeypatch.setattr("reslag_vae.apply.samplers.UPDATES", 1)
+    model = read_subject(Request(run)).model
+    draw = own_sampler("flow", str(run), model).sampler
+    assert draw(3, seed=0).shape == (3, model.latent_dim)
+    with pytest.raises(ValueError, match="name='prior': choose one of mixture, flow, two_stage"):
+        own_sampler("prior", run, model)

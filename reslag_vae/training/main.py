@@ -13,7 +13,7 @@ from reslag_vae import options
 from reslag_vae._runtime import process, ranks, terminal
 from reslag_vae._runtime.errors import UserError, permission_errors
 from reslag_vae._runtime.invocation import configuration_folder, invocation
-from reslag_vae._runtime.jobs import job_end
+from reslag_vae._runtime.jobs import job_end, job_name
 from reslag_vae._runtime.loading import loading
 from reslag_vae._runtime.signals import interruptible
 from reslag_vae.runs.checkpoints import checkpoint_to_resume
@@ -140,6 +140,7 @@ def main(config: DictConfig) -> float | None:
             return in_folder(config, folder)
     except OccupiedError as error:
         if config.study is None or ranks.launched_processes() > 1:
+            tell_failed_job(error)
             raise job_end(str(error)) from None
         log.info("left to the other process that is at work on it")
         return None
@@ -149,6 +150,7 @@ def main(config: DictConfig) -> float | None:
         if config.study:
             log.error("failed: %s", error)
         else:
+            tell_failed_job(error)
             job_folder.discard()
         raise job_end(str(error)) from None
     except SystemExit:
@@ -159,9 +161,18 @@ def main(config: DictConfig) -> float | None:
         raise
     except Exception:
         # A sweep of many runs does not print it, so the run's train.log keeps it.
-        if config.study:
+        if config.study or job_name():
             log.exception("failed")
         raise
+
+
+def tell_failed_job(error: UserError) -> None:
+    """Log why a job of a multirun has failed; one run alone says it as it ends.
+
+    Hydra goes on with the other jobs, and raises the error of the first that has failed alone.
+    """
+    if job_name():
+        log.error("%s%s", job_name(), error)
 
 
 def in_folder(config: DictConfig, folder: Path) -> float:

@@ -649,6 +649,15 @@ def test_the_other_jobs_of_a_multirun_go_on_after_one_fails(tmp_path: Path) -> N
     assert metrics(folders["1_vae_digits_elbo_0"])["epochs_run"] == 1
 
 
+def test_each_job_of_a_multirun_that_fails_says_why(tmp_path: Path) -> None:
+    options = (*BARE, "model=vae", "data.val_fraction=2,3", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    done = start(tmp_path, "-m", *options)
+    assert done.returncode != 0
+    for number, value in enumerate((2, 3)):
+        assert f"{number}_vae_digits_elbo_0: data.val_fraction={value}: must be" in done.stdout
+    assert not (tmp_path / "sweep").exists()
+
+
 def test_resuming_what_is_no_run_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = start(tmp_path, f"resume={tmp_path / 'empty'}")

@@ -73,7 +73,7 @@ def word(*words: str) -> Kind:
 def text(most: int = 4096) -> Kind:
     """Return the kind of texts that are not empty and at most `most` characters long."""
     return Kind(
-        "a text",
+        f"a text of 1 to {most:,} characters",
         lambda value: isinstance(value, str) and 0 < len(value) <= most and "\0" not in value,
     )
 

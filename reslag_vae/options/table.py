@@ -24,6 +24,7 @@ LEVELS = Kind(
 )
 CHANNELS = listed(whole(1, 8192), 1, 12)
 BLOCKS = listed(whole(1, 100), 1, 12)
+LONGEST_GROUP = 128
 PATH = text()
 METRIC = text(100)
 PRECISION = Kind(
@@ -161,7 +162,7 @@ TRAIN: dict[str, Kind] = {
     "callbacks.checkpoint.monitor": METRIC,
     "logger.project": text(128),
     "logger.mode": word("auto", "online", "offline"),
-    "logger.group": either(text(128), NULL),
+    "logger.group": either(text(LONGEST_GROUP), NULL),
     "logger.tags": either(listed(text(64), 0, 100), NULL),
     "logger.notes": either(text(10_000), NULL),
     "logger.log_model": BOOLEAN,

@@ -1,6 +1,7 @@
 """The folder and the configuration of a job, composed by Hydra or kept by a run."""
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from reslag_vae._runtime import ranks
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae._runtime.terminal import override
+from reslag_vae.options.table import LONGEST_GROUP
 from reslag_vae.runs.config import check_trust, plain
 from reslag_vae.runs.errors import RunError
 from reslag_vae.runs.folder import (
@@ -130,7 +132,7 @@ def job_config(config: DictConfig, folder: Path) -> DictConfig:
     if ranks.is_first():
         refuse_mixing(folder)
     if multirun:
-        set_logger_group(config, Path(hydra.sweep.dir).name)
+        set_logger_group(config, os.path.basename(os.path.abspath(hydra.sweep.dir)))
     return config
 
 
@@ -153,9 +155,15 @@ def check_read(config: DictConfig, overrides: list[str], model: str | None, mult
 
 
 def set_logger_group(config: DictConfig, group: str) -> None:
-    """Set the group under which a dashboard shows a run, if the configuration leaves it open."""
+    """Set the group under which a dashboard shows a run, if the configuration leaves it open.
+
+    Args:
+        config: configuration of the run, which is changed.
+        group: name of the group, of which a dashboard gets as much as it takes; an empty one, as of
+            the folder `/`, leaves it open.
+    """
     if config.logger and "group" in config.logger and config.logger.group is None:
-        config.logger.group = group
+        config.logger.group = group[:LONGEST_GROUP] or None
 
 
 def refuse_other_folder(overrides: Sequence[str], multirun: bool) -> None:

@@ -216,6 +216,7 @@ def test_every_option_of_lightnings_trainer_is_ours_allowed_or_refused() -> None
             r"^callbacks\.early_stopping\.monitor=val/elbo: .*val/bits_per_dim, the same",
         ),
         ("likelihood.variance.decay=1", r"^likelihood\.variance\.decay=1: must be"),
+        ("logger.group=''", r"^logger\.group=: must be a text of 1 to 128 characters, or null"),
         ("logger.mode=nope", r"^logger\.mode=nope: must be one of auto, online, offline"),
         ("optimizer.plateau=0.5", r"^optimizer\.plateau=0\.5: must be null; .*adam_plateau"),
         ("optimizer.skip_above=1", r"^optimizer\.skip_above=1: must be a number above 1 and"),

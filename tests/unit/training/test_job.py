@@ -16,6 +16,7 @@ from reslag_vae._runtime import jobs
 from reslag_vae._runtime.errors import ConfigError
 from reslag_vae._runtime.invocation import configuration_folder
 from reslag_vae._runtime.jobs import job_name
+from reslag_vae.options import check
 from reslag_vae.runs.config import read_config
 from reslag_vae.runs.errors import RunError
 from reslag_vae.training import job as job_module
@@ -272,6 +273,25 @@ def test_what_changes_nothing_of_a_run_is_refused_and_of_one_of_several_told(
     job(tmp_path, "recipe.beta=4", mode=RunMode.MULTIRUN)
     assert job_module.job_config(config, tmp_path) == config
     assert "recipe.beta=4: has no effect, since nothing" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("of_sweep", "group"), [("here", "here"), (".", "start"), ("a" * 200, "a" * 128), ("/", None)]
+)
+def test_the_runs_of_a_multirun_are_one_group_whatever_its_folder_is_called(
+    of_sweep: str,
+    group: str | None,
+    compose: Compose,
+    job: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "start").mkdir()
+    monkeypatch.chdir(tmp_path / "start")
+    job(Path(of_sweep, "job"), mode=RunMode.MULTIRUN)
+    config = compose("model=vae", "data=digits", "logger=wandb")
+    assert job_module.job_config(config, tmp_path).logger.group == group
+    check(config)
 
 
 @pytest.mark.parametrize("mode", list(RunMode))

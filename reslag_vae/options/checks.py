@@ -152,9 +152,12 @@ def is_free(name: str, value: Any, tree: Mapping[str, Any]) -> bool:
 
 
 def is_ours(node: Mapping[str, Any]) -> bool:
-    """Return whether this package or Lightning builds a node, so that its options are known."""
+    """Return whether the options of a node are known: of this package's classes, and the Trainer.
+
+    Lightning's callbacks and loggers refuse their options themselves.
+    """
     target = str(node.get("_target_", "reslag_vae."))
-    return target.startswith(("reslag_vae.", "lightning."))
+    return target.startswith("reslag_vae.") or target == "lightning.Trainer"
 
 
 def check_callbacks(callbacks: Mapping[str, Any]) -> None:
@@ -226,6 +229,11 @@ def monitors(tree: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def may_log(callback: Mapping[str, Any]) -> bool:
+    """Return whether a node is of a callback that may log metrics of its own, as a user's may."""
+    return not str(callback["_target_"]).startswith(("reslag_vae.", "lightning."))
+
+
 def check_monitor(option: str, monitor: Any, tree: Mapping[str, Any]) -> None:
     """Refuse to choose an epoch by what is no metric, or not better for being smaller.
 
@@ -237,7 +245,7 @@ def check_monitor(option: str, monitor: Any, tree: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: the monitored metric is not one; the message says why.
     """
-    own = [node for node in tree["callbacks"].values() if node and not is_ours(node)]
+    own = [node for node in tree["callbacks"].values() if node and may_log(node)]
     if not isinstance(monitor, str):
         raise ConfigError(f"{option}={shown(monitor)}: must be the name of a metric.")
     known = of_all_levels(monitor)

@@ -48,6 +48,9 @@ RUN_TARGETS = frozenset(
     }
 )
 
+# Where the callbacks of Lightning are that a run may have beside this package's
+LIGHTNING_CALLBACKS = "lightning.pytorch.callbacks"
+
 # Data that were given in Python
 ARRAYS = "reslag_vae.data.Arrays"
 
@@ -223,14 +226,16 @@ def check_trust(trust: Any) -> tuple[str, ...]:
 
 
 def refusal(target: str) -> str:
-    """Return why a class is not built, and how the user can allow it if it may be their own."""
+    """Return why a class is not built, and how to allow it where a user may have chosen it."""
     reason = f"it would build {target}, which is none of this package's parts."
     module = target.rpartition(".")[0]
-    if not MODULE_NAME.fullmatch(module) or comes_with_a_package(module):
+    own = MODULE_NAME.fullmatch(module) and not comes_with_a_package(module)
+    if not own and module != LIGHTNING_CALLBACKS:
         return reason
+    whose = "code of your own that you trust" if own else "a callback that you have chosen"
     return (
-        f"{reason} If that is code of your own that you trust: --trust {module} on the command "
-        f"line, trust=[{module}] of train and evaluate, trust=({module!r},) in Python."
+        f"{reason} If that is {whose}: --trust {module} on the command line, "
+        f"trust=[{module}] of train and evaluate, trust=({module!r},) in Python."
     )
 
 

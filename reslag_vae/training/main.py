@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from reslag_vae import options
 from reslag_vae._runtime import process, ranks, terminal
-from reslag_vae._runtime.errors import UserError, permission_errors
+from reslag_vae._runtime.errors import ConfigError, UserError, permission_errors
 from reslag_vae._runtime.invocation import configuration_folder, invocation
 from reslag_vae._runtime.jobs import job_end, job_name
 from reslag_vae._runtime.loading import loading
@@ -114,11 +114,19 @@ def fit(
 
     Returns:
         The monitored value of the best epoch; NaN in all processes but the first.
+
+    Raises:
+        ConfigError: one of Lightning's callbacks does not go with the run.
     """
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
     from reslag_vae.training import finish, metrics_json
 
     origin = metrics_json.origin(config)
-    trainer.fit(model, data, ckpt_path=last, weights_only=True)
+    try:
+        trainer.fit(model, data, ckpt_path=last, weights_only=True)
+    except MisconfigurationException as error:
+        raise ConfigError(f"callbacks: Lightning refuses: {' '.join(str(error).split())}") from None
     if not trainer.is_global_zero:
         return math.nan
     return finish.finish(trainer, model, data, folder, origin)

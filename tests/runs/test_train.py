@@ -658,6 +658,16 @@ def test_each_job_of_a_multirun_that_fails_says_why(tmp_path: Path) -> None:
     assert not (tmp_path / "sweep").exists()
 
 
+def test_a_callback_of_lightning_that_does_not_go_with_a_run_is_one_sentence(
+    tmp_path: Path,
+) -> None:
+    callback = "+callbacks.rates._target_=lightning.pytorch.callbacks.LearningRateMonitor"
+    done = start(tmp_path, *BARE, "model=vae", callback, "hydra.run.dir=run")
+    assert done.returncode == 1
+    assert done.stderr.startswith("callbacks: Lightning refuses: Cannot use `LearningRateMonitor`")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_resuming_what_is_no_run_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = start(tmp_path, f"resume={tmp_path / 'empty'}")

@@ -271,6 +271,8 @@ def test_what_is_accepted(compose: Compose) -> None:
         "+trainer.deterministic=true",
         "callbacks.images=null",
         "+callbacks.mine={_target_: mymodels.Watch, often: yes}",
+        "+callbacks.stop={_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val/elbo, "
+        "mode: max}",
         "data._target_=mymodels.MyData",
         "+trainer.strategy=null",
         "trainer.devices=[0,1]",

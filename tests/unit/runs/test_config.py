@@ -193,6 +193,15 @@ def test_nobody_is_told_to_trust_what_is_installed(target: str) -> None:
     assert "trust=[mymodels]" in refusal("mymodels.MyVAE")
 
 
+def test_a_run_with_a_callback_of_lightning_says_how_it_goes_on(run: Path) -> None:
+    config = OmegaConf.load(run / "config.yaml")
+    config.callbacks.device = {"_target_": "lightning.pytorch.callbacks.DeviceStatsMonitor"}
+    OmegaConf.save(config, run / "config.yaml")
+    with pytest.raises(RunError, match=r"chosen: .*trust=\[lightning\.pytorch\.callbacks\]"):
+        resumed(run, [])
+    resumed(run, [], ("lightning.pytorch.callbacks",))
+
+
 def test_a_refusal_says_how_each_command_is_told_to_trust() -> None:
     said = refusal("mymodels.MyVAE")
     for words in ("--trust mymodels", "trust=[mymodels] of train and evaluate", "('mymodels',)"):

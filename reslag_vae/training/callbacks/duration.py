@@ -1,11 +1,12 @@
 """The callback that says how long a run will take."""
 
 import logging
+from math import inf
 from time import monotonic
 from typing import Any
 
 from lightning import Trainer
-from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.callbacks import Callback, EarlyStopping, Timer
 
 from reslag_vae.data.images import as_batch
 from reslag_vae.training.at_once import minibatches_of_epoch
@@ -84,6 +85,15 @@ def tell(trainer: Trainer, model: BaseVAE, of_step: float, left: float | None = 
     unit = of_step / weight(model, epoch)
     steps = unit * batches * work(model, epoch, epochs)
     seconds = steps if left is None else left
+    allowed = seconds_allowed(trainer)
+    if seconds >= WORTH_TELLING and seconds > allowed:
+        log.info(
+            "About %s, until trainer.max_time is over: all %s epochs would take about %s.",
+            in_words(allowed),
+            f"{epochs:,}",
+            in_words(seconds),
+        )
+        return
     rest = "; validation and pictures come on top" if left is None else ""
     aggressive = ", aggressive ones," if weight(model, epoch) > 1 else ""
     early = may_end_early(trainer, model)
@@ -99,6 +109,13 @@ def tell(trainer: Trainer, model: BaseVAE, of_step: float, left: float | None = 
             fewer,
             rest,
         )
+
+
+def seconds_allowed(trainer: Trainer) -> float:
+    """Return the seconds that are left of trainer.max_time; infinity where there is none."""
+    timer = callback_of(trainer, Timer)
+    left = None if timer is None else timer.time_remaining()
+    return inf if left is None else max(0.0, left)
 
 
 def may_end_early(trainer: Trainer, model: BaseVAE) -> bool:

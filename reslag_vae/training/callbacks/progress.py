@@ -18,6 +18,7 @@ from reslag_vae.training.callbacks.duration import (
     Duration,
     in_words,
     may_end_early,
+    seconds_allowed,
 )
 from reslag_vae.training.lookup import callback_of
 from reslag_vae.training.system import BaseVAE
@@ -142,6 +143,8 @@ class EpochReport(Checkpoint):
         parts.append(f"sigma2 at its floor: {floored:.1%} of its entries" if floored else "")
         duration = callback_of(trainer, Duration)
         left = duration.left if duration else None
+        if left is not None:
+            left = min(left, seconds_allowed(trainer))
         about = "at most" if may_end_early(trainer, pl_module) else "about"
         parts.append(f"{about} {in_words(left)} left" if left and left >= WORTH_TELLING else "")
         log.info(" | ".join(filter(None, parts)))

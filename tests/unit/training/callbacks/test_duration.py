@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from lightning import Trainer
+from lightning.pytorch.callbacks import Timer
 
 from reslag_vae.data import ImageDataModule
 from reslag_vae.networks import Network
@@ -63,9 +64,16 @@ def test_the_first_steps_tell_how_long_a_run_will_take(
     duration.tell(trainer, model, 0.5, left=600.0)
     assert caplog.messages[2].startswith("At most 10 min: 12,000 updates")
     assert ", or fewer if it gets no better" in caplog.messages[2]
+    trainer.callbacks = [Timer("00:00:05:00")]
+    duration.tell(trainer, model, 0.5, left=600.0)
+    assert caplog.messages[3] == (
+        "About 5 min, until trainer.max_time is over: all 4,000 epochs would take about 10 min."
+    )
+    duration.tell(trainer, model, 0.5, left=240.0)
+    assert caplog.messages[4].startswith("About 4 min: 12,000 updates of the decoder")
     trainer.max_epochs = 1
     duration.tell(trainer, model, 0.5)
-    assert len(caplog.messages) == 3, "a run of some seconds says nothing"
+    assert len(caplog.messages) == 5, "a run of some seconds says nothing"
 
 
 def test_epochs_tell_what_is_left(
@@ -93,3 +101,19 @@ def test_epochs_tell_what_is_left(
     assert "min left" in lines[0]
     assert "left" not in lines[2]
     assert watch.left == 0
+
+
+def test_no_more_is_left_than_the_time_that_a_run_is_given(
+    make_network: Callable[..., Network],
+    make_data: Callable[..., ImageDataModule],
+    fit: Callable[..., Trainer],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO)
+    time = iter(range(0, 10_000_000, 6000))
+    monkeypatch.setattr(duration, "monotonic", lambda: float(next(time)))
+    callbacks = [Timer("00:00:05:00", "epoch"), Duration(), EpochReport(), BestAndLast()]
+    fit(make_system(VAE, make_network(), "elbo"), make_data(), 2, callbacks)
+    [first, _] = [own for own in caplog.messages if own.startswith("epoch ")]
+    assert first.endswith("about 5 min left")

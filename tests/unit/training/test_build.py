@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from reslag_vae._runtime import process
 from reslag_vae._runtime.errors import ConfigError
+from reslag_vae.options.condition import named
 from reslag_vae.runs.build import instantiate
 from reslag_vae.runs.data import build_data
 from reslag_vae.runs.option_names import flatten
@@ -278,7 +279,9 @@ def test_a_dashboard_gets_flat_names(compose: Compose, tmp_path: Path) -> None:
         "data": "digits",
         "objective": "sigma_optimal",
         "schedule": "lagging",
+        "condition": "none",
         "seed": 5,
+        "monitor": "val/loss",
         "data.batch_size": 32,
         "likelihood.variance.granularity": "global",
         "network.channels": [2, 4],
@@ -289,6 +292,27 @@ def test_a_dashboard_gets_flat_names(compose: Compose, tmp_path: Path) -> None:
     assert wanted.items() <= names.items()
     assert not [value for value in names.values() if isinstance(value, dict)]
     assert json.loads(json.dumps(names)) == names
+    assert not [name for name in names if name.startswith("callbacks.images.")]
+
+
+def test_a_dashboard_tells_runs_apart_by_what_they_are_told_and_when_they_end(
+    compose: Compose, tmp_path: Path
+) -> None:
+    stop = "{_target_:reslag_vae.training.callbacks.EarlyStopping,updates:7}"
+    words = ("model=vae", "condition=label", f"+callbacks.early_stopping={stop}", *SMALL)
+    config = named(compose(*words), ["cat", "dog"])
+    OmegaConf.set_struct(config, False)
+    config.logger = {"_target_": "tests.recorder.Recorder"}
+    model, trainer = build_system(config), Trainer(default_root_dir=tmp_path, logger=False)
+    add_logger(trainer, config, build_data(config, model.model), model)
+    (dashboard,) = trainer.loggers
+    names = dashboard.logger.options  # type: ignore[attr-defined]
+    wanted = {
+        "condition": "label",
+        "condition.names": ["cat", "dog"],
+        "callbacks.early_stopping.updates": 7,
+    }
+    assert wanted.items() <= names.items()
 
 
 def test_greys_are_no_data_of_a_likelihood_of_black_and_white(

@@ -18,6 +18,13 @@ from reslag_vae.runs.folder import CONFIG_FILE
 # How Hydra says that an argument sets what is not there.
 NOT_THERE = ("Could not override", "Error merging override", "Config group override must be")
 
+# How Hydra says that a plus stands before a group of which something is chosen anyway.
+CHOSEN_TWICE = (
+    "Multiple values for",
+    "force-add of config groups",
+    "appears more than once in the final defaults list",
+)
+
 # Groups whose choices may be of a plugin that is not installed.
 PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper")
 
@@ -44,6 +51,8 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
         unknown = f"{wrong[1]}: there is no such option{did_you_mean(wrong[1])}." if wrong else text
         named = [own for own in arguments if wrong and own.partition("=")[0] == wrong[1]]
         return wrong_argument(named or arguments) or unknown
+    if any(words in text for words in CHOSEN_TWICE):
+        return needless_plus(text, arguments) or text
     if "Ambiguous value" in text:
         # Hydra says so too where an experiment that runs many jobs cannot be composed for another
         # reason.
@@ -73,6 +82,20 @@ def needed(name: str, arguments: Sequence[str]) -> str | None:
         own = argument.removeprefix("~").partition("=")[0]
         if argument.startswith("~") and f"{name}.".startswith(f"{own}."):
             return f"{argument}: {name} cannot be taken away; it can be set."
+    return None
+
+
+def needless_plus(text: str, arguments: Sequence[str]) -> str | None:
+    """Return the sentence for an argument with a plus that its group does not take; None without.
+
+    Args:
+        text: what Hydra says, which names the group.
+        arguments: arguments of the command.
+    """
+    for argument in arguments:
+        group = argument.lstrip("+").partition("=")[0]
+        if argument.startswith("+") and group in re.split(r"[\s'=+.]+", text):
+            return f"{argument}: takes no plus: write {argument.lstrip('+')}."
     return None
 
 

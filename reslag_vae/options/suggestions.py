@@ -13,6 +13,7 @@ from reslag_vae.options.trainer import TRAINER
 ELSEWHERE = {
     "epochs": "trainer.max_epochs",
     "num_epochs": "trainer.max_epochs",
+    "max_epochs": "trainer.max_epochs",
     "learning_rate": "optimizer.lr",
     "dataset": "data",
     "device": "trainer.accelerator",
@@ -25,7 +26,8 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
     A name without dots is compared with the last parts of the known names too, so that
     `batch_size` gives `data.batch_size`, and one with dots with no group's name. Before that, what
-    other programs call an option gives it.
+    other programs call an option gives it. Capitals, as in `MNIST`, are taken
+    for small letters where nothing has them.
     """
     known = list(dict.fromkeys(names))
     usual = ELSEWHERE.get(name.removeprefix("trainer."))
@@ -47,7 +49,8 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     if found:
         return found[0]
     # Of a short name two letters that have changed places are a large part.
-    return next((own for own in known if sorted(own) == sorted(name)), None)
+    swapped = next((own for own in known if sorted(own) == sorted(name)), None)
+    return swapped or (nearest(name.lower(), known) if name != name.lower() else None)
 
 
 def did_you_mean(name: str, names: tuple[str, ...] = ()) -> str:

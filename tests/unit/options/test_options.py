@@ -305,6 +305,8 @@ def test_the_plateau_rule_must_be_able_to_hold(compose: Compose) -> None:
         ("latent_dim", "recipe.latent_dim"),
         ("epochs", "trainer.max_epochs"),
         ("trainer.epochs", "trainer.max_epochs"),
+        ("max_epochs", "trainer.max_epochs"),
+        ("Data.Batch_Size", "data.batch_size"),
     ],
 )
 def test_the_nearest_name_is_offered(name: str, meant: str) -> None:
@@ -315,6 +317,9 @@ def test_the_nearest_name_is_offered(name: str, meant: str) -> None:
 def test_two_letters_that_have_changed_places_are_found_in_a_short_name() -> None:
     assert nearest("vea", ["beta_vae", "vdvae", "vae"]) == "vae"
     assert nearest("veb", ["beta_vae", "vdvae", "vae"]) is None
+    assert nearest("FashionMNIST", ["fashion_mnist", "mnist"]) == "fashion_mnist"
+    assert nearest("VAE", ["beta_vae", "vdvae", "vae"]) == "vae"
+    assert nearest("MyDat", ["mydata", "MyData"]) == "MyData"
 
 
 @pytest.mark.parametrize(

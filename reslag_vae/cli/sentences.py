@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.utils import get_args_parser
 from hydra.errors import CompactHydraException, MissingConfigException, OverrideParseException
@@ -61,9 +63,14 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
         name, _, value = several.partition("=")
         if value and Path(value).exists():  # a folder whose name has a comma
             return f"{several}: a value with a comma is quoted twice: \"{name}='{value}'\"."
-        if several.startswith("run=") and running() == "evaluate":
+        if name == "run" and running() == "evaluate":
             return f"{several}: several runs are a list: run=[{value}]."
-        return wrong_argument(arguments) or f"{several}: add -m to run one job for each value."
+        if name == "resume":
+            return f"{several}: takes one run; each goes on by a command of its own."
+        job_each = "add -m to run one job for each value"
+        if takes_list(name, value):
+            return f"{several}: a list stands in brackets, {name}=[{value}]; or {job_each}."
+        return wrong_argument(arguments) or f"{several}: {job_each}."
     absent = re.search(r"Could not delete.* '([^\s']+)' does not exist", text)
     if absent:
         there = options.is_known(absent[1]) or absent[1] in options.EVALUATE
@@ -83,6 +90,25 @@ def needed(name: str, arguments: Sequence[str]) -> str | None:
         if argument.startswith("~") and f"{name}.".startswith(f"{own}."):
             return f"{argument}: {name} cannot be taken away; it can be set."
     return None
+
+
+def takes_list(name: str, values: str) -> bool:
+    """Return whether an option takes some values as a list; `logger` is a group that does.
+
+    Args:
+        name: name of the option, or of the group.
+        values: the values, with a comma between two.
+    """
+    listed = [plain_value(value) for value in values.split(",")]
+    return name == "logger" or (name in options.TRAIN and options.TRAIN[name].has(listed))
+
+
+def plain_value(text: str) -> Any:
+    """Return the value of a text: a number where it is one."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def needless_plus(text: str, arguments: Sequence[str]) -> str | None:

@@ -171,6 +171,20 @@ def test_hydras_own_variable_is_as_before(monkeypatch: pytest.MonkeyPatch) -> No
     [
         (["seed=0,1"], "seed=0,1: add -m to run one job for each value.\n"),
         (
+            ["recipe.channels=8,16"],
+            "recipe.channels=8,16: a list stands in brackets, recipe.channels=[8,16]; or add -m to "
+            "run one job for each value.\n",
+        ),
+        (
+            ["logger=wandb,tensorboard"],
+            "logger=wandb,tensorboard: a list stands in brackets, logger=[wandb,tensorboard]; or "
+            "add -m to run one job for each value.\n",
+        ),
+        (
+            ["resume=a,b"],
+            "resume=a,b: takes one run; each goes on by a command of its own.\n",
+        ),
+        (
             ["-m", "experiment=table1,lagging"],
             "experiment=table1,lagging: each is a study; start them by a command for each.\n",
         ),

@@ -29,7 +29,9 @@ class WandbTracker(Tracker, WandbLogger):
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         own = with_epochs_from_1(metrics)
-        self.attempt(lambda: super(WandbTracker, self).log_metrics(own, step))
+        # Without the step, which would be a metric, `trainer/global_step`: of batches as they come
+        # from the loader, of which one may be several minibatches.
+        self.attempt(lambda: super(WandbTracker, self).log_metrics(own))
         self.attempt(self._keep_step)
 
     def log_hyperparams(self, params: Any) -> None:

@@ -298,7 +298,7 @@ def test_a_run_says_what_it_is_and_its_summary_keeps_the_best(tmp_path: Path) ->
     (tmp_path / "best.ckpt").write_bytes(b"weights")
     tracker = wandb_logger("project", "offline", None, tmp_path, CONFIG, log_model=True)
     for elbo in (1.0, 3.0, 2.0):
-        tracker.log_metrics({"images_seen": elbo, "val/elbo": elbo, "epoch": 0})
+        tracker.log_metrics({"images_seen": elbo, "val/elbo": elbo, "epoch": 0}, step=7)
     picture = np.zeros((4, 4), dtype=np.uint8)
     tracker.show_table("codes", ["image", "class", "z1"], [[picture, "seven", 0.5]])
     tracker.summarise({"verdict": "no collapse", "best_epoch": 2})
@@ -316,6 +316,7 @@ def test_a_run_says_what_it_is_and_its_summary_keeps_the_best(tmp_path: Path) ->
     assert metrics["val/loss"].summary.min
     keys = {item.nested_key[0] or item.key for own in histories(records) for item in own.item}
     assert "codes" in keys
+    assert "trainer/global_step" not in keys
     epochs = {item.value_json for own in histories(records) for item in own.item if named(item)}
     assert epochs == {"1"}
     [artifact] = [record for record in records if b"model-" in record.SerializeToString()]

@@ -219,6 +219,14 @@ def test_the_command_says_one_sentence_and_leaves_nothing(
     assert list((tmp_path / "here").iterdir()) == []
 
 
+@pytest.mark.parametrize("choice", ["none", "stdout", "disabled"])
+def test_each_choice_of_hydras_logging_can_be_made(choice: str, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    refused = start(tmp_path / "here", f"hydra/job_logging={choice}", "seed=-1")
+    assert refused.stderr == "seed=-1: must be a whole number from 0 to 4294967295.\n"
+    assert list((tmp_path / "here").iterdir()) == []
+
+
 def test_a_refused_multirun_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     refused = start(

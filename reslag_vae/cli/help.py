@@ -28,15 +28,21 @@ def help_text(name: str, arguments: Sequence[str]) -> str:
     """
     given = get_args_parser().parse_args(list(arguments))
     overrides = list(given.overrides)
-    folders = [configuration_folder()]
     if given.config_dir is not None:
-        folders.append(Path(given.config_dir).absolute())
-        overrides.append(f"hydra.searchpath=[{quoted(f'file://{folders[-1]}')}]")
-    with initialize_config_dir(str(folders[0]), version_base="1.3"):
+        own = f"file://{Path(given.config_dir).absolute()}"
+        overrides.append(f"hydra.searchpath=[{quoted(own)}]")
+    with initialize_config_dir(str(configuration_folder()), version_base="1.3"):
         config = compose(given.config_name or name, overrides, return_hydra_config=True)
+    folders = [configuration_folder(), *searched(config)]
     groups = "\n".join(f"{group}: {', '.join(names)}" for group, names in choices(folders))
     template = Template(str(config.hydra.help.template))
     return template.substitute(APP_CONFIG_GROUPS=groups + "\n", CONFIG=options(config))
+
+
+def searched(config: DictConfig) -> list[Path]:
+    """Return the folders that a composed configuration names in hydra.searchpath."""
+    places = map(str, config.hydra.searchpath or [])
+    return [Path(own.removeprefix("file://")) for own in places if not own.startswith("pkg://")]
 
 
 def choices(folders: Sequence[Path]) -> Iterator[tuple[str, list[str]]]:

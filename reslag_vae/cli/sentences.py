@@ -42,7 +42,7 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
     if isinstance(error, UserError) or type(error) is CompactHydraException:
         return str(error)
     if isinstance(error, MissingConfigException):
-        return unknown_choice(error)
+        return unknown_choice(error, arguments)
     if isinstance(error, OverrideParseException):
         return unreadable_argument(error)
     text = " ".join(str(error).split()) or type(error).__name__
@@ -125,9 +125,15 @@ def needless_plus(text: str, arguments: Sequence[str]) -> str | None:
     return None
 
 
-def unknown_choice(error: MissingConfigException) -> str:
+def unknown_choice(error: MissingConfigException, arguments: Sequence[str]) -> str:
     """Return the sentence for a choice that a group of the configuration does not have."""
     group, _, choice = str(error.missing_cfg_file or "").rpartition("/")
+    elsewhere = get_args_parser().parse_known_args(list(arguments))[0].config_path
+    if not group and elsewhere is not None:
+        return (
+            f"--config-path={elsewhere}: takes the place of {configuration_folder()}, whose files "
+            f"it would need; --config-dir={elsewhere} adds choices of your own."
+        )
     if not group:
         return f"--config-name={choice}: there is no such file in {configuration_folder()}."
     if group in PLUGIN_GROUPS and choice in PLUGINS:

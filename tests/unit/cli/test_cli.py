@@ -234,11 +234,17 @@ def test_help_of_evaluations_says_what_every_option_is() -> None:
     assert set(options.EVALUATE) | {"logger"} <= listed
 
 
-def test_help_shows_the_values_of_the_command_and_groups_of_ones_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "named", [["--config-dir", "{}"], ['hydra.searchpath=["file://{}"]']], ids=["dir", "path"]
+)
+def test_help_shows_the_values_of_the_command_and_groups_of_ones_own(
+    named: list[str], tmp_path: Path
+) -> None:
     (tmp_path / "own's [1]" / "model").mkdir(parents=True)
     own = tmp_path / "own's [1]"
     (own / "model" / "mine.yaml").write_text("# @package _global_\ndefaults: [vae, _self_]\n")
-    text = help_text("train", ["--config-dir", str(own), "-m", "--help", "model=mine", "seed=7"])
+    words = [word.format(own) for word in named]
+    text = help_text("train", ["-m", "--help", *words, "model=mine", "seed=7"])
     (models,) = re.findall(r"^model: (.*)$", text, re.MULTILINE)
     assert "mine" in models.split(", ")
     assert {"vae", "lagging"} <= set(models.split(", "))
@@ -253,6 +259,14 @@ def test_a_wrong_option_is_one_sentence(tmp_path: Path) -> None:
         "model=beta_vea: there is no such choice; did you mean model=beta_vae."
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_place_of_the_packages_is_told_how_it_is_added(tmp_path: Path) -> None:
+    done = reslag("train", "--config-path", "mine", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("--config-path=mine: takes the place of ")
+    assert "--config-dir=mine adds choices of your own" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_hydras_own_flags_may_stand_beside_help(tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from hydra._internal.utils import get_args_parser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
@@ -38,7 +39,7 @@ def run(main: Callable[[], object], command: str) -> None:
     """
     enter(command)
     terminal.prepare()
-    sys.argv[1:] = options.renamed(sys.argv[1:])
+    sys.argv[1:] = flags_last(options.renamed(sys.argv[1:]))
     with interruptible():  # a sweep's launcher, too
         if FULL_ERROR in os.environ:  # the user wants to see stacks of calls
             help_or_run(main, command)
@@ -70,6 +71,22 @@ def run(main: Callable[[], object], command: str) -> None:
             )
             print(printable_lines(said), file=sys.stderr)
             raise SystemExit(1) from None
+
+
+def flags_last(arguments: Sequence[str]) -> list[str]:
+    """Return arguments with their flags behind the others where flags stand between these.
+
+    Hydra's parser takes `model=vae seed=1,2 -m` and `-m model=vae seed=1,2`, and refuses
+    `model=vae -m seed=1,2`.
+    """
+    given, rest = get_args_parser().parse_known_args(list(arguments))
+    flags = list(arguments)
+    if not rest or any(own.startswith("-") for own in rest):
+        return flags
+    others = [*given.overrides, *rest]
+    for own in others:
+        flags.remove(own)
+    return [*others, *flags]
 
 
 def help_or_run(main: Callable[[], object], command: str) -> None:

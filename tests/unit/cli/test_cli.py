@@ -20,6 +20,7 @@ from reslag_vae._runtime.invocation import (
     running,
 )
 from reslag_vae.cli import extras
+from reslag_vae.cli.door import flags_last
 from reslag_vae.cli.help import help_text
 from reslag_vae.cli.sentences import sentence, unknown_flag
 
@@ -267,6 +268,26 @@ def test_a_folder_in_place_of_the_packages_is_told_how_it_is_added(tmp_path: Pat
     assert done.stderr.startswith("--config-path=mine: takes the place of ")
     assert "--config-dir=mine adds choices of your own" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("model=vae -m seed=1,2 data=digits", "model=vae seed=1,2 data=digits -m"),
+        ("seed=1 --cfg job seed=1 -p data seed=2", "seed=1 seed=1 seed=2 --cfg job -p data"),
+        ("-m model=vae seed=1,2", "-m model=vae seed=1,2"),
+        ("model=vae seed=1,2 -m", "model=vae seed=1,2 -m"),
+        ("seed=1 --data digits", "seed=1 --data digits"),
+        ("", ""),
+    ],
+)
+def test_flags_may_stand_between_other_arguments(given: str, taken: str) -> None:
+    assert flags_last(given.split()) == taken.split()
+
+
+def test_a_multirun_may_be_asked_for_in_the_middle(tmp_path: Path) -> None:
+    done = reslag("train", "data=digits", "-m", "seed=-1", "logger=none", folder=tmp_path)
+    assert done.stderr.endswith("seed=-1: must be a whole number from 0 to 4294967295.\n")
 
 
 def test_hydras_own_flags_may_stand_beside_help(tmp_path: Path) -> None:

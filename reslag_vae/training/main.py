@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from reslag_vae import options
 from reslag_vae._runtime import process, ranks, terminal
-from reslag_vae._runtime.errors import ConfigError, UserError, permission_errors
+from reslag_vae._runtime.errors import ConfigError, UserError, permission_errors, printable_lines
 from reslag_vae._runtime.invocation import configuration_folder, invocation
 from reslag_vae._runtime.jobs import job_end, job_name
 from reslag_vae._runtime.loading import loading
@@ -180,7 +180,7 @@ def tell_failed_job(error: UserError) -> None:
     Hydra goes on with the other jobs, and raises the error of the first that has failed alone.
     """
     if job_name():
-        log.error("%s%s", job_name(), error)
+        log.error("%s%s", job_name(), printable_lines(str(error)))
 
 
 def in_folder(config: DictConfig, folder: Path) -> float:

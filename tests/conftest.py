@@ -1,7 +1,6 @@
 """Shared fixtures: one thread, no network, a configuration, tiny data and a tiny training run."""
 
 import copy
-import dataclasses
 import functools
 import gc
 import os
@@ -16,22 +15,19 @@ import torch
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import ConfigRepository
-from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.plugins.config_source import ConfigResult
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from omegaconf import DictConfig
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from reslag_vae.data import Digits, ImageDataModule, Images
+from reslag_vae.data import ImageDataModule, Images
 from reslag_vae.data.images import Source
 from reslag_vae.networks import Network, PlainNetwork
 from reslag_vae.training import main as training
 from reslag_vae.training.system import BaseVAE
 from tests.hub import Hub, point, serving
+from tests.shortcuts import SHORTCUTS, SMALL_DIGITS
 from tests.systems import QUICK, TINY
 
 ROOT = Path(__file__).parents[1]
@@ -91,44 +87,11 @@ def traced() -> Callable[..., list[str]]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def read_once() -> Iterator[None]:
-    """A file of the configuration is parsed once: that is a third of the time of a composition."""
-    parsed: dict[tuple[str | int, ...], ConfigResult] = {}
-    read = ConfigRepository.load_config
-
-    def load_config(repository: ConfigRepository, config_path: str) -> ConfigResult | None:
-        source = repository._find_object_source(config_path, ObjectType.CONFIG)
-        if source is None or source.scheme() == "structured":
-            return read(repository, config_path)
-        key: tuple[str | int, ...] = (source.scheme(), source.path, config_path)
-        if source.scheme() == "file":
-            state = Path(source.path, f"{config_path.removesuffix('.yaml')}.yaml").stat()
-            key = (*key, state.st_mtime_ns, state.st_size)
-        if key not in parsed:
-            found = read(repository, config_path)
-            assert found is not None
-            parsed[key] = found
-        # What is merged becomes part of the configuration.
-        return dataclasses.replace(parsed[key], config=copy.deepcopy(parsed[key].config))
-
+def shortcuts() -> Iterator[None]:
+    """Nothing is read twice, and nobody waits for the disk."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ConfigRepository, "load_config", load_config)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def digits_once() -> Iterator[None]:
-    """scikit-learn reads its digits from a table of texts: once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sklearn.datasets.load_digits", functools.cache(load_digits))
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def without_waiting_for_the_disk() -> Iterator[None]:
-    """No test cuts the power, and a thousand waits for the disk take seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda descriptor: None)
+        for own in SHORTCUTS:
+            patch.setattr(*own)
         yield
 
 
@@ -136,18 +99,13 @@ def without_waiting_for_the_disk() -> Iterator[None]:
 def small_digits() -> Iterator[None]:
     """A tenth of the digits, 8x8 as they were drawn: `recipe.image_shape=[1,8,8]`.
 
-    For tests that say the same of images of any size: 28x28 cost twelve times as much.
+    For tests that say the same of images of any size: 28x28 cost twelve times as much. Processes
+    that are forked have them, too.
     """
-    read = Digits.read
-
-    def some(digits: Digits) -> Source:
-        whole = read(digits)
-        few = Images(whole.train.store[::10], whole.train.store_labels[::10])
-        return whole._replace(train=few)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Digits, "image_shape", (1, 8, 8))
-        patch.setattr(Digits, "read", some)
+        patch.setenv("SMALL_DIGITS", "true")
+        for own in SMALL_DIGITS:
+            patch.setattr(*own)
         yield
 
 

@@ -8,9 +8,11 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -34,6 +36,10 @@ BARE = (
     "callbacks.progress=null",
     "callbacks.curves=null",
 )
+# Of the fixture `small_digits`: five minibatches of 8x8 images an epoch.
+EIGHT = ("recipe.image_shape=[1,8,8]", "data.batch_size=32")
+SMALL_8 = (*SMALL, *EIGHT)
+BARE_8 = (*BARE, *EIGHT)
 METRICS = {"loss", "rec", "kl", "kl_per_dim", "elbo", "bits_per_dim", "sigma2"}
 
 
@@ -116,23 +122,17 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, str(ROOT / "train.py"), *arguments]
 
 
-# Forked from a process that has loaded what they need and done nothing else: seconds sooner than
-# from nothing.
+# Forked from a process that has loaded what they need and trained nothing: seconds sooner than from
+# nothing.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    [
-        "reslag_vae.evaluation.main",
-        "reslag_vae.training.finish",
-        "torchvision",
-        "sklearn.datasets",  # with pandas, where it is installed
-    ]
-)
+FORKS.set_forkserver_preload(["served"])
 
 
 def fork(folder: Path, *arguments: str, script: str = "train.py", **variables: str) -> BaseProcess:
     """Start a script as a shell would, in a working directory, with a changed environment.
 
-    What it says goes into the files `said` and `complained` beside that directory.
+    What it says goes into the files `said` and `complained` beside that directory. Where this
+    process has `small_digits`, it has them, too.
     """
     said, complained = (
         folder.with_name(f"{folder.name}.{name}") for name in ("said", "complained")
@@ -150,7 +150,10 @@ def fork(folder: Path, *arguments: str, script: str = "train.py", **variables: s
         str(ROOT / script),
         *arguments,
     ]
+    path = os.pathsep.join([str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
     try:
+        with patch.dict(os.environ, PYTHONPATH=path):  # where the server finds `served`
+            forkserver.ensure_running()
         process = FORKS.Process(target=runpy.run_path, args=(sys.argv[0],))
         process.start()
     finally:

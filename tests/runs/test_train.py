@@ -32,9 +32,10 @@ from reslag_vae.training.steps import TrainingSteps
 from reslag_vae.training.system import BaseVAE
 from tests.running import (
     BARE,
+    BARE_8,
     METRICS,
     ROOT,
-    SMALL,
+    SMALL_8,
     assert_same_runs,
     checkpoint,
     command,
@@ -44,6 +45,8 @@ from tests.running import (
     same,
     start,
 )
+
+pytestmark = pytest.mark.usefixtures("small_digits")
 
 Compose = Callable[..., DictConfig]
 Train = Callable[[DictConfig, Path], float]
@@ -69,14 +72,17 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, epoch: int, step: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, train: Train) -> tuple[Path, float]:
+def finished(
+    small_digits: None, tmp_path_factory: pytest.TempPathFactory, train: Train
+) -> tuple[Path, float]:
     """A short run of the light ResLag VAE with everything switched on, and its returned value."""
     from hydra import compose, initialize_config_dir
 
     folder = tmp_path_factory.mktemp("runs") / "reslag_light"
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose(
-            "train", [*SMALL, "model=reslag_light", "recipe.residual=true", "trainer.max_epochs=2"]
+            "train",
+            [*SMALL_8, "model=reslag_light", "recipe.residual=true", "trainer.max_epochs=2"],
         )
     return folder, train(config, folder)
 
@@ -134,7 +140,7 @@ def test_the_values_of_each_test_image_are_kept(finished: tuple[Path, float]) ->
     folder, _ = finished
     arrays = read_arrays(folder / "per_image.npz")
     result = json.loads((folder / "metrics.json").read_text())
-    assert {name: values.shape for name, values in arrays.items()} == {"rec": (180,), "kl": (180,)}
+    assert {name: values.shape for name, values in arrays.items()} == {"rec": (18,), "kl": (18,)}
     for name, values in arrays.items():
         assert values.mean(dtype=float) == pytest.approx(result["test"][name], rel=1e-6)
 
@@ -143,13 +149,13 @@ def test_every_epoch_has_a_row(finished: tuple[Path, float]) -> None:
     found = rows(finished[0])
     assert [row["epoch"] for row in found] == ["1", "2"]
     assert {f"{split}/{name}" for split in ("train", "val") for name in METRICS} <= set(found[0])
-    assert [float(row["images_seen"]) for row in found] == [1455, 2910]
+    assert [float(row["images_seen"]) for row in found] == [146, 292]
     assert float(found[1]["train/rec"]) < float(found[0]["train/rec"])
 
 
 def test_a_trained_model_comes_back(finished: tuple[Path, float]) -> None:
     folder, _ = finished
-    images = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     best, last = reslag_vae.load(folder), reslag_vae.load(folder, "last")
     for model, which in ((best, "best"), (last, "last")):
         kept = checkpoint(folder, which)["state_dict"]
@@ -221,7 +227,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The second minibatch of an epoch is not reached."""
-    options = (*BARE, "data.batch_size=512", *overrides.split(), f"trainer.max_epochs={epochs}")
+    options = (*BARE_8, *overrides.split(), f"trainer.max_epochs={epochs}")
     config = compose(*options)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     value = train(config, whole)
@@ -243,7 +249,7 @@ def test_a_run_says_what_its_strong_decoder_costs_before_the_first_step(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     small = ("likelihood.channels=4", "likelihood.layers=2", "trainer.max_epochs=1")
-    config = compose(*BARE, "model=pixelvae", "recipe.pixels=levels", *small)
+    config = compose(*BARE_8, "model=pixelvae", "recipe.pixels=levels", *small)
     interrupt(monkeypatch, 0, 0)
     with pytest.raises(InterruptedRunError):
         train(config, tmp_path)
@@ -263,10 +269,10 @@ def test_an_interrupted_run_that_stood_still_ends_as_if_it_had_not_been(
     monkeypatch.setattr(BaseVAE, "_log", worse)
     overrides = ("model=mmd_infovae", "optimizer.plateau.patience=1", "trainer.max_epochs=4")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    config = compose(*BARE, *overrides)
+    config = compose(*BARE_8, *overrides)
     train(config, whole)
     with monkeypatch.context() as context:
-        interrupt(context, 2, 5)
+        interrupt(context, 2, 3)
         with pytest.raises(InterruptedRunError):
             train(config, parts)
     assert checkpoint(parts, "last")["epoch"] == 1
@@ -282,9 +288,14 @@ def test_an_interrupted_run_skips_updates_as_if_it_had_not_been(
 ) -> None:
     """The window is as long as an epoch, so that what is skipped after it depends on the past."""
     monkeypatch.setattr(gradient_skip, "WINDOW", 11)
-    overrides = ("model=lagging", "schedule.epochs=1", "optimizer.skip_above=1.02")
+    overrides = (
+        "model=lagging",
+        "schedule.epochs=1",
+        "optimizer.skip_above=1.02",
+        "data.batch_size=12",
+    )
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    config = compose(*BARE, *overrides, "trainer.max_epochs=3")
+    config = compose(*BARE_8, *overrides, "trainer.max_epochs=3")
     train(config, whole)
     with monkeypatch.context() as context:
         interrupt(context, 2, 4)
@@ -300,7 +311,7 @@ def test_an_interrupted_run_skips_updates_as_if_it_had_not_been(
 def test_a_moved_run_goes_on_in_its_new_place(
     compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = compose(*BARE, "model=vae", "trainer.max_epochs=2")
+    config = compose(*BARE_8, "model=vae", "trainer.max_epochs=2")
     train(config, tmp_path / "whole")
     with monkeypatch.context() as context:
         interrupt(context, 1, 2)
@@ -318,7 +329,7 @@ def test_a_finished_run_is_left_as_it_is(
 ) -> None:
     """Also where what is set beside `resume=` would make another run of it."""
     folder = tmp_path / "run"
-    value = train(compose(*BARE, "model=vae", "trainer.max_epochs=1"), folder)
+    value = train(compose(*BARE_8, "model=vae", "trainer.max_epochs=1"), folder)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     others = ["trainer.precision=bf16-mixed", "++trainer.limit_train_batches=1", "trust=[own]"]
     with caplog.at_level(logging.INFO, "reslag_vae"):
@@ -342,7 +353,7 @@ def test_a_run_that_stopped_by_itself_is_finished(
         "optimizer.plateau.patience=1",
         "optimizer.plateau.stop_below=0.9",
     )
-    config = compose(*BARE, *overrides, "trainer.max_epochs=30")
+    config = compose(*BARE_8, *overrides, "trainer.max_epochs=30")
     train(config, tmp_path / "run")
     assert metrics(tmp_path / "run")["epochs_run"] < 30
     assert metrics(tmp_path / "run")["stopped_because"] == "learning rate 0.1 fell below 0.9"
@@ -352,7 +363,7 @@ def test_a_run_that_stopped_by_itself_is_finished(
 
 
 def test_a_finished_run_can_be_made_longer(compose: Compose, train: Train, tmp_path: Path) -> None:
-    config = compose(*BARE, "model=vae", "trainer.max_epochs=1")
+    config = compose(*BARE_8, "model=vae", "trainer.max_epochs=1")
     train(config, tmp_path / "parts")
     train(resumed(tmp_path / "parts", ["trainer.max_epochs=2"]), tmp_path / "parts")
     config.trainer.max_epochs = 2
@@ -364,13 +375,13 @@ def test_a_finished_run_that_goes_on_is_not_finished_until_it_has_ended(
     compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "run"
-    train(compose(*BARE, "model=vae", "trainer.max_epochs=1"), folder)
+    train(compose(*BARE_8, "model=vae", "trainer.max_epochs=1"), folder)
     with monkeypatch.context() as context:
         interrupt(context, 2, 1)
         with pytest.raises(InterruptedRunError):
             train(resumed(folder, ["trainer.max_epochs=3"]), folder)
     assert not is_finished(folder)
-    config = compose("model=fitted_prior", f"run={folder}", *BARE[5:])
+    config = compose("model=fitted_prior", f"run={folder}", *BARE_8[5:])
     with pytest.raises(RunError, match="has not finished"):
         staged(config, [], tmp_path / "second")
     # It may also end where it was interrupted.
@@ -390,7 +401,7 @@ def test_a_time_that_is_over_ends_a_run_with_its_epoch(
 
     monkeypatch.setattr(TrainingSteps, "_step", counted)
     monkeypatch.setattr(Timer, "time_elapsed", lambda *_: 60.0 * len(steps))
-    options = (*BARE, "model=vae", "trainer.max_epochs=3", "+trainer.max_time=00:00:02:00")
+    options = (*BARE_8, "model=vae", "trainer.max_epochs=3", "+trainer.max_time=00:00:02:00")
     train(compose(*options), tmp_path)
     result = metrics(tmp_path)
     stopped = "the trainer was told to stop after 1 of 3 epochs, by trainer.max_time"
@@ -404,7 +415,7 @@ def test_a_run_that_was_not_measured_is_drawn_as_one_that_was(
     compose: Compose, train: Train, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    train(compose(*SMALL, "model=vae", "callbacks.progress=null", "trainer.max_epochs=1"), folder)
+    train(compose(*SMALL_8, "model=vae", "callbacks.progress=null", "trainer.max_epochs=1"), folder)
     before = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
     shutil.rmtree(folder / "figures")
     (folder / "metrics.json").unlink()
@@ -415,7 +426,7 @@ def test_a_run_that_was_not_measured_is_drawn_as_one_that_was(
 def test_seeds_give_different_runs_and_one_seed_the_same(
     compose: Compose, train: Train, tmp_path: Path
 ) -> None:
-    options = (*BARE, "model=vae", "trainer.max_epochs=1", "data.batch_size=512")
+    options = (*BARE_8, "model=vae", "trainer.max_epochs=1")
     for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
         train(compose(*options, f"seed={seed}"), tmp_path / folder)
     assert_same_runs(tmp_path / "a", tmp_path / "b")
@@ -426,7 +437,7 @@ def test_an_autoencoder_has_no_kl_in_its_result(
     compose: Compose, train: Train, tmp_path: Path
 ) -> None:
     train(
-        compose(*SMALL, "callbacks.progress=null", "model=autoencoder", "trainer.max_epochs=1"),
+        compose(*SMALL_8, "callbacks.progress=null", "model=autoencoder", "trainer.max_epochs=1"),
         tmp_path,
     )
     result = metrics(tmp_path)
@@ -443,7 +454,7 @@ def test_an_autoencoder_has_no_kl_in_its_result(
 def test_a_wrong_configuration_writes_nothing(
     override: str, compose: Compose, train: Train, tmp_path: Path
 ) -> None:
-    config = compose(*BARE, "model=lagging", "trainer.max_epochs=2", override)
+    config = compose(*BARE_8, "model=lagging", "trainer.max_epochs=2", override)
     with pytest.raises(ValueError, match=override.split("=")[0].rpartition(".")[2]):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -456,7 +467,7 @@ def test_a_damaged_checkpoint_is_named_before_anything_is_done(
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.ckpt").write_bytes(b"half of it")
     with pytest.raises(RunError, match=r"last\.ckpt is damaged"):
-        train(compose(*BARE, "model=vae", "trainer.max_epochs=1"), tmp_path)
+        train(compose(*BARE_8, "model=vae", "trainer.max_epochs=1"), tmp_path)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["checkpoints", "last.ckpt"]
 
 
@@ -467,12 +478,12 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
     compose: Compose, train: Train, tmp_path: Path
 ) -> None:
     options = (
-        *BARE,
+        *BARE_8,
         "model=lagging",
         "schedule.epochs=1",
         "schedule.ratio=2",
         "trainer.max_epochs=2",
-        "data.batch_size=16",
+        "data.batch_size=1",  # so many that the second epoch lasts
     )
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     process = fork(tmp_path, *options, f"hydra.run.dir={killed}")
@@ -499,16 +510,17 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
 
 @pytest.mark.slow
 def test_two_devices_train_what_one_does(compose: Compose, train: Train, tmp_path: Path) -> None:
-    """The split has 1,536 training images, so that none is left out.
+    """The split has 154 training images, so that none is left out.
 
     For more digits in float64 see test_parallel.py.
     """
     options = (
-        *SMALL,
+        *SMALL_8,
         "model=lagging",
         "schedule.epochs=1",
         "schedule.batches=fresh",
         "data.val_fraction=0.05",
+        "data.batch_size=22",
     )
     both = tmp_path / "both"
     begun = start(
@@ -583,7 +595,7 @@ def test_jobs_of_a_multirun_have_one_device(tmp_path: Path) -> None:
     done = start(
         tmp_path,
         "-m",
-        *BARE,
+        *BARE_8,
         "model=vae",
         "trainer.devices=2",
         f"hydra.sweep.dir={tmp_path / 'sweep'}",
@@ -593,7 +605,7 @@ def test_jobs_of_a_multirun_have_one_device(tmp_path: Path) -> None:
 
 
 def test_processes_started_together_need_the_name_of_their_folder(tmp_path: Path) -> None:
-    done = start(tmp_path, *BARE, RANK="0", WORLD_SIZE="2")
+    done = start(tmp_path, *BARE_8, RANK="0", WORLD_SIZE="2")
     assert done.returncode == 1
     assert "name its folder by hydra.run.dir=" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -606,9 +618,11 @@ def test_processes_started_together_need_the_name_of_their_folder(tmp_path: Path
 def test_a_rank_that_was_left_to_a_single_process_is_none(
     left: dict[str, str], tmp_path: Path
 ) -> None:
-    done = start(tmp_path, *BARE, "model=vae", "trainer.precision=16", **left)
+    done = start(tmp_path, *BARE_8, "model=vae", "trainer.precision=16", **left)
     assert (done.returncode, "trainer.precision=16" in done.stderr) == (1, True)
-    done = start(tmp_path, *BARE, "model=vae", "trainer.max_epochs=1", "hydra.run.dir=run", **left)
+    done = start(
+        tmp_path, *BARE_8, "model=vae", "trainer.max_epochs=1", "hydra.run.dir=run", **left
+    )
     assert done.returncode == 0, done.stderr
     assert "objective card" in done.stdout
     assert "Training in" in (tmp_path / "run" / "train.log").read_text()
@@ -625,7 +639,7 @@ def test_a_rank_that_was_left_to_a_single_process_is_none(
 def test_ranks_that_are_none_are_one_sentence(
     rank: str, size: str, said: str, tmp_path: Path
 ) -> None:
-    done = start(tmp_path, *BARE, RANK=rank, WORLD_SIZE=size)
+    done = start(tmp_path, *BARE_8, RANK=rank, WORLD_SIZE=size)
     assert done.returncode == 1
     assert done.stderr.startswith(said)
     assert len(done.stderr.splitlines()) == 1
@@ -633,10 +647,9 @@ def test_ranks_that_are_none_are_one_sentence(
 
 def test_the_other_jobs_of_a_multirun_go_on_after_one_fails(tmp_path: Path) -> None:
     options = (
-        *BARE,
+        *BARE_8,
         "model=vae",
         "trainer.max_epochs=1",
-        "data.batch_size=512",
         "data.val_fraction=2,0.1",
     )
     done = start(tmp_path, "-m", *options, f"hydra.sweep.dir={tmp_path / 'sweep'}")
@@ -678,7 +691,7 @@ def test_resuming_what_is_no_run_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_a_refused_command_leaves_nothing_behind(tmp_path: Path) -> None:
-    done = start(tmp_path, *BARE, "model=vae", "trainer.precision=16-mixed", "hydra.run.dir=run")
+    done = start(tmp_path, *BARE_8, "model=vae", "trainer.precision=16-mixed", "hydra.run.dir=run")
     assert done.returncode != 0
     assert "trainer.precision=16-mixed: must be" in done.stderr
     assert len(done.stderr.splitlines()) <= 4, done.stderr
@@ -696,7 +709,7 @@ def test_a_second_stage_begins_with_a_run_and_outlives_it(
         "posterior.codes=20",
         "trainer.max_epochs=1",
     )
-    train(compose(*BARE, *first), tmp_path / "first")
+    train(compose(*BARE_8, *first), tmp_path / "first")
     second = (
         "model=code_prior",
         "run=first",
@@ -725,4 +738,4 @@ def test_a_second_stage_begins_with_a_run_and_outlives_it(
     assert longer.returncode == 0, longer.stderr
     assert metrics(tmp_path / "second")["epochs_run"] == 2
     samples = reslag_vae.load(tmp_path / "second").sample(3, torch.Generator().manual_seed(0))
-    assert samples.shape == (3, 1, 28, 28)
+    assert samples.shape == (3, 1, 8, 8)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from reslag_vae.networks import Network, PlainNetwork
 from reslag_vae.training import main as training
 from reslag_vae.training.system import BaseVAE
 from tests.hub import Hub, point, serving
-from tests.shortcuts import SHORTCUTS, SMALL_DIGITS
+from tests.shortcuts import DIGITS, SHORTCUTS
 from tests.systems import QUICK, TINY
 
 ROOT = Path(__file__).parents[1]
@@ -95,17 +96,30 @@ def shortcuts() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def digits_of(kind: str) -> Iterator[None]:
+    """Other digits than those of the data set, also of processes that are forked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGITS", kind)
+        for own in DIGITS[kind]:
+            patch.setattr(*own)
+        yield
+
+
 @pytest.fixture(scope="module")
 def small_digits() -> Iterator[None]:
     """A tenth of the digits, 8x8 as they were drawn: `recipe.image_shape=[1,8,8]`.
 
-    For tests that say the same of images of any size: 28x28 cost twelve times as much. Processes
-    that are forked have them, too.
+    For tests that say the same of images of any size: 28x28 cost twelve times as much.
     """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SMALL_DIGITS", "true")
-        for own in SMALL_DIGITS:
-            patch.setattr(*own)
+    with digits_of("few"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def drawn_digits() -> Iterator[None]:
+    """All of the digits, 8x8 as they were drawn, for tests that need as many."""
+    with digits_of("drawn"):
         yield
 
 

@@ -10,7 +10,7 @@ import runpy
 import signal
 import sys
 
-from shortcuts import SMALL_DIGITS
+from shortcuts import DIGITS
 
 gc.freeze()  # what was loaded before the fork stays
 gc.set_threshold(20_000, 20, 20)
@@ -22,9 +22,8 @@ os.environ.update(wanted["environment"])
 for stream, path in zip((sys.stdout, sys.stderr), wanted["files"], strict=True):
     with open(path, "w") as file:
         os.dup2(file.fileno(), stream.fileno())
-if "SMALL_DIGITS" in os.environ:
-    for owner, name, own in SMALL_DIGITS:
-        setattr(owner, name, own)
+for owner, name, own in DIGITS.get(os.environ.get("DIGITS", ""), ()):
+    setattr(owner, name, own)
 # A shell starts what runs in its background with SIGINT ignored, and all below inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 runpy.run_path(sys.argv[0], run_name="__main__")

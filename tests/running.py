@@ -36,7 +36,7 @@ BARE = (
     "callbacks.progress=null",
     "callbacks.curves=null",
 )
-# Of the fixture `small_digits`: five minibatches of 8x8 images an epoch.
+# Of the fixture `small_digits`, with five minibatches an epoch.
 EIGHT = ("recipe.image_shape=[1,8,8]", "data.batch_size=32")
 SMALL_8 = (*SMALL, *EIGHT)
 BARE_8 = (*BARE, *EIGHT)
@@ -131,8 +131,8 @@ FORKS.set_forkserver_preload(["served"])
 def fork(folder: Path, *arguments: str, script: str = "train.py", **variables: str) -> BaseProcess:
     """Start a script as a shell would, in a working directory, with a changed environment.
 
-    What it says goes into the files `said` and `complained` beside that directory. Where this
-    process has `small_digits`, it has them, too.
+    What it says goes into the files `said` and `complained` beside that directory. It has
+    the digits that the test has, such as `small_digits`.
     """
     said, complained = (
         folder.with_name(f"{folder.name}.{name}") for name in ("said", "complained")

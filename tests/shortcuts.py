@@ -55,7 +55,6 @@ SHORTCUTS: Replaced = (
     # No test cuts the power, and a thousand waits for the disk take seconds.
     (os, "fsync", lambda descriptor: None),
 )
-SMALL_DIGITS: Replaced = (
-    (Digits, "image_shape", (1, 8, 8)),
-    (Digits, "read", read_some),
-)
+# Of the digits, by the variable DIGITS of a process: as they were drawn, and a tenth of these.
+DRAWN: Replaced = ((Digits, "image_shape", (1, 8, 8)),)
+DIGITS: dict[str, Replaced] = {"drawn": DRAWN, "few": (*DRAWN, (Digits, "read", read_some))}

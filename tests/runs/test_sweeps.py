@@ -16,7 +16,9 @@ from reslag_vae.studies.plan import read_plan
 from reslag_vae.studies.report.columns import YARDSTICK
 from reslag_vae.studies.report.contents import contents_of
 from reslag_vae.studies.report.tables import answer_table, number_table, thesis_table
-from tests.running import ROOT, command, fork, start
+from tests.running import EIGHT, ROOT, command, fork, start
+
+pytestmark = pytest.mark.usefixtures("small_digits")
 
 GRIDS = (
     "[{model:[vae,autoencoder],data:[digits]},"
@@ -26,7 +28,7 @@ SMALL = (
     "experiment=table1",
     f"hydra.sweeper.grids={GRIDS}",
     "hydra.sweeper.questions=[{text:Better?,first:optimal_sigma-sigma_optimal,second:vae}]",
-    "data.batch_size=256",
+    *EIGHT,
     "recipe.channels=[4,8]",
     "recipe.blocks=[1,1]",
     "logger=none",
@@ -333,18 +335,25 @@ def test_a_study_keeps_its_settings(sweep: Sweep, tmp_path: Path) -> None:
     ],
 )
 def test_clusters(
-    launcher: str, options: list[str], sweep: Sweep, launched: Sweep, tmp_path: Path
+    launcher: str,
+    options: list[str],
+    sweep: Sweep,
+    launched: Sweep,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """On the digits of the data set, which processes that are not forked have."""
+    monkeypatch.delenv("DIGITS")
+    small = ("model=vae,autoencoder", "trainer.max_epochs=1", "recipe.image_shape=[1,28,28]")
     done = launched(
         "study",
-        "model=vae,autoencoder",
-        "trainer.max_epochs=1",
+        *small,
         f"hydra/launcher={launcher}",
         *options,
     )
     assert done.returncode == 0, done.stderr
     assert "2 of 2 runs finished" in done.stdout
-    alone = sweep("alone", "model=vae,autoencoder", "trainer.max_epochs=1")
+    alone = sweep("alone", *small)
     assert alone.returncode == 0, alone.stderr
     assert outcome(tmp_path / "study") == outcome(tmp_path / "alone")
     assert {name.split("/")[1] for name in outcome(tmp_path / "study")} == {"vae", "autoencoder"}

@@ -24,6 +24,7 @@ for stream, path in zip((sys.stdout, sys.stderr), wanted["files"], strict=True):
         os.dup2(file.fileno(), stream.fileno())
 for owner, name, own in DIGITS.get(os.environ.get("DIGITS", ""), ()):
     setattr(owner, name, own)
+os.setsid()  # what is sent to it and its own processes does not reach the tests
 # A shell starts what runs in its background with SIGINT ignored, and all below inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 runpy.run_path(sys.argv[0], run_name="__main__")

@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,21 @@ from reslag_vae.runs.errors import RunError
 from reslag_vae.training.callbacks import CollapseMonitor, ImageGrids, TrainingCurves
 from reslag_vae.training.callbacks.pace import Drawing
 from reslag_vae.training.resume import resumed
-from tests.running import BARE, SMALL, assert_same_runs, command, fork, rows, wandb_records
+from tests.running import (
+    BARE,
+    BARE_8,
+    ROOT,
+    SMALL_8,
+    assert_same_runs,
+    checkpoint,
+    command,
+    fork,
+    rows,
+    start,
+    wandb_records,
+)
+
+pytestmark = pytest.mark.usefixtures("small_digits")
 
 Compose = Callable[..., DictConfig]
 Train = Callable[[DictConfig, Path], float]
@@ -59,7 +74,8 @@ def test_a_run_killed_twenty_times_at_random_moments_ends_as_if_it_had_not_been(
     compose: Compose, train: Train, tmp_path: Path
 ) -> None:
     options = (
-        *BARE,
+        *BARE_8,
+        "data.batch_size=4",  # epochs that last
         "model=lagging",
         "schedule.epochs=20",
         "schedule.batches=fresh",
@@ -101,11 +117,12 @@ def test_a_run_killed_twenty_times_at_random_moments_ends_as_if_it_had_not_been(
     assert not list(killed.rglob("*.unfinished"))
 
 
-def begun(process: subprocess.Popen[bytes], folder: Path, epochs: int = 1) -> None:
+def begun(process: subprocess.Popen[bytes] | BaseProcess, folder: Path, epochs: int = 1) -> None:
     """Wait until a run has finished so many epochs."""
     deadline = time.monotonic() + 120
     while epochs_done(folder) < epochs:
-        assert process.poll() is None, "the run ended by itself"
+        code = process.exitcode if isinstance(process, BaseProcess) else process.poll()
+        assert code is None, "the run ended by itself"
         assert time.monotonic() < deadline, "the run takes too long"
         time.sleep(0.01)
 
@@ -155,35 +172,39 @@ def wandb_exit_codes(folder: Path) -> list[int]:
 )
 def test_a_signal_ends_a_run_cleanly_and_it_goes_on(
     number: signal.Signals,
-    launch: Callable[..., subprocess.Popen[bytes]],
     compose: Compose,
     train: Train,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    options = (
-        "model=vae",
-        "trainer.max_epochs=400",
-        "logger=wandb",
-        f"hydra.run.dir={tmp_path / 'run'}",
-    )
-    process = launch(*BARE, *options)
-    begun(process, tmp_path / "run", 2)
-    if number == signal.SIGINT:  # a terminal sends it to all processes, W&B's own too
-        os.killpg(process.pid, number)
-    else:
-        process.send_signal(number)
-    assert process.wait(60) == 128 + number
-    said = (tmp_path / "log").read_text()
-    assert f"Stopped. To go on: python train.py resume={tmp_path / 'run'}" in said
+    # Other tests of this process may have begun a service of W&B, which its children would share.
+    monkeypatch.delenv("WANDB_SERVICE", raising=False)
+    run = tmp_path / "run"
+    (tmp_path / "here").mkdir()
+    options = ("model=vae", "trainer.max_epochs=4000", "logger=wandb", f"hydra.run.dir={run}")
+    process = fork(tmp_path / "here", *BARE_8, *options)
+    assert process.pid is not None
+    try:
+        begun(process, run, 2)
+        if number == signal.SIGINT:  # a terminal sends it to all processes, W&B's own too
+            os.killpg(process.pid, number)
+        else:
+            os.kill(process.pid, number)
+        process.join(60)
+    finally:
+        process.kill()
+        process.join()
+    assert process.exitcode == 128 + number
+    said = "".join((tmp_path / f"here.{name}").read_text() for name in ("said", "complained"))
+    assert f"Stopped. To go on: python train.py resume={run}" in said
     assert "Traceback" not in said
-    assert wandb_exit_codes(tmp_path / "run") == [1]
-    assert_whole(tmp_path / "run")
-    assert not (tmp_path / "run" / "failed.json").exists()
-    done = epochs_done(tmp_path / "run")
-    shorter = f"trainer.max_epochs={done + 1}"
-    train(resumed(tmp_path / "run", [shorter, "logger=none"]), tmp_path / "run")
-    train(compose(*BARE, "model=vae", shorter), tmp_path / "whole")
-    assert_same_runs(tmp_path / "whole", tmp_path / "run")
+    assert wandb_exit_codes(run) == [1]
+    assert_whole(run)
+    assert not (run / "failed.json").exists()
+    shorter = f"trainer.max_epochs={epochs_done(run) + 1}"
+    train(resumed(run, [shorter, "logger=none"]), run)
+    train(compose(*BARE_8, "model=vae", shorter), tmp_path / "whole")
+    assert_same_runs(tmp_path / "whole", run)
 
 
 def group_of(process: subprocess.Popen[bytes]) -> list[str]:
@@ -220,9 +241,44 @@ def test_a_signal_ends_all_processes_of_a_run(
     assert_whole(tmp_path / "run")
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGINT]
-)
+STOPPED = """
+import runpy, signal, sys
+import reslag_vae.training.first_stage
+
+name = "reslag_vae.training.first_stage"
+del sys.modules[name], reslag_vae.training.first_stage
+
+class Stop:
+    def find_spec(wanted, *_):
+        if wanted == name:
+            signal.raise_signal({number})
+
+sys.meta_path.insert(0, Stop)
+sys.argv[0] = {script!r}
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    print("loaded:", name in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_waits_until_what_trains_is_loaded_and_leaves_nothing_behind(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    (tmp_path / "here").mkdir()
+    script = tmp_path / "stopped.py"
+    script.write_text(STOPPED.format(number=int(number), script=str(ROOT / "train.py")))
+    where = f"hydra.run.dir={tmp_path / 'run'}"
+    done = start(tmp_path / "here", *BARE_8, "model=vae", where, script=str(script))
+    assert done.returncode == 128 + number
+    assert "Traceback" not in done.stderr
+    assert "loaded: True" in done.stdout
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_before_training_leaves_nothing_behind(
     number: signal.Signals, launch: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
@@ -324,6 +380,30 @@ def test_a_run_is_kept_offline_where_wandb_cannot_be_reached(
 # Disks
 
 
+# In namespaces of its own, where every user may mount.
+DISK = """
+import ctypes, os, runpy, shutil, subprocess, sys
+
+CLONE_NEWUSER, CLONE_NEWNS = 0x10000000, 0x00020000
+own = {{
+    "setgroups": "deny",
+    "uid_map": f"0 {{os.getuid()}} 1",
+    "gid_map": f"0 {{os.getgid()}} 1",
+}}
+if ctypes.CDLL(None).unshare(CLONE_NEWUSER | CLONE_NEWNS):
+    sys.exit("no namespaces")
+for name, text in own.items():
+    with open(f"/proc/self/{{name}}", "w") as file:
+        file.write(text)
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size={size}", "none", "disk"], check=True)
+sys.argv[0] = {script!r}
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    shutil.copytree("disk", "kept")
+"""
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run train.py with a `disk` in the test's folder so small that it is soon full.
@@ -333,19 +413,9 @@ def small_disk(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
     (tmp_path / "disk").mkdir()
 
     def run(size: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        quoted = " ".join(f"'{word}'" for word in command(*arguments))
-        script = (
-            f"mount -t tmpfs -o size={size} none disk && "
-            f"{{ {quoted}; code=$?; cp -a disk kept; df disk; exit $code; }}"
-        )
-        return subprocess.run(
-            ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+        script = tmp_path / "disk.py"
+        script.write_text(DISK.format(size=size, script=str(ROOT / "train.py")))
+        return start(tmp_path, *arguments, script=str(script))
 
     probe = [
         "unshare",
@@ -372,10 +442,9 @@ def test_a_full_disk_stops_a_run_with_a_word_and_leaves_its_checkpoints(
     train: Train,
     tmp_path: Path,
 ) -> None:
-    """There is room for three checkpoints of 120 kB, not for a fourth."""
-    done = small_disk(
-        "450k", *BARE, "model=vae", "trainer.max_epochs=400", "hydra.run.dir=disk/run"
-    )
+    """There is room for three checkpoints of 44 kB, not for a fourth."""
+    options = ("model=vae", "trainer.max_epochs=400", "hydra.run.dir=disk/run")
+    done = small_disk("170k", *BARE_8, *options)
     assert done.returncode == 1
     assert re.search(r"disk/run/\S+ cannot be written: No space left on device", done.stderr), (
         done.stderr
@@ -396,8 +465,12 @@ def test_a_full_disk_stops_a_run_with_a_word_and_leaves_its_checkpoints(
 
 @pytest.mark.slow
 def test_a_full_disk_stops_all_processes_of_a_run_with_one_word(
-    small_disk: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+    small_disk: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """On the digits of the data set, which the second process has."""
+    monkeypatch.delenv("DIGITS")
     options = ("model=vae", "trainer.max_epochs=400", "trainer.devices=2", "hydra.run.dir=disk/run")
     done = small_disk("450k", *BARE, *options)
     assert done.returncode == 1
@@ -439,7 +512,7 @@ def test_a_picture_that_fails_costs_no_epoch(
         raise RuntimeError("no picture")
 
     monkeypatch.setattr(callback, "draw", fail)
-    config = compose(*SMALL, "model=vae", "callbacks.progress=null", "trainer.max_epochs=2")
+    config = compose(*SMALL_8, "model=vae", "callbacks.progress=null", "trainer.max_epochs=2")
     with pytest.raises(RuntimeError, match="no picture"):
         train(config, tmp_path / "run")
     for name in ("best", "last"):
@@ -450,12 +523,15 @@ def test_a_picture_that_fails_costs_no_epoch(
 def test_a_damaged_last_checkpoint_is_refused_and_the_one_before_offered(
     compose: Compose, train: Train, tmp_path: Path
 ) -> None:
-    config = compose(*BARE, "model=vae", "trainer.max_epochs=3")
+    config = compose(*BARE_8, "model=vae", "trainer.max_epochs=3")
     train(config, tmp_path / "whole")
     shutil.copytree(tmp_path / "whole", tmp_path / "damaged")
     last = tmp_path / "damaged" / "checkpoints" / "last.ckpt"
     content = bytearray(last.read_bytes())
-    content[len(content) // 2] ^= 1
+    weight = checkpoint(tmp_path / "whole", "last")["state_dict"][
+        "model.network.inference.0.0.weight"
+    ]
+    content[content.index(weight.numpy().tobytes())] ^= 1  # between tensors nobody would mind
     last.write_bytes(content)
     with pytest.raises(
         RunError,

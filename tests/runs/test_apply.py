@@ -26,17 +26,21 @@ from reslag_vae.data import Digits
 from reslag_vae.evaluation import encode
 from reslag_vae.runs.errors import RunError
 from reslag_vae.sharing.export import export
-from tests.running import BARE, ROOT
+from tests.running import BARE_8, ROOT, start
+
+pytestmark = pytest.mark.usefixtures("drawn_digits")
 
 Apply = Callable[..., int]
 
 
 @pytest.fixture(scope="module")
-def run(train: Any, compose: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(
+    drawn_digits: None, train: Any, compose: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A run that has learnt what digits look like."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    options = ("model=optimal_sigma", "objective=sigma_optimal", "data.batch_size=32")
-    train(compose(*BARE, *options, "trainer.max_epochs=5"), folder)
+    options = ("model=optimal_sigma", "objective=sigma_optimal")
+    train(compose(*BARE_8, *options, "trainer.max_epochs=5"), folder)
     return folder
 
 
@@ -48,8 +52,8 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def digits() -> np.ndarray:
-    """(180, 28, 28) uint8 images of the test split."""
+def digits(drawn_digits: None) -> np.ndarray:
+    """(180, 8, 8) uint8 images of the test split."""
     data = Digits("unused", batch_size=16, val_fraction=0.1, seed=0)
     data.setup()
     return data.split("test").images[:, 0].numpy()
@@ -60,12 +64,12 @@ def pictures(digits: np.ndarray, tmp_path: Path) -> Path:
     """A folder of 40 digits, among which 5 odd pictures lie: stripes, noise, a white one."""
     folder = tmp_path / "pictures"
     random = np.random.default_rng(0)
-    stripes = np.tile(np.arange(28) % 4 < 2, (28, 1))
+    stripes = np.tile(np.arange(8) % 4 < 2, (8, 1))
     odd = [
         255 * stripes,
         255 * stripes.T,
-        random.integers(0, 256, (28, 28)),
-        np.full((28, 28), 255),
+        random.integers(0, 256, (8, 8)),
+        np.full((8, 8), 255),
         255 - digits[50].astype(int),
     ]
     for number, pixels in enumerate([*digits[:40], *odd]):
@@ -286,7 +290,7 @@ def test_what_travels_with_the_model(exported: Path) -> None:
     assert form["classes"] == [str(digit) for digit in range(10)]
     assert (form["schema"], form["data"], form["keep"]) == (1, "digits", "square")
     with Image.open(exported / "examples.png") as strip:
-        assert strip.size == (8 * 28, 28)
+        assert strip.size == (8 * 8, 8)
 
 
 def test_an_export_of_an_earlier_version_says_what_it_lacks(
@@ -401,17 +405,24 @@ def asked(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("asked") / "run"
     shutil.copytree(run, folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reslag_vae.apply.samplers.UPDATES", 100)
+        patch.setattr("reslag_vae.apply.samplers.UPDATES", 40)
         for sampler in ("mixture", *LEARNED):
             own_sampler(sampler, folder, reslag_vae.load(folder))
     return folder
 
 
-@pytest.fixture
-def brought(asked: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def with_samplers(asked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its export."""
-    export(asked, tmp_path / "brought")
-    return tmp_path / "brought"
+    folder = tmp_path_factory.mktemp("exports") / "with_samplers"
+    export(asked, folder)
+    return folder
+
+
+@pytest.fixture
+def brought(with_samplers: Path, tmp_path: Path) -> Path:
+    """The export in a folder of the test's own."""
+    return Path(shutil.copytree(with_samplers, tmp_path / "brought"))
 
 
 def test_samplers_travel_with_the_model(
@@ -560,7 +571,7 @@ def test_neither_lightning_nor_wandb_is_loaded(exported: Path, pictures: Path) -
     assert done.stdout.endswith("set()\n"), done.stderr
 
 
-def test_ctrl_c_leaves_nothing_half_written(exported: Path, pictures: Path) -> None:
+def test_ctrl_c_leaves_nothing_half_written(exported: Path, pictures: Path, tmp_path: Path) -> None:
     code = (
         "import signal, sys; from reslag_vae.apply import work, command\n"
         "def interrupted(*_):\n"
@@ -568,15 +579,16 @@ def test_ctrl_c_leaves_nothing_half_written(exported: Path, pictures: Path) -> N
         "work.keep_means = lambda spool: interrupted\n"
         "command.main()"
     )
+    (tmp_path / "stopped.py").write_text(code)
+    (tmp_path / "here").mkdir()
     asked = ["--encode", "c.csv", "--score", "s.npz", "--neighbours", "2"]
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(exported), str(pictures), *asked],
-        cwd=pictures.parent,
-        env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = start(
+        tmp_path / "here",
+        str(exported),
+        str(pictures),
+        *asked,
+        script=str(tmp_path / "stopped.py"),
     )
     assert (done.returncode, done.stderr) == (130, "Stopped.\n")
-    left = {path.name for path in pictures.parent.rglob("*") if path.is_file()}
-    assert left == {path.name for path in pictures.rglob("*.png")}
+    assert list((tmp_path / "here").iterdir()) == []
+    assert {path.suffix for path in pictures.rglob("*") if path.is_file()} == {".png"}

@@ -1,4 +1,4 @@
-"""A trained model in a process of its own, as a notebook has it."""
+"""Trained models in a process of their own, as a notebook has them."""
 
 import json
 import subprocess
@@ -20,20 +20,27 @@ import torch
 
 import reslag_vae
 
-model = reslag_vae.load(sys.argv[1])
-images = torch.randint(256, (3, 1, 28, 28), dtype=torch.uint8)
-codes = model.encode(images)
-results = {
-    "codes": codes,
-    "decoded": model.decode(codes),
-    "reconstructed": model.reconstruct(images),
-    "sampled": model.sample(4, torch.Generator().manual_seed(0)),
-}
-shapes = {name: list(result.shape) for name, result in results.items()}
-finite = all(bool(result.isfinite().all()) for result in results.values())
-equal = torch.equal(results["decoded"], results["reconstructed"])
-facts = {"shapes": shapes, "finite": finite, "equal": equal, "modules": sorted(sys.modules)}
-print(json.dumps(facts))
+def use(place):
+    model = reslag_vae.load(place)
+    images = torch.randint(256, (3, 1, 28, 28), dtype=torch.uint8)
+    codes = model.encode(images)
+    results = {
+        "codes": codes,
+        "decoded": model.decode(codes),
+        "reconstructed": model.reconstruct(images),
+        "sampled": model.sample(4, torch.Generator().manual_seed(0)),
+    }
+    shapes = {name: list(result.shape) for name, result in results.items()}
+    finite = all(bool(result.isfinite().all()) for result in results.values())
+    equal = torch.equal(results["decoded"], results["reconstructed"])
+    return {"shapes": shapes, "finite": finite, "equal": equal, "modules": sorted(sys.modules)}
+
+
+for place in sys.argv[1:]:
+    try:
+        print(json.dumps(use(place)))
+    except Exception as error:
+        print(json.dumps(repr(error)))
 """
 
 # What trains, tracks, measures and draws, in other packages and in this one.
@@ -52,34 +59,23 @@ UNNEEDED = {
     "reslag_vae.studies",
 }
 OLD = ROOT / "tests" / "golden" / "version_0_1" / "reslag" / "checkpoints" / "last.ckpt"
+# A folder of a run, its model without it, a checkpoint alone, and one of version 0.1.
+PLACES = ("run", "exported", "run/checkpoints/last.ckpt", str(OLD))
 
 
 @pytest.fixture(scope="module")
-def run(
+def said(
     compose: Callable[..., DictConfig],
     train: Callable[[DictConfig, Path], float],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """A finished run, and `exported`, its model without it."""
+) -> dict[str, Any]:
+    """What the process says of each of the places, one after the other."""
     place = tmp_path_factory.mktemp("notebook")
     options = ("model=reslag_light", "recipe.residual=true", "recipe.aggressive_epochs=1")
     train(compose(*BARE, *options, "trainer.max_epochs=1", "recipe.latent_dim=3"), place / "run")
     export(place / "run", place / "exported")
-    return place
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "run",
-        pytest.param("run/checkpoints/last.ckpt", marks=pytest.mark.slow),
-        "exported",
-        pytest.param(str(OLD), marks=pytest.mark.slow),
-    ],
-)
-def test_a_model_is_used_without_what_trained_it(name: str, run: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", NOTEBOOK, str(run / name)],
+        [sys.executable, "-W", "error", "-c", NOTEBOOK, *(str(place / own) for own in PLACES)],
         capture_output=True,
         text=True,
         check=False,
@@ -87,16 +83,22 @@ def test_a_model_is_used_without_what_trained_it(name: str, run: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    said: dict[str, Any] = json.loads(done.stdout)
-    modules = set(said["modules"])
+    return dict(zip(PLACES, map(json.loads, done.stdout.splitlines()), strict=True))
+
+
+@pytest.mark.parametrize("name", PLACES, ids=lambda name: name.removeprefix(f"{ROOT}/"))
+def test_a_model_is_used_without_what_trained_it(name: str, said: dict[str, Any]) -> None:
+    facts = said[name]
+    assert isinstance(facts, dict), f"it fails: {facts}"
+    modules = set(facts["modules"])
     assert {"torch", "reslag_vae.runs.load"} <= modules
     assert not UNNEEDED & modules
     image = [1, 28, 28]
-    assert said["shapes"] == {
-        "codes": [3, said["shapes"]["codes"][1]],
+    assert facts["shapes"] == {
+        "codes": [3, facts["shapes"]["codes"][1]],
         "decoded": [3, *image],
         "reconstructed": [3, *image],
         "sampled": [4, *image],
     }
-    assert said["finite"]
-    assert said["equal"]
+    assert facts["finite"]
+    assert facts["equal"]

@@ -34,7 +34,9 @@ from reslag_vae.runs.lock import is_occupied, occupied
 from reslag_vae.sharing.export import export
 from reslag_vae.variants import OptimalSigmaVAE
 from tests.recorder import Recorder
-from tests.running import ROOT
+from tests.running import EIGHT, ROOT
+
+pytestmark = pytest.mark.usefixtures("small_digits")
 
 SHAPE = (1, 8, 8)
 PIXELS = torch.from_numpy(load_digits().images[:150])[:, None] / 16
@@ -44,9 +46,12 @@ BARE = (
     "callbacks.images=null",
     "callbacks.collapse=null",
     "callbacks.progress=null",
+    "callbacks.curves=null",
 )
 QUICK = (*BARE, "recipe.channels=[2,4]", "recipe.blocks=[1,1]")
 SHORT = (*QUICK, "trainer.max_epochs=1")
+# On `small_digits`
+ON_DIGITS = (*SHORT, "data=digits", *EIGHT)
 # Of a model that was made by hand
 SHORT_BY_HAND = (*BARE, "trainer.max_epochs=1")
 
@@ -214,7 +219,7 @@ def test_an_own_encoder_and_decoder_train_in_three_lines(
 
 
 def test_what_build_returns_is_a_whole_run(tmp_path: Path) -> None:
-    words = (*SHORT, "data=digits", "model=vae", "+trainer.limit_train_batches=2")
+    words = (*ON_DIGITS, "model=vae")
     process.allow_rounded_products(False)
     data, model, trainer = reslag_vae.build(*words, folder=tmp_path / "run")
     assert torch.get_float32_matmul_precision() == "high"  # as on the command line
@@ -240,12 +245,12 @@ def test_what_build_returns_has_its_folder_to_itself(tmp_path: Path) -> None:
                 reslag_vae.fit(resume=tmp_path / "run")
             raise InterruptedError
 
-    data, model, trainer = reslag_vae.build(*SHORT, "data=digits", folder=tmp_path / "run")
+    data, model, trainer = reslag_vae.build(*ON_DIGITS, folder=tmp_path / "run")
     trainer.callbacks.append(Other())  # type: ignore[attr-defined]
     with pytest.raises(InterruptedError):
         trainer.fit(model, data)
     assert not is_occupied(tmp_path / "run")
-    data, model, trainer = reslag_vae.build(*SHORT, "data=digits", folder=tmp_path / "other")
+    data, model, trainer = reslag_vae.build(*ON_DIGITS, folder=tmp_path / "other")
     with occupied(tmp_path / "other"), pytest.raises(RunError, match="another process is at work"):
         trainer.fit(model, data)
 
@@ -267,7 +272,7 @@ def test_the_loggers_of_what_build_returns_are_closed(
 
     trackers = [Closed(Recorder(str(tmp_path)))]
     monkeypatch.setattr("reslag_vae.training.build.build_trackers", lambda *_: trackers)
-    words = (*SHORT, "data=digits", "logger=csv", "+trainer.limit_train_batches=2")
+    words = (*ON_DIGITS, "logger=csv")
     data, model, trainer = reslag_vae.build(*words, folder=tmp_path / "run")
     if fails:
         trainer.callbacks.append(Failing())  # type: ignore[attr-defined]
@@ -331,7 +336,7 @@ def test_ctrl_c_raises_and_leaves_a_run_that_can_go_on(tmp_path: Path) -> None:
 
 
 def test_a_run_in_a_thread_is_that_of_the_main_thread(tmp_path: Path) -> None:
-    words = (*SHORT, "data=digits", "+trainer.limit_train_batches=1")
+    words = ON_DIGITS
 
     def fitted(name: str) -> Tensor:
         model = reslag_vae.fit(None, *words, model="vae", folder=tmp_path / name)

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +38,6 @@ from tests.running import (
     assert_same_runs,
     checkpoint,
     command,
-    fork,
     metrics,
     rows,
     same,
@@ -474,30 +472,39 @@ def test_a_damaged_checkpoint_is_named_before_anything_is_done(
 # Real processes
 
 
+KILLED = """
+import runpy, signal, sys
+from reslag_vae.training.steps import TrainingSteps
+
+step, epochs = TrainingSteps._step, []
+
+def step_or_die(self, images):
+    epochs.append(self.system.current_epoch)
+    if epochs.count(1) == 2:
+        signal.raise_signal(signal.SIGKILL)
+    return step(self, images)
+
+TrainingSteps._step = step_or_die
+sys.argv[0] = {script!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
 def test_a_killed_run_ends_as_if_it_had_not_been(
     compose: Compose, train: Train, tmp_path: Path
 ) -> None:
+    """Before the second step of its second epoch; test_faults.py has random moments."""
     options = (
         *BARE_8,
         "model=lagging",
         "schedule.epochs=1",
         "schedule.ratio=2",
         "trainer.max_epochs=2",
-        "data.batch_size=1",  # so many that the second epoch lasts
     )
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    process = fork(tmp_path, *options, f"hydra.run.dir={killed}")
-    try:
-        deadline = time.monotonic() + 240
-        while not (killed / "checkpoints" / "last.ckpt").exists():
-            assert process.is_alive(), "the run made no checkpoint"
-            assert time.monotonic() < deadline, "the run takes too long"
-            time.sleep(0.005)
-        time.sleep(0.05)
-    finally:
-        process.kill()
-        process.join()
-    assert process.exitcode == -signal.SIGKILL
+    whole, killed, script = (tmp_path / name for name in ("whole", "killed", "killed.py"))
+    script.write_text(KILLED.format(script=str(ROOT / "train.py")))
+    done = start(tmp_path, *options, f"hydra.run.dir={killed}", script=str(script))
+    assert done.returncode == -signal.SIGKILL, done.stderr
     assert [row["epoch"] for row in rows(killed)] == ["1"]
     assert checkpoint(killed, "last")["epoch"] == 0
     resumed = start(tmp_path, f"resume={killed}")

@@ -1,5 +1,6 @@
 """Whole runs on the digits: their files, and that an interrupted run ends like any other."""
 
+import functools
 import json
 import logging
 import os
@@ -49,6 +50,7 @@ pytestmark = pytest.mark.usefixtures("small_digits")
 
 Compose = Callable[..., DictConfig]
 Train = Callable[[DictConfig, Path], float]
+Plain = Callable[[int], tuple[Path, float]]
 
 
 class InterruptedRunError(RuntimeError):
@@ -84,6 +86,21 @@ def finished(
             [*SMALL_8, "model=reslag_light", "recipe.residual=true", "trainer.max_epochs=2"],
         )
     return folder, train(config, folder)
+
+
+@pytest.fixture(scope="module")
+def plain(
+    small_digits: None, compose: Compose, train: Train, tmp_path_factory: pytest.TempPathFactory
+) -> Plain:
+    """Return a plain run of so many epochs, trained once, and its returned value."""
+
+    @functools.cache
+    def trained(epochs: int) -> tuple[Path, float]:
+        folder = tmp_path_factory.mktemp("plain") / "run"
+        config = compose(*BARE_8, "model=vae", f"trainer.max_epochs={epochs}")
+        return folder, train(config, folder)
+
+    return trained
 
 
 def test_everything_of_a_run_is_in_its_folder(finished: tuple[Path, float]) -> None:
@@ -308,10 +325,13 @@ def test_an_interrupted_run_skips_updates_as_if_it_had_not_been(
 
 
 def test_a_moved_run_goes_on_in_its_new_place(
-    compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plain: Plain,
+    compose: Compose,
+    train: Train,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = compose(*BARE_8, "model=vae", "trainer.max_epochs=2")
-    train(config, tmp_path / "whole")
     with monkeypatch.context() as context:
         interrupt(context, 1, 2)
         with pytest.raises(InterruptedRunError):
@@ -319,16 +339,19 @@ def test_a_moved_run_goes_on_in_its_new_place(
     moved = tmp_path / "elsewhere" / "moved"
     shutil.move(tmp_path / "parts", moved)
     train(resumed(moved, []), moved)
-    assert_same_runs(tmp_path / "whole", moved)
+    assert_same_runs(plain(2)[0], moved)
     assert not (tmp_path / "parts").exists()
 
 
 def test_a_finished_run_is_left_as_it_is(
-    compose: Compose, train: Train, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    plain: Plain,
+    train: Train,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Also where what is set beside `resume=` would make another run of it."""
-    folder = tmp_path / "run"
-    value = train(compose(*BARE_8, "model=vae", "trainer.max_epochs=1"), folder)
+    trained, value = plain(1)
+    folder = shutil.copytree(trained, tmp_path / "run")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     others = ["trainer.precision=bf16-mixed", "++trainer.limit_train_batches=1", "trust=[own]"]
     with caplog.at_level(logging.INFO, "reslag_vae"):
@@ -361,20 +384,20 @@ def test_a_run_that_stopped_by_itself_is_finished(
     assert_same_runs(tmp_path / "run", tmp_path / "again")
 
 
-def test_a_finished_run_can_be_made_longer(compose: Compose, train: Train, tmp_path: Path) -> None:
-    config = compose(*BARE_8, "model=vae", "trainer.max_epochs=1")
-    train(config, tmp_path / "parts")
-    train(resumed(tmp_path / "parts", ["trainer.max_epochs=2"]), tmp_path / "parts")
-    config.trainer.max_epochs = 2
-    train(config, tmp_path / "whole")
-    assert_same_runs(tmp_path / "whole", tmp_path / "parts")
+def test_a_finished_run_can_be_made_longer(plain: Plain, train: Train, tmp_path: Path) -> None:
+    parts = shutil.copytree(plain(1)[0], tmp_path / "parts")
+    train(resumed(parts, ["trainer.max_epochs=2"]), parts)
+    assert_same_runs(plain(2)[0], parts)
 
 
 def test_a_finished_run_that_goes_on_is_not_finished_until_it_has_ended(
-    compose: Compose, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plain: Plain,
+    compose: Compose,
+    train: Train,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    folder = tmp_path / "run"
-    train(compose(*BARE_8, "model=vae", "trainer.max_epochs=1"), folder)
+    folder = shutil.copytree(plain(1)[0], tmp_path / "run")
     with monkeypatch.context() as context:
         interrupt(context, 2, 1)
         with pytest.raises(InterruptedRunError):
@@ -423,13 +446,14 @@ def test_a_run_that_was_not_measured_is_drawn_as_one_that_was(
 
 
 def test_seeds_give_different_runs_and_one_seed_the_same(
-    compose: Compose, train: Train, tmp_path: Path
+    plain: Plain, compose: Compose, train: Train, tmp_path: Path
 ) -> None:
-    options = (*BARE_8, "model=vae", "trainer.max_epochs=1")
-    for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
-        train(compose(*options, f"seed={seed}"), tmp_path / folder)
-    assert_same_runs(tmp_path / "a", tmp_path / "b")
-    assert rows(tmp_path / "a")[0]["train/loss"] != rows(tmp_path / "c")[0]["train/loss"]
+    first, _ = plain(1)
+    for folder, seed in (("same", 0), ("other", 1)):
+        config = compose(*BARE_8, "model=vae", "trainer.max_epochs=1", f"seed={seed}")
+        train(config, tmp_path / folder)
+    assert_same_runs(first, tmp_path / "same")
+    assert rows(first)[0]["train/loss"] != rows(tmp_path / "other")[0]["train/loss"]
 
 
 def test_an_autoencoder_has_no_kl_in_its_result(

@@ -706,7 +706,7 @@ def test_a_callback_of_lightning_that_does_not_go_with_a_run_is_one_sentence(
     tmp_path: Path,
 ) -> None:
     callback = "+callbacks.rates._target_=lightning.pytorch.callbacks.LearningRateMonitor"
-    done = start(tmp_path, *BARE, "model=vae", callback, "hydra.run.dir=run")
+    done = start(tmp_path, *BARE_8, "model=vae", callback, "hydra.run.dir=run")
     assert done.returncode == 1
     assert done.stderr.startswith("callbacks: Lightning refuses: Cannot use `LearningRateMonitor`")
     assert len(done.stderr.splitlines()) == 1

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from textwrap import fill
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -149,6 +150,7 @@ def wrapped(words: str) -> str:
     )
 
 
+@lru_cache(maxsize=1024)  # the same few words stand in many pictures
 def words_width(words: str, points: float) -> int:
     """Return the width in pixels that a label of a font size takes to the left of a block."""
     from matplotlib.textpath import TextPath

@@ -30,6 +30,7 @@ from reslag_vae.training.system import BaseVAE
 from tests.hub import Hub, point, serving
 from tests.shortcuts import DIGITS, SHORTCUTS
 from tests.systems import QUICK, TINY
+from tests.trainers import silent_trainer
 
 ROOT = Path(__file__).parents[1]
 
@@ -237,17 +238,15 @@ def fit(tmp_path: Path) -> Callable[..., Trainer]:
         **options: Any,
     ) -> Trainer:
         settings = {
-            "accelerator": "cpu",
             "devices": 1,
-            "logger": False,
             "enable_checkpointing": any(isinstance(callback, Checkpoint) for callback in callbacks),
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
             "use_distributed_sampler": False,
             "num_sanity_val_steps": 0,
             "default_root_dir": tmp_path,
         }
-        trainer = Trainer(max_epochs=epochs, callbacks=list(callbacks), **(settings | options))
+        trainer = silent_trainer(
+            max_epochs=epochs, callbacks=list(callbacks), **(settings | options)
+        )
         trainer.fit(model, data, ckpt_path=ckpt_path, weights_only=True)
         return trainer
 

@@ -92,6 +92,7 @@ def load_config(folder: str | Path) -> DictConfig:
     return OmegaConf.create(tree)
 
 
+# OmegaConf makes its loader in a function, for which types have no class.
 class PlainLoader(get_yaml_loader()):  # type: ignore[misc]
     """OmegaConf's reader of YAML, which refuses what no configuration of a run holds.
 

@@ -35,6 +35,7 @@ from reslag_vae.sharing.export import export
 from reslag_vae.variants import OptimalSigmaVAE
 from tests.recorder import Recorder
 from tests.running import EIGHT, ROOT
+from tests.trainers import silent_trainer
 
 pytestmark = pytest.mark.usefixtures("small_digits")
 
@@ -295,14 +296,7 @@ def test_a_second_stage_begins_with_its_run(run: tuple[Path, Any], tmp_path: Pat
 
 def test_a_variant_by_hand_trains_on_any_loader_and_its_checkpoint_loads(tmp_path: Path) -> None:
     system = OptimalSigmaVAE(PlainNetwork(SHAPE, 3, [2, 4], [1, 1]))
-    trainer = Trainer(
-        max_epochs=1,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    trainer = silent_trainer(max_epochs=1)
     loader = DataLoader(TensorDataset(PIXELS.float()), batch_size=50)
     trainer.fit(system, loader, loader)
     trainer.save_checkpoint(tmp_path / "by_hand.ckpt")

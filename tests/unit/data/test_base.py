@@ -10,6 +10,7 @@ from torch import Tensor
 
 from reslag_vae.data import Digits, Images
 from reslag_vae.data.images import Batch
+from tests.trainers import silent_trainer
 
 
 def digits(batch_size: int = 64, val_fraction: float = 0.1, seed: int = 0) -> Digits:
@@ -134,15 +135,10 @@ class Recorder(lightning.LightningModule):
 
 def fit(folder: Path, epochs: int, checkpoint: Path | None = None) -> Recorder:
     model = Recorder()
-    trainer = lightning.Trainer(
-        accelerator="cpu",
+    trainer = silent_trainer(
         max_epochs=epochs,
         limit_train_batches=2,
         use_distributed_sampler=False,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
         default_root_dir=folder,
     )
     data = Digits(root="unused", batch_size=64, val_fraction=0.1, seed=0)

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -266,14 +267,21 @@ def test_no_other_progress_bar_takes_the_place_of_ours(compose: Compose, tmp_pat
     assert type(trainer.progress_bar_callback).__name__ == "ProgressBar"
 
 
-def test_a_dashboard_gets_flat_names(compose: Compose, tmp_path: Path) -> None:
-    config = compose("model=reslag", "objective=sigma_optimal", "seed=5", *SMALL)
+def dashboard_names(config: DictConfig, folder: Path) -> dict[str, Any]:
+    """What a dashboard is told of a run before it begins."""
     OmegaConf.set_struct(config, False)
     config.logger = {"_target_": "tests.recorder.Recorder"}
-    model, trainer = build_system(config), Trainer(default_root_dir=tmp_path, logger=False)
+    model, trainer = build_system(config), Trainer(default_root_dir=folder, logger=False)
     add_logger(trainer, config, build_data(config, model.model), model)
     (dashboard,) = trainer.loggers
-    names = dashboard.logger.options  # type: ignore[attr-defined]
+    # The recorder's own attribute, of which Lightning's loggers know nothing.
+    names: dict[str, Any] = dashboard.logger.options  # type: ignore[attr-defined]
+    return names
+
+
+def test_a_dashboard_gets_flat_names(compose: Compose, tmp_path: Path) -> None:
+    config = compose("model=reslag", "objective=sigma_optimal", "seed=5", *SMALL)
+    names = dashboard_names(config, tmp_path)
     wanted = {
         "model": "reslag",
         "data": "digits",
@@ -300,13 +308,7 @@ def test_a_dashboard_tells_runs_apart_by_what_they_are_told_and_when_they_end(
 ) -> None:
     stop = "{_target_:reslag_vae.training.callbacks.EarlyStopping,updates:7}"
     words = ("model=vae", "condition=label", f"+callbacks.early_stopping={stop}", *SMALL)
-    config = named(compose(*words), ["cat", "dog"])
-    OmegaConf.set_struct(config, False)
-    config.logger = {"_target_": "tests.recorder.Recorder"}
-    model, trainer = build_system(config), Trainer(default_root_dir=tmp_path, logger=False)
-    add_logger(trainer, config, build_data(config, model.model), model)
-    (dashboard,) = trainer.loggers
-    names = dashboard.logger.options  # type: ignore[attr-defined]
+    names = dashboard_names(named(compose(*words), ["cat", "dog"]), tmp_path)
     wanted = {
         "condition": "label",
         "condition.names": ["cat", "dog"],

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from lightning import Trainer
 from omegaconf import DictConfig
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
@@ -29,6 +28,7 @@ from reslag_vae.runs.formats import read_json
 from reslag_vae.training.build import build, measured
 from tests.faces import write_faces
 from tests.systems import QUICK, TINY
+from tests.trainers import silent_trainer
 
 Compose = Callable[..., DictConfig]
 Train = Callable[[DictConfig, Path], float]
@@ -236,15 +236,7 @@ def test_labels_of_an_own_loader_are_looked_at(
     images = torch.zeros(8, 1, 28, 28)
     told = () if labels is None else (labels,)
     loader = DataLoader(TensorDataset(images, *told), 8)
-    trainer = Trainer(
-        max_epochs=1,
-        num_sanity_val_steps=0,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    trainer = silent_trainer(max_epochs=1, num_sanity_val_steps=0)
     with pytest.raises(ValueError, match=message):
         trainer.fit(system, loader, loader)
 

@@ -15,21 +15,14 @@ from reslag_vae.models import FlatModel
 from reslag_vae.networks import PlainNetwork
 from reslag_vae.training.system import BaseVAE
 from reslag_vae.variants import VAE
+from tests.trainers import silent_trainer
 
 IMAGES = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture
 def trainer(tmp_path: Path) -> Trainer:
-    return Trainer(
-        max_epochs=1,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=tmp_path,
-    )
+    return silent_trainer(max_epochs=1, default_root_dir=tmp_path)
 
 
 def loader(images: Tensor) -> DataLoader[Any]:

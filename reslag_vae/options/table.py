@@ -148,6 +148,7 @@ TRAIN: dict[str, Kind] = {
     ),
     "optimizer.clip_norm": either(real(1e-6, 1e12), NULL),
     "optimizer.skip_above": either(real(1, 1e6, exclusive=True), NULL),
+    "optimizer.ema_decay": either(real(0, 1, exclusive=True), NULL),
     "optimizer.plateau.factor": real(0, 1, exclusive=True),
     "optimizer.plateau.patience": whole(1, 1_000_000),
     "optimizer.plateau.stop_below": real(0, 10),

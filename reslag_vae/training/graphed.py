@@ -216,6 +216,8 @@ class Graph:
 def tensors_of(system: "BaseVAE") -> list[Tensor]:
     """Return the tensors that a step changes in place."""
     found = [*system.parameters(), *system.buffers(), *system.group_steps.tensors()]
+    if system.average is not None:
+        found += system.average.tensors()
     for optimizer in system.trainer.optimizers:
         for own in optimizer.state.values():
             found += [value for value in own.values() if isinstance(value, Tensor)]

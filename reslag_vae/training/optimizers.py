@@ -70,6 +70,9 @@ class AdamSettings:
         skip_above: gradient norm above which a group's update is skipped, as a multiple of the
             median of the norms before, by `GradientSkip`; the norm is that before clipping. None
             skips none.
+        ema_decay: share that a step leaves of the moving average of all weights, by
+            `WeightAverage`, which is then validated, kept and evaluated in their place; None takes
+            the weights themselves.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -80,9 +83,10 @@ class AdamSettings:
     clip_norm: float | None = None
     plateau: Plateau | None = None
     skip_above: float | None = None
+    ema_decay: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("lr", "betas", "clip_norm", "skip_above"):
+        for name in ("lr", "betas", "clip_norm", "skip_above", "ema_decay"):
             require(f"optimizer.{name}", getattr(self, name))
         if self.plateau is not None and not isinstance(self.plateau, Plateau):
             raise ValueError(f"optimizer.plateau={self.plateau}: must be null or a Plateau.")
@@ -93,9 +97,12 @@ class AdamSettings:
         if self.skip_above is not None:
             usual = f"the median gradient norm of the {WINDOW} before"
             skip = f", updates skipped above {self.skip_above:g} times {usual}"
+        average = ""
+        if self.ema_decay is not None:
+            average = f", weights averaged with decay {self.ema_decay:g}"
         rule = "" if self.plateau is None else f"; {self.plateau}"
         betas = f"betas {self.betas[0]:g} and {self.betas[1]:g}"
-        return f"Adam for each group, lr {self.lr:g}, {betas}{clip}{skip}{rule}"
+        return f"Adam for each group, lr {self.lr:g}, {betas}{clip}{skip}{average}{rule}"
 
     def build(self, parameters: Iterable[nn.Parameter]) -> FusedAdam:
         """Return the optimizer of one group's parameters."""

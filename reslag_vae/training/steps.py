@@ -77,6 +77,8 @@ class TrainingSteps:
         # The last update moves the generative group under every schedule: its terms are the step's.
         if system.model.likelihood.training:
             system.model.likelihood.observe(forward.extras)
+        if system.average is not None:
+            system.average.update()
         return forward
 
     def _minibatch_of(self, update: Update, minibatch: Batch) -> Batch:

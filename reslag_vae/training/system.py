@@ -36,6 +36,7 @@ from reslag_vae.training.schedules import Joint, Lagging, Schedule, Update
 from reslag_vae.training.starting import start_from_data
 from reslag_vae.training.steps import TrainingSteps
 from reslag_vae.training.updates import Updates
+from reslag_vae.training.weight_average import WeightAverage
 
 
 class BaseVAE(LightningModule):
@@ -67,6 +68,7 @@ class BaseVAE(LightningModule):
             long enough. On a GPU it also captures the steps, long or short, but for False.
         compiled: forward pass of compiled updates, in training; None if they are not.
         graphed: steps as CUDA graphs, in training; None if they are not.
+        average: moving average of the model's weights, in training; None if there is none.
         stopped_because: reason why training has ended by itself, in words; None if it has not.
         train_means: running means of the training epoch's terms.
         train_mse: () float64 mean squared error per pixel on the training split, which is the
@@ -113,6 +115,8 @@ class BaseVAE(LightningModule):
         self.compilation: Compile = False
         self.compiled: CompiledForward | None = None
         self.graphed: GraphedSteps | None = None
+        self.average: WeightAverage | None = None
+        self.average_so_far: dict[str, Any] = {}  # of a checkpoint
         self.register_buffer("train_mse", torch.ones((), dtype=torch.float64))
 
     def parts(self) -> dict[str, Any]:
@@ -202,7 +206,8 @@ class BaseVAE(LightningModule):
         at_once.arrange(self.trainer, self)
         if stage == "fit":
             self.schedule.check_length(self.trainer.max_epochs)
-            self.compiled = self.graphed = None  # those of an earlier training
+            self.compiled = self.graphed = self.average = None  # those of an earlier training
+            self.average_so_far = {}
 
     def prepare_updates(self) -> None:
         """Look up what the updates of each group need, once, before the first one."""
@@ -224,6 +229,10 @@ class BaseVAE(LightningModule):
             self.graphed = GraphedSteps(self)
         if not self.images_seen:
             start_from_data(self)
+        if self.optimizer.ema_decay is not None:
+            self.average = WeightAverage(self.model, self.optimizer.ema_decay)
+            if self.average_so_far:
+                self.average.load_state_dict(self.average_so_far)
 
     def on_train_epoch_start(self) -> None:
         self.objective.begin_epoch(self.current_epoch)
@@ -239,6 +248,8 @@ class BaseVAE(LightningModule):
         Returns:
             `loss`, the mean loss of the last update.
         """
+        if self.average is not None:
+            self.average.hide()  # the validation before has shown it
         batch, condition = self.taken(batch, batch_idx), self.model.condition
         # Of a data module all labels were looked at before the run.
         if condition is not None and getattr(self.trainer, "datamodule", None) is None:
@@ -272,6 +283,8 @@ class BaseVAE(LightningModule):
     def on_train_end(self) -> None:
         if self.graphed:
             self.graphed.release()
+        if self.average is not None:
+            self.average.show()
 
     def on_train_epoch_end(self) -> None:
         means = self.train_means.gathered()
@@ -298,6 +311,11 @@ class BaseVAE(LightningModule):
             self.trainer.should_stop = True
 
     # Evaluation
+
+    def on_validation_start(self) -> None:
+        # It is shown until the next step, so that an epoch is drawn as it was validated.
+        if self.average is not None and self.trainer.state.fn == TrainerFn.FITTING:
+            self.average.show()
 
     def on_validation_epoch_start(self) -> None:
         # Of a trained model the checkpoint has the error of its own epoch.
@@ -353,7 +371,11 @@ class BaseVAE(LightningModule):
             "stopped_because": self.stopped_because,
             "schedule": self.schedule.state_dict(),
             "gradient_norms": self.group_steps.state_dict(),
+            "average": {} if self.average is None else self.average.state_dict(),
         }
+        if self.average is not None:
+            averages = self.average.averages()
+            checkpoint["state_dict"] |= {f"model.{name}": own for name, own in averages.items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         progress = checkpoint["progress"]
@@ -363,5 +385,6 @@ class BaseVAE(LightningModule):
         self.group_steps.load_state_dict(
             progress.get("gradient_norms", {})
         )  # younger than schema 3
+        self.average_so_far = progress.get("average", {})  # this, too
         if self.stopped_because is not None:
             self.trainer.should_stop = True

@@ -51,7 +51,7 @@ def trained(
     return system, trainer, graphs
 
 
-SETTINGS = AdamSettings(clip_norm=1.0, skip_above=4.0)
+SETTINGS = AdamSettings(clip_norm=1.0, skip_above=4.0, ema_decay=0.8)
 SYSTEMS: dict[str, tuple[type[BaseVAE], str, Schedule, AdamSettings | None]] = {
     "joint": (OptimalSigmaVAE, "sigma_optimal", Joint(), None),
     "learned": (OptimalSigmaVAE, "sigma_learned", Joint(), SETTINGS),

@@ -95,6 +95,8 @@ def test_plateau_names_what_is_out_of_range(option: str, value: Any) -> None:
         ("skip_above", 1.0),
         ("skip_above", -4.0),
         ("skip_above", float("inf")),
+        ("ema_decay", 0.0),
+        ("ema_decay", 1.0),
     ],
 )
 def test_adam_names_what_is_out_of_range(option: str, value: Any) -> None:
@@ -126,6 +128,9 @@ def test_settings_say_what_they_do() -> None:
     assert str(AdamSettings(skip_above=4.0)) == (
         "Adam for each group, lr 0.002, betas 0.9 and 0.999, "
         "updates skipped above 4 times the median gradient norm of the 100 before"
+    )
+    assert str(AdamSettings(ema_decay=0.999)) == (
+        "Adam for each group, lr 0.002, betas 0.9 and 0.999, weights averaged with decay 0.999"
     )
 
 

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 class WeightAverage:
     """The exponential moving average of a model's weights, which is what is validated and kept.
 
-    After step t it moves by max(1 - decay, 1 / t) of the way to the weights, so that it is their
-    mean until 1 / (1 - decay) steps are over. What is averaged is all that a checkpoint holds of
-    the model in floating point: parameters, the running averages of batch normalisation and of a
-    variance, codebooks. Polyak & Juditsky 1992, https://doi.org/10.1137/0330046, average the
-    iterates of a step size that does not fall; Child 2021, https://arxiv.org/abs/2011.10650,
-    evaluates the moving average of a variational autoencoder.
+    After step t it moves by max(1 - decay, 9 / (10 + t)) of the way to the weights: it looks back
+    on 1 / (1 - decay) steps, and at first on a ninth of all, since early weights are far off. This
+    start is that of TensorFlow's ExponentialMovingAverage. What is averaged is all that a
+    checkpoint holds of the model in floating point: parameters, the running averages of batch
+    normalisation and of a variance, codebooks. Polyak & Juditsky 1992,
+    https://doi.org/10.1137/0330046, average the iterates of a step size that falls slowly; Child
+    2021, https://arxiv.org/abs/2011.10650, evaluates a variational autoencoder's moving average.
 
     Training never reads it, and so is bitwise that without an average.
 
@@ -48,7 +49,7 @@ class WeightAverage:
     def update(self) -> None:
         """Take in the weights after a step; on a GPU nothing waits for it."""
         self.steps += 1
-        part = (1 / self.steps).clamp_min(1 - self.decay)
+        part = (9 / (10 + self.steps)).clamp_min(1 - self.decay)
         parts = {kind: part.to(kind) for kind in {own.dtype for own in self.held}}
         for own, other in zip(self.held, self.others, strict=True):
             other.lerp_(own, parts[own.dtype])

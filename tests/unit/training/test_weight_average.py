@@ -1,6 +1,7 @@
 """The moving average of the weights: its equation, and what it is and is not in a training."""
 
 import copy
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,24 +49,23 @@ def change(module: nn.Module) -> None:
             own.add_(torch.randn_like(own) if own.is_floating_point() else 1)
 
 
-def by_hand(states: list[Tensor]) -> Tensor:
-    """By one weight for each step, in float64, in place of a recurrence."""
-    count = len(states)
-    weights = torch.zeros(count, dtype=torch.float64)
-    for t in range(1, count + 1):
-        part = max(1 - DECAY, 1 / t)
-        weights *= 1 - part
-        weights[t - 1] = part
-    assert float(weights.sum()) == pytest.approx(1)
-    return torch.einsum("t,t...->...", weights, torch.stack(states).double())
+def by_hand(states: list[Tensor], start: Tensor) -> Tensor:
+    """By one weight for each state, in float64, in place of a recurrence."""
+    decays = [min(DECAY, (1 + t) / (10 + t)) for t in range(1, len(states) + 1)]
+    weights = [(1 - decay) * math.prod(decays[t:]) for t, decay in enumerate(decays, 1)]
+    weights = [math.prod(decays), *weights]
+    assert sum(weights) == pytest.approx(1)
+    every = torch.stack([start, *states]).double()
+    return torch.einsum("t,t...->...", torch.tensor(weights, dtype=torch.float64), every)
 
 
-def test_it_is_the_mean_at_first_and_then_exponential() -> None:
+def test_it_looks_back_on_few_steps_at_first_and_then_on_as_many_as_the_decay_says() -> None:
     torch.manual_seed(0)
     module = Tied()
     average = WeightAverage(module, DECAY)
+    start = copy.deepcopy(module.state_dict())
     seen: dict[str, list[Tensor]] = {}
-    for _ in range(9):
+    for _ in range(40):
         change(module)
         average.update()
         for name, own in module.state_dict().items():
@@ -74,7 +74,9 @@ def test_it_is_the_mean_at_first_and_then_exponential() -> None:
     assert set(seen) - set(found) == {"norm.num_batches_tracked"}
     for name, own in found.items():
         assert own.dtype == seen[name][0].dtype
-        torch.testing.assert_close(own.double(), by_hand(seen[name]), rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(
+            own.double(), by_hand(seen[name], start[name]), rtol=1e-6, atol=1e-6
+        )
     assert torch.equal(found["first.weight"], found["again.weight"])
 
 
@@ -132,6 +134,7 @@ def test_training_is_bitwise_that_without_and_ends_with_the_average_of_its_steps
     for decay in (None, DECAY):
         torch.manual_seed(0)
         system, steps = lagging(make_network(), decay), Steps()
+        start = copy.deepcopy(system.model.state_dict())
         torch.manual_seed(1)
         fit(system, make_data(), epochs=2, callbacks=[steps])
         runs.append((system, steps.states))
@@ -142,7 +145,7 @@ def test_training_is_bitwise_that_without_and_ends_with_the_average_of_its_steps
     end = averaged.model.state_dict()
     for name, own in end.items():
         if own.is_floating_point():
-            wanted = by_hand([state[name] for state in states])
+            wanted = by_hand([state[name] for state in states], start[name])
             torch.testing.assert_close(own.double(), wanted, rtol=1e-5, atol=1e-7)
 
 
@@ -212,13 +215,13 @@ def test_a_checkpoint_between_validations_holds_both(
         Joint(),
         AdamSettings(ema_decay=DECAY),
     )
-    steps = Steps()
+    steps, start = Steps(), copy.deepcopy(system.model.state_dict())
     fit(system, make_data(), callbacks=[steps, Saves()])
     checkpoint = torch.load(tmp_path / "4.ckpt", weights_only=True)
     states = steps.states[:2]
     for name, own in checkpoint["progress"]["average"]["weights"].items():
         assert torch.equal(own, states[-1][name])
-        wanted = by_hand([state[name] for state in states])
+        wanted = by_hand([state[name] for state in states], start[name])
         kept = checkpoint["state_dict"][f"model.{name}"].double()
         torch.testing.assert_close(kept, wanted, rtol=1e-5, atol=1e-7)
 

@@ -6,11 +6,11 @@ from reslag_vae.training.system import BaseVAE
 class VDVAE(BaseVAE):
     """Child 2021, https://arxiv.org/abs/2011.10650: many levels, several at each resolution, small.
 
-    As in the paper there are no free bits and no warm-up, and nothing is normalised. Its average of
-    the weights over updates is left out: numbers and pictures are of the weights as trained. The
-    paper cuts gradients to a norm, and skips updates of one above a threshold; here neither is done
-    unless `optimizer.clip_norm` or `optimizer.skip_above` is set, and the latter is relative to the
-    norms before. Beside its sizes we change that the top level is under any prior, by default
+    As in the paper there are no free bits and no warm-up, and nothing is normalised. The paper
+    evaluates an average of the weights over updates, cuts gradients to a norm, and skips updates of
+    one above a threshold; here none of that is done unless `optimizer.ema_decay`,
+    `optimizer.clip_norm` or `optimizer.skip_above` is set, and the last is relative to the norms
+    before. Beside its sizes we change that the top level is under any prior, by default
     N(0, I), and that no latents are at the resolution of the image itself.
     """
 

@@ -127,9 +127,9 @@ def test_a_step_reads_nothing_from_the_device(
     make_data: MakeData,
     fit: Fit,
 ) -> None:
-    limited = AdamSettings(clip_norm=1.0, skip_above=4.0)
+    all_rules = AdamSettings(clip_norm=1.0, skip_above=4.0, ema_decay=0.9)
     model = make_system(
-        variant, make_network(), objective, schedule, limited, likelihood=likelihood
+        variant, make_network(), objective, schedule, all_rules, likelihood=likelihood
     )
     watcher = WatchBatches()
     fit(model, make_data(), epochs=2, callbacks=[Sigma2Statistics(), Throughput(), watcher])
